@@ -1,0 +1,215 @@
+"""The ledger: tables of schema `convoy` in the target database, the only truth about a run.
+
+Alembic (migrations/) creates and upgrades them; this module describes their present shape.
+Times are `timestamptz` of the server's clock, so that workers' clocks do not matter.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    ForeignKey,
+    Identity,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+    Uuid,
+    func,
+)
+from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP
+
+LEDGER_SCHEMA = "convoy"
+
+metadata = MetaData(schema=LEDGER_SCHEMA)
+
+
+def _id() -> Column[int]:
+    return Column("id", BigInteger, Identity(always=True), primary_key=True)
+
+
+def _run() -> Column[str]:
+    return Column(
+        "run_id", Uuid(as_uuid=False), ForeignKey("convoy.runs.id", ondelete="CASCADE"), nullable=False
+    )
+
+
+def _time(name: str, *, now: bool = False) -> Column[str]:
+    return Column(name, TIMESTAMP(timezone=True), server_default=func.now() if now else None)
+
+
+runs = Table(
+    "runs",
+    metadata,
+    Column("id", Uuid(as_uuid=False), primary_key=True),  # UUIDv7
+    Column("mode", Text, nullable=False),
+    Column("phase", Text, nullable=False),
+    Column("resume_phase", Text),  # where `resume` goes on after a failure
+    Column("options", JSONB, nullable=False),  # model.RunOptions
+    Column("staging_schema", Text, nullable=False),
+    Column("previous_schema", Text, nullable=False),  # holds what the cutover replaced
+    Column("error", Text),
+    Column("cutover", JSONB),  # what the cutover moved and created, for rollback
+    _time("created_at", now=True),
+    _time("started_at"),
+    _time("finished_at"),
+)
+
+sources = Table(
+    "sources",
+    metadata,
+    _id(),
+    _run(),
+    Column("label", Text, nullable=False),
+    Column("location", Text, nullable=False),
+    Column("snapshot", Text, nullable=False),  # path that every worker can read
+    Column("sha256", Text, nullable=False),
+    Column("bytes", BigInteger, nullable=False),
+    Column("schema", JSONB, nullable=False),  # model.SourceSchema
+    UniqueConstraint("run_id", "label"),
+)
+
+tables = Table(
+    "tables",
+    metadata,
+    _id(),
+    _run(),
+    Column("source_id", BigInteger, ForeignKey("convoy.sources.id", ondelete="CASCADE"), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("rows", BigInteger, nullable=False),  # counted while splitting
+    Column("bytes", BigInteger, nullable=False, server_default="0"),  # values, from the profile
+    Column("plan", JSONB),  # model.TablePlan, once profiled
+    Column("rows_target", BigInteger),
+    Column("digest_source", Text),
+    Column("digest_target", Text),
+    Column("equal", Boolean),
+    UniqueConstraint("source_id", "name"),
+)
+
+columns = Table(
+    "columns",
+    metadata,
+    Column(
+        "table_id", BigInteger, ForeignKey("convoy.tables.id", ondelete="CASCADE"), primary_key=True
+    ),
+    Column("name", Text, primary_key=True),
+    Column("position", Integer, nullable=False),
+    Column("declared_type", Text, nullable=False),
+    Column("target_name", Text, nullable=False),
+    Column("target_type", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("profile", JSONB, nullable=False),  # model.ColumnProfile of the whole column
+)
+
+chunks = Table(
+    "chunks",
+    metadata,
+    _id(),
+    _run(),
+    Column("table_id", BigInteger, ForeignKey("convoy.tables.id", ondelete="CASCADE"), nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("key_range", JSONB, nullable=False),  # model.KeyRange
+    Column("rows", BigInteger, nullable=False),  # counted while splitting
+    Column("bytes", BigInteger, nullable=False, server_default="0"),
+    Column("profile", JSONB),  # column name → model.ColumnProfile
+    Column("state", Text, nullable=False, server_default="pending"),  # of the copy: model.StepState
+    Column("attempts", Integer, nullable=False, server_default="0"),  # of the copy
+    Column("rows_loaded", BigInteger),
+    Column("rows_quarantined", BigInteger),
+    Column("digest", Text),  # of the loaded rows, as read from the source
+    Column("seconds", Float),
+    Column("worker", Text),
+    _time("finished_at"),
+    UniqueConstraint("table_id", "position"),
+    Index("chunks_run", "run_id", "state"),
+)
+
+steps = Table(
+    "steps",
+    metadata,
+    _id(),
+    _run(),
+    Column("phase", Text, nullable=False),  # only worked on while the run is in this phase
+    Column("stage", Integer, nullable=False, server_default="1"),  # order inside a phase
+    Column("table_id", BigInteger, ForeignKey("convoy.tables.id", ondelete="CASCADE")),
+    Column("chunk_id", BigInteger, ForeignKey("convoy.chunks.id", ondelete="CASCADE")),
+    Column("spec", JSONB, nullable=False, server_default="{}"),
+    Column("weight", BigInteger, nullable=False, server_default="0"),  # bytes, for order and packing
+    Column("state", Text, nullable=False, server_default="pending"),  # model.StepState
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("worker", Text),
+    Column("error", Text),
+    Column("result", JSONB),
+    _time("sent_at"),
+    _time("lease_expires_at"),
+    _time("claimed_at"),
+    _time("finished_at"),
+    Index("steps_open", "run_id", "phase", "state"),
+)
+
+quarantine = Table(
+    "quarantine",
+    metadata,
+    _id(),
+    _run(),
+    Column("table_id", BigInteger, ForeignKey("convoy.tables.id", ondelete="CASCADE"), nullable=False),
+    Column("chunk_id", BigInteger, ForeignKey("convoy.chunks.id", ondelete="CASCADE")),
+    Column("key", JSONB, nullable=False),
+    Column("column", Text, nullable=False),
+    Column("storage_class", Text, nullable=False),
+    Column("original", LargeBinary, nullable=False),
+    Column("reason", Text, nullable=False),
+    Index("quarantine_run", "run_id"),
+)
+
+transforms = Table(
+    "transforms",
+    metadata,
+    Column("chunk_id", BigInteger, ForeignKey("convoy.chunks.id", ondelete="CASCADE"), primary_key=True),
+    Column("column", Text, primary_key=True),
+    Column("transform", Text, primary_key=True),
+    Column("values", BigInteger, nullable=False),
+)
+
+findings = Table(
+    "findings",
+    metadata,
+    _id(),
+    _run(),
+    Column("kind", Text, nullable=False),
+    Column("table", Text, nullable=False),
+    Column("column", Text),
+    Column("key", Text),
+    Column("message", Text, nullable=False),
+    Column("is_error", Boolean, nullable=False),
+    Index("findings_run", "run_id"),
+)
+
+objects = Table(
+    "objects",
+    metadata,
+    _id(),
+    _run(),
+    Column("kind", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("state", Text, nullable=False),  # model.ObjectState
+    Column("reason", Text, nullable=False, server_default=""),
+    UniqueConstraint("run_id", "kind", "name"),
+)
+
+events = Table(
+    "events",
+    metadata,
+    _id(),
+    _run(),
+    _time("at", now=True),
+    Column("kind", Text, nullable=False),  # phase, finding, resend, error ...
+    Column("data", JSONB, nullable=False),
+    Index("events_run", "run_id", "id"),
+)

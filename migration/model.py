@@ -1,0 +1,438 @@
+"""The nouns of a migration, as frozen values that travel between processes.
+
+They are encoded as JSON by `msgspec`, so every field is a plain value, an enum or another record.
+Words are those of docs/architecture.md; units stand in the names.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Mode(StrEnum):
+    """What a run is for."""
+
+    MIGRATE = "migrate"
+    DRY_RUN = "dry-run"  # everything but writing
+    VALIDATE = "validate"  # compare a source with tables that already stand
+
+
+class Phase(StrEnum):
+    """Where a run is. The first eight follow each other; the others are ends."""
+
+    PENDING = "pending"  # in the ledger, no process has touched it
+    SNAPSHOTTING = "snapshotting"  # sources are being frozen, described and split into chunks
+    PROFILING = "profiling"  # every column is being read once
+    COPYING = "copying"  # rows go into the staging schema
+    INDEXING = "indexing"  # keys, indexes, constraints, sequences
+    VALIDATING = "validating"  # digests of both sides
+    CUTTING_OVER = "cutting_over"  # the one transaction that shows the tables to users
+    COMPLETED = "completed"  # proved equal, nothing to report
+    COMPLETED_WITH_FINDINGS = "completed_with_findings"  # done; quarantined rows or findings
+    FAILED = "failed"  # stopped without proof; can be resumed
+    CANCELLED = "cancelled"  # stopped by a user; staging removed
+    ROLLED_BACK = "rolled_back"  # the cutover was reversed
+
+    @property
+    def is_end(self) -> bool:
+        """Whether nothing more happens by itself."""
+        return self in _END_PHASES
+
+
+_END_PHASES = frozenset(
+    {
+        Phase.COMPLETED,
+        Phase.COMPLETED_WITH_FINDINGS,
+        Phase.FAILED,
+        Phase.CANCELLED,
+        Phase.ROLLED_BACK,
+    }
+)
+
+
+class StepState(StrEnum):
+    """State of one unit of work in the ledger."""
+
+    PENDING = "pending"  # nobody has started it, or it waits to be tried again
+    RUNNING = "running"  # claimed; its worker lives as long as it holds the row lock
+    DONE = "done"  # committed together with its work
+    FAILED = "failed"  # gave up after the last attempt, or can never succeed
+
+
+class StorageClass(StrEnum):
+    """What SQLite's typeof() says of a value."""
+
+    NULL = "null"
+    INTEGER = "integer"
+    REAL = "real"
+    TEXT = "text"
+    BLOB = "blob"
+
+
+class TableKind(StrEnum):
+    """What an entry of sqlite_schema is to a migration."""
+
+    ORDINARY = "table"  # migrates
+    VIRTUAL = "virtual"  # an FTS, R-Tree or other module: reported, not migrated
+    SHADOW = "shadow"  # storage of a virtual table: not migrated
+    VIEW = "view"
+
+
+class GeneratedKind(StrEnum):
+    """Whether SQLite computes a column (PRAGMA table_xinfo, column `hidden`)."""
+
+    NO = "no"
+    VIRTUAL = "virtual"
+    STORED = "stored"
+
+
+class IdentifierPolicy(StrEnum):
+    """What becomes of names on their way to PostgreSQL."""
+
+    PRESERVE = "preserve"  # as they are, quoted
+    LOWER = "lower"  # lower case, so that SQL needs no quotes
+    SNAKE = "snake"  # UserId becomes user_id
+
+
+class IfExists(StrEnum):
+    """What to do when the target schema already holds a table of that name."""
+
+    REFUSE = "refuse"
+    REPLACE = "replace"  # the old one is kept for rollback
+
+
+class ValueKind(StrEnum):
+    """How a value travels and is compared: its Arrow type on both sides (mapping/kinds.py)."""
+
+    INT16 = "int16"
+    INT32 = "int32"
+    INT64 = "int64"
+    FLOAT32 = "float32"
+    FLOAT64 = "float64"
+    NUMERIC = "numeric"  # Arrow string, plain decimal notation
+    TEXT = "text"
+    BYTES = "bytes"
+    BOOL = "bool"
+    DATE = "date"
+    TIME = "time"
+    TIMESTAMP = "timestamp"
+    TIMESTAMPTZ = "timestamptz"
+    JSON = "json"  # Arrow string
+
+
+class ObjectState(StrEnum):
+    """What became of a schema object."""
+
+    CREATED = "created"
+    CHANGED = "changed"
+    SKIPPED = "skipped"
+
+
+class FindingKind(StrEnum):
+    """The typed results of validation and of building constraints."""
+
+    MISSING_TABLE = "missing_table"
+    MISSING_COLUMN = "missing_column"
+    TYPE_MISMATCH = "type_mismatch"
+    ROW_COUNT = "row_count"
+    MISSING_ROW = "missing_row"
+    EXTRA_ROW = "extra_row"
+    DIFFERING_ROW = "differing_row"
+    DIGEST_MISMATCH = "digest_mismatch"
+    CONSERVATION = "conservation"
+    ORPHAN_ROWS = "orphan_rows"
+    MISSING_CONSTRAINT = "missing_constraint"
+    SEQUENCE = "sequence"
+    LOSSY_TRANSFORM = "lossy_transform"
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A SQLite database as the user named it. `location` is a path or URL."""
+
+    label: str
+    location: str
+
+
+@dataclass(frozen=True, slots=True)
+class SourceColumn:
+    """A column as SQLite declares it.
+
+    `position` counts from 0 in table_xinfo order; `pk_position` counts from 1 and is 0 outside the primary key.
+    """
+
+    name: str
+    declared_type: str
+    position: int
+    not_null: bool = False
+    default_sql: str | None = None
+    pk_position: int = 0
+    generated: GeneratedKind = GeneratedKind.NO
+    generated_sql: str | None = None
+    collation: str = "BINARY"
+
+
+@dataclass(frozen=True, slots=True)
+class SourceIndexColumn:
+    """One term of an index: a column name, or an expression (then `name` is None and `sql` holds it)."""
+
+    name: str | None
+    sql: str | None = None
+    descending: bool = False
+    collation: str = "BINARY"
+
+
+@dataclass(frozen=True, slots=True)
+class SourceIndex:
+    """`origin` is SQLite's: c (CREATE INDEX), u (UNIQUE constraint), pk (PRIMARY KEY)."""
+
+    name: str
+    unique: bool
+    origin: str
+    columns: tuple[SourceIndexColumn, ...]
+    where_sql: str | None = None
+    sql: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SourceForeignKey:
+    """`parent_columns` is empty where SQLite means the parent's primary key."""
+
+    columns: tuple[str, ...]
+    parent_table: str
+    parent_columns: tuple[str, ...] = ()
+    on_delete: str = "NO ACTION"
+    on_update: str = "NO ACTION"
+    deferrable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SourceCheck:
+    """A CHECK constraint; `name` is None where SQLite has none."""
+
+    sql: str
+    name: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SourceTable:
+    """A table as SQLite declares it."""
+
+    name: str
+    kind: TableKind
+    columns: tuple[SourceColumn, ...]
+    sql: str | None = None
+    without_rowid: bool = False
+    strict: bool = False
+    autoincrement: bool = False
+    rowid_name: str | None = None
+    """A name under which SQL reaches the rowid (alias column, rowid, _rowid_, oid); None where all are shadowed."""
+    rowid_alias: str | None = None
+    """The INTEGER PRIMARY KEY column, if there is one."""
+    indexes: tuple[SourceIndex, ...] = ()
+    foreign_keys: tuple[SourceForeignKey, ...] = ()
+    checks: tuple[SourceCheck, ...] = ()
+
+    @property
+    def primary_key(self) -> tuple[str, ...]:
+        """Column names of the declared primary key, in key order."""
+        keyed = sorted((c for c in self.columns if c.pk_position), key=lambda c: c.pk_position)
+        return tuple(c.name for c in keyed)
+
+
+@dataclass(frozen=True, slots=True)
+class SourceObject:
+    """An entry of sqlite_schema that is not an ordinary table: view, trigger, virtual or shadow table."""
+
+    kind: str
+    name: str
+    sql: str | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceSchema:
+    """All that a SQLite database declares."""
+
+    tables: tuple[SourceTable, ...]
+    objects: tuple[SourceObject, ...] = ()
+    encoding: str = "UTF-8"
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRange:
+    """Rows with `after` < key <= `upto`, in the order of the key; None is open.
+
+    `columns` are the key's names in the source: the rowid's name alone, or the primary key of a WITHOUT ROWID table.
+    Bounds are SQL literals as SQLite's quote() writes them, one for each column.
+    `columns` is empty for the whole of a table that has no key to step through.
+    """
+
+    columns: tuple[str, ...] = ()
+    after: tuple[str, ...] | None = None
+    upto: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnProfile:
+    """What a full read of a column found. Profiles of chunks add up to that of the table.
+
+    `accepted` counts, by storage class, the values that the declared type's own rule can convert.
+    """
+
+    counts: dict[StorageClass, int] = field(default_factory=dict)
+    int_min: int | None = None
+    int_max: int | None = None
+    real_nonfinite: int = 0
+    longest_chars: int = 0
+    longest_bytes: int = 0
+    total_bytes: int = 0
+    empty_texts: int = 0
+    nul_texts: int = 0
+    bad_utf8_texts: int = 0
+    accepted: dict[StorageClass, int] = field(default_factory=dict)
+    examples: dict[StorageClass, str] = field(default_factory=dict)
+
+    def count(self, storage_class: StorageClass) -> int:
+        """Return how many values have this storage class."""
+        return self.counts.get(storage_class, 0)
+
+    @property
+    def classes(self) -> tuple[StorageClass, ...]:
+        """The storage classes present, NULL aside, in the order of the enum."""
+        return tuple(c for c in StorageClass if c is not StorageClass.NULL and self.count(c))
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnPlan:
+    """The decision for one column: type, rule for each storage class, and why."""
+
+    name: str
+    target_name: str
+    declared_type: str
+    target_type: str
+    """As it stands in DDL: `varchar(40)`."""
+    kind: ValueKind
+    rules: dict[StorageClass, str]
+    """Storage class → name of the rule in mapping/rules.py; a class that is missing is quarantined."""
+    reason: str
+    not_null: bool = False
+    default_sql: str | None = None
+    """Translated to PostgreSQL."""
+    identity: bool = False
+    generated_sql: str | None = None
+    """Translated; set where PostgreSQL computes the column itself, so that it is not copied."""
+
+
+@dataclass(frozen=True, slots=True)
+class TargetObject:
+    """A key, index, constraint or sequence to build after the rows are in.
+
+    `stage` orders the building: 1 keys, indexes, checks, sequences; 2 foreign keys; 3 views.
+    `sql` holds ``{schema}``, which stands for the quoted schema that the tables are in at that time.
+    `fallback_sql` is tried when `sql` fails (foreign key: NOT VALID); `reason` says how it differs from the source.
+    """
+
+    kind: str
+    name: str
+    table: str
+    stage: int
+    sql: str
+    fallback_sql: str | None = None
+    state: ObjectState = ObjectState.CREATED
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TablePlan:
+    """The decision for one table. `target_name` is unquoted."""
+
+    source_label: str
+    name: str
+    target_schema: str
+    target_name: str
+    columns: tuple[ColumnPlan, ...]
+    create_sql: str
+    """CREATE TABLE with ``{schema}`` for the quoted schema; no keys, no indexes."""
+    objects: tuple[TargetObject, ...] = ()
+    key: tuple[str, ...] = ()
+    """Source names of the columns that identify a row on both sides; empty where none do."""
+
+    @property
+    def copied_columns(self) -> tuple[ColumnPlan, ...]:
+        """The columns that travel; PostgreSQL computes the others."""
+        return tuple(c for c in self.columns if c.generated_sql is None)
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectResult:
+    """A line of the report about a schema object."""
+
+    kind: str
+    name: str
+    state: ObjectState
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """A value that keeps its row out of the target: goes to the quarantine.
+
+    `key` identifies the row in the source (rowid, or primary key values; blobs as hexadecimal text).
+    """
+
+    key: tuple[int | float | str | None, ...]
+    column: str
+    storage_class: StorageClass
+    original: bytes
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Digest:
+    """Row count and order-independent checksum: 128 bits as 32 hexadecimal digits.
+
+    Digests of parts add up (`validation.digest.combine`) to the digest of the whole, in any order.
+    """
+
+    rows: int
+    checksum: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One typed result of validation."""
+
+    kind: FindingKind
+    table: str
+    message: str
+    column: str | None = None
+    key: str | None = None
+    is_error: bool = True
+    """Errors stop a run before cutover; the others are reported and give exit status 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """What the user asked for. Holds no password; stored in the ledger as JSON."""
+
+    mode: Mode = Mode.MIGRATE
+    sources: tuple[Source, ...] = ()
+    target_schema: str = "public"
+    schema_per_source: bool = False
+    tables: tuple[str, ...] = ()
+    """Empty: all."""
+    exclude: tuple[str, ...] = ()
+    catalog: str | None = None
+    if_exists: IfExists = IfExists.REFUSE
+    data_only: bool = False
+    identifiers: IdentifierPolicy = IdentifierPolicy.PRESERVE
+    source_timezone: str = "UTC"
+    batch_rows: int = 1_000
+    chunk_rows: int | None = None
+    """None: chosen from the size of the table and the number of workers."""
+    workers: int = 2
+    skip_validation: bool = False
+    target: str = ""
+    """URL of the target without its password, for messages and reports."""

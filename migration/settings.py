@@ -1,0 +1,54 @@
+"""Frozen settings, from the environment and from `.env`: the only place that reads either.
+
+Every name carries the prefix ``MIGRATION_``; `.env.example` lists them all.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """What a process must know before its first message. Durations are in seconds, sizes in bytes."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="MIGRATION_", env_file=".env", env_file_encoding="utf-8", extra="ignore", frozen=True
+    )
+
+    broker_url: str | None = None
+    """Redis or Valkey; None: the command line starts a broker of its own."""
+    target_url: SecretStr | None = None
+    """PostgreSQL that holds the target tables and the ledger."""
+    target_password: SecretStr | None = None
+    """Password for a target URL that carries none."""
+    source_root: Path | None = None
+    """The API reads sources below this folder only."""
+    snapshot_dir: Path = Path(".convoy/snapshots")
+    """Snapshots of sources; every worker must see the same folder."""
+    embedded_dir: Path = Path(".convoy/postgres")
+    """Data folder of the embedded PostgreSQL."""
+    report_dir: Path = Path(".convoy/reports")
+
+    api_token: SecretStr | None = None
+    api_host: str = "127.0.0.1"
+    api_port: int = 8000
+
+    lease_seconds: float = Field(30.0, gt=0)
+    """A running step that holds no row lock after this time has lost its worker."""
+    watchdog_seconds: float = Field(30.0, gt=0)
+    max_attempts: int = Field(5, ge=1)
+    soft_time_limit_seconds: int = 3_300
+    hard_time_limit_seconds: int = 3_600
+    visibility_timeout_seconds: int = 7_200
+    """Must stay above the hard time limit: shorter, and Redis hands out running tasks a second time."""
+    log_level: str = "INFO"
+
+
+@lru_cache(maxsize=1)
+def load_settings() -> Settings:
+    """Read the settings once for each process."""
+    return Settings()
