@@ -1,0 +1,74 @@
+# Needs Python 3.11+ and make; works with GNU make 3.81 (macOS) and newer. `make help` explains every target.
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+
+PYTHON_IN_VENV := .venv/bin/python
+CLI := .venv/bin/migration-cli
+SETUP_DONE := .venv/.setup-done
+DEMO_DATABASE := .cache/demo/educational.db
+DEMO_REPORT := .convoy/reports/demo
+WORKERS ?= 2
+
+# The user's own file and server; TARGET is a PostgreSQL URL, or `embedded`.
+SOURCE ?=
+TARGET ?= embedded
+ARGS ?=
+
+# Say "-n 2" to spread the tests over two processes.
+PYTEST_ARGS ?=
+
+.PHONY: help setup demo migrate up test test-fast lint types contracts check bench lock clean
+
+help: ## Show this list.
+	@echo "Usage: make TARGET"
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' Makefile
+
+setup: $(SETUP_DONE) ## Make .venv with .venv/bin/migration-cli, from requirements.lock; again only when that changes.
+
+$(SETUP_DONE): requirements.lock pyproject.toml scripts/setup.sh
+	@PYTHON="$(PYTHON)" sh scripts/setup.sh
+
+demo: $(SETUP_DONE) $(DEMO_DATABASE) ## Migrate an educational database of 34 tables into an embedded PostgreSQL, and show the report.
+	@$(CLI) migrate --source $(DEMO_DATABASE) --target-url embedded --workers $(WORKERS) --if-exists replace --report $(DEMO_REPORT)
+	@echo
+	@echo "Report:  $(DEMO_REPORT)/report.html"
+	@echo "Data:    $(CLI) psql -c 'SELECT display_name, locale, birth_date FROM user_profiles LIMIT 8'"
+	@echo "Yours:   make migrate SOURCE=my.db"
+
+$(DEMO_DATABASE): examples/build_demo.py $(wildcard examples/demo/*.py) $(wildcard migration/catalog/*) | $(SETUP_DONE)
+	@$(PYTHON_IN_VENV) examples/build_demo.py --out $@
+
+migrate: $(SETUP_DONE) ## Migrate your own file: make migrate SOURCE=my.db [TARGET=postgresql://...] [ARGS="--tables a,b"].
+	@if [ -z "$(SOURCE)" ]; then echo 'Name the database: make migrate SOURCE=my.db [TARGET=postgresql://user@host/db]' >&2; exit 2; fi
+	@$(CLI) migrate --source "$(SOURCE)" --target-url "$(TARGET)" --workers $(WORKERS) $(ARGS)
+
+up: $(SETUP_DONE) ## Run a local cluster (servers, producer, workers) in the foreground until Ctrl-C.
+	@$(CLI) up
+
+test: $(SETUP_DONE) ## Run all tests, on real servers of their own.
+	@$(PYTHON_IN_VENV) -m pytest --durations=10 $(PYTEST_ARGS)
+
+test-fast: $(SETUP_DONE) ## Run the unit tests only.
+	@$(PYTHON_IN_VENV) -m pytest tests/unit $(PYTEST_ARGS)
+
+lint: $(SETUP_DONE) ## Check style and formatting with ruff.
+	@.venv/bin/ruff check .
+	@.venv/bin/ruff format --check .
+
+types: $(SETUP_DONE) ## Check types with mypy --strict.
+	@.venv/bin/mypy
+
+contracts: $(SETUP_DONE) ## Check that imports go one way only (import-linter).
+	@.venv/bin/lint-imports
+
+check: lint types contracts test ## Everything that has to be green before a change goes in.
+
+bench: $(SETUP_DONE) ## Measure the copy phase beside psql's \copy of a ready-made file; writes bench/results.json.
+	@$(PYTHON_IN_VENV) bench/copy.py
+
+lock: ## Resolve pyproject.toml anew into requirements.lock: versions and hashes only.
+	@sh scripts/lock.sh
+
+clean: ## Remove everything that was made here: .venv, caches, the embedded server's data, reports.
+	@rm -rf .venv .cache .convoy .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
