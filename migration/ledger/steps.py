@@ -1,0 +1,265 @@
+"""Steps: the units of work of a phase, claimed by workers and watched by their row locks.
+
+A worker that runs a step holds the lock of the step's row until its work is committed. So a step that says
+`running`, whose lease has expired and whose row nobody has locked has lost its worker: no heartbeat is needed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Engine, func, insert, select, text, update
+
+from migration.ledger.tables import chunks, runs, steps
+from migration.model import Phase, StepState
+
+
+@dataclass(frozen=True, slots=True)
+class NewStep:
+    """A step to add to a phase. `weight` is its size in bytes, for order and packing."""
+
+    table_id: int | None = None
+    chunk_id: int | None = None
+    stage: int = 1
+    spec: dict[str, Any] | None = None
+    weight: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A claimed step."""
+
+    id: int
+    run_id: str
+    phase: Phase
+    stage: int
+    table_id: int | None
+    chunk_id: int | None
+    spec: dict[str, Any]
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A step that waits to be sent."""
+
+    id: int
+    weight: int
+    attempts: int
+
+
+def add_steps(connection: Connection, run_id: str, phase: Phase, new: Sequence[NewStep]) -> None:
+    """Write the steps of a phase within the caller's transaction."""
+    if new:
+        connection.execute(
+            insert(steps),
+            [
+                {
+                    "run_id": run_id,
+                    "phase": phase.value,
+                    "stage": step.stage,
+                    "table_id": step.table_id,
+                    "chunk_id": step.chunk_id,
+                    "spec": step.spec or {},
+                    "weight": step.weight,
+                }
+                for step in new
+            ],
+        )
+
+
+def count_states(connection: Connection, run_id: str, phase: Phase) -> dict[StepState, int]:
+    """Return how many steps of the phase are in each state; states without steps are left out."""
+    statement = (
+        select(steps.c.state, func.count())
+        .where(steps.c.run_id == run_id, steps.c.phase == phase.value)
+        .group_by(steps.c.state)
+    )
+    return {StepState(state): count for state, count in connection.execute(statement)}
+
+
+def first_error(connection: Connection, run_id: str, phase: Phase) -> str:
+    """Return the error of the first failed step of a phase."""
+    statement = (
+        select(steps.c.error)
+        .where(
+            steps.c.run_id == run_id, steps.c.phase == phase.value, steps.c.state == StepState.FAILED.value
+        )
+        .order_by(steps.c.id)
+        .limit(1)
+    )
+    return connection.execute(statement).scalar() or ""
+
+
+def take_unsent(connection: Connection, run_id: str, phase: Phase, limit: int) -> list[Waiting]:
+    """Mark the unsent steps of the phase's first unfinished stage as sent, and return them, largest first."""
+    of_phase = (steps.c.run_id == run_id, steps.c.phase == phase.value)
+    stage = (
+        select(func.min(steps.c.stage))
+        .where(*of_phase, steps.c.state.not_in([StepState.DONE.value, StepState.FAILED.value]))
+        .scalar_subquery()
+    )
+    chosen = (
+        select(steps.c.id)
+        .where(
+            *of_phase,
+            steps.c.stage == stage,
+            steps.c.state == StepState.PENDING.value,
+            steps.c.sent_at.is_(None),
+        )
+        .order_by(steps.c.weight.desc(), steps.c.id)
+        .limit(limit)
+    )
+    rows = connection.execute(
+        update(steps)
+        .where(steps.c.id.in_(chosen))
+        .values(sent_at=func.clock_timestamp())
+        .returning(steps.c.id, steps.c.weight, steps.c.attempts)
+    )
+    return sorted((Waiting(*row) for row in rows), key=lambda step: (-step.weight, step.id))
+
+
+def forget_sending(engine: Engine, step_ids: Sequence[int]) -> None:
+    """Note that these steps were not sent after all."""
+    with engine.begin() as connection:
+        connection.execute(
+            update(steps)
+            .where(steps.c.id.in_(step_ids), steps.c.state == StepState.PENDING.value)
+            .values(sent_at=None)
+        )
+
+
+def claim(connection: Connection, step_id: int, worker: str, lease_seconds: float) -> Step | None:
+    """Count an attempt at a step and take its lease, in a transaction of its own.
+
+    Returns:
+        None where there is nothing to do: the step is finished, another worker holds it,
+        or the run is no longer in the step's phase.
+    """
+    free = (
+        select(steps.c.id)
+        .join(runs, runs.c.id == steps.c.run_id)
+        .where(
+            steps.c.id == step_id,
+            steps.c.state.in_([StepState.PENDING.value, StepState.RUNNING.value]),
+            runs.c.phase == steps.c.phase,
+        )
+        .with_for_update(of=steps, skip_locked=True)
+    )
+    row = connection.execute(
+        update(steps)
+        .where(steps.c.id.in_(free))
+        .values(
+            state=StepState.RUNNING.value,
+            attempts=steps.c.attempts + 1,
+            worker=worker,
+            claimed_at=func.clock_timestamp(),
+            lease_expires_at=func.clock_timestamp() + func.make_interval(0, 0, 0, 0, 0, 0, lease_seconds),
+        )
+        .returning(
+            steps.c.id,
+            steps.c.run_id,
+            steps.c.phase,
+            steps.c.stage,
+            steps.c.table_id,
+            steps.c.chunk_id,
+            steps.c.spec,
+            steps.c.attempts,
+        )
+    ).one_or_none()
+    if row is None:
+        return None
+    step = Step(**{**row._asdict(), "phase": Phase(row.phase)})
+    if step.phase is Phase.COPYING:
+        connection.execute(
+            update(chunks)
+            .where(chunks.c.id == step.chunk_id)
+            .values(state=StepState.RUNNING.value, attempts=step.attempts, worker=worker)
+        )
+    return step
+
+
+def lock_step(connection: Connection, step_id: int) -> bool:
+    """Lock a claimed step for the time of its transaction; False where somebody else has it or finished it."""
+    statement = (
+        select(steps.c.id)
+        .where(steps.c.id == step_id, steps.c.state == StepState.RUNNING.value)
+        .with_for_update(skip_locked=True)
+    )
+    return connection.execute(statement).one_or_none() is not None
+
+
+def finish_step(connection: Connection, step_id: int, result: Any) -> None:
+    """Mark a step done, in the transaction that holds its work."""
+    connection.execute(
+        update(steps)
+        .where(steps.c.id == step_id)
+        .values(
+            state=StepState.DONE.value, result=result, error=None, finished_at=func.clock_timestamp()
+        )
+    )
+
+
+def give_back(connection: Connection, step: Step, error: str, *, final: bool) -> None:
+    """Record a failed attempt: the step fails for good, or waits to be sent again."""
+    state = StepState.FAILED if final else StepState.PENDING
+    connection.execute(
+        update(steps)
+        .where(steps.c.id == step.id, steps.c.state == StepState.RUNNING.value)
+        .values(state=state.value, error=error, sent_at=None, finished_at=func.clock_timestamp())
+    )
+    if step.phase is Phase.COPYING:
+        connection.execute(
+            update(chunks).where(chunks.c.id == step.chunk_id).values(state=state.value)
+        )
+
+
+def recover_lost(connection: Connection, run_id: str) -> list[int]:
+    """Make steps whose worker died wait to be sent again, and return their ids."""
+    lost = (
+        select(steps.c.id)
+        .where(
+            steps.c.run_id == run_id,
+            steps.c.state == StepState.RUNNING.value,
+            steps.c.lease_expires_at < func.clock_timestamp(),
+        )
+        .with_for_update(skip_locked=True)
+    )
+    rows = connection.execute(
+        update(steps)
+        .where(steps.c.id.in_(lost))
+        .values(state=StepState.PENDING.value, sent_at=None)
+        .returning(steps.c.id)
+    )
+    return list(rows.scalars())
+
+
+def recover_stalled(connection: Connection, run_id: str, phase: Phase, quiet_seconds: float) -> list[int]:
+    """Make sent steps wait to be sent again, if nothing has moved in the phase for `quiet_seconds`.
+
+    Their messages are gone: the broker was emptied, or a worker died with messages that it had reserved.
+    A long queue is no reason, because somebody finishes or claims a step all the time.
+    """
+    rows = connection.execute(
+        text(
+            """
+            WITH phase_steps AS (
+                SELECT id, state, sent_at, claimed_at, finished_at
+                FROM convoy.steps WHERE run_id = :run_id AND phase = :phase
+            ), quiet AS (
+                SELECT NOT EXISTS (SELECT 1 FROM phase_steps WHERE state = 'running')
+                   AND coalesce(max(greatest(sent_at, claimed_at, finished_at)), '-infinity')
+                       < clock_timestamp() - make_interval(secs => :quiet_seconds) AS is_quiet
+                FROM phase_steps
+            )
+            UPDATE convoy.steps SET sent_at = NULL
+            WHERE id IN (SELECT id FROM phase_steps, quiet
+                         WHERE is_quiet AND state = 'pending' AND sent_at IS NOT NULL)
+            RETURNING id
+            """
+        ),
+        {"run_id": run_id, "phase": phase.value, "quiet_seconds": quiet_seconds},
+    )
+    return list(rows.scalars())
