@@ -1,0 +1,415 @@
+"""What a run works on, as the ledger knows it: sources, tables with their plans, chunks with their results."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Row, delete, func, insert, select, update
+from sqlalchemy.dialects.postgresql import insert as upsert
+
+from migration.ledger.encoding import from_json, to_json
+from migration.ledger.tables import (
+    chunks,
+    columns,
+    findings,
+    objects,
+    quarantine,
+    sources,
+    tables,
+    transforms,
+)
+from migration.model import (
+    ColumnProfile,
+    Digest,
+    Finding,
+    KeyRange,
+    ObjectResult,
+    Rejection,
+    SourceSchema,
+    SourceTable,
+    StepState,
+    TablePlan,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SourceRecord:
+    """A source of a run with its snapshot."""
+
+    id: int
+    label: str
+    location: str
+    snapshot: str
+    sha256: str
+    bytes: int
+    schema: SourceSchema
+
+
+@dataclass(frozen=True, slots=True)
+class TableRecord:
+    """A table of a run; `plan` is None until it is profiled."""
+
+    id: int
+    source_id: int
+    name: str
+    rows: int
+    bytes: int
+    plan: TablePlan | None
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkRecord:
+    """A chunk of a table."""
+
+    id: int
+    table_id: int
+    position: int
+    key_range: KeyRange
+    rows: int
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkResult:
+    """What a worker did with a chunk."""
+
+    rows_loaded: int
+    rows_quarantined: int
+    digest: Digest
+    seconds: float
+    rejections: Sequence[Rejection]
+    transforms: Mapping[tuple[str, str], int]
+
+
+@dataclass(frozen=True, slots=True)
+class NewChunk:
+    """A chunk to be written: its range and the rows counted in it."""
+
+    key_range: KeyRange
+    rows: int
+
+
+def clear_contents(connection: Connection, run_id: str) -> None:
+    """Forget the sources of a run and all below them, so that a broken preparation can be done again."""
+    connection.execute(delete(sources).where(sources.c.run_id == run_id))
+
+
+def add_source(connection: Connection, run_id: str, record: SourceRecord) -> int:
+    """Write a source (its `id` is ignored) and return its id."""
+    return int(
+        connection.execute(
+            insert(sources)
+            .values(
+                run_id=run_id,
+                label=record.label,
+                location=record.location,
+                snapshot=record.snapshot,
+                sha256=record.sha256,
+                bytes=record.bytes,
+                schema=to_json(record.schema),
+            )
+            .returning(sources.c.id)
+        ).scalar_one()
+    )
+
+
+def add_table(
+    connection: Connection, run_id: str, source_id: int, name: str, parts: Sequence[NewChunk]
+) -> tuple[int, list[int]]:
+    """Write a table with its chunks; return the table's id and the chunks' ids."""
+    table_id = connection.execute(
+        insert(tables)
+        .values(run_id=run_id, source_id=source_id, name=name, rows=sum(part.rows for part in parts))
+        .returning(tables.c.id)
+    ).scalar_one()
+    ids = connection.execute(
+        insert(chunks).returning(chunks.c.id, sort_by_parameter_order=True),
+        [
+            {
+                "run_id": run_id,
+                "table_id": table_id,
+                "position": position,
+                "key_range": to_json(part.key_range),
+                "rows": part.rows,
+            }
+            for position, part in enumerate(parts)
+        ],
+    )
+    return int(table_id), list(ids.scalars())
+
+
+def _source(row: Row[Any]) -> SourceRecord:
+    values = row._asdict()
+    del values["run_id"]
+    values["schema"] = from_json(SourceSchema, values["schema"])
+    return SourceRecord(**values)
+
+
+def read_sources(connection: Connection, run_id: str) -> list[SourceRecord]:
+    """Return the sources of a run in the order in which they were named."""
+    rows = connection.execute(select(sources).where(sources.c.run_id == run_id).order_by(sources.c.id))
+    return [_source(row) for row in rows]
+
+
+_TABLE_COLUMNS = (
+    tables.c.id,
+    tables.c.source_id,
+    tables.c.name,
+    tables.c.rows,
+    tables.c.bytes,
+    tables.c.plan,
+)
+
+
+def _table(row: Row[Any]) -> TableRecord:
+    values = row._asdict()
+    values["plan"] = from_json(TablePlan, values["plan"]) if values["plan"] else None
+    return TableRecord(**values)
+
+
+def read_tables(connection: Connection, run_id: str) -> list[TableRecord]:
+    """Return the tables of a run, in the order of their sources and names."""
+    rows = connection.execute(
+        select(*_TABLE_COLUMNS).where(tables.c.run_id == run_id).order_by(tables.c.source_id, tables.c.id)
+    )
+    return [_table(row) for row in rows]
+
+
+def read_table(connection: Connection, table_id: int) -> TableRecord:
+    """Return one table."""
+    return _table(connection.execute(select(*_TABLE_COLUMNS).where(tables.c.id == table_id)).one())
+
+
+def read_source_of(connection: Connection, table: TableRecord) -> tuple[SourceRecord, SourceTable]:
+    """Return the source of a table, and the table as SQLite declares it."""
+    row = connection.execute(select(sources).where(sources.c.id == table.source_id)).one()
+    source = _source(row)
+    declared = next(item for item in source.schema.tables if item.name == table.name)
+    return source, declared
+
+
+def read_chunk(connection: Connection, chunk_id: int) -> ChunkRecord:
+    """Return one chunk."""
+    row = connection.execute(
+        select(
+            chunks.c.id,
+            chunks.c.table_id,
+            chunks.c.position,
+            chunks.c.key_range,
+            chunks.c.rows,
+            chunks.c.bytes,
+        ).where(chunks.c.id == chunk_id)
+    ).one()
+    return ChunkRecord(**{**row._asdict(), "key_range": from_json(KeyRange, row.key_range)})
+
+
+def read_chunk_sizes(connection: Connection, run_id: str) -> list[tuple[int, int, int]]:
+    """Return (chunk id, table id, bytes) for every chunk of a run."""
+    rows = connection.execute(
+        select(chunks.c.id, chunks.c.table_id, chunks.c.bytes)
+        .where(chunks.c.run_id == run_id)
+        .order_by(chunks.c.id)
+    )
+    return [(row.id, row.table_id, row.bytes) for row in rows]
+
+
+def save_chunk_profile(
+    connection: Connection, chunk_id: int, profile: Mapping[str, ColumnProfile], bytes_read: int
+) -> None:
+    """Store what the full read of a chunk found."""
+    connection.execute(
+        update(chunks).where(chunks.c.id == chunk_id).values(profile=to_json(profile), bytes=bytes_read)
+    )
+
+
+def read_chunk_profiles(connection: Connection, table_id: int) -> list[dict[str, ColumnProfile]]:
+    """Return the profiles of all chunks of a table."""
+    rows = connection.execute(
+        select(chunks.c.profile).where(chunks.c.table_id == table_id).order_by(chunks.c.position)
+    )
+    return [from_json(dict[str, ColumnProfile], profile) for profile in rows.scalars()]
+
+
+def read_profile(connection: Connection, table_id: int) -> dict[str, ColumnProfile]:
+    """Return the merged profile of a table, by column."""
+    rows = connection.execute(
+        select(columns.c.name, columns.c.profile)
+        .where(columns.c.table_id == table_id)
+        .order_by(columns.c.position)
+    )
+    return {row.name: from_json(ColumnProfile, row.profile) for row in rows}
+
+
+def save_plan(
+    connection: Connection, table_id: int, plan: TablePlan, profile: Mapping[str, ColumnProfile]
+) -> None:
+    """Store the decisions for a table, and the size that its profile found."""
+    connection.execute(
+        update(tables)
+        .where(tables.c.id == table_id)
+        .values(plan=to_json(plan), bytes=sum(column.total_bytes for column in profile.values()))
+    )
+    connection.execute(delete(columns).where(columns.c.table_id == table_id))
+    if plan.columns:
+        connection.execute(
+            insert(columns),
+            [
+                {
+                    "table_id": table_id,
+                    "name": column.name,
+                    "position": position,
+                    "declared_type": column.declared_type,
+                    "target_name": column.target_name,
+                    "target_type": column.target_type,
+                    "reason": column.reason,
+                    "profile": to_json(profile[column.name]),
+                }
+                for position, column in enumerate(plan.columns)
+            ],
+        )
+
+
+def save_chunk_result(
+    connection: Connection, run_id: str, chunk: ChunkRecord, worker: str, result: ChunkResult
+) -> None:
+    """Mark a chunk done with its rows, digest, quarantine and transforms, in the transaction that loaded it."""
+    connection.execute(
+        update(chunks)
+        .where(chunks.c.id == chunk.id)
+        .values(
+            state=StepState.DONE.value,
+            rows_loaded=result.rows_loaded,
+            rows_quarantined=result.rows_quarantined,
+            digest=result.digest.checksum,
+            seconds=result.seconds,
+            worker=worker,
+            finished_at=func.clock_timestamp(),
+        )
+    )
+    if result.rejections:
+        connection.execute(
+            insert(quarantine),
+            [
+                {
+                    "run_id": run_id,
+                    "table_id": chunk.table_id,
+                    "chunk_id": chunk.id,
+                    "key": list(rejection.key),
+                    "column": rejection.column,
+                    "storage_class": rejection.storage_class.value,
+                    "original": rejection.original,
+                    "reason": rejection.reason,
+                }
+                for rejection in result.rejections
+            ],
+        )
+    if result.transforms:
+        connection.execute(
+            insert(transforms),
+            [
+                {"chunk_id": chunk.id, "column": column, "transform": name, "values": count}
+                for (column, name), count in result.transforms.items()
+            ],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedTable:
+    """Sums over the chunks of a table."""
+
+    rows_loaded: int
+    rows_quarantined: int
+    digests: tuple[Digest, ...]
+
+
+def read_loaded(connection: Connection, table_id: int) -> LoadedTable:
+    """Return what the chunks of a table have loaded so far."""
+    rows = connection.execute(
+        select(chunks.c.rows_loaded, chunks.c.rows_quarantined, chunks.c.digest).where(
+            chunks.c.table_id == table_id, chunks.c.state == StepState.DONE.value
+        )
+    ).all()
+    return LoadedTable(
+        rows_loaded=sum(row.rows_loaded for row in rows),
+        rows_quarantined=sum(row.rows_quarantined for row in rows),
+        digests=tuple(Digest(row.rows_loaded, row.digest) for row in rows),
+    )
+
+
+def save_verdict(connection: Connection, table_id: int, source: Digest, target: Digest) -> None:
+    """Store both digests of a table."""
+    connection.execute(
+        update(tables)
+        .where(tables.c.id == table_id)
+        .values(
+            rows_target=target.rows,
+            digest_source=source.checksum,
+            digest_target=target.checksum,
+            equal=source == target,
+        )
+    )
+
+
+def add_findings(connection: Connection, run_id: str, found: Iterable[Finding]) -> None:
+    """Append findings to a run."""
+    records = [
+        {
+            "run_id": run_id,
+            "kind": finding.kind.value,
+            "table": finding.table,
+            "column": finding.column,
+            "key": finding.key,
+            "message": finding.message,
+            "is_error": finding.is_error,
+        }
+        for finding in found
+    ]
+    if records:
+        connection.execute(insert(findings), records)
+
+
+def save_objects(connection: Connection, run_id: str, results: Iterable[ObjectResult]) -> None:
+    """Store what became of schema objects; a later word about the same object replaces the earlier one."""
+    for result in results:
+        statement = upsert(objects).values(
+            run_id=run_id,
+            kind=result.kind,
+            name=result.name,
+            state=result.state.value,
+            reason=result.reason,
+        )
+        connection.execute(
+            statement.on_conflict_do_update(
+                index_elements=["run_id", "kind", "name"],
+                set_={"state": statement.excluded.state, "reason": statement.excluded.reason},
+            )
+        )
+
+
+def count_quarantined(connection: Connection, run_id: str) -> int:
+    """Return how many rows of a run are in quarantine."""
+    statement = select(func.coalesce(func.sum(chunks.c.rows_quarantined), 0)).where(chunks.c.run_id == run_id)
+    return int(connection.execute(statement).scalar_one())
+
+
+def count_findings(connection: Connection, run_id: str, *, errors_only: bool = False) -> int:
+    """Return how many findings a run has."""
+    statement = select(func.count()).where(findings.c.run_id == run_id)
+    if errors_only:
+        statement = statement.where(findings.c.is_error)
+    return int(connection.execute(statement).scalar_one())
+
+
+def read_transform_totals(connection: Connection, run_id: str) -> dict[tuple[int, str, str], int]:
+    """Return (table id, column, transform) → values changed."""
+    statement = (
+        select(
+            chunks.c.table_id, transforms.c.column, transforms.c.transform, func.sum(transforms.c["values"])
+        )
+        .join(chunks, chunks.c.id == transforms.c.chunk_id)
+        .where(chunks.c.run_id == run_id)
+        .group_by(chunks.c.table_id, transforms.c.column, transforms.c.transform)
+    )
+    return {(row[0], row[1], row[2]): int(row[3]) for row in connection.execute(statement)}

@@ -1,0 +1,167 @@
+"""How far a run is: read from the ledger, for the terminal, the API and the dashboard."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, Engine, text
+
+from migration.ledger.contents import count_findings
+from migration.ledger.runs import read_run
+from migration.model import Phase, StepState
+
+_WORKING_PHASES = (
+    Phase.PENDING,
+    Phase.SNAPSHOTTING,
+    Phase.PROFILING,
+    Phase.COPYING,
+    Phase.INDEXING,
+    Phase.VALIDATING,
+    Phase.CUTTING_OVER,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class TableProgress:
+    """One table; rows and bytes are those of the copy. `state` is pending, running, done or failed."""
+
+    source: str
+    name: str
+    rows_total: int
+    rows_done: int
+    bytes_total: int
+    bytes_done: int
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunProgress:
+    """A run at one moment.
+
+    `percent` is of the present phase's steps, by bytes; `eta_seconds` is for the present phase and None while
+    nothing can be said. `rows_*` and `bytes_*` are of the copy. `workers` are those that run a step now.
+    """
+
+    run_id: str
+    mode: str
+    phase: Phase
+    percent: float
+    rows_total: int
+    rows_done: int
+    bytes_total: int
+    bytes_done: int
+    rows_per_s: float
+    bytes_per_s: float
+    eta_seconds: float | None
+    workers: tuple[str, ...]
+    tables: tuple[TableProgress, ...]
+    error: str | None
+    findings: int
+    quarantined: int
+    chunks_total: int
+    chunks_done: int
+
+
+_TABLES_SQL = """
+SELECT s.label AS source, t.name, t.rows AS rows_total,
+       coalesce(sum(c.rows) FILTER (WHERE c.state = 'done'), 0)::bigint AS rows_done,
+       coalesce(sum(c.bytes), 0)::bigint AS bytes_total,
+       coalesce(sum(c.bytes) FILTER (WHERE c.state = 'done'), 0)::bigint AS bytes_done,
+       count(c.id) AS chunks_total,
+       count(c.id) FILTER (WHERE c.state = 'done') AS chunks_done,
+       coalesce(sum(c.rows_quarantined), 0)::bigint AS quarantined,
+       CASE WHEN bool_and(c.state = 'done') THEN 'done'
+            WHEN bool_or(c.state = 'failed') THEN 'failed'
+            WHEN bool_or(c.state IN ('running', 'done')) THEN 'running'
+            ELSE 'pending' END AS state
+FROM convoy.tables t
+JOIN convoy.sources s ON s.id = t.source_id
+LEFT JOIN convoy.chunks c ON c.table_id = t.id
+WHERE t.run_id = :run_id
+GROUP BY t.id, s.id
+ORDER BY s.id, t.id
+"""
+
+_STEPS_SQL = """
+SELECT coalesce(sum(weight + 1), 0)::bigint AS total,
+       coalesce(sum(weight + 1) FILTER (WHERE state = 'done'), 0)::bigint AS done,
+       extract(epoch FROM clock_timestamp() - min(claimed_at))::float8 AS seconds
+FROM convoy.steps WHERE run_id = :run_id AND phase = :phase
+"""
+
+_COPY_SECONDS_SQL = """
+SELECT extract(epoch FROM
+           CASE WHEN bool_and(state = 'done') THEN max(finished_at) ELSE clock_timestamp() END
+           - min(claimed_at))::float8
+FROM convoy.steps WHERE run_id = :run_id AND phase = 'copying'
+"""
+
+_WORKERS_SQL = """
+SELECT DISTINCT worker FROM convoy.steps
+WHERE run_id = :run_id AND state = 'running' AND worker IS NOT NULL ORDER BY worker
+"""
+
+
+def read_progress(engine: Engine, run_id: str) -> RunProgress:
+    """Return the progress of a run.
+
+    Raises:
+        UsageError: this ledger does not know the run.
+    """
+    with engine.connect() as connection:
+        return _read(connection, run_id)
+
+
+def _read(connection: Connection, run_id: str) -> RunProgress:
+    run = read_run(connection, run_id)
+    rows = connection.execute(text(_TABLES_SQL), {"run_id": run_id}).all()
+    phase = run.resume_phase if run.phase is Phase.FAILED and run.resume_phase else run.phase
+    step = connection.execute(text(_STEPS_SQL), {"run_id": run_id, "phase": phase.value}).one()
+    copy_seconds = connection.execute(text(_COPY_SECONDS_SQL), {"run_id": run_id}).scalar() or 0.0
+    workers = connection.execute(text(_WORKERS_SQL), {"run_id": run_id}).scalars().all()
+    rows_done = sum(row.rows_done for row in rows)
+    bytes_done = sum(row.bytes_done for row in rows)
+    share = _share(run.phase, step.done, step.total)
+    return RunProgress(
+        run_id=run.id,
+        mode=run.mode,
+        phase=run.phase,
+        percent=round(100 * share, 1),
+        rows_total=sum(row.rows_total for row in rows),
+        rows_done=rows_done,
+        bytes_total=sum(row.bytes_total for row in rows),
+        bytes_done=bytes_done,
+        rows_per_s=rows_done / copy_seconds if copy_seconds else 0.0,
+        bytes_per_s=bytes_done / copy_seconds if copy_seconds else 0.0,
+        eta_seconds=_eta(run.phase, step.done, step.total, step.seconds),
+        workers=tuple(workers),
+        tables=tuple(
+            TableProgress(
+                row.source,
+                row.name,
+                row.rows_total,
+                row.rows_done,
+                row.bytes_total,
+                row.bytes_done,
+                StepState(row.state).value,
+            )
+            for row in rows
+        ),
+        error=run.error,
+        findings=count_findings(connection, run_id),
+        quarantined=sum(row.quarantined for row in rows),
+        chunks_total=sum(row.chunks_total for row in rows),
+        chunks_done=sum(row.chunks_done for row in rows),
+    )
+
+
+def _share(phase: Phase, done: int, total: int) -> float:
+    if phase in (Phase.COMPLETED, Phase.COMPLETED_WITH_FINDINGS, Phase.ROLLED_BACK):
+        return 1.0
+    return done / total if total else 0.0
+
+
+def _eta(phase: Phase, done: int, total: int, seconds: float | None) -> float | None:
+    if phase not in _WORKING_PHASES or not done or seconds is None:
+        return None
+    return seconds * (total - done) / done
