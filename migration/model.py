@@ -436,3 +436,5 @@ class RunOptions:
     skip_validation: bool = False
     target: str = ""
     """URL of the target without its password, for messages and reports."""
+    idempotency_key: str = ""
+    """The API's Idempotency-Key header: a second request with the same key gets the same run."""

@@ -36,6 +36,8 @@ class Settings(BaseSettings):
     api_token: SecretStr | None = None
     api_host: str = "127.0.0.1"
     api_port: int = 8000
+    flower_url: str = "http://127.0.0.1:5555"
+    """Where the dashboard's link to Flower leads."""
 
     lease_seconds: float = Field(30.0, gt=0)
     """A running step that holds no row lock after this time has lost its worker."""
