@@ -1,0 +1,1 @@
+"""The control plane: preparation, planning, chords, watchdog, and the command line."""

@@ -1,0 +1,1 @@
+"""The copy queue: the processes that do the work; scale these."""

@@ -10,15 +10,16 @@ from migration.ledger.contents import count_findings
 from migration.ledger.runs import read_run
 from migration.model import Phase, StepState
 
-_WORKING_PHASES = (
-    Phase.PENDING,
-    Phase.SNAPSHOTTING,
-    Phase.PROFILING,
-    Phase.COPYING,
-    Phase.INDEXING,
-    Phase.VALIDATING,
-    Phase.CUTTING_OVER,
-)
+_SPAN_PERCENT: dict[Phase, tuple[float, float]] = {
+    Phase.PENDING: (0, 0),
+    Phase.SNAPSHOTTING: (0, 5),
+    Phase.PROFILING: (5, 20),
+    Phase.COPYING: (20, 70),
+    Phase.INDEXING: (70, 85),
+    Phase.VALIDATING: (85, 99),
+    Phase.CUTTING_OVER: (99, 100),
+}
+"""Where each phase begins and ends on the way from 0 to 100: typical shares of a run's time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +39,9 @@ class TableProgress:
 class RunProgress:
     """A run at one moment.
 
-    `percent` is of the present phase's steps, by bytes; `eta_seconds` is for the present phase and None while
-    nothing can be said. `rows_*` and `bytes_*` are of the copy. `workers` are those that run a step now.
+    `percent` is of the whole run: finished phases, and the present one's steps by bytes. `eta_seconds` is for the
+    present phase and None while nothing can be said. `rows_*` and `bytes_*` are of the copy. `workers` are those
+    that run a step now.
     """
 
     run_id: str
@@ -121,12 +123,11 @@ def _read(connection: Connection, run_id: str) -> RunProgress:
     workers = connection.execute(text(_WORKERS_SQL), {"run_id": run_id}).scalars().all()
     rows_done = sum(row.rows_done for row in rows)
     bytes_done = sum(row.bytes_done for row in rows)
-    share = _share(run.phase, step.done, step.total)
     return RunProgress(
         run_id=run.id,
         mode=run.mode,
         phase=run.phase,
-        percent=round(100 * share, 1),
+        percent=_percent(run.phase, phase, step.done, step.total),
         rows_total=sum(row.rows_total for row in rows),
         rows_done=rows_done,
         bytes_total=sum(row.bytes_total for row in rows),
@@ -155,13 +156,15 @@ def _read(connection: Connection, run_id: str) -> RunProgress:
     )
 
 
-def _share(phase: Phase, done: int, total: int) -> float:
-    if phase in (Phase.COMPLETED, Phase.COMPLETED_WITH_FINDINGS, Phase.ROLLED_BACK):
-        return 1.0
-    return done / total if total else 0.0
+def _percent(phase: Phase, working_phase: Phase, done: int, total: int) -> float:
+    span = _SPAN_PERCENT.get(working_phase)
+    if span is None:
+        return 0.0 if phase is Phase.CANCELLED else 100.0
+    first, last = span
+    return round(first + (last - first) * (done / total if total else 0.0), 1)
 
 
 def _eta(phase: Phase, done: int, total: int, seconds: float | None) -> float | None:
-    if phase not in _WORKING_PHASES or not done or seconds is None:
+    if phase.is_end or not done or seconds is None:
         return None
     return seconds * (total - done) / done

@@ -229,7 +229,9 @@ def run_lock(engine: Engine, run_id: str, *, wait: bool) -> Iterator[bool]:
             obtained = True
         else:
             obtained = bool(
-                connection.execute(text("SELECT pg_try_advisory_lock(hashtextextended(:key, 0))"), key).scalar()
+                connection.execute(
+                    text("SELECT pg_try_advisory_lock(hashtextextended(:key, 0))"), key
+                ).scalar()
             )
         try:
             yield obtained

@@ -196,9 +196,7 @@ def finish_step(connection: Connection, step_id: int, result: Any) -> None:
     connection.execute(
         update(steps)
         .where(steps.c.id == step_id)
-        .values(
-            state=StepState.DONE.value, result=result, error=None, finished_at=func.clock_timestamp()
-        )
+        .values(state=StepState.DONE.value, result=result, error=None, finished_at=func.clock_timestamp())
     )
 
 
@@ -211,9 +209,7 @@ def give_back(connection: Connection, step: Step, error: str, *, final: bool) ->
         .values(state=state.value, error=error, sent_at=None, finished_at=func.clock_timestamp())
     )
     if step.phase is Phase.COPYING:
-        connection.execute(
-            update(chunks).where(chunks.c.id == step.chunk_id).values(state=state.value)
-        )
+        connection.execute(update(chunks).where(chunks.c.id == step.chunk_id).values(state=state.value))
 
 
 def recover_lost(connection: Connection, run_id: str) -> list[int]:

@@ -95,9 +95,7 @@ tables = Table(
 columns = Table(
     "columns",
     metadata,
-    Column(
-        "table_id", BigInteger, ForeignKey("convoy.tables.id", ondelete="CASCADE"), primary_key=True
-    ),
+    Column("table_id", BigInteger, ForeignKey("convoy.tables.id", ondelete="CASCADE"), primary_key=True),
     Column("name", Text, primary_key=True),
     Column("position", Integer, nullable=False),
     Column("declared_type", Text, nullable=False),

@@ -1,0 +1,47 @@
+"""Which tables of the sources a run is about: `--tables`, `--exclude` and `--catalog`."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+
+from migration.catalog import CATALOG
+from migration.errors import UsageError
+from migration.model import RunOptions, SourceSchema, SourceTable
+
+
+def select_tables(label: str, schema: SourceSchema, options: RunOptions) -> list[SourceTable]:
+    """Return the tables of one source that the options ask for, in the order of the source.
+
+    Names match without regard to case, as in SQLite; `label.table` means the table of one source only.
+    """
+    wanted = {name.lower() for name in options.tables}
+    unwanted = {name.lower() for name in options.exclude}
+    known = {entry.name.lower() for entry in CATALOG} if options.catalog else None
+    chosen = []
+    for table in schema.tables:
+        names = {table.name.lower(), f"{label}.{table.name}".lower()}
+        if wanted and not names & wanted:
+            continue
+        if names & unwanted or (known is not None and table.name.lower() not in known):
+            continue
+        chosen.append(table)
+    return chosen
+
+
+def check_names(sources: Sequence[tuple[str, SourceSchema]], options: RunOptions) -> None:
+    """Make sure that every table which the options name is there, in at least one source.
+
+    Raises:
+        UsageError: a name is unknown; the message offers the nearest one.
+    """
+    there: dict[str, str] = {}
+    for label, schema in sources:
+        for table in schema.tables:
+            there[table.name.lower()] = table.name
+            there[f"{label}.{table.name}".lower()] = f"{label}.{table.name}"
+    for name in (*options.tables, *options.exclude):
+        if name.lower() not in there:
+            near = difflib.get_close_matches(name.lower(), there, n=1)
+            hint = f"Did you mean {there[near[0]]}" if near else "List them with `migration-cli list-tables`"
+            raise UsageError(f"No source has a table {name}", ", ".join(label for label, _ in sources), hint)

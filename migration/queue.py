@@ -1,0 +1,128 @@
+"""The queue: Celery application factory, queue names, and the two messages that Convoy sends.
+
+Messages hold ids only. Every option is set here, and a test reads each of them back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from celery import Celery, chord, signature
+from celery.canvas import Signature
+from kombu.exceptions import OperationalError
+from redis.exceptions import RedisError
+
+from migration.errors import BrokerError
+from migration.settings import Settings
+
+CONTROL_QUEUE = "control"
+COPY_QUEUE = "copy"
+ADVANCE_TASK = "convoy.advance"
+RUN_STEPS_TASK = "convoy.run_steps"
+
+
+def make_app(settings: Settings, name: str = "convoy") -> Celery:
+    """Return a Celery application on the broker of `settings`.
+
+    Raises:
+        BrokerError: no broker is configured.
+    """
+    if settings.broker_url is None:
+        raise BrokerError(
+            "This process does not know its broker",
+            "settings",
+            "Set MIGRATION_BROKER_URL to a Redis or Valkey",
+        )
+    app = Celery(name, broker=settings.broker_url, backend=settings.broker_url, set_as_current=False)
+    transport = {
+        "visibility_timeout": settings.visibility_timeout_seconds,
+        # A dead connection is noticed although nobody writes to it.
+        "socket_keepalive": True,
+        "health_check_interval": 10,
+    }
+    app.conf.update(
+        task_acks_late=True,
+        task_reject_on_worker_lost=True,
+        task_track_started=True,
+        task_soft_time_limit=settings.soft_time_limit_seconds,
+        task_time_limit=settings.hard_time_limit_seconds,
+        task_serializer="json",
+        result_serializer="json",
+        accept_content=["json"],
+        task_routes={ADVANCE_TASK: {"queue": CONTROL_QUEUE}, RUN_STEPS_TASK: {"queue": COPY_QUEUE}},
+        task_default_queue=CONTROL_QUEUE,
+        task_send_sent_event=True,
+        worker_send_task_events=True,
+        worker_prefetch_multiplier=1,
+        worker_soft_shutdown_timeout=10.0,
+        worker_enable_soft_shutdown_on_idle=False,
+        worker_cancel_long_running_tasks_on_connection_loss=False,
+        worker_hijack_root_logger=False,
+        broker_connection_retry_on_startup=True,
+        broker_transport_options=transport,
+        # Without this a broker that restarts turns finished headers of a chord into errors.
+        result_backend_always_retry=True,
+        result_backend_transport_options=transport,
+        result_expires=24 * 3600,
+    )
+    return app
+
+
+def send_advance(app: Celery, run_id: str) -> None:
+    """Ask the producer to move a run on: after it is created, resumed or cancelled.
+
+    Raises:
+        BrokerError: the broker does not answer.
+    """
+    try:
+        signature(ADVANCE_TASK, args=(run_id,), app=app, queue=CONTROL_QUEUE, immutable=True).apply_async(
+            retry=False
+        )
+    except (OperationalError, RedisError, OSError) as error:
+        raise _unreachable(str(app.conf.broker_url)) from error
+
+
+def send_steps(app: Celery, run_id: str, messages: Sequence[Sequence[int]]) -> None:
+    """Send a chord: one message for each group of step ids, and `advance` once all have been worked on.
+
+    Raises:
+        BrokerError: the broker does not answer; the messages may have been sent in part.
+    """
+    advance: Signature = signature(ADVANCE_TASK, args=(run_id,), app=app, queue=CONTROL_QUEUE, immutable=True)
+    headers = [
+        signature(RUN_STEPS_TASK, args=(run_id, list(step_ids)), app=app, queue=COPY_QUEUE)
+        for step_ids in messages
+    ]
+    try:
+        # A header that errs (its worker was killed once too often) must move the run on as well.
+        chord(headers, app=app)(advance.on_error(advance.clone()))
+    except (OperationalError, RedisError, OSError) as error:
+        raise _unreachable(str(app.conf.broker_url)) from error
+
+
+def check_broker(url: str) -> None:
+    """Make sure that the broker answers.
+
+    Raises:
+        BrokerError: it does not.
+    """
+    import redis
+
+    try:
+        client = redis.Redis.from_url(url, socket_connect_timeout=5, socket_timeout=5)
+    except ValueError as error:
+        raise BrokerError(f"The broker URL is not one: {error}", "MIGRATION_BROKER_URL") from error
+    try:
+        client.ping()
+    except (RedisError, OSError) as error:
+        raise _unreachable(url) from error
+    finally:
+        client.close()
+
+
+def _unreachable(url: str) -> BrokerError:
+    from migration.target.connect import redact
+
+    return BrokerError(
+        "The message broker does not answer", redact(url), "Start it, or correct MIGRATION_BROKER_URL"
+    )

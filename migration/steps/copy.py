@@ -1,0 +1,150 @@
+"""Copy one chunk: SQLite → Arrow → binary COPY, with digest, quarantine and the `done` mark in one transaction."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import psycopg
+import pyarrow as pa
+from sqlalchemy import Connection
+
+from migration.errors import PermanentError
+from migration.ledger.contents import (
+    ChunkRecord,
+    ChunkResult,
+    TableRecord,
+    read_chunk,
+    read_profile,
+    read_source_of,
+    read_table,
+    save_chunk_result,
+)
+from migration.ledger.runs import RunRecord, read_run
+from migration.ledger.steps import Step
+from migration.mapping.convert import Context, Converter
+from migration.model import ColumnProfile, Mode, Rejection, SourceTable, TablePlan
+from migration.source.reader import SnapshotReader
+from migration.steps.context import StepContext
+from migration.steps.schemas import staging_schema
+from migration.target.copy import CopyEncoder, copy_batches
+from migration.validation.digest import DigestSum
+
+BATCH_BYTES = 32 * 1024 * 1024
+"""Upper bound of what a batch may hold if every value were as long as the longest of its column."""
+
+
+class ChunkStream:
+    """The converted batches of a chunk, and what was counted on the way."""
+
+    def __init__(
+        self,
+        reader: SnapshotReader,
+        table: SourceTable,
+        plan: TablePlan,
+        profile: Mapping[str, ColumnProfile],
+        chunk: ChunkRecord,
+        run: RunRecord,
+    ) -> None:
+        self._reader = reader
+        self._table = table
+        self._chunk = chunk
+        self._columns = plan.copied_columns
+        self._classes = {column.name: profile[column.name].classes for column in self._columns}
+        self._batch_rows = batch_rows(run.options.batch_rows, profile)
+        self._converter = Converter(self._columns, Context(run.options.source_timezone))
+        self._digest = DigestSum()
+        self.rows_read = 0
+        self.rows_rejected = 0
+        self.rejections: list[Rejection] = []
+        self.transforms: Counter[tuple[str, str]] = Counter()
+
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        """Yield the batches that go into the target."""
+        for raw in self._reader.batches(self._table, self._classes, self._chunk.key_range, self._batch_rows):
+            converted = self._converter.convert(raw)
+            self.rows_read += raw.rows
+            self.rows_rejected += converted.rows_rejected
+            self.rejections.extend(converted.rejections)
+            self.transforms.update(converted.transforms)
+            self._digest.add(converted.batch, self._columns)
+            yield converted.batch
+
+    def result(self, seconds: float) -> ChunkResult:
+        """Return the result once all batches are through.
+
+        Raises:
+            PermanentError: the snapshot gave other rows than were counted in it: nothing is committed.
+        """
+        digest = self._digest.digest()
+        if self.rows_read != self._chunk.rows or digest.rows + self.rows_rejected != self.rows_read:
+            raise PermanentError(
+                f"The chunk holds {self._chunk.rows} rows, but {self.rows_read} were read and {digest.rows} kept",
+                f"table {self._table.name}, chunk {self._chunk.position}",
+                "Report this as a bug; nothing of the chunk was stored",
+            )
+        return ChunkResult(digest.rows, self.rows_rejected, digest, seconds, self.rejections, self.transforms)
+
+
+def batch_rows(wanted: int, profile: Mapping[str, ColumnProfile]) -> int:
+    """Return how many rows a batch may have, so that its bytes stay bounded however long the values are."""
+    longest_row = sum(max(column.longest_bytes, 8) for column in profile.values())
+    return max(1, min(wanted, BATCH_BYTES // max(longest_row, 1)))
+
+
+def copy_chunk(context: StepContext, connection: Connection, step: Step) -> dict[str, Any]:
+    """Load a chunk into its staging table; in a dry-run, convert and encode it without sending anything."""
+    if step.chunk_id is None:
+        raise PermanentError("A copy step names no chunk", f"step {step.id}")
+    started = time.monotonic()
+    run = read_run(connection, step.run_id)
+    chunk = read_chunk(connection, step.chunk_id)
+    table = read_table(connection, chunk.table_id)
+    source, declared = read_source_of(connection, table)
+    plan = plan_of(table)
+    stream = ChunkStream(
+        context.snapshot_reader(source.snapshot),
+        declared,
+        plan,
+        read_profile(connection, table.id),
+        chunk,
+        run,
+    )
+    if run.options.mode is Mode.DRY_RUN:
+        bytes_sent = _encode_only(plan, stream)
+    else:
+        bytes_sent = copy_batches(
+            driver_connection(connection), staging_schema(run, plan.target_schema), plan, stream.batches()
+        )
+    result = stream.result(time.monotonic() - started)
+    save_chunk_result(connection, run.id, chunk, context.worker, result)
+    return {"bytes_sent": bytes_sent, "seconds": result.seconds}
+
+
+def plan_of(table: TableRecord) -> TablePlan:
+    """Return the plan of a table that must have one by now.
+
+    Raises:
+        PermanentError: the table has not been planned.
+    """
+    if table.plan is None:
+        raise PermanentError("The table has no plan yet", f"table {table.name}", "Start a new run")
+    return table.plan
+
+
+def driver_connection(connection: Connection) -> psycopg.Connection[Any]:
+    """Return psycopg's connection below SQLAlchemy's, inside the same transaction."""
+    raw = connection.connection.driver_connection
+    if not isinstance(raw, psycopg.Connection):
+        raise TypeError(f"expected a psycopg connection, got {type(raw).__name__}")
+    return raw
+
+
+def _encode_only(plan: TablePlan, stream: ChunkStream) -> int:
+    encoder = CopyEncoder(plan.copied_columns)
+    size = len(encoder.header())
+    for batch in stream.batches():
+        size += len(encoder.encode(batch))
+    return size + len(encoder.finish())

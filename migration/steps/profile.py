@@ -1,0 +1,34 @@
+"""Profile one chunk: read every value once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Connection
+
+from migration.errors import PermanentError
+from migration.ledger.contents import read_chunk, read_source_of, read_table, save_chunk_profile
+from migration.ledger.runs import read_run
+from migration.ledger.steps import Step
+from migration.mapping.convert import Context
+from migration.source.profile import profile_range
+from migration.steps.context import StepContext
+
+
+def profile_chunk(context: StepContext, connection: Connection, step: Step) -> dict[str, Any]:
+    """Read a chunk and store its profile in the step's transaction."""
+    if step.chunk_id is None:
+        raise PermanentError("A profile step names no chunk", f"step {step.id}")
+    run = read_run(connection, step.run_id)
+    chunk = read_chunk(connection, step.chunk_id)
+    table = read_table(connection, chunk.table_id)
+    source, declared = read_source_of(connection, table)
+    profile = profile_range(
+        context.snapshot_reader(source.snapshot),
+        declared,
+        chunk.key_range,
+        Context(run.options.source_timezone),
+    )
+    bytes_read = sum(column.total_bytes for column in profile.values())
+    save_chunk_profile(connection, chunk.id, profile, bytes_read)
+    return {"bytes": bytes_read}

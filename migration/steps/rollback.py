@@ -1,0 +1,41 @@
+"""Reverse a cutover: one transaction that puts back what stood there before."""
+
+from __future__ import annotations
+
+from sqlalchemy import Engine, func, update
+
+from migration.errors import UsageError
+from migration.ledger.contents import save_objects
+from migration.ledger.events import add_event
+from migration.ledger.runs import read_run
+from migration.ledger.tables import runs
+from migration.model import ObjectResult, Phase
+from migration.target.cutover import roll_back
+
+
+def roll_back_run(engine: Engine, run_id: str) -> list[ObjectResult]:
+    """Put back the tables that stood before the cutover, and remove those that the run created.
+
+    Raises:
+        UsageError: the run has not been cut over, or was rolled back already.
+        TargetError: the tables have been changed since in a way that a rollback would destroy.
+    """
+    with engine.begin() as connection:
+        run = read_run(connection, run_id)
+        if run.phase not in (Phase.COMPLETED, Phase.COMPLETED_WITH_FINDINGS) or not run.cutover:
+            raise UsageError(
+                f"The run is {run.phase} and has nothing to roll back",
+                f"run {run_id}",
+                "Only a completed migration can be rolled back",
+            )
+        results: list[ObjectResult] = []
+        for part in run.cutover:
+            results.extend(roll_back(connection, part["record"], part["previous_schema"]))
+        connection.execute(
+            update(runs)
+            .where(runs.c.id == run_id)
+            .values(phase=Phase.ROLLED_BACK.value, finished_at=func.clock_timestamp())
+        )
+        save_objects(connection, run_id, results)
+        add_event(connection, run_id, "phase", phase=Phase.ROLLED_BACK.value)
+    return results

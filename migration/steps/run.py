@@ -1,0 +1,76 @@
+"""Run one step: claim it, do its work and mark it done in one transaction, or give it back with its error."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from sqlalchemy import Connection
+
+from migration.errors import ConvoyError, RetryableError, TargetUnreachableError
+from migration.ledger.events import add_event
+from migration.ledger.runs import read_run
+from migration.ledger.steps import Step, claim, finish_step, give_back, lock_step
+from migration.model import Mode, Phase
+from migration.steps.context import StepContext
+from migration.steps.copy import copy_chunk
+from migration.steps.index import build_objects
+from migration.steps.profile import profile_chunk
+from migration.steps.validate import validate_source
+from migration.steps.verify import verify_part
+from migration.target.connect import translate
+
+logger = logging.getLogger(__name__)
+
+Work = Callable[[StepContext, Connection, Step], dict[str, Any]]
+
+_WORK: dict[Phase, Work] = {
+    Phase.PROFILING: profile_chunk,
+    Phase.COPYING: copy_chunk,
+    Phase.INDEXING: build_objects,
+    Phase.VALIDATING: verify_part,
+}
+
+
+def run_step(context: StepContext, step_id: int) -> bool:
+    """Run a step once. A step that is done, or in other hands, is left alone.
+
+    Returns:
+        Whether the step was done by this call.
+    """
+    with context.engine.begin() as connection:
+        step = claim(connection, step_id, context.worker, context.settings.lease_seconds)
+    if step is None:
+        return False
+    if step.attempts > context.settings.max_attempts:
+        _give_back(context, step, f"Its worker died {context.settings.max_attempts} times", final=True)
+        return False
+    try:
+        with context.engine.begin() as connection:
+            if not lock_step(connection, step.id):
+                return False
+            finish_step(connection, step.id, _work_of(connection, step)(context, connection, step))
+    except Exception as error:  # every failure belongs into the ledger, none may stop the queue
+        context.forget_connections()
+        reason = error if isinstance(error, ConvoyError) else translate(error, f"step {step.id}")
+        passing = isinstance(reason, RetryableError | TargetUnreachableError)
+        final = not passing or step.attempts >= context.settings.max_attempts
+        logger.log(logging.ERROR if final else logging.WARNING, "%s", reason, exc_info=error)
+        _give_back(context, step, str(reason), final=final)
+        return False
+    return True
+
+
+def _work_of(connection: Connection, step: Step) -> Work:
+    if step.phase is Phase.VALIDATING and read_run(connection, step.run_id).options.mode is Mode.VALIDATE:
+        return validate_source
+    return _WORK[step.phase]
+
+
+def _give_back(context: StepContext, step: Step, error: str, *, final: bool) -> None:
+    with context.engine.begin() as connection:
+        give_back(connection, step, error, final=final)
+        add_event(
+            connection, step.run_id, "step_failed", step=step.id, phase=step.phase, error=error, final=final
+        )

@@ -1,0 +1,31 @@
+"""Names of the schemas that a run builds in, one pair for each schema that it ends in."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from migration.ledger.runs import RunRecord
+from migration.model import TablePlan
+
+
+def target_schemas(plans: Sequence[TablePlan]) -> list[str]:
+    """Return the schemas that the plans end in, sorted."""
+    return sorted({plan.target_schema for plan in plans})
+
+
+def staging_schema(run: RunRecord, target_schema: str) -> str:
+    """Return the schema that holds the tables of `target_schema` until cutover."""
+    return _numbered(run, run.staging_schema, target_schema)
+
+
+def previous_schema(run: RunRecord, target_schema: str) -> str:
+    """Return the schema that keeps what the cutover replaces in `target_schema`."""
+    return _numbered(run, run.previous_schema, target_schema)
+
+
+def _numbered(run: RunRecord, base: str, target_schema: str) -> str:
+    # Two sources with a table of the same name may go into two schemas at once; labels name those.
+    if not run.options.schema_per_source:
+        return base
+    labels = [source.label for source in run.options.sources]
+    return f"{base}_{labels.index(target_schema) + 1}" if target_schema in labels else base

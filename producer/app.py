@@ -1,0 +1,8 @@
+"""Celery application of the producer: `celery -A producer.app worker -Q control --pool threads`."""
+
+from migration.queue import make_app
+from migration.settings import load_settings
+from producer.tasks import register
+
+app = make_app(load_settings())
+register(app)

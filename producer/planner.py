@@ -1,0 +1,84 @@
+"""After profiling: decide types and DDL, check the target, build the staging schema, and lay out the copying."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from migration.mapping.plan import check_collisions, plan_source
+from migration.source.profile import merge_profiles
+from migration.target.staging import check_target, create_staging, try_ddl
+
+from migration.ledger.contents import (
+    TableRecord,
+    read_chunk_profiles,
+    read_chunk_sizes,
+    read_sources,
+    read_tables,
+    save_objects,
+    save_plan,
+)
+from migration.ledger.events import add_event
+from migration.ledger.runs import move_run
+from migration.ledger.steps import NewStep, add_steps
+from migration.model import ColumnProfile, Mode, ObjectResult, Phase, TablePlan
+from migration.steps.schemas import staging_schema, target_schemas
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from migration.ledger.runs import RunRecord
+    from producer.workspace import Workspace
+
+
+def plan(workspace: Workspace, run: RunRecord) -> bool:
+    """Plan every table and create the staging schema, in one transaction with the move to copying.
+
+    Raises:
+        TargetError: the target cannot take the tables; nothing was created.
+    """
+    with workspace.engine.begin() as connection:
+        plans, results = _save_plans(connection, run)
+        check_collisions(plans)
+        check_target(connection, plans, run.options)
+        if run.options.mode is Mode.DRY_RUN:
+            results = results + _try_on_target(connection, run, plans)
+        else:
+            for schema in target_schemas(plans):
+                of_schema = [plan for plan in plans if plan.target_schema == schema]
+                create_staging(connection, of_schema, staging_schema(run, schema))
+        save_objects(connection, run.id, results)
+        sizes = read_chunk_sizes(connection, run.id)
+        add_steps(
+            connection,
+            run.id,
+            Phase.COPYING,
+            [NewStep(table_id=table, chunk_id=chunk, weight=size) for chunk, table, size in sizes],
+        )
+        add_event(connection, run.id, "planned", tables=len(plans), chunks=len(sizes))
+        return move_run(connection, run, Phase.COPYING)
+
+
+def _save_plans(connection: Connection, run: RunRecord) -> tuple[list[TablePlan], list[ObjectResult]]:
+    tables = read_tables(connection, run.id)
+    plans: list[TablePlan] = []
+    results: list[ObjectResult] = []
+    for source in read_sources(connection, run.id):
+        of_source: dict[str, TableRecord] = {t.name: t for t in tables if t.source_id == source.id}
+        profiles: dict[str, dict[str, ColumnProfile]] = {
+            name: merge_profiles(read_chunk_profiles(connection, table.id))
+            for name, table in of_source.items()
+        }
+        planned = plan_source(source.label, source.schema, profiles, run.options)
+        for table_plan in planned.tables:
+            save_plan(connection, of_source[table_plan.name].id, table_plan, profiles[table_plan.name])
+        plans.extend(planned.tables)
+        results.extend(planned.objects)
+    return plans, results
+
+
+def _try_on_target(connection: Connection, run: RunRecord, plans: list[TablePlan]) -> list[ObjectResult]:
+    results: list[ObjectResult] = []
+    for schema in target_schemas(plans):
+        of_schema = [plan for plan in plans if plan.target_schema == schema]
+        results.extend(try_ddl(connection, of_schema, staging_schema(run, schema)))
+    return results

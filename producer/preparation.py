@@ -1,0 +1,83 @@
+"""Snapshotting: freeze every source, read what it declares, and split its tables into chunks."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from migration.source.introspect import read_schema
+from migration.source.snapshot import take_snapshot
+from migration.source.split import average_row_bytes, split_table
+
+from migration.ledger.contents import NewChunk, SourceRecord, add_source, add_table, clear_contents
+from migration.ledger.runs import move_run
+from migration.ledger.steps import NewStep, add_steps
+from migration.mapping.select import check_names, select_tables
+from migration.model import Mode, Phase, Source, SourceTable
+
+if TYPE_CHECKING:
+    from migration.ledger.runs import RunRecord
+    from producer.workspace import Workspace
+
+SMALLEST_CHUNK_BYTES = 4 * 1024 * 1024
+LARGEST_CHUNK_BYTES = 64 * 1024 * 1024
+CHUNKS_FOR_EACH_WORKER = 8
+"""So many that a slow one at the end costs little, so few that a chunk outweighs its bookkeeping."""
+
+
+def prepare(workspace: Workspace, run: RunRecord) -> bool:
+    """Write sources, tables, chunks and the steps of the next phase; done again from the start after a crash.
+
+    Raises:
+        SourceError: a source cannot be used.
+        UsageError: a table was named that is not there.
+    """
+    prepared = [_freeze(workspace, source) for source in run.options.sources]
+    check_names([(record.label, record.schema) for record in prepared], run.options)
+    with workspace.engine.begin() as connection:
+        clear_contents(connection, run.id)
+        following = Phase.VALIDATING if run.options.mode is Mode.VALIDATE else Phase.PROFILING
+        new: list[NewStep] = []
+        for record in prepared:
+            source_id = add_source(connection, run.id, record)
+            if run.options.mode is Mode.VALIDATE:
+                new.append(NewStep(spec={"source_id": source_id}, weight=record.bytes))
+                continue
+            chosen = select_tables(record.label, record.schema, run.options)
+            for table, parts in _split(record, chosen, run):
+                _, chunk_ids = add_table(connection, run.id, source_id, table.name, parts)
+                average = record.bytes // max(1, sum(part.rows for part in parts))
+                new.extend(
+                    NewStep(chunk_id=chunk_id, weight=part.rows * min(average, 1_000))
+                    for chunk_id, part in zip(chunk_ids, parts, strict=True)
+                )
+        add_steps(connection, run.id, following, new)
+        return move_run(connection, run, following)
+
+
+def _freeze(workspace: Workspace, source: Source) -> SourceRecord:
+    folder = workspace.settings.snapshot_dir.absolute()
+    folder.mkdir(parents=True, exist_ok=True)
+    snapshot = take_snapshot(source, folder)
+    schema = read_schema(snapshot.path)
+    return SourceRecord(
+        0, source.label, source.location, str(snapshot.path), snapshot.sha256, snapshot.bytes, schema
+    )
+
+
+def _split(
+    record: SourceRecord, chosen: list[SourceTable], run: RunRecord
+) -> list[tuple[SourceTable, list[NewChunk]]]:
+    chunk_bytes = record.bytes // (CHUNKS_FOR_EACH_WORKER * max(1, run.options.workers))
+    chunk_bytes = max(SMALLEST_CHUNK_BYTES, min(LARGEST_CHUNK_BYTES, chunk_bytes))
+    result = []
+    with closing(
+        sqlite3.connect(f"{Path(record.snapshot).as_uri()}?mode=ro&immutable=1", uri=True)
+    ) as opened:
+        for table in chosen:
+            rows = run.options.chunk_rows or max(1, chunk_bytes // max(1, average_row_bytes(opened, table)))
+            parts = [NewChunk(part.key_range, part.rows) for part in split_table(opened, table, rows)]
+            result.append((table, parts))
+    return result

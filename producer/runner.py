@@ -1,0 +1,108 @@
+"""Moves a run from phase to phase: the one state machine that task, chord body, errback and watchdog all call."""
+
+from __future__ import annotations
+
+import logging
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from migration.errors import BrokerError, ConvoyError, PermanentError, RetryableError, TargetUnreachableError
+from migration.ledger.events import add_event
+from migration.ledger.runs import RunRecord, fail_run, move_run, read_run, run_lock
+from migration.ledger.steps import count_states, first_error, forget_sending, take_unsent
+from migration.ledger.store import open_ledger
+from migration.model import Phase, StepState
+from migration.queue import send_steps
+from migration.steps.cancel import remove_staging
+from migration.steps.context import target_url
+from migration.target.connect import translate
+from producer.packing import MAX_MESSAGES, MAX_STEPS_PER_MESSAGE, pack
+from producer.phases import TRANSITIONS
+from producer.workspace import Workspace
+
+if TYPE_CHECKING:
+    from celery import Celery
+    from sqlalchemy import Engine
+
+    from migration.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+
+class Runner:
+    """The producer's hold on the ledger and the queue; connections are opened on first use."""
+
+    def __init__(self, app: Celery, settings: Settings) -> None:
+        self.app = app
+        self.settings = settings
+
+    @cached_property
+    def engine(self) -> Engine:
+        """The ledger."""
+        return open_ledger(target_url(self.settings), "convoy producer")
+
+    @cached_property
+    def workspace(self) -> Workspace:
+        """What the transitions need."""
+        return Workspace(self.engine, target_url(self.settings), self.settings)
+
+    def advance(self, run_id: str, *, wait: bool) -> None:
+        """Move a run as far as it goes: until its steps are with the workers, or to its end.
+
+        Doubled and late calls change nothing. With `wait` false, returns at once where somebody else is at it.
+        """
+        with run_lock(self.engine, run_id, wait=wait) as obtained:
+            if not obtained:
+                return
+            while self._move(run_id):
+                pass
+
+    def _move(self, run_id: str) -> bool:
+        with self.engine.begin() as connection:
+            run = read_run(connection, run_id)
+            states = count_states(connection, run_id, run.phase)
+            error = first_error(connection, run_id, run.phase) if states.get(StepState.FAILED) else ""
+        if run.phase is Phase.CANCELLED:
+            remove_staging(self.engine, run)
+            return False
+        if run.phase.is_end:
+            return False
+        try:
+            if states.get(StepState.FAILED):
+                raise PermanentError(error or "A step failed", f"run {run_id}, {run.phase}")
+            if sum(count for state, count in states.items() if state is not StepState.DONE):
+                self._dispatch(run)
+                return False
+            return self._enter_next(run)
+        except BrokerError as problem:
+            # The watchdog sends again; the ledger knows what is unsent.
+            logger.warning("%s", problem)
+            return False
+        except Exception as problem:  # a run must end with a reason, not with a stack in a log
+            reason = problem if isinstance(problem, ConvoyError) else translate(problem, f"run {run_id}")
+            if isinstance(reason, RetryableError | TargetUnreachableError):
+                logger.warning("%s", reason, exc_info=problem)
+                return False
+            logger.log(logging.ERROR, "%s", reason, exc_info=problem)
+            fail_run(self.engine, run, reason)
+            return False
+
+    def _enter_next(self, run: RunRecord) -> bool:
+        if run.phase is Phase.PENDING:
+            with self.engine.begin() as connection:
+                return move_run(connection, run, Phase.SNAPSHOTTING)
+        return TRANSITIONS[run.phase](self.workspace, run)
+
+    def _dispatch(self, run: RunRecord) -> None:
+        limit = MAX_MESSAGES * MAX_STEPS_PER_MESSAGE
+        with self.engine.begin() as connection:
+            waiting = take_unsent(connection, run.id, run.phase, limit)
+            if not waiting:
+                return
+            messages = pack(waiting, run.options.workers)
+            add_event(connection, run.id, "sent", phase=run.phase, messages=len(messages), steps=len(waiting))
+        try:
+            send_steps(self.app, run.id, messages)
+        except BrokerError:
+            forget_sending(self.engine, [step.id for step in waiting])
+            raise

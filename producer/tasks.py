@@ -1,0 +1,36 @@
+"""Control tasks: one message, one call."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from celery import signals
+
+from migration.queue import ADVANCE_TASK
+from migration.settings import load_settings
+from producer.runner import Runner
+from producer.watchdog import Watchdog
+
+if TYPE_CHECKING:
+    from celery import Celery
+
+logger = logging.getLogger(__name__)
+
+
+def register(app: Celery) -> None:
+    """Give the application its task, and the worker process its watchdog."""
+    runner = Runner(app, load_settings())
+    watchdog = Watchdog(runner)
+
+    @app.task(name=ADVANCE_TASK, ignore_result=True)
+    def advance(run_id: str) -> None:
+        runner.advance(run_id, wait=True)
+
+    @signals.worker_ready.connect(weak=False)
+    def start_watchdog(**_kwargs: object) -> None:
+        watchdog.start()
+
+    @signals.worker_shutting_down.connect(weak=False)
+    def stop_watchdog(**_kwargs: object) -> None:
+        watchdog.stop()

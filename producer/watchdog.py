@@ -1,0 +1,77 @@
+"""The watchdog: what the ledger says is unfinished, and nobody works on, is sent again.
+
+It believes the ledger only. A broker that was emptied, a chord that never fires, a worker that was killed:
+all look the same from here, and all end the same way.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from typing import TYPE_CHECKING
+
+from sqlalchemy import text
+
+from migration.ledger.events import add_event
+from migration.ledger.runs import active_runs, read_run
+from migration.ledger.steps import recover_lost, recover_stalled
+
+if TYPE_CHECKING:
+    from producer.runner import Runner
+
+logger = logging.getLogger(__name__)
+
+_LEADER_LOCK = 0x636F6E776174
+
+
+class Watchdog:
+    """A thread that looks at every active run, every `watchdog_seconds`."""
+
+    def __init__(self, runner: Runner) -> None:
+        self._runner = runner
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._watch, name="watchdog", daemon=True)
+
+    def start(self) -> None:
+        """Begin to watch."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop soon; does not wait."""
+        self._stop.set()
+
+    def _watch(self) -> None:
+        while not self._stop.wait(self._runner.settings.watchdog_seconds):
+            try:
+                self.look_once()
+            except Exception:  # PostgreSQL may be down now; the next look may find it up
+                logger.warning("The watchdog could not look at the ledger; it will try again", exc_info=True)
+
+    def look_once(self) -> None:
+        """Look at every active run once, if no other producer is the leader at this moment."""
+        engine = self._runner.engine
+        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            key = {"key": _LEADER_LOCK}
+            if not connection.execute(text("SELECT pg_try_advisory_lock(:key)"), key).scalar():
+                return
+            try:
+                for run_id in active_runs(engine):
+                    self._look_at(run_id)
+            finally:
+                connection.execute(text("SELECT pg_advisory_unlock(:key)"), key)
+
+    def _look_at(self, run_id: str) -> None:
+        settings = self._runner.settings
+        with self._runner.engine.begin() as connection:
+            run = read_run(connection, run_id)
+            lost = recover_lost(connection, run_id)
+            stalled = recover_stalled(connection, run_id, run.phase, settings.lease_seconds)
+            if lost or stalled:
+                add_event(connection, run_id, "resend", phase=run.phase, lost=len(lost), stalled=len(stalled))
+                logger.warning(
+                    "Run %s: sending %d steps again whose worker died, %d whose message is gone",
+                    run_id,
+                    len(lost),
+                    len(stalled),
+                )
+        self._runner.advance(run_id, wait=False)
