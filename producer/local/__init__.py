@@ -1,0 +1,1 @@
+"""Servers and processes that the command line starts for itself, and always stops."""

@@ -1,0 +1,141 @@
+"""Places that an unprivileged server process may enter, when the command itself runs as root.
+
+PostgreSQL refuses to run as root, so root's server runs as another user, who cannot enter /root. Nothing of the
+user's is opened to others for that: data and programs go to /var/lib/convoy instead, with a symbolic link.
+Only private folders below the temporary folder are made passable (not readable).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import pwd
+import shutil
+import stat
+import tempfile
+from pathlib import Path
+
+from migration.errors import ConvoyError
+
+_SHARED_STATE = Path("/var/lib/convoy")
+_USERS = ("pgserver", "postgres", "nobody")
+_SOCKET_PATH_BYTES = 104
+"""A Unix socket's path, with its closing NUL, on macOS; Linux allows 108 (sys/un.h)."""
+_PASS = stat.S_IXGRP | stat.S_IXOTH
+
+
+def server_user(folder: Path) -> tuple[int, int] | None:
+    """Return uid and gid that a server on `folder` runs as; None: those of this process.
+
+    Raises:
+        ConvoyError: the folder belongs to another user, or no unprivileged user exists.
+    """
+    owner = folder.stat() if folder.exists() else None
+    if os.geteuid() != 0:
+        if owner is not None and owner.st_uid != os.geteuid():
+            raise ConvoyError(
+                "The data folder of the embedded PostgreSQL belongs to another user",
+                str(folder),
+                "Run the command as that user, or name another folder in MIGRATION_EMBEDDED_DIR",
+            )
+        return None
+    if owner is not None and owner.st_uid != 0:
+        return owner.st_uid, owner.st_gid
+    for name in _USERS:
+        with contextlib.suppress(KeyError):
+            entry = pwd.getpwnam(name)
+            return entry.pw_uid, entry.pw_gid
+    raise ConvoyError(
+        "PostgreSQL does not run as root and this machine has no other user for it",
+        remedy="Run the command as a normal user, or create one with `useradd --system pgserver`",
+    )
+
+
+def passable_folder(folder: Path, user: tuple[int, int]) -> Path:
+    """Return `folder`, or where it links to, such that `user` owns it and can reach it."""
+    folder = folder.resolve()
+    closed = [parent for parent in folder.parents if parent.exists() and not _may_pass(parent, user)]
+    temporary = Path(tempfile.gettempdir()).resolve()
+    if closed and not all(temporary in parent.parents for parent in closed):
+        if folder.is_dir() and any(folder.iterdir()):
+            raise ConvoyError(
+                "The data folder of the embedded PostgreSQL cannot be entered by the user that it runs as",
+                str(folder),
+                "Name a folder that all users may pass through in MIGRATION_EMBEDDED_DIR",
+            )
+        folder.mkdir(parents=True, exist_ok=True)
+        folder.rmdir()
+        place = Path(tempfile.mkdtemp(prefix=f"{folder.name}-", dir=_ensure(_SHARED_STATE)))
+        folder.symlink_to(place, target_is_directory=True)
+        folder = place
+    else:
+        for parent in closed:
+            parent.chmod(parent.stat().st_mode | _PASS)
+        folder.mkdir(parents=True, exist_ok=True)
+    if folder.stat().st_uid != user[0]:
+        os.chown(folder, *user)
+    folder.chmod(0o700)
+    return folder
+
+
+def passable_programs(install: Path, user: tuple[int, int]) -> Path:
+    """Return a folder of programs that `user` can run: `install`, or a copy of it."""
+    if all(_may_pass(parent, user) for parent in (install / "bin" / "postgres").parents) and _may_pass(
+        install / "bin" / "postgres", user
+    ):
+        return install
+    copy = _SHARED_STATE / f"{install.name}-{_digest(install)}"
+    if not (copy / "bin" / "postgres").exists():
+        draft = Path(tempfile.mkdtemp(dir=_ensure(_SHARED_STATE), prefix=".copy-"))
+        shutil.copytree(install, draft, dirs_exist_ok=True, symlinks=True)
+        for path in (draft, *draft.rglob("*")):
+            if not path.is_symlink():
+                readable = stat.S_IRGRP | stat.S_IROTH
+                path.chmod(
+                    path.stat().st_mode
+                    | readable
+                    | (_PASS if path.is_dir() or os.access(path, os.X_OK) else 0)
+                )
+        try:
+            draft.rename(copy)
+        except OSError:  # another command was faster
+            shutil.rmtree(draft)
+    return copy
+
+
+def socket_folder(data: Path, user: tuple[int, int] | None) -> Path:
+    """Return the folder for the server's socket: the data folder, or a private one where its path is too long."""
+    if len(os.fsencode(data / ".s.PGSQL.5432")) < _SOCKET_PATH_BYTES:
+        return data
+    owner = (os.geteuid(), os.getegid()) if user is None else user
+    folder = Path(tempfile.gettempdir()) / f"convoy-{owner[0]}-{_digest(data)}"
+    with contextlib.suppress(FileExistsError):
+        folder.mkdir(mode=0o700)
+        os.chown(folder, *owner)
+    found = folder.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != owner[0] or found.st_mode & 0o077:
+        raise ConvoyError(
+            "The folder for PostgreSQL's socket is not private",
+            str(folder),
+            "Remove it, or name a shorter path in MIGRATION_EMBEDDED_DIR",
+        )
+    return folder
+
+
+def _may_pass(path: Path, user: tuple[int, int]) -> bool:
+    found = path.stat()
+    if found.st_uid == user[0]:
+        return bool(found.st_mode & stat.S_IXUSR)
+    if found.st_gid == user[1]:
+        return bool(found.st_mode & stat.S_IXGRP)
+    return bool(found.st_mode & stat.S_IXOTH)
+
+
+def _ensure(folder: Path) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(os.fsencode(path)).hexdigest()[:10]

