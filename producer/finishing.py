@@ -13,6 +13,7 @@ from migration.ledger.contents import (
     add_findings,
     count_findings,
     count_quarantined,
+    planned,
     read_loaded,
     read_tables,
     read_transform_totals,
@@ -23,7 +24,6 @@ from migration.ledger.steps import NewStep, add_steps
 from migration.ledger.tables import runs, steps
 from migration.mapping.rules import is_lossy
 from migration.model import Digest, Finding, FindingKind, Mode, Phase
-from migration.steps.copy import plan_of
 from migration.steps.schemas import previous_schema, staging_schema, target_schemas
 from migration.target.readback import block_ranges
 from migration.validation.digest import combine
@@ -61,7 +61,7 @@ def finish_copying(workspace: Workspace, run: RunRecord) -> bool:
 
 def _index_steps(tables: list[TableRecord]) -> list[NewStep]:
     new = [NewStep(table_id=table.id, stage=1, weight=table.bytes) for table in tables]
-    later = {item.stage for table in tables for item in plan_of(table).objects} - {1}
+    later = {item.stage for table in tables for item in planned(table).objects} - {1}
     return new + [NewStep(stage=stage) for stage in sorted(later)]
 
 
@@ -94,7 +94,7 @@ def finish_indexing(workspace: Workspace, run: RunRecord) -> bool:
             return move_run(connection, run, Phase.CUTTING_OVER)
         new: list[NewStep] = []
         for table in read_tables(connection, run.id):
-            plan = plan_of(table)
+            plan = planned(table)
             schema = staging_schema(run, plan.target_schema)
             blocks = block_ranges(connection, schema, plan.target_name, VERIFY_BYTES)
             new.extend(
@@ -150,7 +150,7 @@ def _is_equal(connection: Connection, run: RunRecord, table: TableRecord) -> boo
 def finish_cutting_over(workspace: Workspace, run: RunRecord) -> bool:
     """Show the tables to users: one transaction, together with the run's end."""
     with workspace.engine.begin() as connection:
-        plans = [plan_of(table) for table in read_tables(connection, run.id)]
+        plans = [planned(table) for table in read_tables(connection, run.id)]
         record = [
             {
                 "record": cut_over(

@@ -60,32 +60,35 @@ class Runner:
     def _move(self, run_id: str) -> bool:
         with self.engine.begin() as connection:
             run = read_run(connection, run_id)
-            states = count_states(connection, run_id, run.phase)
-            error = first_error(connection, run_id, run.phase) if states.get(StepState.FAILED) else ""
         if run.phase is Phase.CANCELLED:
             remove_staging(self.engine, run)
-            return False
         if run.phase.is_end:
             return False
         try:
-            if states.get(StepState.FAILED):
-                raise PermanentError(error or "A step failed", f"run {run_id}, {run.phase}")
-            if sum(count for state, count in states.items() if state is not StepState.DONE):
-                self._dispatch(run)
-                return False
-            return self._enter_next(run)
+            return self._work_on(run)
         except BrokerError as problem:
             # The watchdog sends again; the ledger knows what is unsent.
             logger.warning("%s", problem)
-            return False
-        except Exception as problem:  # a run must end with a reason, not with a stack in a log
+        except Exception as problem:
+            # A run must end with a reason, not with a stack in a log.
             reason = problem if isinstance(problem, ConvoyError) else translate(problem, f"run {run_id}")
             if isinstance(reason, RetryableError | TargetUnreachableError):
                 logger.warning("%s", reason, exc_info=problem)
-                return False
-            logger.log(logging.ERROR, "%s", reason, exc_info=problem)
-            fail_run(self.engine, run, reason)
+            else:
+                logger.exception("%s", reason)
+                fail_run(self.engine, run, reason)
+        return False
+
+    def _work_on(self, run: RunRecord) -> bool:
+        with self.engine.begin() as connection:
+            states = count_states(connection, run.id, run.phase)
+            error = first_error(connection, run.id, run.phase)
+        if states.get(StepState.FAILED):
+            raise PermanentError(error or "A step failed", f"run {run.id}, {run.phase}")
+        if any(state is not StepState.DONE for state in states):
+            self._dispatch(run)
             return False
+        return self._enter_next(run)
 
     def _enter_next(self, run: RunRecord) -> bool:
         if run.phase is Phase.PENDING:

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, delete, func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
+from migration.errors import PermanentError
 from migration.ledger.encoding import from_json, to_json
 from migration.ledger.tables import (
     chunks,
@@ -180,6 +181,17 @@ def read_tables(connection: Connection, run_id: str) -> list[TableRecord]:
 def read_table(connection: Connection, table_id: int) -> TableRecord:
     """Return one table."""
     return _table(connection.execute(select(*_TABLE_COLUMNS).where(tables.c.id == table_id)).one())
+
+
+def planned(table: TableRecord) -> TablePlan:
+    """Return the plan of a table that must have one by now.
+
+    Raises:
+        PermanentError: the table has not been planned.
+    """
+    if table.plan is None:
+        raise PermanentError("The table has no plan yet", f"table {table.name}", "Start a new run")
+    return table.plan
 
 
 def read_source_of(connection: Connection, table: TableRecord) -> tuple[SourceRecord, SourceTable]:

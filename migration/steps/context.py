@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
+from migration.errors import UsageError
+from migration.ledger.contents import SourceRecord, planned, read_profile, read_source_of, read_table
+from migration.ledger.runs import RunRecord, read_run
+from migration.model import ColumnProfile, SourceTable, TablePlan
 from migration.settings import Settings
 from migration.source.reader import SnapshotReader
 from migration.target.connect import make_engine, with_password
 from migration.target.readback import TargetReader
+
+_MOST_TABLES = 1_000
+"""Tables that a process remembers before it forgets them all."""
 
 
 def target_url(settings: Settings) -> str:
@@ -20,8 +29,6 @@ def target_url(settings: Settings) -> str:
         UsageError: MIGRATION_TARGET_URL is not set.
     """
     if settings.target_url is None:
-        from migration.errors import UsageError
-
         raise UsageError(
             "This process does not know its target",
             "settings",
@@ -29,6 +36,30 @@ def target_url(settings: Settings) -> str:
         )
     password = settings.target_password.get_secret_value() if settings.target_password else None
     return with_password(settings.target_url.get_secret_value(), password)
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedTable:
+    """All that the ledger says of a table once it is planned; none of it changes any more."""
+
+    id: int
+    run: RunRecord
+    source: SourceRecord
+    declared: SourceTable
+    plan: TablePlan
+    profile: Mapping[str, ColumnProfile]
+
+
+def read_planned_table(connection: Connection, run_id: str, table_id: int) -> PlannedTable:
+    """Return a planned table.
+
+    Raises:
+        PermanentError: the table has not been planned.
+    """
+    table = read_table(connection, table_id)
+    source, declared = read_source_of(connection, table)
+    profile = read_profile(connection, table_id)
+    return PlannedTable(table_id, read_run(connection, run_id), source, declared, planned(table), profile)
 
 
 class StepContext:
@@ -39,9 +70,19 @@ class StepContext:
         self.worker = worker
         self.target_url = target_url(settings)
         self.engine: Engine = make_engine(self.target_url, f"convoy {worker}")
+        self._tables: dict[int, PlannedTable] = {}
         self._readers: dict[str, SnapshotReader] = {}
         self._target_reader: TargetReader | None = None
         self._lock = threading.Lock()
+
+    def planned_table(self, connection: Connection, run_id: str, table_id: int) -> PlannedTable:
+        """Return a planned table, read from the ledger once for all its chunks."""
+        known = self._tables.get(table_id)
+        if known is None:
+            if len(self._tables) >= _MOST_TABLES:
+                self._tables.clear()
+            known = self._tables[table_id] = read_planned_table(connection, run_id, table_id)
+        return known
 
     def snapshot_reader(self, snapshot: str) -> SnapshotReader:
         """Return the open reader of a snapshot; one stays open at a time."""

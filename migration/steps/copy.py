@@ -15,19 +15,14 @@ from migration.errors import PermanentError
 from migration.ledger.contents import (
     ChunkRecord,
     ChunkResult,
-    TableRecord,
     read_chunk,
-    read_profile,
-    read_source_of,
-    read_table,
     save_chunk_result,
 )
-from migration.ledger.runs import RunRecord, read_run
 from migration.ledger.steps import Step
 from migration.mapping.convert import Context, Converter
-from migration.model import ColumnProfile, Mode, Rejection, SourceTable, TablePlan
+from migration.model import ColumnProfile, Mode, Rejection, TablePlan
 from migration.source.reader import SnapshotReader
-from migration.steps.context import StepContext
+from migration.steps.context import PlannedTable, StepContext
 from migration.steps.schemas import staging_schema
 from migration.target.copy import CopyEncoder, copy_batches
 from migration.validation.digest import DigestSum
@@ -39,22 +34,15 @@ BATCH_BYTES = 32 * 1024 * 1024
 class ChunkStream:
     """The converted batches of a chunk, and what was counted on the way."""
 
-    def __init__(
-        self,
-        reader: SnapshotReader,
-        table: SourceTable,
-        plan: TablePlan,
-        profile: Mapping[str, ColumnProfile],
-        chunk: ChunkRecord,
-        run: RunRecord,
-    ) -> None:
+    def __init__(self, reader: SnapshotReader, table: PlannedTable, chunk: ChunkRecord) -> None:
+        options = table.run.options
         self._reader = reader
-        self._table = table
+        self._table = table.declared
         self._chunk = chunk
-        self._columns = plan.copied_columns
-        self._classes = {column.name: profile[column.name].classes for column in self._columns}
-        self._batch_rows = batch_rows(run.options.batch_rows, profile)
-        self._converter = Converter(self._columns, Context(run.options.source_timezone))
+        self._columns = table.plan.copied_columns
+        self._classes = {column.name: table.profile[column.name].classes for column in self._columns}
+        self._batch_rows = batch_rows(options.batch_rows, table.profile)
+        self._converter = Converter(self._columns, Context(options.source_timezone))
         self._digest = DigestSum()
         self.rows_read = 0
         self.rows_rejected = 0
@@ -99,39 +87,17 @@ def copy_chunk(context: StepContext, connection: Connection, step: Step) -> dict
     if step.chunk_id is None:
         raise PermanentError("A copy step names no chunk", f"step {step.id}")
     started = time.monotonic()
-    run = read_run(connection, step.run_id)
     chunk = read_chunk(connection, step.chunk_id)
-    table = read_table(connection, chunk.table_id)
-    source, declared = read_source_of(connection, table)
-    plan = plan_of(table)
-    stream = ChunkStream(
-        context.snapshot_reader(source.snapshot),
-        declared,
-        plan,
-        read_profile(connection, table.id),
-        chunk,
-        run,
-    )
-    if run.options.mode is Mode.DRY_RUN:
-        bytes_sent = _encode_only(plan, stream)
+    table = context.planned_table(connection, step.run_id, chunk.table_id)
+    stream = ChunkStream(context.snapshot_reader(table.source.snapshot), table, chunk)
+    if table.run.options.mode is Mode.DRY_RUN:
+        bytes_sent = _encode_only(table.plan, stream)
     else:
-        bytes_sent = copy_batches(
-            driver_connection(connection), staging_schema(run, plan.target_schema), plan, stream.batches()
-        )
+        schema = staging_schema(table.run, table.plan.target_schema)
+        bytes_sent = copy_batches(driver_connection(connection), schema, table.plan, stream.batches())
     result = stream.result(time.monotonic() - started)
-    save_chunk_result(connection, run.id, chunk, context.worker, result)
+    save_chunk_result(connection, step.run_id, chunk, context.worker, result)
     return {"bytes_sent": bytes_sent, "seconds": result.seconds}
-
-
-def plan_of(table: TableRecord) -> TablePlan:
-    """Return the plan of a table that must have one by now.
-
-    Raises:
-        PermanentError: the table has not been planned.
-    """
-    if table.plan is None:
-        raise PermanentError("The table has no plan yet", f"table {table.name}", "Start a new run")
-    return table.plan
 
 
 def driver_connection(connection: Connection) -> psycopg.Connection[Any]:

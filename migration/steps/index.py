@@ -6,13 +6,12 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
-from migration.ledger.contents import add_findings, read_table, read_tables, save_objects
+from migration.ledger.contents import add_findings, planned, read_table, read_tables, save_objects
 from migration.ledger.runs import read_run
 from migration.ledger.steps import Step
 from migration.mapping.names import quote_identifier
 from migration.model import Finding, ObjectResult
 from migration.steps.context import StepContext
-from migration.steps.copy import plan_of
 from migration.steps.schemas import staging_schema
 from migration.target.objects import build_object
 
@@ -31,7 +30,7 @@ def build_objects(_context: StepContext, connection: Connection, step: Step) -> 
     results: list[ObjectResult] = []
     found: list[Finding] = []
     for table in records:
-        plan = plan_of(table)
+        plan = planned(table)
         schema = staging_schema(run, plan.target_schema)
         for item in plan.objects:
             if item.stage == step.stage:

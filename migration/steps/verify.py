@@ -7,11 +7,8 @@ from typing import Any
 from sqlalchemy import Connection
 
 from migration.errors import PermanentError
-from migration.ledger.contents import read_table
-from migration.ledger.runs import read_run
 from migration.ledger.steps import Step
 from migration.steps.context import StepContext
-from migration.steps.copy import plan_of
 from migration.steps.schemas import staging_schema
 from migration.target.readback import Block
 from migration.validation.digest import DigestSum
@@ -21,11 +18,11 @@ def verify_part(context: StepContext, connection: Connection, step: Step) -> dic
     """Return rows and checksum of the heap blocks that the step names."""
     if step.table_id is None:
         raise PermanentError("A verify step names no table", f"step {step.id}")
-    run = read_run(connection, step.run_id)
-    plan = plan_of(read_table(connection, step.table_id))
+    table = context.planned_table(connection, step.run_id, step.table_id)
+    schema = staging_schema(table.run, table.plan.target_schema)
     block = Block(step.spec["first"], step.spec["last"])
     total = DigestSum()
-    for batch in context.target_reader().batches(staging_schema(run, plan.target_schema), plan, block):
-        total.add(batch, plan.copied_columns)
+    for batch in context.target_reader().batches(schema, table.plan, block):
+        total.add(batch, table.plan.copied_columns)
     digest = total.digest()
     return {"rows": digest.rows, "checksum": digest.checksum}

@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+import pytest
+
+from migration.errors import BrokerError
+from migration.queue import ADVANCE_TASK, COPY_QUEUE, RUN_STEPS_TASK, check_broker, make_app
+from migration.settings import Settings
+
+
+@pytest.fixture
+def settings() -> Settings:
+    return Settings(broker_url="redis://127.0.0.1:1/0", _env_file=None)
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("task_acks_late", True),
+        ("task_reject_on_worker_lost", True),
+        ("task_track_started", True),
+        ("worker_prefetch_multiplier", 1),
+        ("task_serializer", "json"),
+        ("accept_content", ["json"]),
+        ("worker_send_task_events", True),
+        ("broker_connection_retry_on_startup", True),
+        ("result_backend_always_retry", True),
+        ("task_soft_time_limit", 3_300),
+        ("task_time_limit", 3_600),
+    ],
+)
+def test_celery_takes_the_option(settings: Settings, option: str, value: object) -> None:
+    assert make_app(settings).conf[option] == value
+
+
+def test_messages_become_visible_again_only_after_the_hard_limit(settings: Settings) -> None:
+    app = make_app(settings)
+    for options in (app.conf.broker_transport_options, app.conf.result_backend_transport_options):
+        assert app.conf.task_soft_time_limit < app.conf.task_time_limit < options["visibility_timeout"]
+
+
+def test_tasks_go_to_their_queues(settings: Settings) -> None:
+    routes = make_app(settings).conf.task_routes
+    assert routes[RUN_STEPS_TASK]["queue"] == COPY_QUEUE
+    assert routes[ADVANCE_TASK]["queue"] == "control"
+
+
+def test_broker_that_does_not_answer_is_a_sentence_without_its_password() -> None:
+    with pytest.raises(BrokerError, match="does not answer") as caught:
+        check_broker("redis://:secret@127.0.0.1:1/0")
+    assert "secret" not in str(caught.value)
+
+
+def test_no_broker_says_what_to_set() -> None:
+    with pytest.raises(BrokerError, match="MIGRATION_BROKER_URL"):
+        make_app(Settings(broker_url=None, _env_file=None))
