@@ -35,8 +35,8 @@ demo: $(SETUP_DONE) $(DEMO_DATABASE) ## Migrate an educational database of 34 ta
 	@echo "Data:    $(CLI) psql -c 'SELECT display_name, locale, birth_date FROM user_profiles LIMIT 8'"
 	@echo "Yours:   make migrate SOURCE=my.db"
 
-$(DEMO_DATABASE): examples/build_demo.py $(wildcard examples/demo/*.py) $(wildcard migration/catalog/*) | $(SETUP_DONE)
-	@$(PYTHON_IN_VENV) examples/build_demo.py --out $@
+$(DEMO_DATABASE): $(wildcard examples/*.py examples/demo/*.py migration/catalog/*.toml migration/catalog/*.py) | $(SETUP_DONE)
+	@$(PYTHON_IN_VENV) -m examples.build_demo --out $@
 
 migrate: $(SETUP_DONE) ## Migrate your own file: make migrate SOURCE=my.db [TARGET=postgresql://...] [ARGS="--tables a,b"].
 	@if [ -z "$(SOURCE)" ]; then echo 'Name the database: make migrate SOURCE=my.db [TARGET=postgresql://user@host/db]' >&2; exit 2; fi
@@ -64,7 +64,7 @@ contracts: $(SETUP_DONE) ## Check that imports go one way only (import-linter).
 check: lint types contracts test ## Everything that has to be green before a change goes in.
 
 bench: $(SETUP_DONE) ## Measure the copy phase beside psql's \copy of a ready-made file; writes bench/results.json.
-	@$(PYTHON_IN_VENV) bench/copy.py
+	@$(PYTHON_IN_VENV) -m bench.copy
 
 lock: ## Resolve pyproject.toml anew into requirements.lock: versions and hashes only.
 	@sh scripts/lock.sh

@@ -52,7 +52,7 @@ class CatalogTable:
 
 
 def find(name: str) -> tuple[CatalogTable, ...]:
-    """Return the tables with this name, in the order of `APPS`; upper and lower case are one, as in SQLite."""
+    """Return the tables of this name, in the order of `APPS`; upper and lower case are one, as in SQLite."""
     return _BY_NAME.get(name.lower(), ())
 
 
