@@ -16,7 +16,12 @@ class Settings(BaseSettings):
     """What a process must know before its first message. Durations are in seconds, sizes in bytes."""
 
     model_config = SettingsConfigDict(
-        env_prefix="MIGRATION_", env_file=".env", env_file_encoding="utf-8", extra="ignore", frozen=True
+        env_prefix="MIGRATION_",
+        env_file=".env",
+        env_file_encoding="utf-8",
+        env_ignore_empty=True,  # an empty MIGRATION_SOURCE_ROOT must not mean the current folder
+        extra="ignore",
+        frozen=True,
     )
 
     broker_url: str | None = None

@@ -25,6 +25,7 @@ from producer.local.reach import passable_folder, passable_programs, server_user
 _INSTALLS: Mapping[int, str] = {18: "pginstall18", 16: "pginstall"}
 """Major version → folder inside the package; the first one makes new data folders."""
 _START_SECONDS = 30.0
+_DEFAULT_PORT = 5432
 _STATUS_LINE = 7
 _SMALL_SHARED_MEMORY_BYTES = 256 << 20
 _SHARED_MEMORY = Path("/dev/shm")  # noqa: S108  # only its size is asked for
@@ -56,6 +57,7 @@ class EmbeddedPostgres:
         self.folder = folder
         self.settings = _LOAD_SETTINGS | _shared_memory_settings() | dict(settings or {})
         self.log = folder.absolute() / "server.log"
+        self._port = int(self.settings.get("port", _DEFAULT_PORT))
         self._guard = guard
         self._own_guard: Guard | None = None
         self._socket_folder: Path | None = None
@@ -112,7 +114,9 @@ class EmbeddedPostgres:
         """Return the libpq URL of a database of this server."""
         if self._socket_folder is None:
             raise ConvoyError("The embedded PostgreSQL has not been started")
-        return f"postgresql://postgres@/{quote(database, safe='')}?host={quote(str(self._socket_folder), safe='/')}"
+        host = quote(str(self._socket_folder), safe="/")
+        port = "" if self._port == _DEFAULT_PORT else f"&port={self._port}"
+        return f"postgresql://postgres@/{quote(database, safe='')}?host={host}{port}"
 
     def ensure_database(self, name: str) -> str:
         """Create a database unless it exists, and return its URL."""
@@ -187,7 +191,7 @@ class EmbeddedPostgres:
     def _answers(self) -> bool:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
             try:
-                client.connect(str(self._socket_folder and self._socket_folder / ".s.PGSQL.5432"))
+                client.connect(str(self._socket_folder and self._socket_folder / f".s.PGSQL.{self._port}"))
             except OSError:
                 return False
         return True

@@ -8,6 +8,7 @@ import signal
 import socket
 import time
 from pathlib import Path
+from urllib.parse import quote
 
 from migration.errors import ConvoyError
 from producer.local.guard import Guard, Program, tail
@@ -17,16 +18,26 @@ _ATTEMPTS = 5
 
 
 class EmbeddedValkey:
-    """A Valkey server on a free loopback port, with its files in `folder` and a password of its own.
+    """A Valkey server on a loopback port, with its files in `folder` and a password of its own.
 
-    The password keeps other users of the machine from putting tasks into the queue.
+    The password keeps other users of the machine from putting tasks into the queue. `port` 0 is any free one;
+    an empty `password` asks for none.
     """
 
-    def __init__(self, folder: Path, *, log: Path | None = None, guard: Guard | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        port: int = 0,
+        password: str | None = None,
+        log: Path | None = None,
+        guard: Guard | None = None,
+    ) -> None:
         self.folder = folder.absolute()
-        self.port = 0
+        self.port = port
+        self._port_is_free_choice = port == 0
         self.log = (log or self.folder / "valkey.log").absolute()
-        self._password = secrets.token_urlsafe(24)
+        self._password = secrets.token_urlsafe(24) if password is None else password
         self._guard = guard
         self._own_guard: Guard | None = None
 
@@ -45,7 +56,7 @@ class EmbeddedValkey:
                 self.port = self.port or _free_port()
                 if self._launch(guard):
                     return
-                if "ddress already in use" not in tail(self.log):
+                if not self._port_is_free_choice or "ddress already in use" not in tail(self.log):
                     break
                 self.port = 0  # somebody took it in the meantime: try another
             raise ConvoyError(f"The embedded Valkey does not start\n{tail(self.log)}\n", str(self.log))
@@ -56,7 +67,8 @@ class EmbeddedValkey:
     @property
     def url(self) -> str:
         """URL of database 0, with the password."""
-        return f"redis://:{self._password}@127.0.0.1:{self.port}/0"
+        login = f":{quote(self._password, safe='')}@" if self._password else ""
+        return f"redis://{login}127.0.0.1:{self.port}/0"
 
     def stop(self) -> None:
         """Stop the server."""
@@ -69,7 +81,7 @@ class EmbeddedValkey:
     def _launch(self, guard: Guard) -> bool:
         config = self.folder / "valkey.conf"
         config.write_text(
-            f'bind 127.0.0.1\nport {self.port}\nrequirepass "{self._password}"\ndir "{self.folder}"\n'
+            f'bind 127.0.0.1\nport {self.port}\nrequirepass {_quoted(self._password)}\ndir "{self.folder}"\n'
             'appendonly yes\nappendfsync everysec\nsave ""\ndaemonize no\n',
             encoding="utf-8",
         )
@@ -93,7 +105,9 @@ class EmbeddedValkey:
 
     def _answers(self) -> bool:
         """Whether this very server answers: another one on the port would not know the password."""
-        request = f"AUTH {self._password}\r\nPING\r\n".encode()
+        login = [b"AUTH", self._password.encode()] if self._password else [b"PING"]
+        request = _command(*login) + _command(b"PING")
+        expected = (b"+OK\r\n" if self._password else b"+PONG\r\n") + b"+PONG\r\n"
         try:
             with socket.create_connection(("127.0.0.1", self.port), timeout=1.0) as client:
                 client.sendall(request)
@@ -105,7 +119,17 @@ class EmbeddedValkey:
                     answer += received
         except OSError:
             return False
-        return answer == b"+OK\r\n+PONG\r\n"
+        return answer == expected
+
+
+def _quoted(text: str) -> str:
+    """Return `text` as valkey.conf holds it: quoted, with every byte but letters and digits as \\xHH."""
+    return '"' + "".join(chr(b) if chr(b).isalnum() and b < 128 else f"\\x{b:02x}" for b in text.encode()) + '"'
+
+
+def _command(*words: bytes) -> bytes:
+    """Return a command in the RESP protocol, in which any byte may stand in a word."""
+    return b"*%d\r\n" % len(words) + b"".join(b"$%d\r\n%s\r\n" % (len(word), word) for word in words)
 
 
 def _free_port() -> int:
