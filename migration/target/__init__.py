@@ -1,0 +1,1 @@
+"""PostgreSQL: connections, staging, COPY, objects, read-back, cutover and its reverse."""

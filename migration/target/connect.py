@@ -1,0 +1,250 @@
+"""Connections to PostgreSQL, and what their errors mean.
+
+A target is named by anything that libpq takes (https://www.postgresql.org/docs/current/libpq-connect.html): a URL
+with or without host, a socket folder in ``?host=``, TLS options, a service, ``.pgpass``. libpq itself parses it.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final
+from urllib.parse import quote
+
+import psycopg
+from adbc_driver_manager import Error as AdbcError
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from sqlalchemy import Engine, create_engine
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+
+from migration.errors import (
+    ConvoyError,
+    PermanentError,
+    RetryableError,
+    TargetOccupiedError,
+    TargetPermissionError,
+    TargetUnreachableError,
+    UsageError,
+)
+
+_CONNECT: Final = {
+    "connect_timeout": "10",
+    "keepalives": "1",
+    "keepalives_idle": "30",
+    "keepalives_interval": "10",
+    "keepalives_count": "3",
+}
+_CHECK_INTERVAL_SINCE: Final = 140_000  # client_connection_check_interval came with PostgreSQL 14
+
+# A role or database may carry other defaults (ALTER ROLE ... SET): a run must not depend on them.
+_SESSION: Final = {
+    "TimeZone": "UTC",
+    "DateStyle": "ISO, MDY",
+    "IntervalStyle": "postgres",
+    "extra_float_digits": "1",
+    "standard_conforming_strings": "on",
+    "statement_timeout": "0",
+    "lock_timeout": "0",
+    "idle_in_transaction_session_timeout": "0",
+    "default_transaction_read_only": "off",
+    "row_security": "off",
+}
+
+_USERINFO_PASSWORD = re.compile(r"^(\w+://[^:@/?#]*):[^@/]*@")
+_QUERY_PASSWORD = re.compile(r"(?i)([?&])((?:ssl)?password|oauth_client_secret)=[^&]*(&?)")
+_HOST = r"(\[[^\]@/]*\]|[^\[\]@/:?,]*)(:\d*)?"
+_WELL_FORMED = re.compile(rf"^\w+://([^:@/?]*@)?{_HOST}(,{_HOST})*(/[^@?]*)?(\?.*)?$")
+_URL = re.compile(r"^postgres(ql)?://")
+
+
+def redact(url: str) -> str:
+    """Return a target's URL or connection string without its passwords.
+
+    >>> redact("postgresql://me:secret@db/school?sslmode=require")
+    'postgresql://me@db/school?sslmode=require'
+    """
+    if not _URL.match(url):
+        return _redact_conninfo(url)
+    plain = _USERINFO_PASSWORD.sub(r"\1@", url)
+    while (found := _QUERY_PASSWORD.search(plain)) is not None:
+        keep = found.group(1) if found.group(3) else ""
+        plain = plain[: found.start()] + keep + plain[found.end() :]
+    if not _WELL_FORMED.match(plain):
+        # Not a URL as it should be: whatever stands before the last @ may be a password with an @ or / in it.
+        plain = re.sub(r"^(\w+://).*@", r"\1...@", plain)
+    return plain
+
+
+def with_password(url: str, password: str | None) -> str:
+    """Return `url` with `password` in it, unless it carries one already or there is none to add.
+
+    The result is for libpq (psycopg, ADBC) alone: it must not be logged; see `redact`.
+
+    Raises:
+        UsageError: libpq cannot read the URL.
+    """
+    if not password or _parse(url).get("password"):
+        return url
+    if not _URL.match(url):
+        return make_conninfo(url, password=password)
+    return f"{url}{'&' if '?' in url else '?'}password={quote(password, safe='')}"
+
+
+def describe(url: str) -> str:
+    """Return ``database <name> on <host>:<port>`` for messages."""
+    parts = _parse(url)
+    host = str(parts.get("host") or parts.get("hostaddr") or "localhost")
+    port = "" if host.startswith(("/", "@")) else f":{parts.get('port') or 5432}"
+    if parts.get("service") and not parts.get("host"):
+        host, port = f"service {parts['service']}", ""
+    name = parts.get("dbname") or parts.get("user") or "of the service or user"
+    return f"database {name} on {host}{port}"
+
+
+def connect(url: str, application_name: str) -> psycopg.Connection:
+    """Open one psycopg connection with a known session state.
+
+    Raises:
+        UsageError: libpq cannot read the URL.
+        TargetUnreachableError: no connection; says which host and database, and why.
+    """
+    where = describe(url)
+    parts = _parse(url)
+    extra: dict[str, Any] = {name: value for name, value in _CONNECT.items() if not parts.get(name)}
+    try:
+        connection = psycopg.connect(url, application_name=application_name, autocommit=True, **extra)
+    except psycopg.Error as error:
+        raise _unreachable(error, where) from error
+    try:
+        session = dict(_SESSION)
+        if connection.info.server_version >= _CHECK_INTERVAL_SINCE:
+            # The server notices a killed client within a second, and its row locks go.
+            session["client_connection_check_interval"] = "1s"
+        connection.execute(
+            "SELECT " + ", ".join(["pg_catalog.set_config(%s, %s, false)"] * len(session)),
+            [part for setting in session.items() for part in setting],
+        )
+        connection.autocommit = False
+    except psycopg.Error as error:
+        connection.close()
+        raise translate(error, where) from error
+    return connection
+
+
+def make_engine(url: str, application_name: str) -> Engine:
+    """Return a SQLAlchemy engine on psycopg 3 with a small pool; connections are opened when first used.
+
+    Args:
+        url: anything that libpq takes, with its password if it needs one.
+        application_name: shown in pg_stat_activity.
+    """
+    return create_engine(
+        "postgresql+psycopg://",
+        creator=lambda: connect(url, application_name),
+        pool_size=4,
+        max_overflow=8,
+        pool_timeout=30,
+        pool_pre_ping=True,
+    )
+
+
+def translate(error: Exception, where: str) -> ConvoyError:
+    """Return the ConvoyError that an error of psycopg, SQLAlchemy or ADBC amounts to.
+
+    Args:
+        error: what was caught. A ConvoyError is returned as it is.
+        where: run, table or chunk, and database; without passwords.
+    """
+    if isinstance(error, ConvoyError):
+        return error
+    cause: BaseException | None = error.orig if isinstance(error, DBAPIError) else error
+    if isinstance(cause, ConvoyError):
+        return cause
+    if isinstance(cause, PoolTimeoutError):
+        return RetryableError("No connection to PostgreSQL became free in 30 s", where)
+    state = getattr(cause, "sqlstate", None) or ""
+    message = _first_line(cause or error)
+    if state in _STATES or state[:2] in _STATES:
+        kind, sentence, remedy = _STATES.get(state) or _STATES[state[:2]]
+        return kind(f"{sentence}: {message}", where, remedy)
+    lost = isinstance(error, DBAPIError) and error.connection_invalidated
+    # Without a SQLSTATE the server said nothing: the connection itself broke.
+    if lost or (not state and isinstance(cause, (psycopg.OperationalError, AdbcError, OSError))):
+        return RetryableError(f"The connection to PostgreSQL was lost: {message}", where)
+    return PermanentError(f"PostgreSQL refused: {message}", where)
+
+
+_RESUME = "Make room on the server, then resume the run: finished chunks are kept"
+_STATES: Final[dict[str, tuple[type[ConvoyError], str, str]]] = {
+    # https://www.postgresql.org/docs/current/errcodes-appendix.html; five characters win over the class.
+    "08": (RetryableError, "The connection to PostgreSQL was lost", ""),
+    "40": (RetryableError, "PostgreSQL rolled the transaction back", ""),
+    "55P03": (RetryableError, "Another session holds a lock that is needed", ""),
+    "57P01": (RetryableError, "PostgreSQL is being shut down", ""),
+    "57P02": (RetryableError, "PostgreSQL crashed and restarts", ""),
+    "57P03": (RetryableError, "PostgreSQL does not accept connections at the moment", ""),
+    "57P05": (RetryableError, "PostgreSQL closed an idle connection", ""),
+    "57014": (RetryableError, "The statement was cancelled on the server", ""),
+    "25P03": (RetryableError, "PostgreSQL closed an idle transaction", ""),
+    "53300": (
+        RetryableError,
+        "PostgreSQL has no free connection",
+        "Raise max_connections or use fewer workers",
+    ),
+    "53200": (RetryableError, "PostgreSQL has no memory left", ""),
+    "53100": (PermanentError, "The disk of the PostgreSQL server is full", _RESUME),
+    "58030": (PermanentError, "The disk of the PostgreSQL server failed", _RESUME),
+    "42501": (TargetPermissionError, "The role lacks a right", "Grant it, or use another role"),
+    "28": (TargetUnreachableError, "PostgreSQL refused the login", "Check the user and the password"),
+    "3D000": (TargetUnreachableError, "There is no such database", "Create it, or name another one"),
+    "42P07": (TargetOccupiedError, "A relation of that name already stands there", ""),
+}
+
+# A refused login comes without a SQLSTATE, and its text may be translated: these decide only the remedy.
+_LOGIN_REMEDIES: Final = (
+    ("password", "Check the user and the password (--target-pass, MIGRATION_TARGET_PASSWORD, ~/.pgpass)"),
+    ("does not exist", "Create it, or name another one"),
+    ("pg_hba.conf", "Allow this host and user in the server's pg_hba.conf"),
+    ("too many", "Use fewer workers, or raise max_connections"),
+    ("SSL", "Check sslmode and the certificates"),
+    ("resolve host", "Check the spelling of the host"),
+    ("translate host name", "Check the spelling of the host"),
+)
+
+
+def _unreachable(error: psycopg.Error, where: str) -> TargetUnreachableError:
+    message = _first_line(error)
+    remedy = next(
+        (remedy for sign, remedy in _LOGIN_REMEDIES if sign.lower() in message.lower()),
+        "Check that the server runs and that host and port are right",
+    )
+    return TargetUnreachableError(f"Cannot connect to PostgreSQL: {message}", where, remedy)
+
+
+def _first_line(error: BaseException) -> str:
+    """Return the server's primary message; its detail may quote values of rows."""
+    diagnostics = getattr(error, "diag", None)
+    primary = getattr(diagnostics, "message_primary", None)
+    lines = str(primary or error).strip().splitlines()
+    return lines[0].strip().removeprefix("connection failed: ") if lines else type(error).__name__
+
+
+def _parse(url: str) -> dict[str, Any]:
+    try:
+        return dict(conninfo_to_dict(url))
+    except psycopg.Error:
+        # libpq's own message quotes what it could not read, which may be the password.
+        raise UsageError(
+            "The target is not a URL that PostgreSQL's client library reads",
+            where=redact(url),
+            remedy="Write postgresql://user@host:port/database, and %-encode special characters",
+        ) from None
+
+
+def _redact_conninfo(conninfo: str) -> str:
+    try:
+        parts = conninfo_to_dict(conninfo)
+    except psycopg.Error:
+        return "(a connection string that cannot be read)"
+    secret = {"password", "sslpassword", "oauth_client_secret", "scram_client_key", "scram_server_key"}
+    return make_conninfo(**{name: value for name, value in parts.items() if name not in secret})
