@@ -117,7 +117,7 @@ def _prepare(server: EmbeddedPostgres, address: Address) -> None:
 
 
 def _exists(connection: psycopg.Connection, statement: str, name: str) -> bool:
-    return connection.execute(statement, (name,)).fetchone() is not None  # type: ignore[arg-type]
+    return connection.execute(statement, (name,)).fetchone() is not None
 
 
 def _folder(settings: Settings, server: str) -> Path:

@@ -123,8 +123,8 @@ class EmbeddedValkey:
 
 
 def _quoted(text: str) -> str:
-    """Return `text` as valkey.conf holds it: quoted, with every byte but letters and digits as \\xHH."""
-    return '"' + "".join(chr(b) if chr(b).isalnum() and b < 128 else f"\\x{b:02x}" for b in text.encode()) + '"'
+    """Return `text` as valkey.conf holds it, quoted and every byte in hexadecimal, so that no character is special."""
+    return '"' + "".join(f"\\x{byte:02x}" for byte in text.encode()) + '"'
 
 
 def _command(*words: bytes) -> bytes:

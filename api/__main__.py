@@ -1,0 +1,57 @@
+"""`python -m api`: the server on the host and port of the settings, until SIGTERM or Ctrl-C."""
+
+from __future__ import annotations
+
+import sys
+from types import FrameType
+from typing import TYPE_CHECKING
+
+import uvicorn
+
+from api.app import create_app
+from migration.errors import ConvoyError
+from migration.settings import load_settings
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+SHUTDOWN_SECONDS = 10
+"""How long running requests may take to finish; event streams end at once."""
+
+
+class Server(uvicorn.Server):
+    """Tells the application that it is to stop, so that endless event streams end by themselves."""
+
+    def __init__(self, config: uvicorn.Config, app: FastAPI) -> None:
+        super().__init__(config)
+        self._app = app
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Note the signal, then do as uvicorn does."""
+        self._app.state.stopping.set()
+        super().handle_exit(sig, frame)
+
+
+def main() -> int:
+    """Run the server; return the exit status."""
+    settings = load_settings()
+    try:
+        app = create_app(settings)
+    except ConvoyError as error:
+        print(f"error: {error}", file=sys.stderr)  # noqa: T201 - the process has nothing else to say it with
+        return error.exit_status
+    config = uvicorn.Config(
+        app,
+        host=settings.api_host,
+        port=settings.api_port,
+        log_level=settings.log_level.lower(),
+        timeout_graceful_shutdown=SHUTDOWN_SECONDS,
+        server_header=False,
+    )
+    server = Server(config, app)
+    server.run()
+    return 0 if server.started else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,111 @@
+"""The application: `uvicorn --factory api.app:create_app`, or `python -m api`."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from fastapi import Depends, FastAPI
+from fastapi.concurrency import run_in_threadpool
+from fastapi.openapi.utils import get_openapi
+from fastapi.security import HTTPBearer
+from sqlalchemy.exc import DBAPIError
+
+from api import catalog, events, health, pages, problems, results, runs
+from api.answers import Problem
+from api.cluster import Cluster
+from api.gate import BearerToken, BodyLimit
+from migration import __version__
+from migration.errors import ConvoyError, UsageError
+from migration.settings import Settings, load_settings
+
+logger = logging.getLogger(__name__)
+
+# Describes the token for OpenAPI; BearerToken has checked it before any route is looked for.
+_token_in_openapi = HTTPBearer(auto_error=False, scheme_name="token", description="MIGRATION_API_TOKEN")
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    cluster: Cluster = app.state.cluster
+    try:
+        await run_in_threadpool(cluster.engine)
+    except (ConvoyError, DBAPIError) as error:
+        # PostgreSQL may start after this process: the next request tries again.
+        logger.warning("Not ready yet: %s", error)
+    yield
+    app.state.stopping.set()
+    cluster.close()
+
+
+def create_app(settings: Settings | None = None) -> FastAPI:
+    """Return the application.
+
+    Raises:
+        UsageError: no token is configured. An open API could be told to read files and to fill a database.
+    """
+    settings = settings or load_settings()
+    token = settings.api_token.get_secret_value() if settings.api_token else ""
+    if not token:
+        raise UsageError(
+            "The API does not start without a token",
+            "MIGRATION_API_TOKEN",
+            "Set MIGRATION_API_TOKEN to a long random text, for example from `openssl rand -hex 32`",
+        )
+    app = FastAPI(
+        title="Convoy",
+        summary="Moves whole SQLite databases into PostgreSQL, and proves that every row arrived.",
+        version=__version__,
+        lifespan=_lifespan,
+        docs_url=None,  # the page of pages.py: FastAPI's own loads its scripts from a public server
+        redoc_url=None,
+        openapi_url="/openapi.json",
+    )
+    app.state.cluster = Cluster(settings)
+    app.state.stopping = threading.Event()
+    problems.install(app)
+    app.include_router(pages.router)
+    app.include_router(health.router)
+    guarded = [Depends(_token_in_openapi)]
+    # The fixed paths come first: /schema/{table} must win over /{id}/status.
+    app.include_router(catalog.router, dependencies=guarded)
+    app.include_router(runs.router, dependencies=guarded)
+    app.include_router(runs.one_run, dependencies=guarded)
+    app.include_router(results.router, dependencies=guarded)
+    app.include_router(events.router, dependencies=guarded)
+    app.add_middleware(BodyLimit)
+    app.add_middleware(BearerToken, token=token)  # the last one added is the first to see a request
+
+    def openapi() -> dict[str, Any]:
+        return _describe(app)
+
+    app.openapi = openapi  # type: ignore[method-assign]
+    return app
+
+
+def _describe(app: FastAPI) -> dict[str, Any]:
+    """Return the OpenAPI document, in which every error is a Problem."""
+    if app.openapi_schema is None:
+        document = get_openapi(
+            title=app.title,
+            version=app.version,
+            summary=app.summary,
+            routes=app.routes,
+            tags=app.openapi_tags,
+        )
+        schemas = document["components"]["schemas"]
+        schemas["Problem"] = Problem.model_json_schema()
+        for name in ("HTTPValidationError", "ValidationError"):
+            schemas.pop(name, None)
+        for operations in document["paths"].values():
+            for operation in operations.values():
+                answers = operation["responses"]
+                if operation.get("security"):
+                    answers["401"] = problems.responses(problems.HTTPStatus.UNAUTHORIZED)[401]
+                if "422" in answers:
+                    answers["422"] = problems.responses(problems.HTTPStatus.UNPROCESSABLE_ENTITY)[422]
+        app.openapi_schema = document
+    return app.openapi_schema
