@@ -1,0 +1,196 @@
+"""Turns what SQLite stores into what PostgreSQL gets: whole columns at once, single values where need be."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from migration.mapping.kinds import ARROW_TYPES
+from migration.mapping.rows import (
+    NULL_REASON,
+    convert_value,
+    key_value,
+    original_bytes,
+    reason_without_rule,
+    stored_value,
+)
+from migration.mapping.rules import RULES, Context, Misfit
+from migration.model import Rejection, StorageClass
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from migration.mapping.batch import RawBatch
+    from migration.mapping.rules import Rule
+    from migration.model import ColumnPlan
+
+__all__ = ["Context", "Converted", "Converter", "convert"]
+
+
+@dataclass(frozen=True, slots=True)
+class Converted:
+    """What became of a raw batch."""
+
+    batch: pa.RecordBatch
+    """Rows without a rejected value; columns named by ColumnPlan.name, in the order of the plans."""
+    rejections: tuple[Rejection, ...]
+    """Every rejected value; a row may have several."""
+    rows_rejected: int
+    transforms: Mapping[tuple[str, str], int]
+    """(column, transform) → values changed, in loaded rows."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Misfitting:
+    """A value that cannot be stored, by its place in the batch."""
+
+    row: int
+    column: str
+    storage_class: StorageClass
+    original: bytes
+    reason: str
+
+
+class _ColumnConverter:
+    """One column, with all that does not change from batch to batch looked up once."""
+
+    def __init__(self, plan: ColumnPlan, context: Context) -> None:
+        self.plan = plan
+        self.type = ARROW_TYPES[plan.kind]
+        self.context = context.for_type(plan.target_type)
+        self.rules = {storage_class: RULES[name] for storage_class, name in plan.rules.items()}
+
+    def convert(
+        self, slots: Mapping[StorageClass, pa.Array], rows: int
+    ) -> tuple[pa.Array, Iterable[_Misfitting], list[tuple[Rule, pa.Array]]]:
+        """Return the column's values, what does not fit, and the slots that a transform may have changed."""
+        parts: list[pa.Array] = []
+        misfits: list[_Misfitting] = []
+        transformed: list[tuple[Rule, pa.Array]] = []
+        for storage_class, values in slots.items():
+            if values.null_count == rows:
+                continue
+            rule = self.rules.get(storage_class)
+            if rule is None:
+                misfits += self._without_rule(storage_class, values)
+                continue
+            converted, bad = rule.columnar(values, self.context)
+            if bad is not None:
+                converted = self._by_rows(rule, values, converted, bad, misfits)
+            if rule.transform is not None:
+                transformed.append((rule, values))
+            parts.append(converted)
+        if not parts:
+            column = pa.nulls(rows, self.type)
+        elif len(parts) == 1:
+            column = parts[0]
+        else:
+            column = pc.coalesce(*parts)
+        if self.plan.not_null and column.null_count:
+            self._nulls(column, misfits)
+        return column, misfits, transformed
+
+    def _by_rows(
+        self,
+        rule: Rule,
+        values: pa.Array,
+        converted: pa.Array,
+        bad: pa.BooleanArray,
+        misfits: list[_Misfitting],
+    ) -> pa.Array:
+        saved = []
+        for row in pc.indices_nonzero(bad).to_pylist():
+            value = stored_value(values, row)
+            try:
+                saved.append(convert_value(rule, value, self.context))
+            except Misfit as misfit:
+                saved.append(None)
+                misfits.append(
+                    _Misfitting(row, self.plan.name, rule.storage_class, original_bytes(value), misfit.reason)
+                )
+        return pc.replace_with_mask(converted, bad, pa.array(saved, self.type))
+
+    def _without_rule(self, storage_class: StorageClass, values: pa.Array) -> Iterable[_Misfitting]:
+        reason = reason_without_rule(storage_class, self.plan.target_type)
+        for row in pc.indices_nonzero(values.is_valid()).to_pylist():
+            original = original_bytes(stored_value(values, row))
+            yield _Misfitting(row, self.plan.name, storage_class, original, reason)
+
+    def _nulls(self, column: pa.Array, misfits: list[_Misfitting]) -> None:
+        known = {misfit.row for misfit in misfits}
+        misfits.extend(
+            _Misfitting(row, self.plan.name, StorageClass.NULL, b"", NULL_REASON)
+            for row in pc.indices_nonzero(column.is_null()).to_pylist()
+            if row not in known
+        )
+
+
+class Converter:
+    """Converts the batches of one table by the plans of its columns."""
+
+    def __init__(self, columns: Sequence[ColumnPlan], context: Context) -> None:
+        self._columns = tuple(_ColumnConverter(plan, context) for plan in columns)
+        self._schema = pa.schema([(column.plan.name, column.type) for column in self._columns])
+
+    def convert(self, raw: RawBatch) -> Converted:
+        """Convert one batch. Values that do not fit leave with their whole row, and are told one by one."""
+        arrays: list[pa.Array] = []
+        misfits: list[_Misfitting] = []
+        transformed: list[tuple[str, Rule, pa.Array, Context]] = []
+        for column in self._columns:
+            name = column.plan.name
+            array, found, changed = column.convert(raw.slots.get(name, {}), raw.rows)
+            arrays.append(array)
+            misfits += found
+            transformed += [(name, rule, values, column.context) for rule, values in changed]
+        batch = (
+            pa.RecordBatch.from_arrays(arrays, schema=self._schema)
+            if arrays
+            else pa.RecordBatch.from_struct_array(pa.nulls(raw.rows, pa.struct([])).fill_null({}))
+        )
+        if not misfits:
+            return Converted(batch, (), 0, _count(transformed, None))
+        rejected = {misfit.row for misfit in misfits}
+        kept = pa.array([row not in rejected for row in range(raw.rows)], pa.bool_())
+        return Converted(
+            batch.filter(kept), _rejections(raw, misfits), len(rejected), _count(transformed, kept)
+        )
+
+
+def _rejections(raw: RawBatch, misfits: Sequence[_Misfitting]) -> tuple[Rejection, ...]:
+    return tuple(
+        Rejection(
+            key=tuple(key_value(key, misfit.row) for key in raw.keys),
+            column=misfit.column,
+            storage_class=misfit.storage_class,
+            original=misfit.original,
+            reason=misfit.reason,
+        )
+        for misfit in misfits
+    )
+
+
+def _count(
+    transformed: Iterable[tuple[str, Rule, pa.Array, Context]], kept: pa.BooleanArray | None
+) -> dict[tuple[str, str], int]:
+    """Count the values of loaded rows that a transform has changed."""
+    counts: dict[tuple[str, str], int] = {}
+    for name, rule, values, context in transformed:
+        if rule.changes is None:
+            changed = values.is_valid() if kept is None else pc.and_(values.is_valid(), kept)
+        else:
+            changed = rule.changes(values, context)
+            changed = changed if kept is None else pc.and_(changed, kept)
+        count = changed.true_count
+        if count:
+            key = (name, rule.transform or rule.name)
+            counts[key] = counts.get(key, 0) + count
+    return counts
+
+
+def convert(raw: RawBatch, columns: Sequence[ColumnPlan], context: Context) -> Converted:
+    """Convert one batch; for many batches of one table, keep a `Converter`."""
+    return Converter(columns, context).convert(raw)
