@@ -44,10 +44,10 @@ class Settings(BaseSettings):
     flower_url: str = "http://127.0.0.1:5555"
     """Where the dashboard's link to Flower leads."""
 
-    lease_seconds: float = Field(30.0, gt=0)
+    lease_seconds: float = Field(default=30.0, gt=0)
     """A running step that holds no row lock after this time has lost its worker."""
-    watchdog_seconds: float = Field(30.0, gt=0)
-    max_attempts: int = Field(5, ge=1)
+    watchdog_seconds: float = Field(default=30.0, gt=0)
+    max_attempts: int = Field(default=5, ge=1)
     soft_time_limit_seconds: int = 3_300
     hard_time_limit_seconds: int = 3_600
     visibility_timeout_seconds: int = 7_200
