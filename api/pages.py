@@ -18,7 +18,7 @@ from api.cluster import ClusterDep
 router = APIRouter(include_in_schema=False)
 
 # Everything is inline, nothing comes from elsewhere, and no other page may frame these.
-_HEADERS = {
+PAGE_HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; "
     "connect-src 'self'; img-src data:; form-action 'none'; base-uri 'none'; frame-ancestors 'none'",
     "Referrer-Policy": "no-referrer",
@@ -36,10 +36,10 @@ def _page(name: str) -> str:
 def dashboard(cluster: ClusterDep) -> HTMLResponse:
     """Return the dashboard: all runs, and one of them live."""
     page = _page("dashboard.html").replace("{{flower_url}}", html.escape(cluster.settings.flower_url))
-    return HTMLResponse(page, headers=_HEADERS)
+    return HTMLResponse(page, headers=PAGE_HEADERS)
 
 
 @router.get("/docs")
 def docs() -> HTMLResponse:
     """Return the page that shows /openapi.json."""
-    return HTMLResponse(_page("docs.html"), headers=_HEADERS)
+    return HTMLResponse(_page("docs.html"), headers=PAGE_HEADERS)

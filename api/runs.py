@@ -6,12 +6,13 @@ import uuid
 from http import HTTPStatus
 from typing import Annotated, Any
 
-import msgspec
 from fastapi import APIRouter, Depends, Header, Path, Query, Response
+from starlette.responses import HTMLResponse
 
 from api.answers import PREFIX, Accepted, RolledBack, RolledBackObject, Run, RunList, Status, links, status_of
 from api.cluster import Cluster, ClusterDep
 from api.creation import create_once, wake
+from api.pages import PAGE_HEADERS
 from api.problems import ProblemError, responses
 from api.requests import RunRequest
 from api.sources import resolve_sources
@@ -20,6 +21,8 @@ from migration.ledger.progress import read_progress
 from migration.ledger.runs import RunRecord, find_run, list_runs, request_cancel, request_resume
 from migration.model import Mode, Phase
 from migration.report.build import build_report
+from migration.report.html import render_html
+from migration.report.write import encode_report
 from migration.steps.rollback import roll_back_run
 
 router = APIRouter(prefix=PREFIX, tags=["runs"])
@@ -96,7 +99,14 @@ def summary(run: KnownRun, cluster: ClusterDep) -> Response:
     """Return the report of a finished run, as `report.json` has it."""
     _require_end(run, "summary")
     report = build_report(cluster.engine(), run.id)
-    return Response(msgspec.json.encode(report), media_type="application/json")
+    return Response(encode_report(report), media_type="application/json")
+
+
+@one_run.get("/report.html", response_class=HTMLResponse, responses=_CHANGE)
+def report_page(run: KnownRun, cluster: ClusterDep) -> HTMLResponse:
+    """Return the report of a finished run as one page for people."""
+    _require_end(run, "report")
+    return HTMLResponse(render_html(build_report(cluster.engine(), run.id)), headers=PAGE_HEADERS)
 
 
 @one_run.post("/rollback", responses=_CHANGE)
