@@ -34,6 +34,8 @@ from migration.model import (
     TablePlan,
 )
 
+AnyRow = Row[*tuple[Any, ...]]
+
 
 @dataclass(frozen=True, slots=True)
 class SourceRecord:
@@ -141,7 +143,7 @@ def add_table(
     return int(table_id), list(ids.scalars())
 
 
-def _source(row: Row[Any]) -> SourceRecord:
+def _source(row: AnyRow) -> SourceRecord:
     values = row._asdict()
     del values["run_id"]
     values["schema"] = from_json(SourceSchema, values["schema"])
@@ -164,7 +166,7 @@ _TABLE_COLUMNS = (
 )
 
 
-def _table(row: Row[Any]) -> TableRecord:
+def _table(row: AnyRow) -> TableRecord:
     values = row._asdict()
     values["plan"] = from_json(TablePlan, values["plan"]) if values["plan"] else None
     return TableRecord(**values)

@@ -6,6 +6,8 @@ Times are `timestamptz` of the server's clock, so that workers' clocks do not ma
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from sqlalchemy import (
     BigInteger,
     Boolean,
@@ -40,7 +42,7 @@ def _run() -> Column[str]:
     )
 
 
-def _time(name: str, *, now: bool = False) -> Column[str]:
+def _time(name: str, *, now: bool = False) -> Column[datetime]:
     return Column(name, TIMESTAMP(timezone=True), server_default=func.now() if now else None)
 
 

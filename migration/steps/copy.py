@@ -24,7 +24,8 @@ from migration.model import ColumnProfile, Mode, Rejection, TablePlan
 from migration.source.reader import SnapshotReader
 from migration.steps.context import PlannedTable, StepContext
 from migration.steps.schemas import staging_schema
-from migration.target.copy import CopyEncoder, copy_batches
+from migration.target.copy import copy_batches
+from migration.target.encode import CopyEncoder
 from migration.validation.digest import DigestSum
 
 BATCH_BYTES = 32 * 1024 * 1024

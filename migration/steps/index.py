@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
 from migration.ledger.contents import add_findings, planned, read_table, read_tables, save_objects
 from migration.ledger.runs import read_run
 from migration.ledger.steps import Step
-from migration.mapping.names import quote_identifier
 from migration.model import Finding, ObjectResult
 from migration.steps.context import StepContext
 from migration.steps.schemas import staging_schema
 from migration.target.objects import build_object
+from migration.target.statements import quoted, run_sql
 
 
 def build_objects(_context: StepContext, connection: Connection, step: Step) -> dict[str, Any]:
@@ -38,9 +38,7 @@ def build_objects(_context: StepContext, connection: Connection, step: Step) -> 
                 results.append(result)
                 found.extend(findings)
         if step.table_id is not None:
-            connection.execute(
-                text(f"ANALYZE {quote_identifier(schema)}.{quote_identifier(plan.target_name)}")
-            )
+            run_sql(connection, f"ANALYZE {quoted(schema, plan.target_name)}")
     save_objects(connection, run.id, results)
     add_findings(connection, run.id, found)
     return {"objects": len(results)}
