@@ -230,6 +230,8 @@ class SourceTable:
     """A name under which SQL reaches the rowid (alias column, rowid, _rowid_, oid); None where all are shadowed."""
     rowid_alias: str | None = None
     """The INTEGER PRIMARY KEY column, if there is one."""
+    autoincrement_seq: int | None = None
+    """The largest rowid that AUTOINCREMENT has ever given out, as sqlite_sequence remembers it."""
     indexes: tuple[SourceIndex, ...] = ()
     foreign_keys: tuple[SourceForeignKey, ...] = ()
     checks: tuple[SourceCheck, ...] = ()
@@ -278,7 +280,8 @@ class KeyRange:
 class ColumnProfile:
     """What a full read of a column found. Profiles of chunks add up to that of the table.
 
-    `accepted` counts, by storage class, the values that the declared type's own rule can convert.
+    `accepted` counts, by storage class, the values that the declared type's own rule can convert;
+    `accepted_wider` those that the next wider type takes, where there is one (`mapping.accept.wider`).
     """
 
     counts: dict[StorageClass, int] = field(default_factory=dict)
@@ -292,6 +295,7 @@ class ColumnProfile:
     nul_texts: int = 0
     bad_utf8_texts: int = 0
     accepted: dict[StorageClass, int] = field(default_factory=dict)
+    accepted_wider: dict[StorageClass, int] = field(default_factory=dict)
     examples: dict[StorageClass, str] = field(default_factory=dict)
 
     def count(self, storage_class: StorageClass) -> int:

@@ -1,0 +1,120 @@
+"""The SELECT behind a batch: one typed expression for each slot of each column.
+
+ADBC takes the Arrow type of a column from the first row and coerces what comes later, silently and with loss. So a
+value is only read through an expression that yields its own storage class or NULL, and the types are fixed by a first
+row of literals, which the reader drops.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
+
+import pyarrow as pa
+
+from migration.model import StorageClass
+from migration.source.split import from_clause
+from migration.source.sql import quote_name
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from migration.model import KeyRange, SourceTable
+
+SLOT_TYPES: Final[Mapping[StorageClass, pa.DataType]] = MappingProxyType(
+    {
+        StorageClass.INTEGER: pa.int64(),
+        StorageClass.REAL: pa.float64(),
+        StorageClass.TEXT: pa.string(),
+        StorageClass.BLOB: pa.binary(),
+    }
+)
+_LITERALS: Final[Mapping[StorageClass, str]] = MappingProxyType(
+    {StorageClass.INTEGER: "0", StorageClass.REAL: "0.0", StorageClass.TEXT: "''", StorageClass.BLOB: "x''"}
+)
+# SQLite's own limit for the columns of a result is 2,000: https://www.sqlite.org/limits.html#max_column
+_MAX_EXPRESSIONS = 1_900
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """One expression of the SELECT. `column` is None for a part of the key."""
+
+    column: str | None
+    storage_class: StorageClass
+    sql: str
+
+
+@dataclass(frozen=True, slots=True)
+class BatchQuery:
+    """Statements that together read one range; more than one only for very wide tables.
+
+    Each begins with the same `keys` slots, in the same order of rows.
+    """
+
+    table: SourceTable
+    key_range: KeyRange
+    keys: tuple[Slot, ...]
+    groups: tuple[tuple[Slot, ...], ...]
+
+    def slots(self, group: int) -> tuple[Slot, ...]:
+        """Return the expressions of one statement in order: those of the key, then those of the group."""
+        return (*self.keys, *self.groups[group])
+
+    def statement(self, group: int, *, first_row: bool) -> str:
+        """Return one SELECT, with or without the first row of literals."""
+        slots = self.slots(group)
+        expressions = ", ".join(slot.sql for slot in slots) or "0"  # a table may have nothing but rows
+        rows = f"SELECT {expressions} {from_clause(self.table, self.key_range)}"
+        if self.table.without_rowid and len(self.groups) > 1:
+            # Only here may SQLite choose another order; the LIMIT keeps it from dropping ORDER BY in a subquery.
+            order = ", ".join(f"t.{quote_name(name)}" for name in self.table.primary_key)
+            rows = f"SELECT * FROM ({rows} ORDER BY {order} LIMIT -1)"
+        if not first_row:
+            return rows
+        literals = ", ".join(f"{_LITERALS[slot.storage_class]} AS c{n}" for n, slot in enumerate(slots)) or "0 AS c0"
+        return f"SELECT {literals} UNION ALL {rows}"
+
+
+def build_query(
+    table: SourceTable,
+    classes: Mapping[str, Sequence[StorageClass]],
+    key_range: KeyRange,
+    *,
+    trusted: bool,
+) -> BatchQuery:
+    """Build the query for these storage classes of these columns.
+
+    Where `trusted`, a column with one class is known to hold nothing else but NULL, and is selected as it is.
+    """
+    slots: list[Slot] = []
+    for column, present in classes.items():
+        if column == table.rowid_alias and tuple(present) == (StorageClass.INTEGER,):
+            continue  # it is the key
+        name = f"t.{quote_name(column)}"
+        for storage_class in present:
+            if storage_class is StorageClass.NULL:
+                continue
+            guarded = f"CASE WHEN typeof({name}) = '{storage_class.value}' THEN {name} END"
+            slots.append(Slot(column, storage_class, name if trusted and len(present) == 1 else guarded))
+    keys = _key_slots(table)
+    step = _MAX_EXPRESSIONS - len(keys)
+    groups = tuple(tuple(slots[start : start + step]) for start in range(0, len(slots), step)) or ((),)
+    return BatchQuery(table, key_range, keys, groups)
+
+
+def _key_slots(table: SourceTable) -> tuple[Slot, ...]:
+    if table.rowid_name is not None:
+        return (Slot(None, StorageClass.INTEGER, f"t.{quote_name(table.rowid_name)}"),)
+    if not table.without_rowid:
+        return ()
+    names = [f"t.{quote_name(name)}" for name in table.primary_key]
+    return tuple(
+        Slot(
+            None,
+            StorageClass.TEXT,
+            f"CASE typeof({n}) WHEN 'text' THEN {n} WHEN 'blob' THEN hex({n}) ELSE quote({n}) END",
+        )
+        for n in names
+    )

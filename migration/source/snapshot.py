@@ -1,0 +1,114 @@
+"""Freeze a source: one immutable, checked copy that all workers of a run read, named by its SHA-256."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import tempfile
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from migration.errors import SourceNotFoundError, SourceUnreadableError
+from migration.source.check import check_database
+from migration.source.fetch import fetch, local_path, without_credentials
+from migration.source.freeze import copy_database
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from migration.model import Source
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A frozen source. `sha256` and `bytes` are those of the file at `path`."""
+
+    path: Path
+    sha256: str
+    bytes: int
+
+
+def take_snapshot(source: Source, folder: Path) -> Snapshot:
+    """Copy a source into `folder`, check the copy, and name it by its content; `folder` is made if need be.
+
+    The source is only read: not a byte of it or of its folder changes. A write-ahead log and a hot journal are
+    recovered into the copy. A file of 0 bytes is an empty database. An equal snapshot that is already there is used.
+
+    Raises:
+        SourceNotFoundError: there is no such file.
+        SourceUnreadableError: a directory, no permission, locked, being written to, or not to be fetched.
+        NotADatabaseError: another kind of file, or encrypted.
+        SourceCorruptError: cut off or damaged; names the tables that are hurt.
+    """
+    where = f"source {source.label}: {without_credentials(source.location)}"
+    with _private_folder(folder) as private, _readable(where):
+        path = local_path(source.location)
+        original = fetch(source.location, private) if path is None else _checked_path(path, where)
+        copy = private / "copy.db"
+        copy_database(original, copy, where)
+        check_database(copy, where)
+        return _publish(copy, folder)
+
+
+def _checked_path(path: str, where: str) -> Path:
+    try:
+        # A link is followed, because log and journal lie beside the file itself.
+        original = Path(path).expanduser().resolve()
+    except RuntimeError as error:  # a loop of links, or a user without a home
+        raise SourceNotFoundError("There is no such file", where, "Check the path given as --source") from error
+    if original.is_dir():
+        raise SourceUnreadableError("This is a directory, not a database", where, "Name a file in it")
+    if original.exists() and not original.is_file():
+        raise SourceUnreadableError("This is not a regular file", where, "Copy the database to a file first")
+    if not original.exists():
+        raise SourceNotFoundError("There is no such file", where, "Check the path given as --source")
+    return original
+
+
+@contextmanager
+def _private_folder(folder: Path) -> Iterator[Path]:
+    """Yield a folder on the same file system, which is gone afterwards."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        private = Path(tempfile.mkdtemp(prefix=".incoming-", dir=folder))
+    except OSError as error:
+        raise SourceUnreadableError(
+            f"The folder for snapshots cannot be written to: {error.strerror}", str(folder), "Choose another folder"
+        ) from error
+    try:
+        yield private
+    finally:
+        shutil.rmtree(private, ignore_errors=True)
+
+
+@contextmanager
+def _readable(where: str) -> Iterator[None]:
+    """Say in the words of this project why a file cannot be read."""
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise SourceNotFoundError("There is no such file", where, "Check the path given as --source") from error
+    except PermissionError as error:
+        raise SourceUnreadableError(
+            "There is no permission to read the file", where, "Give this user the right to read it and its folder"
+        ) from error
+    except OSError as error:
+        raise SourceUnreadableError(
+            f"The file cannot be copied: {error.strerror or error}", where, "Check the disk and the space on it"
+        ) from error
+
+
+def _publish(copy: Path, folder: Path) -> Snapshot:
+    """Give the copy its final name in one step, so that whoever finds it finds all of it."""
+    with copy.open("rb+") as file:
+        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+        os.fsync(file.fileno())
+    copy_bytes = copy.stat().st_size
+    path = folder / f"{sha256}.sqlite"
+    if not (path.exists() and path.stat().st_size == copy_bytes):
+        copy.chmod(0o444)
+        copy.replace(path)
+    return Snapshot(path, sha256, copy_bytes)

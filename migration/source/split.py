@@ -1,0 +1,169 @@
+"""Cut a table into ranges of its key, each with about the same number of rows, without reading the rows.
+
+The key is stepped through: from the last bound, skip n - 1 entries. Dividing min..max evenly would fail on row ids
+with gaps, and OFFSET from the start would cost O(n²).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from migration.model import KeyRange
+from migration.source.sql import quote_name, quote_text
+
+if TYPE_CHECKING:
+    import sqlite3
+
+    from migration.model import SourceTable
+
+_SAMPLE_ROWS = 400  # rows looked at in each of a few places
+_SAMPLE_PLACES = 5
+_OWN_COLLATIONS = frozenset({"BINARY", "NOCASE", "RTRIM"})
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """One range of a table and the exact number of rows in it."""
+
+    key_range: KeyRange
+    rows: int
+
+
+def split_table(connection: sqlite3.Connection, table: SourceTable, chunk_rows: int) -> list[Split]:
+    """Split a table into ranges of `chunk_rows` rows; the last one has the rest.
+
+    The ranges cover the table without overlap, and their rows add up to count(*). An empty table is one range, and so
+    is a table without a key that can be stepped through (see `step_columns`). `connection` comes from
+    `connect.open_snapshot`.
+    """
+    columns = step_columns(table)
+    if not columns:
+        return [Split(KeyRange(), _count(connection, table, KeyRange()))]
+    splits: list[Split] = []
+    after: tuple[str, ...] | None = None
+    while True:
+        rest = KeyRange(columns, after)
+        upto = _bound(connection, table, rest, chunk_rows)
+        if upto is None:
+            rows = _count(connection, table, rest)
+            if rows or not splits:
+                splits.append(Split(rest, rows))
+            else:  # the rows came out even: the last range stays open at its end
+                splits[-1] = Split(KeyRange(columns, splits[-1].key_range.after), splits[-1].rows)
+            return splits
+        if upto == ():
+            return [Split(KeyRange(), _count(connection, table, KeyRange()))]
+        splits.append(Split(KeyRange(columns, after, upto), chunk_rows))
+        after = upto
+
+
+def step_columns(table: SourceTable) -> tuple[str, ...]:
+    """Return the names of the key whose ranges can be chunks; empty where there is none.
+
+    That is the rowid under any name it can be reached by, or the primary key of a WITHOUT ROWID table where a
+    comparison of row values follows the order in which it is stored: all ascending, with the columns' own collations,
+    which SQLite must have.
+    """
+    if table.rowid_name is not None:
+        return (table.rowid_name,)
+    key = next((index for index in table.indexes if index.origin == "pk"), None)
+    if not table.without_rowid or key is None:
+        return ()
+    collations = {column.name: column.collation.upper() for column in table.columns}
+    for term in key.columns:
+        if term.descending or term.name is None or term.collation.upper() not in _OWN_COLLATIONS:
+            return ()
+        if collations.get(term.name) != term.collation.upper():
+            return ()
+    return tuple(term.name for term in key.columns if term.name is not None)
+
+
+def range_condition(key_range: KeyRange) -> str:
+    """Return the SQL condition for the rows of a range of the table called `t`; empty for the whole table."""
+    columns = ", ".join(f"t.{quote_name(name)}" for name in key_range.columns)
+    left = f"({columns})" if len(key_range.columns) > 1 else columns
+    parts: list[str] = []
+    for operator, bound in ((">", key_range.after), ("<=", key_range.upto)):
+        if bound is not None:
+            values = ", ".join(bound)
+            parts.append(f"{left} {operator} ({values})" if len(bound) > 1 else f"{left} {operator} {values}")
+    return " AND ".join(parts)
+
+
+def from_clause(table: SourceTable, key_range: KeyRange) -> str:
+    """Return FROM and WHERE for the rows of a range, with the table called `t`.
+
+    NOT INDEXED keeps SQLite off secondary indexes: damaged ones do no harm, missing collations are not asked for,
+    and the rows come in the order of the key.
+    """
+    condition = range_condition(key_range)
+    return f"FROM {quote_name(table.name)} AS t NOT INDEXED" + (f" WHERE {condition}" if condition else "")
+
+
+def average_row_bytes(connection: sqlite3.Connection, table: SourceTable, key_range: KeyRange | None = None) -> int:
+    """Estimate the bytes of a row from a sample in a few places; at least 1, and 1 for an empty table.
+
+    Counts text and blobs by their length in the database's encoding, numbers by that of their digits.
+    """
+    if not table.columns:
+        return 1
+    lengths = ", ".join(f"coalesce(length(CAST(t.{quote_name(c.name)} AS BLOB)), 0)" for c in table.columns)
+    rows = total = 0
+    for start in _sample_ranges(connection, table, key_range or KeyRange()):
+        for row in connection.execute(f"SELECT {lengths} {from_clause(table, start)} LIMIT {_SAMPLE_ROWS}"):
+            rows += 1
+            total += sum(row)
+    return max(1, total // rows) if rows else 1
+
+
+def _sample_ranges(connection: sqlite3.Connection, table: SourceTable, within: KeyRange) -> list[KeyRange]:
+    """Return ranges that start at a few row ids spread over the table, or its start where it has none."""
+    if table.rowid_name is None:
+        return [within]
+    name = quote_name(table.rowid_name)
+    rows = f"SELECT t.{name} {from_clause(table, within)} ORDER BY t.{name}"
+    ends = [connection.execute(f"{rows} {order} LIMIT 1").fetchone() for order in ("ASC", "DESC")]
+    if None in ends or ends[1][0] - ends[0][0] < _SAMPLE_ROWS * _SAMPLE_PLACES:
+        return [within]
+    ((first,), (last,)) = ends
+    starts = [first + (last - first) * place // _SAMPLE_PLACES for place in range(_SAMPLE_PLACES)]
+    upto = within.upto or (str(last),)
+    return [within, *(KeyRange((table.rowid_name,), (str(start),), upto) for start in starts[1:])]
+
+
+def _count(connection: sqlite3.Connection, table: SourceTable, key_range: KeyRange) -> int:
+    (rows,) = connection.execute(f"SELECT count(*) {from_clause(table, key_range)}").fetchone()
+    return int(rows)
+
+
+def _bound(
+    connection: sqlite3.Connection, table: SourceTable, rest: KeyRange, chunk_rows: int
+) -> tuple[str, ...] | None:
+    """Return the key of row number `chunk_rows` as literals; None past the end, () for a key without exact literals."""
+    names = [f"t.{quote_name(name)}" for name in rest.columns]
+    # The bytes of a text are read as they are stored: they may hold NUL, or not be UTF-8.
+    terms = ", ".join(
+        f"typeof({n}), CASE WHEN typeof({n}) = 'text' THEN CAST({n} AS BLOB) ELSE quote({n}) END" for n in names
+    )
+    row = connection.execute(
+        f"SELECT {terms} {from_clause(table, rest)} ORDER BY {', '.join(names)} LIMIT 1 OFFSET {chunk_rows - 1}"
+    ).fetchone()
+    if row is None:
+        return None
+    if "real" in row[::2]:
+        return ()  # two versions of SQLite may read the same digits as neighbouring doubles
+    encoding = connection.execute("PRAGMA encoding").fetchone()[0]
+    return tuple(
+        _text_literal(value, encoding) if storage_class == "text" else str(value)
+        for storage_class, value in zip(row[::2], row[1::2], strict=True)
+    )
+
+
+def _text_literal(raw: bytes, encoding: str) -> str:
+    try:
+        text = raw.decode(encoding)
+    except UnicodeDecodeError:
+        text = "\0"
+    # SQLite ends a literal at NUL, and cannot spell broken text at all.
+    return f"CAST(x'{raw.hex()}' AS TEXT)" if "\0" in text else quote_text(text)
