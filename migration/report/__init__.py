@@ -1,0 +1,1 @@
+"""What a run did, for people and programs: ledger → Report → terminal, report.json, report.html."""

@@ -1,0 +1,267 @@
+"""What a colleague would advise after reading the report: rules from figures to advice. Pure.
+
+A rule takes the situation and yields recommendations; RULES holds them in order. Advice for quarantined values is a table (QUARANTINE_ADVICE): reason → what to do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from migration.model import FindingKind, Mode, Phase, RunOptions
+from migration.report import commands
+from migration.report.facts import ForeignKeyFacts
+from migration.report.model import (
+    ColumnReport,
+    FindingReport,
+    ObjectReport,
+    Recommendation,
+    TableReport,
+    Urgency,
+)
+from migration.report.quarantine_advice import quarantine_advice
+from migration.report.schema_advice import foreign_key_advice, object_advice, qualified
+from migration.report.wording import count
+from migration.target.statements import quoted
+
+NAMES_SHOWN = 5
+VACUUM_STATEMENTS = 10
+"""With more tables than this, one vacuumdb line is easier."""
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """What the rules look at. `previous`: schema that keeps replaced tables → how many it keeps now."""
+
+    run_id: str
+    status: Phase
+    options: RunOptions
+    tables: Sequence[TableReport]
+    objects: Sequence[ObjectReport]
+    findings: Sequence[FindingReport]
+    quarantine_reasons: Mapping[str, int]
+    unvalidated: Sequence[ForeignKeyFacts]
+    previous: Mapping[str, int]
+    retries: int
+
+    @property
+    def is_done(self) -> bool:
+        """Whether the run reached its good end."""
+        return self.status in (Phase.COMPLETED, Phase.COMPLETED_WITH_FINDINGS)
+
+    @property
+    def has_migrated(self) -> bool:
+        """Whether tables of this run stand in the target schema."""
+        return self.is_done and self.options.mode is Mode.MIGRATE
+
+    def findings_of(self, *kinds: FindingKind) -> list[FindingReport]:
+        """Return the findings of these kinds."""
+        return [finding for finding in self.findings if finding.kind in kinds]
+
+
+Rule = Callable[[Situation], Iterator[Recommendation]]
+
+
+def some(names: Iterable[str], limit: int = NAMES_SHOWN) -> str:
+    """Return the first names, and how many more there are."""
+    known = list(dict.fromkeys(names))
+    more = f" and {len(known) - limit:,} more" if len(known) > limit else ""
+    return ", ".join(known[:limit]) + more
+
+
+def _resume(situation: Situation) -> Iterator[Recommendation]:
+    if situation.status is Phase.FAILED:
+        yield Recommendation(
+            Urgency.MUST,
+            "Repair the cause, then resume",
+            "The ledger knows which chunks are committed; a resumed run copies only the others.",
+            (commands.resume(situation.run_id),),
+        )
+
+
+def _unequal(situation: Situation) -> Iterator[Recommendation]:
+    unequal = [table for table in situation.tables if table.equal is False or table.conserved is False]
+    if not unequal:
+        return
+    named = situation.findings_of(FindingKind.MISSING_ROW, FindingKind.EXTRA_ROW, FindingKind.DIFFERING_ROW)
+    where = (
+        " The findings name rows by key."
+        if named
+        else " Their digests differ, and no row of them could be named: a table without a key, or a lost finding."
+    )
+    yield Recommendation(
+        Urgency.MUST,
+        f"Do not use {some(table.name for table in unequal)} yet",
+        f"{count(len(unequal), 'table')} of the target {'is' if len(unequal) == 1 else 'are'} not what the source"
+        f" holds.{where} Somebody else may write to one of the two sides; stop that and compare again.",
+        (commands.repeat(situation.options, Mode.VALIDATE),),
+    )
+
+
+def _quarantine(situation: Situation) -> Iterator[Recommendation]:
+    yield from quarantine_advice(
+        situation.quarantine_reasons, situation.run_id, situation.options, dry_run=not situation.has_migrated
+    )
+
+
+def _unproved(situation: Situation) -> Iterator[Recommendation]:
+    if situation.has_migrated and any(table.equal is None for table in situation.tables):
+        yield Recommendation(
+            Urgency.MUST,
+            "Compare the two sides",
+            "Not every table of this run was compared. Nothing says that the rows are equal until this has run.",
+            (commands.repeat(situation.options, Mode.VALIDATE),),
+        )
+
+
+def _lossy(situation: Situation) -> Iterator[Recommendation]:
+    lossy = situation.findings_of(FindingKind.LOSSY_TRANSFORM)
+    if lossy:
+        places = some(f"{f.table}.{f.column}" if f.column else f.table for f in lossy)
+        yield Recommendation(
+            Urgency.SHOULD,
+            "Decide whether the changed values may stay changed",
+            f"A transform that cannot be undone touched {places}. The original values are in the snapshot and in the"
+            " source only: keep the file, or store the column in a type that holds them (--mapping).",
+        )
+
+
+def _schema(situation: Situation) -> Iterator[Recommendation]:
+    orphans = situation.findings_of(FindingKind.ORPHAN_ROWS)
+    yield from foreign_key_advice(situation.unvalidated, orphans)
+    missing = situation.findings_of(FindingKind.MISSING_CONSTRAINT)
+    yield from object_advice(situation.objects, missing)
+    sequences = situation.findings_of(FindingKind.SEQUENCE)
+    if sequences:
+        yield Recommendation(
+            Urgency.MUST,
+            "Set the sequences before the first INSERT",
+            f"The next value of {some(f.table for f in sequences)} would collide with a row that is there.",
+        )
+
+
+def _widened(situation: Situation) -> Iterator[Recommendation]:
+    wide: list[tuple[TableReport, ColumnReport]] = [
+        (table, column) for table in situation.tables for column in table.columns if column.widened
+    ]
+    if wide:
+        shown = some(f"{t.name}.{c.name} ({c.declared or 'no type'} → {c.target_type})" for t, c in wide)
+        yield Recommendation(
+            Urgency.SHOULD,
+            "Teach the application the wider types",
+            f"{count(len(wide), 'column holds', 'columns hold')} values that the declared type cannot: {shown}."
+            " Models, forms and generated code that trust the declaration will meet these values.",
+        )
+
+
+def _keyless(situation: Situation) -> Iterator[Recommendation]:
+    keyless = [table for table in situation.tables if not table.has_key and table.target_table]
+    if keyless:
+        yield Recommendation(
+            Urgency.SHOULD,
+            f"Give {some(table.name for table in keyless)} a primary key",
+            f"{count(len(keyless), 'table')} without a key: logical replication, most ORMs and naming a differing row"
+            " need one. Rows were compared as a whole, duplicates included.",
+            tuple(
+                f"ALTER TABLE {qualified(table)} ADD COLUMN row_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY;"
+                for table in keyless[:NAMES_SHOWN]
+                if situation.has_migrated
+            ),
+        )
+
+
+def _previous(situation: Situation) -> Iterator[Recommendation]:
+    if situation.has_migrated and situation.previous:
+        tables, schemas = sum(situation.previous.values()), list(situation.previous)
+        yield Recommendation(
+            Urgency.SHOULD,
+            "Drop the replaced tables when you are sure, or go back to them",
+            f"{count(tables, 'table')} that stood in the way {'is' if tables == 1 else 'are'} kept in schema"
+            f" {', '.join(schemas)}, and take up disk. Going back is one transaction, and needs them.",
+            (
+                f"migration-cli rollback {situation.run_id}",
+                commands.psql(situation.options, f"DROP SCHEMA {', '.join(map(quoted, schemas))} CASCADE"),
+            ),
+        )
+
+
+def _capitals(situation: Situation) -> Iterator[Recommendation]:
+    names = [table.target_table for table in situation.tables]
+    names += [column.target for table in situation.tables for column in table.columns]
+    quoted = [name for name in names if name and name != name.lower()]
+    if quoted and situation.options.mode is not Mode.VALIDATE:
+        yield Recommendation(
+            Urgency.MAY,
+            "Consider names that need no quotes",
+            f"{count(len(set(quoted)), 'name has', 'names have')} capitals ({some(quoted, 3)}): PostgreSQL finds them"
+            " in double quotes only. --identifiers snake or lower changes that for all of them.",
+        )
+
+
+def _vacuum(situation: Situation) -> Iterator[Recommendation]:
+    loaded = [table for table in situation.tables if table.rows_loaded]
+    if not (situation.has_migrated and loaded):
+        return
+    if len(loaded) > VACUUM_STATEMENTS:
+        schemas = dict.fromkeys(table.target_schema for table in loaded)
+        flags = " ".join(f"--schema='{schema}'" for schema in schemas)
+        lines: tuple[str, ...] = (
+            f"vacuumdb --analyze {flags} '{commands.safe_url(situation.options.target)}'",
+        )
+    else:
+        lines = tuple(f"VACUUM (ANALYZE) {qualified(table)};" for table in loaded)
+    yield Recommendation(
+        Urgency.MAY,
+        "Vacuum before the first heavy load",
+        "The planner's statistics are there. Until a vacuum has come by, index-only scans visit the heap for every"
+        " row; autovacuum will do it later, perhaps in the middle of the day.",
+        lines,
+    )
+
+
+def _retries(situation: Situation) -> Iterator[Recommendation]:
+    if situation.retries:
+        yield Recommendation(
+            Urgency.MAY,
+            "Look into why work had to be repeated",
+            f"{count(situation.retries, 'attempt')} had to be made again: a worker died or lost its connection. The"
+            " rows are not affected, since a chunk and its mark commit together; the time is.",
+        )
+
+
+def _waiting_for_others(situation: Situation) -> Iterator[Recommendation]:
+    """Tell how to spread a table that one worker had to itself."""
+    if situation.options.workers < 2 or not situation.has_migrated:  # noqa: PLR2004
+        return
+    slowest = max(situation.tables, key=lambda table: table.seconds, default=None)
+    if slowest and slowest.chunks == 1 and slowest.seconds > 10:  # noqa: PLR2004
+        yield Recommendation(
+            Urgency.MAY,
+            f"Cut {slowest.name} into smaller chunks next time",
+            f"One worker copied it alone for {slowest.seconds:.0f} s. --chunk-rows sets the size of a chunk.",
+        )
+
+
+RULES: tuple[Rule, ...] = (
+    _resume,
+    _unequal,
+    _unproved,
+    _quarantine,
+    _lossy,
+    _schema,
+    _previous,
+    _widened,
+    _keyless,
+    _vacuum,
+    _retries,
+    _waiting_for_others,
+    _capitals,
+)
+
+_ORDER = {Urgency.MUST: 0, Urgency.SHOULD: 1, Urgency.MAY: 2}
+
+
+def recommend(situation: Situation) -> tuple[Recommendation, ...]:
+    """Return all that applies, most urgent first."""
+    found = [recommendation for rule in RULES for recommendation in rule(situation)]
+    return tuple(sorted(found, key=lambda recommendation: _ORDER[recommendation.urgency]))

@@ -1,0 +1,105 @@
+"""What to do about keys, views, triggers and other objects that did not come along unchanged."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from migration.model import ObjectState
+from migration.report.facts import ForeignKeyFacts
+from migration.report.model import FindingReport, ObjectReport, Recommendation, TableReport, Urgency
+from migration.report.wording import count
+from migration.target.statements import quoted
+
+_OBJECTS_SHOWN = 8
+_KEYS_SHOWN = 10
+
+OBJECT_ADVICE: Final = {
+    "view": "Write them again in PostgreSQL's SQL; the reason beside each says what stood in the way.",
+    "trigger": "SQLite's trigger bodies are SQL, PostgreSQL's are functions: rewrite in PL/pgSQL what must live on, or"
+    " let the application do it.",
+    "virtual table": "Full-text search becomes a tsvector column with a GIN index; an R-Tree becomes a GiST index or"
+    " PostGIS. Rows of the module's own storage were not copied.",
+    "index": "Queries that relied on them will scan the table. Write them again where the reason allows it.",
+    "foreign key": "The rows are there, and nothing checks the relation. Add the constraint when the cause is gone.",
+    "check": "The rows are there, and nothing checks them. Write the condition again in PostgreSQL's SQL.",
+    "default": "INSERTs that leave the column out get NULL. Set a default in PostgreSQL's SQL.",
+}
+"""Kind of object (its beginning, in lower case) → what to do when it was skipped."""
+_ANY_OBJECT: Final = "The reason beside each says what stood in the way."
+
+
+def qualified(table: TableReport) -> str:
+    """Return the table's name in PostgreSQL, quoted for SQL."""
+    return quoted(table.target_schema, table.target_table)
+
+
+def orphan_query(key: ForeignKeyFacts) -> str:
+    """Return the query that finds the rows without a parent."""
+    child = quoted(key.schema, key.table)
+    parent = quoted(key.parent_schema, key.parent)
+    pairs = list(zip(key.columns, key.parent_columns, strict=True))
+    on = " AND ".join(f"p.{quoted(theirs)} = c.{quoted(ours)}" for ours, theirs in pairs)
+    # MATCH SIMPLE: one NULL among the columns, and the row needs no parent.
+    filled = " AND ".join(f"c.{quoted(ours)} IS NOT NULL" for ours in key.columns)
+    return f"SELECT c.* FROM {child} c WHERE {filled} AND NOT EXISTS (SELECT FROM {parent} p WHERE {on});"
+
+
+def foreign_key_advice(
+    unvalidated: Sequence[ForeignKeyFacts], orphans: Sequence[FindingReport]
+) -> Iterator[Recommendation]:
+    """Yield how to find orphan rows and to validate the keys afterwards."""
+    if unvalidated:
+        lines = []
+        for key in unvalidated[:_KEYS_SHOWN]:
+            child = quoted(key.schema, key.table)
+            lines.append(orphan_query(key))
+            lines.append(f"ALTER TABLE {child} VALIDATE CONSTRAINT {quoted(key.name)};")
+        names = ", ".join(f"{key.name} on {key.table}" for key in unvalidated[:_KEYS_SHOWN])
+        yield Recommendation(
+            Urgency.SHOULD,
+            "Find the orphan rows, then validate the foreign keys",
+            f"{count(len(unvalidated), 'foreign key holds', 'foreign keys hold')} for new rows and not for all old"
+            f" ones (NOT VALID): {names}. The source held rows whose parent is missing. Insert the parents, or delete"
+            " or correct the orphans; then VALIDATE.",
+            tuple(lines),
+        )
+    elif orphans:
+        tables = ", ".join(dict.fromkeys(finding.table for finding in orphans))
+        yield Recommendation(
+            Urgency.SHOULD,
+            "Find the parents of orphan rows",
+            f"Rows of {tables} point at parents that do not exist. They migrate all the same, and their foreign key"
+            " stays NOT VALID until the parents are inserted or the orphans gone.",
+        )
+
+
+def _kind(name: str) -> str:
+    lowered = name.lower().replace("_", " ")
+    return next((known for known in OBJECT_ADVICE if lowered.startswith(known)), lowered)
+
+
+def object_advice(
+    objects: Sequence[ObjectReport], missing: Sequence[FindingReport]
+) -> Iterator[Recommendation]:
+    """Yield one recommendation for each kind of object that was skipped."""
+    skipped: dict[str, list[ObjectReport]] = {}
+    for item in objects:
+        if item.state is ObjectState.SKIPPED:
+            skipped.setdefault(_kind(item.kind), []).append(item)
+    for kind, items in skipped.items():
+        names = ", ".join(item.name for item in items[:_OBJECTS_SHOWN])
+        more = f" and {len(items) - _OBJECTS_SHOWN:,} more" if len(items) > _OBJECTS_SHOWN else ""
+        plural = {"index": "indexes", "shadow": "shadow tables"}.get(kind, kind + "s")
+        yield Recommendation(
+            # What a module keeps for itself is of no use without the module.
+            Urgency.MAY if kind.startswith("shadow") else Urgency.SHOULD,
+            f"See to {count(len(items), kind, plural)} that did not come along",
+            f"{names}{more}. {OBJECT_ADVICE.get(kind, _ANY_OBJECT)}",
+        )
+    if missing and not skipped:
+        yield Recommendation(
+            Urgency.SHOULD,
+            "Add the constraints that are missing",
+            "; ".join(f"{finding.table}: {finding.message}" for finding in missing[:_OBJECTS_SHOWN]),
+        )
