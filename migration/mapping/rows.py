@@ -26,14 +26,14 @@ def stored_value(values: pa.Array, index: int) -> Any:
     return value.as_py()
 
 
-def original_bytes(value: int | float | bytes | None) -> bytes:
+def original_bytes(value: float | bytes | None) -> bytes:
     """Return what the quarantine keeps of a value; numbers as their shortest exact text."""
     if value is None:
         return b""
     return value if isinstance(value, bytes) else repr(value).encode()
 
 
-def convert_value(rule: Rule, value: int | float | bytes, context: Context) -> Any:
+def convert_value(rule: Rule, value: float | bytes, context: Context) -> Any:
     """Convert one stored value by the scalar form of a rule.
 
     Raises:
