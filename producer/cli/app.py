@@ -1,0 +1,124 @@
+"""The commands by name, `--mode`, and what becomes of errors."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from importlib import import_module
+from types import FrameType
+from typing import NoReturn
+
+import click
+
+from migration.errors import ConvoyError
+from producer.cli.failures import INTERRUPTED, report_crash, report_error
+
+COMMANDS: dict[str, tuple[str, str]] = {
+    "migrate": ("runs", "migrate"),
+    "dry-run": ("runs", "dry_run"),
+    "validate": ("runs", "validate"),
+    "resume": ("runs", "resume"),
+    "rollback": ("operations", "rollback"),
+    "cancel": ("operations", "cancel"),
+    "status": ("status", "status"),
+    "list-tables": ("tables", "list_tables"),
+    "up": ("local", "up"),
+    "psql": ("local", "psql"),
+}
+"""Command → module of this package and name in it, in the order of the help."""
+
+EPILOG = """\b
+Examples:
+  migration-cli dry-run --source my.db --target-url embedded
+  migration-cli migrate --source my.db --target-url postgresql://me@host/shop
+
+\b
+Exit status:
+  0    done and proved equal
+  1    done, with findings or quarantined rows
+  2    wrong usage or unusable input; nothing was changed
+  3    the run failed, and says how to resume
+  130  interrupted, and says how to resume
+"""
+
+
+class Commands(click.Group):
+    """A group that imports a command only when it is named."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        """Return the names in the order of a user's way through them."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """Import one command."""
+        found = COMMANDS.get(cmd_name)
+        if found is None:
+            return None
+        command = getattr(import_module(f"producer.cli.{found[0]}"), found[1])
+        return command if isinstance(command, click.Command) else None
+
+
+@click.command(
+    cls=Commands,
+    epilog=EPILOG,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.option("--mode", metavar="COMMAND", help="Another way to name the command: --mode migrate.")
+@click.version_option(package_name="convoy-migrate", prog_name="migration-cli")
+def commands(mode: str | None) -> None:
+    """Move SQLite databases into PostgreSQL, every row proved equal."""
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command line and return the exit status."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    verbose = "--verbose" in arguments
+    try:
+        status = commands.main(named_by_mode(arguments), prog_name="migration-cli", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (KeyboardInterrupt, click.exceptions.Abort):
+        click.echo("Interrupted.", err=True)
+        return INTERRUPTED
+    except BrokenPipeError:
+        sys.stderr.close()  # whoever read the output has seen enough
+        return 0
+    except ConvoyError as error:
+        return report_error(error, verbose=verbose)
+    except Exception as error:  # noqa: BLE001  # the last resort: one sentence, and the details in a file
+        return report_crash(error, verbose=verbose)
+    return status if isinstance(status, int) else 0
+
+
+def named_by_mode(arguments: list[str]) -> list[str]:
+    """Return the arguments with `--mode X` written as the command `X`.
+
+    Raises:
+        click.UsageError: `--mode` names no command, or another one than the command that stands there.
+    """
+    rest, modes = [], []
+    words = iter(arguments)
+    for word in words:
+        if word == "--":
+            rest += [word, *words]
+        elif word == "--mode":
+            modes.append(next(words, ""))
+        elif word.startswith("--mode="):
+            modes.append(word.removeprefix("--mode="))
+        else:
+            rest.append(word)
+    if not modes:
+        return rest
+    if rest and rest[0] in COMMANDS:
+        modes.append(rest.pop(0))
+    if modes[0] not in COMMANDS:
+        raise click.UsageError(f"--mode {modes[0]} is none of {', '.join(COMMANDS)}.")
+    if len(set(modes)) > 1:
+        raise click.UsageError(f"Name one command only, not {' and '.join(modes)}.")
+    return [modes[0], *rest]
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> NoReturn:
+    """End on SIGTERM as on Ctrl-C: stop what was started, say how to resume."""
+    raise KeyboardInterrupt

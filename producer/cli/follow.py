@@ -1,0 +1,145 @@
+"""Follow a run to its end, then say how it ended."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import click
+
+from migration.errors import ConvoyError, RetryableError, TargetUnreachableError
+from migration.ledger.events import read_events
+from migration.ledger.progress import RunProgress, read_progress
+from migration.ledger.runs import fail_run, find_run
+from migration.model import Phase
+from migration.report.build import build_report, print_report, write_report
+from producer.cli.commands import command_line, with_target
+from producer.cli.failures import INTERRUPTED, without_passwords
+from producer.cli.view import View, make_view
+
+if TYPE_CHECKING:
+    from producer.cli.options import Output
+    from producer.cli.session import Session
+
+_POLL_SECONDS = 0.25
+_CHECK_SECONDS = 1.0
+_SILENCE_SECONDS = 120.0
+_UNHEARD_SECONDS = 15.0
+_WRONG_USE = 2
+
+
+def follow(session: Session, run_id: str, output: Output) -> int:
+    """Show a run until it ends, write and print its report, and return the exit status.
+
+    Raises:
+        ConvoyError: the local cluster broke down, or PostgreSQL was silent for two minutes.
+    """
+    if output.verbose:
+        click.echo(f"Run {run_id}", err=True)
+        if session.cluster is not None:
+            click.echo(f"Logs in {session.cluster.logs}", err=True)
+    try:
+        with make_view() as view:
+            watch(session, run_id, view, verbose=output.verbose)
+        return finish(session, run_id, output)
+    except KeyboardInterrupt:
+        return _interrupted(session, run_id)
+    except ConvoyError:
+        click.echo(f"Go on with: {command_line(session.target, 'resume', run_id)}", err=True)
+        raise
+
+
+def watch(session: Session, run_id: str, view: View, *, verbose: bool) -> RunProgress:
+    """Show progress until the run is at an end, and keep a local cluster alive."""
+    begun = answered = time.monotonic()
+    checked = 0.0
+    last_event = 0
+    hinted = False
+    while True:
+        now = time.monotonic()
+        if session.cluster is not None and now - checked > _CHECK_SECONDS:
+            checked = now
+            for name in session.cluster.check():
+                view.note(f"The local {name} had died and was started again")
+        try:
+            progress = read_progress(session.engine, run_id)
+            if verbose:
+                for event in read_events(session.engine, run_id, last_event):
+                    last_event = event.id
+                    words = " ".join(f"{name}={value}" for name, value in event.data.items())
+                    view.note(without_passwords(f"{event.at:%H:%M:%S}  {event.kind}  {words}"))
+        except Exception as error:  # noqa: BLE001  # `_bear` raises what does not pass by itself
+            _bear(error, run_id, now - answered)
+            time.sleep(_CHECK_SECONDS)
+            continue
+        answered = now
+        view.show(progress)
+        if progress.phase.is_end:
+            return progress
+        if progress.phase is Phase.PENDING and now - begun > _UNHEARD_SECONDS and not hinted:
+            hinted = True
+            view.note(
+                "No producer has taken the run yet. Is one running on this broker, with this very target? "
+                "Start it with: celery -A producer.app worker -Q control --pool threads"
+            )
+        time.sleep(_POLL_SECONDS)
+
+
+def finish(session: Session, run_id: str, output: Output) -> int:
+    """Write and print the report of a run at its end, and return the exit status."""
+    report = with_target(build_report(session.engine, run_id), session.target)
+    folder = output.report or session.settings.report_dir / run_id
+    try:
+        json_path, html_path = write_report(report, folder)
+    except OSError as error:
+        raise ConvoyError(
+            f"The report cannot be written: {error.strerror}",
+            str(folder),
+            "Name another folder with --report",
+        ) from error
+    if output.as_json:
+        sys.stdout.write(json_path.read_text(encoding="utf-8"))
+    elif report.exit_status != _WRONG_USE:
+        from rich.console import Console
+
+        console = Console(highlight=False)
+        print_report(report, console)
+        console.print(f"\nThe whole report: {html_path}", markup=False, soft_wrap=True)
+    if report.status is Phase.FAILED:
+        click.echo(f"error: {without_passwords(report.error or 'The run failed.')}", err=True)
+        if report.exit_status == _WRONG_USE:
+            click.echo(f"Nothing was changed. The report: {html_path}", err=True)
+        elif session.cluster is not None:
+            click.echo(f"Logs in {session.cluster.logs}", err=True)
+    return report.exit_status
+
+
+def _bear(error: Exception, run_id: str, silent_seconds: float) -> None:
+    """Let a lost connection pass for a while; raise anything else."""
+    from migration.target.connect import translate
+
+    reason = translate(error, f"run {run_id}")
+    passing = isinstance(reason, RetryableError | TargetUnreachableError)
+    if not passing or silent_seconds > _SILENCE_SECONDS:
+        raise reason from error
+
+
+def _interrupted(session: Session, run_id: str) -> int:
+    click.echo("", err=True)
+    if session.cluster is None:
+        click.echo("The run goes on in the cluster.", err=True)
+        click.echo(f"Follow it:  {command_line(session.target, 'status', run_id, '--follow')}", err=True)
+        click.echo(f"Stop it:    {command_line(session.target, 'cancel', run_id)}", err=True)
+        return INTERRUPTED
+    resume = command_line(session.target, "resume", run_id)
+    # Marked, so that no later cluster on this target takes it up by itself.
+    reason = ConvoyError("The run was interrupted", remedy=f"Go on with `{resume}`")
+    run = find_run(session.engine, run_id)
+    while not run.phase.is_end:
+        fail_run(session.engine, run, reason)
+        run = find_run(session.engine, run_id)
+    click.echo("Interrupted; stopping the local cluster. What was copied is kept.", err=True)
+    click.echo(f"Go on with:   {resume}", err=True)
+    click.echo(f"Or drop it:   {command_line(session.target, 'cancel', run_id)}", err=True)
+    return INTERRUPTED

@@ -1,0 +1,133 @@
+"""The commands that start or resume a run and follow it to its end."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from migration.errors import ConvoyError
+from migration.model import IfExists, Mode
+from producer.cli.options import (
+    output_flags,
+    run_options,
+    source_flags,
+    take_output,
+    take_target,
+    target_flags,
+    work_flags,
+    worker_count,
+    worker_flag,
+)
+
+
+@click.command(
+    epilog="Example: migration-cli migrate --source shop.db --target-url postgresql://me@host/shop",
+    short_help="Copy databases into PostgreSQL and prove them equal.",
+)
+@source_flags
+@target_flags
+@click.option(
+    "--if-exists",
+    type=click.Choice([choice.value for choice in IfExists]),
+    default=IfExists.REFUSE.value,
+    show_default=True,
+    help="Tables that stand there already: refuse, or replace and keep them for rollback.",
+)
+@work_flags
+@click.option("--skip-validation", is_flag=True, help="Copy without comparing: no proof, in less time.")
+@click.option("--dry-run", is_flag=True, help="The same as the command dry-run.")
+@output_flags
+def migrate(**values: Any) -> int:
+    """Copy SQLite databases into PostgreSQL and prove that every row is equal."""
+    return _start(Mode.DRY_RUN if values.pop("dry_run") else Mode.MIGRATE, values)
+
+
+@click.command(
+    "dry-run",
+    epilog="Example: migration-cli dry-run --source shop.db --target-url embedded",
+    short_help="Do everything but write: types, rows at risk, time, space.",
+)
+@source_flags
+@target_flags
+@click.option(
+    "--if-exists",
+    type=click.Choice([choice.value for choice in IfExists]),
+    default=IfExists.REFUSE.value,
+    show_default=True,
+    help="What the migration would do with tables that stand there already.",
+)
+@work_flags
+@output_flags
+def dry_run(**values: Any) -> int:
+    """Try every value and all DDL, and write nothing but the ledger."""
+    return _start(Mode.DRY_RUN, values)
+
+
+@click.command(
+    epilog="Example: migration-cli validate --source shop.db --target-url postgresql://me@host/shop",
+    short_help="Compare a database with tables that stand in PostgreSQL.",
+)
+@source_flags
+@target_flags
+@worker_flag
+@output_flags
+def validate(**values: Any) -> int:
+    """Compare SQLite databases with tables in PostgreSQL, whoever copied them."""
+    return _start(Mode.VALIDATE, values)
+
+
+@click.command(
+    epilog="Example: migration-cli resume 0198c2 --target-url postgresql://me@host/shop",
+    short_help="Go on with a run that failed or was interrupted.",
+)
+@click.argument("run")
+@target_flags
+@worker_flag
+@output_flags
+def resume(run: str, **values: Any) -> int:
+    """Go on where a run stopped; what is done is not done again. RUN may be the beginning of its id."""
+    from migration.ledger.runs import find_run, request_resume
+    from producer.cli.follow import follow
+    from producer.cli.session import open_session
+    from producer.cli.settings import read_settings
+
+    settings = read_settings()
+    target, output = take_target(values, settings), take_output(values)
+    with open_session(target, settings, worker_count(values["workers"]), quiet=output.as_json) as session:
+        record = find_run(session.engine, run)
+        request_resume(session.engine, record.id)
+        session.send(record.id)
+        return follow(session, record.id, output)
+
+
+def _start(mode: Mode, values: dict[str, Any]) -> int:
+    from dataclasses import replace
+
+    from migration.ledger.runs import create_run
+    from producer.cli.follow import follow
+    from producer.cli.session import open_session
+    from producer.cli.settings import read_settings
+    from producer.cli.sources import check_sources, parse_sources
+
+    settings = read_settings()
+    sources = parse_sources(values.pop("sources"))
+    if settings.broker_url is None:
+        check_sources(sources)  # on another machine's cluster the files need not be here
+    target, output = take_target(values, settings), take_output(values)
+    options = run_options(mode, sources, "", values)
+    with open_session(target, settings, options.workers, quiet=output.as_json) as session:
+        run_id = create_run(session.engine, replace(options, target=session.target_url))
+        try:
+            session.send(run_id)
+        except ConvoyError:
+            _forget(session.engine, run_id)
+            raise
+        return follow(session, run_id, output)
+
+
+def _forget(engine: Any, run_id: str) -> None:
+    """Cancel a run that no producer was told of, so that none starts it later by surprise."""
+    from migration.ledger.runs import request_cancel
+
+    request_cancel(engine, run_id)

@@ -1,0 +1,24 @@
+"""Settings for the command line: a wrong one is a sentence."""
+
+from __future__ import annotations
+
+from migration.errors import UsageError
+from migration.settings import Settings, load_settings
+
+
+def read_settings() -> Settings:
+    """Return the settings.
+
+    Raises:
+        UsageError: a variable of the environment or of .env has a value that makes no sense.
+    """
+    from pydantic import ValidationError
+
+    try:
+        return load_settings()
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        name = "_".join(str(part) for part in first["loc"]).upper()
+        raise UsageError(
+            f"{first['msg']}", f"MIGRATION_{name}", "Correct it in the environment or in .env"
+        ) from None
