@@ -88,20 +88,9 @@ class BenchServer:
                 shutil.chown(folder, user)
         # Root may not run PostgreSQL, so that another user does; the working folder must be one it may enter.
         as_user = {"user": user, "group": pwd.getpwnam(user).pw_gid, "extra_groups": []} if user else {}
+        initdb = self.bin_folder / "initdb"
         subprocess.run(
-            [
-                self.bin_folder / "initdb",
-                "-D",
-                data,
-                "-U",
-                "postgres",
-                "-A",
-                "trust",
-                "-E",
-                "UTF8",
-                "--locale=C",
-                "-N",
-            ],
+            [initdb, "-A", "trust", "-U", "postgres", "--locale=C", "--encoding=UTF8", data],
             check=True,
             capture_output=True,
             cwd=self._folder,
