@@ -25,7 +25,26 @@ help: ## Show this list.
 	@echo "Usage: make TARGET"
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' Makefile
 
-setup: $(SETUP_DONE) ## Run a local cluster (servers, producer, workers) in the foreground until Ctrl-C.
+setup: $(SETUP_DONE) ## Make .venv with .venv/bin/migration-cli, from requirements.lock; again only when that changes.
+
+$(SETUP_DONE): requirements.lock pyproject.toml scripts/setup.sh
+	@PYTHON="$(PYTHON)" sh scripts/setup.sh
+
+demo: $(SETUP_DONE) $(DEMO_DATABASE) ## Migrate an educational database of 34 tables into an embedded PostgreSQL, and show the report.
+	@$(CLI) migrate --source $(DEMO_DATABASE) --target-url embedded --workers 2 --if-exists replace --report $(DEMO_REPORT)
+	@echo
+	@echo "Report:  $(DEMO_REPORT)/report.html"
+	@echo "Data:    $(CLI) psql -c 'SELECT display_name, locale, birth_date FROM user_profiles LIMIT 8'"
+	@echo "Yours:   make migrate SOURCE=my.db"
+
+$(DEMO_DATABASE): $(wildcard examples/*.py examples/demo/*.py migration/catalog/*.toml migration/catalog/*.py) | $(SETUP_DONE)
+	@$(PYTHON_IN_VENV) -m examples.build_demo --out $@
+
+migrate: $(SETUP_DONE) ## Migrate your own file: make migrate SOURCE=my.db [TARGET=postgresql://...] [ARGS="--tables a,b"].
+	@if [ -z "$(SOURCE)" ]; then echo 'Name the database: make migrate SOURCE=my.db [TARGET=postgresql://user@host/db]' >&2; exit 2; fi
+	@$(CLI) migrate --source "$(SOURCE)" --target-url "$(TARGET)" $(EMBEDDED_FLAGS) $(ARGS)
+
+up: $(SETUP_DONE) ## Run a local cluster (servers, producer, workers) in the foreground until Ctrl-C.
 	@$(CLI) up
 
 test: $(SETUP_DONE) ## Run all tests, on real servers of their own.
