@@ -9,6 +9,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
+pytest_plugins = ("tests.support.pipeline",)
+
 SHARED_DATABASES = Path(__file__).resolve().parents[2] / "shared" / "databases"
 
 

@@ -12,7 +12,7 @@ from migration.model import IfExists, Mode, Phase
 from migration.steps.rollback import roll_back_run
 
 if TYPE_CHECKING:
-    from tests.integration.pipeline.conftest import Pipeline
+    from tests.support.pipeline import Pipeline
 
 Build = Callable[[str], Path]
 
