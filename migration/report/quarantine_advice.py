@@ -7,8 +7,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from migration.model import RunOptions
-from migration.report import commands
 from migration.report.model import Recommendation, Urgency
 from migration.report.wording import count
 
@@ -113,9 +111,7 @@ def advice_for(reason: str) -> Advice:
     return _FALLBACK
 
 
-def quarantine_advice(
-    reasons: Mapping[str, int], run_id: str, options: RunOptions, *, dry_run: bool
-) -> Iterator[Recommendation]:
+def quarantine_advice(reasons: Mapping[str, int], run_id: str, *, dry_run: bool) -> Iterator[Recommendation]:
     """Yield one recommendation for each kind of trouble, with the query that lists its values."""
     grouped: dict[Advice, dict[str, int]] = {}
     for reason, values in reasons.items():
@@ -129,15 +125,13 @@ def quarantine_advice(
             Urgency.MUST,
             advice.title,
             f"{count(values, 'value')} ({'; '.join(shown)}{more}): their rows {outcome}. {advice.detail}",
-            (_listing(run_id, shown, options),) if options.target else (),
+            (_listing(run_id, shown),),
         )
 
 
-def _listing(run_id: str, reasons: list[str], options: RunOptions) -> str:
+def _listing(run_id: str, reasons: list[str]) -> str:
     literals = ", ".join("'" + reason.replace("'", "''") + "'" for reason in reasons)
-    return commands.psql(
-        options,
-        "SELECT t.name, q.key, q.\"column\", q.reason, encode(q.original, 'escape') AS original"
-        " FROM convoy.quarantine q JOIN convoy.tables t ON t.id = q.table_id"
-        f" WHERE q.run_id = '{run_id}' AND q.reason IN ({literals}) ORDER BY q.id",
+    return (
+        "SELECT key, \"column\", encode(original, 'escape') FROM convoy.quarantine"
+        f" WHERE run_id = '{run_id}' AND reason IN ({literals});"
     )

@@ -1,6 +1,7 @@
 """What a colleague would advise after reading the report: rules from figures to advice. Pure.
 
-A rule takes the situation and yields recommendations; RULES holds them in order. Advice for quarantined values is a table (QUARANTINE_ADVICE): reason → what to do.
+A rule takes the situation and yields recommendations; RULES holds them in order. Advice for quarantined values is
+a table of its own (QUARANTINE_ADVICE): reason → what to do.
 """
 
 from __future__ import annotations
@@ -100,7 +101,7 @@ def _unequal(situation: Situation) -> Iterator[Recommendation]:
 
 def _quarantine(situation: Situation) -> Iterator[Recommendation]:
     yield from quarantine_advice(
-        situation.quarantine_reasons, situation.run_id, situation.options, dry_run=not situation.has_migrated
+        situation.quarantine_reasons, situation.run_id, dry_run=not situation.has_migrated
     )
 
 
@@ -144,7 +145,7 @@ def _widened(situation: Situation) -> Iterator[Recommendation]:
     wide: list[tuple[TableReport, ColumnReport]] = [
         (table, column) for table in situation.tables for column in table.columns if column.widened
     ]
-    if wide:
+    if wide and situation.is_done:
         shown = some(f"{t.name}.{c.name} ({c.declared or 'no type'} → {c.target_type})" for t, c in wide)
         yield Recommendation(
             Urgency.SHOULD,
@@ -180,7 +181,7 @@ def _previous(situation: Situation) -> Iterator[Recommendation]:
             f" {', '.join(schemas)}, and take up disk. Going back is one transaction, and needs them.",
             (
                 f"migration-cli rollback {situation.run_id}",
-                commands.psql(situation.options, f"DROP SCHEMA {', '.join(map(quoted, schemas))} CASCADE"),
+                f"DROP SCHEMA {', '.join(map(quoted, schemas))} CASCADE;",
             ),
         )
 

@@ -15,7 +15,7 @@ _OBJECTS_SHOWN = 8
 _KEYS_SHOWN = 10
 
 OBJECT_ADVICE: Final = {
-    "view": "Write them again in PostgreSQL's SQL; the reason beside each says what stood in the way.",
+    "view": "PostgreSQL needs SQL of its own here; the reason beside each says what stood in the way.",
     "trigger": "SQLite's trigger bodies are SQL, PostgreSQL's are functions: rewrite in PL/pgSQL what must live on, or"
     " let the application do it.",
     "virtual table": "Full-text search becomes a tsvector column with a GIN index; an R-Tree becomes a GiST index or"

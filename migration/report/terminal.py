@@ -65,22 +65,33 @@ def _heading(title: str, console: Console) -> None:
     console.print(Text(title, style="bold"))
 
 
+def _say(line: str | Text, console: Console, indent: int = 2) -> None:
+    """Print a paragraph, indented and without blanks at the ends of its lines."""
+    text = Text(line) if isinstance(line, str) else line
+    console.print(Padding(text, (0, 0, 0, indent), expand=False))
+
+
+def _command(line: str, console: Console, indent: int = 2) -> None:
+    """Print something to type, in one piece however long it is, so that it can be pasted."""
+    console.print(Text(" " * indent + line, style="cyan"), soft_wrap=True)
+
+
 def _print_verdict(report: Report, console: Console) -> None:
     verdict = report.verdict
     style = _STYLES[verdict.level]
     console.print(Text.assemble((f"{_MARKS[verdict.level]} ", style), (verdict.headline, style)))
     if verdict.detail:
-        console.print(Padding(Text(verdict.detail), (0, 0, 0, 2)))
+        _say(verdict.detail, console)
     facts = [f"run {report.run_id}", f"{phrase(report.status.value)} in {duration(report.seconds)}"]
     if report.throughput.rows_per_s:
         speed = report.throughput
         facts.append(f"{speed.rows_per_s:,.0f} rows/s, {size(speed.bytes_per_s)}/s")
     if report.retries:
         facts.append(f"{count(report.retries, 'attempt')} repeated")
-    console.print(Padding(Text(" · ".join(facts), style="dim"), (0, 0, 0, 2)))
+    _say(Text(" · ".join(facts), style="dim"), console)
     spent = ", ".join(f"{phrase(phase.name)} {duration(phase.seconds)}" for phase in report.phases)
     if spent:
-        console.print(Padding(Text(spent, style="dim"), (0, 0, 0, 2)))
+        _say(Text(spent, style="dim"), console)
 
 
 def _has_trouble(table: TableReport) -> bool:
@@ -173,7 +184,7 @@ def _print_failed_steps(report: Report, console: Console) -> None:
         chunk = f", chunk {step.chunk}" if step.chunk is not None else ""
         place = f"{phrase(step.phase)} {step.table}{chunk}".strip()
         tried = f"after {count(step.attempts, 'attempt')} (last on {step.worker})"
-        console.print(Padding(Text(f"{place}, {tried}: {step.error}"), (0, 0, 0, 2)))
+        _say(f"{place}, {tried}: {step.error}", console)
     _print_more(len(report.failed_steps) - FINDINGS_SHOWN, console)
 
 
@@ -188,13 +199,13 @@ def _print_forecast(report: Report, console: Console) -> None:
         f"{count(forecast.would_load, 'row')} loaded, {count(forecast.would_quarantine, 'row')} in quarantine",
     ]
     for line in lines:
-        console.print(Padding(Text(line), (0, 0, 0, 2)))
+        _say(line, console)
     odd = [(t, c) for t in report.tables for c in t.columns if c.widened]
     if odd:
         _heading("Types that differ from what the file declares", console)
         for table, column in odd[:FINDINGS_SHOWN]:
             change = f"{table.name}.{column.name}: {column.declared or 'no type'} → {column.target_type}"
-            console.print(Padding(Text(f"{change}  ({column.reason})"), (0, 0, 0, 2)))
+            _say(f"{change}  ({column.reason})", console)
         _print_more(len(odd) - FINDINGS_SHOWN, console)
 
 
@@ -204,7 +215,7 @@ def _print_quarantine(report: Report, console: Console) -> None:
         return
     _heading(f"Quarantine: {count(quarantine.total, 'row')}", console)
     for reason, values in list(quarantine.by_reason.items())[:FINDINGS_SHOWN]:
-        console.print(Padding(Text(f"{reason}: {values:,}"), (0, 0, 0, 2)))
+        _say(f"{reason}: {values:,}", console)
     grid = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for title in ("For example", "Key", "Stored as", "Value"):
         grid.add_column(title, overflow="fold")
@@ -223,10 +234,11 @@ def _print_findings(report: Report, console: Console) -> None:
     _heading(f"Findings: {report.findings_total:,}", console)
     for finding in report.findings[:FINDINGS_SHOWN]:
         mark = ("✘ ", "red") if finding.is_error else ("! ", "yellow")
-        place = finding.table + (f".{finding.column}" if finding.column else "")
+        place = f" {finding.table}" if finding.table else ""  # empty: it is about the whole run
+        column = f".{finding.column}" if finding.column else ""
         key = f" at {finding.key}" if finding.key else ""
-        line = Text.assemble(mark, (phrase(finding.kind.value), "bold"), f" {place}{key}: {finding.message}")
-        console.print(Padding(line, (0, 0, 0, 2)))
+        what = f"{place}{column}{key}: {finding.message}"
+        _say(Text.assemble(mark, (phrase(finding.kind.value), "bold"), what), console)
     _print_more(report.findings_total - FINDINGS_SHOWN, console)
 
 
@@ -242,7 +254,7 @@ def _print_objects(report: Report, console: Console) -> None:
         line = Text.assemble(
             (item.state.value, style), f" {item.kind} {item.name}", (f"  {item.reason}", "dim")
         )
-        console.print(Padding(line, (0, 0, 0, 2)))
+        _say(line, console)
     _print_more(len(other) - OBJECTS_SHOWN, console)
 
 
@@ -251,21 +263,19 @@ def _print_recommendations(recommendations: Sequence[Recommendation], console: C
         return
     _heading("What I would do", console)
     for number, advice in enumerate(recommendations, 1):
-        title = Text.assemble((f"{number}. ", "dim"), (advice.title, _URGENCY_STYLES[advice.urgency]))
-        parts: list[Text | Padding] = [
-            Padding(title, (0, 0, 0, 2)),
-            Padding(Text(advice.detail), (0, 0, 0, 5)),
-        ]
-        parts += [
-            Padding(Text(line, style="cyan"), (0, 0, 0, 5)) for line in advice.commands[:COMMANDS_SHOWN]
-        ]
-        console.print(Group(*parts))
-        _print_more(len(advice.commands) - COMMANDS_SHOWN, console)
+        style = _URGENCY_STYLES[advice.urgency]
+        _say(Text.assemble((f"{number}. ", "dim"), (advice.title, style)), console)
+        if advice.urgency is Urgency.MAY:
+            continue
+        _say(advice.detail, console, indent=5)
+        for line in advice.commands[:COMMANDS_SHOWN]:
+            _command(line, console, indent=5)
+        _print_more(len(advice.commands) - COMMANDS_SHOWN, console, indent=5)
 
 
-def _print_more(number: int, console: Console) -> None:
+def _print_more(number: int, console: Console, indent: int = 2) -> None:
     if number > 0:
-        console.print(Padding(Text(f"… and {number:,} more in the report", style="dim"), (0, 0, 0, 2)))
+        _say(Text(f"… and {number:,} more in the report", style="dim"), console, indent)
 
 
 def _print_places(report: Report, console: Console) -> None:
@@ -283,5 +293,5 @@ def _print_places(report: Report, console: Console) -> None:
     if report.next_steps:
         _heading("What to type next", console)
         for step in report.next_steps:
-            console.print(Padding(Text(step.command, style="cyan"), (0, 0, 0, 2)))
-            console.print(Padding(Text(step.purpose, style="dim"), (0, 0, 0, 4)))
+            _command(step.command, console)
+            _say(Text(step.purpose, style="dim"), console, indent=4)

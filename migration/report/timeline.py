@@ -43,7 +43,7 @@ def phase_spans(changes: Sequence[PhaseChange], origin: datetime, end: datetime)
     spans = []
     followers = [*(change.at for change in changes[1:]), end]
     for change, until in zip(changes, followers, strict=False):
-        if change.phase.is_end or until < origin:
+        if change.phase.is_end or until <= origin:
             continue
         start = max((change.at - origin).total_seconds(), 0.0)
         spans.append(PhaseSpan(change.phase.value, start, max((until - origin).total_seconds(), start)))
