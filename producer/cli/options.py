@@ -175,8 +175,8 @@ def take_output(values: dict[str, Any]) -> Output:
     return Output(values.pop("report", None), values.pop("as_json", False), values.pop("verbose", False))
 
 
-def run_options(mode: Mode, sources: tuple[Source, ...], target: str, values: dict[str, Any]) -> RunOptions:
-    """Return the options of a run from a command's values.
+def run_options(mode: Mode, sources: tuple[Source, ...], values: dict[str, Any]) -> RunOptions:
+    """Return the options of a run from a command's values; the target is filled in once it is reached.
 
     Raises:
         UsageError: a value makes no sense.
@@ -205,7 +205,6 @@ def run_options(mode: Mode, sources: tuple[Source, ...], target: str, values: di
         chunk_rows=_chunk_rows(values.get("chunk_rows", "auto")),
         workers=worker_count(values.get("workers")),
         skip_validation=values.get("skip_validation", False),
-        target=target,
     )
 
 

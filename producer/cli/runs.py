@@ -102,32 +102,28 @@ def resume(run: str, **values: Any) -> int:
 
 
 def _start(mode: Mode, values: dict[str, Any]) -> int:
-    from dataclasses import replace
-
-    from migration.ledger.runs import create_run
-    from producer.cli.follow import follow
-    from producer.cli.session import open_session
     from producer.cli.settings import read_settings
     from producer.cli.sources import check_sources, parse_sources
 
     settings = read_settings()
     sources = parse_sources(values.pop("sources"))
+    target, output = take_target(values, settings), take_output(values)
+    options = run_options(mode, sources, values)
     if settings.broker_url is None:
         check_sources(sources)  # on another machine's cluster the files need not be here
-    target, output = take_target(values, settings), take_output(values)
-    options = run_options(mode, sources, "", values)
+
+    # What costs half a second to import comes after what costs nothing to check.
+    from dataclasses import replace
+
+    from migration.ledger.runs import create_run, request_cancel
+    from producer.cli.follow import follow
+    from producer.cli.session import open_session
+
     with open_session(target, settings, options.workers, quiet=output.as_json) as session:
         run_id = create_run(session.engine, replace(options, target=session.target_url))
         try:
             session.send(run_id)
         except ConvoyError:
-            _forget(session.engine, run_id)
+            request_cancel(session.engine, run_id)  # no producer was told of it, and none is to find it later
             raise
         return follow(session, run_id, output)
-
-
-def _forget(engine: Any, run_id: str) -> None:
-    """Cancel a run that no producer was told of, so that none starts it later by surprise."""
-    from migration.ledger.runs import request_cancel
-
-    request_cancel(engine, run_id)

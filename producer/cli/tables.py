@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -125,20 +127,13 @@ def _print_catalog(*, as_json: bool) -> None:
 
         click.echo(msgspec.json.format(msgspec.json.encode(CATALOG), indent=2))
         return
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-
-    grid = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for title in ("App", "Table", "Columns", "What it holds"):
-        grid.add_column(title, justify="right" if title == "Columns" else "left")
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
     for app in APPS:
-        for number, entry in enumerate(table for table in CATALOG if table.app == app):
-            grid.add_row("" if number else app, entry.name, str(len(entry.columns)), entry.description)
-    console = Console(highlight=False)
-    console.print(grid)
+        click.echo(app)
+        for entry in (table for table in CATALOG if table.app == app):
+            click.echo(f"  {entry.name:<26}{entry.description}"[:width])
     names = len({entry.name for entry in CATALOG})
-    console.print(f"{len(CATALOG)} tables of {len(APPS)} apps, with {names} names.")
+    click.echo(f"{len(CATALOG)} tables of {len(APPS)} apps, with {names} names.")
 
 
 def _print_facts(found: Sequence[TableFacts]) -> None:
