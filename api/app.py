@@ -6,6 +6,7 @@ import logging
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from importlib.metadata import version
 from typing import Any
 
 from fastapi import Depends, FastAPI
@@ -18,7 +19,6 @@ from api import catalog, events, health, pages, problems, results, runs
 from api.answers import Problem
 from api.cluster import Cluster
 from api.gate import BearerToken, BodyLimit
-from migration import __version__
 from migration.errors import ConvoyError, UsageError
 from migration.settings import Settings, load_settings
 
@@ -58,7 +58,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app = FastAPI(
         title="Convoy",
         summary="Moves whole SQLite databases into PostgreSQL, and proves that every row arrived.",
-        version=__version__,
+        version=version("convoy-migrate"),
         lifespan=_lifespan,
         docs_url=None,  # the page of pages.py: FastAPI's own loads its scripts from a public server
         redoc_url=None,
@@ -70,6 +70,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.include_router(pages.router)
     app.include_router(health.router)
     guarded = [Depends(_token_in_openapi)]
+    app.include_router(health.guarded_router, dependencies=guarded)
     # The fixed paths come first: /schema/{table} must win over /{id}/status.
     app.include_router(catalog.router, dependencies=guarded)
     app.include_router(runs.router, dependencies=guarded)

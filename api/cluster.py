@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from fastapi import Depends, Request
 
-from migration.errors import BrokerError, TargetUnreachableError
+from migration.errors import BrokerError, TargetUnreachableError, UsageError
 from migration.ledger.store import open_ledger
 from migration.queue import check_broker, make_app, send_advance
 from migration.settings import Settings
@@ -55,10 +55,12 @@ class Cluster:
                         "The server knows no PostgreSQL", "MIGRATION_TARGET_URL", "Set MIGRATION_TARGET_URL"
                     )
                 password = self.settings.target_password
-                self._engine = open_ledger(
-                    with_password(url.get_secret_value(), password.get_secret_value() if password else None),
-                    "convoy api",
-                )
+                secret = password.get_secret_value() if password else None
+                try:
+                    full_url = with_password(url.get_secret_value(), secret)
+                except UsageError as error:  # a mistake of the server's, not of the caller's
+                    raise TargetUnreachableError(error.what, error.where, error.remedy) from error
+                self._engine = open_ledger(full_url, "convoy api")
             return self._engine
 
     def _broker_url(self) -> str:

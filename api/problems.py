@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
@@ -103,12 +103,16 @@ def invalid_request(errors: Sequence[tuple[str, str]]) -> ProblemError:
     )
 
 
+_UNION_TAGS = frozenset({"str", "LabelledSource"})
+"""pydantic names the alternative that it tried, which is no part of the body: a source is a path or an object."""
+
+
 def _pointer(location: Sequence[int | str]) -> str:
     """Return FastAPI's error location as a JSON pointer below `#` (body) or as `parameter name`."""
     place, *rest = location
     if place == "body":
-        # A whole number below "body" is where JSON stops making sense, or an item of a list.
-        return "#/" + "/".join(str(part).replace("~", "~0").replace("/", "~1") for part in rest)
+        named = [str(part).replace("~", "~0").replace("/", "~1") for part in rest if part not in _UNION_TAGS]
+        return "#/" + "/".join(named)
     return f"{place} {'.'.join(map(str, rest))}".strip()
 
 
@@ -128,8 +132,12 @@ async def _on_database(request: Request, error: Exception) -> Response:
 
 async def _on_validation(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for this type
-    wrong = [(_pointer(item["loc"]), str(item["msg"]).rstrip(".")) for item in error.errors()]
-    return problem_response(invalid_request(wrong), request.url.path)
+    # pydantic says of invalid JSON at which character it stops, where a field's name would stand.
+    wrong = [
+        ("#/" if item["type"] == "json_invalid" else _pointer(item["loc"]), str(item["msg"]).rstrip("."))
+        for item in error.errors()
+    ]
+    return problem_response(invalid_request(list(dict.fromkeys(wrong))), request.url.path)
 
 
 _SENTENCES = {
@@ -159,7 +167,7 @@ def install(app: FastAPI) -> None:
     """Make every error of the application a problem document."""
     app.add_exception_handler(ProblemError, _on_problem)
     app.add_exception_handler(ConvoyError, _on_convoy)
-    app.add_exception_handler(DBAPIError, _on_database)
+    app.add_exception_handler(SQLAlchemyError, _on_database)
     app.add_exception_handler(RequestValidationError, _on_validation)
     app.add_exception_handler(HTTPException, _on_http)
     app.add_exception_handler(Exception, _on_anything)

@@ -46,12 +46,18 @@ _CHANGE = responses(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, HTTPStatus.SERVIC
 
 def known_run(run_id: RunId, cluster: ClusterDep) -> RunRecord:
     """Return the run that a path names by its full id; 404 where there is none."""
+    missing = ProblemError(
+        "run-not-found", HTTPStatus.NOT_FOUND, f"There is no such run. {PREFIX} lists them all."
+    )
     try:
-        return find_run(cluster.engine(), str(uuid.UUID(run_id)))
-    except (ValueError, UsageError):
-        raise ProblemError(
-            "run-not-found", HTTPStatus.NOT_FOUND, f"There is no such run. {PREFIX} lists them all."
-        ) from None
+        full_id = str(uuid.UUID(run_id))
+    except ValueError:
+        raise missing from None
+    engine = cluster.engine()
+    try:
+        return find_run(engine, full_id)
+    except UsageError:
+        raise missing from None
 
 
 KnownRun = Annotated[RunRecord, Depends(known_run)]
