@@ -247,4 +247,4 @@ def _redact_conninfo(conninfo: str) -> str:
     except psycopg.Error:
         return "(a connection string that cannot be read)"
     secret = {"password", "sslpassword", "oauth_client_secret", "scram_client_key", "scram_server_key"}
-    return make_conninfo(**{name: value for name, value in parts.items() if name not in secret})
+    return make_conninfo("", **{name: value for name, value in parts.items() if name not in secret})

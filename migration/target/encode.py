@@ -24,7 +24,7 @@ from migration.model import ColumnPlan, ValueKind
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-_BUILDERS: dict[ValueKind, Callable[[pa.Field], Any]] = {
+_BUILDERS: dict[ValueKind, Callable[[pa.Field[Any]], Any]] = {
     ValueKind.INT16: encoders.Int16EncoderBuilder,
     ValueKind.INT32: encoders.Int32EncoderBuilder,
     ValueKind.INT64: encoders.Int64EncoderBuilder,
@@ -105,7 +105,7 @@ class CopyEncoder:
         return bytes(self._encoder.finish()) if self._encoder else _TRAILER
 
 
-def encode_numerics(values: pa.Array) -> pa.Array:
+def encode_numerics(values: pa.Array[Any]) -> pa.Array[Any]:
     """Encode decimal texts as PostgreSQL's numeric: string array to binary array of the same length.
 
     Each distinct value of the batch is encoded once. The scale of each text is kept: ``5.00`` stays 5.00.
@@ -128,7 +128,7 @@ def encode_numerics(values: pa.Array) -> pa.Array:
 _dump_decimal: Callable[[Decimal], Any] = Transformer().get_dumper(Decimal(0), PyFormat.BINARY).dump
 
 
-def _builder(field: pa.Field, column: ColumnPlan) -> Any:
+def _builder(field: pa.Field[Any], column: ColumnPlan) -> Any:
     if column.kind is ValueKind.JSON and split_type(column.target_type)[0] == "jsonb":
         return encoders.StringEncoderBuilder.new_with_output(field, pg.Jsonb())
     return _BUILDERS[column.kind](field)

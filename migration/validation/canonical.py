@@ -9,7 +9,7 @@ double, NULL and the empty text.
 from __future__ import annotations
 
 from decimal import Context, Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import msgspec
 import pyarrow as pa
@@ -20,6 +20,8 @@ from migration.model import ColumnPlan, ValueKind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+Values: TypeAlias = "pa.Array[Any]"
 
 # jsonb keeps numbers as numeric, which has up to 131072 digits before and 16383 after the point
 # (https://www.postgresql.org/docs/current/datatype-numeric.html).
@@ -47,7 +49,7 @@ def canonical_table(table: pa.Table, columns: Sequence[ColumnPlan]) -> pa.Table:
     return pa.Table.from_arrays(arrays, names=[f"c{position}" for position in range(len(columns))])
 
 
-def canonical_array(array: pa.Array, column: ColumnPlan) -> pa.Array:
+def canonical_array(array: Values, column: ColumnPlan) -> Values:
     """Return one column's values in canonical form."""
     if column.kind is ValueKind.TEXT and split_type(column.target_type)[0] in _PADDED_TYPES:
         return pc.utf8_rtrim(pc.cast(array, pa.string()), characters=" ")
@@ -81,60 +83,57 @@ _json_decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(float_hook=_exac
 _json_encoder = msgspec.json.Encoder(order="deterministic", decimal_format="number")
 
 
-def _flat(column: pa.ChunkedArray) -> pa.Array:
-    if column.num_chunks == 1:
-        return column.chunk(0)
-    combined = column.combine_chunks()
-    return combined.combine_chunks() if isinstance(combined, pa.ChunkedArray) else combined
+def _flat(column: pa.ChunkedArray[Any]) -> Values:
+    return column.chunk(0) if column.num_chunks == 1 else pa.concat_arrays(column.chunks)
 
 
-def _whole(array: pa.Array) -> pa.Array:
+def _whole(array: Values) -> Values:
     return pc.cast(array, pa.int64())
 
 
-def _truth(array: pa.Array) -> pa.Array:
+def _truth(array: Values) -> Values:
     return pc.cast(pc.cast(array, pa.int8()), pa.int64())
 
 
-def _ticks(array: pa.Array) -> pa.Array:
+def _ticks(array: Values) -> Values:
     """Days or microseconds since the epoch; a plain view, since a cast would refuse out-of-range dates."""
     if array.type.bit_width == pa.date32().bit_width:
         return pc.cast(array.view(pa.int32()), pa.int64())
     return array.view(pa.int64())
 
 
-def _bits(array: pa.Array) -> pa.Array:
+def _bits(array: Values) -> Values:
     """The bit pattern of a double; a real is widened first, which is exact. All NaN are one NaN."""
     wide = pc.cast(array, pa.float64())
     return pc.if_else(pc.is_nan(wide), _NAN_BITS, wide.view(pa.int64()))
 
 
-def _text(array: pa.Array) -> pa.Array:
+def _text(array: Values) -> Values:
     return pc.cast(array, pa.string())
 
 
-def _bytes(array: pa.Array) -> pa.Array:
+def _bytes(array: Values) -> Values:
     return pc.cast(array, pa.binary())
 
 
-def _decimal(array: pa.Array) -> pa.Array:
+def _decimal(array: Values) -> Values:
     """Plain decimal notation without zeros at the end of the fraction: 5.00 is 5, -0.0 is 0."""
     text = pc.cast(array, pa.string())
     fraction = pc.match_substring(text, ".")
     if pc.any(fraction).as_py():
         trimmed = pc.utf8_rtrim(pc.utf8_rtrim(text, characters="0"), characters=".")
         text = pc.if_else(fraction, trimmed, text)
-    return pc.if_else(pc.equal(text, "-0"), "0", text)
+    return pc.if_else(pc.equal(text, pa.scalar("-0")), "0", text)
 
 
-def _json(array: pa.Array) -> pa.Array:
+def _json(array: Values) -> Values:
     return pa.array(
         [None if document is None else canonical_json(document) for document in array.to_pylist()],
         pa.string(),
     )
 
 
-_CANONICAL: dict[ValueKind, Callable[[pa.Array], pa.Array]] = {
+_CANONICAL: dict[ValueKind, Callable[[Values], Values]] = {
     ValueKind.INT16: _whole,
     ValueKind.INT32: _whole,
     ValueKind.INT64: _whole,
