@@ -33,9 +33,8 @@ $(SETUP_DONE): requirements.lock pyproject.toml scripts/setup.sh
 demo: $(SETUP_DONE) $(DEMO_DATABASE) ## Migrate an educational database of 34 tables into an embedded PostgreSQL, and show the report.
 	@$(CLI) migrate --source $(DEMO_DATABASE) --target-url embedded --workers 2 --if-exists replace --report $(DEMO_REPORT)
 	@echo
-	@echo "Report:  $(DEMO_REPORT)/report.html"
-	@echo "Data:    $(CLI) psql -c 'SELECT display_name, locale, birth_date FROM user_profiles LIMIT 8'"
-	@echo "Yours:   make migrate SOURCE=my.db"
+	@echo "Look at the data:  $(CLI) psql -c 'SELECT display_name, locale, birth_date FROM user_profiles LIMIT 8'"
+	@echo "Migrate your own:  make migrate SOURCE=my.db"
 
 $(DEMO_DATABASE): $(wildcard examples/*.py examples/demo/*.py migration/catalog/*.toml migration/catalog/*.py) | $(SETUP_DONE)
 	@$(PYTHON_IN_VENV) -m examples.build_demo --out $@
