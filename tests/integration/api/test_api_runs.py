@@ -1,0 +1,248 @@
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import httpx
+import pytest
+import redis
+from sqlalchemy import text, update
+
+from migration.errors import PermanentError
+from migration.ledger.runs import fail_run, find_run
+from migration.ledger.tables import runs
+from migration.model import IdentifierPolicy, IfExists, Mode, Phase, Source
+from migration.queue import CONTROL_QUEUE
+from tests.integration.api.conftest import RunningApi
+
+V1 = "/api/v1/migration"
+NO_RUN = "018f0000-0000-7000-8000-000000000000"
+
+
+def start(api: RunningApi, **headers: str) -> dict[str, str]:
+    answer = api.client.post(f"{V1}/start", json={"sources": ["school.db"]}, headers=headers)
+    assert answer.status_code == 202, answer.text
+    return answer.json()
+
+
+def set_phase(api: RunningApi, run_id: str, phase: Phase) -> None:
+    with api.engine.begin() as connection:
+        connection.execute(update(runs).where(runs.c.id == run_id).values(phase=phase.value))
+
+
+def test_start_writes_the_run_and_wakes_the_producer(api: RunningApi, root: Path, valkey_url: str) -> None:
+    queue = redis.Redis.from_url(valkey_url)
+    before = queue.llen(CONTROL_QUEUE)
+
+    accepted = start(api)
+
+    run = find_run(api.engine, accepted["run_id"])
+    assert (accepted["status"], run.phase, run.options.mode) == ("pending", Phase.PENDING, Mode.MIGRATE)
+    assert run.options.sources == (Source("school", str(root / "school.db")),)
+    assert queue.llen(CONTROL_QUEUE) == before + 1
+    message = queue.lindex(CONTROL_QUEUE, 0).decode()
+    assert "hunter2" not in message
+    queue.close()
+
+
+@pytest.mark.parametrize(("path", "mode"), [("dry-run", Mode.DRY_RUN), ("validate", Mode.VALIDATE)])
+def test_the_other_modes_create_runs_of_their_mode(api: RunningApi, path: str, mode: Mode) -> None:
+    answer = api.client.post(f"{V1}/{path}", json={"sources": ["school.db"]})
+
+    assert answer.status_code == 202
+    assert find_run(api.engine, answer.json()["run_id"]).options.mode is mode
+
+
+def test_options_reach_the_ledger(api: RunningApi) -> None:
+    body = {
+        "sources": [{"path": "school.db", "label": "s"}],
+        "options": {
+            "target_schema": "music",
+            "schema_per_source": True,
+            "tables": ["a"],
+            "exclude": ["b"],
+            "catalog": "educational",
+            "if_exists": "replace",
+            "identifiers": "snake",
+            "source_timezone": "Europe/Vienna",
+            "batch_size": 50,
+            "chunk_rows": 7,
+            "skip_validation": True,
+        },
+    }
+
+    answer = api.client.post(f"{V1}/start", json=body)
+
+    options = find_run(api.engine, answer.json()["run_id"]).options
+    assert options.sources[0].label == "s"
+    assert (options.target_schema, options.schema_per_source) == ("music", True)
+    assert (options.tables, options.exclude, options.catalog) == (("a",), ("b",), "educational")
+    assert (options.if_exists, options.identifiers) == (IfExists.REPLACE, IdentifierPolicy.SNAKE)
+    assert (options.source_timezone, options.batch_rows, options.chunk_rows) == ("Europe/Vienna", 50, 7)
+    assert options.skip_validation
+
+
+def test_no_answer_and_no_row_of_the_ledger_holds_the_password(api: RunningApi) -> None:
+    links = start(api)["links"]
+
+    shown = [
+        api.client.get(path).text for path in (links["status"], links["events"], V1) if "events" not in path
+    ]
+    with api.engine.connect() as connection:
+        kept = connection.execute(text("SELECT array_agg(r::text)::text FROM convoy.runs r")).scalar_one()
+
+    assert "hunter2" not in kept + "".join(shown)
+    assert "postgresql://" in kept
+
+
+def test_status_shows_where_the_run_is(api: RunningApi) -> None:
+    accepted = start(api)
+
+    status = api.client.get(accepted["links"]["status"]).json()
+
+    assert status["run_id"] == accepted["run_id"]
+    assert (status["phase"], status["finished"], status["percent"]) == ("pending", False, 0.0)
+    assert status["eta_seconds"] is None
+    assert status["rows"] == {"total": 0, "done": 0, "per_second": 0.0}
+    assert (status["tables"], status["workers"]) == ([], [])
+
+
+def test_the_list_has_the_newest_first(api: RunningApi) -> None:
+    ids = [start(api)["run_id"] for _ in range(3)]
+
+    listed = api.client.get(V1, params={"limit": 2}).json()["runs"]
+
+    assert [run["run_id"] for run in listed] == ids[:0:-1]
+    assert listed[0]["sources"] == ["school"]
+
+
+@pytest.mark.parametrize("path", ["status", "summary", "report.html", "events", "findings", "quarantine"])
+def test_an_unknown_run_is_not_found(api: RunningApi, path: str) -> None:
+    answer = api.client.get(f"{V1}/{NO_RUN}/{path}")
+
+    assert (answer.status_code, answer.json()["type"]) == (404, "urn:convoy:problem:run-not-found")
+
+
+def test_a_run_is_named_by_its_full_id_only(api: RunningApi) -> None:
+    run_id = start(api)["run_id"]
+
+    assert api.client.get(f"{V1}/{run_id[:12]}/status").status_code == 404
+
+
+def test_the_summary_of_an_unfinished_run_is_a_conflict(api: RunningApi) -> None:
+    accepted = start(api)
+
+    answer = api.client.get(accepted["links"]["summary"])
+
+    assert answer.status_code == 409
+    assert (answer.json()["type"], answer.json()["phase"]) == (
+        "urn:convoy:problem:run-not-finished",
+        "pending",
+    )
+
+
+def test_the_summary_of_a_failed_run_is_its_report(api: RunningApi) -> None:
+    accepted = start(api)
+    run = find_run(api.engine, accepted["run_id"])
+    fail_run(api.engine, run, PermanentError("The disk is full", "school"))
+
+    report = api.client.get(accepted["links"]["summary"]).json()
+    page = api.client.get(f"{V1}/{run.id}/report.html")
+
+    assert (report["run_id"], report["status"]) == (run.id, "failed")
+    assert "The disk is full" in report["error"]
+    assert page.headers["content-type"].startswith("text/html")
+    assert "default-src 'none'" in page.headers["content-security-policy"]
+
+
+@pytest.mark.parametrize("phase", [Phase.PENDING, Phase.COPYING])
+def test_a_rollback_before_the_end_is_a_conflict(api: RunningApi, phase: Phase) -> None:
+    accepted = start(api)
+    set_phase(api, accepted["run_id"], phase)
+
+    answer = api.client.post(accepted["links"]["rollback"])
+
+    assert (answer.status_code, answer.json()["phase"]) == (409, phase.value)
+
+
+@pytest.mark.parametrize("phase", [Phase.FAILED, Phase.CANCELLED, Phase.ROLLED_BACK])
+def test_a_run_without_cutover_cannot_be_rolled_back(api: RunningApi, phase: Phase) -> None:
+    accepted = start(api)
+    set_phase(api, accepted["run_id"], phase)
+
+    answer = api.client.post(accepted["links"]["rollback"])
+
+    assert (answer.status_code, answer.json()["type"]) == (409, "urn:convoy:problem:rollback-refused")
+
+
+def test_cancel_stops_a_run_once(api: RunningApi) -> None:
+    accepted = start(api)
+
+    first = api.client.post(accepted["links"]["cancel"])
+    second = api.client.post(accepted["links"]["cancel"])
+
+    assert (first.status_code, first.json()["status"]) == (202, "cancelled")
+    assert (second.status_code, second.json()["type"]) == (409, "urn:convoy:problem:cancel-refused")
+
+
+def test_resume_puts_a_failed_run_back_to_its_phase(api: RunningApi) -> None:
+    accepted = start(api)
+    set_phase(api, accepted["run_id"], Phase.COPYING)
+    fail_run(api.engine, find_run(api.engine, accepted["run_id"]), PermanentError("x"))
+
+    answer = api.client.post(accepted["links"]["resume"])
+
+    assert (answer.status_code, answer.json()["status"]) == (202, "copying")
+
+
+def test_a_finished_run_cannot_be_resumed(api: RunningApi) -> None:
+    accepted = start(api)
+    set_phase(api, accepted["run_id"], Phase.COMPLETED)
+
+    answer = api.client.post(accepted["links"]["resume"])
+
+    assert (answer.status_code, answer.json()["type"]) == (409, "urn:convoy:problem:resume-refused")
+
+
+def test_the_same_idempotency_key_gives_the_same_run(api: RunningApi) -> None:
+    first, second = (start(api, **{"Idempotency-Key": "nightly"}) for _ in range(2))
+
+    assert first == second
+    assert start(api, **{"Idempotency-Key": "other"})["run_id"] != first["run_id"]
+
+
+def test_one_key_at_the_same_time_from_many_clients_makes_one_run(api: RunningApi) -> None:
+    together = threading.Barrier(12)
+
+    def send(_: int) -> str:
+        together.wait()
+        answer = httpx.post(
+            f"{api.url}{V1}/start",
+            json={"sources": ["school.db"]},
+            headers={**api.client.headers, "Idempotency-Key": "rush"},
+            timeout=20,
+            trust_env=False,
+        )
+        return answer.json()["run_id"]
+
+    with ThreadPoolExecutor(12) as pool:
+        ids = set(pool.map(send, range(12)))
+
+    assert len(ids) == 1
+
+
+def test_a_key_of_another_request_is_refused(api: RunningApi) -> None:
+    run_id = start(api, **{"Idempotency-Key": "nightly"})["run_id"]
+
+    for path, options in (("start", {"batch_size": 7}), ("dry-run", {})):
+        answer = api.client.post(
+            f"{V1}/{path}",
+            json={"sources": ["school.db"], "options": options},
+            headers={"Idempotency-Key": "nightly"},
+        )
+        assert (answer.status_code, answer.json()["type"]) == (
+            422,
+            "urn:convoy:problem:idempotency-key-reused",
+        )
+        assert answer.json()["run_id"] == run_id
