@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+import pytest
+
+from migration.model import Phase
+from migration.report.build import assemble
+from migration.report.facts import ForeignKeyFacts
+from migration.report.model import Report, Urgency
+from migration.report.quarantine_advice import advice_for
+from migration.report.schema_advice import orphan_query
+from tests.unit.report import factories
+
+
+def titles(report: Report) -> list[str]:
+    return [advice.title for advice in report.recommendations]
+
+
+# The reasons as mapping/rules gives them.
+@pytest.mark.parametrize(
+    ("reason", "title"),
+    [
+        ("text is not valid UTF-8", "Repair text that is not UTF-8"),
+        ("blob is not valid UTF-8 text", "Repair text that is not UTF-8"),
+        ("text holds the character NUL", "Decide what NUL characters mean"),
+        (
+            "text is not JSON that PostgreSQL accepts: x",
+            "Repair or release the JSON that PostgreSQL does not take",
+        ),
+        ("text is neither true nor false", "Say what the odd truth values mean"),
+        ("number is neither 0 nor 1", "Say what the odd truth values mean"),
+        ("trailing blanks are lost in char(8)", "Keep trailing blanks, or let them go"),
+        ("there is no such date and time", "Correct dates that no calendar has"),
+        ("date is outside the years 1 to 9999", "Correct dates that no calendar has"),
+        ("text is longer than 40 characters", "Shorten the text, or widen the column"),
+        ("number does not fit 16 bits", "Widen the column, or correct numbers out of range"),
+        ("number is beyond the range of numeric", "Widen the column, or correct numbers out of range"),
+        ("number has more than 2 decimal places", "Give exact numbers a type that keeps them exact"),
+        ("number is not exact as a double", "Give exact numbers a type that keeps them exact"),
+        ("number is not finite", "Decide what infinity means"),
+        ("text is not a number", "Correct values of another kind than their column"),
+        ("something new", "Look at the quarantined values"),
+    ],
+)
+def test_each_reason_of_quarantine_has_its_advice(reason: str, title: str):
+    assert advice_for(reason).title == title
+
+
+def test_clean_run_is_left_in_peace():
+    report = assemble(factories.school_facts())
+    assert all(advice.urgency is not Urgency.MUST for advice in report.recommendations)
+    assert "Vacuum before the first heavy load" in titles(report)
+
+
+def test_advice_comes_in_order_of_urgency():
+    order = [Urgency.MUST, Urgency.SHOULD, Urgency.MAY]
+    found = [order.index(advice.urgency) for advice in assemble(factories.troubled_facts()).recommendations]
+    assert found == sorted(found)
+
+
+def test_troubled_run_gets_advice_for_each_trouble():
+    found = titles(assemble(factories.troubled_facts()))
+    for expected in (
+        "Correct dates that no calendar has",
+        "Repair text that is not UTF-8",
+        "Decide whether the changed values may stay changed",
+        "Find the orphan rows, then validate the foreign keys",
+        "See to 1 view that did not come along",
+        "See to 1 trigger that did not come along",
+        "Drop the replaced tables when you are sure, or go back to them",
+        "Teach the application the wider types",
+        "Look into why work had to be repeated",
+    ):
+        assert expected in found
+
+
+def test_orphan_query_takes_composite_keys_and_odd_names():
+    key = ForeignKeyFacts("fk", "public", 'od"d', ("a", "B c"), "public", "parent", ("x", "y"))
+    assert orphan_query(key) == (
+        'SELECT c.* FROM "public"."od""d" c WHERE c."a" IS NOT NULL AND c."B c" IS NOT NULL'
+        ' AND NOT EXISTS (SELECT FROM "public"."parent" p WHERE p."x" = c."a" AND p."y" = c."B c");'
+    )
+
+
+def test_failed_run_is_told_to_resume_first():
+    (first, *_) = assemble(factories.failed_facts()).recommendations
+    assert first.commands == (f"migration-cli resume {factories.RUN_ID}",)
+
+
+def test_skipped_validation_is_made_good_by_validate():
+    table = factories.table_facts(equal=None)
+    run = factories.run_record(given=factories.options(skip_validation=True))
+    (first, *_) = assemble(factories.school_facts(run=run, tables=(table,))).recommendations
+    assert (first.urgency, first.title) == (Urgency.MUST, "Compare the two sides")
+    assert first.commands[0].startswith("migration-cli validate --source")
+
+
+def test_table_without_a_key_is_named_with_the_statement_that_gives_it_one():
+    table = factories.table_facts("log", plan=factories.table_plan("log", key=()))
+    report = assemble(factories.school_facts(tables=(table,)))
+    (advice,) = [a for a in report.recommendations if a.title == "Give log a primary key"]
+    assert advice.commands == (
+        'ALTER TABLE "public"."log" ADD COLUMN row_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY;',
+    )
+
+
+def test_names_with_capitals_bring_up_the_identifier_policy():
+    plan = factories.table_plan("Users", target_name="Users")
+    report = assemble(factories.school_facts(tables=(factories.table_facts("Users", plan=plan),)))
+    assert "Consider names that need no quotes" in titles(report)
+
+
+def test_cancelled_run_gets_no_advice_about_tables_that_are_gone():
+    report = assemble(factories.cancelled_facts())
+    assert report.status is Phase.CANCELLED
+    assert all("ALTER TABLE" not in line for advice in report.recommendations for line in advice.commands)
