@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import time
 from typing import TYPE_CHECKING
@@ -45,8 +46,12 @@ def follow(session: Session, run_id: str, output: Output) -> int:
         return finish(session, run_id, output)
     except KeyboardInterrupt:
         return _interrupted(session, run_id)
-    except ConvoyError:
-        click.echo(f"Go on with: {command_line(session.target, 'resume', run_id)}", err=True)
+    except ConvoyError as error:
+        resume = command_line(session.target, "resume", run_id)
+        if session.cluster is not None:
+            with contextlib.suppress(Exception):  # PostgreSQL may be what is gone
+                _stop_run(session, run_id, str(error))
+        click.echo(f"Go on with: {resume}", err=True)
         raise
 
 
@@ -133,13 +138,17 @@ def _interrupted(session: Session, run_id: str) -> int:
         click.echo(f"Stop it:    {command_line(session.target, 'cancel', run_id)}", err=True)
         return INTERRUPTED
     resume = command_line(session.target, "resume", run_id)
-    # Marked, so that no later cluster on this target takes it up by itself.
-    reason = ConvoyError("The run was interrupted", remedy=f"Go on with `{resume}`")
-    run = find_run(session.engine, run_id)
-    while not run.phase.is_end:
-        fail_run(session.engine, run, reason)
-        run = find_run(session.engine, run_id)
+    _stop_run(session, run_id, "The run was interrupted")
     click.echo("Interrupted; stopping the local cluster. What was copied is kept.", err=True)
     click.echo(f"Go on with:   {resume}", err=True)
     click.echo(f"Or drop it:   {command_line(session.target, 'cancel', run_id)}", err=True)
     return INTERRUPTED
+
+
+def _stop_run(session: Session, run_id: str, reason: str) -> None:
+    """Mark a run as stopped, so that no later cluster on this target takes it up by itself."""
+    run = find_run(session.engine, run_id)
+    while not run.phase.is_end:
+        remedy = f"Go on with `{command_line(session.target, 'resume', run_id)}`"
+        fail_run(session.engine, run, ConvoyError(reason.splitlines()[0].rstrip("."), remedy=remedy))
+        run = find_run(session.engine, run_id)

@@ -7,6 +7,7 @@ shorter, because nothing here has to survive a network.
 from __future__ import annotations
 
 import os
+import re
 import signal
 import sys
 import tempfile
@@ -32,6 +33,7 @@ _LOCAL_WATCHDOG_SECONDS = 2
 _READY_SECONDS = 60.0
 _RESTARTS = 3
 _KEPT_LOG_FOLDERS = 10
+_LOG_FOLDER = re.compile(r"\d{8}-\d{6}-\d+")
 _READY_LINE = " ready."
 # Warm shutdown, then cold; unfinished chunks roll back and are copied again by the next run.
 _CELERY_STOP = ((signal.SIGTERM, 2.0), (signal.SIGQUIT, 2.0))
@@ -188,10 +190,12 @@ class LocalCluster:
         """
         if self._guard is None:
             raise ConvoyError("The local cluster has been stopped")
-        dead = sorted(self._guard.exits())
-        for name in dead:
+        exits = self._guard.exits()
+        for name, exit_status in exits.items():
             self._restarts[name] = self._restarts.get(name, 0) + 1
-            if not restart or self._restarts[name] > _RESTARTS:
+            # Killed from outside is worth a new start; gave up before it was ready is not.
+            hopeless = exit_status > 0 and name in self._programs and not self._is_ready(name)
+            if hopeless or not restart or self._restarts[name] > _RESTARTS:
                 raise self._died(name, "stopped by itself")
             if name == "postgres" and self._postgres is not None:
                 self._postgres.start()
@@ -199,7 +203,7 @@ class LocalCluster:
                 self._valkey.start()
             else:
                 self._guard.start(self._programs[name])
-        return dead
+        return sorted(exits)
 
     def stop(self) -> None:
         """Stop everything; may be called twice."""
@@ -240,13 +244,14 @@ class LocalCluster:
         log = self.logs / f"{name}.log"
         if name == "postgres" and self._postgres is not None:
             log = self._postgres.log
-        return ConvoyError(f"The local {name} {how}. The end of its log:\n{tail(log)}\n", str(log))
+        return ConvoyError(f"The local {name} {how}", str(log), f"The end of its log:\n{tail(log)}")
 
 
 def _new_log_folder(parent: Path) -> Path:
     """Make a folder for this cluster's logs, and drop those of long ago."""
     folder = parent / f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}"
     folder.mkdir(parents=True, exist_ok=True)
-    for old in sorted(parent.iterdir())[:-_KEPT_LOG_FOLDERS]:
+    made_here = sorted(found for found in parent.iterdir() if _LOG_FOLDER.fullmatch(found.name))
+    for old in made_here[:-_KEPT_LOG_FOLDERS]:
         rmtree(old, ignore_errors=True)
     return folder

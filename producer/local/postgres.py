@@ -176,7 +176,9 @@ class EmbeddedPostgres:
         while not self._is_ready(program):
             if "postgres" in guard.exits() or time.monotonic() > deadline:
                 raise ConvoyError(
-                    f"The embedded PostgreSQL does not start\n{tail(program.log)}\n", str(program.log)
+                    "The embedded PostgreSQL does not start",
+                    str(program.log),
+                    f"The end of its log:\n{tail(program.log)}",
                 )
             time.sleep(0.01)
 

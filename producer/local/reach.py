@@ -22,6 +22,7 @@ _SHARED_STATE = Path("/var/lib/convoy")
 _USERS = ("pgserver", "postgres", "nobody")
 _SOCKET_PATH_BYTES = 104
 """A Unix socket's path, with its closing NUL, on macOS; Linux allows 108 (sys/un.h)."""
+_READ = stat.S_IRGRP | stat.S_IROTH
 _PASS = stat.S_IXGRP | stat.S_IXOTH
 
 
@@ -80,28 +81,30 @@ def passable_folder(folder: Path, user: tuple[int, int]) -> Path:
 
 
 def passable_programs(install: Path, user: tuple[int, int]) -> Path:
-    """Return a folder of programs that `user` can run: `install`, or a copy of it."""
-    if all(_may_pass(parent, user) for parent in (install / "bin" / "postgres").parents) and _may_pass(
-        install / "bin" / "postgres", user
-    ):
+    """Return a folder of programs that `user` can run: `install`, or a copy of it.
+
+    The wheel keeps shared libraries beside its package (Linux) or in it (macOS), found by relative paths.
+    """
+    program = install / "bin" / "postgres"
+    if all(_may_pass(path, user) for path in (program, *program.parents)):
         return install
-    copy = _SHARED_STATE / f"{install.name}-{_digest(install)}"
-    if not (copy / "bin" / "postgres").exists():
+    package = install.parent
+    copy = _SHARED_STATE / f"{package.name}-{_digest(install)}"
+    programs = copy / package.name / install.name
+    if not (programs / "bin" / "postgres").exists():
         draft = Path(tempfile.mkdtemp(dir=_ensure(_SHARED_STATE), prefix=".copy-"))
-        shutil.copytree(install, draft, dirs_exist_ok=True, symlinks=True)
+        libraries = (package.with_name(f"{package.name}.libs"), package / ".dylibs")
+        for folder in (install, *(found for found in libraries if found.is_dir())):
+            shutil.copytree(folder, draft / folder.relative_to(package.parent), symlinks=True)
         for path in (draft, *draft.rglob("*")):
             if not path.is_symlink():
-                readable = stat.S_IRGRP | stat.S_IROTH
-                path.chmod(
-                    path.stat().st_mode
-                    | readable
-                    | (_PASS if path.is_dir() or os.access(path, os.X_OK) else 0)
-                )
+                mode = path.stat().st_mode
+                path.chmod(mode | _READ | (_PASS if mode & stat.S_IXUSR else 0))
         try:
             draft.rename(copy)
         except OSError:  # another command was faster
             shutil.rmtree(draft)
-    return copy
+    return programs
 
 
 def socket_folder(data: Path, user: tuple[int, int] | None) -> Path:

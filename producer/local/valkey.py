@@ -59,7 +59,9 @@ class EmbeddedValkey:
                 if not self._port_is_free_choice or "ddress already in use" not in tail(self.log):
                     break
                 self.port = 0  # somebody took it in the meantime: try another
-            raise ConvoyError(f"The embedded Valkey does not start\n{tail(self.log)}\n", str(self.log))
+            raise ConvoyError(
+                "The embedded Valkey does not start", str(self.log), f"The end of its log:\n{tail(self.log)}"
+            )
         except BaseException:
             self.stop()
             raise

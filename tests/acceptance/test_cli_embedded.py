@@ -1,0 +1,85 @@
+"""The embedded target: nothing installed, nothing configured, the data kept for the next command."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from tests.support.shell import Shell, is_gone, make_database, session_of, wait_until
+
+
+@pytest.fixture
+def shell(tmp_path: Path) -> Shell:
+    fresh = Shell(tmp_path, "unused")
+    del fresh.environment["MIGRATION_TARGET_URL"]
+    return fresh
+
+
+def test_the_data_is_kept_and_the_second_start_is_fast(shell: Shell) -> None:
+    make_database(shell.folder / "shop.db", rows=10)
+    flags = ("--target-url", "embedded", "--target-db", "shop")
+    status, out, err = shell.run("migrate", "--source", "shop.db", *flags)
+    assert status == 0, err
+    assert "migration-cli psql --target-db shop" in out
+    assert (shell.folder / ".convoy" / "postgres").exists()
+
+    status, out, err = shell.run("psql", "--target-db", "shop", "-At", "-c", "SELECT count(*) FROM book")
+    assert (status, out.strip()) == (0, "10"), err
+
+    begun = time.monotonic()
+    status, out, err = shell.run("status", *flags)
+    assert status == 0, err
+    assert "completed" in out
+    assert time.monotonic() - begun < 5.0
+
+
+def test_up_serves_until_it_is_told_to_stop(shell: Shell) -> None:
+    shell.environment |= {"MIGRATION_API_TOKEN": "secret-token", "MIGRATION_API_PORT": "18765"}
+    process = shell.start("up", "--workers", "1")
+    try:
+        assert process.stdout is not None
+        said = []
+        for line in process.stdout:
+            said.append(line)
+            if line.startswith("Ready"):
+                break
+        assert any(line.startswith("API") for line in said), said
+        started = session_of(process)
+
+        def is_up() -> bool:
+            try:
+                with urllib.request.urlopen("http://127.0.0.1:18765/healthz", timeout=2) as answer:
+                    return bool(answer.status == 200)
+            except OSError:
+                return False
+
+        assert wait_until(is_up)
+        os.killpg(process.pid, signal.SIGINT)
+        process.wait(timeout=60)
+    finally:
+        process.kill()
+        process.communicate()
+    assert process.returncode == 0
+    assert [pid for pid in started if not is_gone(pid)] == []
+
+
+def test_a_second_command_may_look_while_the_first_one_runs(shell: Shell) -> None:
+    make_database(shell.folder / "shop.db", rows=100_000)
+    process = shell.start(
+        "migrate", "--source", "shop.db", "--target-url", "embedded", "--chunk-rows", "1000", "--workers", "2"
+    )
+    try:
+        assert wait_until((shell.folder / ".convoy" / "postgres" / "postmaster.pid").exists)
+        status, _, err = shell.run("status", "--target-url", "embedded")
+        assert status == 0, err
+        _, err = process.communicate(timeout=120)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        raise
+    assert process.returncode == 0, err

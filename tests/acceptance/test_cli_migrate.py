@@ -1,0 +1,164 @@
+"""The command line as a user has it: real processes, real servers, exit statuses that tell the truth."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from tests.support.shell import PATIENCE_SECONDS, Shell, is_gone, make_database, session_of, wait_until
+
+
+@pytest.fixture
+def shell(tmp_path: Path, target_url: str) -> Shell:
+    return Shell(tmp_path, target_url)
+
+
+def test_migrate_proves_reports_and_rolls_back(shell: Shell) -> None:
+    make_database(shell.folder / "shop.db")
+    status, out, err = shell.run("migrate", "--source", "shop.db", "--workers", "2", "--report", "out")
+    assert status == 0, err
+    report = json.loads((shell.folder / "out" / "report.json").read_text())
+    assert report["status"] == "completed"
+    assert {table["name"]: (table["rows_loaded"], table["equal"]) for table in report["tables"]} == {
+        "author": (2, True),
+        "book": (300, True),
+    }
+    assert "<html" in (shell.folder / "out" / "report.html").read_text()
+    assert "report.html" in out
+    assert re.search(r"100.0 %  Completed", err)
+    assert shell.query("SELECT count(*), sum(price) FROM book") == [(300, 11287.5)]
+
+    status, out, err = shell.run("migrate", "--source", "shop.db")
+    assert status == 2, err
+    assert err.count("error:") == 1
+    assert "Nothing was changed" in err
+
+    status, out, err = shell.run("status", "--json")
+    runs = json.loads(out)
+    assert [run["phase"] for run in runs] == ["failed", "completed"]
+
+    status, out, err = shell.run("status", report["run_id"][:18])
+    assert status == 0
+    assert "Completed" in out
+
+    status, out, err = shell.run("rollback", report["run_id"])
+    assert status == 0, err
+    assert shell.query("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'") == [(0,)]
+
+    status, out, err = shell.run("cancel", report["run_id"])
+    assert status == 2
+    assert "rolled_back" in err
+
+
+def test_json_is_all_that_stdout_gets(shell: Shell) -> None:
+    make_database(shell.folder / "shop.db", rows=10)
+    status, out, err = shell.run("--mode", "dry-run", "--source", "mine=shop.db", "--json")
+    assert status == 0, err
+    report = json.loads(out)
+    assert (report["mode"], report["sources"][0]["label"]) == ("dry-run", "mine")
+    assert shell.query("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'") == [(0,)]
+
+
+def test_validate_finds_what_was_changed(shell: Shell) -> None:
+    make_database(shell.folder / "shop.db", rows=10)
+    assert shell.run("migrate", "--source", "shop.db")[0] == 0
+    status, _, err = shell.run("validate", "--source", "shop.db")
+    assert status == 0, err
+    with psycopg.connect(shell.target) as connection:
+        connection.execute("UPDATE book SET title = 'changed' WHERE id = 3")
+    status, out, err = shell.run("validate", "--source", "shop.db")
+    assert status == 1, err
+    assert "book" in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["migrate", "--source", "shop.db", "--tables", "nothing"], "nothing"),
+        (["migrate", "--source", "hurt.db"], "hurt.db"),
+        (["resume", "0000"], "does not know this run"),
+        (["rollback", "0000"], "does not know this run"),
+        (
+            ["migrate", "--source", "shop.db", "--target-url", "postgresql://me@127.0.0.1:1/x"],
+            "Cannot connect",
+        ),
+    ],
+)
+def test_unusable_input_is_status_2_and_changes_nothing(
+    shell: Shell, arguments: list[str], sentence: str
+) -> None:
+    make_database(shell.folder / "shop.db")
+    healthy = make_database(shell.folder / "hurt.db").read_bytes()
+    (shell.folder / "hurt.db").write_bytes(healthy[:5000] + b"\xa5" * (len(healthy) - 5000))
+    status, _, err = shell.run(*arguments)
+    assert status == 2, err
+    assert err.count("error:") == 1
+    assert sentence in err
+    assert "Traceback" not in err
+    assert shell.query("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'") == [(0,)]
+    assert shell.query("SELECT count(*) FROM pg_namespace WHERE nspname LIKE '%staging%'") == [(0,)]
+
+
+def test_an_empty_database_is_a_success_with_nothing_to_do(shell: Shell) -> None:
+    (shell.folder / "empty.db").touch()
+    status, _, err = shell.run("migrate", "--source", "empty.db")
+    assert status == 0, err
+
+
+def copying(shell: Shell) -> bool:
+    """Whether the latest run is in mid-copy."""
+    try:
+        (found,) = shell.query(
+            "SELECT count(*) FILTER (WHERE state = 'done') BETWEEN 3 AND 150 FROM convoy.chunks c"
+            " JOIN convoy.runs r ON r.id = c.run_id WHERE r.phase = 'copying'"
+        )
+    except psycopg.errors.UndefinedTable:
+        return False
+    return bool(found[0])
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_interrupted_says_how_to_resume_and_resume_finishes(shell: Shell, number: signal.Signals) -> None:
+    make_database(shell.folder / "shop.db", rows=200_000)
+    process = shell.start("migrate", "--source", "shop.db", "--chunk-rows", "1000", "--workers", "2")
+    try:
+        assert wait_until(lambda: copying(shell) or process.poll() is not None)
+        started = session_of(process)
+        assert len(started) >= 4
+        os.killpg(process.pid, number)
+        _, err = process.communicate(timeout=PATIENCE_SECONDS)
+    finally:
+        process.kill()
+    assert process.returncode == 130, err
+    assert [pid for pid in started if not is_gone(pid)] == []
+    line = re.search(r"Go on with: +migration-cli (.*)", err)
+    assert line is not None, err
+    ((done_before,),) = shell.query("SELECT count(*) FROM convoy.chunks WHERE state = 'done'")
+    attempts = "SELECT id, attempts FROM convoy.chunks WHERE state = 'done'"
+    finished = dict(shell.query(attempts))
+
+    status, _, err = shell.run(*line[1].split())
+    assert status == 0, err
+    assert shell.query("SELECT count(*), count(DISTINCT id) FROM book") == [(200_000, 200_000)]
+    assert done_before >= 3
+    assert finished.items() <= dict(shell.query(attempts)).items()
+
+
+def test_a_killed_command_leaves_no_process_and_its_run_can_go_on(shell: Shell) -> None:
+    make_database(shell.folder / "shop.db", rows=200_000)
+    process = shell.start("migrate", "--source", "shop.db", "--chunk-rows", "1000", "--workers", "2")
+    assert wait_until(lambda: copying(shell) or process.poll() is not None)
+    started = session_of(process)
+    process.kill()
+    process.communicate()
+    assert wait_until(lambda: all(is_gone(pid) for pid in started))
+    ((run,),) = shell.query("SELECT id::text FROM convoy.runs")
+    status, _, err = shell.run("resume", run)
+    assert status == 0, err
+    assert shell.query("SELECT count(*), count(DISTINCT id) FROM book") == [(200_000, 200_000)]
