@@ -70,7 +70,7 @@ class CopyEncoder:
             ]
         )
         # pgpq refuses a schema without columns.
-        self._encoder = self._columns and pgpq.ArrowToPostgresBinaryEncoder.new_with_encoders(
+        self._encoder: Any = self._columns and pgpq.ArrowToPostgresBinaryEncoder.new_with_encoders(
             self._schema,
             {
                 field.name: _builder(field, column)
@@ -80,7 +80,8 @@ class CopyEncoder:
 
     def header(self) -> bytes:
         """Return the first bytes of the stream."""
-        return bytes(self._encoder.write_header()) if self._encoder else _HEADER
+        data: bytes = self._encoder.write_header() if self._encoder else _HEADER
+        return data
 
     def encode(self, batch: pa.RecordBatch) -> bytes:
         """Return the bytes of a logical batch; its columns stand in the order of the plan's.
@@ -98,11 +99,13 @@ class CopyEncoder:
             ready = pa.RecordBatch.from_arrays(arrays, schema=self._schema)
         except (pa.ArrowInvalid, pa.ArrowTypeError, TypeError) as error:
             raise PermanentError(f"Converted values do not have the types of their plan: {error}") from error
-        return bytes(self._encoder.write_batch(ready))
+        data: bytes = self._encoder.write_batch(ready)
+        return data
 
     def finish(self) -> bytes:
         """Return what was held back, and the end mark."""
-        return bytes(self._encoder.finish()) if self._encoder else _TRAILER
+        data: bytes = self._encoder.finish() if self._encoder else _TRAILER
+        return data
 
 
 def encode_numerics(values: pa.Array[Any]) -> pa.Array[Any]:
