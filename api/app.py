@@ -6,6 +6,7 @@ import logging
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from http import HTTPStatus
 from importlib.metadata import version
 from typing import Any
 
@@ -105,8 +106,8 @@ def _describe(app: FastAPI) -> dict[str, Any]:
             for operation in operations.values():
                 answers = operation["responses"]
                 if operation.get("security"):
-                    answers["401"] = problems.responses(problems.HTTPStatus.UNAUTHORIZED)[401]
+                    answers["401"] = problems.responses(HTTPStatus.UNAUTHORIZED)[401]
                 if "422" in answers:
-                    answers["422"] = problems.responses(problems.HTTPStatus.UNPROCESSABLE_ENTITY)[422]
+                    answers["422"] = problems.responses(HTTPStatus.UNPROCESSABLE_ENTITY)[422]
         app.openapi_schema = document
     return app.openapi_schema
