@@ -10,7 +10,8 @@ from migration.report.facts import TableFacts
 from migration.report.model import ColumnReport, TableReport, TransformReport
 from migration.report.wording import printable, without_secrets
 
-_WIDENED: Final = re.compile(r"\bwiden", re.IGNORECASE)
+# As mapping/widen.py puts it.
+_WIDENED: Final = re.compile(r"\bwidened to\b|\bstored as\b", re.IGNORECASE)
 
 
 def build_table(facts: TableFacts, *, loads: bool) -> TableReport:

@@ -68,7 +68,7 @@ def read_facts(engine: Engine, run_id: str) -> Facts:
             quarantined_values=connection.execute(
                 select(func.count()).select_from(quarantine).where(quarantine.c.run_id == run_id)
             ).scalar_one(),
-            quarantine_reasons=dict(connection.execute(reasons).tuples().all()),
+            quarantine_reasons=dict(connection.execute(reasons).all()),
             quarantine_sample=_read_sample(connection, run_id),
             phase_changes=changes,
             works=_read_works(connection, run_id, run.finished_at or now),
@@ -196,7 +196,7 @@ def _read_previous(connection: Connection, run: RunRecord) -> dict[str, int]:
         "SELECT schemaname::text, count(*) FROM pg_catalog.pg_tables WHERE schemaname = ANY(:schemas)"
         " GROUP BY schemaname ORDER BY schemaname"
     )
-    return dict(connection.execute(statement, {"schemas": sorted(schemas)}).tuples().all())
+    return dict(connection.execute(statement, {"schemas": sorted(schemas)}).all())
 
 
 def _read_unvalidated(connection: Connection, run_id: str) -> tuple[ForeignKeyFacts, ...]:

@@ -57,23 +57,26 @@ def column(
     declared: str,
     target_type: str,
     kind: ValueKind,
-    reason: str = "as declared",
+    reason: str = "",
     target_name: str | None = None,
 ) -> ColumnPlan:
+    reason = reason or f"{declared} as declared"
     return ColumnPlan(name, target_name or name.lower(), declared, target_type, kind, {}, reason)
 
 
 def table_plan(name: str, source: str = "school", schema: str = "public", **changes: Any) -> TablePlan:
     columns = (
         column("id", "INTEGER", "integer", ValueKind.INT32),
-        column("name", "VARCHAR(40)", "text", ValueKind.TEXT, "widened: the longest value has 61 characters"),
+        column(
+            "name", "VARCHAR(40)", "text", ValueKind.TEXT, "VARCHAR(40) holds 61 characters, widened to text"
+        ),
         column("score", "REAL", "double precision", ValueKind.FLOAT64),
         column(
             "created_at",
             "DATETIME",
             "timestamptz",
             ValueKind.TIMESTAMPTZ,
-            "milliseconds since 1970 in every row",
+            "DATETIME as declared; integers are milliseconds since 1970",
         ),
         column("settings", "JSON", "jsonb", ValueKind.JSON),
     )
