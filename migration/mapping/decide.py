@@ -15,6 +15,15 @@ from migration.model import ColumnPlan, StorageClass, ValueKind
 if TYPE_CHECKING:
     from migration.model import ColumnProfile, SourceColumn, SourceTable
 
+_NATURAL_CLASSES = {
+    ValueKind.INT16: StorageClass.INTEGER,
+    ValueKind.INT32: StorageClass.INTEGER,
+    ValueKind.INT64: StorageClass.INTEGER,
+    ValueKind.BOOL: StorageClass.INTEGER,
+    ValueKind.FLOAT64: StorageClass.REAL,
+    ValueKind.NUMERIC: StorageClass.REAL,
+    ValueKind.BYTES: StorageClass.BLOB,
+}
 _DATES = frozenset({ValueKind.DATE, ValueKind.TIMESTAMP, ValueKind.TIMESTAMPTZ})
 _OWN_EMPTY = frozenset({ValueKind.TEXT, ValueKind.BYTES})
 _UNIT_NAMES = {"s": "seconds", "ms": "milliseconds", "us": "microseconds"}
@@ -56,9 +65,9 @@ def decide(column: SourceColumn, table: SourceTable, profile: ColumnProfile) -> 
     natural = candidate(column, table)
     declared = read_declared(column.declared_type)
     if not profile.classes:
-        kept = replace(
-            natural, rules=rules_for(natural.target_type), reason=f"{natural.reason}; holds no values"
-        )
+        natural_class = _NATURAL_CLASSES.get(natural.kind, StorageClass.TEXT)
+        rules = {natural_class: rules_for(natural.target_type)[natural_class]}
+        kept = replace(natural, rules=rules, reason=f"{natural.reason}; holds no values")
         return _with_null(kept, profile)
     evidence = Evidence(profile, nullable=not natural.not_null)
     choice = choose(column.declared_type, declared.target_type, evidence)

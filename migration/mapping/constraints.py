@@ -1,0 +1,275 @@
+"""What is built once the rows are in: keys, indexes, checks and sequences (stage 1), foreign keys (stage 2)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from migration.mapping.ddl import column_list, qualified, set_sequence
+from migration.mapping.expressions import Untranslatable, translate_expression
+from migration.mapping.keys import collation_of, folds_case, is_complete, plain_columns, unique_column_sets
+from migration.mapping.names import Namespace, fold, quote_identifier
+from migration.model import ObjectState, TargetObject
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from migration.model import (
+        ColumnPlan,
+        ColumnProfile,
+        IdentifierPolicy,
+        SourceForeignKey,
+        SourceIndex,
+        SourceIndexColumn,
+        SourceTable,
+    )
+
+_NO_ACTION = "NO ACTION"
+_ACTIONS = frozenset({"CASCADE", "RESTRICT", "SET NULL", "SET DEFAULT"})
+
+
+@dataclass(frozen=True, slots=True)
+class MappedTable:
+    """A source table with the decisions about its name and columns."""
+
+    source: SourceTable
+    target_name: str
+    columns: Mapping[str, ColumnPlan]
+    """By lower-case source name."""
+    profiles: Mapping[str, ColumnProfile]
+
+    def targets(self, names: Iterable[str]) -> list[str]:
+        """Return target names of columns; raises KeyError for one that the table does not have."""
+        return [self.columns[name.lower()].target_name for name in names]
+
+
+class ObjectPlanner:
+    """Plans the objects of one source's tables; index names are unique within the schema, as tables are."""
+
+    def __init__(
+        self, tables: Mapping[str, MappedTable], names: Namespace, policy: IdentifierPolicy, *, prefix: bool
+    ) -> None:
+        """Take over the tables by lower-case name.
+
+        `prefix` puts the table's name before index names, for schemas that several sources share.
+        """
+        self._tables = tables
+        self._names = names
+        self._policy = policy
+        self._prefix = prefix
+
+    def plan(self, table: MappedTable) -> tuple[TargetObject, ...]:
+        """Return all objects of a table but views, in the order in which they are built."""
+        constraints = Namespace()
+        objects = list(self._primary_key(table))
+        for index in table.source.indexes:
+            if index.origin != "pk":
+                objects.append(self._index(table, index))
+        objects += self._checks(table, constraints)
+        objects += self._sequences(table)
+        objects += [self._foreign_key(table, key, constraints) for key in table.source.foreign_keys]
+        return tuple(objects)
+
+    def _primary_key(self, table: MappedTable) -> Iterable[TargetObject]:
+        key = table.source.primary_key
+        if not key:
+            return
+        columns = column_list(table.targets(key))
+        name = self._names.claim(f"{table.target_name}_pkey")
+        start = f"ALTER TABLE {qualified(table.target_name)} ADD CONSTRAINT {quote_identifier(name)}"
+        incomplete = [name for name in key if not is_complete(name, table.columns, table.profiles)]
+        if incomplete:
+            yield TargetObject(
+                "unique constraint",
+                name,
+                table.target_name,
+                1,
+                f"{start} UNIQUE ({columns})",
+                state=ObjectState.CHANGED,
+                reason=f"UNIQUE instead of PRIMARY KEY: {', '.join(incomplete)} holds NULL, as SQLite allows",
+            )
+        else:
+            yield TargetObject("primary key", name, table.target_name, 1, f"{start} PRIMARY KEY ({columns})")
+        collations = {column: collation_of(table.source, column) for column in key}
+        if any(folds_case(collation, table.columns[c.lower()]) for c, collation in collations.items()):
+            terms = [_collated(table.columns[c.lower()], collation) for c, collation in collations.items()]
+            yield self._folded_unique(table, terms, f"{name}_folded", "index")
+
+    def _folded_unique(self, table: MappedTable, terms: list[str], name: str, kind: str) -> TargetObject:
+        claimed = self._names.claim(name)
+        return TargetObject(
+            kind,
+            claimed,
+            table.target_name,
+            1,
+            f"CREATE UNIQUE INDEX {quote_identifier(claimed)} ON {qualified(table.target_name)} ({', '.join(terms)})",
+            state=ObjectState.CHANGED,
+            reason="SQLite's collation became an expression: NOCASE is lower() of ASCII letters, RTRIM is rtrim()",
+        )
+
+    def _index_name(self, table: MappedTable, index: SourceIndex) -> str:
+        if index.origin != "c":
+            terms = "_".join(term.name or "expression" for term in index.columns)
+            return f"{table.target_name}_{fold(terms, self._policy)}_key"
+        name = fold(index.name, self._policy)
+        if self._prefix and not name.startswith(table.target_name):
+            return f"{table.target_name}_{name}"
+        return name
+
+    def _index(self, table: MappedTable, index: SourceIndex) -> TargetObject:
+        names = plain_columns(index)
+        wanted = self._index_name(table, index)
+        folded = any(
+            term.name is not None and folds_case(term.collation, table.columns[term.name.lower()])
+            for term in index.columns
+            if term.name is None or term.name.lower() in table.columns
+        )
+        if index.origin == "u" and names is not None and not folded:
+            name = self._names.claim(wanted)
+            return TargetObject(
+                "unique constraint",
+                name,
+                table.target_name,
+                1,
+                f"ALTER TABLE {qualified(table.target_name)} ADD CONSTRAINT {quote_identifier(name)}"
+                f" UNIQUE ({column_list(table.targets(names))})",
+            )
+        try:
+            terms = [_term(term, table, unique=index.unique) for term in index.columns]
+            where = (
+                f" WHERE {translate_expression(index.where_sql, table.columns)}" if index.where_sql else ""
+            )
+        except (Untranslatable, KeyError) as error:
+            reason = (
+                str(error) if isinstance(error, Untranslatable) else f"there is no column {error.args[0]}"
+            )
+            return _skipped("index", wanted, table, 1, reason)
+        if folded and index.unique and not where:
+            return self._folded_unique(table, terms, wanted, "index")
+        name = self._names.claim(wanted)
+        unique = "UNIQUE " if index.unique else ""
+        renamed = index.origin == "c" and name != fold(index.name, self._policy)
+        return TargetObject(
+            "index",
+            name,
+            table.target_name,
+            1,
+            f"CREATE {unique}INDEX {quote_identifier(name)} ON {qualified(table.target_name)}"
+            f" ({', '.join(terms)}){where}",
+            state=ObjectState.CHANGED if renamed else ObjectState.CREATED,
+            reason=f"named {index.name} in the source; the name must be free in the schema"
+            if renamed
+            else "",
+        )
+
+    def _checks(self, table: MappedTable, constraints: Namespace) -> Iterable[TargetObject]:
+        for number, check in enumerate(table.source.checks, 1):
+            wanted = fold(check.name, self._policy) if check.name else f"{table.target_name}_check{number}"
+            name = constraints.claim(wanted)
+            try:
+                condition = translate_expression(check.sql, table.columns)
+            except Untranslatable as error:
+                yield _skipped("check", name, table, 1, str(error))
+                continue
+            yield TargetObject(
+                "check",
+                name,
+                table.target_name,
+                1,
+                f"ALTER TABLE {qualified(table.target_name)} ADD CONSTRAINT {quote_identifier(name)}"
+                f" CHECK ({condition})",
+            )
+
+    def _sequences(self, table: MappedTable) -> Iterable[TargetObject]:
+        for column in table.columns.values():
+            if column.identity:
+                yield TargetObject(
+                    "sequence",
+                    f"{table.target_name}.{column.target_name}",
+                    table.target_name,
+                    1,
+                    set_sequence(table.target_name, column.target_name, table.source.autoincrement_seq or 0),
+                )
+
+    def _foreign_key(self, table: MappedTable, key: SourceForeignKey, constraints: Namespace) -> TargetObject:
+        folded = fold("_".join(key.columns), self._policy)
+        name = constraints.claim(f"{table.target_name}_{folded}_fkey")
+        parent = self._tables.get(key.parent_table.lower())
+        if parent is None:
+            reason = f"the parent table {key.parent_table} is not migrated"
+            return _skipped("foreign key", name, table, 2, reason)
+        parent_columns = key.parent_columns or parent.source.primary_key
+        problem = _problem(table, parent, key, parent_columns)
+        if problem is not None:
+            return _skipped("foreign key", name, table, 2, problem)
+        sql = (
+            f"ALTER TABLE {qualified(table.target_name)} ADD CONSTRAINT {quote_identifier(name)}"
+            f" FOREIGN KEY ({column_list(table.targets(key.columns))})"
+            f" REFERENCES {qualified(parent.target_name)} ({column_list(parent.targets(parent_columns))})"
+            f"{_actions(key)}"
+        )
+        return TargetObject(
+            "foreign key",
+            name,
+            table.target_name,
+            2,
+            sql,
+            fallback_sql=f"{sql} NOT VALID",
+            reason="",
+        )
+
+
+def _actions(key: SourceForeignKey) -> str:
+    deletes, updates = key.on_delete.upper(), key.on_update.upper()
+    actions = f" ON DELETE {deletes}" if deletes in _ACTIONS else ""
+    actions += f" ON UPDATE {updates}" if updates in _ACTIONS else ""
+    return actions + (" DEFERRABLE INITIALLY DEFERRED" if key.deferrable else "")
+
+
+def _problem(
+    table: MappedTable, parent: MappedTable, key: SourceForeignKey, parent_columns: tuple[str, ...]
+) -> str | None:
+    """Return why a foreign key cannot exist in PostgreSQL; None where it can."""
+    if not parent_columns:
+        return f"it refers to the primary key of {key.parent_table}, which has none"
+    if len(parent_columns) != len(key.columns):
+        return f"{len(key.columns)} columns refer to {len(parent_columns)} columns of {key.parent_table}"
+    missing = [c for c in parent_columns if c.lower() not in parent.columns]
+    if missing:
+        return f"{key.parent_table} has no column {', '.join(missing)}"
+    missing = [c for c in key.columns if c.lower() not in table.columns]
+    if missing:
+        return f"there is no column {', '.join(missing)}"
+    wanted = frozenset(name.lower() for name in parent_columns)
+    if wanted not in unique_column_sets(parent.source, parent.columns):
+        return f"{', '.join(parent_columns)} is not unique in {key.parent_table}"
+    return None
+
+
+def _collated(column: ColumnPlan, collation: str) -> str:
+    """Return an index term that compares as SQLite's collation does (https://sqlite.org/datatype3.html#collation)."""
+    name = quote_identifier(column.target_name)
+    if not folds_case(collation, column):
+        return name
+    # Collation "C" knows upper and lower case of ASCII letters only, as NOCASE does.
+    return f'lower({name} COLLATE "C")' if collation.upper() == "NOCASE" else f"rtrim({name}, ' ')"
+
+
+def _term(term: SourceIndexColumn, table: MappedTable, *, unique: bool) -> str:
+    """Return one term of an index; raises Untranslatable, or KeyError for a column that is not there."""
+    if term.name is None:
+        sql = f"({translate_expression(term.sql or '', table.columns)})"
+        complete = False
+    else:
+        column = table.columns[term.name.lower()]
+        sql = _collated(column, term.collation)
+        complete = column.not_null
+    direction = " DESC" if term.descending else ""
+    if complete or unique:
+        return sql + direction
+    # SQLite sorts NULL before everything: https://sqlite.org/lang_select.html#orderby
+    return sql + (" DESC NULLS LAST" if term.descending else " NULLS FIRST")
+
+
+def _skipped(kind: str, name: str, table: MappedTable, stage: int, reason: str) -> TargetObject:
+    return TargetObject(kind, name, table.target_name, stage, "", state=ObjectState.SKIPPED, reason=reason)

@@ -1,0 +1,74 @@
+"""Primary keys, uniqueness and the key that names a row on both sides."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from migration.mapping.rules.empties import or_null_name
+from migration.model import ColumnPlan, StorageClass, ValueKind
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from migration.model import ColumnProfile, SourceIndex, SourceTable
+
+_OR_NULL = or_null_name("")
+
+
+def is_complete(name: str, columns: Mapping[str, ColumnPlan], profiles: Mapping[str, ColumnProfile]) -> bool:
+    """Tell whether a column will hold a value in every row."""
+    plan = columns[name.lower()]
+    profile = profiles.get(plan.name)
+    if profile is None:
+        return plan.not_null
+    becomes_null = plan.rules.get(StorageClass.TEXT, "").endswith(_OR_NULL) and profile.empty_texts
+    return not profile.count(StorageClass.NULL) and not becomes_null
+
+
+def folds_case(collation: str, plan: ColumnPlan) -> bool:
+    """Tell whether SQLite's collation makes texts equal that are not the same to PostgreSQL."""
+    return plan.kind is ValueKind.TEXT and collation.upper() in {"NOCASE", "RTRIM"}
+
+
+def collation_of(table: SourceTable, column: str) -> str:
+    """Return the declared collation of a column."""
+    return next((c.collation for c in table.columns if c.name.lower() == column.lower()), "BINARY")
+
+
+def plain_columns(index: SourceIndex) -> tuple[str, ...] | None:
+    """Return the columns of an index over nothing but columns, for all rows; None for any other index."""
+    if index.where_sql is not None or any(term.name is None for term in index.columns):
+        return None
+    return tuple(term.name for term in index.columns if term.name is not None)
+
+
+def unique_column_sets(table: SourceTable, columns: Mapping[str, ColumnPlan]) -> list[frozenset[str]]:
+    """Return the sets of lower-case column names that a foreign key may refer to in PostgreSQL."""
+    sets = [frozenset(name.lower() for name in table.primary_key)] if table.primary_key else []
+    for index in table.indexes:
+        names = plain_columns(index)
+        if not index.unique or names is None or not all(name.lower() in columns for name in names):
+            continue
+        if any(folds_case(term.collation, columns[(term.name or "").lower()]) for term in index.columns):
+            continue
+        sets.append(frozenset(name.lower() for name in names))
+    return sets
+
+
+def row_key(
+    table: SourceTable, columns: Mapping[str, ColumnPlan], profiles: Mapping[str, ColumnProfile]
+) -> tuple[str, ...]:
+    """Return the source names of the columns that identify a row on both sides; empty where none do."""
+    candidates: list[Sequence[str]] = [table.primary_key] if table.primary_key else []
+    for index in table.indexes:
+        names = plain_columns(index)
+        if index.unique and names:
+            candidates.append(names)
+    for names in candidates:
+        known = [columns.get(name.lower()) for name in names]
+        if all(
+            plan is not None and plan.generated_sql is None and is_complete(plan.name, columns, profiles)
+            for plan in known
+        ):
+            return tuple(plan.name for plan in known if plan is not None)
+    return ()
