@@ -122,6 +122,8 @@ class Status(BaseModel):
     mode: Mode
     status: Phase
     phase: Phase
+    resume_phase: Phase | None
+    """Where a failed run stopped, and where `resume` goes on."""
     finished: bool
     percent: float
     eta_seconds: float | None
@@ -147,6 +149,7 @@ def status_of(run: RunRecord, progress: RunProgress) -> Status:
         mode=Mode(run.mode),
         status=progress.phase,
         phase=progress.phase,
+        resume_phase=run.resume_phase,
         finished=progress.phase.is_end,
         percent=progress.percent,
         eta_seconds=progress.eta_seconds,
