@@ -66,8 +66,11 @@ def canonical_json(document: str) -> str:
     """
     try:
         return _json_encoder.encode(_json_decoder.decode(document)).decode()
-    except (msgspec.MsgspecError, RecursionError, UnicodeError):
+    except _MALFORMED:
         return document
+
+
+_MALFORMED = (msgspec.MsgspecError, RecursionError, UnicodeError)
 
 
 def _exact_number(text: str) -> int | Decimal:
@@ -127,10 +130,15 @@ def _decimal(array: Values) -> Values:
 
 
 def _json(array: Values) -> Values:
-    return pa.array(
-        [None if document is None else canonical_json(document) for document in array.to_pylist()],
-        pa.string(),
-    )
+    documents = pc.cast(array, pa.binary()).to_pylist()
+    encode, decode = _json_encoder.encode, _json_decoder.decode
+    try:
+        canonical = [None if document is None else encode(decode(document)) for document in documents]
+    except _MALFORMED:
+        canonical = [
+            None if document is None else canonical_json(document.decode()).encode() for document in documents
+        ]
+    return pa.array(canonical, pa.binary())
 
 
 _CANONICAL: dict[ValueKind, Callable[[Values], Values]] = {
