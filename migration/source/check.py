@@ -6,6 +6,7 @@ https://www.sqlite.org/fileformat2.html#the_database_header and https://www.sqli
 from __future__ import annotations
 
 import math
+import os
 import re
 import sqlite3
 from collections import Counter
@@ -23,9 +24,13 @@ if TYPE_CHECKING:
 
 MAGIC = b"SQLite format 3\x00"
 HEADER_BYTES = 100
+_WAL_FORMAT = 2  # the file format version that says WAL, as writer (byte 18) or as reader (byte 19)
 SAMPLE_BYTES = 4096  # enough of a file to tell random bytes from any document
-_RANDOM_BITS = 7.5  # bits per byte; a 4 KiB sample of random bytes has about 7.95, text and programs below 6.5
+_RANDOM_BITS = (
+    7.5  # bits per byte; a 4 KiB sample of random bytes has about 7.95, text and programs below 6.5
+)
 _SECTOR_BYTES = 512  # every page size is a multiple of it, encrypted or not
+_MAX_PADDING = 64  # times the length of a file: a page count beyond that is itself damaged
 _MAX_MESSAGES = 100_000  # forbidden values count too, and must not crowd out damage
 
 # quick_check also reports values that a constraint forbids. They can be read, the profile counts them, and they are
@@ -64,7 +69,9 @@ def read_header(start: bytes, file_bytes: int, where: str) -> Header:
                 where,
                 "Decrypt it with the application's key first (SQLCipher: `SELECT sqlcipher_export('plain')`)",
             )
-        raise NotADatabaseError("The file is not a SQLite database", where, "Check the path given as --source")
+        raise NotADatabaseError(
+            "The file is not a SQLite database", where, "Check the path given as --source"
+        )
     if len(start) < HEADER_BYTES:
         raise SourceCorruptError(f"The file is cut off after {file_bytes} bytes", where, _REMEDY)
     page_bytes = int.from_bytes(start[16:18], "big")
@@ -75,7 +82,9 @@ def read_header(start: bytes, file_bytes: int, where: str) -> Header:
         )
     # The page count holds only where the last writer was new enough to keep it (section 1.3.7 of the file format).
     counted = start[24:28] == start[92:96]
-    return Header(page_bytes, 2 in start[18:20], int.from_bytes(start[28:32], "big") if counted else None)
+    return Header(
+        page_bytes, _WAL_FORMAT in start[18:20], int.from_bytes(start[28:32], "big") if counted else None
+    )
 
 
 def _bits_per_byte(sample: bytes) -> float:
@@ -86,6 +95,8 @@ def _bits_per_byte(sample: bytes) -> float:
 def check_database(path: Path, where: str) -> None:
     """Check a private copy that has no journal left; `where` is what the user calls the source.
 
+    A copy that fails the check may be changed by it, and is of no further use.
+
     Raises:
         NotADatabaseError: see `read_header`.
         SourceCorruptError: it is cut off, or SQLite finds damage; names the tables that are hurt.
@@ -95,11 +106,14 @@ def check_database(path: Path, where: str) -> None:
         return  # SQLite's own definition of an empty database
     with path.open("rb") as file:
         header = read_header(file.read(SAMPLE_BYTES), file_bytes, where)
-    if header.pages and header.pages * header.page_bytes > file_bytes:
+    whole_bytes = (header.pages or 0) * header.page_bytes
+    if whole_bytes > file_bytes:
+        if whole_bytes < file_bytes * _MAX_PADDING:
+            os.truncate(
+                path, whole_bytes
+            )  # SQLite opens no file that is too short, not even to say what is missing
         raise SourceCorruptError(
-            f"The file is cut off: {file_bytes} bytes of {header.pages * header.page_bytes}{_hurt_suffix(path)}",
-            where,
-            _REMEDY,
+            f"The file is cut off: {file_bytes} bytes of {whole_bytes}{_hurt_suffix(path)}", where, _REMEDY
         )
     problems = list(_problems(path, None))
     if problems:
@@ -111,7 +125,9 @@ def hurt_tables(path: Path) -> list[str]:
     """Return the names of the tables that fail their own check, or cannot be read to the end."""
     try:
         with closing(_connect(path)) as connection:
-            rows = connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table' AND rootpage > 0").fetchall()
+            rows = connection.execute(
+                "SELECT name FROM sqlite_schema WHERE type = 'table' AND rootpage > 0"
+            ).fetchall()
     except (sqlite3.Error, UnicodeDecodeError):
         return []
     names = [name for (name,) in rows]
@@ -128,7 +144,9 @@ def _problems(path: Path, table: str | None) -> Iterator[str]:
     try:
         with closing(_connect(path)) as connection:
             stand_ins = register_missing_collations(connection)
-            connection.execute("PRAGMA ignore_check_constraints = ON")  # they may call the application's functions
+            connection.execute(
+                "PRAGMA ignore_check_constraints = ON"
+            )  # they may call the application's functions
             argument = str(_MAX_MESSAGES) if table is None else quote_name(table)
             for (message,) in _with_missing_functions(connection, f"PRAGMA quick_check({argument})"):
                 if message == "ok" or _VALUE_MESSAGE.match(message):

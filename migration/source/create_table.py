@@ -7,6 +7,7 @@ the condition of a partial index. Grammar: https://www.sqlite.org/lang_createtab
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from migration.model import SourceCheck
@@ -106,7 +107,9 @@ def read_create_index(sql: str) -> IndexText:
     if opening is None:
         return IndexText()
     end = closing(tokens, opening)
-    terms = tuple(text_of(sql, _bare_term(term)) for term in split_at_commas(tokens[opening + 1 : end], depth=1))
+    terms = tuple(
+        text_of(sql, _bare_term(term)) for term in split_at_commas(tokens[opening + 1 : end], depth=1)
+    )
     rest = tokens[end + 1 :]
     where_sql = text_of(sql, rest[1:]) if rest and rest[0].word == "WHERE" else None
     return IndexText(terms, (where_sql or "").rstrip("; \t\n") or None)
@@ -127,13 +130,13 @@ def _bare_term(term: Sequence[Token]) -> Sequence[Token]:
 def collations_named(sql: str) -> set[str]:
     """Return every name that follows COLLATE in this text."""
     tokens = tokenize(sql)
-    return {after.name for token, after in zip(tokens, tokens[1:], strict=False) if token.word == "COLLATE"}
+    return {after.name for token, after in pairwise(tokens) if token.word == "COLLATE"}
 
 
 def virtual_module(sql: str) -> str:
     """Return the module of a CREATE VIRTUAL TABLE statement, in lower case; empty where the text has none."""
     tokens = tokenize(sql)
-    for token, after in zip(tokens, tokens[1:], strict=False):
+    for token, after in pairwise(tokens):
         if token.word == "USING":
             return after.name.lower()
     return ""

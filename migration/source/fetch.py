@@ -62,7 +62,9 @@ def fetch(location: str, folder: Path) -> Path:
 def _download(location: str, path: Path) -> None:
     where = without_credentials(location)
     scheme = urlsplit(location).scheme.lower()
-    opener: Callable[[str], tuple[BinaryIO, int | None]] = _open_http if scheme in {"http", "https"} else _open_fsspec
+    opener: Callable[[str], tuple[BinaryIO, int | None]] = (
+        _open_http if scheme in {"http", "https"} else _open_fsspec
+    )
     try:
         remote, expected_bytes = opener(location)
         with remote, path.open("wb") as file:
@@ -72,7 +74,9 @@ def _download(location: str, path: Path) -> None:
             if error.code in {404, 410}:
                 raise SourceNotFoundError("There is no such file", where, "Check the URL") from error
             raise SourceUnreadableError(
-                f"The server answers {error.code} {error.reason}", where, "Check the URL and the rights of its user"
+                f"The server answers {error.code} {error.reason}",
+                where,
+                "Check the URL and the rights of its user",
             ) from error
     except FileNotFoundError as error:
         raise SourceNotFoundError("There is no such file", where, "Check the URL") from error
@@ -86,7 +90,9 @@ def _download(location: str, path: Path) -> None:
         # Every storage library behind fsspec brings its own family of errors.
         reason = str(error) or type(error).__name__
         raise SourceUnreadableError(
-            f"The file cannot be fetched: {reason}", where, "Check URL, credentials and network, or download it first"
+            f"The file cannot be fetched: {reason}",
+            where,
+            "Check URL, credentials and network, or download it first",
         ) from error
     received_bytes = path.stat().st_size
     if expected_bytes is not None and received_bytes != expected_bytes:

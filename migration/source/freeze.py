@@ -162,7 +162,9 @@ def _make_plain(copy: Path, where: str) -> None:
     if uses_wal or has_log or has_journal:
         try:
             with closing(sqlite3.connect(copy, isolation_level=None)) as connection:
-                connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()  # rolls a hot journal back
+                connection.execute(
+                    "SELECT count(*) FROM sqlite_schema"
+                ).fetchone()  # rolls a hot journal back
                 (mode,) = connection.execute("PRAGMA journal_mode = DELETE").fetchone()
         except (sqlite3.Error, UnicodeDecodeError) as error:
             raise SourceCorruptError(f"The write-ahead log cannot be recovered: {error}", where) from error

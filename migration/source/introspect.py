@@ -43,7 +43,15 @@ _SHADOW_SUFFIXES = {
     "rtree": ("node", "parent", "rowid"),
     "rtree_i32": ("node", "parent", "rowid"),
     "geopoly": ("node", "parent", "rowid"),
-    "vec0": ("chunks", "rowids", "info", "auxiliary", "vector_chunks00", "metadatachunks00", "metadatatext00"),
+    "vec0": (
+        "chunks",
+        "rowids",
+        "info",
+        "auxiliary",
+        "vector_chunks00",
+        "metadatachunks00",
+        "metadatatext00",
+    ),
 }
 
 
@@ -95,10 +103,14 @@ def _read(connection: sqlite3.Connection) -> SourceSchema:
 
 
 def _table_kinds(connection: sqlite3.Connection, entries: Sequence[_Entry]) -> dict[str, TableKind]:
-    listed = {name: kind for schema, name, kind, *_ in connection.execute("PRAGMA table_list") if schema == "main"}
+    listed = {
+        name: kind for schema, name, kind, *_ in connection.execute("PRAGMA table_list") if schema == "main"
+    }
     modules = {e.name: virtual_module(e.sql or "") for e in entries if listed.get(e.name) == "virtual"}
     shadows = {
-        f"{name}_{suffix}".lower() for name, module in modules.items() for suffix in _SHADOW_SUFFIXES.get(module, ())
+        f"{name}_{suffix}".lower()
+        for name, module in modules.items()
+        for suffix in _SHADOW_SUFFIXES.get(module, ())
     }
     kinds: dict[str, TableKind] = {}
     for entry in entries:
@@ -113,7 +125,9 @@ def _table_kinds(connection: sqlite3.Connection, entries: Sequence[_Entry]) -> d
 
 def _why_not(kind: TableKind, entry: _Entry) -> str:
     if kind is TableKind.VIRTUAL:
-        return f"a virtual table of the module {virtual_module(entry.sql or '')}, which PostgreSQL does not have"
+        return (
+            f"a virtual table of the module {virtual_module(entry.sql or '')}, which PostgreSQL does not have"
+        )
     return "internal storage of a virtual table"
 
 
@@ -184,7 +198,9 @@ def _why_unreadable(connection: sqlite3.Connection, table: str, column: SourceCo
     if column.generated is not GeneratedKind.VIRTUAL:
         return ""
     try:
-        connection.execute(f"EXPLAIN SELECT t.{quote_name(column.name)} FROM {quote_name(table)} AS t").close()
+        connection.execute(
+            f"EXPLAIN SELECT t.{quote_name(column.name)} FROM {quote_name(table)} AS t"
+        ).close()
     except sqlite3.Error as error:
         return f"computed by the application, not by SQLite: {error}"
     return ""
@@ -218,7 +234,7 @@ def _autoincrement_seq(connection: sqlite3.Connection, table: str) -> int | None
 
 def _indexes(connection: sqlite3.Connection, table: str) -> tuple[SourceIndex, ...]:
     rows = connection.execute(
-        "SELECT l.name, l.\"unique\", l.origin, s.sql FROM pragma_index_list(?) AS l"
+        'SELECT l.name, l."unique", l.origin, s.sql FROM pragma_index_list(?) AS l'
         " LEFT JOIN sqlite_schema AS s ON s.type = 'index' AND s.name = l.name ORDER BY l.seq DESC",
         (table,),
     ).fetchall()
@@ -226,7 +242,8 @@ def _indexes(connection: sqlite3.Connection, table: str) -> tuple[SourceIndex, .
     for name, unique, origin, sql in rows:
         text = read_create_index(sql or "")
         terms = connection.execute(
-            'SELECT seqno, cid, name, "desc", coll FROM pragma_index_xinfo(?) WHERE key ORDER BY seqno', (name,)
+            'SELECT seqno, cid, name, "desc", coll FROM pragma_index_xinfo(?) WHERE key ORDER BY seqno',
+            (name,),
         )
         columns = tuple(
             SourceIndexColumn(
@@ -241,7 +258,9 @@ def _indexes(connection: sqlite3.Connection, table: str) -> tuple[SourceIndex, .
     return tuple(found)
 
 
-def _foreign_keys(connection: sqlite3.Connection, table: str, text: TableText) -> tuple[SourceForeignKey, ...]:
+def _foreign_keys(
+    connection: sqlite3.Connection, table: str, text: TableText
+) -> tuple[SourceForeignKey, ...]:
     """Return the foreign keys in order of the text; the PRAGMA numbers them the other way round."""
     rows = connection.execute(
         'SELECT id, "table", "from", "to", on_update, on_delete FROM pragma_foreign_key_list(?) ORDER BY id DESC, seq',

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 import pyarrow as pa
 
 from migration.model import StorageClass
-from migration.source.split import from_clause
+from migration.source.ranges import from_clause
 from migration.source.sql import quote_name
 
 if TYPE_CHECKING:
@@ -73,7 +73,9 @@ class BatchQuery:
             rows = f"SELECT * FROM ({rows} ORDER BY {order} LIMIT -1)"
         if not first_row:
             return rows
-        literals = ", ".join(f"{_LITERALS[slot.storage_class]} AS c{n}" for n, slot in enumerate(slots)) or "0 AS c0"
+        literals = (
+            ", ".join(f"{_LITERALS[slot.storage_class]} AS c{n}" for n, slot in enumerate(slots)) or "0 AS c0"
+        )
         return f"SELECT {literals} UNION ALL {rows}"
 
 

@@ -13,7 +13,7 @@ import pyarrow as pa
 from migration.errors import ConvoyError, PermanentError, SourceCorruptError
 from migration.mapping.batch import RawBatch
 from migration.model import StorageClass
-from migration.source.connect import connect_snapshot, snapshot_uri
+from migration.source.connect import connect_snapshot, open_snapshot, snapshot_uri
 from migration.source.query import SLOT_TYPES, build_query
 
 if TYPE_CHECKING:
@@ -86,7 +86,11 @@ class SnapshotReader:
                 readers = [self._open(stack, query, group, batch_rows) for group in range(len(query.groups))]
             except adbc_driver_manager.Error:
                 # Most likely a collation that only the application has: sqlite3 can be given a stand-in for it.
-                streams = [self._read_rows(query, group, batch_rows) for group in range(len(query.groups))]
+                connection = stack.enter_context(open_snapshot(self._path))
+                connection.text_factory = bytes
+                streams = [
+                    _read_rows(connection, query, group, batch_rows) for group in range(len(query.groups))
+                ]
             else:
                 streams = [_without_first_row(reader) for reader in readers]
                 for group, reader in enumerate(readers):
@@ -103,14 +107,15 @@ class SnapshotReader:
         cursor.execute(query.statement(group, first_row=True))
         return stack.enter_context(closing(cursor.fetch_record_batch()))
 
-    def _read_rows(self, query: BatchQuery, group: int, batch_rows: int) -> Iterator[list[pa.Array]]:
-        """Yield the arrays that ADBC would have given, from rows."""
-        connection = self.rows
-        connection.text_factory = bytes
-        types = [SLOT_TYPES[slot.storage_class] for slot in query.slots(group)] or [pa.int64()]
-        with closing(connection.execute(query.statement(group, first_row=False))) as cursor:
-            while rows := cursor.fetchmany(batch_rows):
-                yield [_array(values, kind) for values, kind in zip(zip(*rows, strict=True), types, strict=True)]
+
+def _read_rows(
+    connection: sqlite3.Connection, query: BatchQuery, group: int, batch_rows: int
+) -> Iterator[list[pa.Array]]:
+    """Yield the arrays that ADBC would have given, from rows; the connection gives text as bytes."""
+    types = [SLOT_TYPES[slot.storage_class] for slot in query.slots(group)] or [pa.int64()]
+    with closing(connection.execute(query.statement(group, first_row=False))) as cursor:
+        while rows := cursor.fetchmany(batch_rows):
+            yield [_array(values, kind) for values, kind in zip(zip(*rows, strict=True), types, strict=True)]
 
 
 def _without_first_row(reader: pa.RecordBatchReader) -> Iterator[list[pa.Array]]:
@@ -132,7 +137,7 @@ def _check_types(schema: pa.Schema, slots: Sequence[Slot], where: str) -> None:
     for kind, slot in zip(schema.types, slots, strict=False):
         if kind != SLOT_TYPES[slot.storage_class]:
             raise PermanentError(
-                f"Column {slot.column} holds values that its profile does not have ({kind} beside {slot.storage_class})",
+                f"Column {slot.column} holds {kind} values, of which its profile knows nothing",
                 where,
                 "The snapshot does not belong to this profile: start a new run",
             )
@@ -148,7 +153,9 @@ def _raw_batch(
     key_count = len(query.keys)
     keys = tuple(parts[0][:key_count])
     if any(part[:key_count] != list(keys) for part in parts[1:]):
-        raise PermanentError("Two reads of the same rows came in a different order", where, "Report this as a bug")
+        raise PermanentError(
+            "Two reads of the same rows came in a different order", where, "Report this as a bug"
+        )
     slots: dict[str, dict[StorageClass, pa.Array]] = {column: {} for column in classes}
     for group, part in enumerate(parts):
         for slot, array in zip(query.groups[group], part[key_count:], strict=False):
@@ -168,7 +175,9 @@ def _printable(key: pa.Array) -> pa.Array:
         key.validate(full=True)
     except pa.ArrowInvalid:
         raw = key.view(pa.binary()).to_pylist()
-        return pa.array([None if value is None else value.decode("utf-8", "replace") for value in raw], pa.string())
+        return pa.array(
+            [None if value is None else value.decode("utf-8", "replace") for value in raw], pa.string()
+        )
     return key
 
 
@@ -179,4 +188,6 @@ def _read_error(error: Exception, where: str) -> ConvoyError:
             where,
             "The snapshot does not belong to this profile: start a new run",
         )
-    return SourceCorruptError(f"The rows cannot be read: {error}", where, "Check the snapshot's disk, or start again")
+    return SourceCorruptError(
+        f"The rows cannot be read: {error}", where, "Check the snapshot's disk, or start again"
+    )

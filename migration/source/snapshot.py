@@ -58,7 +58,9 @@ def _checked_path(path: str, where: str) -> Path:
         # A link is followed, because log and journal lie beside the file itself.
         original = Path(path).expanduser().resolve()
     except RuntimeError as error:  # a loop of links, or a user without a home
-        raise SourceNotFoundError("There is no such file", where, "Check the path given as --source") from error
+        raise SourceNotFoundError(
+            "There is no such file", where, "Check the path given as --source"
+        ) from error
     if original.is_dir():
         raise SourceUnreadableError("This is a directory, not a database", where, "Name a file in it")
     if original.exists() and not original.is_file():
@@ -76,7 +78,9 @@ def _private_folder(folder: Path) -> Iterator[Path]:
         private = Path(tempfile.mkdtemp(prefix=".incoming-", dir=folder))
     except OSError as error:
         raise SourceUnreadableError(
-            f"The folder for snapshots cannot be written to: {error.strerror}", str(folder), "Choose another folder"
+            f"The folder for snapshots cannot be written to: {error.strerror}",
+            str(folder),
+            "Choose another folder",
         ) from error
     try:
         yield private
@@ -90,14 +94,20 @@ def _readable(where: str) -> Iterator[None]:
     try:
         yield
     except FileNotFoundError as error:
-        raise SourceNotFoundError("There is no such file", where, "Check the path given as --source") from error
+        raise SourceNotFoundError(
+            "There is no such file", where, "Check the path given as --source"
+        ) from error
     except PermissionError as error:
         raise SourceUnreadableError(
-            "There is no permission to read the file", where, "Give this user the right to read it and its folder"
+            "There is no permission to read the file",
+            where,
+            "Give this user the right to read it and its folder",
         ) from error
     except OSError as error:
         raise SourceUnreadableError(
-            f"The file cannot be copied: {error.strerror or error}", where, "Check the disk and the space on it"
+            f"The file cannot be copied: {error.strerror or error}",
+            where,
+            "Check the disk and the space on it",
         ) from error
 
 

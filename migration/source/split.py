@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from migration.model import KeyRange
+from migration.source.ranges import from_clause
+from migration.source.sample import average_row_bytes
 from migration.source.sql import quote_name, quote_text
 
 if TYPE_CHECKING:
@@ -17,8 +19,8 @@ if TYPE_CHECKING:
 
     from migration.model import SourceTable
 
-_SAMPLE_ROWS = 400  # rows looked at in each of a few places
-_SAMPLE_PLACES = 5
+__all__ = ["Split", "average_row_bytes", "split_table", "step_columns"]
+
 _OWN_COLLATIONS = frozenset({"BINARY", "NOCASE", "RTRIM"})
 
 
@@ -79,59 +81,6 @@ def step_columns(table: SourceTable) -> tuple[str, ...]:
     return tuple(term.name for term in key.columns if term.name is not None)
 
 
-def range_condition(key_range: KeyRange) -> str:
-    """Return the SQL condition for the rows of a range of the table called `t`; empty for the whole table."""
-    columns = ", ".join(f"t.{quote_name(name)}" for name in key_range.columns)
-    left = f"({columns})" if len(key_range.columns) > 1 else columns
-    parts: list[str] = []
-    for operator, bound in ((">", key_range.after), ("<=", key_range.upto)):
-        if bound is not None:
-            values = ", ".join(bound)
-            parts.append(f"{left} {operator} ({values})" if len(bound) > 1 else f"{left} {operator} {values}")
-    return " AND ".join(parts)
-
-
-def from_clause(table: SourceTable, key_range: KeyRange) -> str:
-    """Return FROM and WHERE for the rows of a range, with the table called `t`.
-
-    NOT INDEXED keeps SQLite off secondary indexes: damaged ones do no harm, missing collations are not asked for,
-    and the rows come in the order of the key.
-    """
-    condition = range_condition(key_range)
-    return f"FROM {quote_name(table.name)} AS t NOT INDEXED" + (f" WHERE {condition}" if condition else "")
-
-
-def average_row_bytes(connection: sqlite3.Connection, table: SourceTable, key_range: KeyRange | None = None) -> int:
-    """Estimate the bytes of a row from a sample in a few places; at least 1, and 1 for an empty table.
-
-    Counts text and blobs by their length in the database's encoding, numbers by that of their digits.
-    """
-    if not table.columns:
-        return 1
-    lengths = ", ".join(f"coalesce(length(CAST(t.{quote_name(c.name)} AS BLOB)), 0)" for c in table.columns)
-    rows = total = 0
-    for start in _sample_ranges(connection, table, key_range or KeyRange()):
-        for row in connection.execute(f"SELECT {lengths} {from_clause(table, start)} LIMIT {_SAMPLE_ROWS}"):
-            rows += 1
-            total += sum(row)
-    return max(1, total // rows) if rows else 1
-
-
-def _sample_ranges(connection: sqlite3.Connection, table: SourceTable, within: KeyRange) -> list[KeyRange]:
-    """Return ranges that start at a few row ids spread over the table, or its start where it has none."""
-    if table.rowid_name is None:
-        return [within]
-    name = quote_name(table.rowid_name)
-    rows = f"SELECT t.{name} {from_clause(table, within)} ORDER BY t.{name}"
-    ends = [connection.execute(f"{rows} {order} LIMIT 1").fetchone() for order in ("ASC", "DESC")]
-    if None in ends or ends[1][0] - ends[0][0] < _SAMPLE_ROWS * _SAMPLE_PLACES:
-        return [within]
-    ((first,), (last,)) = ends
-    starts = [first + (last - first) * place // _SAMPLE_PLACES for place in range(_SAMPLE_PLACES)]
-    upto = within.upto or (str(last),)
-    return [within, *(KeyRange((table.rowid_name,), (str(start),), upto) for start in starts[1:])]
-
-
 def _count(connection: sqlite3.Connection, table: SourceTable, key_range: KeyRange) -> int:
     (rows,) = connection.execute(f"SELECT count(*) {from_clause(table, key_range)}").fetchone()
     return int(rows)
@@ -144,7 +93,8 @@ def _bound(
     names = [f"t.{quote_name(name)}" for name in rest.columns]
     # The bytes of a text are read as they are stored: they may hold NUL, or not be UTF-8.
     terms = ", ".join(
-        f"typeof({n}), CASE WHEN typeof({n}) = 'text' THEN CAST({n} AS BLOB) ELSE quote({n}) END" for n in names
+        f"typeof({n}), CASE WHEN typeof({n}) = 'text' THEN CAST({n} AS BLOB) ELSE quote({n}) END"
+        for n in names
     )
     row = connection.execute(
         f"SELECT {terms} {from_clause(table, rest)} ORDER BY {', '.join(names)} LIMIT 1 OFFSET {chunk_rows - 1}"

@@ -1,0 +1,32 @@
+"""A key range as SQL: the FROM and WHERE that every query of this package shares."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from migration.source.sql import quote_name
+
+if TYPE_CHECKING:
+    from migration.model import KeyRange, SourceTable
+
+
+def range_condition(key_range: KeyRange) -> str:
+    """Return the SQL condition for the rows of a range of the table called `t`; empty for the whole table."""
+    columns = ", ".join(f"t.{quote_name(name)}" for name in key_range.columns)
+    left = f"({columns})" if len(key_range.columns) > 1 else columns
+    parts: list[str] = []
+    for operator, bound in ((">", key_range.after), ("<=", key_range.upto)):
+        if bound is not None:
+            values = ", ".join(bound)
+            parts.append(f"{left} {operator} ({values})" if len(bound) > 1 else f"{left} {operator} {values}")
+    return " AND ".join(parts)
+
+
+def from_clause(table: SourceTable, key_range: KeyRange) -> str:
+    """Return FROM and WHERE for the rows of a range, with the table called `t`.
+
+    NOT INDEXED keeps SQLite off secondary indexes: damaged ones do no harm, missing collations are not asked for,
+    and the rows come in the order of the key.
+    """
+    condition = range_condition(key_range)
+    return f"FROM {quote_name(table.name)} AS t NOT INDEXED" + (f" WHERE {condition}" if condition else "")
