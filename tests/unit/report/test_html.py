@@ -2,11 +2,13 @@ from __future__ import annotations
 
 import re
 from html.parser import HTMLParser
+from pathlib import Path
 from typing import ClassVar
 
 import pytest
 
 from migration.model import Phase
+from migration.report import html
 from migration.report.build import assemble
 from migration.report.facts import Facts
 from migration.report.html import render_html, table_rows
@@ -129,3 +131,39 @@ def test_password_never_reaches_the_page():
         )
     )
     assert "hunter2" not in render_html(assemble(facts))
+
+
+def _luminance(colour: str) -> float:
+    digits = colour * 2 if len(colour) == 3 else colour
+    parts = [int(digits[place : place + 2], 16) / 255 for place in (0, 2, 4)]
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+@pytest.mark.parametrize("theme", [0, 1], ids=["light", "dark"])
+@pytest.mark.parametrize(
+    ("ink", "paper"),
+    [
+        ("ink", "page"),
+        ("ink", "card"),
+        ("ink", "code"),
+        ("soft", "page"),
+        ("soft", "card"),
+        ("soft", "code"),
+        ("soft", "hover"),
+        ("link", "page"),
+        ("good", "good-back"),
+        ("warn", "warn-back"),
+        ("bad", "bad-back"),
+        ("calm", "calm-back"),
+        ("good", "card"),
+        ("bad", "card"),
+    ],
+)
+def test_text_has_the_contrast_of_wcag_aa(theme: int, ink: str, paper: str):
+    css = (Path(html.__file__).parent / "report.css").read_text()
+    colours = dict(
+        re.findall(r"--([\w-]+): #(\w+);", css.split("@media (prefers-color-scheme: dark)")[theme])
+    )
+    light, dark = sorted((_luminance(colours[ink]), _luminance(colours[paper])), reverse=True)
+    assert (light + 0.05) / (dark + 0.05) >= 4.5
