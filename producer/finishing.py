@@ -22,7 +22,7 @@ from migration.ledger.contents import (
 from migration.ledger.runs import move_run
 from migration.ledger.steps import NewStep, add_steps
 from migration.ledger.tables import runs, steps
-from migration.mapping.rules import is_lossy
+from migration.mapping.rules import RULES
 from migration.model import Digest, Finding, FindingKind, Mode, Phase
 from migration.steps.schemas import previous_schema, staging_schema, target_schemas
 from migration.target.readback import block_ranges
@@ -67,6 +67,7 @@ def _index_steps(tables: list[TableRecord]) -> list[NewStep]:
 
 def _lossy_transforms(connection: Connection, run: RunRecord, tables: list[TableRecord]) -> list[Finding]:
     names = {table.id: table.name for table in tables}
+    lossy = {rule.transform for rule in RULES.values() if rule.lossy}
     return [
         Finding(
             FindingKind.LOSSY_TRANSFORM,
@@ -76,7 +77,7 @@ def _lossy_transforms(connection: Connection, run: RunRecord, tables: list[Table
             is_error=False,
         )
         for (table_id, column, transform), count in read_transform_totals(connection, run.id).items()
-        if is_lossy(transform)
+        if transform in lossy
     ]
 
 

@@ -121,12 +121,14 @@ def add_source(connection: Connection, run_id: str, record: SourceRecord) -> int
 def add_table(
     connection: Connection, run_id: str, source_id: int, name: str, parts: Sequence[NewChunk]
 ) -> tuple[int, list[int]]:
-    """Write a table with its chunks; return the table's id and the chunks' ids."""
+    """Write a table with its chunks, if it has any; return the table's id and the chunks' ids."""
     table_id = connection.execute(
         insert(tables)
         .values(run_id=run_id, source_id=source_id, name=name, rows=sum(part.rows for part in parts))
         .returning(tables.c.id)
     ).scalar_one()
+    if not parts:
+        return int(table_id), []
     ids = connection.execute(
         insert(chunks).returning(chunks.c.id, sort_by_parameter_order=True),
         [
@@ -362,6 +364,30 @@ def save_verdict(connection: Connection, table_id: int, source: Digest, target: 
             digest_source=source.checksum,
             digest_target=target.checksum,
             equal=source == target,
+        )
+    )
+
+
+def save_comparison(
+    connection: Connection,
+    table_id: int,
+    *,
+    rows_source: int,
+    rows_target: int | None,
+    digest_source: str | None,
+    digest_target: str | None,
+    equal: bool,
+) -> None:
+    """Store the verdict of a comparison that copied nothing."""
+    connection.execute(
+        update(tables)
+        .where(tables.c.id == table_id)
+        .values(
+            rows=rows_source,
+            rows_target=rows_target,
+            digest_source=digest_source,
+            digest_target=digest_target,
+            equal=equal,
         )
     )
 
