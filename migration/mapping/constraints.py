@@ -62,9 +62,7 @@ class ObjectPlanner:
         """Return all objects of a table but views, in the order in which they are built."""
         constraints = Namespace()
         objects = list(self._primary_key(table))
-        for index in table.source.indexes:
-            if index.origin != "pk":
-                objects.append(self._index(table, index))
+        objects += [self._index(table, index) for index in table.source.indexes if index.origin != "pk"]
         objects += self._checks(table, constraints)
         objects += self._sequences(table)
         objects += [self._foreign_key(table, key, constraints) for key in table.source.foreign_keys]
@@ -119,11 +117,11 @@ class ObjectPlanner:
     def _index(self, table: MappedTable, index: SourceIndex) -> TargetObject:
         names = plain_columns(index)
         wanted = self._index_name(table, index)
-        folded = any(
-            term.name is not None and folds_case(term.collation, table.columns[term.name.lower()])
-            for term in index.columns
-            if term.name is None or term.name.lower() in table.columns
-        )
+        named = [term for term in index.columns if term.name is not None]
+        missing = [term.name for term in named if term.name and term.name.lower() not in table.columns]
+        if missing:
+            return _skipped("index", wanted, table, 1, f"the column {missing[0]} is not migrated")
+        folded = any(folds_case(t.collation, table.columns[(t.name or "").lower()]) for t in named)
         if index.origin == "u" and names is not None and not folded:
             name = self._names.claim(wanted)
             return TargetObject(
@@ -256,7 +254,7 @@ def _collated(column: ColumnPlan, collation: str) -> str:
 
 
 def _term(term: SourceIndexColumn, table: MappedTable, *, unique: bool) -> str:
-    """Return one term of an index; raises Untranslatable, or KeyError for a column that is not there."""
+    """Return one term of an index; raises Untranslatable."""
     if term.name is None:
         sql = f"({translate_expression(term.sql or '', table.columns)})"
         complete = False

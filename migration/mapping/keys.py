@@ -64,8 +64,8 @@ def row_key(
         names = plain_columns(index)
         if index.unique and names:
             candidates.append(names)
-    for names in candidates:
-        known = [columns.get(name.lower()) for name in names]
+    for key in candidates:
+        known = [columns.get(name.lower()) for name in key]
         if all(
             plan is not None and plan.generated_sql is None and is_complete(plan.name, columns, profiles)
             for plan in known

@@ -1,0 +1,181 @@
+"""Views in PostgreSQL's words: sqlglot translates the query, this module its names.
+
+SQLite does not tell upper from lower case in names and PostgreSQL, once they are quoted, does. So every name is
+resolved to the spelling under which its table, column or alias stands in the target.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sqlglot import exp
+
+from migration.mapping.ddl import qualified
+from migration.mapping.expressions import (
+    Untranslatable,
+    align_literals,
+    parse_statement,
+    print_postgres,
+    remember_kind,
+)
+from migration.mapping.names import PLACEHOLDER
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from migration.mapping.constraints import MappedTable
+
+_SCHEMA_MARK = "convoy_schema_mark"
+
+
+@dataclass(frozen=True, slots=True)
+class TranslatedView:
+    """CREATE VIEW with the placeholder for the schema, and what it reads, in lower case."""
+
+    sql: str
+    reads: frozenset[str]
+
+
+class ViewTranslator:
+    """Translates the views of one source."""
+
+    def __init__(self, tables: Mapping[str, MappedTable], views: Mapping[str, str]) -> None:
+        """Take over tables by lower-case name and the target names of views by lower-case name."""
+        self._tables = tables
+        self._views = views
+        self._spellings: dict[str, set[str]] = {}
+        for table in tables.values():
+            for name, column in table.columns.items():
+                self._spellings.setdefault(name, set()).add(column.target_name)
+
+    def translate(self, sql: str, target_name: str) -> TranslatedView:
+        """Translate a CREATE VIEW statement.
+
+        Raises:
+            Untranslatable: the query is not understood, or reads a table that is not migrated; says why.
+        """
+        tree = parse_statement(sql)
+        query = tree.args.get("expression")
+        if not isinstance(tree, exp.Create) or not isinstance(query, (exp.Select, exp.SetOperation)):
+            raise Untranslatable("the SQL is not understood")
+        columns = [
+            identifier.name
+            for identifier in (tree.this.expressions if isinstance(tree.this, exp.Schema) else [])
+        ]
+        ctes = {cte.alias.lower(): cte.alias for cte in query.find_all(exp.CTE)}
+        reads, sources = self._tables_in(query, ctes)
+        aliases = _aliases(query)
+        for column in list(query.find_all(exp.Column)):
+            self._resolve(column, sources, aliases)
+        for join in query.find_all(exp.Join):
+            for identifier in join.args.get("using") or []:
+                _rename(identifier, self._spelling(identifier.name, None, aliases) or identifier.name)
+        align_literals(query)
+        body = print_postgres(query).replace(f'"{_SCHEMA_MARK}"', PLACEHOLDER)
+        listed = f" ({', '.join(_quoted(name) for name in columns)})" if columns else ""
+        return TranslatedView(f"CREATE VIEW {qualified(target_name)}{listed} AS {body}", frozenset(reads))
+
+    def _tables_in(
+        self, query: exp.Expression, ctes: Mapping[str, str]
+    ) -> tuple[set[str], dict[str, tuple[str, MappedTable | None]]]:
+        """Point every table of a query to the target.
+
+        Returns what is read, and by lower-case name or alias how the query calls it and what table that is.
+        """
+        reads: set[str] = set()
+        sources: dict[str, tuple[str, MappedTable | None]] = {}
+        for node in list(query.find_all(exp.Table)):
+            name = node.name.lower()
+            if name in ctes and not node.db:
+                _rename(node.this, ctes[name])
+                sources[(node.alias or name).lower()] = (node.alias or ctes[name], None)
+                continue
+            if node.db and node.db.lower() != "main":
+                raise Untranslatable(f"it reads {node.db}.{node.name}, which is another database")
+            if not isinstance(node.this, exp.Identifier):
+                raise Untranslatable(f"it reads {node.sql(dialect='sqlite')}, which PostgreSQL does not have")
+            table = self._tables.get(name)
+            target = table.target_name if table else self._views.get(name)
+            if target is None:
+                raise Untranslatable(f"it reads {node.name}, which is not migrated")
+            reads.add(name)
+            _rename(node.this, target)
+            node.set("db", exp.to_identifier(_SCHEMA_MARK, quoted=True))
+            sources[(node.alias or name).lower()] = (node.alias or target, table)
+        return reads, sources
+
+    def _resolve(
+        self,
+        column: exp.Column,
+        sources: Mapping[str, tuple[str, MappedTable | None]],
+        aliases: Mapping[str, str],
+    ) -> None:
+        table: MappedTable | None = None
+        if column.table:
+            called, table = sources.get(column.table.lower(), (column.table, None))
+            _rename(column.args["table"], called)
+            column.set("db", None)
+        if isinstance(column.this, exp.Star):
+            return
+        name = column.name
+        if table is None and not column.table:
+            table = _only_table(name.lower(), sources)
+        if table is not None and name.lower() in table.columns:
+            plan = table.columns[name.lower()]
+            remember_kind(column, plan.kind)
+            _rename(column.this, plan.target_name)
+            return
+        spelling = self._spelling(name, table, aliases)
+        if spelling is not None:
+            _rename(column.this, spelling)
+        elif column.this.quoted and not column.table:
+            # SQLite takes a double-quoted name that is nothing else for a text: https://sqlite.org/quirks.html
+            column.replace(exp.Literal.string(name))
+
+    def _spelling(self, name: str, table: MappedTable | None, aliases: Mapping[str, str]) -> str | None:
+        if table is None and name.lower() in aliases:
+            return aliases[name.lower()]
+        known = self._spellings.get(name.lower(), set())
+        return next(iter(known)) if len(known) == 1 else (name if known else None)
+
+
+def _only_table(name: str, sources: Mapping[str, tuple[str, MappedTable | None]]) -> MappedTable | None:
+    """Return the table among a query's sources that has a column, if just one has it."""
+    having = {table.target_name: table for _, table in sources.values() if table and name in table.columns}
+    return next(iter(having.values())) if len(having) == 1 else None
+
+
+def _aliases(query: exp.Expression) -> dict[str, str]:
+    """Return the names that a query itself gives to columns, as it spells them first."""
+    aliases: dict[str, str] = {}
+    for node in query.find_all(exp.Alias):
+        spelling = aliases.setdefault(node.alias.lower(), node.alias)
+        node.set("alias", exp.to_identifier(spelling, quoted=True))
+    for table_alias in query.find_all(exp.TableAlias):
+        for identifier in table_alias.args.get("columns") or []:
+            spelling = aliases.setdefault(identifier.name.lower(), identifier.name)
+            _rename(identifier, spelling)
+    return aliases
+
+
+def _rename(identifier: exp.Expression, name: str) -> None:
+    identifier.set("this", name) if isinstance(identifier, exp.Identifier) else identifier.this.set(
+        "this", name
+    )
+
+
+def _quoted(name: str) -> str:
+    return print_postgres(exp.to_identifier(name, quoted=True))
+
+
+def in_order(views: Mapping[str, TranslatedView]) -> Iterable[str]:
+    """Return the names of views so that each one comes after those that it reads."""
+    done: set[str] = set()
+    waiting = list(views)
+    while waiting:
+        ready = [name for name in waiting if not (views[name].reads & set(views)) - done - {name}]
+        for name in ready or waiting:  # views that read each other in a circle fail on their own
+            yield name
+            done.add(name)
+        waiting = [name for name in waiting if name not in done]
