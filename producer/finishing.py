@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from migration.target.cutover import cut_over
 from sqlalchemy import select, update
 
 from migration.errors import PermanentError
@@ -25,6 +24,7 @@ from migration.ledger.tables import runs, steps
 from migration.mapping.rules import RULES
 from migration.model import Digest, Finding, FindingKind, Mode, Phase
 from migration.steps.schemas import previous_schema, staging_schema, target_schemas
+from migration.target.cutover import cut_over
 from migration.target.readback import block_ranges
 from migration.validation.digest import combine
 from producer.difference import find_difference

@@ -4,10 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from migration.mapping.plan import check_collisions, plan_source
-from migration.source.profile import merge_profiles
-from migration.target.staging import check_target, create_staging, try_ddl
-
 from migration.ledger.contents import (
     TableRecord,
     read_chunk_profiles,
@@ -20,8 +16,11 @@ from migration.ledger.contents import (
 from migration.ledger.events import add_event
 from migration.ledger.runs import move_run
 from migration.ledger.steps import NewStep, add_steps
+from migration.mapping.plan import check_collisions, plan_source
 from migration.model import ColumnProfile, Mode, ObjectResult, Phase, TablePlan
+from migration.source.profile import merge_profiles
 from migration.steps.schemas import staging_schema, target_schemas
+from migration.target.staging import check_target, create_staging, try_ddl
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection

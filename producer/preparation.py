@@ -7,15 +7,14 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from migration.source.introspect import read_schema
-from migration.source.split import average_row_bytes, split_table
-
 from migration.ledger.contents import NewChunk, SourceRecord, add_source, add_table, clear_contents
 from migration.ledger.runs import move_run
 from migration.ledger.steps import NewStep, add_steps
 from migration.mapping.select import check_names, select_tables
 from migration.model import Mode, Phase, Source, SourceTable
+from migration.source.introspect import read_schema
 from migration.source.snapshot import take_snapshot
+from migration.source.split import average_row_bytes, split_table
 
 if TYPE_CHECKING:
     from migration.ledger.runs import RunRecord
