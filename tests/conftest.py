@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,17 +15,28 @@ pytest_plugins = ("tests.support.pipeline",)
 SHARED_DATABASES = Path(__file__).resolve().parents[2] / "shared" / "databases"
 
 
+@pytest.fixture
+def passable_path() -> Iterator[Path]:
+    """A folder for embedded servers; root's PostgreSQL runs as another user, who must reach its data.
+
+    Not below pytest's own folder: each new pytest session closes that to other users again.
+    """
+    with tempfile.TemporaryDirectory(prefix="convoy-test-") as folder:
+        yield Path(folder)
+
+
 @pytest.fixture(scope="session")
-def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgres_url() -> Iterator[str]:
     """A real PostgreSQL, as a URL to its maintenance database."""
     from producer.local.postgres import EmbeddedPostgres
 
-    server = EmbeddedPostgres(tmp_path_factory.mktemp("postgres"))
-    server.start()
-    try:
-        yield server.url
-    finally:
-        server.stop()
+    with tempfile.TemporaryDirectory(prefix="convoy-test-") as folder:
+        server = EmbeddedPostgres(Path(folder) / "postgres", settings={"fsync": "off"})
+        server.start()
+        try:
+            yield server.url
+        finally:
+            server.stop()
 
 
 @pytest.fixture

@@ -15,8 +15,8 @@ from tests.support.shell import Shell, is_gone, make_database, session_of, wait_
 
 
 @pytest.fixture
-def shell(tmp_path: Path) -> Shell:
-    fresh = Shell(tmp_path, "unused")
+def shell(passable_path: Path) -> Shell:
+    fresh = Shell(passable_path, "unused")
     del fresh.environment["MIGRATION_TARGET_URL"]
     return fresh
 

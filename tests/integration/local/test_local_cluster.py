@@ -63,9 +63,9 @@ def settings_in(folder: Path) -> Settings:
     )
 
 
-def test_processes_take_tasks_and_are_restarted_when_killed(tmp_path: Path) -> None:
+def test_processes_take_tasks_and_are_restarted_when_killed(passable_path: Path) -> None:
     with LocalCluster(
-        target="embedded", database="shop", workers=3, worker_processes=2, settings=settings_in(tmp_path)
+        target="embedded", database="shop", workers=3, worker_processes=2, settings=settings_in(passable_path)
     ) as cluster:
         cluster.wait_ready()
         pids = dict(cluster.pids)
@@ -81,7 +81,7 @@ def test_processes_take_tasks_and_are_restarted_when_killed(tmp_path: Path) -> N
         assert cluster.broker_url not in shown
         assert psutil.Process(pids["worker1"]).environ()["MIGRATION_TARGET_PASSWORD"] == "hush-hush"
 
-        app = make_app(settings_in(tmp_path).model_copy(update={"broker_url": cluster.broker_url}))
+        app = make_app(settings_in(passable_path).model_copy(update={"broker_url": cluster.broker_url}))
         answers = app.control.ping(timeout=5.0, limit=3)
         app.close()
         assert sorted(name.split("-")[0] for answer in answers for name in answer) == [
@@ -99,11 +99,11 @@ def test_processes_take_tasks_and_are_restarted_when_killed(tmp_path: Path) -> N
         pids |= cluster.pids
     assert wait_until(lambda: all(is_gone(pid) for pid in pids.values()))
     assert wait_until(lambda: all(is_gone(process.pid) for process in everything))
-    assert (tmp_path / "out" / "logs").is_dir()
+    assert (passable_path / "out" / "logs").is_dir()
 
 
-def test_a_process_that_cannot_start_ends_the_cluster_with_its_log(tmp_path: Path) -> None:
-    with LocalCluster(target="embedded", workers=1, settings=settings_in(tmp_path)) as cluster:
+def test_a_process_that_cannot_start_ends_the_cluster_with_its_log(passable_path: Path) -> None:
+    with LocalCluster(target="embedded", workers=1, settings=settings_in(passable_path)) as cluster:
         cluster.start_program("broken", [sys.executable, "-c", "raise SystemExit('no such module')"])
         with pytest.raises(ConvoyError, match="no such module"):
             wait_until(lambda: bool(cluster.check()))
@@ -111,18 +111,18 @@ def test_a_process_that_cannot_start_ends_the_cluster_with_its_log(tmp_path: Pat
     assert all(is_gone(pid) for pid in pids.values())
 
 
-def test_modules_of_the_users_folder_do_not_get_in_the_way(tmp_path: Path, monkeypatch) -> None:
+def test_modules_of_the_users_folder_do_not_get_in_the_way(passable_path: Path, monkeypatch) -> None:
     for name in ("worker", "producer", "celery"):
-        (tmp_path / f"{name}.py").write_text("raise SystemExit('not this one')")
-    monkeypatch.chdir(tmp_path)
-    with LocalCluster(target="embedded", workers=1, settings=settings_in(tmp_path)) as cluster:
+        (passable_path / f"{name}.py").write_text("raise SystemExit('not this one')")
+    monkeypatch.chdir(passable_path)
+    with LocalCluster(target="embedded", workers=1, settings=settings_in(passable_path)) as cluster:
         cluster.wait_ready()
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
-def test_nothing_is_left_of_a_killed_command(tmp_path: Path, number: signal.Signals) -> None:
+def test_nothing_is_left_of_a_killed_command(passable_path: Path, number: signal.Signals) -> None:
     command = subprocess.Popen(
-        [sys.executable, "-c", HOLDER, str(tmp_path)],
+        [sys.executable, "-c", HOLDER, str(passable_path)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,

@@ -65,12 +65,12 @@ def children_of(pids: list[int]) -> list[int]:
 
 
 @pytest.fixture
-def hold(tmp_path: Path) -> Iterator[Callable[[str], tuple[subprocess.Popen[str], list[int]]]]:
+def hold(passable_path: Path) -> Iterator[Callable[[str], tuple[subprocess.Popen[str], list[int]]]]:
     started: list[subprocess.Popen[str]] = []
 
     def start(ending: str) -> tuple[subprocess.Popen[str], list[int]]:
         process = subprocess.Popen(
-            [sys.executable, "-c", HOLDER, str(tmp_path), ending],
+            [sys.executable, "-c", HOLDER, str(passable_path), ending],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -90,33 +90,33 @@ def hold(tmp_path: Path) -> Iterator[Callable[[str], tuple[subprocess.Popen[str]
 
 
 @pytest.mark.parametrize("ending", ["normal", "raise"])
-def test_nothing_is_left_when_the_command_ends(hold, tmp_path, ending) -> None:
+def test_nothing_is_left_when_the_command_ends(hold, passable_path, ending) -> None:
     process, pids = hold(ending)
     process.communicate("\n", timeout=30)
     assert [pid for pid in pids if not is_gone(pid)] == []
-    assert not (tmp_path / "private").exists()
-    assert (tmp_path / "pg" / "PG_VERSION").exists()
+    assert not (passable_path / "private").exists()
+    assert (passable_path / "pg" / "PG_VERSION").exists()
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL, signal.SIGHUP])
-def test_nothing_is_left_when_the_command_is_killed(hold, tmp_path, number) -> None:
+def test_nothing_is_left_when_the_command_is_killed(hold, passable_path, number) -> None:
     process, pids = hold("normal")
     os.killpg(process.pid, number)  # as the terminal does: the whole foreground group
     process.wait(timeout=30)
     assert wait_until(lambda: all(is_gone(pid) for pid in pids))
-    assert wait_until(lambda: not (tmp_path / "private").exists())
+    assert wait_until(lambda: not (passable_path / "private").exists())
 
 
-def test_a_killed_command_leaves_a_cleanly_stopped_database(hold, tmp_path) -> None:
+def test_a_killed_command_leaves_a_cleanly_stopped_database(hold, passable_path) -> None:
     process, pids = hold("normal")
     process.kill()
     process.wait()
     assert wait_until(lambda: all(is_gone(pid) for pid in pids))
-    assert "database system is shut down" in (tmp_path / "pg" / "server.log").read_text()
+    assert "database system is shut down" in (passable_path / "pg" / "server.log").read_text()
 
 
-def test_postgres_keeps_its_data_and_starts_fast_the_second_time(tmp_path) -> None:
-    server = EmbeddedPostgres(tmp_path / "deep" / "pg")
+def test_postgres_keeps_its_data_and_starts_fast_the_second_time(passable_path) -> None:
+    server = EmbeddedPostgres(passable_path / "deep" / "pg")
     server.start()
     url = server.ensure_database("Ünïcode name")
     with psycopg.connect(url) as connection:
@@ -133,11 +133,11 @@ def test_postgres_keeps_its_data_and_starts_fast_the_second_time(tmp_path) -> No
     server.stop()
 
 
-def test_the_last_of_two_commands_stops_the_server_that_they_share(tmp_path) -> None:
-    first, second = EmbeddedPostgres(tmp_path / "pg"), EmbeddedPostgres(tmp_path / "pg")
+def test_the_last_of_two_commands_stops_the_server_that_they_share(passable_path) -> None:
+    first, second = EmbeddedPostgres(passable_path / "pg"), EmbeddedPostgres(passable_path / "pg")
     first.start()
     second.start()
-    pid = int((tmp_path / "pg" / "postmaster.pid").read_text().split()[0])
+    pid = int((passable_path / "pg" / "postmaster.pid").read_text().split()[0])
     first.stop()
     with psycopg.connect(second.url) as connection:
         assert connection.execute("SELECT 1").fetchone() == (1,)
@@ -145,8 +145,8 @@ def test_the_last_of_two_commands_stops_the_server_that_they_share(tmp_path) -> 
     assert is_gone(pid)
 
 
-def test_a_path_too_long_for_a_socket_gets_a_private_one(tmp_path) -> None:
-    server = EmbeddedPostgres(tmp_path / ("long" * 30) / "pg")
+def test_a_path_too_long_for_a_socket_gets_a_private_one(passable_path) -> None:
+    server = EmbeddedPostgres(passable_path / ("long" * 30) / "pg")
     server.start()
     try:
         with psycopg.connect(server.url) as connection:
@@ -158,15 +158,15 @@ def test_a_path_too_long_for_a_socket_gets_a_private_one(tmp_path) -> None:
     socket_folder.rmdir()
 
 
-def test_a_server_that_does_not_start_shows_its_log(tmp_path) -> None:
-    server = EmbeddedPostgres(tmp_path / "pg", settings={"shared_buffers": "nonsense"})
+def test_a_server_that_does_not_start_shows_its_log(passable_path) -> None:
+    server = EmbeddedPostgres(passable_path / "pg", settings={"shared_buffers": "nonsense"})
     with pytest.raises(ConvoyError, match="shared_buffers"):
         server.start()
 
 
-def test_valkey_keeps_its_queue_over_a_kill(tmp_path) -> None:
+def test_valkey_keeps_its_queue_over_a_kill(passable_path) -> None:
     guard = Guard()
-    server = EmbeddedValkey(tmp_path / "valkey", guard=guard)
+    server = EmbeddedValkey(passable_path / "valkey", guard=guard)
     server.start()
     try:
         with redis.Redis.from_url(server.url) as client:
@@ -193,31 +193,31 @@ def test_valkey_refuses_who_does_not_know_the_password(valkey_url: str) -> None:
         client.ping()
 
 
-def test_a_program_deaf_to_its_signals_is_killed_with_its_children(tmp_path) -> None:
+def test_a_program_deaf_to_its_signals_is_killed_with_its_children(passable_path) -> None:
     script = "trap '' TERM; sleep 1000 & echo $! > child; wait; sleep 1000"
     guard = Guard()
     pid = guard.start(
         Program(
             name="deaf",
             argv=["/bin/sh", "-c", script],
-            log=tmp_path / "log",
-            cwd=tmp_path,
+            log=passable_path / "log",
+            cwd=passable_path,
             stop=((signal.SIGTERM, 0.2),),
         )
     )
     assert wait_until(
-        lambda: (tmp_path / "child").exists() and bool((tmp_path / "child").read_text().strip())
+        lambda: (passable_path / "child").exists() and bool((passable_path / "child").read_text().strip())
     )
-    child = int((tmp_path / "child").read_text())
+    child = int((passable_path / "child").read_text())
     guard.close()
     assert is_gone(pid)
     assert wait_until(lambda: is_gone(child))
 
 
-def test_a_program_that_does_not_exist_is_one_sentence(tmp_path) -> None:
+def test_a_program_that_does_not_exist_is_one_sentence(passable_path) -> None:
     guard = Guard()
     try:
         with pytest.raises(ConvoyError, match="Cannot start ghost"):
-            guard.start(Program(name="ghost", argv=["/no/such/program"], log=tmp_path / "log"))
+            guard.start(Program(name="ghost", argv=["/no/such/program"], log=passable_path / "log"))
     finally:
         guard.close()
