@@ -90,7 +90,7 @@ class CopyEncoder:
             PermanentError: a column has another type than its plan says.
         """
         if not self._encoder:
-            return _ROW_WITHOUT_FIELDS * batch.num_rows
+            return _ROW_WITHOUT_FIELDS * int(batch.num_rows)
         arrays = [
             encode_numerics(array) if column.kind is ValueKind.NUMERIC else array
             for array, column in zip(batch.columns, self._columns, strict=True)

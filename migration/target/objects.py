@@ -52,8 +52,9 @@ def build_object(
         return ObjectResult(item.kind, item.name, item.state, item.reason), ()
     refused = _attempt(connection, item.sql, item, schema)
     if refused is None:
-        problem = _check_sequence(connection, item, schema) if item.kind == "sequence" else None
-        if problem is not None:
+        problems = sequence_problems(connection, schema, item.table) if item.kind == "sequence" else []
+        if problems:
+            problem = "; ".join(problems)
             finding = Finding(FindingKind.SEQUENCE, item.table, problem, is_error=False)
             return ObjectResult(item.kind, item.name, ObjectState.CHANGED, problem), (finding,)
         return ObjectResult(item.kind, item.name, item.state, item.reason), ()
@@ -144,8 +145,8 @@ def _orphans(connection: Connection, name: str, schema: str) -> tuple[int, list[
     return count, [f"{columns} = {', '.join(str(value) for value in example)}" for example in examples]
 
 
-def _check_sequence(connection: Connection, item: TargetObject, schema: str) -> str | None:
-    """Return what is wrong with the identity sequences of a table: the next number must be free."""
+def sequence_problems(connection: Connection, schema: str, table: str) -> list[str]:
+    """Return what is wrong with the sequences that a table owns: the next number of each must be free."""
     columns = connection.execute(
         text(
             "SELECT a.attname AS column, s.seqrelid::regclass::text AS sequence,"
@@ -158,10 +159,10 @@ def _check_sequence(connection: Connection, item: TargetObject, schema: str) -> 
             " JOIN pg_catalog.pg_sequence s ON s.seqrelid = d.objid"
             " WHERE n.nspname = :schema AND c.relname = :table"
         ),
-        {"schema": schema, "table": item.table},
+        {"schema": schema, "table": table},
     ).all()
-    problems = [_sequence_problem(connection, schema, item.table, column) for column in columns]
-    return "; ".join(problem for problem in problems if problem) or None
+    problems = [_sequence_problem(connection, schema, table, column) for column in columns]
+    return [problem for problem in problems if problem]
 
 
 def _sequence_problem(connection: Connection, schema: str, table: str, column: Any) -> str | None:

@@ -17,7 +17,7 @@ _QUOTED: Final = frozenset({ValueKind.TEXT, ValueKind.JSON})
 
 
 def show_values(array: pa.Array[Any], column: ColumnPlan) -> list[str]:
-    """Return each value as short text: 'quoted' texts, \\x... for bytes, NULL."""
+    """Return each value as short text: quoted if it is text, hexadecimal if bytes, or NULL."""
     if column.kind is ValueKind.BYTES:
         return [
             "NULL" if value is None else f"\\x{_short(value.hex(), len(value), 'bytes')}"

@@ -57,7 +57,10 @@ def school(schema: str = "public") -> tuple[TablePlan, ...]:
                 "SELECT pg_catalog.setval(pg_catalog.pg_get_serial_sequence('{schema}.\"class\"', 'id'),"
                 ' COALESCE(max("id"), 1), max("id") IS NOT NULL) FROM {schema}."class"',
             ),
-            item("view", "class_names", "class", 'CREATE VIEW {schema}."class_names" AS SELECT "name" FROM {schema}."class"', 3),
+            item(
+                "view", "class_names", "class",
+                'CREATE VIEW {schema}."class_names" AS SELECT "name" FROM {schema}."class"', 3,
+            ),
             schema=schema,
             identity="id",
         ),
@@ -65,7 +68,10 @@ def school(schema: str = "public") -> tuple[TablePlan, ...]:
             "pupil",
             {"id": "bigint", "class_id": "integer", "name": "text"},
             item("index", "pupil_name", "pupil", 'CREATE INDEX "pupil_name" ON {schema}."pupil" ("name")'),
-            item("check", "pupil_check", "pupil", 'ALTER TABLE {schema}."pupil" ADD CONSTRAINT "pupil_check" CHECK ("name" LIKE \'%a%\')'),
+            item(
+                "check", "pupil_check", "pupil",
+                'ALTER TABLE {schema}."pupil" ADD CONSTRAINT "pupil_check" CHECK ("name" LIKE \'%a%\')',
+            ),
             item("foreign key", "pupil_class", "pupil", fk, 2, fk + " NOT VALID"),
             schema=schema,
         ),
