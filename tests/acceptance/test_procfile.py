@@ -9,6 +9,7 @@ import socket
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -91,8 +92,14 @@ class Procfile:
 
 
 @pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Procfile]:
-    folder = tmp_path_factory.mktemp("procfile")
+def cluster() -> Iterator[Procfile]:
+    # Not below pytest's own folder: each new pytest session closes that to other users again, and PostgreSQL
+    # runs as another user where this runs as root.
+    with tempfile.TemporaryDirectory(prefix="convoy-test-", ignore_cleanup_errors=True) as folder:
+        yield from start_cluster(Path(folder))
+
+
+def start_cluster(folder: Path) -> Iterator[Procfile]:
     sources = folder / "sources"
     sources.mkdir()
     broker, postgres, api, flower = free_ports(4)
@@ -192,6 +199,7 @@ def contents(target_url: str) -> dict[str, Any]:
 @pytest.fixture
 def school(cluster: Procfile) -> Path:
     path = cluster.sources / "school.db"
+    path.unlink(missing_ok=True)
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.executescript(
             """CREATE TABLE pupil (id INTEGER PRIMARY KEY, name VARCHAR(40) NOT NULL, joined DATETIME);
