@@ -52,7 +52,7 @@ def open_snapshot(path: Path) -> Iterator[sqlite3.Connection]:
 def register_missing_collations(connection: sqlite3.Connection) -> set[str]:
     """Stand in for the collations that the schema names and this SQLite lacks; return their names in upper case."""
     known = {name.upper() for (_, name) in connection.execute("PRAGMA collation_list")}
-    statements = connection.execute("SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL").fetchall()
+    statements = connection.execute("SELECT sql FROM sqlite_schema WHERE sql LIKE '%collate%'").fetchall()
     named = {name for (sql,) in statements for name in collations_named(sql)}
     missing = {name for name in named if name.upper() not in known}
     for name in missing:

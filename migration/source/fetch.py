@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import urllib.error
 import urllib.request
+from base64 import b64encode
 from typing import TYPE_CHECKING, BinaryIO
 from urllib.parse import unquote, urlsplit, urlunsplit
 
@@ -103,7 +104,12 @@ def _download(location: str, path: Path) -> None:
 
 def _open_http(location: str) -> tuple[BinaryIO, int | None]:
     # The standard library streams HTTP by itself; fsspec would need aiohttp for it.
-    response = urllib.request.urlopen(location, timeout=_TIMEOUT_SECONDS)  # noqa: S310 - only http(s) comes here
+    parts = urlsplit(location)
+    user, at, host = parts.netloc.rpartition("@")
+    request = urllib.request.Request(urlunsplit(parts._replace(netloc=host)))  # noqa: S310 - only http(s) comes here
+    if at:
+        request.add_header("Authorization", "Basic " + b64encode(unquote(user).encode()).decode())
+    response = urllib.request.urlopen(request, timeout=_TIMEOUT_SECONDS)  # noqa: S310 - the same
     length = response.headers.get("Content-Length")
     return response, int(length) if length is not None else None
 

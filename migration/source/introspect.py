@@ -33,7 +33,7 @@ _ROWID_NAMES = ("rowid", "_rowid_", "oid")
 _GENERATED = {2: GeneratedKind.VIRTUAL, 3: GeneratedKind.STORED}  # PRAGMA table_xinfo, column `hidden`
 _OWN_COLLATIONS = frozenset({"BINARY", "NOCASE", "RTRIM"})  # https://www.sqlite.org/datatype3.html#collation
 _EXPRESSION = -2  # PRAGMA index_xinfo, column `cid`
-_UNREADABLE = "�"  # stands for bytes in a name that are not UTF-8; SQL cannot reach such a name
+_UNREADABLE = "\ufffd"  # stands for bytes in a name that are not UTF-8; SQL cannot reach such a name
 
 # SQLite knows the shadow tables only of modules that it has. These are the suffixes of well-known modules.
 _SHADOW_SUFFIXES = {

@@ -164,5 +164,5 @@ def _example(values: pa.Array) -> str:
         return f"x'{first[0].as_py()[: _EXAMPLE_CHARS // 2].hex()}'"
     if values.type == pa.string():
         text: str = first.view(pa.binary())[0].as_py()[: _EXAMPLE_CHARS * 4].decode("utf-8", "replace")
-        return "".join(c if c.isprintable() else "�" for c in text[:_EXAMPLE_CHARS])
+        return "".join(c if c.isprintable() else "\ufffd" for c in text[:_EXAMPLE_CHARS])
     return repr(first[0].as_py())

@@ -193,7 +193,8 @@ def test_a_column_that_only_the_application_can_compute_is_listed(build):
 def test_any_name_is_read(build, name):
     quoted = '"' + name.replace('"', '""') + '"'
     path = build(
-        f"CREATE TABLE {quoted}({quoted} INT PRIMARY KEY, other REFERENCES {quoted}); CREATE INDEX ix ON {quoted}(other)"
+        f"CREATE TABLE {quoted}({quoted} INT PRIMARY KEY, other REFERENCES {quoted});"
+        f"CREATE INDEX ix ON {quoted}(other)"
     )
     (table,) = read_schema(path).tables
     assert table.name == table.columns[0].name == table.foreign_keys[0].parent_table == name

@@ -200,12 +200,16 @@ def test_a_link_is_followed_to_the_log_beside_the_file(build, folder, tmp_path, 
     assert rows_in(snap(link, folder)) == 1
 
 
+def nothing_at(path: Path) -> None:
+    assert not path.exists()
+
+
 @pytest.mark.parametrize(
     ("make", "error", "message"),
     [
-        (lambda path: None, SourceNotFoundError, "no such file"),
+        (nothing_at, SourceNotFoundError, "no such file"),
         (lambda path: path.mkdir(), SourceUnreadableError, "directory"),
-        (lambda path: os.mkfifo(path), SourceUnreadableError, "not a regular file"),
+        (os.mkfifo, SourceUnreadableError, "not a regular file"),
         (lambda path: path.symlink_to(path), SourceNotFoundError, "no such file"),
         (lambda path: path.symlink_to("/nowhere/at/all.db"), SourceNotFoundError, "no such file"),
     ],
