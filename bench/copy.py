@@ -139,7 +139,9 @@ def forget_runs(database_url: str) -> None:
 
 def measure(rows: int, workers: int, repeat: int, cache: Path) -> dict[str, Any]:
     """Measure both in turn and return the results as they are written to results.json."""
-    source = mixed_database(cache, rows)
+    source = mixed_database(
+        cache, rows
+    ).absolute()  # the processes of the cluster have working folders of their own
     with BenchServer() as server, tempfile.TemporaryDirectory(prefix="convoy-bench-") as folder:
         with psycopg.connect(server.url(), autocommit=True) as connection:
             connection.execute("CREATE DATABASE bench")
