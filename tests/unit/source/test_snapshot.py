@@ -148,18 +148,29 @@ def test_a_locked_database_is_refused_with_a_remedy(build, folder, child, monkey
     assert list(folder.iterdir()) == []
 
 
-def test_a_wal_database_that_is_being_written_to_is_refused(build, folder, child, monkeypatch):
+@pytest.mark.parametrize(("writes", "is_refused"), [(3, False), (1000, True)])
+def test_a_wal_database_that_is_written_to_meanwhile_is_copied_again_or_refused(
+    build, folder, monkeypatch, writes, is_refused
+):
     monkeypatch.setattr(freeze, "_PAUSE_SECONDS", 0.01)
-    path = build("PRAGMA journal_mode = WAL;" + TABLE, {"t": [(n, "x" * 1000) for n in range(5000)]})
-    child(
-        "c = sqlite3.connect(path, isolation_level=None); c.execute('PRAGMA synchronous = OFF'); n = 10000\n"
-        "c.execute('INSERT INTO t VALUES (?, ?)', (n, 'y')); print('ready', flush=True)\n"
-        "while True: n += 1; c.execute('INSERT INTO t VALUES (?, ?)', (n, 'y'))",
-        path,
-    )
-    with pytest.raises(SourceUnreadableError, match="is being written to"):
-        snap(path, folder)
-    assert list(folder.iterdir()) == []
+    path = build("PRAGMA journal_mode = WAL;" + TABLE, {"t": ROWS})
+    copy_open_file = freeze._copy_open_file
+    commits = []
+    with closing(sqlite3.connect(path, isolation_level=None)) as writer:
+        writer.execute("INSERT INTO t VALUES (1000, 'y')")
+
+        def copy_while_the_application_commits(file, copy):
+            copy_open_file(file, copy)
+            if len(commits) < writes:
+                commits.append(writer.execute("INSERT INTO t VALUES (NULL, 'y')"))
+
+        monkeypatch.setattr(freeze, "_copy_open_file", copy_while_the_application_commits)
+        if is_refused:
+            with pytest.raises(SourceUnreadableError, match="is being written to"):
+                snap(path, folder)
+            assert list(folder.iterdir()) == []
+        else:
+            assert rows_in(snap(path, folder)) == len(ROWS) + 1 + writes
 
 
 def test_an_empty_file_is_an_empty_database(tmp_path, folder, untouched):
