@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from migration.mapping.declared import DeclaredType, read_declared
 from migration.mapping.epochs import find_unit
 from migration.mapping.kinds import kind_of, split_type
-from migration.mapping.rules import or_null_name, rules_for
+from migration.mapping.rules import RULES, Context, Misfit, or_null_name, rules_for
 from migration.mapping.widen import TIMESTAMPTZ, Choice, Evidence, choose
 from migration.model import ColumnPlan, StorageClass, ValueKind
 
@@ -69,7 +69,7 @@ def decide(column: SourceColumn, table: SourceTable, profile: ColumnProfile) -> 
         rules = {natural_class: rules_for(natural.target_type)[natural_class]}
         kept = replace(natural, rules=rules, reason=f"{natural.reason}; holds no values")
         return _with_null(kept, profile)
-    evidence = Evidence(profile, nullable=not natural.not_null)
+    evidence = _evidence(natural, profile)
     choice = choose(column.declared_type, declared.target_type, evidence)
     if not declared.target_type:
         reason = f"No declared type, {choice.because}"
@@ -103,11 +103,25 @@ def fit(
     unit = (
         find_unit(profile.int_min or 0, profile.int_max or 0) if profile.count(StorageClass.INTEGER) else None
     )
-    evidence = Evidence(profile, nullable=not natural.not_null)
+    evidence = _evidence(natural, profile)
     real_rule = None
     if kind_of(target_type) is ValueKind.TIMESTAMPTZ and not evidence.fits(StorageClass.REAL):
         real_rule = "epoch_fraction_to_timestamptz"
     return _plan(natural, Choice(target_type, unit=unit, real_rule=real_rule), profile, reason)
+
+
+def _evidence(natural: ColumnPlan, profile: ColumnProfile) -> Evidence:
+    def is_odd(text: str) -> bool:
+        rule = natural.rules.get(StorageClass.TEXT)
+        if rule is None:
+            return True
+        try:
+            RULES[rule].scalar(text, Context().for_type(natural.target_type))
+        except Misfit:
+            return True
+        return False
+
+    return Evidence(profile, not natural.not_null, is_odd)
 
 
 def _declared_reason(column: SourceColumn, declared: DeclaredType) -> str:

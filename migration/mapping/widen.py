@@ -14,6 +14,8 @@ from migration.mapping.rules.numbers import EXACT_DOUBLE
 from migration.model import StorageClass, ValueKind
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from migration.model import ColumnProfile
 
 TIMESTAMPTZ: Final = "timestamp with time zone"
@@ -42,6 +44,8 @@ class Evidence:
 
     profile: ColumnProfile
     nullable: bool
+    text_is_odd: Callable[[str], bool]
+    """Tells of an example whether the declared type's rule refuses it."""
 
     def count(self, storage_class: StorageClass) -> int:
         """Return how many values of a storage class there are."""
@@ -96,9 +100,11 @@ class Evidence:
         return low >= -EXACT_DOUBLE and high <= EXACT_DOUBLE
 
     def example(self, storage_class: StorageClass) -> str:
-        """Return a phrase with a value of a class, for reasons."""
+        """Return a phrase with a value of a class that the declared type does not take; empty if none is known."""
         value = self.profile.examples.get(storage_class)
-        return f" such as {value!r}" if value is not None else ""
+        if value is None or (storage_class is StorageClass.TEXT and not self.text_is_odd(value)):
+            return ""
+        return f" such as {value!r}" if storage_class is StorageClass.TEXT else f" such as {value}"
 
 
 def choose(declared: str, natural: str, evidence: Evidence) -> Choice:  # noqa: PLR0911 - a decision table

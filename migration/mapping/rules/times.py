@@ -41,6 +41,7 @@ _OFFSET_FORM = rf"^\d{{4}}-\d\d-\d\d{_CLOCK}(Z|[+-]\d\d(:?\d\d)?)$"
 _TIME_FORM = r"^\d\d:\d\d(:\d\d(\.\d{1,6})?)?$"
 
 _FIRST_MOMENT = -62_135_596_800_000_000  # 0001-01-01 in microseconds
+_FIRST_DAY = -719_162
 _LAST_MOMENT = 253_402_300_799_999_999  # 9999-12-31 23:59:59.999999
 
 EPOCH_UNITS = {"s": 1_000_000, "ms": 1_000, "us": 1}
@@ -61,10 +62,16 @@ def _outside_calendar(values: pa.Array) -> pa.BooleanArray | None:
     return merge_bad(pc.or_(pc.less(micros, _FIRST_MOMENT), pc.greater(micros, _LAST_MOMENT)))
 
 
+def _within_calendar(moments: pa.Array, *masks: pa.BooleanArray | None) -> Converted:
+    """Leave what lies outside the calendar, and what `masks` mark, to the row path."""
+    bad = merge_bad(_outside_calendar(moments), *masks)
+    return (moments, None) if bad is None else (drop(moments, bad), bad)
+
+
 def _in_zone(naive: pa.Array, context: Context) -> Converted:
     """Read wall-clock times in the source's time zone."""
     if context.source_timezone == "UTC":
-        return naive.cast(_AWARE), None  # the type alone changes
+        return _within_calendar(naive.cast(_AWARE))  # the type alone changes
     try:
         options = {"timezone": context.source_timezone, "ambiguous": "earliest"}
         try:
@@ -76,9 +83,7 @@ def _in_zone(naive: pa.Array, context: Context) -> Converted:
             skipped = pc.not_equal(local, later)
     except pa.ArrowException:
         return all_bad(naive, _AWARE)  # no zone files that Arrow finds; Python may have its own
-    instants = local.cast(_AWARE)
-    bad = merge_bad(skipped, _outside_calendar(instants))
-    return (instants, None) if bad is None else (drop(instants, bad), bad)
+    return _within_calendar(local.cast(_AWARE), skipped)
 
 
 def _matching(values: pa.Array, form: str, target: pa.DataType) -> pa.Array:
@@ -96,33 +101,41 @@ def _columnar_timestamptz(values: pa.Array, context: Context) -> Converted:
         offset = _matching(values, _OFFSET_FORM, _AWARE)
     except pa.ArrowInvalid:
         return all_bad(values, _AWARE)
-    bad = merge_bad(bad, _outside_calendar(offset))
     moments = pc.coalesce(local, offset)
-    bad = merge_bad(bad, pc.and_(values.is_valid(), moments.is_null()))
-    return (moments, None) if bad is None else (drop(moments, bad), bad)
+    return _within_calendar(moments, bad, pc.and_(values.is_valid(), moments.is_null()))
 
 
 def _columnar_timestamp(values: pa.Array, _context: Context) -> Converted:
     try:
-        return values.cast(_NAIVE), None
+        return _within_calendar(values.cast(_NAIVE))
     except pa.ArrowInvalid:
         pass
     try:
         moments = _matching(values, _NAIVE_FORM, _NAIVE)
     except pa.ArrowInvalid:
         return all_bad(values, _NAIVE)
-    return moments, merge_bad(pc.and_(values.is_valid(), moments.is_null()))
+    return _within_calendar(moments, pc.and_(values.is_valid(), moments.is_null()))
+
+
+def _days(days: pa.Array, *masks: pa.BooleanArray | None) -> Converted:
+    """Leave the year 0, which Arrow reads, to the row path, which knows that there was none."""
+    first = pc.min(days.cast(pa.int32())).as_py()
+    year_zero = (
+        pc.less(days.cast(pa.int32()), _FIRST_DAY) if first is not None and first < _FIRST_DAY else None
+    )
+    bad = merge_bad(year_zero, *masks)
+    return (days, None) if bad is None else (drop(days, bad), bad)
 
 
 def _columnar_date(values: pa.Array, _context: Context) -> Converted:
     try:
-        return values.cast(_DATE), None
+        return _days(values.cast(_DATE))
     except pa.ArrowInvalid:
         pass
     bad = merge_bad(pc.invert(pc.match_substring_regex(values, _DAY_FORM)))
     days = values.cast(pa.binary()) if bad is None else drop(values, bad).cast(pa.binary())
     try:
-        return pc.binary_slice(days, 0, 10).cast(pa.string()).cast(_DATE), bad
+        return _days(pc.binary_slice(days, 0, 10).cast(pa.string()).cast(_DATE), bad)
     except pa.ArrowInvalid:
         return all_bad(values, _DATE)
 
