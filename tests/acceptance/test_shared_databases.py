@@ -8,9 +8,10 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from migration.ledger.contents import read_sources
+from migration.ledger.contents import planned, read_sources, read_tables
 from migration.model import Phase
 from migration.report.build import build_report
+from migration.report.wording import printable
 from tests.conftest import SHARED_DATABASES
 from tests.support.independent import ReportedTable, compare
 from tests.support.pipeline import Pipeline
@@ -29,21 +30,25 @@ def test_real_database_arrives_whole(pipeline: Pipeline, path: Path) -> None:
     run = pipeline.migrate(path, target_schema=f"{path.parent.name} {path.stem}")
     assert run.phase in (Phase.COMPLETED, Phase.COMPLETED_WITH_FINDINGS), run.error
     report = build_report(pipeline.ledger, run.id)
+    quarantined = {table.name: table.rows_quarantined for table in report.tables}
     with pipeline.ledger.connect() as connection:
         (source,) = read_sources(connection, run.id)
+        # Not from the report: it shows control characters in names escaped.
+        plans = [planned(table) for table in read_tables(connection, run.id)]
+    assert [printable(plan.name) for plan in plans] == [table.name for table in report.tables]
     with psycopg.connect(pipeline.url) as connection:
         problems = [
             problem
-            for table in report.tables
+            for plan in plans
             for problem in compare(
                 Path(source.snapshot),
                 connection,
                 ReportedTable(
-                    table.name,
-                    table.target_schema,
-                    table.target_table,
-                    tuple((column.name, column.target, column.target_type) for column in table.columns),
-                    table.rows_quarantined,
+                    plan.name,
+                    plan.target_schema,
+                    plan.target_name,
+                    tuple((column.name, column.target_name, column.target_type) for column in plan.columns),
+                    quarantined[printable(plan.name)],
                 ),
             )
         ]

@@ -122,8 +122,10 @@ def expected(value: Any, kind: str) -> Any:
 
 
 def _instant(value: float) -> datetime:
-    if isinstance(value, float):
+    if isinstance(value, float) and 1721425.5 <= value <= 5373484.5:
         return EPOCH + timedelta(days=value - JULIAN_EPOCH)
+    if isinstance(value, float):
+        return EPOCH + timedelta(seconds=value)
     for scale in (1, 1_000, 1_000_000):
         if abs(value) < 10**11 * scale:
             return EPOCH + timedelta(microseconds=value * (1_000_000 // scale))
