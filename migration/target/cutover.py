@@ -19,6 +19,7 @@ from migration.target.relations import (
     schema_exists,
 )
 from migration.target.replace import listed, relations_to_replace
+from migration.target.rights import hand_over_rights
 from migration.target.statements import quoted, run_sql
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ def cut_over(
 
     What stands in their place goes to `previous_schema`, with its indexes, constraints and sequences. Indexes,
     sequences and constraints of staged tables follow them; a name that is taken in the target gets a number.
+    Owner and grants of a replaced table go to the one that replaces it.
 
     Args:
         connection: in a transaction that the caller commits; nothing is seen by others before.
@@ -56,7 +58,8 @@ def cut_over(
         if_exists: what the user asked for; names may have been taken since the run began.
 
     Returns:
-        A record for `roll_back`, of JSON types.
+        A record for `roll_back`, of JSON types. `renamed` holds indexes and sequences with their new names,
+        `rights_lost` what the role may not grant again.
 
     Raises:
         TargetOccupiedError: a name has been taken since the run began.
@@ -88,6 +91,7 @@ def cut_over(
                     f"ALTER TABLE {quoted(staging_schema, relation.name)} RESET (autovacuum_enabled)",
                 )
             _move(connection, relation, schema)
+        rights_lost = hand_over_rights(connection, schema, staged, replaced)
         run_sql(connection, f"DROP SCHEMA {quoted(staging_schema)}")
     return {
         "target_schema": schema,
@@ -95,6 +99,7 @@ def cut_over(
         "tables": [_recorded(relation) for relation in staged],
         "replaced": [_recorded(relation) for relation in replaced],
         "renamed": renamed,
+        "rights_lost": rights_lost,
     }
 
 

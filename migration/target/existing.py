@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import text
 
 from migration.errors import PermanentError
 from migration.mapping.decide import fit
-from migration.model import TablePlan
+from migration.mapping.names import fold, shorten
+from migration.model import IdentifierPolicy, TablePlan
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from sqlalchemy import Connection, Row
 
@@ -86,16 +87,16 @@ def table_names(connection: Connection, schema: str) -> list[str]:
 
 
 def match_names(source: Iterable[str], target: Iterable[str]) -> dict[str, str]:
-    """Pair names of the source with those of the target: equal, else equal but for case, else but for underscores.
+    """Pair names of the source with those that an identifier policy makes of them, the strictest first.
 
-    A name that could mean two others is not paired. Case and underscores are what the identifier policies change.
+    A name that could mean two others is not paired.
 
     >>> match_names(["UserId", "Name", "x"], ["user_id", "name", "y"])
     {'Name': 'name', 'UserId': 'user_id'}
     """
     left, right = list(source), list(target)
     found: dict[str, str] = {}
-    for form in (str, str.lower, _bare):
+    for form in _FORMS:
         free: dict[str, list[str]] = {}
         for name in right:
             if name not in found.values():
@@ -181,4 +182,12 @@ def _index(row: Row[tuple[list[str], bool, bool, bool, bool]]) -> ExistingIndex:
 
 
 def _bare(name: str) -> str:
-    return re.sub(r"[^0-9a-z]", "", name.lower()) or name
+    return re.sub(r"[\W_]", "", name.lower()) or name
+
+
+# Each is applied to both sides; a name of the target has been shortened already.
+_FORMS: Final[tuple[Callable[[str], str], ...]] = (
+    str,
+    *((lambda name, policy=policy: shorten(fold(name, policy))) for policy in IdentifierPolicy),
+    _bare,
+)

@@ -243,3 +243,25 @@ def test_others_see_all_or_nothing(engine: Engine, target_url: str) -> None:
             connection, staging_schema="stage", previous_schema="kept", plans=plans, if_exists=IfExists.REFUSE
         )
         assert other.execute("SELECT to_regclass('public.class')").fetchone() == (None,)
+
+
+def test_replacing_table_keeps_owner_and_grants(engine: Engine) -> None:
+    run(engine, "DROP ROLE IF EXISTS teacher", "CREATE ROLE teacher", "DROP ROLE IF EXISTS app", "CREATE ROLE app",
+        "GRANT CREATE ON SCHEMA public TO app",
+        "CREATE TABLE class (id int)", "GRANT SELECT ON class TO teacher WITH GRANT OPTION",
+        "GRANT INSERT ON class TO PUBLIC", "ALTER TABLE class OWNER TO app",
+        "ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT UPDATE ON TABLES TO teacher")  # fmt: skip
+    before = snapshot(engine)
+    record = cut(engine, if_exists=IfExists.REPLACE)
+    assert record["rights_lost"] == []
+    with engine.begin() as connection:
+        rights = "SELECT relowner::regrole::text, relacl::text FROM pg_class WHERE oid = '{}'::regclass"
+        assert run_sql(connection, rights.format("class")).one()[0] == "app"
+        assert (
+            run_sql(connection, rights.format("class")).one()
+            == run_sql(connection, rights.format("kept.class")).one()
+        )
+        assert "teacher=w" in run_sql(connection, rights.format("pupil")).one()[1]
+    undo(engine, record)
+    assert snapshot(engine) == before
+    run(engine, "DROP OWNED BY app, teacher", "DROP ROLE app, teacher")
