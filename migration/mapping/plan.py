@@ -15,7 +15,7 @@ from migration.mapping.generated import translate_generated
 from migration.mapping.keys import row_key
 from migration.mapping.names import Namespace, column_namespace, fold, why_renamed
 from migration.mapping.select import check_names, select_tables
-from migration.mapping.views import TranslatedView, ViewTranslator, in_order
+from migration.mapping.views import TranslatedView, ViewTranslator, in_order, tables_read
 from migration.model import (
     ColumnProfile,
     GeneratedKind,
@@ -204,7 +204,7 @@ class _SourcePlanner:
     def _with_views(
         self, plans: list[TablePlan], tables: Mapping[str, MappedTable], names: Mapping[str, str]
     ) -> list[TablePlan]:
-        """Hang the views on the first table of the plan, in the order in which they can be created."""
+        """Hang the views on the first table, in the order in which they can be created."""
         items = {item.name.lower(): item for item in self._schema.objects if item.kind == "view"}
         views = self._translate(items, tables, names)
         if not plans:
@@ -212,8 +212,7 @@ class _SourcePlanner:
                 self._skip_view(items[name], "it would stand alone: no table is migrated")
             return plans
         objects = tuple(
-            TargetObject("view", names[name], plans[0].target_name, 3, views[name].sql)
-            for name in in_order(views)
+            TargetObject("view", names[name], plans[0].target_name, 3, views[name].sql) for name in views
         )
         return [replace(plans[0], objects=plans[0].objects + objects), *plans[1:]]
 
@@ -222,11 +221,12 @@ class _SourcePlanner:
     ) -> dict[str, TranslatedView]:
         translator = ViewTranslator(tables, names)
         views: dict[str, TranslatedView] = {}
-        for key, item in items.items():
+        for key in in_order({key: tables_read(item.sql or "") for key, item in items.items()}):
+            item = items[key]
             try:
                 if item.reason:
                     raise Untranslatable(item.reason)
-                views[key] = translator.translate(item.sql or "", names[key])
+                views[key] = translator.translate(key, item.sql or "")
             except Untranslatable as error:
                 self._skip_view(item, str(error))
         while broken := [key for key, view in views.items() if view.reads - set(tables) - set(views)]:

@@ -7,7 +7,7 @@ resolved to the spelling under which its table, column or alias stands in the ta
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from sqlglot import exp
 
@@ -25,8 +25,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from migration.mapping.constraints import MappedTable
+    from migration.model import ValueKind
 
 _SCHEMA_MARK = "convoy_schema_mark"
+
+_Columns: TypeAlias = "Mapping[str, tuple[str, ValueKind | None]]"
+"""Lower-case name → spelling in the target, and kind where it is known."""
+_Sources: TypeAlias = "Mapping[str, tuple[str, _Columns | None]]"
+"""Lower-case name or alias → how the query calls a table, and its columns where they are known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,15 +48,20 @@ class ViewTranslator:
 
     def __init__(self, tables: Mapping[str, MappedTable], views: Mapping[str, str]) -> None:
         """Take over tables by lower-case name and the target names of views by lower-case name."""
-        self._tables = tables
-        self._views = views
+        self._names = {name: table.target_name for name, table in tables.items()} | dict(views)
+        self._columns: dict[str, _Columns] = {
+            name: {key: (plan.target_name, plan.kind) for key, plan in table.columns.items()}
+            for name, table in tables.items()
+        }
         self._spellings: dict[str, set[str]] = {}
-        for table in tables.values():
-            for name, column in table.columns.items():
-                self._spellings.setdefault(name, set()).add(column.target_name)
+        for columns in self._columns.values():
+            for name, (spelling, _) in columns.items():
+                self._spellings.setdefault(name, set()).add(spelling)
 
-    def translate(self, sql: str, target_name: str) -> TranslatedView:
-        """Translate a CREATE VIEW statement.
+    def translate(self, name: str, sql: str) -> TranslatedView:
+        """Translate the CREATE VIEW statement of a view, after those that it reads.
+
+        `name` is the view's lower-case name.
 
         Raises:
             Untranslatable: the query is not understood, or reads a table that is not migrated; says why.
@@ -73,18 +84,16 @@ class ViewTranslator:
                 _rename(identifier, self._spelling(identifier.name, None, aliases) or identifier.name)
         align_literals(query)
         body = print_postgres(query).replace(f'"{_SCHEMA_MARK}"', PLACEHOLDER)
-        listed = f" ({', '.join(_quoted(name) for name in columns)})" if columns else ""
-        return TranslatedView(f"CREATE VIEW {qualified(target_name)}{listed} AS {body}", frozenset(reads))
+        listed = f" ({', '.join(_quoted(column) for column in columns)})" if columns else ""
+        self._columns[name] = {output.lower(): (output, None) for output in columns or query.named_selects}
+        return TranslatedView(
+            f"CREATE VIEW {qualified(self._names[name])}{listed} AS {body}", frozenset(reads)
+        )
 
-    def _tables_in(
-        self, query: exp.Expression, ctes: Mapping[str, str]
-    ) -> tuple[set[str], dict[str, tuple[str, MappedTable | None]]]:
-        """Point every table of a query to the target.
-
-        Returns what is read, and by lower-case name or alias how the query calls it and what table that is.
-        """
+    def _tables_in(self, query: exp.Expression, ctes: Mapping[str, str]) -> tuple[set[str], _Sources]:
+        """Point every table of a query to the target; return what is read, and under what names."""
         reads: set[str] = set()
-        sources: dict[str, tuple[str, MappedTable | None]] = {}
+        sources: dict[str, tuple[str, _Columns | None]] = {}
         for node in list(query.find_all(exp.Table)):
             name = node.name.lower()
             if name in ctes and not node.db:
@@ -95,55 +104,50 @@ class ViewTranslator:
                 raise Untranslatable(f"it reads {node.db}.{node.name}, which is another database")
             if not isinstance(node.this, exp.Identifier):
                 raise Untranslatable(f"it reads {node.sql(dialect='sqlite')}, which PostgreSQL does not have")
-            table = self._tables.get(name)
-            target = table.target_name if table else self._views.get(name)
+            target = self._names.get(name)
             if target is None:
                 raise Untranslatable(f"it reads {node.name}, which is not migrated")
             reads.add(name)
             _rename(node.this, target)
             node.set("db", exp.to_identifier(_SCHEMA_MARK, quoted=True))
-            sources[(node.alias or name).lower()] = (node.alias or target, table)
+            sources[(node.alias or name).lower()] = (node.alias or target, self._columns.get(name))
         return reads, sources
 
-    def _resolve(
-        self,
-        column: exp.Column,
-        sources: Mapping[str, tuple[str, MappedTable | None]],
-        aliases: Mapping[str, str],
-    ) -> None:
-        table: MappedTable | None = None
+    def _resolve(self, column: exp.Column, sources: _Sources, aliases: Mapping[str, str]) -> None:
+        columns: _Columns | None = None
         if column.table:
-            called, table = sources.get(column.table.lower(), (column.table, None))
+            called, columns = sources.get(column.table.lower(), (column.table, None))
             _rename(column.args["table"], called)
             column.set("db", None)
         if isinstance(column.this, exp.Star):
             return
         name = column.name
-        if table is None and not column.table:
-            table = _only_table(name.lower(), sources)
-        if table is not None and name.lower() in table.columns:
-            plan = table.columns[name.lower()]
-            remember_kind(column, plan.kind)
-            _rename(column.this, plan.target_name)
-            return
-        spelling = self._spelling(name, table, aliases)
-        if spelling is not None:
+        if columns is None and not column.table:
+            columns = _only_owner(name.lower(), sources)
+        if columns is not None and name.lower() in columns:
+            spelling, kind = columns[name.lower()]
+            if kind is not None:
+                remember_kind(column, kind)
             _rename(column.this, spelling)
+            return
+        known = self._spelling(name, columns, aliases)
+        if known is not None:
+            _rename(column.this, known)
         elif column.this.quoted and not column.table:
             # SQLite takes a double-quoted name that is nothing else for a text: https://sqlite.org/quirks.html
             column.replace(exp.Literal.string(name))
 
-    def _spelling(self, name: str, table: MappedTable | None, aliases: Mapping[str, str]) -> str | None:
-        if table is None and name.lower() in aliases:
+    def _spelling(self, name: str, columns: _Columns | None, aliases: Mapping[str, str]) -> str | None:
+        if columns is None and name.lower() in aliases:
             return aliases[name.lower()]
         known = self._spellings.get(name.lower(), set())
         return next(iter(known)) if len(known) == 1 else (name if known else None)
 
 
-def _only_table(name: str, sources: Mapping[str, tuple[str, MappedTable | None]]) -> MappedTable | None:
-    """Return the table among a query's sources that has a column, if just one has it."""
-    having = {table.target_name: table for _, table in sources.values() if table and name in table.columns}
-    return next(iter(having.values())) if len(having) == 1 else None
+def _only_owner(name: str, sources: _Sources) -> _Columns | None:
+    """Return the columns of the table that has a column of this name, if its spelling is clear."""
+    owners = [columns for _, columns in sources.values() if columns is not None and name in columns]
+    return owners[0] if len({owner[name][0] for owner in owners}) == 1 else None
 
 
 def _aliases(query: exp.Expression) -> dict[str, str]:
@@ -169,12 +173,20 @@ def _quoted(name: str) -> str:
     return print_postgres(exp.to_identifier(name, quoted=True))
 
 
-def in_order(views: Mapping[str, TranslatedView]) -> Iterable[str]:
+def tables_read(sql: str) -> frozenset[str]:
+    """Return the lower-case names of all that a view may read; empty where its SQL is not understood."""
+    try:
+        return frozenset(node.name.lower() for node in parse_statement(sql).find_all(exp.Table))
+    except Untranslatable:
+        return frozenset()
+
+
+def in_order(reads: Mapping[str, frozenset[str]]) -> Iterable[str]:
     """Return the names of views so that each one comes after those that it reads."""
     done: set[str] = set()
-    waiting = list(views)
+    waiting = list(reads)
     while waiting:
-        ready = [name for name in waiting if not (views[name].reads & set(views)) - done - {name}]
+        ready = [name for name in waiting if not (reads[name] & set(reads)) - done - {name}]
         for name in ready or waiting:  # views that read each other in a circle fail on their own
             yield name
             done.add(name)

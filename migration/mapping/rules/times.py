@@ -41,6 +41,7 @@ _OFFSET_FORM = rf"^\d{{4}}-\d\d-\d\d{_CLOCK}(Z|[+-]\d\d(:?\d\d)?)$"
 _TIME_FORM = r"^\d\d:\d\d(:\d\d(\.\d{1,6})?)?$"
 
 _FIRST_MOMENT = -62_135_596_800_000_000  # 0001-01-01 in microseconds
+_ZONE_TABLES_END = 2_114_380_800_000_000  # 2037-01-01
 _FIRST_DAY = -719_162
 _LAST_MOMENT = 253_402_300_799_999_999  # 9999-12-31 23:59:59.999999
 
@@ -68,6 +69,16 @@ def _within_calendar(moments: pa.Array, *masks: pa.BooleanArray | None) -> Conve
     return (moments, None) if bad is None else (drop(moments, bad), bad)
 
 
+def _past_zone_tables(naive: pa.Array) -> pa.BooleanArray | None:
+    """Mark times after the last transition in the zone files, where Arrow knows no summer time and Python does."""
+    last = pc.max(naive.cast(pa.int64())).as_py()
+    return (
+        None
+        if last is None or last < _ZONE_TABLES_END
+        else pc.greater_equal(naive.cast(pa.int64()), _ZONE_TABLES_END)
+    )
+
+
 def _in_zone(naive: pa.Array, context: Context) -> Converted:
     """Read wall-clock times in the source's time zone."""
     if context.source_timezone == "UTC":
@@ -83,7 +94,7 @@ def _in_zone(naive: pa.Array, context: Context) -> Converted:
             skipped = pc.not_equal(local, later)
     except pa.ArrowException:
         return all_bad(naive, _AWARE)  # no zone files that Arrow finds; Python may have its own
-    return _within_calendar(local.cast(_AWARE), skipped)
+    return _within_calendar(local.cast(_AWARE), skipped, _past_zone_tables(naive))
 
 
 def _matching(values: pa.Array, form: str, target: pa.DataType) -> pa.Array:
