@@ -28,6 +28,7 @@ _CHECK_SECONDS = 1.0
 _SILENCE_SECONDS = 120.0
 _UNHEARD_SECONDS = 15.0
 _WRONG_USE = 2
+_FILE_COLUMNS = 120
 
 
 def follow(session: Session, run_id: str, output: Output) -> int:
@@ -108,7 +109,8 @@ def finish(session: Session, run_id: str, output: Output) -> int:
     elif report.exit_status != _WRONG_USE:
         from rich.console import Console
 
-        console = Console(highlight=False)
+        # A file or pipe has no width; rich would take 80 columns and fold the table.
+        console = Console(highlight=False, width=None if sys.stdout.isatty() else _FILE_COLUMNS)
         print_report(report, console)
         console.print(f"\nThe whole report: {html_path}", markup=False, soft_wrap=True)
     if report.status is Phase.FAILED:

@@ -87,14 +87,15 @@ def validate(**values: Any) -> int:
 @output_flags
 def resume(run: str, **values: Any) -> int:
     """Go on where a run stopped; what is done is not done again. RUN may be the beginning of its id."""
-    from migration.ledger.runs import find_run, request_resume
-    from producer.cli.follow import follow
     from producer.cli.session import open_session
     from producer.cli.settings import read_settings
 
     settings = read_settings()
     target, output = take_target(values, settings), take_output(values)
     with open_session(target, settings, worker_count(values["workers"]), quiet=output.as_json) as session:
+        from migration.ledger.runs import find_run, request_resume
+        from producer.cli.follow import follow
+
         record = find_run(session.engine, run)
         request_resume(session.engine, record.id)
         session.send(record.id)
@@ -112,14 +113,15 @@ def _start(mode: Mode, values: dict[str, Any]) -> int:
     if settings.broker_url is None:
         check_sources(sources)  # on another machine's cluster the files need not be here
 
-    # What costs half a second to import comes after what costs nothing to check.
-    from dataclasses import replace
-
-    from migration.ledger.runs import create_run, request_cancel
-    from producer.cli.follow import follow
     from producer.cli.session import open_session
 
     with open_session(target, settings, options.workers, quiet=output.as_json) as session:
+        # What takes long to import comes while the cluster boots.
+        from dataclasses import replace
+
+        from migration.ledger.runs import create_run, request_cancel
+        from producer.cli.follow import follow
+
         run_id = create_run(session.engine, replace(options, target=session.target_url))
         try:
             session.send(run_id)

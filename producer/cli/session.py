@@ -10,9 +10,6 @@ from typing import TYPE_CHECKING
 import click
 from pydantic import SecretStr
 
-from migration.ledger.store import open_ledger
-from migration.queue import check_broker, make_app, send_advance
-from migration.target.connect import redact, with_password
 from producer.cli.target import Target
 from producer.local.cluster import LocalCluster
 
@@ -41,6 +38,8 @@ class Session:
         Raises:
             BrokerError: the broker does not answer.
         """
+        from migration.queue import make_app, send_advance
+
         app = make_app(self.settings)
         try:
             send_advance(app, run_id)
@@ -58,13 +57,15 @@ def open_session(target: Target, settings: Settings, workers: int, *, quiet: boo
         ConvoyError: the local cluster does not start.
     """
     if settings.broker_url is not None:
+        from migration.queue import check_broker
+
         check_broker(settings.broker_url)
-        with _ledger(with_password(target.url, target.password)) as engine:
-            yield Session(engine, settings, target, redact(target.url), None)
+        with _ledger(target.url, target.password) as (engine, shown):
+            yield Session(engine, settings, target, shown, None)
         return
     if not target.is_embedded:
-        # A wrong address should cost no start of a cluster.
-        open_ledger(with_password(target.url, target.password)).dispose()
+        with _ledger(target.url, target.password):
+            pass  # a wrong address should cost no start of a cluster
     cluster = LocalCluster(
         target=target.url,
         database=target.database,
@@ -75,19 +76,23 @@ def open_session(target: Target, settings: Settings, workers: int, *, quiet: boo
         on_start=lambda name: None if quiet else click.echo(f"Starting {name} …", err=True),
     )
     try:
-        cluster.start_servers()
-        with _ledger(with_password(cluster.target_url, target.password)) as engine:
-            cluster.start_processes()
-            local = settings.model_copy(update={"broker_url": cluster.broker_url})
-            yield Session(engine, local, target, redact(cluster.target_url), cluster)
+        cluster.start()
+        local = settings.model_copy(update={"broker_url": cluster.broker_url})
+        with _ledger(cluster.target_url, target.password) as (engine, shown):
+            yield Session(engine, local, target, shown, cluster)
     finally:
         cluster.stop()
 
 
 @contextmanager
-def _ledger(url: str) -> Iterator[Engine]:
-    engine = open_ledger(url, "convoy cli")
+def _ledger(url: str, password: str | None) -> Iterator[tuple[Engine, str]]:
+    """Yield the engine and the URL without its password."""
+    # Imported here: the processes of a local cluster boot while this one loads its libraries.
+    from migration.ledger.store import open_ledger
+    from migration.target.connect import redact, with_password
+
+    engine = open_ledger(with_password(url, password), "convoy cli")
     try:
-        yield engine
+        yield engine, redact(url)
     finally:
         engine.dispose()

@@ -120,23 +120,23 @@ def _print_runs(records: list[RunRecord], output: Output) -> None:
     if not records:
         click.echo("This target knows no run yet.")
         return
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
+    from migration.report.wording import duration, phrase, printable
 
-    from migration.report.wording import duration, phrase
-
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for title in ("Run", "Mode", "State", "Sources", "Started", "Took"):
-        table.add_column(title, no_wrap=title in {"Run", "Started"}, overflow="fold")
+    lines = [("RUN", "STARTED", "TOOK", "MODE", "STATE", "SOURCES")]
     for record in records:
-        took = (
-            duration((record.finished_at - record.started_at).total_seconds())
-            if record.finished_at and record.started_at
-            else ""
+        took = ""
+        if record.started_at is not None and record.finished_at is not None:
+            took = duration((record.finished_at - record.started_at).total_seconds())
+        lines.append(
+            (
+                record.id,
+                f"{record.created_at.astimezone():%Y-%m-%d %H:%M:%S}",
+                took,
+                record.mode,
+                phrase(record.phase.value),
+                printable(", ".join(source.label for source in record.options.sources)),
+            )
         )
-        labels = ", ".join(source.label for source in record.options.sources)
-        started = f"{record.created_at.astimezone():%Y-%m-%d %H:%M:%S}"
-        table.add_row(record.id, record.mode, phrase(record.phase.value), Text(labels), started, took)
-    Console(highlight=False).print(table)
+    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
+    for line in lines:
+        click.echo("  ".join(f"{cell:<{width}}" for cell, width in zip(line, widths, strict=True)).rstrip())

@@ -35,8 +35,8 @@ _RESTARTS = 3
 _KEPT_LOG_FOLDERS = 10
 _LOG_FOLDER = re.compile(r"\d{8}-\d{6}-\d+")
 _READY_LINE = " ready."
-# Warm shutdown, then cold; unfinished chunks roll back and are copied again by the next run.
-_CELERY_STOP = ((signal.SIGTERM, 2.0), (signal.SIGQUIT, 2.0))
+# Warm shutdown, then SIGKILL: an unfinished chunk rolls back and is copied again by the next run.
+_CELERY_STOP = ((signal.SIGTERM, 0.7),)
 
 
 class LocalCluster:

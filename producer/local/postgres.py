@@ -126,7 +126,8 @@ class EmbeddedPostgres:
         with psycopg.connect(self.url, autocommit=True) as connection:
             found = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", (name,)).fetchone()
             if found is None:
-                with contextlib.suppress(psycopg.errors.DuplicateDatabase):  # another command was faster
+                # Another command was faster; at the same moment, its row in pg_database is.
+                with contextlib.suppress(psycopg.errors.DuplicateDatabase, psycopg.errors.UniqueViolation):
                     connection.execute(
                         sql.SQL("CREATE DATABASE {} TEMPLATE template0").format(sql.Identifier(name))
                     )
