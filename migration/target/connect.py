@@ -101,6 +101,16 @@ def describe(url: str) -> str:
     return f"database {name} on {host}{port}"
 
 
+def with_defaults(url: str, application_name: str) -> str:
+    """Return a connection string for libpq (ADBC) with a time limit and keepalives where the URL sets none.
+
+    It holds the password and must not be logged.
+    """
+    parts = _parse(url)
+    extra = {name: value for name, value in _CONNECT.items() if not parts.get(name)}
+    return make_conninfo(url, application_name=application_name, **extra)
+
+
 def connect(url: str, application_name: str) -> psycopg.Connection:
     """Open one psycopg connection with a known session state.
 
@@ -109,10 +119,8 @@ def connect(url: str, application_name: str) -> psycopg.Connection:
         TargetUnreachableError: no connection; says which host and database, and why.
     """
     where = describe(url)
-    parts = _parse(url)
-    extra: dict[str, Any] = {name: value for name, value in _CONNECT.items() if not parts.get(name)}
     try:
-        connection = psycopg.connect(url, application_name=application_name, autocommit=True, **extra)
+        connection = psycopg.connect(with_defaults(url, application_name), autocommit=True)
     except psycopg.Error as error:
         raise _unreachable(error, where) from error
     try:

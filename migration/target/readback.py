@@ -21,7 +21,7 @@ from sqlalchemy import text
 
 from migration.mapping.kinds import ARROW_TYPES, split_type
 from migration.model import ValueKind
-from migration.target.connect import translate
+from migration.target.connect import describe, translate, with_defaults
 from migration.target.statements import quoted
 
 if TYPE_CHECKING:
@@ -82,21 +82,23 @@ class TargetReader:
         url: a libpq URL with everything that is needed to log in.
 
     Raises:
-        TargetUnreachableError: no connection.
+        RetryableError: no connection.
     """
 
     def __init__(self, url: str) -> None:
         try:
-            self._connection = adbc_driver_postgresql.dbapi.connect(url, autocommit=True)
+            self._connection = adbc_driver_postgresql.dbapi.connect(
+                with_defaults(url, "convoy read-back"), autocommit=True
+            )
         except AdbcError as error:
-            raise translate(error, "read-back") from error
+            raise translate(error, f"read-back from {describe(url)}") from error
         try:
             with self._connection.cursor() as cursor:
                 for statement in _SESSION:
                     cursor.execute(statement)
         except AdbcError as error:
             self.close()
-            raise translate(error, "read-back") from error
+            raise translate(error, f"read-back from {describe(url)}") from error
 
     def __enter__(self) -> Self:
         return self

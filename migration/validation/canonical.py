@@ -138,7 +138,7 @@ def _json(array: Values) -> Values:
         canonical = [
             None if document is None else canonical_json(document.decode()).encode() for document in documents
         ]
-    return pa.array(canonical, pa.binary())
+    return pa.array(canonical, pa.binary()).view(pa.string())
 
 
 _CANONICAL: dict[ValueKind, Callable[[Values], Values]] = {
