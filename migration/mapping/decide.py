@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from migration.mapping.declared import DeclaredType, read_declared
 from migration.mapping.epochs import find_unit
 from migration.mapping.kinds import kind_of, split_type
-from migration.mapping.rules import RULES, Context, Misfit, or_null_name, rules_for
+from migration.mapping.rules import BLANK_PADDED, RULES, Context, Misfit, or_null_name, rules_for
 from migration.mapping.widen import TIMESTAMPTZ, Choice, Evidence, choose
 from migration.model import ColumnPlan, StorageClass, ValueKind
 
@@ -177,7 +177,7 @@ def _text_notes(
     if kind not in _OWN_EMPTY and profile.empty_texts and not natural.not_null:
         rules[StorageClass.TEXT] = or_null_name(rule)
         notes.append(f"{profile.empty_texts:,} empty texts become NULL")
-    if kind is ValueKind.TEXT and profile.nul_texts and split_type(target_type)[0] in {"text", "varchar"}:
+    if kind is ValueKind.TEXT and profile.nul_texts and split_type(target_type)[0] not in BLANK_PADDED:
         rules[StorageClass.TEXT] = "text_strip_nul"
         notes.append(f"NUL characters are stripped from {profile.nul_texts:,} texts")
     if kind is not ValueKind.BYTES and profile.bad_utf8_texts:

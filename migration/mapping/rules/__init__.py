@@ -17,7 +17,7 @@ from migration.model import StorageClass, ValueKind
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["RULES", "Context", "Misfit", "Rule", "or_null_name", "rules_for"]
+__all__ = ["BLANK_PADDED", "RULES", "Context", "Misfit", "Rule", "or_null_name", "rules_for"]
 
 _PLAIN_RULES = TEXT_RULES + NUMBER_RULES + TIME_RULES + DOCUMENT_RULES
 
@@ -59,7 +59,8 @@ _RULES_BY_KIND: Final[Mapping[ValueKind, Mapping[StorageClass, str]]] = MappingP
         ValueKind.JSON: {_I: "integer_to_json", _R: "real_to_json", _T: "text_to_json", _B: "blob_to_json"},
     }
 )
-_CHAR = frozenset({"char", "character", "bpchar"})
+BLANK_PADDED: Final = frozenset({"char", "character", "bpchar"})
+"""Names of the type that fills texts up with blanks."""
 
 
 def rules_for(target_type: str) -> dict[StorageClass, str]:
@@ -72,6 +73,6 @@ def rules_for(target_type: str) -> dict[StorageClass, str]:
     """
     rules = dict(_RULES_BY_KIND[kind_of(target_type)])
     base, modifier = split_type(target_type)
-    if base in _CHAR and modifier:
+    if base in BLANK_PADDED and modifier:
         return {_T: "text_to_char"}  # PostgreSQL pads to the full length, so both sides must
     return rules

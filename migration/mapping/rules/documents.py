@@ -32,8 +32,8 @@ def _check(document: bytes) -> None:
     """Raise Misfit unless jsonb holds the document faithfully."""
     try:
         _decode(document)
-    except _MALFORMED as error:
-        raise Misfit(f"text is not JSON that PostgreSQL accepts: {error}") from None
+    except _MALFORMED:
+        raise Misfit("text is not JSON that PostgreSQL accepts") from None
     if _needs_a_look(document):
         if _NUL.search(document):
             raise Misfit("JSON holds the character NUL, which jsonb cannot store")
