@@ -239,11 +239,17 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, default=Path("bench/results.json"), metavar="FILE")
     options = parser.parse_args(arguments)
     print(f"Copying {options.rows:,} rows of 10 mixed columns, {options.repeat} times each way:", flush=True)
+    load = os.getloadavg()[0]
+    if load > 1:
+        print(
+            f"  This machine is busy (load {load:.1f}), which makes all figures worse and uneven.", flush=True
+        )
     try:
         results = measure(options.rows, options.workers, options.repeat, options.cache)
     except MissingProgramError as missing:
         print(f"Skipped: {missing}.")
         return 0
+    results["machine"]["load_before"] = round(load, 2)
     options.out.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
     _print_results(results)
     print(f"Written to {options.out}.")
