@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
     from migration.mapping.batch import RawBatch
     from migration.mapping.rules import Rule
-    from migration.model import ColumnPlan
+    from migration.model import ColumnPlan, ColumnProfile
 
 __all__ = ["Context", "Converted", "Converter", "convert"]
 
@@ -57,11 +58,18 @@ class _Misfitting:
 class _ColumnConverter:
     """One column, with all that does not change from batch to batch looked up once."""
 
-    def __init__(self, plan: ColumnPlan, context: Context) -> None:
+    def __init__(self, plan: ColumnPlan, context: Context, profile: ColumnProfile | None) -> None:
         self.plan = plan
         self.type = ARROW_TYPES[plan.kind]
         self.context = context.for_type(plan.target_type)
         self.rules = {storage_class: RULES[name] for storage_class, name in plan.rules.items()}
+        self.proved = frozenset(
+            storage_class
+            for storage_class, rule in self.rules.items()
+            if profile is not None
+            and rule.only_checks
+            and profile.accepted.get(storage_class, 0) == profile.count(storage_class)
+        )
 
     def convert(
         self, slots: Mapping[StorageClass, pa.Array], rows: int
@@ -76,6 +84,9 @@ class _ColumnConverter:
             rule = self.rules.get(storage_class)
             if rule is None:
                 misfits += self._without_rule(storage_class, values)
+                continue
+            if storage_class in self.proved:
+                parts.append(values)
                 continue
             converted, bad = rule.columnar(values, self.context)
             if bad is not None:
@@ -129,10 +140,22 @@ class _ColumnConverter:
 
 
 class Converter:
-    """Converts the batches of one table by the plans of its columns."""
+    """Converts the batches of one table by the plans of its columns.
 
-    def __init__(self, columns: Sequence[ColumnPlan], context: Context) -> None:
-        self._columns = tuple(_ColumnConverter(plan, context) for plan in columns)
+    Args:
+        columns: the plans, in the order of the result.
+        context: what conversions depend on.
+        profile: what a full read of these very rows found, by column. Where it has seen every value pass a rule
+            that only checks (JSON is the costly one), the rule is not run again.
+    """
+
+    def __init__(
+        self,
+        columns: Sequence[ColumnPlan],
+        context: Context,
+        profile: Mapping[str, ColumnProfile] = MappingProxyType({}),
+    ) -> None:
+        self._columns = tuple(_ColumnConverter(plan, context, profile.get(plan.name)) for plan in columns)
         self._schema = pa.schema([(column.plan.name, column.type) for column in self._columns])
 
     def convert(self, raw: RawBatch) -> Converted:

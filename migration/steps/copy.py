@@ -43,7 +43,7 @@ class ChunkStream:
         self._columns = table.plan.copied_columns
         self._classes = {column.name: table.profile[column.name].classes for column in self._columns}
         self._batch_rows = batch_rows(options.batch_rows, table.profile)
-        self._converter = Converter(self._columns, Context(options.source_timezone))
+        self._converter = Converter(self._columns, Context(options.source_timezone), table.profile)
         self._digest = DigestSum()
         self.rows_read = 0
         self.rows_rejected = 0

@@ -102,7 +102,7 @@ def _scalar_real(value: float, _context: Context) -> str:
 _JSON = ValueKind.JSON
 
 DOCUMENT_RULES = (
-    Rule("text_to_json", StorageClass.TEXT, _JSON, _columnar_text, _scalar_text),
+    Rule("text_to_json", StorageClass.TEXT, _JSON, _columnar_text, _scalar_text, only_checks=True),
     Rule("blob_to_json", StorageClass.BLOB, _JSON, _columnar_blob, _scalar_blob, "blob_to_text"),
     # A column declared JSON has numeric affinity, so SQLite itself turns the document 5 into an integer.
     Rule(

@@ -67,7 +67,7 @@ class Rule:
     `scalar` takes an int, float, str or bytes, never None; texts reach it only when they are UTF-8.
     `transform` names a deliberate change of value; None where the value keeps its meaning. `changes` marks the
     values of a slot that the transform changes; None: all of them. `lossy`: the original cannot be told from the
-    result.
+    result. `only_checks`: a value that fits passes unchanged, so what a profile has tried need not be tried again.
     """
 
     name: str
@@ -77,6 +77,7 @@ class Rule:
     scalar: Callable[[Any, Context], Any]
     transform: str | None = None
     lossy: bool = False
+    only_checks: bool = False
     changes: Callable[[pa.Array, Context], pa.BooleanArray] | None = None
 
 

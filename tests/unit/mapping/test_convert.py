@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-from migration.mapping.convert import Context, convert
+from migration.mapping.convert import Context, Converter, convert
 from migration.mapping.kinds import kind_of
-from migration.model import ColumnPlan, StorageClass, ValueKind
+from migration.model import ColumnPlan, ColumnProfile, StorageClass, ValueKind
 
 from .factories import plan, raw, slots
 
@@ -148,3 +148,12 @@ def test_every_kind_has_rules_that_end_in_it() -> None:
         assert kind_of(target_type) is kind
         for storage_class, name in rules_for(target_type).items():
             assert (RULES[name].kind, RULES[name].storage_class) == (kind, storage_class)
+
+
+def test_document_that_a_profile_has_tried_is_not_parsed_again() -> None:
+    columns = [plan("text_to_json", "jsonb")]
+    # A profile that says so although it is not true shows that the rule was not run.
+    tried = {"c": ColumnProfile(counts={StorageClass.TEXT: 1}, accepted={StorageClass.TEXT: 1})}
+    untried = {"c": ColumnProfile(counts={StorageClass.TEXT: 2}, accepted={StorageClass.TEXT: 1})}
+    assert Converter(columns, Context(), tried).convert(raw(c=["{"])).rows_rejected == 0
+    assert Converter(columns, Context(), untried).convert(raw(c=["{"])).rows_rejected == 1
