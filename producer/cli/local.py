@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import importlib.util
+import os
+import secrets
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import click
 
@@ -127,16 +131,28 @@ def _target_or_embedded(values: dict[str, Any], settings: Settings) -> Target:
 
 
 def _start_web(cluster: LocalCluster, settings: Settings) -> dict[str, str]:
-    """Start the API and Flower; return their addresses."""
-    addresses = {}
+    """Start the API and Flower; return what a user needs to reach them."""
+    told = {}
+    token = settings.api_token.get_secret_value() if settings.api_token else secrets.token_urlsafe(24)
     if importlib.util.find_spec("api") is not None:
-        cluster.start_program("api", [sys.executable, "-m", "api"])
-        addresses["API"] = f"http://{settings.api_host}:{settings.api_port}/"
+        root = (settings.source_root or Path.cwd()).absolute()
+        env = {"MIGRATION_API_TOKEN": token, "MIGRATION_SOURCE_ROOT": str(root)}
+        cluster.start_program("api", [sys.executable, "-m", "api"], env)
+        told["API"] = f"http://{settings.api_host}:{settings.api_port}/  reads databases below {root}"
     if importlib.util.find_spec("flower") is not None:
+        login = os.environ.get("FLOWER_BASIC_AUTH") or f"convoy:{token}"
+        port = urlsplit(settings.flower_url).port or _FLOWER_PORT
         cluster.start_program(
             "flower",
             [sys.executable, "-m", "celery", "-A", "producer.app", "flower", "--address=127.0.0.1"],
-            {"FLOWER_PORT": str(_FLOWER_PORT)},
+            {"FLOWER_PORT": str(port), "FLOWER_BASIC_AUTH": login},
         )
-        addresses["Flower"] = f"http://127.0.0.1:{_FLOWER_PORT}/"
-    return addresses
+        hint = (
+            "login as in FLOWER_BASIC_AUTH"
+            if "FLOWER_BASIC_AUTH" in os.environ
+            else "user convoy, the token as password"
+        )
+        told["Flower"] = f"http://127.0.0.1:{port}/  {hint}"
+    if settings.api_token is None:
+        told["Token"] = token
+    return told

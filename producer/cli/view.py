@@ -121,6 +121,7 @@ def facts(progress: RunProgress) -> list[str]:
     said = []
     if progress.rows_total and progress.phase is Phase.COPYING:
         said.append(f"{progress.rows_done:,} of {progress.rows_total:,} rows")
+        said.append(f"{size(progress.bytes_done)} of {size(progress.bytes_total)}")
         if progress.rows_per_s:
             said += [f"{progress.rows_per_s:,.0f} rows/s", f"{size(progress.bytes_per_s)}/s"]
     elif progress.rows_total:

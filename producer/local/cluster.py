@@ -115,23 +115,22 @@ class LocalCluster:
 
     def start_servers(self) -> None:
         """Start PostgreSQL, where it is embedded, and the broker."""
+        servers = "Valkey" if self.target_url else "PostgreSQL, Valkey"
+        self._on_start(f"{servers}, producer and {self.workers} workers")
         self._folder = Path(tempfile.mkdtemp(prefix="convoy-"))
         self._guard = Guard(remove=self._folder)
         self._valkey = EmbeddedValkey(
             self._folder / "valkey", log=self.logs / "valkey.log", guard=self._guard
         )
         if not self.target_url:
-            self._on_start("PostgreSQL")
             self._postgres = EmbeddedPostgres(self.settings.embedded_dir, guard=self._guard)
             self._postgres.start()
             self.target_url = self._postgres.ensure_database(self._database)
-        self._on_start("Valkey")
         self._valkey.start()
         self.broker_url = self._valkey.url
 
     def start_processes(self) -> None:
         """Start producer and workers, all at the same time."""
-        self._on_start("producer and workers")
         unique = f"{os.getpid()}-{int(time.time())}"
         common = ("--without-mingle", "--without-gossip", "--loglevel", self._log_level)
         self._launch(

@@ -115,8 +115,8 @@ class EmbeddedPostgres:
         if self._socket_folder is None:
             raise ConvoyError("The embedded PostgreSQL has not been started")
         host = quote(str(self._socket_folder), safe="/")
-        port = "" if self._port == _DEFAULT_PORT else f"&port={self._port}"
-        return f"postgresql://postgres@/{quote(database, safe='')}?host={host}{port}"
+        # With its port, because PGPORT may stand in the user's environment.
+        return f"postgresql://postgres@/{quote(database, safe='')}?host={host}&port={self._port}"
 
     def ensure_database(self, name: str) -> str:
         """Create a database unless it exists, and return its URL."""

@@ -40,7 +40,7 @@ def test_the_data_is_kept_and_the_second_start_is_fast(shell: Shell) -> None:
 
 
 def test_up_serves_until_it_is_told_to_stop(shell: Shell) -> None:
-    shell.environment |= {"MIGRATION_API_TOKEN": "secret-token", "MIGRATION_API_PORT": "18765"}
+    shell.environment |= {"MIGRATION_API_PORT": "18765", "MIGRATION_FLOWER_URL": "http://127.0.0.1:18766"}
     process = shell.start("up", "--workers", "1")
     try:
         assert process.stdout is not None
@@ -49,7 +49,9 @@ def test_up_serves_until_it_is_told_to_stop(shell: Shell) -> None:
             said.append(line)
             if line.startswith("Ready"):
                 break
-        assert any(line.startswith("API") for line in said), said
+        told = dict(line.split(maxsplit=1) for line in said)
+        assert {"PostgreSQL", "Broker", "API", "Flower", "Token", "Logs"} <= set(told)
+        assert "@" not in told["Broker"].replace("://@", "://")
         started = session_of(process)
 
         def is_up() -> bool:
@@ -70,7 +72,7 @@ def test_up_serves_until_it_is_told_to_stop(shell: Shell) -> None:
 
 
 def test_a_second_command_may_look_while_the_first_one_runs(shell: Shell) -> None:
-    make_database(shell.folder / "shop.db", rows=100_000)
+    make_database(shell.folder / "shop.db", rows=20_000)
     process = shell.start(
         "migrate", "--source", "shop.db", "--target-url", "embedded", "--chunk-rows", "1000", "--workers", "2"
     )

@@ -34,6 +34,12 @@ def test_migrate_proves_reports_and_rolls_back(shell: Shell) -> None:
     assert re.search(r"100.0 %  Completed", err)
     assert shell.query("SELECT count(*), sum(price) FROM book") == [(300, 11287.5)]
 
+    with psycopg.connect(shell.target) as connection:
+        connection.execute("UPDATE book SET title = 'changed' WHERE id = 3")
+    status, out, err = shell.run("validate", "--source", "shop.db")
+    assert status == 1, err
+    assert "book" in out
+
     status, out, err = shell.run("migrate", "--source", "shop.db")
     assert status == 2, err
     assert err.count("error:") == 1
@@ -41,7 +47,7 @@ def test_migrate_proves_reports_and_rolls_back(shell: Shell) -> None:
 
     status, out, err = shell.run("status", "--json")
     runs = json.loads(out)
-    assert [run["phase"] for run in runs] == ["failed", "completed"]
+    assert [run["phase"] for run in runs] == ["failed", "completed_with_findings", "completed"]
 
     status, out, err = shell.run("status", report["run_id"][:18])
     assert status == 0
@@ -63,18 +69,6 @@ def test_json_is_all_that_stdout_gets(shell: Shell) -> None:
     report = json.loads(out)
     assert (report["mode"], report["sources"][0]["label"]) == ("dry-run", "mine")
     assert shell.query("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'") == [(0,)]
-
-
-def test_validate_finds_what_was_changed(shell: Shell) -> None:
-    make_database(shell.folder / "shop.db", rows=10)
-    assert shell.run("migrate", "--source", "shop.db")[0] == 0
-    status, _, err = shell.run("validate", "--source", "shop.db")
-    assert status == 0, err
-    with psycopg.connect(shell.target) as connection:
-        connection.execute("UPDATE book SET title = 'changed' WHERE id = 3")
-    status, out, err = shell.run("validate", "--source", "shop.db")
-    assert status == 1, err
-    assert "book" in out
 
 
 @pytest.mark.parametrize(
@@ -115,7 +109,7 @@ def copying(shell: Shell) -> bool:
     """Whether the latest run is in mid-copy."""
     try:
         (found,) = shell.query(
-            "SELECT count(*) FILTER (WHERE state = 'done') BETWEEN 3 AND 150 FROM convoy.chunks c"
+            "SELECT count(*) FILTER (WHERE state = 'done') BETWEEN 3 AND 90 FROM convoy.chunks c"
             " JOIN convoy.runs r ON r.id = c.run_id WHERE r.phase = 'copying'"
         )
     except psycopg.errors.UndefinedTable:
@@ -123,15 +117,14 @@ def copying(shell: Shell) -> bool:
     return bool(found[0])
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_interrupted_says_how_to_resume_and_resume_finishes(shell: Shell, number: signal.Signals) -> None:
-    make_database(shell.folder / "shop.db", rows=200_000)
-    process = shell.start("migrate", "--source", "shop.db", "--chunk-rows", "1000", "--workers", "2")
+def test_interrupted_says_how_to_resume_and_resume_finishes(shell: Shell) -> None:
+    make_database(shell.folder / "shop.db", rows=60_000)
+    process = shell.start("migrate", "--source", "shop.db", "--chunk-rows", "500", "--workers", "2")
     try:
         assert wait_until(lambda: copying(shell) or process.poll() is not None)
         started = session_of(process)
         assert len(started) >= 4
-        os.killpg(process.pid, number)
+        os.killpg(process.pid, signal.SIGINT)
         _, err = process.communicate(timeout=PATIENCE_SECONDS)
     finally:
         process.kill()
@@ -145,14 +138,14 @@ def test_interrupted_says_how_to_resume_and_resume_finishes(shell: Shell, number
 
     status, _, err = shell.run(*line[1].split())
     assert status == 0, err
-    assert shell.query("SELECT count(*), count(DISTINCT id) FROM book") == [(200_000, 200_000)]
+    assert shell.query("SELECT count(*), count(DISTINCT id) FROM book") == [(60_000, 60_000)]
     assert done_before >= 3
     assert finished.items() <= dict(shell.query(attempts)).items()
 
 
 def test_a_killed_command_leaves_no_process_and_its_run_can_go_on(shell: Shell) -> None:
-    make_database(shell.folder / "shop.db", rows=200_000)
-    process = shell.start("migrate", "--source", "shop.db", "--chunk-rows", "1000", "--workers", "2")
+    make_database(shell.folder / "shop.db", rows=60_000)
+    process = shell.start("migrate", "--source", "shop.db", "--chunk-rows", "500", "--workers", "2")
     assert wait_until(lambda: copying(shell) or process.poll() is not None)
     started = session_of(process)
     process.kill()
@@ -161,4 +154,4 @@ def test_a_killed_command_leaves_no_process_and_its_run_can_go_on(shell: Shell) 
     ((run,),) = shell.query("SELECT id::text FROM convoy.runs")
     status, _, err = shell.run("resume", run)
     assert status == 0, err
-    assert shell.query("SELECT count(*), count(DISTINCT id) FROM book") == [(200_000, 200_000)]
+    assert shell.query("SELECT count(*), count(DISTINCT id) FROM book") == [(60_000, 60_000)]

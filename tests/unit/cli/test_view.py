@@ -57,6 +57,7 @@ def test_every_phase_has_words() -> None:
 def test_the_facts_of_a_copy() -> None:
     assert facts(COPYING) == [
         "1,000,000 of 2,000,000 rows",
+        "100.0 MB of 200.0 MB",
         "250,000 rows/s",
         "25.0 MB/s",
         "ETA 0:04",
