@@ -371,12 +371,16 @@ class TablePlan:
 
 @dataclass(frozen=True, slots=True)
 class ObjectResult:
-    """A line of the report about a schema object."""
+    """A line of the report about a schema object.
+
+    `owner` is the table or the source that it belongs to: names repeat between these.
+    """
 
     kind: str
     name: str
     state: ObjectState
     reason: str = ""
+    owner: str = ""
 
 
 @dataclass(frozen=True, slots=True)

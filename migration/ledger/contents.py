@@ -419,10 +419,11 @@ def save_objects(connection: Connection, run_id: str, results: Iterable[ObjectRe
             name=result.name,
             state=result.state.value,
             reason=result.reason,
+            owner=result.owner,
         )
         connection.execute(
             statement.on_conflict_do_update(
-                index_elements=["run_id", "kind", "name"],
+                index_elements=["run_id", "kind", "owner", "name"],
                 set_={"state": statement.excluded.state, "reason": statement.excluded.reason},
             )
         )

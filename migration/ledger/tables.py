@@ -200,7 +200,8 @@ objects = Table(
     Column("name", Text, nullable=False),
     Column("state", Text, nullable=False),  # model.ObjectState
     Column("reason", Text, nullable=False, server_default=""),
-    UniqueConstraint("run_id", "kind", "name"),
+    Column("owner", Text, nullable=False, server_default=""),
+    UniqueConstraint("run_id", "kind", "owner", "name"),
 )
 
 events = Table(

@@ -199,7 +199,7 @@ class _SourcePlanner:
         for item in self._schema.objects:
             if item.kind != "view":
                 reason = item.reason or _REASONS.get(item.kind, f"PostgreSQL has no equal for a {item.kind}")
-                self._results.append(ObjectResult(item.kind, item.name, ObjectState.SKIPPED, reason))
+                self._results.append(ObjectResult(item.kind, item.name, ObjectState.SKIPPED, reason, self._label))
 
     def _with_views(
         self, plans: list[TablePlan], tables: Mapping[str, MappedTable], names: Mapping[str, str]
@@ -236,4 +236,4 @@ class _SourcePlanner:
         return views
 
     def _skip_view(self, item: SourceObject, reason: str) -> None:
-        self._results.append(ObjectResult("view", item.name, ObjectState.SKIPPED, reason))
+        self._results.append(ObjectResult("view", item.name, ObjectState.SKIPPED, reason, self._label))

@@ -49,15 +49,15 @@ def build_object(
         RetryableError, PermanentError: the connection broke, the disk is full, ...: nothing to do with the object.
     """
     if item.state is ObjectState.SKIPPED or not item.sql:
-        return ObjectResult(item.kind, item.name, item.state, item.reason), ()
+        return ObjectResult(item.kind, item.name, item.state, item.reason, item.table), ()
     refused = _attempt(connection, item.sql, item, schema)
     if refused is None:
         problems = sequence_problems(connection, schema, item.table) if item.kind == "sequence" else []
         if problems:
             problem = "; ".join(problems)
             finding = Finding(FindingKind.SEQUENCE, item.table, problem, is_error=False)
-            return ObjectResult(item.kind, item.name, ObjectState.CHANGED, problem), (finding,)
-        return ObjectResult(item.kind, item.name, item.state, item.reason), ()
+            return ObjectResult(item.kind, item.name, ObjectState.CHANGED, problem, item.table), (finding,)
+        return ObjectResult(item.kind, item.name, item.state, item.reason, item.table), ()
     if item.fallback_sql:
         refused_too = _attempt(connection, item.fallback_sql, item, schema)
         if refused_too is None:
@@ -65,7 +65,7 @@ def build_object(
         refused = f"{refused}; {refused_too}"
     message = f"{item.kind} {item.name} could not be built: {refused}"
     finding = Finding(FindingKind.MISSING_CONSTRAINT, item.table, message, is_error=False)
-    return ObjectResult(item.kind, item.name, ObjectState.SKIPPED, refused), (finding,)
+    return ObjectResult(item.kind, item.name, ObjectState.SKIPPED, refused, item.table), (finding,)
 
 
 def _attempt(connection: Connection, statement: str, item: TargetObject, schema: str) -> str | None:
@@ -106,7 +106,7 @@ def _fallen_back(
         )
     message = f"{item.kind} {item.name}: {reason}"
     finding = Finding(kind, item.table, message, is_error=False)
-    return ObjectResult(item.kind, item.name, ObjectState.CHANGED, reason), (finding,)
+    return ObjectResult(item.kind, item.name, ObjectState.CHANGED, reason, item.table), (finding,)
 
 
 def _orphans(connection: Connection, name: str, schema: str) -> tuple[int, list[str]] | None:

@@ -69,9 +69,10 @@ def upgrade() -> None:
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("state", sa.Text(), nullable=False),
         sa.Column("reason", sa.Text(), server_default="", nullable=False),
+        sa.Column("owner", sa.Text(), server_default="", nullable=False),
         sa.ForeignKeyConstraint(["run_id"], ["convoy.runs.id"], ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id"),
-        sa.UniqueConstraint("run_id", "kind", "name"),
+        sa.UniqueConstraint("run_id", "kind", "owner", "name"),
         schema="convoy",
     )
     op.create_table(
