@@ -114,7 +114,7 @@ class TableStatus(BaseModel):
 class Status(BaseModel):
     """A run at this moment.
 
-    `percent` and `eta_seconds` are of the present phase; `eta_seconds` is null while nothing can be said.
+    `percent` is of the whole run, `eta_seconds` of the present phase, and null while nothing can be said.
     `rows` and `bytes` are of the copy. `workers` are those that work on the run now.
     """
 
