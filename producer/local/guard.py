@@ -77,6 +77,7 @@ class Guard:
     def __post_init__(self) -> None:
         self._lock = threading.Lock()
         self._sent = 0
+        self._first_signals: dict[str, int] = {}
         self._process = subprocess.Popen(
             # -I -S: neither the user's folder nor any site package can get in the way of cleaning up.
             [sys.executable, "-I", "-S", guardian.__file__, *([str(self.remove)] if self.remove else [])],
@@ -95,6 +96,7 @@ class Guard:
         """
         pid = int(self._ask(program.start_request(), program.name)["pid"])
         self.pids[program.name] = pid
+        self._first_signals[program.name] = int(program.stop[0][0])
         return pid
 
     def adopt(self, program: Program) -> None:
@@ -118,6 +120,11 @@ class Guard:
                     pipe.close()
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(timeout=_STOP_SECONDS)
+        if (self._process.returncode or 0) < 0:  # somebody killed the guardian: what it started lives on
+            for name, number in self._first_signals.items():
+                if name in self.pids:
+                    with contextlib.suppress(OSError):
+                        os.kill(self.pids[name], number)
         self.pids.clear()
 
     def _ask(self, request: dict[str, Any], name: str) -> dict[str, Any]:

@@ -221,3 +221,15 @@ def test_a_program_that_does_not_exist_is_one_sentence(passable_path) -> None:
             guard.start(Program(name="ghost", argv=["/no/such/program"], log=passable_path / "log"))
     finally:
         guard.close()
+
+
+def test_servers_are_stopped_even_when_the_guardian_was_killed(passable_path) -> None:
+    guard = Guard()
+    EmbeddedPostgres(passable_path / "pg", guard=guard).start()
+    EmbeddedValkey(passable_path / "valkey", guard=guard).start()
+    pids = list(guard.pids.values())
+    os.kill(guard._process.pid, signal.SIGKILL)
+    with pytest.raises(ConvoyError, match="guardian"):
+        wait_until(lambda: bool(guard.exits()))
+    guard.close()
+    assert wait_until(lambda: all(is_gone(pid) for pid in pids))
