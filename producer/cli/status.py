@@ -76,14 +76,14 @@ def _describe(record: RunRecord, progress: RunProgress, target: Target) -> list[
     from migration.model import Phase
     from migration.report.wording import count
     from producer.cli.commands import command_line
-    from producer.cli.view import PHASES, facts
+    from producer.cli.view import activity, facts
 
     sources = ", ".join(f"{source.label} ({source.location})" for source in record.options.sources)
     lines = [
         f"Run       {record.id} ({record.mode})",
         f"Source    {sources}",
         f"Target    {record.options.target}",
-        f"State     {PHASES[progress.phase]}, {progress.percent:.0f} %",
+        f"State     {activity(progress)}, {progress.percent:.0f} %",
     ]
     details = facts(progress)
     if details:

@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self, TextIO
 
 from migration.ledger.progress import RunProgress, TableProgress
-from migration.model import Phase
+from migration.model import Mode, Phase
 from migration.report.wording import count, printable, size
 
 if TYPE_CHECKING:
@@ -30,6 +30,13 @@ PHASES: dict[Phase, str] = {
     Phase.CANCELLED: "Cancelled",
     Phase.ROLLED_BACK: "Rolled back",
 }
+DRY_RUN_PHASES: dict[Phase, str] = {
+    Phase.COPYING: "Trying every row",
+    Phase.INDEXING: "Trying keys and indexes",
+    Phase.COMPLETED: "Tried",
+    Phase.COMPLETED_WITH_FINDINGS: "Tried, with findings",
+}
+"""What a dry-run does in phases that would otherwise write."""
 _SHOWN_TABLES = 8
 _NAME_CHARS = 30
 _LINE_SECONDS = 3.0
@@ -71,7 +78,7 @@ class LineView:
         self._phase, self._written = progress.phase, now
         details = facts(progress)
         self.note(
-            f"{progress.percent:5.1f} %  {PHASES[progress.phase]}{': ' if details else ''}{', '.join(details)}"
+            f"{progress.percent:5.1f} %  {activity(progress)}{': ' if details else ''}{', '.join(details)}"
         )
 
     def note(self, line: str) -> None:
@@ -116,6 +123,12 @@ def make_view() -> BarView | LineView:
     return LineView(sys.stderr)
 
 
+def activity(progress: RunProgress) -> str:
+    """Return what a run is doing, in words."""
+    dry_run = DRY_RUN_PHASES if progress.mode == Mode.DRY_RUN else {}
+    return dry_run.get(progress.phase, PHASES[progress.phase])
+
+
 def facts(progress: RunProgress) -> list[str]:
     """Return what can be said of a run at this moment, each as a few words."""
     said = []
@@ -155,11 +168,14 @@ def render(progress: RunProgress) -> RenderableType:
 
     whole = Table.grid(padding=(0, 2, 0, 0))
     whole.add_row(
-        Text(PHASES[progress.phase], style="bold"),
+        Text(activity(progress), style="bold"),
         ProgressBar(total=100, completed=progress.percent, width=30),
         Text(f"{progress.percent:.0f} %", style="bold"),
     )
-    parts: list[RenderableType] = [whole, Text("  " + " · ".join(facts(progress)), style="dim")]
+    parts: list[RenderableType] = [
+        whole,
+        Text("  " + " · ".join(facts(progress)), style="dim", no_wrap=True, overflow="ellipsis"),
+    ]
     if progress.phase is Phase.COPYING:
         active, finished, waiting = by_state(progress)
         grid = Table.grid(padding=(0, 2, 0, 0))

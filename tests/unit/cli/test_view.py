@@ -10,7 +10,7 @@ from rich.console import Console
 
 from migration.ledger.progress import RunProgress, TableProgress
 from migration.model import Phase
-from producer.cli.view import PHASES, BarView, LineView, clock_time, facts, render
+from producer.cli.view import PHASES, BarView, LineView, activity, clock_time, facts, render
 
 
 def table(name: str, state: str, total: int, done: int) -> TableProgress:
@@ -52,6 +52,11 @@ def rendered(progress: RunProgress) -> str:
 
 def test_every_phase_has_words() -> None:
     assert set(PHASES) == set(Phase)
+
+
+def test_a_dry_run_does_not_claim_to_copy() -> None:
+    assert activity(COPYING) == "Copying rows"
+    assert activity(replace(COPYING, mode="dry-run")) == "Trying every row"
 
 
 def test_the_facts_of_a_copy() -> None:
