@@ -61,10 +61,11 @@ class Measured:
 class Convoy:
     """A running cluster that migrates one file again and again."""
 
-    def __init__(self, cluster: LocalCluster, source: Path, workers: int) -> None:
+    def __init__(self, cluster: LocalCluster, source: Path, workers: int, batch_rows: int) -> None:
         self._cluster = cluster
         self._source = source
         self._workers = workers
+        self._batch_rows = batch_rows
         self._engine: Engine = open_ledger(cluster.target_url)
         self._app = make_app(cluster.settings.model_copy(update={"broker_url": cluster.broker_url}))
 
@@ -83,6 +84,7 @@ class Convoy:
             sources=(Source("bench", str(self._source)),),
             if_exists=IfExists.REPLACE,
             workers=self._workers,
+            batch_rows=self._batch_rows,
             target=self._cluster.target_url,
         )
         with MemoryWatch(self._cluster.pids["worker1"]) as memory:
@@ -137,7 +139,7 @@ def forget_runs(database_url: str) -> None:
         connection.execute("CHECKPOINT")
 
 
-def measure(rows: int, workers: int, repeat: int, cache: Path) -> dict[str, Any]:
+def measure(rows: int, workers: int, batch_rows: int, repeat: int, cache: Path) -> dict[str, Any]:
     """Measure both in turn and return the results as they are written to results.json."""
     source = mixed_database(
         cache, rows
@@ -155,7 +157,7 @@ def measure(rows: int, workers: int, repeat: int, cache: Path) -> dict[str, Any]
         runs: list[Measured] = []
         with LocalCluster(target=url, workers=workers, settings=settings) as cluster:
             cluster.wait_ready()
-            convoy = Convoy(cluster, source, workers)
+            convoy = Convoy(cluster, source, workers, batch_rows)
             try:
                 convoy.migrate()  # warms everything up, and makes the table that the limit is measured with
                 file = Path(folder) / "mixed.copy"
@@ -234,6 +236,7 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--rows", type=int, default=2_000_000)
     parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--batch-size", type=int, default=RunOptions().batch_rows, metavar="ROWS")
     parser.add_argument("--repeat", type=int, default=3, help="how often each is measured")
     parser.add_argument("--cache", type=Path, default=Path(".cache/bench"), metavar="DIR")
     parser.add_argument("--out", type=Path, default=Path("bench/results.json"), metavar="FILE")
@@ -245,10 +248,11 @@ def main(arguments: list[str] | None = None) -> int:
             f"  This machine is busy (load {load:.1f}), which makes all figures worse and uneven.", flush=True
         )
     try:
-        results = measure(options.rows, options.workers, options.repeat, options.cache)
+        results = measure(options.rows, options.workers, options.batch_size, options.repeat, options.cache)
     except MissingProgramError as missing:
         print(f"Skipped: {missing}.")
         return 0
+    results["batch_rows"] = options.batch_size
     results["machine"]["load_before"] = round(load, 2)
     options.out.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
     _print_results(results)
