@@ -5,20 +5,23 @@ Messages hold ids only. Every option is set here, and a test reads each of them 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from celery import Celery, chord, signature
 from celery.canvas import Signature
 from kombu.exceptions import OperationalError
+from redis import Redis
 from redis.exceptions import RedisError
 
-from migration.errors import BrokerError
+from migration.errors import BrokerError, UsageError
 from migration.settings import Settings
 
 CONTROL_QUEUE = "control"
 COPY_QUEUE = "copy"
 ADVANCE_TASK = "convoy.advance"
 RUN_STEPS_TASK = "convoy.run_steps"
+_TARGET_KEY = "convoy:target"
 
 
 def make_app(settings: Settings, name: str = "convoy") -> Celery:
@@ -100,24 +103,57 @@ def send_steps(app: Celery, run_id: str, messages: Sequence[Sequence[int]]) -> N
         raise _unreachable(str(app.conf.broker_url)) from error
 
 
+@contextmanager
+def _broker(url: str) -> Iterator[Redis]:
+    try:
+        client = Redis.from_url(url, socket_connect_timeout=5, socket_timeout=5, decode_responses=True)
+    except ValueError as error:
+        raise BrokerError(f"The broker URL is not one: {error}", "MIGRATION_BROKER_URL") from error
+    try:
+        yield client
+    except (RedisError, OSError) as error:
+        raise _unreachable(url) from error
+    finally:
+        client.close()
+
+
 def check_broker(url: str) -> None:
     """Make sure that the broker answers.
 
     Raises:
         BrokerError: it does not.
     """
-    import redis
-
-    try:
-        client = redis.Redis.from_url(url, socket_connect_timeout=5, socket_timeout=5)
-    except ValueError as error:
-        raise BrokerError(f"The broker URL is not one: {error}", "MIGRATION_BROKER_URL") from error
-    try:
+    with _broker(url) as client:
         client.ping()
-    except (RedisError, OSError) as error:
-        raise _unreachable(url) from error
-    finally:
-        client.close()
+
+
+def announce_target(url: str, identity: str, shown: str) -> None:
+    """Tell everybody on this broker which database its workers write to; `shown` holds no password.
+
+    Raises:
+        BrokerError: the broker does not answer.
+    """
+    with _broker(url) as client:
+        client.hset(_TARGET_KEY, mapping={"identity": identity, "shown": shown})
+
+
+def check_target_is_announced(url: str, identity: str, shown: str) -> None:
+    """Make sure that the cluster on this broker writes to the database that a command has opened.
+
+    Silent where no producer has ever announced one.
+
+    Raises:
+        UsageError: the cluster writes elsewhere.
+        BrokerError: the broker does not answer.
+    """
+    with _broker(url) as client:
+        known, where = client.hmget(_TARGET_KEY, ["identity", "shown"])
+    if known is not None and known != identity:
+        raise UsageError(
+            f"This cluster writes to {where!s}, not to {shown}",
+            "MIGRATION_BROKER_URL",
+            "Name the cluster's own target, or unset MIGRATION_BROKER_URL to run on a local cluster",
+        )
 
 
 def _unreachable(url: str) -> BrokerError:

@@ -10,12 +10,12 @@ from migration.errors import BrokerError, ConvoyError, PermanentError, Retryable
 from migration.ledger.events import add_event
 from migration.ledger.runs import RunRecord, fail_run, move_run, read_run, run_lock
 from migration.ledger.steps import count_states, first_error, forget_sending, take_unsent
-from migration.ledger.store import open_ledger
+from migration.ledger.store import open_ledger, target_identity
 from migration.model import Phase, StepState
-from migration.queue import send_steps
+from migration.queue import announce_target, send_steps
 from migration.steps.cancel import remove_staging
 from migration.steps.context import target_url
-from migration.target.connect import translate
+from migration.target.connect import redact, translate
 from producer.packing import MAX_MESSAGES, MAX_STEPS_PER_MESSAGE, pack
 from producer.phases import TRANSITIONS
 from producer.workspace import Workspace
@@ -45,6 +45,15 @@ class Runner:
     def workspace(self) -> Workspace:
         """What the transitions need."""
         return Workspace(self.engine, target_url(self.settings), self.settings)
+
+    def announce(self) -> None:
+        """Tell commands on this broker which database this cluster writes to.
+
+        Raises:
+            BrokerError: the broker does not answer.
+        """
+        url = target_url(self.settings)
+        announce_target(str(self.app.conf.broker_url), target_identity(self.engine), redact(url))
 
     def advance(self, run_id: str, *, wait: bool) -> None:
         """Move a run as far as it goes: until its steps are with the workers, or to its end.

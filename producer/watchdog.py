@@ -55,6 +55,7 @@ class Watchdog:
             if not connection.execute(text("SELECT pg_try_advisory_lock(:key)"), key).scalar():
                 return
             try:
+                self._runner.announce()  # again each time: the broker may have been emptied
                 for run_id in active_runs(engine):
                     self._look_at(run_id)
             finally:

@@ -33,6 +33,13 @@ def open_ledger(url: str, application_name: str = "convoy") -> Engine:
     return engine
 
 
+def target_identity(engine: Engine) -> str:
+    """Return what tells this database from every other one, whatever names and addresses lead to it."""
+    statement = "SELECT system_identifier || '/' || current_database() FROM pg_catalog.pg_control_system()"
+    with engine.connect() as connection:
+        return str(connection.execute(text(statement)).scalar_one())
+
+
 def _upgrade(connection: Connection) -> None:
     config = alembic.config.Config()
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))

@@ -53,14 +53,17 @@ def open_session(target: Target, settings: Settings, workers: int, *, quiet: boo
 
     Raises:
         BrokerError: the configured broker does not answer.
+        UsageError: the configured cluster writes to another database.
         TargetError: PostgreSQL cannot be reached or used.
         ConvoyError: the local cluster does not start.
     """
     if settings.broker_url is not None:
-        from migration.queue import check_broker
+        from migration.ledger.store import target_identity
+        from migration.queue import check_broker, check_target_is_announced
 
         check_broker(settings.broker_url)
         with _ledger(target.url, target.password) as (engine, shown):
+            check_target_is_announced(settings.broker_url, target_identity(engine), shown)
             yield Session(engine, settings, target, shown, None)
         return
     if not target.is_embedded:
