@@ -11,12 +11,12 @@ from http import HTTPStatus
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
-from migration.mapping.decide import candidate
 from pydantic import BaseModel
 
 from api.answers import PREFIX
 from api.problems import ProblemError, responses
 from migration.catalog import APPS, CATALOG, CatalogColumn, CatalogTable, create_sql, find
+from migration.mapping.decide import candidate
 from migration.model import SourceColumn, SourceTable, TableKind
 
 router = APIRouter(prefix=PREFIX, tags=["catalog"])

@@ -6,8 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from migration.validation.compare import compare_rows
-
 from migration.mapping.convert import Context, Converter
 from migration.model import KeyRange
 from migration.source.reader import SnapshotReader
@@ -15,6 +13,7 @@ from migration.steps.context import read_planned_table
 from migration.steps.copy import batch_rows
 from migration.steps.schemas import staging_schema
 from migration.target.readback import TargetReader
+from migration.validation.compare import compare_rows
 
 if TYPE_CHECKING:
     import pyarrow as pa
