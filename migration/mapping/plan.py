@@ -199,7 +199,9 @@ class _SourcePlanner:
         for item in self._schema.objects:
             if item.kind != "view":
                 reason = item.reason or _REASONS.get(item.kind, f"PostgreSQL has no equal for a {item.kind}")
-                self._results.append(ObjectResult(item.kind, item.name, ObjectState.SKIPPED, reason, self._label))
+                self._results.append(
+                    ObjectResult(item.kind, item.name, ObjectState.SKIPPED, reason, self._label)
+                )
 
     def _with_views(
         self, plans: list[TablePlan], tables: Mapping[str, MappedTable], names: Mapping[str, str]
