@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from migration.overrides import ColumnOverride, MappingFile, Normalisation, TableOverride
+
 
 class Mode(StrEnum):
     """What a run is for."""
@@ -171,6 +173,7 @@ class SourceColumn:
     generated: GeneratedKind = GeneratedKind.NO
     generated_sql: str | None = None
     collation: str = "BINARY"
+    override: ColumnOverride | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,6 +238,7 @@ class SourceTable:
     indexes: tuple[SourceIndex, ...] = ()
     foreign_keys: tuple[SourceForeignKey, ...] = ()
     checks: tuple[SourceCheck, ...] = ()
+    override: TableOverride | None = None
 
     @property
     def primary_key(self) -> tuple[str, ...]:
@@ -297,6 +301,8 @@ class ColumnProfile:
     accepted: dict[StorageClass, int] = field(default_factory=dict)
     accepted_wider: dict[StorageClass, int] = field(default_factory=dict)
     examples: dict[StorageClass, str] = field(default_factory=dict)
+    texts_to_null: int = 0
+    """Of the texts: those that a normalisation turns to NULL. All else is said of texts as normalised."""
 
     def count(self, storage_class: StorageClass) -> int:
         """Return how many values have this storage class."""
@@ -327,6 +333,12 @@ class ColumnPlan:
     identity: bool = False
     generated_sql: str | None = None
     """Translated; set where PostgreSQL computes the column itself, so that it is not copied."""
+    normalise: tuple[Normalisation, ...] = ()
+    """Changes of texts that are made before a rule sees them."""
+    nul_replacement: str | None = None
+    """Takes the place of NUL characters, before all else; None: the rule decides."""
+    source_timezone: str | None = None
+    """None: that of the run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -346,6 +358,8 @@ class TargetObject:
     fallback_sql: str | None = None
     state: ObjectState = ObjectState.CREATED
     reason: str = ""
+    source_sql: str = ""
+    """How the source writes it; goes into the stub where it cannot be built."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -444,5 +458,7 @@ class RunOptions:
     skip_validation: bool = False
     target: str = ""
     """URL of the target without its password, for messages and reports."""
+    mapping: MappingFile | None = None
+    """What `--mapping` holds."""
     idempotency_key: str = ""
     """The API's Idempotency-Key header: a second request with the same key gets the same run."""

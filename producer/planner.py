@@ -16,10 +16,10 @@ from migration.ledger.contents import (
 from migration.ledger.events import add_event
 from migration.ledger.runs import move_run
 from migration.ledger.steps import NewStep, add_steps
-from migration.mapping.plan import check_collisions, plan_source
-from migration.model import ColumnProfile, Mode, ObjectResult, Phase, TablePlan
+from migration.mapping.plan import ProfiledSource, check_collisions, plan_sources
+from migration.model import ColumnProfile, Mode, ObjectResult, ObjectState, Phase, TablePlan
 from migration.source.profile import merge_profiles
-from migration.steps.schemas import staging_schema, target_schemas
+from migration.steps.schemas import staging_schema, target_schemas, told_apart
 from migration.target.staging import check_target, create_staging, try_ddl
 
 if TYPE_CHECKING:
@@ -59,17 +59,22 @@ def plan(workspace: Workspace, run: RunRecord) -> bool:
 
 def _save_plans(connection: Connection, run: RunRecord) -> tuple[list[TablePlan], list[ObjectResult]]:
     tables = read_tables(connection, run.id)
-    plans: list[TablePlan] = []
-    results: list[ObjectResult] = []
-    for source in read_sources(connection, run.id):
+    sources = read_sources(connection, run.id)
+    records: list[dict[str, TableRecord]] = []
+    profiled: list[ProfiledSource] = []
+    for source in sources:
         of_source: dict[str, TableRecord] = {t.name: t for t in tables if t.source_id == source.id}
         profiles: dict[str, dict[str, ColumnProfile]] = {
             name: merge_profiles(read_chunk_profiles(connection, table.id))
             for name, table in of_source.items()
         }
-        planned = plan_source(source.label, source.schema, profiles, run.options)
+        records.append(of_source)
+        profiled.append(ProfiledSource(source.label, source.schema, profiles))
+    plans: list[TablePlan] = []
+    results: list[ObjectResult] = []
+    for of_source, known, planned in zip(records, profiled, plan_sources(profiled, run.options), strict=True):
         for table_plan in planned.tables:
-            save_plan(connection, of_source[table_plan.name].id, table_plan, profiles[table_plan.name])
+            save_plan(connection, of_source[table_plan.name].id, table_plan, known.profiles[table_plan.name])
         plans.extend(planned.tables)
         results.extend(planned.objects)
     return plans, results
@@ -79,5 +84,8 @@ def _try_on_target(connection: Connection, run: RunRecord, plans: list[TablePlan
     results: list[ObjectResult] = []
     for schema in target_schemas(plans):
         of_schema = [plan for plan in plans if plan.target_schema == schema]
-        results.extend(try_ddl(connection, of_schema, staging_schema(run, schema)))
+        tried = try_ddl(connection, of_schema, staging_schema(run, schema))
+        results.extend(told_apart(run, schema, item) for item in tried if item.kind != "table")
+        # What the plan says of tables stands, unless the server refuses one.
+        results.extend(item for item in tried if item.kind == "table" and item.state is ObjectState.SKIPPED)
     return results

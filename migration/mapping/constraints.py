@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from migration.mapping.ddl import column_list, qualified, set_sequence
 from migration.mapping.expressions import Untranslatable, translate_expression
 from migration.mapping.keys import collation_of, folds_case, is_complete, plain_columns, unique_column_sets
-from migration.mapping.names import Namespace, fold, quote_identifier
+from migration.mapping.names import Namespace, fold, quote_identifier, shorten
 from migration.model import ObjectState, TargetObject
 
 if TYPE_CHECKING:
@@ -28,6 +28,9 @@ _NO_ACTION = "NO ACTION"
 _ACTIONS = frozenset({"CASCADE", "RESTRICT", "SET NULL", "SET DEFAULT"})
 
 
+_FOLDED = "SQLite's collation became an expression: NOCASE is lower() of ASCII letters, RTRIM is rtrim()"
+
+
 @dataclass(frozen=True, slots=True)
 class MappedTable:
     """A source table with the decisions about its name and columns."""
@@ -43,26 +46,36 @@ class MappedTable:
         return [self.columns[name.lower()].target_name for name in names]
 
 
+def sequence_names(table: MappedTable) -> list[str]:
+    """Return the names that PostgreSQL gives to the sequences of a table's identity columns."""
+    return [
+        f"{table.target_name}_{column.target_name}_seq"
+        for column in table.columns.values()
+        if column.identity
+    ]
+
+
 class ObjectPlanner:
     """Plans the objects of one source's tables; index names are unique within the schema, as tables are."""
 
-    def __init__(
-        self, tables: Mapping[str, MappedTable], names: Namespace, policy: IdentifierPolicy, *, prefix: bool
-    ) -> None:
-        """Take over the tables by lower-case name.
-
-        `prefix` puts the table's name before index names, for schemas that several sources share.
-        """
+    def __init__(self, tables: Mapping[str, MappedTable], names: Namespace, policy: IdentifierPolicy) -> None:
+        """Take over the tables by lower-case name, and the names that are taken in their schema."""
         self._tables = tables
         self._names = names
         self._policy = policy
-        self._prefix = prefix
 
     def plan(self, table: MappedTable) -> tuple[TargetObject, ...]:
         """Return all objects of a table but views, in the order in which they are built."""
         constraints = Namespace()
+        # PostgreSQL 18 gives every NOT NULL a constraint with a name: keep checks away from those.
+        constraints.reserve(
+            shorten(f"{table.target_name}_{c.target_name}_not_null") for c in table.columns.values()
+        )
         objects = list(self._primary_key(table))
         objects += [self._index(table, index) for index in table.source.indexes if index.origin != "pk"]
+        constraints.reserve(
+            item.name for item in objects if item.kind in {"primary key", "unique constraint"}
+        )
         objects += self._checks(table, constraints)
         objects += self._sequences(table)
         objects += [self._foreign_key(table, key, constraints) for key in table.source.foreign_keys]
@@ -74,6 +87,7 @@ class ObjectPlanner:
             return
         columns = column_list(table.targets(key))
         name = self._names.claim(f"{table.target_name}_pkey")
+        source_sql = f"PRIMARY KEY ({', '.join(key)})"
         start = f"ALTER TABLE {qualified(table.target_name)} ADD CONSTRAINT {quote_identifier(name)}"
         incomplete = [name for name in key if not is_complete(name, table.columns, table.profiles)]
         if incomplete:
@@ -85,45 +99,56 @@ class ObjectPlanner:
                 f"{start} UNIQUE ({columns})",
                 state=ObjectState.CHANGED,
                 reason=f"UNIQUE instead of PRIMARY KEY: {', '.join(incomplete)} holds NULL, as SQLite allows",
+                source_sql=source_sql,
             )
         else:
-            yield TargetObject("primary key", name, table.target_name, 1, f"{start} PRIMARY KEY ({columns})")
+            yield TargetObject(
+                "primary key",
+                name,
+                table.target_name,
+                1,
+                f"{start} PRIMARY KEY ({columns})",
+                source_sql=source_sql,
+            )
         collations = {column: collation_of(table.source, column) for column in key}
         if any(folds_case(collation, table.columns[c.lower()]) for c, collation in collations.items()):
             terms = [_collated(table.columns[c.lower()], collation) for c, collation in collations.items()]
-            yield self._folded_unique(table, terms, f"{name}_folded", "index")
+            claimed = self._names.claim(f"{name}_folded")
+            yield TargetObject(
+                "index",
+                claimed,
+                table.target_name,
+                1,
+                f"CREATE UNIQUE INDEX {quote_identifier(claimed)} ON {qualified(table.target_name)}"
+                f" ({', '.join(terms)})",
+                state=ObjectState.CHANGED,
+                reason=_FOLDED,
+                source_sql=source_sql,
+            )
 
-    def _folded_unique(self, table: MappedTable, terms: list[str], name: str, kind: str) -> TargetObject:
-        claimed = self._names.claim(name)
-        return TargetObject(
-            kind,
-            claimed,
-            table.target_name,
-            1,
-            f"CREATE UNIQUE INDEX {quote_identifier(claimed)} ON {qualified(table.target_name)} ({', '.join(terms)})",
-            state=ObjectState.CHANGED,
-            reason="SQLite's collation became an expression: NOCASE is lower() of ASCII letters, RTRIM is rtrim()",
-        )
-
-    def _index_name(self, table: MappedTable, index: SourceIndex) -> str:
+    def _index_name(self, table: MappedTable, index: SourceIndex) -> tuple[str, str]:
+        """Return the name that an index should have, and the one to take where that is not free."""
         if index.origin != "c":
             terms = "_".join(term.name or "expression" for term in index.columns)
-            return f"{table.target_name}_{fold(terms, self._policy)}_key"
-        name = fold(index.name, self._policy)
-        if self._prefix and not name.startswith(table.target_name):
-            return f"{table.target_name}_{name}"
-        return name
+            name = f"{table.target_name}_{fold(terms, self._policy)}_key"
+            return name, name
+        name = fold(index.name, self._policy) or "index"
+        return name, f"{table.target_name}_{name}"
 
     def _index(self, table: MappedTable, index: SourceIndex) -> TargetObject:
         names = plain_columns(index)
-        wanted = self._index_name(table, index)
+        wanted, instead = self._index_name(table, index)
+        source_sql = (
+            index.sql or f"UNIQUE ({', '.join(term.name or term.sql or '' for term in index.columns)})"
+        )
         named = [term for term in index.columns if term.name is not None]
         missing = [term.name for term in named if term.name and term.name.lower() not in table.columns]
         if missing:
-            return _skipped("index", wanted, table, 1, f"the column {missing[0]} is not migrated")
+            reason = f"the column {missing[0]} is not migrated"
+            return _skipped("index", self._names.claim(wanted, instead), table, 1, reason, source_sql)
         folded = any(folds_case(t.collation, table.columns[(t.name or "").lower()]) for t in named)
+        name = self._names.claim(wanted, instead)
         if index.origin == "u" and names is not None and not folded:
-            name = self._names.claim(wanted)
             return TargetObject(
                 "unique constraint",
                 name,
@@ -131,6 +156,7 @@ class ObjectPlanner:
                 1,
                 f"ALTER TABLE {qualified(table.target_name)} ADD CONSTRAINT {quote_identifier(name)}"
                 f" UNIQUE ({column_list(table.targets(names))})",
+                source_sql=source_sql,
             )
         try:
             terms = [_term(term, table, unique=index.unique) for term in index.columns]
@@ -141,12 +167,11 @@ class ObjectPlanner:
             reason = (
                 str(error) if isinstance(error, Untranslatable) else f"there is no column {error.args[0]}"
             )
-            return _skipped("index", wanted, table, 1, reason)
-        if folded and index.unique and not where:
-            return self._folded_unique(table, terms, wanted, "index")
-        name = self._names.claim(wanted)
+            return _skipped("index", name, table, 1, reason, source_sql)
         unique = "UNIQUE " if index.unique else ""
-        renamed = index.origin == "c" and name != fold(index.name, self._policy)
+        notes = [_FOLDED] if folded else []
+        if index.origin == "c" and name != fold(index.name, self._policy):
+            notes.append(f"named {index.name} in the source; the name must be free in the schema")
         return TargetObject(
             "index",
             name,
@@ -154,10 +179,9 @@ class ObjectPlanner:
             1,
             f"CREATE {unique}INDEX {quote_identifier(name)} ON {qualified(table.target_name)}"
             f" ({', '.join(terms)}){where}",
-            state=ObjectState.CHANGED if renamed else ObjectState.CREATED,
-            reason=f"named {index.name} in the source; the name must be free in the schema"
-            if renamed
-            else "",
+            state=ObjectState.CHANGED if notes else ObjectState.CREATED,
+            reason="; ".join(notes),
+            source_sql=source_sql,
         )
 
     def _checks(self, table: MappedTable, constraints: Namespace) -> Iterable[TargetObject]:
@@ -167,7 +191,7 @@ class ObjectPlanner:
             try:
                 condition = translate_expression(check.sql, table.columns)
             except Untranslatable as error:
-                yield _skipped("check", name, table, 1, str(error))
+                yield _skipped("check", name, table, 1, str(error), f"CHECK ({check.sql})")
                 continue
             yield TargetObject(
                 "check",
@@ -176,6 +200,7 @@ class ObjectPlanner:
                 1,
                 f"ALTER TABLE {qualified(table.target_name)} ADD CONSTRAINT {quote_identifier(name)}"
                 f" CHECK ({condition})",
+                source_sql=f"CHECK ({check.sql})",
             )
 
     def _sequences(self, table: MappedTable) -> Iterable[TargetObject]:
@@ -192,14 +217,15 @@ class ObjectPlanner:
     def _foreign_key(self, table: MappedTable, key: SourceForeignKey, constraints: Namespace) -> TargetObject:
         folded = fold("_".join(key.columns), self._policy)
         name = constraints.claim(f"{table.target_name}_{folded}_fkey")
+        source_sql = _foreign_key_sql(key)
         parent = self._tables.get(key.parent_table.lower())
         if parent is None:
             reason = f"the parent table {key.parent_table} is not migrated"
-            return _skipped("foreign key", name, table, 2, reason)
+            return _skipped("foreign key", name, table, 2, reason, source_sql)
         parent_columns = key.parent_columns or parent.source.primary_key
         problem = _problem(table, parent, key, parent_columns)
         if problem is not None:
-            return _skipped("foreign key", name, table, 2, problem)
+            return _skipped("foreign key", name, table, 2, problem, source_sql)
         sql = (
             f"ALTER TABLE {qualified(table.target_name)} ADD CONSTRAINT {quote_identifier(name)}"
             f" FOREIGN KEY ({column_list(table.targets(key.columns))})"
@@ -213,8 +239,14 @@ class ObjectPlanner:
             2,
             sql,
             fallback_sql=f"{sql} NOT VALID",
-            reason="",
+            source_sql=source_sql,
         )
+
+
+def _foreign_key_sql(key: SourceForeignKey) -> str:
+    """Return a foreign key as SQLite would write it."""
+    parents = f" ({', '.join(key.parent_columns)})" if key.parent_columns else ""
+    return f"FOREIGN KEY ({', '.join(key.columns)}) REFERENCES {key.parent_table}{parents}{_actions(key)}"
 
 
 def _actions(key: SourceForeignKey) -> str:
@@ -269,5 +301,16 @@ def _term(term: SourceIndexColumn, table: MappedTable, *, unique: bool) -> str:
     return sql + (" DESC NULLS LAST" if term.descending else " NULLS FIRST")
 
 
-def _skipped(kind: str, name: str, table: MappedTable, stage: int, reason: str) -> TargetObject:
-    return TargetObject(kind, name, table.target_name, stage, "", state=ObjectState.SKIPPED, reason=reason)
+def _skipped(
+    kind: str, name: str, table: MappedTable, stage: int, reason: str, source_sql: str
+) -> TargetObject:
+    return TargetObject(
+        kind,
+        name,
+        table.target_name,
+        stage,
+        "",
+        state=ObjectState.SKIPPED,
+        reason=reason,
+        source_sql=source_sql,
+    )

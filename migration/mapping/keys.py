@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from migration.mapping.rules.empties import or_null_name
-from migration.model import ColumnPlan, StorageClass, ValueKind
+from migration.model import ColumnPlan, ObjectState, StorageClass, ValueKind
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -28,6 +28,25 @@ def is_complete(name: str, columns: Mapping[str, ColumnPlan], profiles: Mapping[
 def folds_case(collation: str, plan: ColumnPlan) -> bool:
     """Tell whether SQLite's collation makes texts equal that are not the same to PostgreSQL."""
     return plan.kind is ValueKind.TEXT and collation.upper() in {"NOCASE", "RTRIM"}
+
+
+def collation_outcome(collation: str, plan: ColumnPlan) -> tuple[ObjectState, str]:
+    """Return what becomes of a column's COLLATE clause, for the report."""
+    if folds_case(collation, plan):
+        how = "lower()" if collation.upper() == "NOCASE" else "rtrim()"
+        return (
+            ObjectState.CHANGED,
+            f"indexes and uniqueness go through {how}; comparisons in queries do so where they say {how} too",
+        )
+    if collation.upper() in {"NOCASE", "RTRIM"}:
+        return (
+            ObjectState.CHANGED,
+            f"{collation.upper()} means nothing to a column of type {plan.target_type}",
+        )
+    return (
+        ObjectState.SKIPPED,
+        f"{collation} is defined by the application; PostgreSQL compares as the database's collation does",
+    )
 
 
 def collation_of(table: SourceTable, column: str) -> str:

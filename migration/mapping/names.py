@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import hashlib
 import re
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from migration.model import IdentifierPolicy
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 PLACEHOLDER: Final = "{schema}"
 """Stands in planned SQL for the quoted schema that the tables are in when the SQL runs."""
@@ -79,12 +82,19 @@ class Namespace:
         self._reserved = reserved
         self._taken: set[str] = set()
 
-    def claim(self, wanted: str) -> str:
+    def reserve(self, names: Iterable[str]) -> None:
+        """Take names as they are; some may be taken already."""
+        self._taken.update(names)
+
+    def claim(self, wanted: str, instead: str | None = None) -> str:
         """Take a name, or the nearest one that is free.
 
         Names that are too long end in a hash, reserved ones in an underscore, taken ones in a number.
+        `instead` is the second choice where the first one is taken.
         """
         base = shorten(f"{wanted}_" if wanted in self._reserved else wanted)
+        if instead is not None and base in self._taken:
+            base = shorten(instead)
         name, number = base, 1
         while name in self._taken:
             number += 1

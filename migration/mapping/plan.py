@@ -6,13 +6,13 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from migration.errors import UsageError
-from migration.mapping.constraints import MappedTable, ObjectPlanner
+from migration.mapping.constraints import MappedTable, ObjectPlanner, sequence_names
 from migration.mapping.ddl import create_table
 from migration.mapping.decide import decide
 from migration.mapping.defaults import translate_default
 from migration.mapping.expressions import Untranslatable
 from migration.mapping.generated import translate_generated
-from migration.mapping.keys import row_key
+from migration.mapping.keys import collation_outcome, row_key
 from migration.mapping.names import Namespace, column_namespace, fold, why_renamed
 from migration.mapping.select import check_names, select_tables
 from migration.mapping.views import TranslatedView, ViewTranslator, in_order, tables_read
@@ -56,13 +56,38 @@ class PlannedSource:
     objects: tuple[ObjectResult, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class ProfiledSource:
+    """What one source declares, and what its columns were found to hold."""
+
+    label: str
+    schema: SourceSchema
+    profiles: Mapping[str, Mapping[str, ColumnProfile]]
+    """Table name → column name → profile."""
+
+
+def plan_sources(sources: Sequence[ProfiledSource], options: RunOptions) -> list[PlannedSource]:
+    """Plan the sources of a run together: in a schema that several share, names of indexes and views differ.
+
+    Tables keep their names (`check_collisions` refuses two of one name); views and indexes make way for them.
+    """
+    planners = [_SourcePlanner(source, options) for source in sources]
+    spaces: dict[str, Namespace] = {}
+    for planner in planners:
+        space = spaces.setdefault(planner.target_schema, Namespace())
+        space.reserve(planner.map_tables())
+    for planner in planners:
+        planner.name_views(spaces[planner.target_schema])
+    return [planner.plan(spaces[planner.target_schema]) for planner in planners]
+
+
 def plan_source(
     source_label: str,
     schema: SourceSchema,
     profiles: Mapping[str, Mapping[str, ColumnProfile]],
     options: RunOptions,
 ) -> PlannedSource:
-    """Plan one source.
+    """Plan one source by itself.
 
     Args:
         source_label: what the user calls it; with `schema_per_source` also its schema in the target.
@@ -75,7 +100,7 @@ def plan_source(
     """
     if len(options.sources) <= 1:
         check_names([(source_label, schema)], options)
-    return _SourcePlanner(source_label, schema, profiles, options).plan()
+    return plan_sources([ProfiledSource(source_label, schema, profiles)], options)[0]
 
 
 def check_collisions(plans: Sequence[TablePlan]) -> None:
@@ -97,59 +122,69 @@ def check_collisions(plans: Sequence[TablePlan]) -> None:
 
 
 class _SourcePlanner:
-    def __init__(
-        self,
-        label: str,
-        schema: SourceSchema,
-        profiles: Mapping[str, Mapping[str, ColumnProfile]],
-        options: RunOptions,
-    ) -> None:
-        self._label = label
-        self._schema = schema
-        self._profiles = profiles
+    def __init__(self, source: ProfiledSource, options: RunOptions) -> None:
+        self._label = source.label
+        self._schema = source.schema
+        self._profiles = source.profiles
         self._options = options
         self._policy: IdentifierPolicy = options.identifiers
-        self._target_schema = label if options.schema_per_source else options.target_schema
+        self.target_schema = source.label if options.schema_per_source else options.target_schema
         self._names = Namespace()
+        self._tables: dict[str, MappedTable] = {}
+        self._views: dict[str, str] = {}
         self._results: list[ObjectResult] = []
 
-    def plan(self) -> PlannedSource:
-        tables: dict[str, MappedTable] = {}
+    def map_tables(self) -> list[str]:
+        """Decide about tables and columns; return all names that the tables take in their schema."""
         chosen = select_tables(self._label, self._schema, self._options)
         for number, table in enumerate(chosen, 1):
-            tables[table.name.lower()] = self._map(table, number)
-        views = {
-            item.name.lower(): self._names.claim(fold(item.name, self._policy) or f"view_{number}")
-            for number, item in enumerate(self._schema.objects, 1)
-            if item.kind == "view"
-        }
-        shared = len(self._options.sources) > 1 and not self._options.schema_per_source
-        planner = ObjectPlanner(tables, self._names, self._policy, prefix=shared)
-        plans = [self._table_plan(table, planner) for table in tables.values()]
+            self._tables[table.name.lower()] = self._map(table, number)
+        return [
+            name for table in self._tables.values() for name in (table.target_name, *sequence_names(table))
+        ]
+
+    def name_views(self, names: Namespace) -> None:
+        """Give every view a name that is free in its schema."""
+        for number, item in enumerate(self._schema.objects, 1):
+            if item.kind == "view":
+                wanted = fold(item.name, self._policy) or f"view_{number}"
+                self._views[item.name.lower()] = names.claim(wanted, f"{self._label}_{wanted}")
+
+    def plan(self, names: Namespace) -> PlannedSource:
+        """Plan the objects; `names` are those that are taken in the schema."""
+        planner = ObjectPlanner(self._tables, names, self._policy)
+        plans = [self._table_plan(table, planner) for table in self._tables.values()]
         self._left_out()
-        return PlannedSource(tuple(self._with_views(plans, tables, views)), tuple(self._results))
+        return PlannedSource(tuple(self._with_views(plans, self._tables, self._views)), tuple(self._results))
 
     def _map(self, table: SourceTable, number: int) -> MappedTable:
         target_name = self._names.claim(fold(table.name, self._policy) or f"table_{number}")
-        self._report_name("table", table.name, table.name, target_name)
+        self._say("table", table.name, why_renamed(table.name, target_name, self._policy))
         profiles = self._profiles.get(table.name, {})
         names = column_namespace()
         columns: dict[str, ColumnPlan] = {}
         for position, column in enumerate(table.columns, 1):
             name = names.claim(fold(column.name, self._policy) or f"column_{position}")
-            self._report_name("column", f"{table.name}.{column.name}", column.name, name)
+            renamed = why_renamed(column.name, name, self._policy)
+            if renamed is not None:
+                self._say("column", f"{table.name}.{column.name}", renamed)
             plan = decide(column, table, profiles.get(column.name, ColumnProfile()))
             columns[column.name.lower()] = self._finish(replace(plan, target_name=name), column, table)
         for column in table.columns:
             if column.generated is not GeneratedKind.NO:
                 key = column.name.lower()
                 columns[key] = self._generated(columns[key], table, columns)
+            if column.collation != "BINARY":
+                state, reason = collation_outcome(column.collation, columns[column.name.lower()])
+                self._say("collation", f"{table.name}.{column.name}", reason, state)
         return MappedTable(table, target_name, columns, profiles)
 
-    def _report_name(self, kind: str, label: str, name: str, target_name: str) -> None:
-        reason = why_renamed(name, target_name, self._policy)
-        if reason is not None:
-            self._results.append(ObjectResult(kind, label, ObjectState.CHANGED, reason))
+    def _say(
+        self, kind: str, name: str, reason: str | None, state: ObjectState = ObjectState.CHANGED
+    ) -> None:
+        """Write a line for the report; one without a reason came along as it was."""
+        state = ObjectState.CREATED if reason is None else state
+        self._results.append(ObjectResult(kind, name, state, reason or "", self._label))
 
     def _finish(self, plan: ColumnPlan, column: SourceColumn, table: SourceTable) -> ColumnPlan:
         """Add identity or default to a column's plan."""
@@ -162,32 +197,38 @@ class _SourcePlanner:
             return replace(plan, identity=True, not_null=True)
         if column.default_sql is None or column.generated is not GeneratedKind.NO:
             return plan
+        name = f"{table.name}.{column.name}"
         try:
-            return replace(plan, default_sql=translate_default(column.default_sql, plan))
+            translated = replace(plan, default_sql=translate_default(column.default_sql, plan))
         except Untranslatable as error:
             reason = f"default dropped: {column.default_sql}: {error}"
-            self._results.append(
-                ObjectResult("default", f"{table.name}.{column.name}", ObjectState.CHANGED, reason)
-            )
+            self._say("default", name, reason, ObjectState.SKIPPED)
             return plan
+        self._say("default", name, None)
+        return translated
 
     def _generated(
         self, plan: ColumnPlan, table: SourceTable, columns: Mapping[str, ColumnPlan]
     ) -> ColumnPlan:
+        name = f"{table.name}.{plan.name}"
         try:
-            return replace(plan, generated_sql=translate_generated(table, plan, columns))
+            translated = replace(plan, generated_sql=translate_generated(table, plan, columns))
         except Untranslatable as error:
-            reason = f"a plain column now, its values are copied: {error}"
-            name = f"{table.name}.{plan.name}"
-            self._results.append(ObjectResult("generated column", name, ObjectState.CHANGED, reason))
+            self._say("generated column", name, f"a plain column now, its values are copied: {error}")
             return plan
+        declared = next(column for column in table.columns if column.name == plan.name)
+        is_virtual = declared.generated is GeneratedKind.VIRTUAL
+        self._say(
+            "generated column", name, "stored, where SQLite computes on reading" if is_virtual else None
+        )
+        return translated
 
     def _table_plan(self, table: MappedTable, planner: ObjectPlanner) -> TablePlan:
         columns = tuple(table.columns.values())
         return TablePlan(
             source_label=self._label,
             name=table.source.name,
-            target_schema=self._target_schema,
+            target_schema=self.target_schema,
             target_name=table.target_name,
             columns=columns,
             create_sql=create_table(table.target_name, columns),
@@ -214,9 +255,17 @@ class _SourcePlanner:
                 self._skip_view(items[name], "it would stand alone: no table is migrated")
             return plans
         objects = tuple(
-            TargetObject("view", names[name], plans[0].target_name, 3, views[name].sql) for name in views
+            self._view_object(items[name], names[name], plans[0].target_name, views[name].sql)
+            for name in views
         )
         return [replace(plans[0], objects=plans[0].objects + objects), *plans[1:]]
+
+    def _view_object(self, item: SourceObject, name: str, table: str, sql: str) -> TargetObject:
+        renamed = why_renamed(item.name, name, self._policy)
+        state = ObjectState.CREATED if renamed is None else ObjectState.CHANGED
+        return TargetObject(
+            "view", name, table, 3, sql, state=state, reason=renamed or "", source_sql=item.sql or ""
+        )
 
     def _translate(
         self, items: Mapping[str, SourceObject], tables: Mapping[str, MappedTable], names: Mapping[str, str]

@@ -11,7 +11,7 @@ from migration.ledger.runs import read_run
 from migration.ledger.steps import Step
 from migration.model import Finding, ObjectResult
 from migration.steps.context import StepContext
-from migration.steps.schemas import staging_schema
+from migration.steps.schemas import staging_schema, told_apart
 from migration.target.objects import build_object
 from migration.target.statements import quoted, run_sql
 
@@ -35,7 +35,7 @@ def build_objects(_context: StepContext, connection: Connection, step: Step) -> 
         for item in plan.objects:
             if item.stage == step.stage:
                 result, findings = build_object(connection, item, schema)
-                results.append(result)
+                results.append(told_apart(run, plan.target_schema, result))
                 found.extend(findings)
         if step.table_id is not None:
             run_sql(connection, f"ANALYZE {quoted(schema, plan.target_name)}")

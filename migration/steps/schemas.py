@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from migration.ledger.runs import RunRecord
-from migration.model import TablePlan
+from migration.model import ObjectResult, TablePlan
 
 
 def target_schemas(plans: Sequence[TablePlan]) -> list[str]:
@@ -21,6 +22,13 @@ def staging_schema(run: RunRecord, target_schema: str) -> str:
 def previous_schema(run: RunRecord, target_schema: str) -> str:
     """Return the schema that keeps what the cutover replaces in `target_schema`."""
     return _numbered(run, run.previous_schema, target_schema)
+
+
+def told_apart(run: RunRecord, target_schema: str, result: ObjectResult) -> ObjectResult:
+    """Return a line about an object of a table such that tables of one name in two schemas keep a line each."""
+    if not run.options.schema_per_source or not result.owner:
+        return result
+    return replace(result, owner=f"{target_schema}.{result.owner}")
 
 
 def _numbered(run: RunRecord, base: str, target_schema: str) -> str:

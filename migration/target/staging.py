@@ -68,7 +68,7 @@ def try_ddl(connection: Connection, plans: Sequence[TablePlan], schema: str) -> 
             if refused is None:
                 standing.append(plan)
             state = ObjectState.CREATED if refused is None else ObjectState.SKIPPED
-            results.append(ObjectResult("table", plan.target_name, state, refused or ""))
+            results.append(ObjectResult("table", plan.name, state, refused or "", plan.source_label))
         items = [item for plan in standing for item in plan.objects]
         for item in sorted(items, key=lambda item: item.stage):
             result, _ = build_object(connection, item, schema)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import psycopg
@@ -11,7 +12,13 @@ import pytest
 from migration.errors import UsageError
 from migration.mapping.convert import Context
 from migration.mapping.ddl import render
-from migration.mapping.plan import PlannedSource, check_collisions, plan_source
+from migration.mapping.plan import (
+    PlannedSource,
+    ProfiledSource,
+    check_collisions,
+    plan_source,
+    plan_sources,
+)
 from migration.model import (
     ColumnProfile,
     IdentifierPolicy,
@@ -138,7 +145,11 @@ def test_shop_says_what_it_left_out(tmp_path: Path) -> None:
     assert said["view", "lost_too"].reason == "it reads a view that is left out"
     assert "default dropped" in said["default", "Customers.odd"].reason
     assert said["generated column", "orders.half"].state is ObjectState.CHANGED
-    assert ("generated column", "orders.total") not in said
+    assert said["generated column", "orders.total"].state is ObjectState.CREATED
+    assert said["default", "Customers.odd"].state is ObjectState.SKIPPED
+    assert said["default", "Customers.active"].state is ObjectState.CREATED
+    assert said["collation", "Customers.email"].state is ObjectState.CHANGED
+    assert said["table", "orders"].state is ObjectState.CREATED
     assert said["column", 'weird "{schema}" name.ctid'].reason == (
         "renamed to ctid_: PostgreSQL has a system column of that name"
     )
@@ -223,7 +234,7 @@ def test_identifier_policy(tmp_path: Path, policy: IdentifierPolicy, name: str, 
     planned = plan_sql(tmp_path, "CREATE TABLE UserData (UserId INT, userName TEXT)", identifiers=policy)
     assert planned.tables[0].target_name == name
     assert [c.target_name for c in planned.tables[0].columns] == columns
-    assert planned.objects == ()
+    assert [(o.kind, o.state) for o in planned.objects] == [("table", ObjectState.CREATED)]
 
 
 def test_views_follow_the_names_under_a_policy(tmp_path: Path, target_url: str) -> None:
@@ -243,10 +254,41 @@ def test_index_names_do_not_meet_tables_or_each_other(tmp_path: Path) -> None:
     assert [o.name for o in table(planned, "t").objects] == ["t_pkey_2"]
 
 
-def test_index_names_carry_the_table_where_sources_share_a_schema(tmp_path: Path) -> None:
-    sources = (Source("app", "a"), Source("other", "b"))
-    planned = plan_sql(tmp_path, "CREATE TABLE t (a); CREATE INDEX i ON t (a);", sources=sources)
-    assert list(objects(planned, "index")) == ["t_i"]
+def planned_together(tmp_path: Path, scripts: dict[str, str], **options: object) -> list[PlannedSource]:
+    """Plan several databases as one run does."""
+    sources = []
+    for label, script in scripts.items():
+        with closing(sqlite3.connect(tmp_path / f"{label}.db")) as connection:
+            connection.executescript(script)
+        sources.append(ProfiledSource(label, read_schema(tmp_path / f"{label}.db"), {}))
+    asked = tuple(Source(label, f"{label}.db") for label in scripts)
+    return plan_sources(sources, RunOptions(**({"sources": asked} | options)))  # type: ignore[arg-type]
+
+
+TWINS = {
+    "math": """CREATE TABLE task (id INTEGER PRIMARY KEY, grade); CREATE INDEX by_grade ON task (grade);
+        CREATE VIEW best AS SELECT id FROM task WHERE grade = 1; CREATE TABLE sum (a);""",
+    "reading": """CREATE TABLE text (id INTEGER PRIMARY KEY, grade); CREATE INDEX by_grade ON text (grade);
+        CREATE INDEX sum ON text (id); CREATE VIEW best AS SELECT id FROM text WHERE grade = 1;""",
+}
+
+
+def test_names_that_meet_in_a_shared_schema_make_way_and_say_so(tmp_path: Path) -> None:
+    math, reading = planned_together(tmp_path, TWINS)
+    assert list(objects(math, "index")) == ["by_grade"]
+    renamed = objects(reading, "index")
+    assert list(renamed) == ["text_by_grade", "text_sum"]
+    assert all(item.state is ObjectState.CHANGED for item in renamed.values())
+    assert "named by_grade in the source" in renamed["text_by_grade"].reason
+    (view,) = objects(reading, "view").values()
+    assert (view.name, view.state) == ("reading_best", ObjectState.CHANGED)
+    assert 'CREATE VIEW {schema}."reading_best"' in view.sql
+
+
+def test_names_stay_where_each_source_has_its_own_schema(tmp_path: Path) -> None:
+    _, reading = planned_together(tmp_path, TWINS, schema_per_source=True)
+    assert list(objects(reading, "index")) == ["by_grade", "sum"]
+    assert all(item.state is ObjectState.CREATED for item in objects(reading, "view").values())
 
 
 def test_schema_per_source(tmp_path: Path) -> None:
@@ -270,6 +312,16 @@ def test_same_table_in_two_sources_is_refused_with_a_way_out() -> None:
 
 def test_empty_database_plans_to_nothing() -> None:
     assert plan_source("app", SourceSchema(()), {}, RunOptions(sources=ONE)) == PlannedSource((), ())
+
+
+def test_names_that_postgresql_makes_itself_are_left_to_it(tmp_path: Path, target_url: str) -> None:
+    planned = plan_sql(
+        tmp_path,
+        """CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT NOT NULL, CONSTRAINT t_a_not_null CHECK (a <> ''),
+            CONSTRAINT t_pkey CHECK (id > 0));
+        CREATE INDEX t_id_seq ON t (a);""",
+    )
+    build(target_url, planned).close()
 
 
 def test_table_that_was_never_profiled_keeps_its_declared_types(tmp_path: Path) -> None:
