@@ -104,6 +104,13 @@ class IfExists(StrEnum):
     REPLACE = "replace"  # the old one is kept for rollback
 
 
+class OnError(StrEnum):
+    """What to do with a value that cannot be stored faithfully."""
+
+    QUARANTINE = "quarantine"  # its row is kept in the ledger, the rest goes on
+    ABORT = "abort"  # the run fails at once
+
+
 class ValueKind(StrEnum):
     """How a value travels and is compared: its Arrow type on both sides (mapping/kinds.py)."""
 
@@ -147,6 +154,7 @@ class FindingKind(StrEnum):
     MISSING_CONSTRAINT = "missing_constraint"
     SEQUENCE = "sequence"
     LOSSY_TRANSFORM = "lossy_transform"
+    DAMAGED_RANGE = "damaged_range"  # rows of a damaged source that nobody can read any more
 
 
 @dataclass(frozen=True, slots=True)
@@ -456,6 +464,9 @@ class RunOptions:
     """None: chosen from the size of the table and the number of workers."""
     workers: int = 2
     skip_validation: bool = False
+    on_error: OnError = OnError.QUARANTINE
+    salvage: bool = False
+    """Take what can still be read of a damaged source, and list the rest."""
     target: str = ""
     """URL of the target without its password, for messages and reports."""
     mapping: MappingFile | None = None
