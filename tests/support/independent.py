@@ -1,20 +1,16 @@
 """Compares a migrated table with its SQLite original, row by row, in plain Python.
 
 Shares no code with the copy path: values are read with sqlite3 and psycopg, and what a value should have become
-is written down here once more, from the documentation.
+is written down once more in `independent_values`, from docs/mapping.md.
 """
 
 from __future__ import annotations
 
-import json
 import sqlite3
-import struct
-from collections import Counter
-from collections.abc import Iterable
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping
 from contextlib import closing
-from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
-from decimal import Decimal
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,148 +18,202 @@ import psycopg
 from psycopg import sql
 from psycopg.types.json import set_json_loads
 
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-JULIAN_EPOCH = 2440587.5
+from tests.support.independent_values import (
+    Facts,
+    Text,
+    canonical_json,
+    expected,
+    original,
+    stored,
+    transform,
+)
+
+Key = tuple[Any, ...]
+
+
+@dataclass(frozen=True)
+class QuarantinedValue:
+    """A line of the table convoy.quarantine."""
+
+    key: Key
+    column: str
+    storage_class: str
+    original: bytes
 
 
 @dataclass(frozen=True)
 class ReportedTable:
-    """What report.json says of a table."""
+    """What the run says of a table.
+
+    With `quarantine`, quarantined values are looked up by key, and exactly their rows must be missing; without, only
+    their number must fit. `transforms` (None: not checked) are counts by source column and transform; `computed` are
+    the columns that PostgreSQL computes itself.
+    """
 
     name: str
     schema: str
     target: str
     columns: tuple[tuple[str, str, str], ...]  # source name, target name, target type
     quarantined: int
+    quarantine: tuple[QuarantinedValue, ...] | None = None
+    transforms: Mapping[tuple[str, str], int] | None = None
+    computed: frozenset[str] = field(default_factory=frozenset)
 
 
 def compare(snapshot: Path, connection: psycopg.Connection[Any], table: ReportedTable) -> list[str]:
     """Return a sentence for each difference; nothing where all rows are equal or accounted for."""
-    expected = Counter(_source_rows(snapshot, table))
+    with closing(sqlite3.connect(f"{snapshot.as_uri()}?mode=ro&immutable=1", uri=True)) as source:
+        original_table = _Original(source, table)
+        problems = original_table.quarantine_problems()
+        wanted = Counter(original_table.expected_rows())
     found = Counter(_target_rows(connection, table))
-    missing, extra = expected - found, found - expected
-    problems = []
+    missing, extra = wanted - found, found - wanted
     if extra:
         problems.append(
             f"{table.name}: {extra.total()} rows that the source does not have, e.g. {next(iter(extra))}"
         )
-    if missing.total() != table.quarantined:
+    if missing.total() != original_table.rows_unknown:
         problems.append(
-            f"{table.name}: {missing.total()} rows are missing, {table.quarantined} are in quarantine,"
+            f"{table.name}: {missing.total()} rows are missing, {original_table.rows_unknown} are in quarantine,"
             f" e.g. {next(iter(missing), None)}"
+        )
+    if table.transforms is not None and original_table.transforms != Counter(table.transforms):
+        problems.append(
+            f"{table.name}: transforms {dict(table.transforms)} reported, {dict(original_table.transforms)} seen"
         )
     return problems
 
 
-def _source_rows(snapshot: Path, table: ReportedTable) -> Iterable[tuple[Any, ...]]:
-    names = ", ".join('"' + name.replace('"', '""') + '"' for name, _, _ in table.columns)
-    quoted = '"' + table.name.replace('"', '""') + '"'
-    with closing(sqlite3.connect(f"{snapshot.as_uri()}?mode=ro&immutable=1", uri=True)) as connection:
-        connection.text_factory = _Text
-        for row in connection.execute(f"SELECT {names} FROM {quoted}"):
-            yield tuple(expected(value, kind) for value, (_, _, kind) in zip(row, table.columns, strict=True))
+def quote(name: str) -> str:
+    """Return a name quoted for SQLite."""
+    return '"' + name.replace('"', '""') + '"'
 
 
-class _Text(bytes):
-    """Text as its bytes, told apart from a blob."""
+class _Original:
+    """The rows of a table as sqlite3 gives them."""
+
+    def __init__(self, source: sqlite3.Connection, table: ReportedTable) -> None:
+        self._table = table
+        self._names = [name for name, _, _ in table.columns]
+        self._kinds = [kind for _, _, kind in table.columns]
+        (encoding,) = source.execute("PRAGMA encoding").fetchone()
+        wide = encoding.lower() if encoding != "UTF-8" else None
+        columns = source.execute("SELECT name, pk FROM pragma_table_xinfo(?)", (table.name,)).fetchall()
+        source.text_factory = Text
+        self._rows = self._read(source, self._names, wide)
+        self._keys = self._read_keys(source, columns, wide)
+        self._facts = [
+            Facts.of([row[position] for row in self._rows]) for position in range(len(self._names))
+        ]
+        self.transforms: Counter[tuple[str, str]] = Counter()
+        self._quarantined = self._find_quarantined()
+        self.rows_unknown = 0 if table.quarantine is not None and self._keys else table.quarantined
+        """Rows in quarantine of which nobody can say which ones they are."""
+
+    def _read(self, source: sqlite3.Connection, names: list[str], wide: str | None) -> list[tuple[Any, ...]]:
+        table = quote(self._table.name)
+        terms = [f"t.{quote(name)}" for name in names]
+        # In a UTF-16 database SQLite's own translation to UTF-8 hides half surrogates: look at the bytes as well.
+        both = [*terms, *(f"CASE typeof({n}) WHEN 'text' THEN CAST({n} AS BLOB) END" for n in terms if wide)]
+        rows = source.execute(f"SELECT {', '.join(both) or '0'} FROM {table} AS t NOT INDEXED").fetchall()
+        if not wide:
+            return rows if terms else [() for _ in rows]
+        count = len(terms)
+        return [
+            tuple(
+                Text.wide(value, raw, wide) if isinstance(value, Text) else value
+                for value, raw in zip(row[:count], row[count:], strict=True)
+            )
+            for row in rows
+        ]
+
+    def _read_keys(
+        self, source: sqlite3.Connection, columns: list[tuple[str, int]], wide: str | None
+    ) -> list[Key]:
+        """Return the key of each row as the quarantine writes it; nothing where rows have none."""
+        named = {str(name).lower() for name, _ in columns}
+        names = [n for n in ("rowid", "_rowid_", "oid") if n not in named]
+        alias = [name for name, pk in columns if pk]
+        for name in (*names, *alias[:1]):
+            try:
+                keys = source.execute(
+                    f"SELECT t.{quote(name)} FROM {quote(self._table.name)} AS t NOT INDEXED"
+                )
+                read = [tuple(row) for row in keys]
+            except sqlite3.OperationalError:
+                break  # WITHOUT ROWID
+            if name in names or all(isinstance(key, int) for (key,) in read):
+                return read
+        key = [name for name, _ in sorted((c for c in columns if c[1]), key=lambda c: c[1])]
+        if not key or not self._is_without_rowid(source):
+            return []
+        return [tuple(_key_text(value) for value in row) for row in self._read(source, key, wide)]
+
+    def _is_without_rowid(self, source: sqlite3.Connection) -> bool:
+        statement = "SELECT wr FROM pragma_table_list(?) WHERE schema = 'main'"
+        return bool(source.execute(statement, (self._table.name,)).fetchone()[0])
+
+    def _find_quarantined(self) -> set[int]:
+        """Return the positions of the rows that the quarantine names."""
+        self._lost: list[str] = []
+        if self._table.quarantine is None or not self._keys:
+            return set()
+        by_key: dict[Key, list[int]] = defaultdict(list)
+        for position, key in enumerate(self._keys):
+            by_key[key].append(position)
+        found: set[int] = set()
+        for value in self._table.quarantine:
+            column = self._names.index(value.column)
+            fitting = [
+                position
+                for position in by_key[value.key]
+                if (value.storage_class, value.original) in original(self._rows[position][column])
+            ]
+            if fitting:
+                found.update(fitting[:1])
+            else:
+                holds = [original(self._rows[position][column]) for position in by_key[value.key]]
+                self._lost.append(f"{self._table.name}: the quarantine's {value} is not what SQLite holds: {holds}")
+        return found
+
+    def quarantine_problems(self) -> list[str]:
+        """Return what is wrong with the quarantine of this table."""
+        problems = list(self._lost)
+        known = self._table.quarantine is not None and self._keys
+        if known and len(self._quarantined) != self._table.quarantined:
+            problems.append(
+                f"{self._table.name}: {self._table.quarantined} rows are said to be in quarantine,"
+                f" but it names {len(self._quarantined)}"
+            )
+        return problems
+
+    def expected_rows(self) -> Iterator[tuple[Any, ...]]:
+        """Yield what the rows should have become, but for those in quarantine."""
+        for position, row in enumerate(self._rows):
+            if position in self._quarantined:
+                continue
+            for value, name, kind, facts in zip(row, self._names, self._kinds, self._facts, strict=True):
+                change = None if name in self._table.computed else transform(value, kind, facts)
+                if change is not None:
+                    self.transforms[name, change] += 1
+            yield tuple(
+                expected(value, kind, facts)
+                for value, kind, facts in zip(row, self._kinds, self._facts, strict=True)
+            )
 
 
-def _target_rows(connection: psycopg.Connection[Any], table: ReportedTable) -> Iterable[tuple[Any, ...]]:
+def _key_text(value: Any) -> Any:
+    if isinstance(value, Text):
+        return value.decode("utf-8", "replace")
+    if isinstance(value, bytes):
+        return value.hex().upper()
+    return "NULL" if value is None else repr(value)
+
+
+def _target_rows(connection: psycopg.Connection[Any], table: ReportedTable) -> Iterator[tuple[Any, ...]]:
     set_json_loads(lambda document: ("json", canonical_json(document)), connection)
     columns = sql.SQL(", ").join(sql.Identifier(name) for _, name, _ in table.columns)
     statement = sql.SQL("SELECT {} FROM {}").format(columns, sql.Identifier(table.schema, table.target))
     with connection.cursor(name="independent") as cursor:
         for row in cursor.execute(statement):
             yield tuple(stored(value, kind) for value, (_, _, kind) in zip(row, table.columns, strict=True))
-
-
-def stored(value: Any, kind: str) -> Any:
-    """Return a PostgreSQL value in comparable form."""
-    if value is None:
-        return None
-    if isinstance(value, float):
-        return ("float", struct.pack(">d", value))
-    if isinstance(value, Decimal):
-        return ("numeric", value.normalize() if value else Decimal(0))
-    if isinstance(value, memoryview | bytes | bytearray):
-        return ("bytes", bytes(value))
-    if isinstance(value, datetime):
-        return ("instant", value.astimezone(UTC))
-    if kind.startswith(("char(", "character(")):
-        return value.rstrip(" ")
-    return value
-
-
-def expected(value: Any, kind: str) -> Any:
-    """Return what a SQLite value should have become in a column of this type, in comparable form."""
-    if value is None:
-        return None
-    base = kind.partition("(")[0].strip().lower()
-    if isinstance(value, _Text):
-        return _expected_text(value, base, kind)
-    if isinstance(value, bytes):
-        return ("bytes", value) if base == "bytea" else value.decode("utf-8", "replace")
-    if base in ("smallint", "integer", "bigint"):
-        return value
-    if base == "boolean":
-        return bool(value)
-    if base == "double precision":
-        return ("float", struct.pack(">d", float(value)))
-    if base == "numeric":
-        number = Decimal(repr(value)) if isinstance(value, float) else Decimal(value)
-        return ("numeric", number.normalize() if number else Decimal(0))
-    if base in ("text", "varchar", "character varying", "char"):
-        return repr(value)
-    if base.startswith("timestamp"):
-        return ("instant", _instant(value))
-    if base == "date":
-        return _instant(value).date()
-    raise AssertionError(f"{value!r} should not be in a column of type {kind}")
-
-
-def _instant(value: float) -> datetime:
-    if isinstance(value, float) and 1721425.5 <= value <= 5373484.5:
-        return EPOCH + timedelta(days=value - JULIAN_EPOCH)
-    if isinstance(value, float):
-        return EPOCH + timedelta(seconds=value)
-    for scale in (1, 1_000, 1_000_000):
-        if abs(value) < 10**11 * scale:
-            return EPOCH + timedelta(microseconds=value * (1_000_000 // scale))
-    raise AssertionError(f"{value} is no instant")
-
-
-def _expected_text(raw: bytes, base: str, kind: str) -> Any:
-    if base == "bytea":
-        return ("bytes", bytes(raw))
-    text = raw.decode("utf-8", "replace").replace("\0", "")
-    if base in ("text", "varchar", "character varying"):
-        return text
-    if base == "char":
-        return text.rstrip(" ")
-    if text == "":
-        return None
-    if base == "jsonb":
-        return ("json", canonical_json(text))
-    if base == "boolean":
-        return text.strip().lower() in ("1", "t", "true", "y", "yes", "on")
-    if base == "date":
-        return date.fromisoformat(text[:10])
-    if base == "time":
-        return time.fromisoformat(text)
-    if base.startswith("timestamp"):
-        moment = datetime.fromisoformat(text)
-        return ("instant", moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC))
-    if base == "numeric":
-        number = Decimal(text)
-        return ("numeric", number.normalize() if number else Decimal(0))
-    if base == "double precision":
-        return ("float", struct.pack(">d", float(text)))
-    if base in ("smallint", "integer", "bigint"):
-        return int(text)
-    raise AssertionError(f"{text!r} should not be in a column of type {kind}")
-
-
-def canonical_json(document: str | bytes) -> str:
-    """Return JSON with sorted keys and exact numbers."""
-    parsed = json.loads(document, parse_float=lambda digits: f"#{Decimal(digits).normalize()}")
-    return json.dumps(parsed, sort_keys=True)

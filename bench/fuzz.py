@@ -1,0 +1,137 @@
+"""Migrates thousands of random databases and proves each by code that shares nothing with the copy path.
+
+    python -m bench.fuzz --count 2000 --seed 1
+
+Every database goes through the producer's transitions and the workers' steps in this process, into a PostgreSQL of
+its own, and is then compared with the original file: rows, quarantine, transforms, sequences, and a line for every
+object. Failures are kept in a folder, each as a database and a description.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+import time
+import traceback
+import warnings
+from collections import Counter
+from pathlib import Path
+
+from hypothesis import HealthCheck, Phase, given, seed, settings
+
+from migration.model import IdentifierPolicy
+from producer.local.postgres import EmbeddedPostgres
+from tests.support.chance import RandomDatabase, databases
+from tests.support.direct import Direct, quiet_steps
+from tests.support.proof import prove, reported_tables
+
+_POLICIES = tuple(IdentifierPolicy)
+_CHUNKS = (None, 1, 3)
+
+
+class Tally:
+    """What has been seen so far."""
+
+    def __init__(self, keep: Path) -> None:
+        self.counts: Counter[str] = Counter()
+        self.failures: Counter[str] = Counter()
+        self._keep = keep
+
+    def fail(self, number: int, database: RandomDatabase, problems: list[str]) -> None:
+        """Keep a database that went wrong."""
+        self.counts["failed"] += 1
+        self.failures[problems[0][:160]] += 1
+        self._keep.mkdir(parents=True, exist_ok=True)
+        path = self._keep / f"{number}.db"
+        path.unlink(missing_ok=True)
+        database.build(path)
+        (self._keep / f"{number}.txt").write_text(
+            "\n\n".join(problems) + f"\n\n{database!r}\n", encoding="utf-8", errors="backslashreplace"
+        )
+        print(f"database {number}: {problems[0][:600]}", flush=True)
+
+
+def migrate_and_prove(direct: Direct, database: RandomDatabase, number: int, tally: Tally, folder: Path) -> None:
+    """Migrate one database, and note what came of it."""
+    path = database.build(folder / f"db{number}.db")
+    run = None
+    try:
+        run = direct.migrate(
+            path,
+            target_schema=f"db {number}",
+            identifiers=_POLICIES[number % len(_POLICIES)],
+            chunk_rows=_CHUNKS[number % len(_CHUNKS)],
+            batch_rows=2 if number % 5 == 0 else 1_000,
+        )
+        problems = prove(path, direct.url, direct.ledger, run)
+        if not problems:
+            for table, rows in reported_tables(direct.ledger, run):
+                tally.counts["tables"] += 1
+                tally.counts["rows"] += rows
+                tally.counts["quarantined rows"] += table.quarantined
+            tally.counts[str(run.phase)] += 1
+    except Exception:  # a crash is a finding like any other
+        problems = [traceback.format_exc().splitlines()[-1], traceback.format_exc()]
+    if problems:
+        tally.fail(number, database, problems)
+    if run is not None:
+        direct.forget(run)
+    path.unlink()
+
+
+def main() -> int:
+    """Run, print what was seen, and return 1 where anything went wrong."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--count", type=int, default=2_000)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--only", type=int, help="number of the one database to migrate")
+    parser.add_argument("--keep", type=Path, default=Path("fuzz-failures"), help="folder for databases that fail")
+    arguments = parser.parse_args()
+    tally = Tally(arguments.keep)
+    started = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="convoy-fuzz-") as folder:
+        server = EmbeddedPostgres(Path(folder) / "postgres", settings={"fsync": "off", "autovacuum": "off"})
+        server.start()
+        try:
+            with quiet_steps(), warnings.catch_warnings():
+                _run_all(server.ensure_database("fuzz"), Path(folder), tally, arguments)
+        finally:
+            server.stop()
+    seconds = time.monotonic() - started
+    print(f"seed {arguments.seed}: {tally.counts['databases']} databases in {seconds:.0f} s")
+    for name, count in sorted(tally.counts.items()):
+        print(f"  {name}: {count:,}")
+    for problem, count in tally.failures.most_common():
+        print(f"  {count} x {problem}")
+    return 1 if tally.failures else 0
+
+
+def _run_all(url: str, folder: Path, tally: Tally, arguments: argparse.Namespace) -> None:
+    direct = Direct(url, folder)
+
+    @seed(arguments.seed)
+    @settings(
+        max_examples=arguments.count,
+        database=None,
+        phases=[Phase.generate],
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(databases())
+    def each(database: RandomDatabase) -> None:
+        number = tally.counts["databases"] + 1
+        tally.counts["databases"] = number
+        if arguments.only in {None, number}:
+            migrate_and_prove(direct, database, number, tally, folder)
+        if number % 100 == 0:
+            print(f"{number} databases, {tally.counts['failed']} failed", flush=True)
+
+    try:
+        each()
+    finally:
+        direct.close()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

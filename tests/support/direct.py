@@ -1,0 +1,107 @@
+"""Runs a migration in this process: the producer's own transitions and the workers' own steps, without a broker.
+
+A few milliseconds for each step, so that thousands of random databases can be migrated on a real PostgreSQL.
+"""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import delete, text
+
+from migration.errors import ConvoyError
+from migration.ledger.runs import RunRecord, create_run, fail_run, move_run, read_run
+from migration.ledger.steps import count_states, first_error, take_unsent
+from migration.ledger.store import open_ledger
+from migration.ledger.tables import runs
+from migration.model import Phase, RunOptions, Source, StepState
+from migration.settings import Settings
+from migration.steps.context import StepContext
+from migration.steps.run import run_step
+from producer.phases import TRANSITIONS
+from producer.workspace import Workspace
+
+_ALL_STEPS = 1_000_000
+
+
+class Direct:
+    """A producer and a worker in one process, on one PostgreSQL database that also holds the ledger."""
+
+    def __init__(self, url: str, folder: Path) -> None:
+        self.url = url
+        self.folder = folder
+        settings = Settings(
+            target_url=url,  # type: ignore[arg-type]
+            snapshot_dir=folder / "snapshots",
+            report_dir=folder / "reports",
+            _env_file=None,
+        )
+        self.ledger = open_ledger(url, "direct")
+        self.context = StepContext(settings, "direct")
+        self.workspace = Workspace(self.ledger, url, settings)
+
+    def migrate(self, path: Path, **options: Any) -> RunRecord:
+        """Run a migration of one source to its end, and return the run."""
+        options.setdefault("target_schema", path.stem)
+        run_id = create_run(self.ledger, RunOptions(sources=(Source(path.stem, str(path)),), **options))
+        return self.finish(run_id)
+
+    def finish(self, run_id: str) -> RunRecord:
+        """Move a run to its end; an error of the run is in the record, an error of the code is raised."""
+        while True:
+            with self.ledger.begin() as connection:
+                run = read_run(connection, run_id)
+            if run.phase.is_end:
+                return run
+            try:
+                self._move(run)
+            except ConvoyError as error:
+                fail_run(self.ledger, run, error)
+
+    def _move(self, run: RunRecord) -> None:
+        with self.ledger.begin() as connection:
+            if run.phase is Phase.PENDING:
+                move_run(connection, run, Phase.SNAPSHOTTING)
+                return
+            waiting = take_unsent(connection, run.id, run.phase, _ALL_STEPS)
+        for step in waiting:
+            run_step(self.context, step.id)
+        with self.ledger.begin() as connection:
+            states = count_states(connection, run.id, run.phase)
+            error = first_error(connection, run.id, run.phase)
+        if StepState.FAILED in states:
+            raise ConvoyError(error or "A step failed", str(run.phase))
+        if waiting or set(states) <= {StepState.DONE}:
+            if set(states) <= {StepState.DONE}:
+                TRANSITIONS[run.phase](self.workspace, run)
+            return
+        raise AssertionError(f"nothing waits and nothing is done: {states}")
+
+    def forget(self, run: RunRecord) -> None:
+        """Drop all that a run has left in the target, in the ledger and on disk."""
+        with self.ledger.begin() as connection:
+            for schema in (run.options.target_schema, run.staging_schema, run.previous_schema):
+                quoted = schema.replace('"', '""')
+                connection.execute(text(f'DROP SCHEMA IF EXISTS "{quoted}" CASCADE'.replace(":", "\\:")))
+            connection.execute(delete(runs).where(runs.c.id == run.id))
+        shutil.rmtree(self.folder / "snapshots", ignore_errors=True)
+
+    def close(self) -> None:
+        """Close all connections."""
+        self.context.close()
+        self.ledger.dispose()
+
+
+@contextmanager
+def quiet_steps() -> Iterator[None]:
+    """Keep the log of failing steps, which random databases provoke on purpose, off the screen."""
+    logging.disable(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logging.disable(logging.NOTSET)

@@ -1,0 +1,308 @@
+"""What a SQLite value should have become, written down once more from docs/mapping.md."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import struct
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, time, timedelta, timezone
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+JULIAN_EPOCH = Fraction(4881175, 2)
+JULIAN_DAYS = (1721425.5, 5373484.5)
+_UNITS = {"s": 1_000_000, "ms": 1_000, "us": 1}  # microseconds
+_TEXTS = frozenset({"text", "varchar", "character varying", "char"})
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+_MOMENT = re.compile(
+    r"(\d{4})-(\d\d?)-(\d\d?)(?:[ T](\d\d)(?::(\d\d)(?::(\d\d)(?:\.(\d+))?)?)?(Z|[+-]\d\d(?::?\d\d)?)?)?", re.ASCII
+)
+_TIME = re.compile(r"(\d\d):(\d\d)(?::(\d\d)(?:\.(\d+))?)?", re.ASCII)
+
+
+class Text(bytes):
+    """Text as its bytes in UTF-8, told apart from a blob."""
+
+    raw: bytes | None = None
+    """The bytes in the database, where that is not UTF-8."""
+    is_broken = False
+    """Whether a UTF-16 database holds bytes that are no UTF-16."""
+
+    @classmethod
+    def wide(cls, value: Text, raw: bytes, encoding: str) -> Text:
+        """Return a text of a UTF-16 database."""
+        text = cls(value)
+        text.raw = raw
+        try:
+            text.is_broken = raw.decode(encoding).encode() != value
+        except UnicodeDecodeError:
+            text.is_broken = True
+        return text
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What the meaning of a column's numbers depends on."""
+
+    unit: str | None
+    """Of integers that count since 1970."""
+    julian: bool
+    """Whether all reals are Julian days."""
+
+    @classmethod
+    def of(cls, values: Iterable[Any]) -> Facts:
+        """Look at all values of a column."""
+        known = list(values)
+        integers = [value for value in known if isinstance(value, int)]
+        reals = [value for value in known if isinstance(value, float)]
+        return cls(_unit(integers), all(JULIAN_DAYS[0] <= value <= JULIAN_DAYS[1] for value in reals))
+
+
+def _unit(integers: list[int]) -> str | None:
+    low, high = datetime(1900, 1, 1, tzinfo=UTC) - EPOCH, datetime(2201, 1, 1, tzinfo=UTC) - EPOCH
+    march_1973 = timedelta(seconds=100_000_000)
+    for unit, factor in _UNITS.items():
+        micro = timedelta(microseconds=1)
+        inside = all(low // micro <= value * factor <= high // micro for value in integers)
+        if integers and inside and max(integers) * factor >= march_1973 // micro:
+            return unit
+    return None
+
+
+def stored(value: Any, kind: str) -> Any:
+    """Return a PostgreSQL value in comparable form."""
+    del kind
+    if isinstance(value, float):
+        return ("float", struct.pack(">d", value))
+    if isinstance(value, Decimal):
+        return ("numeric", exact(value))
+    if isinstance(value, memoryview | bytes | bytearray):
+        return ("bytes", bytes(value))
+    if isinstance(value, datetime):
+        return ("instant", value.astimezone(UTC))
+    if isinstance(value, bool):
+        return ("bool", value)
+    return value
+
+
+def exact(number: Decimal) -> tuple[int, str, int] | str:
+    """Return sign, digits and exponent of a number without the zeros at either end; nothing is rounded."""
+    sign, digits, exponent = number.as_tuple()
+    if not isinstance(exponent, int):
+        return str(number)
+    text = "".join(map(str, digits)).lstrip("0")
+    short = text.rstrip("0")
+    return (sign, short, exponent + len(text) - len(short)) if short else (0, "0", 0)
+
+
+def original(value: Any) -> list[tuple[str, bytes]]:
+    """Return what the quarantine may hold of a value: storage class and bytes."""
+    if value is None:
+        return [("null", b"")]
+    if isinstance(value, Text):
+        return [("text", bytes(value))] + ([("text", value.raw)] if value.raw is not None else [])
+    if isinstance(value, bytes):
+        return [("blob", value)]
+    return [("integer" if isinstance(value, int) else "real", repr(value).encode())]
+
+
+class _Unexpected(Exception):
+    """A value that should not be in a column of its type."""
+
+
+def expected(value: Any, kind: str, facts: Facts) -> Any:
+    """Return what a SQLite value should have become in a column of this type, in comparable form.
+
+    A value that the type should not have taken gives a tuple that no PostgreSQL value is equal to.
+    """
+    base = kind.partition("(")[0].strip().lower()
+    try:
+        if value is None:
+            return None
+        if isinstance(value, Text):
+            return _expected_text(value, base, kind)
+        if isinstance(value, bytes):
+            return _expected_blob(value, base, kind)
+        return _expected_number(value, base, kind, facts)
+    except (_Unexpected, ValueError, ArithmeticError) as problem:
+        return ("unexpected", repr(value), kind, str(problem))
+
+
+def _expected_number(value: float, base: str, kind: str, facts: Facts) -> Any:
+    if base in ("smallint", "integer", "bigint") and isinstance(value, int):
+        return value
+    if base == "boolean" and value in (0, 1) and isinstance(value, int):
+        return ("bool", bool(value))
+    if base == "double precision":
+        if isinstance(value, int) and int(float(value)) != value:
+            raise _Unexpected("not exact")
+        return ("float", struct.pack(">d", float(value)))
+    if base == "numeric":
+        return ("numeric", exact(Decimal(repr(value))))
+    if base in _TEXTS:
+        return _padded(repr(value), base, kind)
+    if base == "bytea":
+        return ("bytes", repr(value).encode())
+    if base == "jsonb":
+        return ("json", canonical_json(repr(value)))
+    if base == "timestamp with time zone":
+        return ("instant", _instant(value, facts))
+    raise _Unexpected(base)
+
+
+def _instant(value: float, facts: Facts) -> datetime:
+    if isinstance(value, int):
+        if facts.unit is None:
+            raise _Unexpected("not plainly an epoch")
+        return EPOCH + timedelta(microseconds=value * _UNITS[facts.unit])
+    if facts.julian:
+        days = Fraction(value)
+        milliseconds = round(value * 86_400_000)
+        if milliseconds / 86_400_000 == value:  # as SQLite counts
+            return EPOCH + timedelta(milliseconds=int(milliseconds - JULIAN_EPOCH * 86_400_000))
+        micros = (days - JULIAN_EPOCH) * 86_400_000_000
+        return EPOCH + timedelta(microseconds=math.floor(micros + Fraction(1, 2)))
+    if not 1e8 <= value:
+        raise _Unexpected("neither a Julian day nor seconds")
+    return EPOCH + timedelta(microseconds=round(value * 1_000_000))
+
+
+def _expected_blob(value: bytes, base: str, kind: str) -> Any:
+    if base == "bytea":
+        return ("bytes", value)
+    text = value.decode()
+    if "\0" in text:
+        raise _Unexpected("NUL in a blob that became text")
+    if base in _TEXTS:
+        return _padded(text, base, kind)
+    if base == "jsonb":
+        return ("json", canonical_json(text))
+    raise _Unexpected(base)
+
+
+def _expected_text(raw: Text, base: str, kind: str) -> Any:
+    if base == "bytea":
+        return ("bytes", bytes(raw))
+    if raw.is_broken:
+        raise _Unexpected("broken UTF-16")
+    text = raw.decode()
+    if base in _TEXTS:
+        return _padded(text.replace("\0", "") if base != "char" else text, base, kind)
+    if text == "":
+        return None
+    if base == "jsonb":
+        return ("json", canonical_json(text))
+    if base == "boolean":
+        return ("bool", {"t": True, "true": True, "f": False, "false": False}[text.lower()])
+    if base == "date":
+        moment = _moment(text)
+        if moment.tzinfo is not None or moment.time() != time():
+            raise _Unexpected("more than a day")
+        return moment.date()
+    if base == "time":
+        found = _TIME.fullmatch(text)
+        if found is None:
+            raise _Unexpected("no time")
+        hour, minute, second, fraction = found.groups()
+        return time(int(hour), int(minute), int(second or 0), _micros(fraction))
+    if base == "timestamp with time zone":
+        moment = _moment(text)
+        return ("instant", moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC))
+    if not _NUMBER.fullmatch(text):
+        raise _Unexpected("no number")
+    number = Decimal(text)
+    if base == "numeric":
+        return ("numeric", exact(number))
+    if base == "double precision" and Decimal(repr(float(text))) == number:
+        return ("float", struct.pack(">d", float(text)))
+    if base in ("smallint", "integer", "bigint") and number == int(number):
+        return int(number)
+    raise _Unexpected(base)
+
+
+def _padded(text: str, base: str, kind: str) -> str:
+    limit = int(kind.partition("(")[2].rstrip(")") or 0)
+    if limit and len(text) > limit:
+        raise _Unexpected("too long")
+    if base != "char":
+        return text
+    if text.endswith(" ") and len(text) < limit:
+        raise _Unexpected("blanks would be lost")
+    return text.ljust(limit)
+
+
+def _micros(fraction: str | None) -> int:
+    digits = (fraction or "").rstrip("0")
+    if len(digits) > 6:
+        raise _Unexpected("finer than a microsecond")
+    return int(digits.ljust(6, "0"))
+
+
+def _moment(text: str) -> datetime:
+    found = _MOMENT.fullmatch(text)
+    if found is None:
+        raise _Unexpected("no date")
+    year, month, day, hour, minute, second, fraction, zone = found.groups()
+    tz: timezone | None = None
+    if zone == "Z":
+        tz = UTC
+    elif zone:
+        minutes = zone[1:].replace(":", "")
+        offset = timedelta(hours=int(minutes[:2]), minutes=int(minutes[2:] or 0))
+        tz = timezone(-offset if zone[0] == "-" else offset)
+    parts = (int(year), int(month), int(day), int(hour or 0), int(minute or 0), int(second or 0))
+    return datetime(*parts, _micros(fraction), tzinfo=tz)
+
+
+def transform(value: Any, kind: str, facts: Facts) -> str | None:
+    """Return the name of the transform that a value needs to stand in a column of this type."""
+    base = kind.partition("(")[0].strip().lower()
+    if isinstance(value, Text):
+        return _transform_of_text(value, base, kind)
+    if isinstance(value, bytes):
+        return None if base == "bytea" else "blob_to_text"
+    if value is None:
+        return None
+    name = "integer" if isinstance(value, int) else "real"
+    if base in _TEXTS or base == "bytea":
+        return f"{name}_to_{'bytes' if base == 'bytea' else 'text'}"
+    if name == "integer" and base == "double precision":
+        return "integer_to_double"
+    if base == "timestamp with time zone":
+        if name == "integer":
+            return f"epoch_{facts.unit}_to_timestamptz"
+        return "julian_to_timestamptz" if facts.julian else "epoch_fraction_to_timestamptz"
+    return None
+
+
+def _transform_of_text(value: Text, base: str, kind: str) -> str | None:
+    if base == "bytea":
+        return "text_to_bytes"
+    if base == "char":
+        short = len(value.decode("utf-8", "replace")) < int(kind.partition("(")[2].rstrip(")"))
+        return "blank_padded" if short else None
+    if base in _TEXTS:
+        return "nul_stripped" if b"\0" in value else None
+    if value == b"":
+        return "empty_to_null"
+    if base == "boolean":
+        return "text_to_boolean"
+    return "text_to_number" if base in ("double precision", "smallint", "integer", "bigint") else None
+
+
+def canonical_json(document: str | bytes) -> str:
+    """Return JSON with sorted keys, exact numbers, and of each key the last value."""
+
+    def number(digits: str) -> dict[str, Any]:
+        return {"#": exact(Decimal(digits))}
+
+    def refuse(word: str) -> None:
+        raise ValueError(f"{word} is no JSON")
+
+    parsed = json.loads(document, parse_float=number, parse_int=number, parse_constant=refuse)
+    return json.dumps(parsed, sort_keys=True)

@@ -1,0 +1,125 @@
+"""Proves a finished run from outside: rows, quarantine, transforms, keys and sequences against the original file."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import Counter
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from psycopg import sql
+from sqlalchemy import Engine, select
+
+from migration.ledger.contents import planned, read_loaded, read_sources, read_tables, read_transform_totals
+from migration.ledger.runs import RunRecord
+from migration.ledger.tables import objects, quarantine
+from migration.model import Phase, TablePlan
+from tests.support.independent import QuarantinedValue, ReportedTable, compare, quote
+
+
+def prove(path: Path, url: str, ledger: Engine, run: RunRecord) -> list[str]:
+    """Return a sentence for each way in which the run lost something without saying so."""
+    if run.phase not in {Phase.COMPLETED, Phase.COMPLETED_WITH_FINDINGS}:
+        return [f"the run is {run.phase}: {run.error}"]
+    problems: list[str] = []
+    with psycopg.connect(url) as connection:
+        for table, rows in reported_tables(ledger, run):
+            problems += compare(path, connection, table)
+            (there,) = connection.execute(
+                sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(table.schema, table.target))
+            ).fetchone() or (None,)
+            if there != rows - table.quarantined:
+                problems.append(f"{table.name}: {rows} rows, {there} there and {table.quarantined} in quarantine")
+        problems += _sequence_problems(connection, ledger, run)
+    return problems + _schema_problems(path, ledger, run)
+
+
+def reported_tables(ledger: Engine, run: RunRecord) -> list[tuple[ReportedTable, int]]:
+    """Return what the ledger says of each table, and its number of rows in the source."""
+    result = []
+    with ledger.connect() as connection:
+        transforms = read_transform_totals(connection, run.id)
+        for table in read_tables(connection, run.id):
+            plan = planned(table)
+            loaded = read_loaded(connection, table.id)
+            values = connection.execute(
+                select(
+                    quarantine.c.key, quarantine.c.column, quarantine.c.storage_class, quarantine.c.original
+                ).where(quarantine.c.table_id == table.id)
+            )
+            result.append(
+                (
+                    ReportedTable(
+                        plan.name,
+                        plan.target_schema,
+                        plan.target_name,
+                        tuple((c.name, c.target_name, c.target_type) for c in plan.columns),
+                        loaded.rows_quarantined,
+                        tuple(QuarantinedValue(tuple(v.key), v.column, v.storage_class, v.original) for v in values),
+                        Counter({key[1:]: n for key, n in transforms.items() if key[0] == table.id}),
+                        frozenset(c.name for c in plan.columns if c.generated_sql is not None),
+                    ),
+                    table.rows,
+                )
+            )
+    return result
+
+
+def _plans(ledger: Engine, run: RunRecord) -> list[TablePlan]:
+    with ledger.connect() as connection:
+        return [planned(table) for table in read_tables(connection, run.id)]
+
+
+def _sequence_problems(
+    connection: psycopg.Connection[Any], ledger: Engine, run: RunRecord
+) -> list[str]:
+    """Draw the next number of every identity column: no row may have it."""
+    problems = []
+    for plan in _plans(ledger, run):
+        for column in plan.columns:
+            if not column.identity:
+                continue
+            table = sql.Identifier(plan.target_schema, plan.target_name)
+            statement = sql.SQL("SELECT max({}) FROM {}").format(sql.Identifier(column.target_name), table)
+            (largest,) = connection.execute(statement).fetchone() or (None,)
+            try:
+                with connection.transaction():
+                    (following,) = connection.execute(
+                        "SELECT nextval(pg_get_serial_sequence(%s, %s))",
+                        (table.as_string(connection), column.target_name),
+                    ).fetchone() or (None,)
+            except psycopg.errors.SequenceGeneratorLimitExceeded:
+                if largest not in {2**63 - 1, 2**31 - 1, 2**15 - 1}:
+                    problems.append(f"{plan.name}: the sequence is at its end, the largest id is {largest}")
+                continue
+            if following is None or (largest is not None and following <= largest):
+                problems.append(f"{plan.name}: the sequence gives {following}, the largest id is {largest}")
+    return problems
+
+
+def _schema_problems(path: Path, ledger: Engine, run: RunRecord) -> list[str]:
+    """Every object of the source must have a line: count those that SQLite lists."""
+    with ledger.connect() as connection:
+        (source,) = read_sources(connection, run.id)
+        told = Counter(
+            connection.execute(select(objects.c.kind).where(objects.c.run_id == run.id)).scalars()
+        )
+    tables = {plan.name for plan in _plans(ledger, run)} | {o.name for o in source.schema.objects}
+    with closing(sqlite3.connect(path)) as opened:
+        listed = opened.execute(
+            "SELECT type, name, sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite~_%' ESCAPE '~'"
+        ).fetchall()
+        keys = sum(
+            len({row[0] for row in opened.execute(f"PRAGMA foreign_key_list({quote(name)})")})
+            for kind, name, _ in listed
+            if kind == "table"
+        )
+    problems = [f"{kind} {name} has no line" for kind, name, _ in listed if kind == "table" and name not in tables]
+    counts = Counter(kind for kind, _, _ in listed)
+    counts["foreign key"] = keys
+    for kind in ("view", "trigger", "index", "foreign key"):
+        if told[kind] < counts[kind]:
+            problems.append(f"{counts[kind]} objects of kind {kind}, {told[kind]} in the report: {dict(told)}")
+    return problems
