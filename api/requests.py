@@ -8,7 +8,7 @@ from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from migration.model import IdentifierPolicy, IfExists, Mode, RunOptions, Source
+from migration.model import IdentifierPolicy, IfExists, Mode, OnError, RunOptions, Source
 
 MAX_SOURCES = 100
 MAX_NAME_BYTES = 63
@@ -67,6 +67,10 @@ class Options(_Strict):
     chunk_rows: Annotated[int, Field(ge=1)] | None = None
     """Rows of one task; null: chosen from the table's size."""
     skip_validation: bool = False
+    on_error: OnError = OnError.QUARANTINE
+    """A value that cannot be stored: keep its row apart, or stop at once."""
+    salvage: bool = False
+    """Of a damaged source, take what can be read and list the rest."""
 
 
 class RunRequest(_Strict):
@@ -110,6 +114,8 @@ class RunRequest(_Strict):
             batch_rows=asked.batch_size,
             chunk_rows=asked.chunk_rows,
             skip_validation=asked.skip_validation,
+            on_error=asked.on_error,
+            salvage=asked.salvage,
             target=target,
             idempotency_key=idempotency_key,
         )

@@ -16,6 +16,7 @@
     ├── BrokerError            2  the queue cannot be reached
     ├── RetryableError         3  a step may succeed when it is tried again
     ├── PermanentError         3  a step will never succeed
+    │   └── RejectedValueError    a value cannot be stored, and the run was to stop there
     └── RunFailedError         3  the run stopped; says how to resume
 
 Errors cross process boundaries by pickle, so every argument goes to ``super().__init__``.
@@ -105,6 +106,10 @@ class RetryableError(ConvoyError):
 
 class PermanentError(ConvoyError):
     """A step failed for a reason that will not pass by itself."""
+
+
+class RejectedValueError(PermanentError):
+    """A value cannot be stored faithfully, and the user asked to stop at the first one."""
 
 
 class RunFailedError(ConvoyError):

@@ -11,12 +11,12 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 
 from migration.errors import PermanentError
 from migration.ledger.encoding import from_json, to_json
+from migration.ledger.quarantine import add_rejections
 from migration.ledger.tables import (
     chunks,
     columns,
     findings,
     objects,
-    quarantine,
     sources,
     tables,
     transforms,
@@ -82,7 +82,8 @@ class ChunkResult:
     rows_quarantined: int
     digest: Digest
     seconds: float
-    rejections: Sequence[Rejection]
+    rejections: Iterable[Sequence[Rejection]]
+    """In groups of a bounded size."""
     transforms: Mapping[tuple[str, str], int]
 
 
@@ -304,23 +305,8 @@ def save_chunk_result(
             finished_at=func.clock_timestamp(),
         )
     )
-    if result.rejections:
-        connection.execute(
-            insert(quarantine),
-            [
-                {
-                    "run_id": run_id,
-                    "table_id": chunk.table_id,
-                    "chunk_id": chunk.id,
-                    "key": list(rejection.key),
-                    "column": rejection.column,
-                    "storage_class": rejection.storage_class.value,
-                    "original": rejection.original,
-                    "reason": rejection.reason,
-                }
-                for rejection in result.rejections
-            ],
-        )
+    for group in result.rejections:
+        add_rejections(connection, run_id, chunk.table_id, chunk.id, group)
     if result.transforms:
         connection.execute(
             insert(transforms),

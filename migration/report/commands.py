@@ -6,7 +6,7 @@ import re
 import shlex
 from typing import Final
 
-from migration.model import IdentifierPolicy, IfExists, Mode, Phase, RunOptions
+from migration.model import IdentifierPolicy, IfExists, Mode, OnError, Phase, RunOptions
 from migration.report.model import NextStep
 from migration.report.wording import printable, without_secrets
 
@@ -15,6 +15,7 @@ _DEFAULTS: Final = {
     "--identifiers": IdentifierPolicy.PRESERVE.value,
     "--source-timezone": "UTC",
     "--if-exists": IfExists.REFUSE.value,
+    "--on-error": OnError.QUARANTINE.value,
 }
 _DRIVER: Final = re.compile(r"^(postgres(?:ql)?)\+\w+:")
 
@@ -45,8 +46,8 @@ def repeat(options: RunOptions, mode: Mode) -> str:
     ]
     switches = [("--schema-per-source", options.schema_per_source)]
     if mode is not Mode.VALIDATE:
-        flags.append(("--if-exists", options.if_exists.value))
-        switches.append(("--data-only", options.data_only))
+        flags += [("--if-exists", options.if_exists.value), ("--on-error", options.on_error.value)]
+        switches += [("--data-only", options.data_only), ("--salvage", options.salvage)]
     words = ["migration-cli", mode.value, *_source_flags(options)]
     words += [
         word for flag, value in flags if value and value != _DEFAULTS.get(flag) for word in (flag, value)

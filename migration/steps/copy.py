@@ -11,7 +11,7 @@ import psycopg
 import pyarrow as pa
 from sqlalchemy import Connection
 
-from migration.errors import PermanentError
+from migration.errors import PermanentError, RejectedValueError
 from migration.ledger.contents import (
     ChunkRecord,
     ChunkResult,
@@ -20,10 +20,11 @@ from migration.ledger.contents import (
 )
 from migration.ledger.steps import Step
 from migration.mapping.convert import Context, Converter
-from migration.model import ColumnProfile, Mode, Rejection, TablePlan
+from migration.model import ColumnProfile, Mode, OnError, Rejection, TablePlan
 from migration.source.reader import SnapshotReader
 from migration.steps.context import PlannedTable, StepContext
 from migration.steps.schemas import staging_schema
+from migration.steps.spool import RejectionSpool
 from migration.target.copy import copy_batches
 from migration.target.encode import CopyEncoder
 from migration.validation.digest import DigestSum
@@ -33,9 +34,11 @@ BATCH_BYTES = 32 * 1024 * 1024
 
 
 class ChunkStream:
-    """The converted batches of a chunk, and what was counted on the way."""
+    """The converted batches of a chunk, and what was counted on the way; rejected values go to the spool."""
 
-    def __init__(self, reader: SnapshotReader, table: PlannedTable, chunk: ChunkRecord) -> None:
+    def __init__(
+        self, reader: SnapshotReader, table: PlannedTable, chunk: ChunkRecord, spool: RejectionSpool
+    ) -> None:
         options = table.run.options
         self._reader = reader
         self._table = table.declared
@@ -47,16 +50,23 @@ class ChunkStream:
         self._digest = DigestSum()
         self.rows_read = 0
         self.rows_rejected = 0
-        self.rejections: list[Rejection] = []
+        self._aborts = options.on_error is OnError.ABORT
+        self._spool = spool
         self.transforms: Counter[tuple[str, str]] = Counter()
 
     def batches(self) -> Iterator[pa.RecordBatch]:
-        """Yield the batches that go into the target."""
+        """Yield the batches that go into the target.
+
+        Raises:
+            RejectedValueError: a value cannot be stored, and the run is to stop at the first one.
+        """
         for raw in self._reader.batches(self._table, self._classes, self._chunk.key_range, self._batch_rows):
             converted = self._converter.convert(raw)
             self.rows_read += raw.rows
             self.rows_rejected += converted.rows_rejected
-            self.rejections.extend(converted.rejections)
+            if converted.rejections and self._aborts:
+                raise _rejected(self._table.name, converted.rejections[0])
+            self._spool.add(converted.rejections)
             self.transforms.update(converted.transforms)
             self._digest.add(converted.batch, self._columns)
             yield converted.batch
@@ -74,7 +84,20 @@ class ChunkStream:
                 f"table {self._table.name}, chunk {self._chunk.position}",
                 "Report this as a bug; nothing of the chunk was stored",
             )
-        return ChunkResult(digest.rows, self.rows_rejected, digest, seconds, self.rejections, self.transforms)
+        return ChunkResult(
+            digest.rows, self.rows_rejected, digest, seconds, self._spool.groups(), self.transforms
+        )
+
+
+def _rejected(table: str, rejection: Rejection) -> RejectedValueError:
+    key = ", ".join("NULL" if part is None else str(part) for part in rejection.key)
+    where = f"table {table}, key {key}" if rejection.key else f"table {table}"
+    return RejectedValueError(
+        f"A value cannot be stored: {rejection.reason}",
+        f"{where}, column {rejection.column}",
+        "No table that users see was changed; correct the value, map the column with --mapping,"
+        " or keep such rows apart with --on-error quarantine",
+    )
 
 
 def batch_rows(wanted: int, profile: Mapping[str, ColumnProfile]) -> int:
@@ -90,14 +113,15 @@ def copy_chunk(context: StepContext, connection: Connection, step: Step) -> dict
     started = time.monotonic()
     chunk = read_chunk(connection, step.chunk_id)
     table = context.planned_table(connection, step.run_id, chunk.table_id)
-    stream = ChunkStream(context.snapshot_reader(table.source.snapshot), table, chunk)
-    if table.run.options.mode is Mode.DRY_RUN:
-        bytes_sent = _encode_only(table.plan, stream)
-    else:
-        schema = staging_schema(table.run, table.plan.target_schema)
-        bytes_sent = copy_batches(driver_connection(connection), schema, table.plan, stream.batches())
-    result = stream.result(time.monotonic() - started)
-    save_chunk_result(connection, step.run_id, chunk, context.worker, result)
+    with RejectionSpool() as spool:
+        stream = ChunkStream(context.snapshot_reader(table.source.snapshot), table, chunk, spool)
+        if table.run.options.mode is Mode.DRY_RUN:
+            bytes_sent = _encode_only(table.plan, stream)
+        else:
+            schema = staging_schema(table.run, table.plan.target_schema)
+            bytes_sent = copy_batches(driver_connection(connection), schema, table.plan, stream.batches())
+        result = stream.result(time.monotonic() - started)
+        save_chunk_result(connection, step.run_id, chunk, context.worker, result)
     return {"bytes_sent": bytes_sent, "seconds": result.seconds}
 
 

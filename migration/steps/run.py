@@ -8,9 +8,9 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from migration.errors import ConvoyError, RetryableError, TargetUnreachableError
+from migration.errors import ConvoyError, RejectedValueError, RetryableError, TargetUnreachableError
 from migration.ledger.events import add_event
-from migration.ledger.runs import read_run
+from migration.ledger.runs import fail_run, read_run
 from migration.ledger.steps import Step, claim, finish_step, give_back, lock_step
 from migration.model import Mode, Phase
 from migration.steps.context import StepContext
@@ -58,8 +58,18 @@ def run_step(context: StepContext, step_id: int) -> bool:
         final = not passing or step.attempts >= context.settings.max_attempts
         logger.log(logging.ERROR if final else logging.WARNING, "%s", reason, exc_info=error)
         _give_back(context, step, str(reason), final=final)
+        if isinstance(reason, RejectedValueError):
+            _stop_run(context, step, reason)
         return False
     return True
+
+
+def _stop_run(context: StepContext, step: Step, reason: RejectedValueError) -> None:
+    """Fail the run now: nobody waits for the chunks that others have in their hands."""
+    with context.engine.begin() as connection:
+        run = read_run(connection, step.run_id)
+    if run.phase is step.phase:
+        fail_run(context.engine, run, reason)
 
 
 def _work_of(connection: Connection, step: Step) -> Work:

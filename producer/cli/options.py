@@ -12,7 +12,7 @@ from zoneinfo import available_timezones
 import click
 
 from migration.errors import UsageError
-from migration.model import IdentifierPolicy, IfExists, Mode, RunOptions, Source
+from migration.model import IdentifierPolicy, IfExists, Mode, OnError, RunOptions, Source
 from producer.cli.target import Target, TargetFlags, choose_target
 
 if TYPE_CHECKING:
@@ -120,6 +120,23 @@ def work_flags(command: Decorated) -> Decorated:
     )
 
 
+def trouble_flags(command: Decorated) -> Decorated:
+    """Add the flags that say what to do with values that cannot be stored, and with damaged files."""
+    return _add(
+        command,
+        click.option(
+            "--on-error",
+            type=click.Choice([choice.value for choice in OnError]),
+            default=OnError.QUARANTINE.value,
+            show_default=True,
+            help="A value that cannot be stored: keep its row apart, or stop at once.",
+        ),
+        click.option(
+            "--salvage", is_flag=True, help="Of a damaged source, take what can be read and list the rest."
+        ),
+    )
+
+
 def worker_flag(command: Decorated) -> Decorated:
     """Add --workers."""
     return click.option(
@@ -205,6 +222,8 @@ def run_options(mode: Mode, sources: tuple[Source, ...], values: dict[str, Any])
         chunk_rows=_chunk_rows(values.get("chunk_rows", "auto")),
         workers=worker_count(values.get("workers")),
         skip_validation=values.get("skip_validation", False),
+        on_error=OnError(values.get("on_error", OnError.QUARANTINE)),
+        salvage=values.get("salvage", False),
     )
 
 

@@ -15,6 +15,7 @@ from producer.cli.options import (
     take_output,
     take_target,
     target_flags,
+    trouble_flags,
     work_flags,
     worker_count,
     worker_flag,
@@ -35,6 +36,7 @@ from producer.cli.options import (
     help="Tables that stand there already: refuse, or replace and keep them for rollback.",
 )
 @work_flags
+@trouble_flags
 @click.option("--skip-validation", is_flag=True, help="Copy without comparing: no proof, in less time.")
 @click.option("--dry-run", is_flag=True, help="The same as the command dry-run.")
 @output_flags
@@ -58,6 +60,7 @@ def migrate(**values: Any) -> int:
     help="What the migration would do with tables that stand there already.",
 )
 @work_flags
+@trouble_flags
 @output_flags
 def dry_run(**values: Any) -> int:
     """Try every value and all DDL, and write nothing but the ledger."""

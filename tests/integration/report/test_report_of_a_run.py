@@ -121,7 +121,7 @@ def copy(engine: Engine, run_id: str, table_id: int, chunk_ids: list[int], rejec
                     out,
                     DIGEST,
                     0.1,
-                    rejections(out),
+                    [rejections(out)],
                     {("created_at", "epoch_ms_to_timestamptz"): 5},
                 ),
             )

@@ -1,0 +1,65 @@
+"""Rejected values on their way into the quarantine: kept in a temporary file while a COPY holds the connection.
+
+A table may reject every one of its rows; memory must not grow with them.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from types import TracebackType
+from typing import Self
+
+import msgspec
+
+from migration.model import Rejection
+
+MEMORY_BYTES = 8 << 20
+"""Above this, rejections go to disk."""
+GROUP_VALUES = 500
+GROUP_BYTES = 8 << 20
+_LENGTH_BYTES = 8
+
+
+class RejectionSpool:
+    """Takes rejections one after the other, and gives them back in groups of a bounded size, in the same order.
+
+    A context manager: the file is gone afterwards, and nobody else ever sees it under a name.
+    """
+
+    def __init__(self) -> None:
+        self._file = tempfile.SpooledTemporaryFile(max_size=MEMORY_BYTES, prefix="convoy-")  # noqa: SIM115
+        self._encoder = msgspec.msgpack.Encoder()
+        self._decoder = msgspec.msgpack.Decoder(Rejection)
+        self.values = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._file.close()
+
+    def add(self, rejections: Sequence[Rejection]) -> None:
+        """Append rejections; not after `groups` was begun."""
+        for rejection in rejections:
+            record = self._encoder.encode(rejection)
+            self._file.write(len(record).to_bytes(_LENGTH_BYTES, "big"))
+            self._file.write(record)
+        self.values += len(rejections)
+
+    def groups(self) -> Iterator[list[Rejection]]:
+        """Yield all rejections, at most `GROUP_VALUES` and about `GROUP_BYTES` at a time."""
+        self._file.seek(0)
+        group: list[Rejection] = []
+        group_bytes = 0
+        while length := self._file.read(_LENGTH_BYTES):
+            record_bytes = int.from_bytes(length, "big")
+            if group and (len(group) >= GROUP_VALUES or group_bytes + record_bytes > GROUP_BYTES):
+                yield group
+                group, group_bytes = [], 0
+            group.append(self._decoder.decode(self._file.read(record_bytes)))
+            group_bytes += record_bytes
+        if group:
+            yield group
