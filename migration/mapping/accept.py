@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow.compute as pc
 
-from migration.mapping.rows import convert_value, stored_value
+from migration.mapping.rows import column_context, convert_value, stored_value
 from migration.mapping.rules import RULES, Context, Misfit
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ def accepted(column: ColumnPlan, storage_class: StorageClass, values: pa.Array, 
     if name is None:
         return 0
     rule = RULES[name]
-    limits = context.for_type(column.target_type)
+    limits = column_context(column, context)
     _, bad = rule.columnar(values, limits)
     count: int = len(values) - values.null_count
     if bad is None:

@@ -10,8 +10,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from migration.mapping.kinds import ARROW_TYPES
+from migration.mapping.normalise import normaliser
 from migration.mapping.rows import (
     NULL_REASON,
+    column_context,
     convert_value,
     key_value,
     original_bytes,
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from migration.mapping.batch import RawBatch
+    from migration.mapping.normalise import Changed
     from migration.mapping.rules import Rule
     from migration.model import ColumnPlan, ColumnProfile
 
@@ -61,7 +64,8 @@ class _ColumnConverter:
     def __init__(self, plan: ColumnPlan, context: Context, profile: ColumnProfile | None) -> None:
         self.plan = plan
         self.type = ARROW_TYPES[plan.kind]
-        self.context = context.for_type(plan.target_type)
+        self.context = column_context(plan, context)
+        self.normaliser = normaliser(plan)
         self.rules = {storage_class: RULES[name] for storage_class, name in plan.rules.items()}
         self.proved = frozenset(
             storage_class
@@ -73,33 +77,33 @@ class _ColumnConverter:
 
     def convert(
         self, slots: Mapping[StorageClass, pa.Array], rows: int
-    ) -> tuple[pa.Array, Iterable[_Misfitting], list[tuple[Rule, pa.Array]]]:
-        """Return the column's values, what does not fit, and the slots that a transform may have changed."""
+    ) -> tuple[pa.Array, Iterable[_Misfitting], list[Changed]]:
+        """Return the column's values, what does not fit, and what transforms have changed."""
         parts: list[pa.Array] = []
         misfits: list[_Misfitting] = []
-        transformed: list[tuple[Rule, pa.Array]] = []
-        for storage_class, values in slots.items():
+        transformed: list[Changed] = []
+        for storage_class, stored in slots.items():
+            values = stored
+            if self.normaliser is not None and storage_class is StorageClass.TEXT:
+                values, changes = self.normaliser.apply(stored)
+                transformed += changes
             if values.null_count == rows:
                 continue
             rule = self.rules.get(storage_class)
             if rule is None:
-                misfits += self._without_rule(storage_class, values)
+                misfits += self._without_rule(storage_class, (stored, values))
                 continue
             if storage_class in self.proved:
                 parts.append(values)
                 continue
             converted, bad = rule.columnar(values, self.context)
             if bad is not None:
-                converted = self._by_rows(rule, values, converted, bad, misfits)
+                converted = self._by_rows(rule, (stored, values), converted, bad, misfits)
             if rule.transform is not None:
-                transformed.append((rule, values))
+                changed = rule.changes(values, self.context) if rule.changes else values.is_valid()
+                transformed.append((rule.transform, changed))
             parts.append(converted)
-        if not parts:
-            column = pa.nulls(rows, self.type)
-        elif len(parts) == 1:
-            column = parts[0]
-        else:
-            column = pc.coalesce(*parts)
+        column = self._joined(parts, rows)
         if self.plan.not_null and column.null_count:
             self._nulls(column, misfits)
         return column, misfits, transformed
@@ -107,27 +111,35 @@ class _ColumnConverter:
     def _by_rows(
         self,
         rule: Rule,
-        values: pa.Array,
+        sides: tuple[pa.Array, pa.Array],
         converted: pa.Array,
         bad: pa.BooleanArray,
         misfits: list[_Misfitting],
     ) -> pa.Array:
+        """Decide what the columnar form leaves over; `sides` are the values as stored, and as normalised."""
+        stored, values = sides
         saved = []
         for row in pc.indices_nonzero(bad).to_pylist():
-            value = stored_value(values, row)
             try:
-                saved.append(convert_value(rule, value, self.context))
+                saved.append(convert_value(rule, stored_value(values, row), self.context))
             except Misfit as misfit:
                 saved.append(None)
-                misfits.append(
-                    _Misfitting(row, self.plan.name, rule.storage_class, original_bytes(value), misfit.reason)
-                )
+                original = original_bytes(stored_value(stored, row))
+                misfits.append(_Misfitting(row, self.plan.name, rule.storage_class, original, misfit.reason))
         return pc.replace_with_mask(converted, bad, pa.array(saved, self.type))
 
-    def _without_rule(self, storage_class: StorageClass, values: pa.Array) -> Iterable[_Misfitting]:
+    def _joined(self, parts: list[pa.Array], rows: int) -> pa.Array:
+        if not parts:
+            return pa.nulls(rows, self.type)
+        return parts[0] if len(parts) == 1 else pc.coalesce(*parts)
+
+    def _without_rule(
+        self, storage_class: StorageClass, sides: tuple[pa.Array, pa.Array]
+    ) -> Iterable[_Misfitting]:
+        stored, values = sides
         reason = reason_without_rule(storage_class, self.plan.target_type)
         for row in pc.indices_nonzero(values.is_valid()).to_pylist():
-            original = original_bytes(stored_value(values, row))
+            original = original_bytes(stored_value(stored, row))
             yield _Misfitting(row, self.plan.name, storage_class, original, reason)
 
     def _nulls(self, column: pa.Array, misfits: list[_Misfitting]) -> None:
@@ -162,13 +174,13 @@ class Converter:
         """Convert one batch. Values that do not fit leave with their whole row, and are told one by one."""
         arrays: list[pa.Array] = []
         misfits: list[_Misfitting] = []
-        transformed: list[tuple[str, Rule, pa.Array, Context]] = []
+        transformed: list[tuple[str, Changed]] = []
         for column in self._columns:
             name = column.plan.name
             array, found, changed = column.convert(raw.slots.get(name, {}), raw.rows)
             arrays.append(array)
             misfits += found
-            transformed += [(name, rule, values, column.context) for rule, values in changed]
+            transformed += [(name, change) for change in changed]
         batch = (
             pa.RecordBatch.from_arrays(arrays, schema=self._schema)
             if arrays
@@ -197,20 +209,14 @@ def _rejections(raw: RawBatch, misfits: Sequence[_Misfitting]) -> tuple[Rejectio
 
 
 def _count(
-    transformed: Iterable[tuple[str, Rule, pa.Array, Context]], kept: pa.BooleanArray | None
+    transformed: Iterable[tuple[str, Changed]], kept: pa.BooleanArray | None
 ) -> dict[tuple[str, str], int]:
     """Count the values of loaded rows that a transform has changed."""
     counts: dict[tuple[str, str], int] = {}
-    for name, rule, values, context in transformed:
-        if rule.changes is None:
-            changed = values.is_valid() if kept is None else pc.and_(values.is_valid(), kept)
-        else:
-            changed = rule.changes(values, context)
-            changed = changed if kept is None else pc.and_(changed, kept)
-        count = changed.true_count
+    for name, (transform, changed) in transformed:
+        count = (changed if kept is None else pc.and_(changed, kept)).true_count
         if count:
-            key = (name, rule.transform or rule.name)
-            counts[key] = counts.get(key, 0) + count
+            counts[name, transform] = counts.get((name, transform), 0) + count
     return counts
 
 

@@ -21,7 +21,9 @@ def is_complete(name: str, columns: Mapping[str, ColumnPlan], profiles: Mapping[
     profile = profiles.get(plan.name)
     if profile is None:
         return plan.not_null
-    becomes_null = plan.rules.get(StorageClass.TEXT, "").endswith(_OR_NULL) and profile.empty_texts
+    becomes_null = profile.texts_to_null or (
+        plan.rules.get(StorageClass.TEXT, "").endswith(_OR_NULL) and profile.empty_texts
+    )
     return not profile.count(StorageClass.NULL) and not becomes_null
 
 

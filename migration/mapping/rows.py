@@ -6,14 +6,21 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from migration.mapping.rules import Misfit
+from migration.mapping.rules import Context, Misfit
 from migration.mapping.rules.texts import NOT_UTF8_REASON
 from migration.model import StorageClass, ValueKind
 
 if TYPE_CHECKING:
-    from migration.mapping.rules import Context, Rule
+    from migration.mapping.rules import Rule
+    from migration.model import ColumnPlan
 
 NULL_REASON = "NULL in a column that is NOT NULL"
+
+
+def column_context(column: ColumnPlan, context: Context) -> Context:
+    """Return what conversions of one column depend on: its own time zone, the limits of its type."""
+    zoned = context if column.source_timezone is None else Context(column.source_timezone)
+    return zoned.for_type(column.target_type)
 
 
 def stored_value(values: pa.Array, index: int) -> Any:

@@ -63,8 +63,8 @@ class Evidence:
 
     @property
     def texts(self) -> int:
-        """Number of texts."""
-        return self.count(StorageClass.TEXT)
+        """Number of texts, without those that a normalisation turns to NULL."""
+        return self.count(StorageClass.TEXT) - self.profile.texts_to_null
 
     @property
     def blobs(self) -> int:

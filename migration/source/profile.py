@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING
 from migration.errors import SourceCorruptError
 from migration.mapping.accept import accepted
 from migration.mapping.decide import candidate, wider
+from migration.mapping.normalise import normaliser
 from migration.model import ColumnProfile, StorageClass
 from migration.source.ranges import from_clause
 from migration.source.sample import take_sample
-from migration.source.sql import quote_name
+from migration.source.sql import value_sql
 from migration.source.tally import Tally, merged
 
 if TYPE_CHECKING:
@@ -92,9 +93,13 @@ class _Column:
         self.tally = Tally()
         self._natural = natural
         self._wider = wider(natural)
+        self._normaliser = normaliser(natural)
 
     def add(self, storage_class: StorageClass, values: pa.Array, context: Context) -> None:
         """Add one slot of a batch."""
+        if self._normaliser is not None and storage_class is StorageClass.TEXT:
+            stored, (values, _) = values, self._normaliser.apply(values)
+            self.tally.add_normalised_away(stored, values)
         if (
             not self.tally.add(storage_class, values)
             or self._natural.rules.get(StorageClass.TEXT) == "text_to_text"
@@ -118,18 +123,19 @@ def _unexpected_classes(
 ) -> dict[str, tuple[StorageClass, ...]]:
     """Return, for the columns that hold more values than were seen, the classes that were not read."""
     rows = from_clause(table, key_range)
+    values = {column.name: value_sql(column) for column in table.columns}
     names = list(tallies)
     mixed: list[str] = []
     for start in range(0, len(names), _COLUMNS_AT_ONCE):
         part = names[start : start + _COLUMNS_AT_ONCE]
-        terms = ", ".join(f"count(t.{quote_name(name)})" for name in part)
+        terms = ", ".join(f"count({values[name]})" for name in part)
         counts = reader.rows.execute(f"SELECT {terms} {rows}").fetchone()
         mixed += [name for name, count in zip(part, counts, strict=True) if count > tallies[name].values]
     found: dict[str, tuple[StorageClass, ...]] = {}
     for start in range(0, len(mixed), _COLUMNS_AT_ONCE):
         part = mixed[start : start + _COLUMNS_AT_ONCE]
         terms = ", ".join(
-            f"max(typeof(t.{quote_name(name)}) = '{storage_class}')"
+            f"max(typeof({values[name]}) = '{storage_class}')"
             for name in part
             for storage_class in _VALUE_CLASSES
         )

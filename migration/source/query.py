@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from migration.model import StorageClass
 from migration.source.ranges import from_clause
-from migration.source.sql import quote_name
+from migration.source.sql import quote_name, value_sql
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -90,11 +90,12 @@ def build_query(
 
     Where `trusted`, a column with one class is known to hold nothing else but NULL, and is selected as it is.
     """
+    values = {column.name: value_sql(column) for column in table.columns}
     slots: list[Slot] = []
     for column, present in classes.items():
         if column == table.rowid_alias and tuple(present) == (StorageClass.INTEGER,):
             continue  # it is the key
-        name = f"t.{quote_name(column)}"
+        name = values[column]
         for storage_class in present:
             if storage_class is StorageClass.NULL:
                 continue

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from migration.model import KeyRange, StorageClass
 from migration.source.ranges import from_clause
-from migration.source.sql import quote_name
+from migration.source.sql import quote_name, value_sql
 
 if TYPE_CHECKING:
     import sqlite3
@@ -70,7 +70,7 @@ def _rows(
     terms = ", ".join(
         f"typeof({n}), CASE typeof({n}) WHEN 'null' THEN 0 WHEN 'blob' THEN length({n})"
         f" WHEN 'text' THEN length(CAST({n} AS BLOB)) ELSE {_NUMBER_BYTES} END"
-        for n in (f"t.{quote_name(column.name)}" for column in columns)
+        for n in map(value_sql, columns)
     )
     for place in ranges:
         yield from connection.execute(f"SELECT {terms} {from_clause(table, place)} LIMIT {_ROWS}")

@@ -13,10 +13,19 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from migration.model import SourceColumn
+
 
 def quote_name(name: str) -> str:
     """Quote an identifier for SQLite."""
     return '"' + name.replace('"', '""') + '"'
+
+
+def value_sql(column: SourceColumn) -> str:
+    """Return the SQL for a column's value in the table called `t`: its name, or the expression in its place."""
+    if column.override is not None and column.override.expression is not None:
+        return f"({column.override.expression}\n)"  # it may end in a comment
+    return f"t.{quote_name(column.name)}"
 
 
 def quote_text(value: str) -> str:

@@ -35,6 +35,7 @@ class Tally:
         self._empty_texts = 0
         self._nul_texts = 0
         self._bad_utf8_texts = 0
+        self._texts_to_null = 0
 
     @property
     def values(self) -> int:
@@ -75,6 +76,15 @@ class Tally:
                 self._add_texts(values, ends["max"].as_py())
         return count
 
+    def add_normalised_away(self, stored: pa.Array, values: pa.Array) -> None:
+        """Count texts that a normalisation has turned to NULL; the others go to `add` as normalised."""
+        to_null = values.null_count - stored.null_count
+        self._counts[StorageClass.TEXT] += to_null
+        self._texts_to_null += to_null
+        # A reader holds the texts as they are stored.
+        longest = pc.max(pc.binary_length(stored)).as_py() or 0
+        self._longest_bytes = max(self._longest_bytes, longest)
+
     def profile(self, rows: int) -> ColumnProfile:
         """Return the profile of a column of that many rows; what is no value is NULL."""
         counts = dict(self._counts)
@@ -94,6 +104,7 @@ class Tally:
             accepted=dict(+self._accepted),
             accepted_wider=dict(+self._accepted_wider),
             examples=self._examples,
+            texts_to_null=self._texts_to_null,
         )
 
     def _add_integers(self, values: pa.Array) -> None:
@@ -150,6 +161,7 @@ def merged(one: ColumnProfile, other: ColumnProfile) -> ColumnProfile:
         accepted=_added(one.accepted, other.accepted),
         accepted_wider=_added(one.accepted_wider, other.accepted_wider),
         examples={**other.examples, **one.examples},
+        texts_to_null=one.texts_to_null + other.texts_to_null,
     )
 
 
