@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
@@ -19,6 +20,7 @@ from migration.report.model import (
     FailedStep,
     FindingReport,
     ObjectReport,
+    ObjectScore,
     OptionsReport,
     PhaseReport,
     QuarantineReport,
@@ -31,6 +33,7 @@ from migration.report.model import (
 )
 from migration.report.read import read_facts
 from migration.report.recommendations import Situation, recommend
+from migration.report.stubs import STUBS_NAME, build_stubs
 from migration.report.terminal import print_report
 from migration.report.timeline import build_timeline, phase_totals
 from migration.report.verdict import Outcome, exit_status, judge
@@ -71,9 +74,16 @@ def assemble(facts: Facts) -> Report:
     findings += tuple(finding for finding in lost if finding.table not in known)
     findings_total = facts.findings_total + len(findings) - len(facts.findings)
     objects = tuple(
-        ObjectReport(printable(row.kind), printable(row.name), ObjectState(row.state), _text(row.reason))
+        ObjectReport(
+            printable(row.kind),
+            printable(row.name),
+            ObjectState(row.state),
+            _text(row.reason),
+            printable(row.owner),
+        )
         for row in facts.objects
     )
+    stubs = build_stubs(facts)
     error = _text(run.error) if run.error else None
     outcome = Outcome(
         mode=options.mode,
@@ -144,6 +154,21 @@ def assemble(facts: Facts) -> Report:
         previous_schemas=tuple(facts.previous),
         resume_command=commands.resume(run.id) if resumable else None,
         next_steps=commands.next_steps(run.id, run.phase, options, has_tables=bool(tables)),
+        object_scores=_scores(objects),
+        stubs=stubs,
+        stubs_file=STUBS_NAME if stubs else "",
+    )
+
+
+def _scores(objects: Sequence[ObjectReport]) -> tuple[ObjectScore, ...]:
+    counts: dict[str, Counter[ObjectState]] = {}
+    for item in objects:
+        counts.setdefault(item.kind, Counter())[item.state] += 1
+    return tuple(
+        ObjectScore(
+            kind, states[ObjectState.CREATED], states[ObjectState.CHANGED], states[ObjectState.SKIPPED]
+        )
+        for kind, states in counts.items()
     )
 
 

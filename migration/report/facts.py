@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Row
 
 from migration.ledger.runs import RunRecord
-from migration.model import ColumnProfile, SourceTable, TablePlan
+from migration.model import ColumnProfile, SourceSchema, SourceTable, TablePlan
 from migration.report.timeline import PhaseChange, Work
 
 
@@ -76,3 +76,5 @@ class Facts:
     unvalidated: tuple[ForeignKeyFacts, ...]
     previous: dict[str, int]
     """Schema that keeps replaced tables → how many stand in it now; none where that is zero."""
+    schemas: dict[str, SourceSchema] = field(default_factory=dict)
+    """What each source declares, by its label."""

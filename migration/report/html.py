@@ -6,8 +6,6 @@ content security policy in the page forbids whatever might slip through to load 
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -15,9 +13,9 @@ from typing import Final
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
-from migration.model import Mode, ObjectState
+from migration.model import Mode
 from migration.report import wording
-from migration.report.model import ObjectReport, Report, TableReport, WorkSpan
+from migration.report.model import Report, TableReport, WorkSpan
 
 TEMPLATE: Final = "report.html.j2"
 THINNEST_BAR_PERCENT: Final = 0.25
@@ -57,21 +55,6 @@ class TableRow:
     loaded_percent: float
     quarantined_percent: float
     rest_percent: float
-
-
-@dataclass(frozen=True, slots=True)
-class ObjectScore:
-    """Objects of one kind by what became of them."""
-
-    kind: str
-    created: int
-    changed: int
-    skipped: int
-
-    @property
-    def total(self) -> int:
-        """All objects of the kind."""
-        return self.created + self.changed + self.skipped
 
 
 def phase_bars(report: Report) -> tuple[Bar, ...]:
@@ -155,19 +138,6 @@ def table_state(table: TableReport) -> str:
     return "partial" if table.rows_quarantined else "equal"
 
 
-def object_scores(objects: Iterable[ObjectReport]) -> tuple[ObjectScore, ...]:
-    """Return the score of each kind of object, in order of first appearance."""
-    counts: dict[str, Counter[ObjectState]] = {}
-    for item in objects:
-        counts.setdefault(item.kind, Counter())[item.state] += 1
-    return tuple(
-        ObjectScore(
-            kind, states[ObjectState.CREATED], states[ObjectState.CHANGED], states[ObjectState.SKIPPED]
-        )
-        for kind, states in counts.items()
-    )
-
-
 @lru_cache(maxsize=1)
 def _template() -> Template:
     environment = Environment(
@@ -195,7 +165,7 @@ def render_html(report: Report) -> str:
         phase_bars=phase_bars(report),
         lanes=workers[:LANES_SHOWN],
         lanes_left=len(workers) - LANES_SHOWN,
-        scores=object_scores(report.objects),
+        scores=report.object_scores,
         total_seconds=_total_seconds(report),
         open_columns=len(report.tables) < OPEN_BELOW,
         several_sources=len(report.sources) > 1,

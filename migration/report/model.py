@@ -127,6 +127,35 @@ class ObjectReport:
     name: str
     state: ObjectState
     reason: str = ""
+    owner: str = ""
+    """The table or source that it belongs to."""
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectScore:
+    """Objects of one kind by what became of them."""
+
+    kind: str
+    created: int
+    changed: int
+    skipped: int
+
+    @property
+    def total(self) -> int:
+        """All objects of the kind."""
+        return self.created + self.changed + self.skipped
+
+
+@dataclass(frozen=True, slots=True)
+class StubReport:
+    """An object that did not come along. `draft` is PostgreSQL's SQL to be edited; empty where there is none."""
+
+    kind: str
+    name: str
+    owner: str
+    reason: str
+    source_sql: str
+    draft: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -307,6 +336,12 @@ class Report:
     """Schemas that keep the tables which the cutover replaced."""
     resume_command: str | None = None
     next_steps: tuple[NextStep, ...] = ()
+    object_scores: tuple[ObjectScore, ...] = ()
+    """What became of the objects of each kind, in order of first appearance."""
+    stubs: tuple[StubReport, ...] = ()
+    """What did not come along, with its SQL."""
+    stubs_file: str = ""
+    """Name of the file beside report.json that holds the stubs; empty where there are none."""
     report_version: int = REPORT_VERSION
 
     @property

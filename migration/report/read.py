@@ -7,10 +7,11 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, Row, case, func, select, text
 
+from migration.ledger.encoding import from_json
 from migration.ledger.runs import RunRecord, read_run
 from migration.ledger.tables import chunks, events, findings, objects, quarantine, sources, steps
 from migration.ledger.tables import tables as ledger_tables
-from migration.model import Phase, StepState
+from migration.model import Phase, SourceSchema, StepState
 from migration.report.facts import Facts, ForeignKeyFacts
 from migration.report.read_tables import read_tables
 from migration.report.timeline import PhaseChange, Work
@@ -84,6 +85,7 @@ def read_facts(engine: Engine, run_id: str) -> Facts:
             estimate=estimate,
             unvalidated=_read_unvalidated(connection, run_id),
             previous=_read_previous(connection, run),
+            schemas={row.label: from_json(SourceSchema, row.schema) for row in source_rows},
         )
 
 

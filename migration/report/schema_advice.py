@@ -18,14 +18,17 @@ OBJECT_ADVICE: Final = {
     "view": "PostgreSQL needs SQL of its own here; the reason beside each says what stood in the way.",
     "trigger": "SQLite's trigger bodies are SQL, PostgreSQL's are functions: rewrite in PL/pgSQL what must live on, or"
     " let the application do it.",
-    "virtual table": "Full-text search becomes a tsvector column with a GIN index; an R-Tree becomes a GiST index or"
+    "virtual": "Full-text search becomes a tsvector column with a GIN index; an R-Tree becomes a GiST index or"
     " PostGIS. Rows of the module's own storage were not copied.",
     "index": "Queries that relied on them will scan the table. Write them again where the reason allows it.",
     "foreign key": "The rows are there, and nothing checks the relation. Add the constraint when the cause is gone.",
     "check": "The rows are there, and nothing checks them. Write the condition again in PostgreSQL's SQL.",
+    "collation": "Comparisons and ORDER BY go by the database's collation until the column gets another one.",
     "default": "INSERTs that leave the column out get NULL. Set a default in PostgreSQL's SQL.",
 }
 """Kind of object (its beginning, in lower case) → what to do when it was skipped."""
+_PLURALS: Final = {"index": "indexes", "shadow": "shadow tables", "virtual": "virtual tables"}
+_SINGULARS: Final = {"shadow": "shadow table", "virtual": "virtual table"}
 _ANY_OBJECT: Final = "The reason beside each says what stood in the way."
 
 
@@ -90,11 +93,11 @@ def object_advice(
     for kind, items in skipped.items():
         names = ", ".join(item.name for item in items[:_OBJECTS_SHOWN])
         more = f" and {len(items) - _OBJECTS_SHOWN:,} more" if len(items) > _OBJECTS_SHOWN else ""
-        plural = {"index": "indexes", "shadow": "shadow tables"}.get(kind, kind + "s")
+        plural = _PLURALS.get(kind, kind + "s")
         yield Recommendation(
             # What a module keeps for itself is of no use without the module.
             Urgency.MAY if kind.startswith("shadow") else Urgency.SHOULD,
-            f"See to {count(len(items), kind, plural)} that did not come along",
+            f"See to {count(len(items), _SINGULARS.get(kind, kind), plural)} that did not come along",
             f"{names}{more}. {OBJECT_ADVICE.get(kind, _ANY_OBJECT)}",
         )
     if missing and not skipped:

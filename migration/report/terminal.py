@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from migration.model import Mode, ObjectState
-from migration.report.model import Recommendation, Report, TableReport, Urgency, VerdictLevel
+from migration.report.model import ObjectScore, Recommendation, Report, TableReport, Urgency, VerdictLevel
 from migration.report.wording import count, duration, phrase, size
 
 TABLES_SHOWN = 40
@@ -247,8 +247,9 @@ def _print_objects(report: Report, console: Console) -> None:
     other = [item for item in report.objects if item.state is not ObjectState.CREATED]
     if not report.objects:
         return
-    came = f"Keys, indexes and the like: {created:,} of {len(report.objects):,} came along as they were"
+    came = f"Schema: {created:,} of {count(len(report.objects), 'object')} came along as they were"
     _heading(came, console)
+    _say(Text(" · ".join(map(_score, report.object_scores)), style="dim"), console)
     for item in sorted(other, key=lambda item: item.state is not ObjectState.SKIPPED)[:OBJECTS_SHOWN]:
         style = "red" if item.state is ObjectState.SKIPPED else "yellow"
         line = Text.assemble(
@@ -256,6 +257,19 @@ def _print_objects(report: Report, console: Console) -> None:
         )
         _say(line, console)
     _print_more(len(other) - OBJECTS_SHOWN, console)
+    if report.stubs:
+        what = count(len(report.stubs), "object")
+        _say(
+            f"The SQL of {what} that did not come along, with drafts for PostgreSQL: {report.stubs_file}",
+            console,
+        )
+
+
+def _score(score: ObjectScore) -> str:
+    parts = [f"{score.kind} {score.created:,}"]
+    parts += [f"{score.changed:,} changed"] if score.changed else []
+    parts += [f"{score.skipped:,} skipped"] if score.skipped else []
+    return ", ".join(parts)
 
 
 def _print_recommendations(recommendations: Sequence[Recommendation], console: Console) -> None:

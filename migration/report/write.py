@@ -1,4 +1,4 @@
-"""Writes report.json and report.html: whole, or not at all."""
+"""Writes report.json and report.html, and beside them what did not come along: whole, or not at all."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import msgspec
 
 from migration.report.html import render_html
 from migration.report.model import Report
+from migration.report.stubs import STUBS_NAME, render_stubs
 
 JSON_NAME = "report.json"
 HTML_NAME = "report.html"
@@ -17,10 +18,16 @@ HTML_NAME = "report.html"
 def write_report(report: Report, folder: Path) -> tuple[Path, Path]:
     """Write both files into `folder`, which is made if it is not there, and return their paths.
 
+    Where something did not come along, its SQL goes into not_migrated.sql; where all did, no such file stays.
+
     Raises:
         OSError: the folder cannot be made or written to.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    if report.stubs:
+        _write(folder / STUBS_NAME, render_stubs(report).encode())
+    else:
+        (folder / STUBS_NAME).unlink(missing_ok=True)
     return (
         _write(folder / JSON_NAME, encode_report(report)),
         _write(folder / HTML_NAME, render_html(report).encode()),

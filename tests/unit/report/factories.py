@@ -214,7 +214,7 @@ def school_facts(**changes: Any) -> Facts:
         sources=sources(),
         tables=tables,
         objects=tuple(
-            SimpleNamespace(kind=kind, name=f"{table}_{suffix}", state="created", reason="")
+            SimpleNamespace(kind=kind, name=f"{table}_{suffix}", state="created", reason="", owner=table)
             for table in TABLE_ROWS
             for kind, suffix in (("primary key", "pkey"), ("index", "user_idx"), ("sequence", "id_seq"))
         ),
@@ -284,12 +284,21 @@ def troubled_facts(**changes: Any) -> Facts:
             name="user_note_user_id_fkey",
             state=ObjectState.CHANGED.value,
             reason="rows without a parent: created NOT VALID",
+            owner="user_note",
         ),
         SimpleNamespace(
-            kind="view", name="weekly_progress", state="skipped", reason="strftime('%W') has no counterpart"
+            kind="view",
+            name="weekly_progress",
+            state="skipped",
+            reason="strftime('%W') has no counterpart",
+            owner="school",
         ),
         SimpleNamespace(
-            kind="trigger", name="touch_updated_at", state="skipped", reason="triggers are not translated"
+            kind="trigger",
+            name="touch_updated_at",
+            state="skipped",
+            reason="triggers are not translated",
+            owner="school",
         ),
     )
     facts = replace(

@@ -30,7 +30,7 @@ def test_summary_of_a_clean_run_tells_what_and_where():
     text = printed(factories.school_facts())
     assert "✔ Proved: 301,337 rows in 11 tables are equal on both sides." in text
     assert "question_history   184,310   184,310" in text
-    assert "Keys, indexes and the like: 33 of 33 came along as they were" in text
+    assert "Schema: 33 of 33 objects came along as they were" in text
     assert f"target  {factories.TARGET}, schema public" in text
     assert f"migration-cli rollback {factories.RUN_ID}" in text
 

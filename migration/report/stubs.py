@@ -1,0 +1,152 @@
+"""What did not come along, with its SQL and a draft of what could stand in its place: not_migrated.sql."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+from sqlalchemy import Row
+
+from migration.model import ObjectState, SourceColumn, SourceSchema, TablePlan, TargetObject
+from migration.report import drafts
+from migration.report.drafts import Surroundings
+from migration.report.facts import Facts
+from migration.report.model import Report, StubReport
+from migration.report.wording import count, printable, without_secrets
+from migration.target.statements import quoted
+
+STUBS_NAME: Final = "not_migrated.sql"
+_WITHOUT_STUB: Final = frozenset({"shadow", "sequence"})
+"""A module's own storage is of no use without it; a sequence that was not set says so in its finding."""
+_TAB_COLUMNS: Final = 4
+
+
+def build_stubs(facts: Facts) -> tuple[StubReport, ...]:
+    """Return a stub for each object that was skipped, and for each generated column that became a plain one."""
+    places = {label: _surroundings(facts, label) for label in _labels(facts)}
+    planned = {
+        (item.kind, owner, item.name): (item, table.plan)
+        for table in facts.tables
+        if table.plan is not None
+        for item in table.plan.objects
+        for owner in (item.table, f"{table.plan.target_schema}.{item.table}")
+    }
+    stubs = []
+    for row in facts.objects:
+        became_plain = row.kind == "generated column" and row.reason.startswith("a plain column")
+        if row.kind in _WITHOUT_STUB or not (row.state == ObjectState.SKIPPED.value or became_plain):
+            continue
+        of_table = planned.get((row.kind, row.owner, row.name))
+        if of_table is not None:
+            stubs.append(_planned_stub(row, *of_table))
+        else:
+            schema = facts.schemas.get(row.owner)
+            stubs.append(_source_stub(row, schema, places.get(row.owner)))
+    return tuple(stubs)
+
+
+def render_stubs(report: Report) -> str:
+    """Return not_migrated.sql. All of it is comments, so that nothing happens to somebody who runs it unread."""
+    sources = ", ".join(source.label for source in report.sources)
+    lines = [
+        f"-- {count(len(report.stubs), 'object')} of {sources} did not come along (run {report.run_id}).",
+        "-- Beside each: why, how SQLite has it, and a draft for PostgreSQL. A draft is not tested: edit it, take the",
+        "-- marks --: away, and run it with psql.",
+    ]
+    for stub in report.stubs:
+        lines += [
+            "",
+            f"-- {'-' * 100}",
+            f"-- {stub.kind} {stub.name}{f' ({stub.owner})' if stub.owner else ''}",
+        ]
+        lines += [f"-- why: {line}" for line in stub.reason.splitlines()]
+        if stub.source_sql:
+            lines += ["-- in SQLite:", *(f"--     {line}" for line in stub.source_sql.splitlines())]
+        if stub.draft:
+            lines += ["-- draft for PostgreSQL:", *(f"--: {line}" for line in stub.draft.splitlines())]
+    return "\n".join(lines) + "\n"
+
+
+def _labels(facts: Facts) -> list[str]:
+    return [row.label for row in facts.sources]
+
+
+def _surroundings(facts: Facts, label: str) -> Surroundings:
+    plans = [table.plan for table in facts.tables if table.plan is not None and table.source == label]
+    options = facts.run.options
+    schema = label if options.schema_per_source else options.target_schema
+    return Surroundings(schema, {plan.name.lower(): plan for plan in plans})
+
+
+def _planned_stub(row: Row[Any], item: TargetObject, plan: TablePlan) -> StubReport:
+    return _stub(row, item.table, item.source_sql, drafts.draft_of_planned(item, plan))
+
+
+def _source_stub(row: Row[Any], schema: SourceSchema | None, where: Surroundings | None) -> StubReport:
+    """Return the stub of something that was left out before anything was planned for the target."""
+    if schema is None or where is None:
+        return _stub(row, row.owner, "", "")
+    if row.kind in _WHOLE:
+        sql = next((o.sql or "" for o in schema.objects if (o.kind, o.name) == (row.kind, row.name)), "")
+        return _stub(row, row.owner, sql, _WHOLE[row.kind](row.name, sql, where) if sql else "")
+    if row.kind == "table":
+        sql = next((t.sql or "" for t in schema.tables if t.name == row.name), "")
+        plan = where.tables.get(row.name.lower())
+        draft = plan.create_sql.replace("{schema}", quoted(plan.target_schema)) + ";" if plan else ""
+        return _stub(row, row.owner, sql, draft)
+    for plan, column in _columns_named(row.name, schema, where):
+        return _column_stub(row, plan, column, where)
+    sql = next((o.sql or "" for o in schema.objects if (o.kind, o.name) == (row.kind, row.name)), "")
+    return _stub(row, row.owner, sql, "")
+
+
+_WHOLE: Final = {
+    "view": drafts.draft_of_view,
+    "trigger": drafts.draft_of_trigger,
+    "virtual": drafts.draft_of_virtual,
+}
+
+
+def _columns_named(
+    label: str, schema: SourceSchema, where: Surroundings
+) -> Iterator[tuple[TablePlan, SourceColumn]]:
+    """Yield the column that `table.column` means; both names may hold dots."""
+    for table in schema.tables:
+        plan = where.tables.get(table.name.lower())
+        for column in table.columns:
+            if plan is not None and f"{table.name}.{column.name}" == label:
+                yield plan, column
+
+
+def _column_stub(row: Row[Any], plan: TablePlan, column: SourceColumn, where: Surroundings) -> StubReport:
+    decided = next(c for c in plan.columns if c.name == column.name)
+    name, table = quoted(decided.target_name), quoted(plan.target_schema, plan.target_name)
+    if row.kind == "default":
+        sql = column.default_sql or ""
+        return _stub(row, row.owner, f"DEFAULT {sql}", drafts.draft_of_default(name, table, sql))
+    if row.kind == "generated column":
+        sql = column.generated_sql or ""
+        draft = drafts.draft_of_generated(name, table, decided.target_type, sql)
+        kept = column.generated.value.upper()
+        return _stub(row, row.owner, f"GENERATED ALWAYS AS ({sql}) {kept}", draft)
+    if row.kind == "collation":
+        draft = drafts.draft_of_collation(name, table, decided.target_type, column.collation, where.schema)
+        return _stub(row, row.owner, f"COLLATE {column.collation}", draft)
+    return _stub(row, row.owner, "", "")
+
+
+def _stub(row: Row[Any], owner: str, source_sql: str, draft: str) -> StubReport:
+    return StubReport(
+        kind=printable(row.kind),
+        name=printable(row.name),
+        owner=printable(owner),
+        reason=_safe(row.reason),
+        source_sql=_safe(source_sql),
+        draft=_safe(draft),
+    )
+
+
+def _safe(text: str) -> str:
+    """Return text line by line without anything that a terminal or an editor would act on."""
+    lines = without_secrets(text).expandtabs(_TAB_COLUMNS).splitlines()
+    return "\n".join(printable(line.rstrip()) for line in lines)
