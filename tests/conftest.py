@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import tempfile
 import uuid
 from collections.abc import Iterator
@@ -11,6 +12,9 @@ import psycopg
 import pytest
 
 pytest_plugins = ("tests.support.pipeline",)
+
+# A shell that starts CI in the background ignores SIGINT, and so would every command that a test interrupts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 SHARED_DATABASES = Path(__file__).resolve().parents[2] / "shared" / "databases"
 
