@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from migration.errors import UsageError
 from migration.mapping.rules.empties import or_null_name
 from migration.model import ColumnPlan, ObjectState, StorageClass, ValueKind
 
@@ -79,7 +80,13 @@ def unique_column_sets(table: SourceTable, columns: Mapping[str, ColumnPlan]) ->
 def row_key(
     table: SourceTable, columns: Mapping[str, ColumnPlan], profiles: Mapping[str, ColumnProfile]
 ) -> tuple[str, ...]:
-    """Return the source names of the columns that identify a row on both sides; empty where none do."""
+    """Return the source names of the columns that identify a row on both sides; empty where none do.
+
+    Raises:
+        UsageError: the mapping file names a key that cannot identify a row.
+    """
+    if table.override is not None and table.override.key:
+        return _asked_key(table, table.override.key, columns, profiles)
     candidates: list[Sequence[str]] = [table.primary_key] if table.primary_key else []
     for index in table.indexes:
         names = plain_columns(index)
@@ -93,3 +100,17 @@ def row_key(
         ):
             return tuple(plan.name for plan in known if plan is not None)
     return ()
+
+
+def _asked_key(
+    table: SourceTable,
+    key: Sequence[str],
+    columns: Mapping[str, ColumnPlan],
+    profiles: Mapping[str, ColumnProfile],
+) -> tuple[str, ...]:
+    for name in key:
+        plan = columns[name.lower()]
+        if plan.generated_sql is not None or not is_complete(name, columns, profiles):
+            why = "it is generated" if plan.generated_sql is not None else "it holds NULL"
+            raise UsageError(f"The key of the mapping file names {name}, but {why}", f"table {table.name}")
+    return tuple(columns[name.lower()].name for name in key)

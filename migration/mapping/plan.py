@@ -14,6 +14,7 @@ from migration.mapping.expressions import Untranslatable
 from migration.mapping.generated import translate_generated
 from migration.mapping.keys import collation_outcome, row_key
 from migration.mapping.names import Namespace, column_namespace, fold, why_renamed
+from migration.mapping.renames import claim_names, rename_reason
 from migration.mapping.select import check_names, select_tables
 from migration.mapping.views import TranslatedView, ViewTranslator, in_order, tables_read
 from migration.model import (
@@ -137,8 +138,9 @@ class _SourcePlanner:
     def map_tables(self) -> list[str]:
         """Decide about tables and columns; return all names that the tables take in their schema."""
         chosen = select_tables(self._label, self._schema, self._options)
-        for number, table in enumerate(chosen, 1):
-            self._tables[table.name.lower()] = self._map(table, number)
+        names = claim_names(chosen, self._names, self._policy, f"source {self._label}")
+        for table, name in zip(chosen, names, strict=True):
+            self._tables[table.name.lower()] = self._map(table, name)
         return [
             name for table in self._tables.values() for name in (table.target_name, *sequence_names(table))
         ]
@@ -157,15 +159,13 @@ class _SourcePlanner:
         self._left_out()
         return PlannedSource(tuple(self._with_views(plans, self._tables, self._views)), tuple(self._results))
 
-    def _map(self, table: SourceTable, number: int) -> MappedTable:
-        target_name = self._names.claim(fold(table.name, self._policy) or f"table_{number}")
-        self._say("table", table.name, why_renamed(table.name, target_name, self._policy))
+    def _map(self, table: SourceTable, target_name: str) -> MappedTable:
+        self._say("table", table.name, rename_reason(table, target_name, self._policy))
         profiles = self._profiles.get(table.name, {})
-        names = column_namespace()
+        names = claim_names(table.columns, column_namespace(), self._policy, f"table {table.name}")
         columns: dict[str, ColumnPlan] = {}
-        for position, column in enumerate(table.columns, 1):
-            name = names.claim(fold(column.name, self._policy) or f"column_{position}")
-            renamed = why_renamed(column.name, name, self._policy)
+        for column, name in zip(table.columns, names, strict=True):
+            renamed = rename_reason(column, name, self._policy)
             if renamed is not None:
                 self._say("column", f"{table.name}.{column.name}", renamed)
             plan = decide(column, table, profiles.get(column.name, ColumnProfile()))
@@ -195,6 +195,11 @@ class _SourcePlanner:
                 rules = dict.fromkeys(plan.rules, "integer_to_int64")
                 plan = replace(plan, target_type="bigint", kind=ValueKind.INT64, rules=rules, reason=reason)
             return replace(plan, identity=True, not_null=True)
+        asked = column.override.default if column.override is not None else None
+        if asked is not None:
+            reason = f"{asked or 'none'} by the mapping file, in SQLite {column.default_sql or 'none'}"
+            self._say("default", f"{table.name}.{column.name}", reason)
+            return replace(plan, default_sql=asked or None)
         if column.default_sql is None or column.generated is not GeneratedKind.NO:
             return plan
         name = f"{table.name}.{column.name}"
