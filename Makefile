@@ -17,7 +17,7 @@ ARGS ?=
 EMBEDDED_FLAGS = $(if $(filter embedded,$(TARGET)),--if-exists replace --target-db "$(basename $(notdir $(SOURCE)))")
 
 # Say "-n 2" to spread the tests over two processes.
-PYTEST_ARGS ?=
+PYTEST_ARGS ?= -n 2 --dist loadfile
 
 .PHONY: help setup demo migrate up test test-fast lint types contracts check bench lock clean
 
