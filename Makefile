@@ -16,7 +16,7 @@ ARGS ?=
 # The embedded server keeps a database for each file, and lets a second try replace the first (kept for rollback).
 EMBEDDED_FLAGS = $(if $(filter embedded,$(TARGET)),--if-exists replace --target-db "$(basename $(notdir $(SOURCE)))")
 
-# Say "-n 2" to spread the tests over two processes.
+# Most tests wait for servers, so two processes pay; a file stays in one of them, and so does its cluster.
 PYTEST_ARGS ?= -n 2 --dist loadfile
 
 .PHONY: help setup demo migrate up test test-fast lint types contracts check bench lock clean
