@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from migration.ledger.contents import NewChunk, SourceRecord, add_source, add_table, clear_contents
 from migration.ledger.runs import move_run
 from migration.ledger.steps import NewStep, add_steps
+from migration.mapping.overlay import check_mapping, overlay
 from migration.mapping.select import check_names, select_tables
 from migration.model import Mode, Phase, Source, SourceTable
+from migration.source.expressions import check_expressions
 from migration.source.introspect import read_schema
 from migration.source.snapshot import take_snapshot
 from migration.source.split import average_row_bytes, split_table
 
 if TYPE_CHECKING:
     from migration.ledger.runs import RunRecord
+    from migration.overrides import MappingFile
     from producer.workspace import Workspace
 
 SMALLEST_CHUNK_BYTES = 4 * 1024 * 1024
@@ -31,10 +35,13 @@ def prepare(workspace: Workspace, run: RunRecord) -> bool:
 
     Raises:
         SourceError: a source cannot be used.
-        UsageError: a table was named that is not there.
+        UsageError: a table was named that is not there, or the mapping file does not fit the sources.
     """
     prepared = [_freeze(workspace, source) for source in run.options.sources]
-    check_names([(record.label, record.schema) for record in prepared], run.options)
+    schemas = [(record.label, record.schema) for record in prepared]
+    check_names(schemas, run.options)
+    check_mapping(schemas, run.options)
+    prepared = [_as_mapped(record, run.options.mapping) for record in prepared]
     with workspace.engine.begin() as connection:
         clear_contents(connection, run.id)
         following = Phase.VALIDATING if run.options.mode is Mode.VALIDATE else Phase.PROFILING
@@ -64,6 +71,14 @@ def _freeze(workspace: Workspace, source: Source) -> SourceRecord:
     return SourceRecord(
         0, source.label, source.location, str(snapshot.path), snapshot.sha256, snapshot.bytes, schema
     )
+
+
+def _as_mapped(record: SourceRecord, mapping: MappingFile | None) -> SourceRecord:
+    if mapping is None:
+        return record
+    schema = overlay(record.schema, record.label, mapping)
+    check_expressions(Path(record.snapshot), schema, mapping.name)
+    return replace(record, schema=schema)
 
 
 def _split(

@@ -48,7 +48,15 @@ def profile_range(
     """
     try:
         return _profile(reader, table, key_range, context)
-    except sqlite3.Error as error:
+    except (sqlite3.Error, SourceCorruptError) as error:
+        if any(c.override is not None and c.override.expression is not None for c in table.columns):
+            what = (
+                error.what if isinstance(error, SourceCorruptError) else f"The rows cannot be read: {error}"
+            )
+            remedy = "If an expression of the mapping file fails on some rows, guard it with CASE"
+            raise SourceCorruptError(what, f"table {table.name}", remedy) from error
+        if isinstance(error, SourceCorruptError):
+            raise
         raise SourceCorruptError(f"The rows cannot be read: {error}", f"table {table.name}") from error
 
 
