@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import shlex
+import shutil
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from producer.cli.target import Target
@@ -12,12 +15,21 @@ from producer.cli.target import Target
 if TYPE_CHECKING:
     from migration.report.model import Report
 
+_PROGRAM = "migration-cli"
 _NEED_TARGET = frozenset({"resume", "rollback", "cancel", "status", "migrate", "dry-run", "validate"})
+
+
+def program() -> str:
+    """Return what this command is called in the user's shell: `migration-cli`, or its path outside an environment."""
+    called = sys.argv[0]
+    if Path(called).name == _PROGRAM and shutil.which(_PROGRAM) is None:
+        return called
+    return _PROGRAM
 
 
 def command_line(target: Target, *words: str) -> str:
     """Return a line of migration-cli with the flags that name the target."""
-    return shlex.join(["migration-cli", *words, *target.flags])
+    return shlex.join([program(), *words, *target.flags])
 
 
 def with_target(report: Report, target: Target) -> Report:
@@ -50,11 +62,11 @@ def fit_command(line: str, target: Target) -> str:
         words = shlex.split(line)
     except ValueError:  # SQL with an apostrophe
         return line
-    if len(words) > 1 and words[0] == "migration-cli" and words[1] in _NEED_TARGET:
-        return shlex.join([*_without_target(words), *target.flags])
+    if len(words) > 1 and words[0] == _PROGRAM and words[1] in _NEED_TARGET:
+        return shlex.join([program(), *_without_target(words[1:]), *target.flags])
     if words[:1] == ["psql"] and target.is_embedded:
         database = [word for word in target.flags if word not in {"--target-url", "embedded"}]
-        return shlex.join(["migration-cli", "psql", *database, *words[2:]])
+        return shlex.join([program(), "psql", *database, *words[2:]])
     return line
 
 

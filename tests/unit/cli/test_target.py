@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from pydantic import SecretStr
 
 from migration.errors import UsageError
 from migration.settings import Settings
-from producer.cli.commands import command_line, fit_command
+from producer.cli.commands import command_line, fit_command, program
 from producer.cli.target import Target, TargetFlags, choose_target
 
 
@@ -104,3 +105,14 @@ SOCKET = "'postgresql://postgres@/shop?host=/run/x'"
 )
 def test_commands_to_paste_reach_the_target(line: str, target: Target, fitted: str) -> None:
     assert fit_command(line, target) == fitted
+
+
+def test_commands_to_type_carry_the_path_where_the_program_is_not_on_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(sys, "argv", [".venv/bin/migration-cli"])
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert program() == ".venv/bin/migration-cli"
+    (tmp_path / "migration-cli").write_text("#!/bin/sh\n")
+    (tmp_path / "migration-cli").chmod(0o755)
+    assert program() == "migration-cli"
