@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import text
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection, Row
 
-    from migration.model import ColumnPlan, ColumnProfile, SourceTable
+    from migration.model import ColumnPlan, ColumnProfile, SourceColumn, SourceTable
 
 _TABLES = (
     "SELECT c.relname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
@@ -86,16 +87,18 @@ def table_names(connection: Connection, schema: str) -> list[str]:
     return list(connection.execute(text(_TABLES), {"schema": schema}).scalars())
 
 
-def match_names(source: Iterable[str], target: Iterable[str]) -> dict[str, str]:
+def match_names(
+    source: Iterable[str], target: Iterable[str], renames: Mapping[str, str] = MappingProxyType({})
+) -> dict[str, str]:
     """Pair names of the source with those that an identifier policy makes of them, the strictest first.
 
-    A name that could mean two others is not paired.
+    A name that could mean two others is not paired. One that a mapping file renames is paired with that name only.
 
     >>> match_names(["UserId", "Name", "x"], ["user_id", "name", "y"])
     {'Name': 'name', 'UserId': 'user_id'}
     """
-    left, right = list(source), list(target)
-    found: dict[str, str] = {}
+    left, right = [name for name in source if name not in renames], list(target)
+    found: dict[str, str] = {name: renamed for name, renamed in renames.items() if renamed in right}
     for form in _FORMS:
         free: dict[str, list[str]] = {}
         for name in right:
@@ -109,6 +112,12 @@ def match_names(source: Iterable[str], target: Iterable[str]) -> dict[str, str]:
             if len(names) == 1 and len(free.get(key, [])) == 1:
                 found[names[0]] = free[key][0]
     return found
+
+
+def renames(items: Iterable[SourceTable | SourceColumn]) -> dict[str, str]:
+    """Return what a mapping file renames: name in the source → name in the target."""
+    given = {item.name: item.override.rename for item in items if item.override is not None}
+    return {name: renamed for name, renamed in given.items() if renamed is not None}
 
 
 def read_existing(
@@ -131,7 +140,7 @@ def read_existing(
     """
     where = {"schema": schema, "table": table}
     rows = {row.name: row for row in connection.execute(text(_COLUMNS), where)}
-    names = match_names([column.name for column in source_table.columns], rows)
+    names = match_names([column.name for column in source_table.columns], rows, renames(source_table.columns))
     columns: list[ColumnPlan] = []
     foreign: list[tuple[str, str]] = []
     for column in source_table.columns:
@@ -167,7 +176,9 @@ def read_existing(
 
 def _key(table: SourceTable, present: set[str]) -> tuple[str, ...]:
     """Return the source's primary key, or else its first unique key, of which all columns are compared."""
-    candidates: list[Sequence[str]] = [table.primary_key]
+    asked = table.override.key if table.override is not None else ()
+    spelled = {column.name.lower(): column.name for column in table.columns}
+    candidates: list[Sequence[str]] = [[spelled[name.lower()] for name in asked], table.primary_key]
     for index in table.indexes:
         names = [column.name for column in index.columns if column.name is not None]
         if index.unique and index.where_sql is None and len(names) == len(index.columns):

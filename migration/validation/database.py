@@ -9,12 +9,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from migration.mapping.convert import Context, Converter
+from migration.mapping.overlay import check_mapping, overlay
 from migration.model import Digest, Finding, FindingKind, KeyRange, TableKind
+from migration.source.expressions import check_expressions
 from migration.source.introspect import read_schema
 from migration.source.profile import profile_range
 from migration.source.reader import SnapshotReader
 from migration.target.connect import make_engine
-from migration.target.existing import match_names, read_existing, table_names
+from migration.target.existing import match_names, read_existing, renames, table_names
 from migration.target.objects import sequence_problems
 from migration.target.readback import TargetReader
 from migration.validation.compare import compare_rows
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from sqlalchemy import Connection
 
-    from migration.model import ColumnProfile, Rejection, RunOptions, SourceTable, TablePlan
+    from migration.model import ColumnProfile, Rejection, RunOptions, SourceSchema, SourceTable, TablePlan
 
 _ROWS_NAMED: Final = 20
 _VALUES_NAMED: Final = 5
@@ -86,17 +88,19 @@ def validate_database(
         source_path: a snapshot; it must not change meanwhile.
         source_label: names the source; the target schema too, where `options.schema_per_source` is set.
         target_url: a libpq URL with its password.
-        options: `target_schema`, `schema_per_source`, `tables`, `exclude`, `source_timezone`, `batch_rows`.
+        options: `target_schema`, `schema_per_source`, `tables`, `exclude`, `source_timezone`, `batch_rows`, `mapping`
+            (the source is compared as the mapping file makes it; types are those that stand in the target).
         on_table: called after each table.
 
     Raises:
         SourceError: the snapshot cannot be read.
+        UsageError: the mapping file does not fit the source.
         TargetError, RetryableError: the target cannot be read.
     """
     schema = source_label if options.schema_per_source else options.target_schema
     wanted = [
         table
-        for table in read_schema(source_path).tables
+        for table in _declared(source_path, source_label, options).tables
         if table.kind is TableKind.ORDINARY
         and (not options.tables or table.name in options.tables)
         and table.name not in options.exclude
@@ -107,7 +111,8 @@ def validate_database(
         reader = stack.enter_context(SnapshotReader(source_path))
         target = stack.enter_context(TargetReader(target_url))
         connection = stack.enter_context(engine.connect())
-        names = match_names([table.name for table in wanted], table_names(connection, schema))
+        standing = table_names(connection, schema)
+        names = match_names([table.name for table in wanted], standing, renames(wanted))
         job = _Job(source_label, schema, names, options, reader, target, connection)
         results = []
         for table in wanted:
@@ -116,6 +121,17 @@ def validate_database(
             if on_table is not None:
                 on_table(result)
     return ValidationResult(source_label, tuple(results))
+
+
+def _declared(source_path: Path, source_label: str, options: RunOptions) -> SourceSchema:
+    schema = read_schema(source_path)
+    if options.mapping is None:
+        return schema
+    if len(options.sources) <= 1:  # of several sources, each has only some of the tables that the file names
+        check_mapping([(source_label, schema)], options)
+    overlaid = overlay(schema, source_label, options.mapping)
+    check_expressions(source_path, overlaid, options.mapping.name)
+    return overlaid
 
 
 @dataclass(frozen=True, slots=True)
