@@ -19,7 +19,7 @@ EMBEDDED_FLAGS = $(if $(filter embedded,$(TARGET)),--if-exists replace --target-
 # Most tests wait for servers, so two processes pay; a file stays in one of them, and so does its cluster.
 PYTEST_ARGS ?= -n 2 --dist loadfile
 
-.PHONY: help setup demo migrate up test test-fast lint types contracts check bench lock clean
+.PHONY: help setup demo migrate up test test-fast lint types contracts check bench bench-full lock clean
 
 help: ## Show this list.
 	@echo "Usage: make TARGET"
@@ -64,8 +64,11 @@ contracts: $(SETUP_DONE) ## Check that imports go one way only (import-linter).
 
 check: lint types contracts test ## Everything that has to be green before a change goes in.
 
-bench: $(SETUP_DONE) ## Measure the copy phase beside psql's \copy of a ready-made file; writes bench/results.json.
-	@$(PYTHON_IN_VENV) -m bench.copy
+bench: $(SETUP_DONE) ## Measure Convoy beside pgloader, DuckDB, psycopg and psql; small sizes, minutes; writes bench/results.json.
+	@$(PYTHON_IN_VENV) -m bench.suite $(ARGS)
+
+bench-full: $(SETUP_DONE) ## The same with up to 20 million rows; takes an hour or two.
+	@$(PYTHON_IN_VENV) -m bench.suite --full $(ARGS)
 
 lock: ## Resolve pyproject.toml anew into requirements.lock: versions and hashes only.
 	@sh scripts/lock.sh

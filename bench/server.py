@@ -68,6 +68,18 @@ class BenchServer:
         self._stop()
 
     @property
+    def folder(self) -> Path:
+        """Where its socket is."""
+        return self._folder
+
+    @property
+    def pid(self) -> int:
+        """Process id of the server; its connections are its children."""
+        if self._process is None:
+            raise RuntimeError("the server is not running")
+        return self._process.pid
+
+    @property
     def version(self) -> str:
         """The server's version, as it says it."""
         words = subprocess.run(

@@ -1,0 +1,98 @@
+"""What takes part in a measurement, and what is measured of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+import psycopg
+from psycopg import sql
+
+from bench.datasets import DataSet
+from bench.server import BenchServer
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One run of one contender."""
+
+    seconds: float
+    client_cpu_seconds: float
+    server_cpu_seconds: float
+    rows: int
+    """That stand in the target afterwards."""
+    peak_bytes: Mapping[str, int]
+    """Of the largest process, by kind of process."""
+    phases: Mapping[str, float] = field(default_factory=dict)
+    """Seconds by phase, for Convoy."""
+    cpu_by_process: Mapping[str, float] = field(default_factory=dict)
+    """The client's CPU seconds by kind of process, for Convoy."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One data set on one server, and what Convoy's own run has left for the others."""
+
+    data: DataSet
+    source: Path
+    server: BenchServer
+    folder: Path
+    create_sql: Sequence[str] = ()
+    """The typed tables without keys or indexes, as Convoy has planned them for schema public."""
+    tables: Sequence[tuple[str, str, int]] = ()
+    """Source name, target name and rows."""
+    columns: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """Columns of each table, by its target name."""
+
+    @property
+    def peer_url(self) -> str:
+        """The database of everybody but Convoy."""
+        return self.server.url("peer")
+
+    def fresh_database(self) -> None:
+        """Make the peers' database anew, and start from a clean disk."""
+        with psycopg.connect(self.server.url(), autocommit=True) as connection:
+            connection.execute("DROP DATABASE IF EXISTS peer")
+            connection.execute("CREATE DATABASE peer TEMPLATE template0")
+            connection.execute("CHECKPOINT")
+
+    def fresh_tables(self) -> None:
+        """Make the peers' database anew, with empty typed tables."""
+        self.fresh_database()
+        with psycopg.connect(self.peer_url) as connection:
+            for statement in self.create_sql:
+                connection.execute(statement.encode())
+
+    def count_rows(self) -> int:
+        """Return the rows of all user tables in the peers' database."""
+        with psycopg.connect(self.peer_url) as connection:
+            named = connection.execute(
+                "SELECT schemaname, relname FROM pg_stat_user_tables WHERE schemaname <> 'convoy'"
+            ).fetchall()
+            counts = [
+                connection.execute(
+                    sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(*name))
+                ).fetchone()
+                for name in named
+            ]
+        return sum(count[0] for count in counts if count)
+
+
+class Contender(Protocol):
+    """Something that brings a SQLite database into PostgreSQL."""
+
+    name: str
+    work: str
+    """What it does in the time that is measured, in plain words."""
+
+    def prepare(self, job: Job) -> None:
+        """Get ready for a data set; not measured."""
+
+    def run(self, job: Job) -> Measured:
+        """Bring it over once.
+
+        Raises:
+            FailedError: it could not.
+        """

@@ -1,0 +1,145 @@
+"""CPU seconds and peak memory of processes, running or done."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import tempfile
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import psutil
+
+_EVERY_SECONDS = 0.05
+_ERROR_CHARS = 600
+
+
+class FailedError(Exception):
+    """A contender could not do the work."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """What a program that has ended has used."""
+
+    seconds: float
+    cpu_seconds: float
+    peak_bytes: int
+    """Of the largest process among it and its children."""
+
+
+def run_program(arguments: Sequence[str], *, environment: Mapping[str, str] | None = None) -> Finished:
+    """Run a program to its end and return what it used, its start included.
+
+    Raises:
+        FailedError: it returned anything but 0; holds the end of what it said.
+    """
+    return run_programs([arguments], environment=environment)
+
+
+def run_programs(
+    programs: Sequence[Sequence[str]], *, environment: Mapping[str, str] | None = None
+) -> Finished:
+    """Run programs at the same time to their end; CPU seconds are of all of them.
+
+    Raises:
+        FailedError: one returned anything but 0.
+    """
+    with tempfile.TemporaryFile() as said:
+        started = time.perf_counter()
+        running = [
+            subprocess.Popen(
+                program,
+                stdin=subprocess.DEVNULL,
+                stdout=said,
+                stderr=said,
+                env={**os.environ, **(environment or {})},
+            )
+            for program in programs
+        ]
+        cpu, failed = 0.0, False
+        # Not ru_maxrss: that of a child begins with the memory of the process that forked it.
+        with MemoryWatch({str(process.pid): process.pid for process in running}) as memory:
+            for process in running:
+                _, status, usage = os.wait4(process.pid, 0)
+                process.returncode = os.waitstatus_to_exitcode(status)
+                failed = failed or process.returncode != 0
+                cpu += usage.ru_utime + usage.ru_stime
+            seconds = time.perf_counter() - started
+        if failed:
+            said.seek(0)
+            raise FailedError(said.read().decode("utf-8", "replace").strip()[-_ERROR_CHARS:])
+    return Finished(seconds, cpu, max(memory.peaks.values(), default=0))
+
+
+def cpu_seconds(pid: int) -> float:
+    """Return the CPU seconds of a process and of all its descendants, those that have ended included."""
+    total = 0.0
+    with suppress(psutil.Error):
+        root = psutil.Process(pid)
+        for process in (root, *root.children(recursive=True)):
+            with suppress(psutil.Error):
+                used = process.cpu_times()
+                total += used.user + used.system + used.children_user + used.children_system
+    return total
+
+
+class MemoryWatch:
+    """Watches groups of processes, each a process and all its descendants, during a `with` block.
+
+    On Linux the kernel's own high-water mark (VmHWM) is read, so that no peak between two looks is missed; it is that
+    of the process's whole life.
+    """
+
+    def __init__(self, pids: Mapping[str, int]) -> None:
+        self._roots = dict(pids)
+        self._peaks: dict[str, dict[int, int]] = {name: {} for name in pids}
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stop.set()
+        self._thread.join()
+        self._look()
+
+    @property
+    def peaks(self) -> dict[str, int]:
+        """Bytes of the process that held most, by group."""
+        return {name: max(peaks.values(), default=0) for name, peaks in self._peaks.items()}
+
+    def _watch(self) -> None:
+        while not self._stop.wait(_EVERY_SECONDS):
+            self._look()
+
+    def _look(self) -> None:
+        for name, pid in self._roots.items():
+            with suppress(psutil.Error):
+                root = psutil.Process(pid)
+                for process in (root, *root.children(recursive=True)):
+                    peak = _peak_bytes(process)
+                    self._peaks[name][process.pid] = max(self._peaks[name].get(process.pid, 0), peak)
+
+
+def _peak_bytes(process: psutil.Process) -> int:
+    with suppress(OSError):
+        found = re.search(
+            r"VmHWM:\s+(\d+) kB", Path(f"/proc/{process.pid}/status").read_text(encoding="utf-8")
+        )
+        if found:
+            return int(found[1]) * 1024
+    with suppress(psutil.Error):
+        return int(process.memory_info().rss)
+    return 0

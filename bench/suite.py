@@ -1,0 +1,219 @@
+"""Everything side by side: each contender brings each data set over, in turn, several times, on one server."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import psutil
+from rich.console import Console
+from rich.table import Table
+
+from bench.contender import Contender, Job, Measured
+from bench.convoy import Convoy, ConvoyCluster
+from bench.datasets import DataSet, data_sets, find_chinook
+from bench.goals import judge, measure_start
+from bench.peers import peers
+from bench.plot import plot
+from bench.processes import FailedError
+from bench.server import SETTINGS, BenchServer, MissingProgramError
+
+_APT = ("pgloader", "postgresql", "postgresql-client")
+
+
+def install_peers() -> None:
+    """Install what Debian has of the peers, where this user may and it is missing."""
+    if os.geteuid() != 0 or not shutil.which("apt-get"):
+        return
+    if shutil.which("pgloader") and Path("/usr/lib/postgresql").exists():
+        return
+    print(f"Installing {', '.join(_APT)} ...", flush=True)
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    for arguments in (["update", "-q"], ["install", "-qy", "--no-install-recommends", *_APT]):
+        subprocess.run(["apt-get", *arguments], check=False, capture_output=True, env=environment)
+
+
+def measure(
+    data: DataSet, server: BenchServer, found: Sequence[Contender], options: argparse.Namespace
+) -> dict[str, Any]:
+    """Measure all contenders on one data set, in turn."""
+    source = data.build(options.cache)
+    with tempfile.TemporaryDirectory(prefix="convoy-bench-") as name:
+        folder = Path(name)
+        job = Job(data, source, server, folder)
+        with ConvoyCluster(server, folder, source, options.workers, options.batch_size) as cluster:
+            first = cluster.start()
+            cluster.wait(first)  # warms everything up, and makes the tables that the others are given
+            job = cluster.describe(job, first)
+            contenders: list[Contender] = [Convoy(cluster), Convoy(cluster, proved=False), *found]
+            measured: dict[str, list[Measured]] = {}
+            failed: dict[str, str] = {}
+            for contender in contenders:
+                _try(contender, failed, lambda c=contender: c.prepare(job))
+            for number in range(1, options.repeat + 1):
+                for contender in contenders:
+                    if contender.name in failed:
+                        continue
+                    run = _try(contender, failed, lambda c=contender: c.run(job))
+                    if run is not None:
+                        measured.setdefault(contender.name, []).append(run)
+                        print(f"  {number}: {contender.name} {run.seconds:.2f} s", flush=True)
+            rows = sum(table[2] for table in job.tables)
+    return {
+        "what": data.what,
+        "rows": rows,
+        "tables": len(job.tables),
+        "sqlite_bytes": source.stat().st_size,
+        "contenders": {
+            name: _summary(runs, rows, source.stat().st_size)
+            for name, runs in measured.items()
+            if name not in failed
+        },
+        "failed": failed,
+        "work": {contender.name: contender.work for contender in contenders},
+    }
+
+
+def _try(contender: Contender, failed: dict[str, str], action: Any) -> Any:
+    if contender.name in failed:
+        return None
+    try:
+        return action()
+    except FailedError as error:
+        failed[contender.name] = str(error)
+        print(f"  {contender.name} failed: {str(error).splitlines()[-1:]}", flush=True)
+        return None
+
+
+def _summary(runs: Sequence[Measured], rows: int, source_bytes: int) -> dict[str, Any]:
+    seconds = statistics.median(run.seconds for run in runs)
+    kinds = sorted({kind for run in runs for kind in run.peak_bytes})
+    phases = list(runs[0].phases)
+    return {
+        "seconds": round(seconds, 3),
+        "seconds_all": [round(run.seconds, 3) for run in runs],
+        "rows_per_second": round(rows / seconds),
+        "megabytes_per_second": round(source_bytes / seconds / 1e6, 1),
+        "client_cpu_seconds": round(statistics.median(run.client_cpu_seconds for run in runs), 3),
+        "server_cpu_seconds": round(statistics.median(run.server_cpu_seconds for run in runs), 3),
+        "rows_in_target": runs[-1].rows,
+        "peak_bytes": {kind: max(run.peak_bytes.get(kind, 0) for run in runs) for kind in kinds},
+        "phases_seconds": {
+            phase: round(statistics.median(run.phases[phase] for run in runs), 3) for phase in phases
+        },
+        "runs": [asdict(run) for run in runs],
+    }
+
+
+def show(name: str, result: dict[str, Any], console: Console) -> None:
+    """Print one data set's results; ratios are of seconds, against Convoy's whole run."""
+    table = Table(title=f"{name}: {result['what']}", title_justify="left", box=None, pad_edge=False)
+    for column in ("", "seconds", "x Convoy", "rows/s", "MB/s", "client CPU s", "server CPU s", "peak MB"):
+        table.add_column(column, justify="left" if not column else "right")
+    whole = result["contenders"].get("Convoy", {}).get("seconds")
+
+    def line(label: str, seconds: float, one: dict[str, Any] | None) -> None:
+        ratio = f"{seconds / whole:.2f}" if whole else ""
+        speed = (f"{result['rows'] / seconds:,.0f}", f"{result['sqlite_bytes'] / seconds / 1e6:.1f}")
+        rest = ("", "", "")
+        if one is not None:
+            peak = max(one["peak_bytes"].values(), default=0) / 1e6
+            rest = (f"{one['client_cpu_seconds']:.2f}", f"{one['server_cpu_seconds']:.2f}", f"{peak:.0f}")
+        short = one is not None and one["rows_in_target"] != result["rows"]
+        table.add_row(label + (" (lost rows)" if short else ""), f"{seconds:.2f}", ratio, *speed, *rest)
+
+    for contender, one in result["contenders"].items():
+        line(contender, one["seconds"], one)
+        if contender == "Convoy":
+            line("  its copy phase alone", one["phases_seconds"]["copying"], None)
+    console.print(table)
+    for contender, why in result["failed"].items():
+        console.print(f"{contender}: failed: {why.splitlines()[-1]}", markup=False)
+    console.print()
+
+
+def _arguments(arguments: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="Measure Convoy beside what a user would pick instead.")
+    parser.add_argument("--full", action="store_true", help="the sizes of docs/scaling.md; takes an hour")
+    parser.add_argument("--only", default="", metavar="A,B", help="only these data sets")
+    parser.add_argument("--peers", default="", metavar="A,B", help="only peers whose names hold one of these")
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--batch-size", type=int, default=1_000, metavar="ROWS")
+    parser.add_argument("--repeat", type=int, default=3, help="how often each is measured")
+    parser.add_argument("--chinook", type=Path, default=find_chinook(), metavar="FILE")
+    parser.add_argument("--cache", type=Path, default=Path(".cache/bench"), metavar="DIR")
+    parser.add_argument("--out", type=Path, default=Path("bench/results.json"), metavar="FILE")
+    return parser.parse_args(arguments)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Measure, print, judge, and write results and plot."""
+    options = _arguments(arguments)
+    console = Console(width=110)
+    load = os.getloadavg()[0]
+    if load > 1:
+        print(f"This machine is busy (load {load:.1f}): compare ratios and CPU seconds only.", flush=True)
+    install_peers()
+    wanted = [part for part in options.only.split(",") if part]
+    chosen = [
+        d for d in data_sets(full=options.full, chinook=options.chinook) if not wanted or d.name in wanted
+    ]
+    if options.chinook is None:
+        print("Skipped: chinook, which is not beside the checkout (--chinook FILE names it).")
+    found, skipped = peers(options.cache, [part for part in options.peers.split(",") if part])
+    for name, why in skipped.items():
+        print(f"Skipped: {name}: {why}.")
+    results: dict[str, Any] = {}
+    try:
+        with BenchServer() as server:
+            for data in chosen:
+                print(f"{data.name} ({data.what})", flush=True)
+                results[data.name] = measure(data, server, found, options)
+                show(data.name, results[data.name], console)
+            version = server.version
+    except MissingProgramError as missing:
+        print(f"Skipped: {missing}.")
+        return 0
+    starts = measure_start(options.chinook, options.repeat)
+    goals = judge(results, starts)
+    written = {
+        "full": options.full,
+        "machine": {
+            "cpus": os.cpu_count(),
+            "memory_bytes": psutil.virtual_memory().total,
+            "system": platform.system(),
+            "python": platform.python_version(),
+            "load_before": round(load, 2),
+        },
+        "server": {"version": version, "settings": SETTINGS},
+        "workers": options.workers,
+        "batch_rows": options.batch_size,
+        "repeat": options.repeat,
+        "skipped": skipped,
+        "data_sets": results,
+        "starts": starts,
+        "goals": goals,
+    }
+    options.out.write_text(json.dumps(written, indent=2) + "\n", encoding="utf-8")
+    picture = options.out.with_suffix(".svg")
+    picture.write_text(plot(written), encoding="utf-8")
+    for goal in goals:
+        mark = {True: "met", False: "missed", None: "not measured"}[goal["met"]]
+        console.print(f"{mark:13}{goal['goal']}: {goal['value']}", markup=False)
+    print(f"Written to {options.out} and {picture}.")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
