@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from migration.mapping.mapping_file import read_mapping
 from migration.model import IdentifierPolicy, IfExists, Mode, OnError, RunOptions, Source
 
 MAX_SOURCES = 100
@@ -59,6 +60,8 @@ class Options(_Strict):
     catalog: Literal["educational"] | None = None
     """Only the tables of this catalog."""
     if_exists: IfExists = IfExists.REFUSE
+    data_only: bool = False
+    """Load rows into tables that the application has made already; make none."""
     identifiers: IdentifierPolicy = IdentifierPolicy.PRESERVE
     source_timezone: Annotated[str, AfterValidator(_known_timezone)] = "UTC"
     """Zone of dates and times that name none."""
@@ -67,6 +70,10 @@ class Options(_Strict):
     chunk_rows: Annotated[int, Field(ge=1)] | None = None
     """Rows of one task; null: chosen from the table's size."""
     skip_validation: bool = False
+    mapping: (
+        Annotated[dict[str, Any], Field(examples=[{"tables": {"orders": {"rename": "sale"}}}])] | None
+    ) = None
+    """What a mapping file of the command line holds, as JSON (docs/mapping.md)."""
     on_error: OnError = OnError.QUARANTINE
     """A value that cannot be stored: keep its row apart, or stop at once."""
     salvage: bool = False
@@ -98,7 +105,11 @@ class RunRequest(_Strict):
     def run_options(
         self, mode: Mode, sources: tuple[Source, ...], target: str, idempotency_key: str
     ) -> RunOptions:
-        """Return the request as the ledger keeps it; `target` is a URL without password."""
+        """Return the request as the ledger keeps it; `target` is a URL without password.
+
+        Raises:
+            UsageError: the mapping asks for something that does not exist.
+        """
         asked = self.options
         return RunOptions(
             mode=mode,
@@ -109,11 +120,13 @@ class RunRequest(_Strict):
             exclude=asked.exclude,
             catalog=asked.catalog,
             if_exists=asked.if_exists,
+            data_only=asked.data_only,
             identifiers=asked.identifiers,
             source_timezone=asked.source_timezone,
             batch_rows=asked.batch_size,
             chunk_rows=asked.chunk_rows,
             skip_validation=asked.skip_validation,
+            mapping=None if asked.mapping is None else read_mapping(asked.mapping, "mapping"),
             on_error=asked.on_error,
             salvage=asked.salvage,
             target=target,

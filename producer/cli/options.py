@@ -16,6 +16,7 @@ from migration.model import IdentifierPolicy, IfExists, Mode, OnError, RunOption
 from producer.cli.target import Target, TargetFlags, choose_target
 
 if TYPE_CHECKING:
+    from migration.overrides import MappingFile
     from migration.settings import Settings
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
@@ -95,6 +96,12 @@ def source_flags(command: Decorated) -> Decorated:
             show_default=True,
             help="Zone of times that name none, such as Europe/Berlin.",
         ),
+        click.option(
+            "--mapping",
+            type=click.Path(path_type=Path),
+            metavar="FILE.toml",
+            help="Names, types, rules and more for single tables and columns (docs/mapping.md).",
+        ),
     )
 
 
@@ -144,6 +151,15 @@ def worker_flag(command: Decorated) -> Decorated:
         type=click.IntRange(min=1),
         metavar="N",
         help="Chunks copied at the same time.  [default: one for each processor]",
+    )(command)
+
+
+def data_only_flag(command: Decorated) -> Decorated:
+    """Add --data-only."""
+    return click.option(
+        "--data-only",
+        is_flag=True,
+        help="Load rows into tables that the application has made already; make none.",
     )(command)
 
 
@@ -216,15 +232,25 @@ def run_options(mode: Mode, sources: tuple[Source, ...], values: dict[str, Any])
         exclude=split_names(values["exclude"]),
         catalog=values["catalog"],
         if_exists=IfExists(values.get("if_exists", IfExists.REFUSE)),
+        data_only=values.get("data_only", False),
         identifiers=IdentifierPolicy(values["identifiers"]),
         source_timezone=zone,
         batch_rows=_at_least_one("--batch-size", values.get("batch_size", 1000)),
         chunk_rows=_chunk_rows(values.get("chunk_rows", "auto")),
         workers=worker_count(values.get("workers")),
         skip_validation=values.get("skip_validation", False),
+        mapping=_mapping(values["mapping"]),
         on_error=OnError(values.get("on_error", OnError.QUARANTINE)),
         salvage=values.get("salvage", False),
     )
+
+
+def _mapping(path: Path | None) -> MappingFile | None:
+    if path is None:
+        return None
+    from migration.mapping.mapping_file import load_mapping
+
+    return load_mapping(path)
 
 
 def split_names(values: Sequence[str]) -> tuple[str, ...]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from migration.errors import ConvoyError
+from migration.errors import ConvoyError, UsageError
 from migration.model import IfExists, Mode
 from producer.cli.options import (
+    data_only_flag,
     output_flags,
     run_options,
     source_flags,
@@ -20,6 +22,9 @@ from producer.cli.options import (
     worker_count,
     worker_flag,
 )
+
+if TYPE_CHECKING:
+    from producer.cli.session import Session
 
 
 @click.command(
@@ -35,6 +40,7 @@ from producer.cli.options import (
     show_default=True,
     help="Tables that stand there already: refuse, or replace and keep them for rollback.",
 )
+@data_only_flag
 @work_flags
 @trouble_flags
 @click.option("--skip-validation", is_flag=True, help="Copy without comparing: no proof, in less time.")
@@ -59,8 +65,15 @@ def migrate(**values: Any) -> int:
     show_default=True,
     help="What the migration would do with tables that stand there already.",
 )
+@data_only_flag
 @work_flags
 @trouble_flags
+@click.option(
+    "--write-mapping",
+    type=click.Path(path_type=Path),
+    metavar="FILE.toml",
+    help="Write all decisions into a new file, to edit and to give to --mapping.",
+)
 @output_flags
 def dry_run(**values: Any) -> int:
     """Try every value and all DDL, and write nothing but the ledger."""
@@ -110,6 +123,7 @@ def _start(mode: Mode, values: dict[str, Any]) -> int:
     from producer.cli.sources import check_sources, parse_sources
 
     settings = read_settings()
+    draft = _new_file(values.pop("write_mapping", None))
     sources = parse_sources(values.pop("sources"))
     target, output = take_target(values, settings), take_output(values)
     options = run_options(mode, sources, values)
@@ -131,4 +145,28 @@ def _start(mode: Mode, values: dict[str, Any]) -> int:
         except ConvoyError:
             request_cancel(session.engine, run_id)  # no producer was told of it, and none is to find it later
             raise
-        return follow(session, run_id, output)
+        status = follow(session, run_id, output)
+        if draft is not None:
+            _write_mapping(session, run_id, draft, status)
+        return status
+
+
+def _new_file(path: Path | None) -> Path | None:
+    """Return the path of a file that is still to be written: one that somebody has edited is not overwritten."""
+    if path is not None and path.exists():
+        raise UsageError(
+            "The file exists already", f"--write-mapping {path}", "Name a new file, or remove it"
+        )
+    if path is not None and not path.absolute().parent.is_dir():
+        raise UsageError("There is no such folder", f"--write-mapping {path}")
+    return path
+
+
+def _write_mapping(session: Session, run_id: str, path: Path, status: int) -> None:
+    if status not in {0, 1}:
+        click.echo(f"Not written, because the dry-run did not come to its end: {path}", err=True)
+        return
+    from migration.report.mapping_draft import draft_mapping
+
+    path.write_text(draft_mapping(session.engine, run_id), encoding="utf-8")
+    click.echo(f"The decisions, to edit and to give to --mapping: {path}", err=True)
