@@ -20,6 +20,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "resume": ("runs", "resume"),
     "rollback": ("operations", "rollback"),
     "cancel": ("operations", "cancel"),
+    "quarantine": ("quarantine", "quarantine"),
     "status": ("status", "status"),
     "list-tables": ("tables", "list_tables"),
     "up": ("local", "up"),

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from migration.report.model import Report
 
 _PROGRAM = "migration-cli"
-_NEED_TARGET = frozenset({"resume", "rollback", "cancel", "status", "migrate", "dry-run", "validate"})
+_NEED_TARGET = frozenset(
+    {"resume", "rollback", "cancel", "status", "migrate", "dry-run", "validate", "quarantine"}
+)
 
 
 def program() -> str:

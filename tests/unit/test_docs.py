@@ -29,9 +29,12 @@ def command(name: str) -> click.Command:
 
 @cache
 def flags_of(name: str) -> frozenset[str]:
+    found = command(name)
+    parts = [found, *found.commands.values()] if isinstance(found, click.Group) else [found]
     return frozenset(
         flag
-        for parameter in command(name).params
+        for part in parts
+        for parameter in part.params
         if isinstance(parameter, click.Option)
         for flag in (*parameter.opts, *parameter.secondary_opts)
     )
