@@ -23,15 +23,14 @@ def nobody() -> tuple[int, int]:
 
 
 @pytest.fixture
-def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def elsewhere(passable_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A closed folder that is not below the temporary one; shared state beside it."""
-    for folder in (tmp_path, *tmp_path.parents[:2]):
-        folder.chmod(0o711)
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
-    monkeypatch.setattr(reach, "_SHARED_STATE", tmp_path / "state")
-    (tmp_path / "temporary").mkdir()
-    (tmp_path / "closed").mkdir(mode=0o700)
-    return tmp_path / "closed"
+    passable_path.chmod(0o711)
+    monkeypatch.setattr(tempfile, "tempdir", str(passable_path / "temporary"))
+    monkeypatch.setattr(reach, "_SHARED_STATE", passable_path / "state")
+    (passable_path / "temporary").mkdir()
+    (passable_path / "closed").mkdir(mode=0o700)
+    return passable_path / "closed"
 
 
 def test_data_below_a_closed_folder_moves_out_of_it(elsewhere: Path) -> None:
