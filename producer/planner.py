@@ -20,6 +20,7 @@ from migration.mapping.plan import ProfiledSource, check_collisions, plan_source
 from migration.model import ColumnProfile, Mode, ObjectResult, ObjectState, Phase, TablePlan
 from migration.source.profile import merge_profiles
 from migration.steps.schemas import staging_schema, target_schemas, told_apart
+from migration.target.data_only import plan_standing
 from migration.target.staging import check_target, create_staging, try_ddl
 
 if TYPE_CHECKING:
@@ -72,7 +73,12 @@ def _save_plans(connection: Connection, run: RunRecord) -> tuple[list[TablePlan]
         profiled.append(ProfiledSource(source.label, source.schema, profiles))
     plans: list[TablePlan] = []
     results: list[ObjectResult] = []
-    for of_source, known, planned in zip(records, profiled, plan_sources(profiled, run.options), strict=True):
+    decided = (
+        plan_standing(connection, profiled, run.options)
+        if run.options.data_only
+        else plan_sources(profiled, run.options)
+    )
+    for of_source, known, planned in zip(records, profiled, decided, strict=True):
         for table_plan in planned.tables:
             save_plan(connection, of_source[table_plan.name].id, table_plan, known.profiles[table_plan.name])
         plans.extend(planned.tables)

@@ -93,6 +93,16 @@ def split_type(target_type: str) -> tuple[str, tuple[int, ...]]:
     return base, tuple(int(part) for part in modifier.group(1).split(","))
 
 
+def is_known(target_type: str) -> bool:
+    """Tell whether Convoy can move values into a PostgreSQL type.
+
+    >>> is_known("character varying(40)"), is_known("uuid")
+    (True, False)
+    """
+    base, _ = split_type(target_type) if "[" not in target_type else (target_type, ())
+    return base in _KINDS
+
+
 def kind_of(target_type: str) -> ValueKind:
     """Return how values of a PostgreSQL type travel.
 

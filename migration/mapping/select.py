@@ -7,13 +7,15 @@ from collections.abc import Sequence
 
 from migration.catalog import CATALOG
 from migration.errors import UsageError
+from migration.mapping.presets import bookkeeper
 from migration.model import RunOptions, SourceSchema, SourceTable
 
 
 def select_tables(label: str, schema: SourceSchema, options: RunOptions) -> list[SourceTable]:
     """Return the tables of one source that the options ask for, in the order of the source.
 
-    Names match without regard to case, as in SQLite; `label.table` means the table of one source only.
+    Names match without regard to case, as in SQLite; `label.table` means the table of one source only. Where only rows
+    are loaded, tables in which applications keep book about their schema are left out unless they are asked for.
     """
     wanted = {name.lower() for name in options.tables}
     unwanted = {name.lower() for name in options.exclude}
@@ -23,14 +25,24 @@ def select_tables(label: str, schema: SourceSchema, options: RunOptions) -> list
         names = {table.name.lower(), f"{label}.{table.name}".lower()}
         if wanted and not names & wanted:
             continue
+        if options.data_only and not wanted and bookkeeper(table.name):
+            continue
         if names & unwanted or (known is not None and table.name.lower() not in known):
             continue
         chosen.append(table)
     return chosen
 
 
+def leaves_out(options: RunOptions, label: str, table: str, column: str) -> bool:
+    """Tell whether --exclude names a column: `table.column`, or `label.table.column`."""
+    names = {f"{table}.{column}".lower(), f"{label}.{table}.{column}".lower()}
+    return any(name.lower() in names for name in options.exclude)
+
+
 def check_names(sources: Sequence[tuple[str, SourceSchema]], options: RunOptions) -> None:
     """Make sure that every table which the options name is there, in at least one source.
+
+    Where only rows are loaded, `--exclude` may name columns too.
 
     Raises:
         UsageError: a name is unknown; the message offers the nearest one.
@@ -40,6 +52,11 @@ def check_names(sources: Sequence[tuple[str, SourceSchema]], options: RunOptions
         for table in schema.tables:
             there[table.name.lower()] = table.name
             there[f"{label}.{table.name}".lower()] = f"{label}.{table.name}"
+            if options.data_only:
+                for column in table.columns:
+                    there[f"{table.name}.{column.name}".lower()] = f"{table.name}.{column.name}"
+                    full = f"{label}.{table.name}.{column.name}"
+                    there[full.lower()] = full
     for name in (*options.tables, *options.exclude):
         if name.lower() not in there:
             near = difflib.get_close_matches(name.lower(), there, n=1)

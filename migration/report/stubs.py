@@ -22,7 +22,12 @@ _TAB_COLUMNS: Final = 4
 
 
 def build_stubs(facts: Facts) -> tuple[StubReport, ...]:
-    """Return a stub for each object that was skipped, and for each generated column that became a plain one."""
+    """Return a stub for each object that was skipped, and for each generated column that became a plain one.
+
+    What was left out on request has none, and neither has a load of rows into tables that stood already.
+    """
+    if facts.run.options.data_only:
+        return ()
     places = {label: _surroundings(facts, label) for label in _labels(facts)}
     planned = {
         (item.kind, owner, item.name): (item, table.plan)
@@ -31,7 +36,7 @@ def build_stubs(facts: Facts) -> tuple[StubReport, ...]:
         for item in table.plan.objects
         for owner in (item.table, f"{table.plan.target_schema}.{item.table}")
     }
-    stubs = []
+    stubs: list[StubReport | None] = []
     for row in facts.objects:
         became_plain = row.kind == "generated column" and row.reason.startswith("a plain column")
         if row.kind in _WITHOUT_STUB or not (row.state == ObjectState.SKIPPED.value or became_plain):
@@ -40,9 +45,8 @@ def build_stubs(facts: Facts) -> tuple[StubReport, ...]:
         if of_table is not None:
             stubs.append(_planned_stub(row, *of_table))
         else:
-            schema = facts.schemas.get(row.owner)
-            stubs.append(_source_stub(row, schema, places.get(row.owner)))
-    return tuple(stubs)
+            stubs.append(_source_stub(row, facts.schemas.get(row.owner), places.get(row.owner)))
+    return tuple(stub for stub in stubs if stub is not None)
 
 
 def render_stubs(report: Report) -> str:
@@ -82,7 +86,7 @@ def _planned_stub(row: Row[Any], item: TargetObject, plan: TablePlan) -> StubRep
     return _stub(row, item.table, item.source_sql, drafts.draft_of_planned(item, plan))
 
 
-def _source_stub(row: Row[Any], schema: SourceSchema | None, where: Surroundings | None) -> StubReport:
+def _source_stub(row: Row[Any], schema: SourceSchema | None, where: Surroundings | None) -> StubReport | None:
     """Return the stub of something that was left out before anything was planned for the target."""
     if schema is None or where is None:
         return _stub(row, row.owner, "", "")
@@ -118,8 +122,12 @@ def _columns_named(
                 yield plan, column
 
 
-def _column_stub(row: Row[Any], plan: TablePlan, column: SourceColumn, where: Surroundings) -> StubReport:
-    decided = next(c for c in plan.columns if c.name == column.name)
+def _column_stub(
+    row: Row[Any], plan: TablePlan, column: SourceColumn, where: Surroundings
+) -> StubReport | None:
+    decided = next((c for c in plan.columns if c.name == column.name), None)
+    if decided is None:
+        return None
     name, table = quoted(decided.target_name), quoted(plan.target_schema, plan.target_name)
     if row.kind == "default":
         sql = column.default_sql or ""

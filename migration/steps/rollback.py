@@ -11,6 +11,7 @@ from migration.ledger.runs import read_run
 from migration.ledger.tables import runs
 from migration.model import ObjectResult, Phase
 from migration.target.cutover import roll_back
+from migration.target.load import take_back
 
 
 def roll_back_run(engine: Engine, run_id: str) -> list[ObjectResult]:
@@ -30,7 +31,8 @@ def roll_back_run(engine: Engine, run_id: str) -> list[ObjectResult]:
             )
         results: list[ObjectResult] = []
         for part in run.cutover:
-            results.extend(roll_back(connection, part["record"], part["previous_schema"]))
+            reverse = take_back if part["record"].get("data_only") else roll_back
+            results.extend(reverse(connection, part["record"], part["previous_schema"]))
         connection.execute(
             update(runs)
             .where(runs.c.id == run_id)

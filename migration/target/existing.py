@@ -80,6 +80,8 @@ class ExistingTable:
     indexes: tuple[ExistingIndex, ...]
     foreign_keys: tuple[tuple[tuple[str, ...], str], ...]
     """(columns, parent table) by their names in the target."""
+    text_columns: tuple[ColumnPlan, ...] = ()
+    """Plans of `foreign_columns` as text, from which PostgreSQL can cast to their types."""
 
 
 def table_names(connection: Connection, schema: str) -> list[str]:
@@ -143,6 +145,7 @@ def read_existing(
     names = match_names([column.name for column in source_table.columns], rows, renames(source_table.columns))
     columns: list[ColumnPlan] = []
     foreign: list[tuple[str, str]] = []
+    as_text: list[ColumnPlan] = []
     for column in source_table.columns:
         if column.name not in names:
             continue
@@ -151,6 +154,11 @@ def read_existing(
             fitted = fit(column, source_table, standing.type, profiles.get(column.name))
         except PermanentError:
             foreign.append((column.name, standing.type))
+            fitted = fit(column, source_table, "text", profiles.get(column.name))
+            reason = f"The target's column is {standing.type}; travels as text and is cast on arrival"
+            as_text.append(
+                replace(fitted, target_name=standing.name, not_null=False, generated_sql=None, reason=reason)
+            )
         else:
             # Nothing is written: a NULL that stands under NOT NULL in SQLite has to be seen, not refused.
             columns.append(replace(fitted, target_name=standing.name, not_null=False, generated_sql=None))
@@ -171,6 +179,7 @@ def read_existing(
         foreign_keys=tuple(
             (tuple(row.columns), row.parent) for row in connection.execute(text(_FOREIGN_KEYS), where)
         ),
+        text_columns=tuple(as_text),
     )
 
 

@@ -10,6 +10,7 @@ from sqlalchemy.exc import DBAPIError
 from migration.errors import TargetError, TargetPermissionError, UsageError
 from migration.model import ObjectResult, ObjectState
 from migration.target.connect import translate
+from migration.target.data_only import check_standing
 from migration.target.objects import build_object, is_refusal
 from migration.target.relations import schema_exists
 from migration.target.replace import relations_to_replace
@@ -35,14 +36,13 @@ def check_target(connection: Connection, plans: Sequence[TablePlan], options: Ru
         UsageError: the options ask for something that cannot be.
         TargetError: the server is too old, read-only, or its database is not in UTF-8.
         TargetPermissionError: the role may not create the staging schema, or tables in the target schema.
-        TargetOccupiedError: the tables' names are taken and may not, or cannot, be replaced.
+        TargetOccupiedError: the tables' names are taken and may not, or cannot, be replaced; for a load of rows
+            alone: the tables hold rows.
     """
-    if options.data_only:
-        raise UsageError(
-            "Loading into tables that stand already (--data-only) is not part of this version",
-            remedy="Leave the flag out and let Convoy create the tables, or use --if-exists replace",
-        )
     _check_server(connection)
+    if options.data_only:
+        check_standing(connection, plans, options)
+        return
     for schema in sorted({plan.target_schema for plan in plans}):
         _check_schema(connection, schema)
         inside = [plan for plan in plans if plan.target_schema == schema]

@@ -1,0 +1,174 @@
+"""--data-only: plans for tables that the application has made, and the checks before any row is copied."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from migration.errors import PermanentError, TargetOccupiedError, TargetPermissionError, UsageError
+from migration.mapping.ddl import create_table
+from migration.mapping.keys import is_complete
+from migration.mapping.plan import PlannedSource
+from migration.mapping.presets import bookkeeper
+from migration.mapping.select import leaves_out, select_tables
+from migration.model import IfExists, ObjectResult, ObjectState, TablePlan
+from migration.target.existing import match_names, read_existing, table_names
+from migration.target.replace import listed
+from migration.target.standing import (
+    StandingTable,
+    foreign_keys_to,
+    holds_rows,
+    parents_first,
+    read_standing,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlalchemy import Connection
+
+    from migration.mapping.plan import ProfiledSource
+    from migration.model import ColumnPlan, RunOptions, SourceTable
+
+
+def plan_standing(
+    connection: Connection, sources: Sequence[ProfiledSource], options: RunOptions
+) -> list[PlannedSource]:
+    """Plan every table of the sources for the table of its name that stands in the target.
+
+    Raises:
+        UsageError: a table, or a column of the source, is not there; lists all that are missing.
+    """
+    return [_SourcePlanner(connection, source, options).plan() for source in sources]
+
+
+def check_standing(connection: Connection, plans: Sequence[TablePlan], options: RunOptions) -> None:
+    """Make sure that the rows can go in, as far as that can be known before they are read.
+
+    Raises:
+        TargetOccupiedError: tables hold rows and are not to be replaced, or cannot be emptied.
+        TargetPermissionError: the role lacks a right on a table.
+    """
+    for schema in sorted({plan.target_schema for plan in plans}):
+        names = [plan.target_name for plan in plans if plan.target_schema == schema]
+        check_tables(connection, list(read_standing(connection, schema, names).values()), options.if_exists)
+
+
+def check_tables(connection: Connection, tables: Sequence[StandingTable], if_exists: IfExists) -> None:
+    """Check tables of one schema as `check_standing` does; once more when they are locked for the cutover."""
+    if not tables:
+        return
+    where = f"schema {tables[0].schema}"
+    full = [table.name for table in tables if holds_rows(connection, table)]
+    if full and if_exists is IfExists.REFUSE:
+        raise TargetOccupiedError(
+            f"The tables hold rows already: {listed(full)}",
+            where,
+            "Empty them, or put the source's rows in their place with --if-exists replace (the old ones are kept)",
+        )
+    needed = {"SELECT", "INSERT"} | ({"TRUNCATE"} if full else set())
+    lacking = [f"{right} on {table.name}" for table in tables for right in table.lacking if right in needed]
+    if lacking:
+        raise TargetPermissionError(
+            f"The role lacks the right to {listed(lacking)}",
+            where,
+            "Grant it, or connect as the tables' owner",
+        )
+    own = {table.oid for table in tables}
+    keys = foreign_keys_to(connection, sorted(own))
+    outside = sorted({key.child_name for key in keys if key.child not in own})
+    if full and outside:
+        raise TargetOccupiedError(
+            f"Tables to be emptied are referred to by others: {listed(outside)}",
+            where,
+            "Migrate these too, or empty the tables by hand",
+        )
+    _, circular = parents_first(tables, keys)
+    fixed = {key.child for key in circular} - {table.oid for table in tables if table.may_alter}
+    if fixed:
+        names = [key.name for key in circular if key.child in fixed]
+        raise TargetPermissionError(
+            f"Tables refer to each other in a circle, and the keys are not deferrable: {listed(names)}",
+            where,
+            "Connect as the tables' owner, who can put the check off, or make the keys DEFERRABLE",
+        )
+
+
+class _SourcePlanner:
+    def __init__(self, connection: Connection, source: ProfiledSource, options: RunOptions) -> None:
+        self._connection = connection
+        self._source = source
+        self._options = options
+        self._schema = source.label if options.schema_per_source else options.target_schema
+        self._results: list[ObjectResult] = []
+        self._problems: list[str] = []
+
+    def plan(self) -> PlannedSource:
+        chosen = select_tables(self._source.label, self._source.schema, self._options)
+        there = match_names([t.name for t in chosen], table_names(self._connection, self._schema))
+        standing = read_standing(self._connection, self._schema, list(there.values()))
+        missing = [table.name for table in chosen if there.get(table.name) not in standing]
+        if missing:
+            raise UsageError(
+                f"The target has no tables for {listed(missing)}",
+                f"schema {self._schema}",
+                "Let the application create them, or leave them out with --exclude",
+            )
+        plans = [self._table(table, standing[there[table.name]]) for table in chosen]
+        if self._problems:
+            raise UsageError(
+                "The rows do not fit into the application's tables: " + "; ".join(self._problems),
+                f"schema {self._schema}",
+                "Change the tables, or leave columns of the source out with --exclude TABLE.COLUMN",
+            )
+        names = {table.name for table in chosen}
+        for table in self._source.schema.tables:
+            keeper = bookkeeper(table.name)
+            if keeper and table.name not in names:
+                reason = f"{keeper} keeps book here, and has its own rows in the target (--data-only)"
+                self._say("table", table.name, reason, ObjectState.SKIPPED)
+        return PlannedSource(tuple(plans), tuple(self._results))
+
+    def _table(self, table: SourceTable, standing: StandingTable) -> TablePlan:
+        profiles = self._source.profiles.get(table.name, {})
+        existing = read_existing(
+            self._connection, self._schema, standing.name, table, profiles, self._source.label
+        )
+        self._say("table", table.name, f"its rows go into {standing.name}, which stands already")
+        flags = {column.name: column for column in standing.columns}
+        columns: list[ColumnPlan] = []
+        for column in (*existing.plan.columns, *existing.text_columns):
+            name = f"{table.name}.{column.name}"
+            if leaves_out(self._options, self._source.label, table.name, column.name):
+                self._say("column", name, "left out on request", ObjectState.SKIPPED)
+            elif flags[column.target_name].is_generated:
+                self._say("column", name, "the target computes it")
+            else:
+                columns.append(column)
+                by_name = {column.name.lower(): replace(column, not_null=False)}
+                incomplete = not is_complete(column.name, by_name, profiles) and column.name in profiles
+                if flags[column.target_name].not_null and incomplete:
+                    self._problems.append(f"{name} holds NULL, and the target's column is NOT NULL")
+        for missing in existing.missing_columns:
+            if leaves_out(self._options, self._source.label, table.name, missing):
+                self._say("column", f"{table.name}.{missing}", "left out on request", ObjectState.SKIPPED)
+            else:
+                self._problems.append(f"{table.name}.{missing} is not there")
+        taken = {column.target_name for column in columns}
+        self._problems += [
+            f"{standing.name}.{flag.name} is NOT NULL, has no default, and the source has no values for it"
+            for flag in standing.columns
+            if flag.name not in taken and flag.not_null and not flag.fills_itself
+        ]
+        if not columns:
+            raise PermanentError("No column is left to load", f"table {table.name}", "Leave the table out")
+        key = existing.plan.key
+        return replace(
+            existing.plan,
+            columns=tuple(columns),
+            create_sql=create_table(standing.name, columns),
+            key=key if set(key) <= {column.name for column in columns} else (),
+        )
+
+    def _say(self, kind: str, name: str, reason: str, state: ObjectState = ObjectState.CHANGED) -> None:
+        self._results.append(ObjectResult(kind, name, state, reason, self._source.label))

@@ -1,0 +1,221 @@
+"""--data-only: rows go into tables that an application has made, with its types, keys, triggers and sequences."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+import pytest
+
+from migration.errors import TargetError
+from migration.mapping.presets import BOOKKEEPING
+from migration.model import IfExists, Mode, ObjectState, Phase
+from migration.report.build import build_report
+from migration.steps.rollback import roll_back_run
+
+if TYPE_CHECKING:
+    from migration.ledger.runs import RunRecord
+    from tests.support.pipeline import Pipeline
+
+SOURCE = """
+CREATE TABLE sale (
+    id INTEGER PRIMARY KEY, customer_id INTEGER REFERENCES customer (id), paid BOOLEAN, at INTEGER, price REAL,
+    best_of INTEGER REFERENCES sale (id)
+);
+CREATE TABLE customer (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT, uid CHAR(32), favourite INTEGER REFERENCES sale (id)
+);
+CREATE TABLE alembic_version (version_num VARCHAR(32));
+CREATE TRIGGER t AFTER INSERT ON sale BEGIN SELECT 1; END;
+INSERT INTO alembic_version VALUES ('from the source');
+INSERT INTO customer VALUES (1, 'Ann', '0123456789abcdef0123456789abcdef', 11), (5, 'Bob', NULL, NULL),
+    (9, 'Eve', NULL, 10);
+DELETE FROM customer WHERE id = 9;
+INSERT INTO sale VALUES (10, 1, 1, 1700000000, 9.99, 11), (11, 5, 0, 1700000001, 1, NULL);
+"""
+
+# What an ORM makes: other types, other order, other columns, keys in a circle, triggers that change rows.
+TARGET = """
+CREATE SCHEMA {s};
+SET search_path = {s};
+CREATE TABLE customer (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, created timestamptz NOT NULL DEFAULT now(),
+    name varchar(20) NOT NULL, uid uuid, favourite integer, shout text GENERATED ALWAYS AS (upper(name)) STORED
+);
+CREATE TABLE sale (
+    id serial PRIMARY KEY, price numeric(8, 2), customer_id bigint NOT NULL REFERENCES customer, paid boolean,
+    at timestamptz, best_of integer REFERENCES sale
+);
+ALTER TABLE customer ADD FOREIGN KEY (favourite) REFERENCES sale;
+CREATE TABLE alembic_version (version_num varchar(32) NOT NULL);
+INSERT INTO alembic_version VALUES ('of the application');
+CREATE FUNCTION meddle() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN NEW.name := 'meddled'; RETURN NEW; END$$;
+CREATE TRIGGER meddle BEFORE INSERT ON customer FOR EACH ROW EXECUTE FUNCTION meddle();
+"""
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    path = tmp_path / "app.db"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript(SOURCE)
+    return path
+
+
+def make_target(pipeline: Pipeline, schema: str, more: str = "") -> None:
+    with psycopg.connect(pipeline.url) as connection:
+        connection.execute((TARGET.replace("{s}", schema) + more).encode())
+
+
+def load(pipeline: Pipeline, source: Path, schema: str, **options: Any) -> RunRecord:
+    return pipeline.migrate(source, target_schema=schema, data_only=True, **options)
+
+
+def sales(pipeline: Pipeline, schema: str) -> list[tuple[Any, ...]]:
+    return pipeline.query(
+        f"SELECT id, price::text, customer_id, paid, extract(epoch FROM at)::int, best_of"
+        f" FROM {schema}.sale ORDER BY id"
+    )
+
+
+def test_rows_go_into_the_applications_tables_and_its_sequences_go_on(
+    pipeline: Pipeline, source: Path
+) -> None:
+    make_target(pipeline, "orm")
+    run = load(pipeline, source, "orm")
+    assert (run.phase, run.error) == (Phase.COMPLETED, None)
+    assert sales(pipeline, "orm") == [
+        (10, "9.99", 1, True, 1_700_000_000, 11),
+        (11, "1.00", 5, False, 1_700_000_001, None),
+    ]
+    assert pipeline.query("SELECT id, name, uid::text, favourite, shout FROM orm.customer ORDER BY id") == [
+        (1, "Ann", "01234567-89ab-cdef-0123-456789abcdef", 11, "ANN"),
+        (5, "Bob", None, None, "BOB"),
+    ]
+    assert pipeline.query("SELECT count(created) FROM orm.customer") == [(2,)]
+    assert pipeline.query("SELECT version_num FROM orm.alembic_version") == [("of the application",)]
+    assert pipeline.query("SELECT tgenabled::text FROM pg_trigger WHERE tgname = 'meddle'") == [("O",)]
+    assert (
+        pipeline.query(
+            "SELECT condeferrable FROM pg_constraint WHERE contype = 'f' AND connamespace = 'orm'::regnamespace"
+        )
+        == [(False,)] * 3
+    )
+    inserted = pipeline.query(
+        "WITH c AS (INSERT INTO orm.customer (name) VALUES ('new') RETURNING id, name),"
+        " s AS (INSERT INTO orm.sale (customer_id) VALUES (1) RETURNING id)"
+        " SELECT c.id, c.name, s.id FROM c, s"
+    )
+    assert inserted == [(10, "meddled", 12)]  # 9 was given out and deleted in SQLite
+    report = build_report(pipeline.ledger, run.id)
+    assert all(table.equal for table in report.tables)
+    lines = {(item.kind, item.name): item for item in report.objects}
+    assert "Alembic keeps book" in lines["table", "alembic_version"].reason
+    assert lines["trigger", "meddle"].state is ObjectState.CHANGED
+    assert lines["sequence", "customer.id"].state is ObjectState.CREATED
+
+
+def test_rollback_removes_the_rows_and_keeps_the_tables(pipeline: Pipeline, source: Path) -> None:
+    make_target(pipeline, "backed")
+    run = load(pipeline, source, "backed")
+    roll_back_run(pipeline.ledger, run.id)
+    assert sales(pipeline, "backed") == []
+    assert pipeline.query("SELECT last_value, is_called FROM backed.sale_id_seq") == [(1, False)]
+    assert load(pipeline, source, "backed").phase is Phase.COMPLETED
+
+
+def test_rows_that_stand_there_are_refused_or_kept_for_rollback(pipeline: Pipeline, source: Path) -> None:
+    make_target(
+        pipeline,
+        "filled",
+        "INSERT INTO customer (name) VALUES ('old'); INSERT INTO sale (customer_id, best_of) VALUES (1, 1);",
+    )
+    refused = load(pipeline, source, "filled")
+    assert refused.phase is Phase.FAILED
+    assert "hold rows already: customer, sale" in (refused.error or "")
+    run = load(pipeline, source, "filled", if_exists=IfExists.REPLACE)
+    assert (run.phase, run.error) == (Phase.COMPLETED, None)
+    assert len(sales(pipeline, "filled")) == 2
+    roll_back_run(pipeline.ledger, run.id)
+    assert pipeline.query("SELECT id, name FROM filled.customer") == [(1, "meddled")]
+    assert sales(pipeline, "filled") == [(1, None, 1, None, None, 1)]
+
+
+def test_rollback_does_not_lose_what_the_application_wrote_since(pipeline: Pipeline, source: Path) -> None:
+    make_target(pipeline, "written")
+    run = load(pipeline, source, "written")
+    pipeline.query("UPDATE written.sale SET price = 5 WHERE id = 10 RETURNING 1")
+    with pytest.raises(TargetError, match="changed since the run: sale"):
+        roll_back_run(pipeline.ledger, run.id)
+    assert len(sales(pipeline, "written")) == 2
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ("ALTER TABLE customer DROP COLUMN uid", "customer.uid is not there"),
+        ("DROP TABLE sale CASCADE", "no tables for sale"),
+        ("ALTER TABLE customer ADD COLUMN needed int NOT NULL", "needed is NOT NULL, has no default"),
+        ("ALTER TABLE customer ALTER COLUMN favourite SET NOT NULL", "customer.favourite holds NULL"),
+    ],
+    ids=["no column", "no table", "column without values", "NULL"],
+)
+def test_what_does_not_fit_is_wrong_usage_before_anything_is_copied(
+    pipeline: Pipeline, source: Path, change: str, said: str
+) -> None:
+    schema = f"misfit_{len(said)}"
+    make_target(pipeline, schema, change)
+    run = load(pipeline, source, schema)
+    assert run.phase is Phase.FAILED
+    assert said in (run.error or "")
+    assert build_report(pipeline.ledger, run.id).exit_status == 2
+
+
+def test_columns_of_the_source_can_be_left_out(pipeline: Pipeline, source: Path) -> None:
+    make_target(pipeline, "fewer", "ALTER TABLE customer DROP COLUMN uid")
+    run = load(pipeline, source, "fewer", exclude=("customer.uid",))
+    assert (run.phase, run.error) == (Phase.COMPLETED, None)
+    line = next(o for o in build_report(pipeline.ledger, run.id).objects if o.name == "customer.uid")
+    assert (line.state, line.reason) == (ObjectState.SKIPPED, "left out on request")
+
+
+def test_constraint_of_the_application_stops_the_load_and_nothing_is_changed(
+    pipeline: Pipeline, source: Path
+) -> None:
+    make_target(pipeline, "strict", "ALTER TABLE sale ADD CHECK (price > 5)")
+    run = load(pipeline, source, "strict")
+    assert run.phase is Phase.FAILED
+    assert "sale_price_check" in (run.error or "")
+    assert sales(pipeline, "strict") == []
+    assert pipeline.query(
+        "SELECT tgenabled::text FROM pg_trigger WHERE tgname = 'meddle' AND"
+        " tgrelid = 'strict.customer'::regclass"
+    ) == [("O",)]
+
+
+def test_dry_run_says_what_would_happen(pipeline: Pipeline, source: Path) -> None:
+    make_target(pipeline, "tried")
+    run = load(pipeline, source, "tried", mode=Mode.DRY_RUN)
+    assert (run.phase, run.error) == (Phase.COMPLETED, None)
+    assert sales(pipeline, "tried") == []
+
+
+def test_bookkeeping_table_is_loaded_when_it_is_asked_for(pipeline: Pipeline, source: Path) -> None:
+    make_target(pipeline, "asked", "TRUNCATE alembic_version")
+    run = load(pipeline, source, "asked", tables=("alembic_version",))
+    assert (run.phase, run.error) == (Phase.COMPLETED, None)
+    assert pipeline.query("SELECT version_num FROM asked.alembic_version") == [("from the source",)]
+
+
+def test_presets_are_lower_case() -> None:
+    assert all(name == name.lower() for name in BOOKKEEPING)
+    assert {
+        "alembic_version",
+        "django_migrations",
+        "schema_migrations",
+        "knex_migrations",
+        "versioninfo",
+    } <= set(BOOKKEEPING)
