@@ -14,7 +14,7 @@ from migration.ledger.steps import NewStep, add_steps
 from migration.mapping.overlay import check_mapping, overlay
 from migration.mapping.select import check_names, select_tables
 from migration.model import Mode, Phase, Source, SourceTable
-from migration.source.expressions import check_expressions
+from migration.source.expressions import check_expressions, read_error
 from migration.source.introspect import read_schema
 from migration.source.snapshot import take_snapshot
 from migration.source.split import average_row_bytes, split_table
@@ -91,7 +91,12 @@ def _split(
         sqlite3.connect(f"{Path(record.snapshot).as_uri()}?mode=ro&immutable=1", uri=True)
     ) as opened:
         for table in chosen:
-            rows = run.options.chunk_rows or max(1, chunk_bytes // max(1, average_row_bytes(opened, table)))
-            parts = [NewChunk(part.key_range, part.rows) for part in split_table(opened, table, rows)]
+            try:
+                rows = run.options.chunk_rows or max(
+                    1, chunk_bytes // max(1, average_row_bytes(opened, table))
+                )
+                parts = [NewChunk(part.key_range, part.rows) for part in split_table(opened, table, rows)]
+            except sqlite3.Error as error:
+                raise read_error(table, error) from error
             result.append((table, parts))
     return result

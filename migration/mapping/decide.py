@@ -155,6 +155,7 @@ def _asked_rules(asked: ColumnOverride, kind: ValueKind) -> dict[StorageClass, s
     """Return the rules that the mapping file names for a kind, `quarantine` among them."""
     rules: dict[StorageClass, str] = {}
     if asked.epoch is EpochUnit.JULIAN:
+        rules[StorageClass.INTEGER] = "julian_day_to_timestamptz"
         rules[StorageClass.REAL] = "julian_to_timestamptz"
     elif asked.epoch is not None:
         rules[StorageClass.INTEGER] = f"epoch_{asked.epoch}_to_{kind}"

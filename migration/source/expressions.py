@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from typing import TYPE_CHECKING, Final
 
-from migration.errors import UsageError
+from migration.errors import SourceCorruptError, UsageError
 from migration.model import KeyRange
 from migration.source.connect import open_snapshot
 from migration.source.ranges import from_clause
@@ -42,6 +42,21 @@ def check_expressions(snapshot: Path, schema: SourceSchema, name: str) -> None:
     with open_snapshot(snapshot) as connection:
         for table, column in asked:
             _check(connection, table, column, name)
+
+
+def read_error(table: SourceTable, error: Exception) -> SourceCorruptError:
+    """Return what to raise where SQLite cannot read rows.
+
+    The file may be damaged, or an expression of the mapping file may not fit all rows.
+    """
+    asked = any(
+        column.override is not None and column.override.expression is not None for column in table.columns
+    )
+    if isinstance(error, SourceCorruptError) and not asked:
+        return error
+    what = error.what if isinstance(error, SourceCorruptError) else f"The rows cannot be read: {error}"
+    remedy = "If an expression of the mapping file fails on some rows, guard it with CASE" if asked else ""
+    return SourceCorruptError(what, f"table {table.name}", remedy)
 
 
 def _check(connection: sqlite3.Connection, table: SourceTable, column: SourceColumn, name: str) -> None:

@@ -15,6 +15,7 @@ from migration.mapping.accept import accepted
 from migration.mapping.decide import candidate, wider
 from migration.mapping.normalise import normaliser
 from migration.model import ColumnProfile, StorageClass
+from migration.source.expressions import read_error
 from migration.source.ranges import from_clause
 from migration.source.sample import take_sample
 from migration.source.sql import value_sql
@@ -49,15 +50,7 @@ def profile_range(
     try:
         return _profile(reader, table, key_range, context)
     except (sqlite3.Error, SourceCorruptError) as error:
-        if any(c.override is not None and c.override.expression is not None for c in table.columns):
-            what = (
-                error.what if isinstance(error, SourceCorruptError) else f"The rows cannot be read: {error}"
-            )
-            remedy = "If an expression of the mapping file fails on some rows, guard it with CASE"
-            raise SourceCorruptError(what, f"table {table.name}", remedy) from error
-        if isinstance(error, SourceCorruptError):
-            raise
-        raise SourceCorruptError(f"The rows cannot be read: {error}", f"table {table.name}") from error
+        raise read_error(table, error) from error
 
 
 def _profile(

@@ -6,6 +6,7 @@ where it takes a whole array, nothing else needs to be looked at.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, datetime, time
 from typing import TYPE_CHECKING
 
@@ -275,6 +276,12 @@ TIME_RULES = (
     ),
     *(rule for unit, factor in EPOCH_UNITS.items() for rule in _epoch_rules(unit, factor)),
     _real_rule("julian_to_timestamptz", _scalar_julian),
+    # A column of affinity NUMERIC stores the noon of a day, which is a whole number, as an integer.
+    replace(
+        _real_rule("julian_to_timestamptz", _scalar_julian),
+        name="julian_day_to_timestamptz",
+        storage_class=StorageClass.INTEGER,
+    ),
     # A double near today's date counts in steps of 0.24 microseconds, which the microsecond cannot tell apart.
     _real_rule("epoch_fraction_to_timestamptz", _scalar_epoch_real, lossy=True),
 )

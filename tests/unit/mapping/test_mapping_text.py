@@ -18,7 +18,8 @@ CREATE TABLE "we ""ird"" Täble" (
     stamp DATETIME DEFAULT CURRENT_TIMESTAMP, day DATE, js JSON, n INT, nn TEXT NOT NULL DEFAULT 'x',
     strange INTEGER DEFAULT (abs(random())), twice INT GENERATED ALWAYS AS (n * 2) STORED, code CHAR(4), f FLOAT
 );
-INSERT INTO "we ""ird"" Täble" ("id", "UPPER", upper_, "", xmin, [tab	name], "a.b", untyped, stamp, day, js, n, code, f)
+INSERT INTO "we ""ird"" Täble"
+    ("id", "UPPER", upper_, "", xmin, [tab	name], "a.b", untyped, stamp, day, js, n, code, f)
 VALUES
  (1, 'toolong', 'nul' || char(0), 'ok', 5, 1.25, 1, 'x', 1700000000, 1700000000, '{"a":1}', 1, 'ab', 1.5),
  (2, 'abc', CAST(x'ff' AS TEXT), 'é', 7, 3, 0, 2, 1600000000, '2020-01-01', '[]', '', 'cd', 2),
