@@ -63,7 +63,7 @@ def try_ddl(connection: Connection, plans: Sequence[TablePlan], schema: str) -> 
     try:
         run_sql(connection, f"CREATE SCHEMA {quoted(schema)}")
         standing = []
-        for plan in plans:
+        for plan in _sequences_make_way(plans):
             refused = _try_table(connection, plan, schema)
             if refused is None:
                 standing.append(plan)
@@ -94,7 +94,7 @@ def create_staging(connection: Connection, plans: Sequence[TablePlan], staging_s
         run_sql(connection, f"CREATE SCHEMA {quoted(staging_schema)}")
     except DBAPIError as error:
         raise translate(error, f"creating staging schema {staging_schema}") from error
-    for plan in plans:
+    for plan in _sequences_make_way(plans):
         try:
             run_sql(connection, plan.create_sql.replace("{schema}", quoted(staging_schema)))
             run_sql(
@@ -116,6 +116,14 @@ def drop_staging(connection: Connection, staging_schema: str) -> None:
             run_sql(connection, f"DROP SCHEMA {quoted(staging_schema)} CASCADE")
     except DBAPIError as error:
         raise translate(error, f"dropping staging schema {staging_schema}") from error
+
+
+def _sequences_make_way(plans: Sequence[TablePlan]) -> list[TablePlan]:
+    """Return the plans with such tables first as are called like the sequence of an identity column.
+
+    PostgreSQL gives a sequence another name where the usual one is taken; it does not do so for a table.
+    """
+    return sorted(plans, key=lambda plan: not plan.target_name.endswith("_seq"))
 
 
 def _try_table(connection: Connection, plan: TablePlan, schema: str) -> str | None:

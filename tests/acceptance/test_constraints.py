@@ -265,3 +265,13 @@ def test_names_under_each_policy_with_sequences_and_constraints(
         assert "becomes 'user_accounts' too" in renamed["user_accounts"]
     values = pipeline.query(f"SELECT * FROM {schema}.{other}")
     assert values == [(1, 2, "three", "four", "five", "six")]
+
+
+def test_tables_called_like_sequences_and_array_types(pipeline: Pipeline, build: Build) -> None:
+    path = build(
+        """CREATE TABLE t (id INTEGER PRIMARY KEY, a); CREATE TABLE t_id_seq (id INTEGER PRIMARY KEY);
+        CREATE TABLE _t (a); CREATE TABLE t_pkey (a); INSERT INTO t VALUES (4, 1);"""
+    )
+    run = pipeline.migrate(path, target_schema="likes")
+    assert (run.phase, run.error) == (Phase.COMPLETED, None)
+    assert pipeline.query("INSERT INTO likes.t (a) VALUES (1) RETURNING id") == [(5,)]
