@@ -28,6 +28,8 @@ from tests.support.proof import prove, reported_tables
 
 _POLICIES = tuple(IdentifierPolicy)
 _CHUNKS = (None, 1, 3)
+_FAMILY = 40
+"""Databases from one seed: Hypothesis makes more and more variants of what it has made before."""
 
 
 class Tally:
@@ -52,7 +54,9 @@ class Tally:
         print(f"database {number}: {problems[0][:600]}", flush=True)
 
 
-def migrate_and_prove(direct: Direct, database: RandomDatabase, number: int, tally: Tally, folder: Path) -> None:
+def migrate_and_prove(
+    direct: Direct, database: RandomDatabase, number: int, tally: Tally, folder: Path
+) -> None:
     """Migrate one database, and note what came of it."""
     path = database.build(folder / f"db{number}.db")
     run = None
@@ -82,11 +86,15 @@ def migrate_and_prove(direct: Direct, database: RandomDatabase, number: int, tal
 
 def main() -> int:
     """Run, print what was seen, and return 1 where anything went wrong."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--count", type=int, default=2_000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--only", type=int, help="number of the one database to migrate")
-    parser.add_argument("--keep", type=Path, default=Path("fuzz-failures"), help="folder for databases that fail")
+    parser.add_argument(
+        "--keep", type=Path, default=Path("fuzz-failures"), help="folder for databases that fail"
+    )
     arguments = parser.parse_args()
     tally = Tally(arguments.keep)
     started = time.monotonic()
@@ -110,15 +118,6 @@ def main() -> int:
 def _run_all(url: str, folder: Path, tally: Tally, arguments: argparse.Namespace) -> None:
     direct = Direct(url, folder)
 
-    @seed(arguments.seed)
-    @settings(
-        max_examples=arguments.count,
-        database=None,
-        phases=[Phase.generate],
-        deadline=None,
-        suppress_health_check=list(HealthCheck),
-    )
-    @given(databases())
     def each(database: RandomDatabase) -> None:
         number = tally.counts["databases"] + 1
         tally.counts["databases"] = number
@@ -127,8 +126,16 @@ def _run_all(url: str, folder: Path, tally: Tally, arguments: argparse.Namespace
         if number % 100 == 0:
             print(f"{number} databases, {tally.counts['failed']} failed", flush=True)
 
+    settled = settings(
+        max_examples=_FAMILY,
+        database=None,
+        phases=[Phase.generate],
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+    )
     try:
-        each()
+        for family in range(-(-arguments.count // _FAMILY)):
+            seed(arguments.seed * 1_000_000 + family)(settled(given(databases())(each)))()
     finally:
         direct.close()
 

@@ -21,6 +21,7 @@ from migration.model import (
     SourceTable,
     TableKind,
 )
+from migration.source.computed import why_not_computed
 from migration.source.connect import open_snapshot
 from migration.source.create_table import TableText, read_create_index, read_create_table, virtual_module
 from migration.source.sql import quote_name
@@ -76,12 +77,12 @@ def read_schema(snapshot: Path) -> SourceSchema:
     """
     try:
         with open_snapshot(snapshot) as connection:
-            return _read(connection)
+            return _read(connection, snapshot)
     except (sqlite3.Error, UnicodeDecodeError) as error:
         raise SourceCorruptError(f"The schema cannot be read: {error}", str(snapshot)) from error
 
 
-def _read(connection: sqlite3.Connection) -> SourceSchema:
+def _read(connection: sqlite3.Connection, snapshot: Path) -> SourceSchema:
     rows = connection.execute("SELECT type, name, tbl_name, sql FROM sqlite_schema ORDER BY rowid")
     entries = [_Entry(*row) for row in rows if not str(row[1]).lower().startswith("sqlite_")]
     kinds = _table_kinds(connection, entries)
@@ -90,7 +91,7 @@ def _read(connection: sqlite3.Connection) -> SourceSchema:
     for entry in entries:
         reason = "the name is not valid UTF-8" if _UNREADABLE in entry.name else ""
         if entry.kind == "table" and kinds[entry.name] is TableKind.ORDINARY and not reason:
-            table, unreadable = _read_table(connection, entry)
+            table, unreadable = _read_table(connection, snapshot, entry)
             tables.append(table)
             objects.extend(unreadable)
         elif entry.kind == "table":
@@ -131,10 +132,12 @@ def _why_not(kind: TableKind, entry: _Entry) -> str:
     return "internal storage of a virtual table"
 
 
-def _read_table(connection: sqlite3.Connection, entry: _Entry) -> tuple[SourceTable, list[SourceObject]]:
+def _read_table(
+    connection: sqlite3.Connection, snapshot: Path, entry: _Entry
+) -> tuple[SourceTable, list[SourceObject]]:
     """Return a table, and the columns of it that nobody can read."""
     text = read_create_table(entry.sql or "")
-    columns, unreadable = _columns(connection, entry, text)
+    columns, unreadable = _columns(connection, snapshot, entry, text)
     indexes = _indexes(connection, entry.name)
     (without_rowid, strict) = connection.execute(
         "SELECT wr, strict FROM pragma_table_list(?) WHERE schema = 'main'", (entry.name,)
@@ -159,7 +162,7 @@ def _read_table(connection: sqlite3.Connection, entry: _Entry) -> tuple[SourceTa
 
 
 def _columns(
-    connection: sqlite3.Connection, entry: _Entry, text: TableText
+    connection: sqlite3.Connection, snapshot: Path, entry: _Entry, text: TableText
 ) -> tuple[tuple[SourceColumn, ...], list[SourceObject]]:
     rows = connection.execute(f"PRAGMA table_xinfo({quote_name(entry.name)})").fetchall()
     by_name = {column.name.lower(): column for column in text.columns}
@@ -179,7 +182,7 @@ def _columns(
             generated_sql=written.generated_sql if written and generated is not GeneratedKind.NO else None,
             collation=_canonical_collation(written.collation if written else "BINARY"),
         )
-        problem = _why_unreadable(connection, entry.name, column)
+        problem = _why_unreadable(connection, snapshot, entry.name, column)
         if problem:
             unreadable.append(SourceObject("column", f"{entry.name}.{name}", column.generated_sql, problem))
         else:
@@ -192,18 +195,10 @@ def _canonical_collation(name: str) -> str:
     return name.upper() if name.upper() in _OWN_COLLATIONS else name
 
 
-def _why_unreadable(connection: sqlite3.Connection, table: str, column: SourceColumn) -> str:
+def _why_unreadable(connection: sqlite3.Connection, snapshot: Path, table: str, column: SourceColumn) -> str:
     if _UNREADABLE in column.name:
         return "the name is not valid UTF-8"
-    if column.generated is not GeneratedKind.VIRTUAL:
-        return ""
-    try:
-        connection.execute(
-            f"EXPLAIN SELECT t.{quote_name(column.name)} FROM {quote_name(table)} AS t"
-        ).close()
-    except sqlite3.Error as error:
-        return f"computed by the application, not by SQLite: {error}"
-    return ""
+    return why_not_computed(connection, snapshot, table, column)
 
 
 def _rowid_alias(columns: Sequence[SourceColumn], indexes: Sequence[SourceIndex]) -> str | None:

@@ -44,6 +44,13 @@ class Slot:
     column: str | None
     storage_class: StorageClass
     sql: str
+    encoding: str | None = None
+    """Of a text that is read as its bytes in the database."""
+
+    @property
+    def arrow_class(self) -> StorageClass:
+        """The storage class under which the value leaves SQLite."""
+        return self.storage_class if self.encoding is None else StorageClass.BLOB
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +81,7 @@ class BatchQuery:
         if not first_row:
             return rows
         literals = (
-            ", ".join(f"{_LITERALS[slot.storage_class]} AS c{n}" for n, slot in enumerate(slots)) or "0 AS c0"
+            ", ".join(f"{_LITERALS[slot.arrow_class]} AS c{n}" for n, slot in enumerate(slots)) or "0 AS c0"
         )
         return f"SELECT {literals} UNION ALL {rows}"
 
@@ -85,11 +92,15 @@ def build_query(
     key_range: KeyRange,
     *,
     trusted: bool,
+    encoding: str = "UTF-8",
 ) -> BatchQuery:
     """Build the query for these storage classes of these columns.
 
     Where `trusted`, a column with one class is known to hold nothing else but NULL, and is selected as it is.
+    Texts of a UTF-16 database leave it as their bytes: SQLite would make one character of a half surrogate and what
+    follows it, without a word.
     """
+    wide = encoding if encoding != "UTF-8" else None
     values = {column.name: value_sql(column) for column in table.columns}
     slots: list[Slot] = []
     for column, present in classes.items():
@@ -100,7 +111,11 @@ def build_query(
             if storage_class is StorageClass.NULL:
                 continue
             guarded = f"CASE WHEN typeof({name}) = '{storage_class.value}' THEN {name} END"
-            slots.append(Slot(column, storage_class, name if trusted and len(present) == 1 else guarded))
+            value = name if trusted and len(present) == 1 else guarded
+            if wide and storage_class is StorageClass.TEXT:
+                slots.append(Slot(column, storage_class, f"CAST({value} AS BLOB)", wide))
+            else:
+                slots.append(Slot(column, storage_class, value))
     keys = _key_slots(table)
     step = _MAX_EXPRESSIONS - len(keys)
     groups = tuple(tuple(slots[start : start + step]) for start in range(0, len(slots), step)) or ((),)

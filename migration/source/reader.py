@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import ExitStack, closing
+from functools import cached_property
 from typing import TYPE_CHECKING, Self
 
 import adbc_driver_manager
@@ -59,6 +60,12 @@ class SnapshotReader:
             self._rows_connection = connect_snapshot(self._path)
         return self._rows_connection
 
+    @cached_property
+    def encoding(self) -> str:
+        """The database's encoding, as SQLite names it: UTF-8, UTF-16le or UTF-16be."""
+        (encoding,) = self.rows.execute("PRAGMA encoding").fetchone()
+        return str(encoding)
+
     def batches(
         self,
         table: SourceTable,
@@ -79,7 +86,7 @@ class SnapshotReader:
             PermanentError: a column holds a class that a trusted `classes` does not name.
             SourceCorruptError: SQLite cannot read the rows.
         """
-        query = build_query(table, classes, key_range, trusted=trusted)
+        query = build_query(table, classes, key_range, trusted=trusted, encoding=self.encoding)
         where = f"table {table.name}"
         with ExitStack() as stack:
             try:
@@ -112,7 +119,7 @@ def _read_rows(
     connection: sqlite3.Connection, query: BatchQuery, group: int, batch_rows: int
 ) -> Iterator[list[pa.Array]]:
     """Yield the arrays that ADBC would have given, from rows; the connection gives text as bytes."""
-    types = [SLOT_TYPES[slot.storage_class] for slot in query.slots(group)] or [pa.int64()]
+    types = [SLOT_TYPES[slot.arrow_class] for slot in query.slots(group)] or [pa.int64()]
     with closing(connection.execute(query.statement(group, first_row=False))) as cursor:
         while rows := cursor.fetchmany(batch_rows):
             yield [_array(values, kind) for values, kind in zip(zip(*rows, strict=True), types, strict=True)]
@@ -135,7 +142,7 @@ def _array(values: tuple[object, ...], kind: pa.DataType) -> pa.Array:
 def _check_types(schema: pa.Schema, slots: Sequence[Slot], where: str) -> None:
     """Refuse a stream whose first rows have made ADBC change the type of a column."""
     for kind, slot in zip(schema.types, slots, strict=False):
-        if kind != SLOT_TYPES[slot.storage_class]:
+        if kind != SLOT_TYPES[slot.arrow_class]:
             raise PermanentError(
                 f"Column {slot.column} holds {kind} values, of which its profile knows nothing",
                 where,
@@ -160,11 +167,26 @@ def _raw_batch(
     for group, part in enumerate(parts):
         for slot, array in zip(query.groups[group], part[key_count:], strict=False):
             if slot.column is not None:
-                slots[slot.column][slot.storage_class] = array
+                wide = slot.encoding
+                slots[slot.column][slot.storage_class] = array if wide is None else _narrow(array, wide)
     alias = query.table.rowid_alias
     if alias in slots and StorageClass.INTEGER in classes[alias]:
         slots[alias][StorageClass.INTEGER] = keys[0]
     return RawBatch(tuple(_printable(key) for key in keys), slots, len(parts[0][0]))
+
+
+def _narrow(array: pa.Array, encoding: str) -> pa.Array:
+    """Return texts in UTF-16 as UTF-8. Half surrogates stay what they are: three bytes that no UTF-8 has.
+
+    https://www.unicode.org/versions/Unicode16.0.0/core-spec/chapter-3/#G31703 (D92); the form is known as WTF-8.
+    """
+    texts = [
+        None
+        if value is None
+        else value[: len(value) & ~1].decode(encoding, "surrogatepass").encode("utf-8", "surrogatepass")
+        for value in array.to_pylist()
+    ]
+    return pa.array(texts, pa.binary()).view(pa.string())
 
 
 def _printable(key: pa.Array) -> pa.Array:

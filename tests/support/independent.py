@@ -6,9 +6,10 @@ is written down once more in `independent_values`, from docs/mapping.md.
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,6 +30,10 @@ from tests.support.independent_values import (
 )
 
 Key = tuple[Any, ...]
+_VIRTUAL = 2  # PRAGMA table_xinfo, column `hidden`
+_ROWIDS = ("rowid", "_rowid_", "oid")
+_REAL = re.compile(r"-?\d+\.\d+(?:[eE][+-]?\d+)?", re.ASCII)
+_NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -65,8 +70,9 @@ def compare(snapshot: Path, connection: psycopg.Connection[Any], table: Reported
     with closing(sqlite3.connect(f"{snapshot.as_uri()}?mode=ro&immutable=1", uri=True)) as source:
         original_table = _Original(source, table)
         problems = original_table.quarantine_problems()
-        wanted = Counter(original_table.expected_rows())
-    found = Counter(_target_rows(connection, table))
+        virtual = [name in original_table.virtual for name, _, _ in table.columns]
+        wanted = Counter(_fifteen_digits(row, virtual) for row in original_table.expected_rows())
+    found = Counter(_fifteen_digits(row, virtual) for row in _target_rows(connection, table))
     missing, extra = wanted - found, found - wanted
     if extra:
         problems.append(
@@ -98,10 +104,15 @@ class _Original:
         self._kinds = [kind for _, _, kind in table.columns]
         (encoding,) = source.execute("PRAGMA encoding").fetchone()
         wide = encoding.lower() if encoding != "UTF-8" else None
-        columns = source.execute("SELECT name, pk FROM pragma_table_xinfo(?)", (table.name,)).fetchall()
+        columns = source.execute(
+            "SELECT name, pk, hidden FROM pragma_table_xinfo(?)", (table.name,)
+        ).fetchall()
+        self.virtual = frozenset(name for name, _, hidden in columns if hidden == _VIRTUAL)
+        key = self._key_columns(source, [(name, pk) for name, pk, _ in columns])
         source.text_factory = Text
-        self._rows = self._read(source, self._names, wide)
-        self._keys = self._read_keys(source, columns, wide)
+        read = self._read(source, [*self._names, *key], wide)
+        self._rows = [row[: len(self._names)] for row in read]
+        self._keys = [_canonical_key(row[len(self._names) :]) for row in read if key]
         self._facts = [
             Facts.of([row[position] for row in self._rows]) for position in range(len(self._names))
         ]
@@ -127,27 +138,19 @@ class _Original:
             for row in rows
         ]
 
-    def _read_keys(
-        self, source: sqlite3.Connection, columns: list[tuple[str, int]], wide: str | None
-    ) -> list[Key]:
-        """Return the key of each row as the quarantine writes it; nothing where rows have none."""
-        named = {str(name).lower() for name, _ in columns}
-        names = [n for n in ("rowid", "_rowid_", "oid") if n not in named]
-        alias = [name for name, pk in columns if pk]
-        for name in (*names, *alias[:1]):
-            try:
-                keys = source.execute(
-                    f"SELECT t.{quote(name)} FROM {quote(self._table.name)} AS t NOT INDEXED"
-                )
-                read = [tuple(row) for row in keys]
-            except sqlite3.OperationalError:
-                break  # WITHOUT ROWID
-            if name in names or all(isinstance(key, int) for (key,) in read):
-                return read
-        key = [name for name, _ in sorted((c for c in columns if c[1]), key=lambda c: c[1])]
-        if not key or not self._is_without_rowid(source):
-            return []
-        return [tuple(_key_text(value) for value in row) for row in self._read(source, key, wide)]
+    def _key_columns(self, source: sqlite3.Connection, columns: list[tuple[str, int]]) -> list[str]:
+        """Return the names of what tells rows apart; nothing where nothing does."""
+        if self._is_without_rowid(source):
+            return [name for name, _ in sorted((c for c in columns if c[1]), key=lambda c: c[1])]
+        taken = {name.lower() for name, _ in columns}
+        free = [name for name in _ROWIDS if name not in taken]
+        keyed = [name for name, position in columns if position]
+        for name in free[:1] or keyed[:1]:
+            (odd,) = source.execute(
+                f"SELECT count(*) FROM {quote(self._table.name)} AS t WHERE typeof(t.{quote(name)}) <> 'integer'"
+            ).fetchone()
+            return [] if odd else [name]
+        return []
 
     def _is_without_rowid(self, source: sqlite3.Connection) -> bool:
         statement = "SELECT wr FROM pragma_table_list(?) WHERE schema = 'main'"
@@ -166,14 +169,18 @@ class _Original:
             column = self._names.index(value.column)
             fitting = [
                 position
-                for position in by_key[value.key]
+                for position in by_key[_canonical_key(value.key)]
                 if (value.storage_class, value.original) in original(self._rows[position][column])
             ]
             if fitting:
                 found.update(fitting[:1])
             else:
-                holds = [original(self._rows[position][column]) for position in by_key[value.key]]
-                self._lost.append(f"{self._table.name}: the quarantine's {value} is not what SQLite holds: {holds}")
+                holds = [
+                    original(self._rows[position][column]) for position in by_key[_canonical_key(value.key)]
+                ]
+                self._lost.append(
+                    f"{self._table.name}: the quarantine's {value} is not what SQLite holds: {holds}"
+                )
         return found
 
     def quarantine_problems(self) -> list[str]:
@@ -202,12 +209,28 @@ class _Original:
             )
 
 
-def _key_text(value: Any) -> Any:
-    if isinstance(value, Text):
-        return value.decode("utf-8", "replace")
+def _canonical_key(values: Iterable[Any]) -> Key:
+    """Return a key as the quarantine writes it; numbers in one spelling, which differs between versions of SQLite."""
+    return tuple(_canonical_part(value) for value in values)
+
+
+def _canonical_part(value: Any) -> str:
     if isinstance(value, bytes):
-        return value.hex().upper()
-    return "NULL" if value is None else repr(value)
+        value = value.decode("utf-8", "replace") if isinstance(value, Text) else value.hex().upper()
+    if isinstance(value, str) and not _NUMBER.fullmatch(value):
+        return value
+    text = str(value)
+    return text if text.lstrip("-").isdecimal() else repr(float(value))
+
+
+def _fifteen_digits(row: tuple[Any, ...], virtual: Sequence[bool]) -> tuple[Any, ...]:
+    """Shorten the reals in texts that SQLite computes: how many digits it prints differs between its versions."""
+    return tuple(
+        _REAL.sub(lambda found: f"{float(found[0]):.12g}", value)
+        if computed and isinstance(value, str)
+        else value
+        for value, computed in zip(row, virtual, strict=True)
+    )
 
 
 def _target_rows(connection: psycopg.Connection[Any], table: ReportedTable) -> Iterator[tuple[Any, ...]]:

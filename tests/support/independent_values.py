@@ -20,7 +20,8 @@ _UNITS = {"s": 1_000_000, "ms": 1_000, "us": 1}  # microseconds
 _TEXTS = frozenset({"text", "varchar", "character varying", "char"})
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _MOMENT = re.compile(
-    r"(\d{4})-(\d\d?)-(\d\d?)(?:[ T](\d\d)(?::(\d\d)(?::(\d\d)(?:\.(\d+))?)?)?(Z|[+-]\d\d(?::?\d\d)?)?)?", re.ASCII
+    r"(\d{4})-(\d\d?)-(\d\d?)(?:[ T](\d\d)(?::(\d\d)(?::(\d\d)(?:\.(\d+))?)?)?(Z|[+-]\d\d(?::?\d\d)?)?)?",
+    re.ASCII,
 )
 _TIME = re.compile(r"(\d\d):(\d\d)(?::(\d\d)(?:\.(\d+))?)?", re.ASCII)
 
@@ -28,8 +29,8 @@ _TIME = re.compile(r"(\d\d):(\d\d)(?::(\d\d)(?:\.(\d+))?)?", re.ASCII)
 class Text(bytes):
     """Text as its bytes in UTF-8, told apart from a blob."""
 
-    raw: bytes | None = None
-    """The bytes in the database, where that is not UTF-8."""
+    surrogates: bytes = b""
+    """The text with its half surrogates in the form of UTF-8, which has none."""
     is_broken = False
     """Whether a UTF-16 database holds bytes that are no UTF-16."""
 
@@ -37,7 +38,7 @@ class Text(bytes):
     def wide(cls, value: Text, raw: bytes, encoding: str) -> Text:
         """Return a text of a UTF-16 database."""
         text = cls(value)
-        text.raw = raw
+        text.surrogates = raw.decode(encoding, "surrogatepass").encode("utf-8", "surrogatepass")
         try:
             text.is_broken = raw.decode(encoding).encode() != value
         except UnicodeDecodeError:
@@ -105,7 +106,7 @@ def original(value: Any) -> list[tuple[str, bytes]]:
     if value is None:
         return [("null", b"")]
     if isinstance(value, Text):
-        return [("text", bytes(value))] + ([("text", value.raw)] if value.raw is not None else [])
+        return [("text", value.surrogates if value.is_broken else bytes(value))]
     if isinstance(value, bytes):
         return [("blob", value)]
     return [("integer" if isinstance(value, int) else "real", repr(value).encode())]

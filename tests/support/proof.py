@@ -31,7 +31,9 @@ def prove(path: Path, url: str, ledger: Engine, run: RunRecord) -> list[str]:
                 sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(table.schema, table.target))
             ).fetchone() or (None,)
             if there != rows - table.quarantined:
-                problems.append(f"{table.name}: {rows} rows, {there} there and {table.quarantined} in quarantine")
+                problems.append(
+                    f"{table.name}: {rows} rows, {there} there and {table.quarantined} in quarantine"
+                )
         problems += _sequence_problems(connection, ledger, run)
     return problems + _schema_problems(path, ledger, run)
 
@@ -57,7 +59,10 @@ def reported_tables(ledger: Engine, run: RunRecord) -> list[tuple[ReportedTable,
                         plan.target_name,
                         tuple((c.name, c.target_name, c.target_type) for c in plan.columns),
                         loaded.rows_quarantined,
-                        tuple(QuarantinedValue(tuple(v.key), v.column, v.storage_class, v.original) for v in values),
+                        tuple(
+                            QuarantinedValue(tuple(v.key), v.column, v.storage_class, v.original)
+                            for v in values
+                        ),
                         Counter({key[1:]: n for key, n in transforms.items() if key[0] == table.id}),
                         frozenset(c.name for c in plan.columns if c.generated_sql is not None),
                     ),
@@ -72,9 +77,7 @@ def _plans(ledger: Engine, run: RunRecord) -> list[TablePlan]:
         return [planned(table) for table in read_tables(connection, run.id)]
 
 
-def _sequence_problems(
-    connection: psycopg.Connection[Any], ledger: Engine, run: RunRecord
-) -> list[str]:
+def _sequence_problems(connection: psycopg.Connection[Any], ledger: Engine, run: RunRecord) -> list[str]:
     """Draw the next number of every identity column: no row may have it."""
     problems = []
     for plan in _plans(ledger, run):
@@ -103,9 +106,7 @@ def _schema_problems(path: Path, ledger: Engine, run: RunRecord) -> list[str]:
     """Every object of the source must have a line: count those that SQLite lists."""
     with ledger.connect() as connection:
         (source,) = read_sources(connection, run.id)
-        told = Counter(
-            connection.execute(select(objects.c.kind).where(objects.c.run_id == run.id)).scalars()
-        )
+        told = Counter(connection.execute(select(objects.c.kind).where(objects.c.run_id == run.id)).scalars())
     tables = {plan.name for plan in _plans(ledger, run)} | {o.name for o in source.schema.objects}
     with closing(sqlite3.connect(path)) as opened:
         listed = opened.execute(
@@ -116,10 +117,14 @@ def _schema_problems(path: Path, ledger: Engine, run: RunRecord) -> list[str]:
             for kind, name, _ in listed
             if kind == "table"
         )
-    problems = [f"{kind} {name} has no line" for kind, name, _ in listed if kind == "table" and name not in tables]
+    problems = [
+        f"{kind} {name} has no line" for kind, name, _ in listed if kind == "table" and name not in tables
+    ]
     counts = Counter(kind for kind, _, _ in listed)
     counts["foreign key"] = keys
     for kind in ("view", "trigger", "index", "foreign key"):
         if told[kind] < counts[kind]:
-            problems.append(f"{counts[kind]} objects of kind {kind}, {told[kind]} in the report: {dict(told)}")
+            problems.append(
+                f"{counts[kind]} objects of kind {kind}, {told[kind]} in the report: {dict(told)}"
+            )
     return problems

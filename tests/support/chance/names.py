@@ -14,8 +14,30 @@ ODD_NAMES = (
     # of SQLite's own
     *("rowid", "_rowid_", "ROWID"),
     # that need quotes
-    *("two words", 'dou"ble', "sin'gle", "back`tick", "[bracket]", "semi;colon", "per%cent", "%s", "{schema}"),
-    *("back\\slash", "dot.ted", "dash-ed", ":colon", "$1", "?", "1st", "new\nline", "tab\there", " lead", "trail "),
+    *(
+        "two words",
+        'dou"ble',
+        "sin'gle",
+        "back`tick",
+        "[bracket]",
+        "semi;colon",
+        "per%cent",
+        "%s",
+        "{schema}",
+    ),
+    *(
+        "back\\slash",
+        "dot.ted",
+        "dash-ed",
+        ":colon",
+        "$1",
+        "?",
+        "1st",
+        "new\nline",
+        "tab\there",
+        " lead",
+        "trail ",
+    ),
     *("UserId", "userId", "USERID", "user_id", "UPPER", "lower", "MiXeD"),
     # beyond ASCII; the second looks like the first
     *("Größe", "Gro\u0308ße", "名前", "имя", "🎈", "İstanbul", "ß", "\u200b", "\u00a0"),

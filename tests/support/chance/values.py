@@ -45,17 +45,71 @@ _ODD_DATES = st.sampled_from(
     + ["9999-12-31 23:59:59.999999", "9999-12-31T23:59:59.999999-01:00", "0001-01-01 00:00:00+01:00"]
     + ["2024-01-01 00:00:00.1234567", "2024-01-01 00:00:00.1234560000", "2024-01-01 24:00:00", "20240101"]
     + ["2024-01-01 12:00:60", "2024-01-01 12:00:00 +02:00", "2024-W01-1", "2024-001", "12:00", "now", "2024"]
-    + ["2024-03-31 02:30:00", "2024-01-01T12", "2024-01-01 00:00:00", "2024-1-1 00:00", "2024-01-01 ", "٢٠٢٤-01-01"]
+    + [
+        "2024-03-31 02:30:00",
+        "2024-01-01T12",
+        "2024-01-01 00:00:00",
+        "2024-1-1 00:00",
+        "2024-01-01 ",
+        "٢٠٢٤-01-01",
+    ]
     + ["infinity", "-infinity", "epoch", "today", "2024-01-01 12:00:00 BC", "January 8, 1999", "2024-01-01Z"]
-    + ["2024-01-01 00:00:00+25:00", "2024-01-01 00:00:00+15:59", "2024-01-01 00:00:00-23:59", "1800-01-01 00:00"]
+    + [
+        "2024-01-01 00:00:00+25:00",
+        "2024-01-01 00:00:00+15:59",
+        "2024-01-01 00:00:00-23:59",
+        "1800-01-01 00:00",
+    ]
 )
 _NUMBERS_AS_TEXT = st.sampled_from(
-    ["1", "-1", "007", "1.50", "0.0", "-0.0", "1e5", "1E-400", "1e400", "+5", " 12 ", "1,5", "0x1F", "NaN", "inf"]
-    + ["Infinity", "-Infinity", "12345678901234567890123456789012345678901.123456789", "9" * 60, ".5", "5.", "1_000"]
+    [
+        "1",
+        "-1",
+        "007",
+        "1.50",
+        "0.0",
+        "-0.0",
+        "1e5",
+        "1E-400",
+        "1e400",
+        "+5",
+        " 12 ",
+        "1,5",
+        "0x1F",
+        "NaN",
+        "inf",
+    ]
+    + [
+        "Infinity",
+        "-Infinity",
+        "12345678901234567890123456789012345678901.123456789",
+        "9" * 60,
+        ".5",
+        "5.",
+        "1_000",
+    ]
     + ["9007199254740993", "0.1000000000000000055511151231257827", "٣", "", "1e131071", "--1", "1e", "NULL"]
 )
 _BOOLEANS_AS_TEXT = st.sampled_from(
-    ["t", "f", "true", "false", "TRUE", "False", "yes", "no", "y", "n", "on", "off", "0", "1", "T", " true", ""]
+    [
+        "t",
+        "f",
+        "true",
+        "false",
+        "TRUE",
+        "False",
+        "yes",
+        "no",
+        "y",
+        "n",
+        "on",
+        "off",
+        "0",
+        "1",
+        "T",
+        " true",
+        "",
+    ]
 )
 _JSON = st.recursive(
     st.one_of(
@@ -65,7 +119,9 @@ _JSON = st.recursive(
         st.floats(allow_nan=False, allow_infinity=False),
         st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\0"), max_size=5),
     ),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text("abc\"\\é", max_size=3), inner, max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text('abc"\\é', max_size=3), inner, max_size=3)
+    ),
     max_leaves=5,
 )
 _JSON_TEXTS = st.builds(
@@ -75,24 +131,108 @@ _JSON_TEXTS = st.builds(
     st.sampled_from([None, None, 2]),
 )
 _ODD_JSON = st.sampled_from(
-    ['{"a":1,"a":2}', '{"n":1e400}', '{"n":123456789012345678901234567890.5}', '"\\u0000"', '"\\ud800"', "[1,]", "{a:1}"]
-    + ['{"a":"\\ud83c\\udf88"}', "NaN", "[Infinity]", "nul", "", " ", '"\\\\u0000"', "1e-5000", "[1e-17000]", "-0", "-0.0"]
-    + ['{"b":1.10,"a":[]}', "1.0", '{"":""}', "'a'", "// x\n1", "[" * 60 + "]" * 60, "0123", '"\t"', '"\x7f"', "\ufeff1"]
-    + ['{"a":{"b":1,"b":[2]}}', '{"k\\u0000":1}', '["\\uDC00\\uD800"]', "1E5", "[1e5,1E+5,100000]", "123456789012345678"]
+    [
+        '{"a":1,"a":2}',
+        '{"n":1e400}',
+        '{"n":123456789012345678901234567890.5}',
+        '"\\u0000"',
+        '"\\ud800"',
+        "[1,]",
+        "{a:1}",
+    ]
+    + [
+        '{"a":"\\ud83c\\udf88"}',
+        "NaN",
+        "[Infinity]",
+        "nul",
+        "",
+        " ",
+        '"\\\\u0000"',
+        "1e-5000",
+        "[1e-17000]",
+        "-0",
+        "-0.0",
+    ]
+    + [
+        '{"b":1.10,"a":[]}',
+        "1.0",
+        '{"":""}',
+        "'a'",
+        "// x\n1",
+        "[" * 60 + "]" * 60,
+        "0123",
+        '"\t"',
+        '"\x7f"',
+        "\ufeff1",
+    ]
+    + [
+        '{"a":{"b":1,"b":[2]}}',
+        '{"k\\u0000":1}',
+        '["\\uDC00\\uD800"]',
+        "1E5",
+        "[1e5,1E+5,100000]",
+        "123456789012345678",
+    ]
 )
 _TEXTS = st.text(st.characters(exclude_categories=("Cs",)), max_size=6)
 _ODD_TEXTS = st.sampled_from(
-    ["", " ", "a ", "a", "A", "á", "a\u0301", "\0", "nul\0inside", "\0\0", "\\", "\\N", "\\.", "\t\n\r", "'", '"', "\x7f", "\x1b[0m"]
-    + ["x" * 41, "ä" * 40, "🎈" * 11, "\u2028", "\ufeff", "\uffff", "\U0010ffff", "null", "NULL", "a\x00", "{schema}", "%s", "$$"]
+    [
+        "",
+        " ",
+        "a ",
+        "a",
+        "A",
+        "á",
+        "a\u0301",
+        "\0",
+        "nul\0inside",
+        "\0\0",
+        "\\",
+        "\\N",
+        "\\.",
+        "\t\n\r",
+        "'",
+        '"',
+        "\x7f",
+        "\x1b[0m",
+    ]
+    + [
+        "x" * 41,
+        "ä" * 40,
+        "🎈" * 11,
+        "\u2028",
+        "\ufeff",
+        "\uffff",
+        "\U0010ffff",
+        "null",
+        "NULL",
+        "a\x00",
+        "{schema}",
+        "%s",
+        "$$",
+    ]
 )
 _BROKEN_TEXTS = st.one_of(
     st.sampled_from(
-        [b"b\xffd", b"\xed\xa0\x80", b"\xc0\x80", b"\xf4\x90\x80\x80", b"ab\xe2\x82", b"\x80", b"\x00\xd8", b"\x00\xd8A\x00"]
+        [
+            b"b\xffd",
+            b"\xed\xa0\x80",
+            b"\xc0\x80",
+            b"\xf4\x90\x80\x80",
+            b"ab\xe2\x82",
+            b"\x80",
+            b"\x00\xd8",
+            b"\x00\xd8A\x00",
+        ]
         + [b"\x00\xdc", b"A\x00\x00\xd8", b"\xff\xfeA\x00", b"A", b"\xfe\xff", b"\xd8\x00\xdc\x00"]
     ),
     st.binary(max_size=6),
 ).map(RawText)
-_UUIDS = st.uuids().map(str) | st.uuids().map(lambda value: str(value).upper()) | st.uuids().map(lambda value: value.bytes)
+_UUIDS = (
+    st.uuids().map(str)
+    | st.uuids().map(lambda value: str(value).upper())
+    | st.uuids().map(lambda value: value.bytes)
+)
 
 FLAVOURS: dict[str, Values] = {
     "small integers": st.integers(-5, 100),
@@ -103,7 +243,8 @@ FLAVOURS: dict[str, Values] = {
     "microseconds": _epochs(1_000_000),
     "years and day numbers": st.sampled_from([1999, 2024, 20240115, 19691231, 0, -1, 20240115123000]),
     "epochs of several units": _epochs(1) | _epochs(1_000) | st.sampled_from([0, -1, 86400]),
-    "reals": st.floats() | st.sampled_from([0.0, -0.0, 5e-324, 2.5, 0.1, 1e300, 2.0**53, 1e16, 123456789.125, 1e22]),
+    "reals": st.floats()
+    | st.sampled_from([0.0, -0.0, 5e-324, 2.5, 0.1, 1e300, 2.0**53, 1e16, 123456789.125, 1e22]),
     "reals with infinities": st.sampled_from([float("inf"), float("-inf"), float("nan"), 1.5, -0.0]),
     "whole reals": st.integers(-1000, 1000).map(float),
     "money": st.decimals(-1000, 1000, places=2).map(float),
@@ -116,18 +257,29 @@ FLAVOURS: dict[str, Values] = {
     "booleans as text": _BOOLEANS_AS_TEXT,
     "days": _MOMENTS.map(lambda moment: moment.date().isoformat()),
     "moments": _ISO,
-    "times": st.times().map(lambda value: value.isoformat()) | st.sampled_from(["12:00", "24:00:00", "23:59:60", "1:00"]),
+    "times": st.times().map(lambda value: value.isoformat())
+    | st.sampled_from(["12:00", "24:00:00", "23:59:60", "1:00"]),
     "odd dates": _ODD_DATES | _ISO,
     "JSON": _JSON_TEXTS,
     "odd JSON": _ODD_JSON | _JSON_TEXTS,
     "UUIDs": _UUIDS,
-    "blobs": st.binary(max_size=8) | st.sampled_from([b"", b"\0", b"text", b"\xff\xfe", b"1", b'{"a":1}', "é".encode()]),
+    "blobs": st.binary(max_size=8)
+    | st.sampled_from([b"", b"\0", b"text", b"\xff\xfe", b"1", b'{"a":1}', "é".encode()]),
     "empty texts": st.just(""),
     "nothing": st.none(),
 }
 
 _NUMBERS = ("small integers", "integers", "reals", "money", "numbers as text")
-_DATES = ("days", "moments", "seconds", "milliseconds", "microseconds", "Julian days", "fractions of seconds", "odd dates")
+_DATES = (
+    "days",
+    "moments",
+    "seconds",
+    "milliseconds",
+    "microseconds",
+    "Julian days",
+    "fractions of seconds",
+    "odd dates",
+)
 _WORDS = ("texts", "odd texts", "broken texts", "UUIDs", "blobs", "numbers as text")
 
 NATURAL: dict[str, tuple[str, ...]] = {
@@ -153,10 +305,50 @@ NATURAL: dict[str, tuple[str, ...]] = {
     "DATETIME": (*_DATES, "epochs of several units"),
 }
 ODD_TYPES = (
-    *("", "TINYINT", "UNSIGNED BIG INT", "INT(11)", "FLOATING POINT", "STRING", "MONEY", "UUID", "POINT", "XML", "LONGTEXT"),
-    *("VARCHAR", "VARCHAR(0)", "VARCHAR(-1)", "NVARCHAR(3)", "CHAR", "DECIMAL(2,5)", "NUMERIC(5)", "DECIMAL(40,20)"),
-    *("TIMESTAMPTZ", "DATETIME DEFAULT", "ENUM(1)", "INTEGER UNSIGNED", "BIT", "ANY", "INTERVAL", "integer", "Text"),
-    *("[]", "text[]", "JSONB", "DOUBLE PRECISION", "CHARACTER VARYING(20)", "INT8", "TIME WITHOUT TIME ZONE", "serial"),
+    *(
+        "",
+        "TINYINT",
+        "UNSIGNED BIG INT",
+        "INT(11)",
+        "FLOATING POINT",
+        "STRING",
+        "MONEY",
+        "UUID",
+        "POINT",
+        "XML",
+        "LONGTEXT",
+    ),
+    *(
+        "VARCHAR",
+        "VARCHAR(0)",
+        "VARCHAR(-1)",
+        "NVARCHAR(3)",
+        "CHAR",
+        "DECIMAL(2,5)",
+        "NUMERIC(5)",
+        "DECIMAL(40,20)",
+    ),
+    *(
+        "TIMESTAMPTZ",
+        "DATETIME DEFAULT",
+        "ENUM(1)",
+        "INTEGER UNSIGNED",
+        "BIT",
+        "ANY",
+        "INTERVAL",
+        "integer",
+        "Text",
+    ),
+    *(
+        "[]",
+        "text[]",
+        "JSONB",
+        "DOUBLE PRECISION",
+        "CHARACTER VARYING(20)",
+        "INT8",
+        "TIME WITHOUT TIME ZONE",
+        "serial",
+    ),
 )
 
 
@@ -165,4 +357,6 @@ def of_flavour(flavour: str, *, mixed: bool) -> Values:
     own = FLAVOURS[flavour]
     if not mixed:
         return st.one_of(own, own, own, own, own, st.none())
-    return st.one_of(own, own, own, own, st.none(), st.sampled_from(sorted(FLAVOURS)).flatmap(FLAVOURS.__getitem__))
+    return st.one_of(
+        own, own, own, own, st.none(), st.sampled_from(sorted(FLAVOURS)).flatmap(FLAVOURS.__getitem__)
+    )
