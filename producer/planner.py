@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from migration.errors import PermanentError, UsageError
 from migration.ledger.contents import (
     TableRecord,
     read_chunk_profiles,
@@ -45,7 +46,7 @@ def plan(workspace: Workspace, run: RunRecord) -> bool:
         else:
             for schema in target_schemas(plans):
                 of_schema = [plan for plan in plans if plan.target_schema == schema]
-                create_staging(connection, of_schema, staging_schema(run, schema))
+                _create_staging(connection, run, of_schema, schema)
         save_objects(connection, run.id, results)
         sizes = read_chunk_sizes(connection, run.id)
         add_steps(
@@ -56,6 +57,16 @@ def plan(workspace: Workspace, run: RunRecord) -> bool:
         )
         add_event(connection, run.id, "planned", tables=len(plans), chunks=len(sizes))
         return move_run(connection, run, Phase.COPYING)
+
+
+def _create_staging(connection: Connection, run: RunRecord, plans: list[TablePlan], schema: str) -> None:
+    try:
+        create_staging(connection, plans, staging_schema(run, schema))
+    except PermanentError as error:
+        if run.options.mapping is None:
+            raise
+        # Without the file, types and defaults are Convoy's own; with it, they may be what the server does not know.
+        raise UsageError(error.what, error.where, "Correct the mapping file") from error
 
 
 def _save_plans(connection: Connection, run: RunRecord) -> tuple[list[TablePlan], list[ObjectResult]]:

@@ -12,6 +12,7 @@ from typing import Any, Final, NoReturn, TypeVar
 from zoneinfo import available_timezones
 
 from migration.errors import UsageError
+from migration.mapping.default_sql import is_expression
 from migration.mapping.kinds import kind_of
 from migration.mapping.names import shorten
 from migration.mapping.rules import RULES, rules_for
@@ -231,6 +232,15 @@ def _expression(section: _Section) -> str | None:
     return sql
 
 
+def _default(section: _Section) -> str | None:
+    sql = section.text("default")
+    if sql and not is_expression(sql):
+        section.fail(
+            f"default must be one expression of PostgreSQL, not {sql!r}", "A text needs quotes of its own"
+        )
+    return sql
+
+
 def _epoch(section: _Section) -> EpochUnit | None:
     unit = section.text("epoch")
     return unit if unit is None else section.word_of(EpochUnit, "epoch", unit)
@@ -247,7 +257,7 @@ _COLUMN_OPTIONS: Final[Mapping[str, Callable[[_Section], Any]]] = {
     "rename": lambda section: section.name("rename"),
     "type": _type,
     "rules": _rules,
-    "default": lambda section: section.text("default"),
+    "default": _default,
     "skip": lambda section: section.flag("skip"),
     "nul": _nul,
     "normalise": _normalise,
