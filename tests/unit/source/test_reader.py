@@ -125,6 +125,24 @@ def test_text_in_any_encoding(build, encoding):
     assert values(batches, "a", TEXT) == [text for (text,) in rows]
 
 
+@pytest.mark.parametrize(
+    ("encoding", "raw", "read_as"),
+    [
+        ("UTF-16le", "00d84100", b"\xed\xa0\x80A"),  # SQLite would make U+10041 of the two
+        ("UTF-16be", "d8000041", b"\xed\xa0\x80A"),
+        ("UTF-16le", "00dc4100", b"\xed\xb0\x80A"),
+        ("UTF-16le", "00d8", b"\xed\xa0\x80"),
+        ("UTF-16le", "3dd89ade", "🚚".encode()),
+    ],
+)
+def test_half_surrogates_are_not_made_into_other_characters(build, encoding, raw, read_as):
+    path = build(
+        f"PRAGMA encoding = '{encoding}'; CREATE TABLE t(a); INSERT INTO t VALUES (CAST(x'{raw}' AS TEXT))"
+    )
+    (batch,) = read(path, {"a": (TEXT,)})
+    assert batch.slots["a"][TEXT].view(pa.binary()).to_pylist() == [read_as]
+
+
 def test_generated_columns_are_read_like_others(build):
     path = build(
         "CREATE TABLE t(a INT, v AS (a * 2), s TEXT AS (a || '!') STORED); INSERT INTO t VALUES (21)"
