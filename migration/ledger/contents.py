@@ -199,12 +199,29 @@ def planned(table: TableRecord) -> TablePlan:
     return table.plan
 
 
-def read_source_of(connection: Connection, table: TableRecord) -> tuple[SourceRecord, SourceTable]:
-    """Return the source of a table, and the table as SQLite declares it."""
-    row = connection.execute(select(sources).where(sources.c.id == table.source_id)).one()
-    source = _source(row)
-    declared = next(item for item in source.schema.tables if item.name == table.name)
-    return source, declared
+class KnownSources:
+    """Sources that a process has read, none of which changes once written.
+
+    Parsing the schema of hundreds of tables for each step of one of them would cost more than the step.
+    """
+
+    def __init__(self, most: int = 16) -> None:
+        self._most = most
+        self._known: dict[int, tuple[SourceRecord, dict[str, SourceTable]]] = {}
+
+    def source_of(self, connection: Connection, table: TableRecord) -> tuple[SourceRecord, SourceTable]:
+        """Return the source of a table, and the table as SQLite declares it."""
+        known = self._known.get(table.source_id)
+        if known is None:
+            if len(self._known) >= self._most:
+                self._known.clear()
+            row = connection.execute(select(sources).where(sources.c.id == table.source_id)).one()
+            source = _source(row)
+            known = self._known[table.source_id] = (
+                source,
+                {item.name: item for item in source.schema.tables},
+            )
+        return known[0], known[1][table.name]
 
 
 def read_chunk(connection: Connection, chunk_id: int) -> ChunkRecord:

@@ -10,7 +10,7 @@ from pathlib import Path
 from sqlalchemy import Connection, Engine
 
 from migration.errors import UsageError
-from migration.ledger.contents import SourceRecord, planned, read_profile, read_source_of, read_table
+from migration.ledger.contents import KnownSources, SourceRecord, planned, read_profile, read_table
 from migration.ledger.runs import RunRecord, read_run
 from migration.model import ColumnProfile, SourceTable, TablePlan
 from migration.settings import Settings
@@ -50,14 +50,16 @@ class PlannedTable:
     profile: Mapping[str, ColumnProfile]
 
 
-def read_planned_table(connection: Connection, run_id: str, table_id: int) -> PlannedTable:
-    """Return a planned table.
+def read_planned_table(
+    connection: Connection, run_id: str, table_id: int, known: KnownSources | None = None
+) -> PlannedTable:
+    """Return a planned table; `known` remembers its source for the next one.
 
     Raises:
         PermanentError: the table has not been planned.
     """
     table = read_table(connection, table_id)
-    source, declared = read_source_of(connection, table)
+    source, declared = (known or KnownSources()).source_of(connection, table)
     profile = read_profile(connection, table_id)
     return PlannedTable(table_id, read_run(connection, run_id), source, declared, planned(table), profile)
 
@@ -69,11 +71,24 @@ class StepContext:
         self.settings = settings
         self.worker = worker
         self.target_url = target_url(settings)
-        self.engine: Engine = make_engine(self.target_url, f"convoy {worker}")
+        # Rows and their `done` mark are in one commit, so a crash of the server loses both or neither; the cutover's
+        # own commit, which waits for the disk, takes all that came before it along (docs/scaling.md).
+        self.engine: Engine = make_engine(self.target_url, f"convoy {worker}", wait_for_disk=False)
+        self.sources = KnownSources()
+        self._runs: dict[str, RunRecord] = {}
         self._tables: dict[int, PlannedTable] = {}
         self._readers: dict[str, SnapshotReader] = {}
         self._target_reader: TargetReader | None = None
         self._lock = threading.Lock()
+
+    def run(self, connection: Connection, run_id: str) -> RunRecord:
+        """Return a run as this process first saw it: its options and schemas never change, its phase does."""
+        known = self._runs.get(run_id)
+        if known is None:
+            if len(self._runs) >= _MOST_TABLES:
+                self._runs.clear()
+            known = self._runs[run_id] = read_run(connection, run_id)
+        return known
 
     def planned_table(self, connection: Connection, run_id: str, table_id: int) -> PlannedTable:
         """Return a planned table, read from the ledger once for all its chunks."""
@@ -81,7 +96,7 @@ class StepContext:
         if known is None:
             if len(self._tables) >= _MOST_TABLES:
                 self._tables.clear()
-            known = self._tables[table_id] = read_planned_table(connection, run_id, table_id)
+            known = self._tables[table_id] = read_planned_table(connection, run_id, table_id, self.sources)
         return known
 
     def snapshot_reader(self, snapshot: str) -> SnapshotReader:

@@ -7,7 +7,6 @@ from typing import Any
 from sqlalchemy import Connection
 
 from migration.ledger.contents import add_findings, planned, read_table, read_tables, save_objects
-from migration.ledger.runs import read_run
 from migration.ledger.steps import Step
 from migration.model import Finding, ObjectResult
 from migration.steps.context import StepContext
@@ -16,12 +15,12 @@ from migration.target.objects import build_object
 from migration.target.statements import quoted, run_sql
 
 
-def build_objects(_context: StepContext, connection: Connection, step: Step) -> dict[str, Any]:
+def build_objects(context: StepContext, connection: Connection, step: Step) -> dict[str, Any]:
     """Build the objects of one stage: of one table, or of all tables where the step names none.
 
     Foreign keys lock two tables at once, so one step builds them all, in order, and cannot deadlock with itself.
     """
-    run = read_run(connection, step.run_id)
+    run = context.run(connection, step.run_id)
     records = (
         [read_table(connection, step.table_id)]
         if step.table_id is not None

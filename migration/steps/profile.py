@@ -7,8 +7,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from migration.errors import PermanentError
-from migration.ledger.contents import read_chunk, read_source_of, read_table, save_chunk_profile
-from migration.ledger.runs import read_run
+from migration.ledger.contents import read_chunk, read_table, save_chunk_profile
 from migration.ledger.steps import Step
 from migration.mapping.convert import Context
 from migration.source.profile import profile_range
@@ -19,10 +18,10 @@ def profile_chunk(context: StepContext, connection: Connection, step: Step) -> d
     """Read a chunk and store its profile in the step's transaction."""
     if step.chunk_id is None:
         raise PermanentError("A profile step names no chunk", f"step {step.id}")
-    run = read_run(connection, step.run_id)
+    run = context.run(connection, step.run_id)
     chunk = read_chunk(connection, step.chunk_id)
     table = read_table(connection, chunk.table_id)
-    source, declared = read_source_of(connection, table)
+    source, declared = context.sources.source_of(connection, table)
     profile = profile_range(
         context.snapshot_reader(source.snapshot),
         declared,

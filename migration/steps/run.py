@@ -39,18 +39,23 @@ def run_step(context: StepContext, step_id: int) -> bool:
     Returns:
         Whether the step was done by this call.
     """
-    with context.engine.begin() as connection:
-        step = claim(connection, step_id, context.worker, context.settings.lease_seconds)
-    if step is None:
-        return False
-    if step.attempts > context.settings.max_attempts:
-        _give_back(context, step, f"Its worker died {context.settings.max_attempts} times", final=True)
-        return False
+    with context.engine.connect() as connection:
+        with connection.begin():
+            step = claim(connection, step_id, context.worker, context.settings.lease_seconds)
+        if step is None:
+            return False
+        if step.attempts <= context.settings.max_attempts:
+            return _work_on(context, connection, step)
+    _give_back(context, step, f"Its worker died {context.settings.max_attempts} times", final=True)
+    return False
+
+
+def _work_on(context: StepContext, connection: Connection, step: Step) -> bool:
     try:
-        with context.engine.begin() as connection:
+        with connection.begin():
             if not lock_step(connection, step.id):
                 return False
-            finish_step(connection, step.id, _work_of(connection, step)(context, connection, step))
+            finish_step(connection, step.id, _work_of(context, connection, step)(context, connection, step))
     except Exception as error:  # every failure belongs into the ledger, none may stop the queue
         context.forget_connections()
         reason = error if isinstance(error, ConvoyError) else translate(error, f"step {step.id}")
@@ -72,8 +77,8 @@ def _stop_run(context: StepContext, step: Step, reason: RejectedValueError) -> N
         fail_run(context.engine, run, reason)
 
 
-def _work_of(connection: Connection, step: Step) -> Work:
-    if step.phase is Phase.VALIDATING and read_run(connection, step.run_id).options.mode is Mode.VALIDATE:
+def _work_of(context: StepContext, connection: Connection, step: Step) -> Work:
+    if step.phase is Phase.VALIDATING and context.run(connection, step.run_id).options.mode is Mode.VALIDATE:
         return validate_source
     return _WORK[step.phase]
 

@@ -111,8 +111,11 @@ def with_defaults(url: str, application_name: str) -> str:
     return make_conninfo(url, application_name=application_name, **extra)
 
 
-def connect(url: str, application_name: str) -> psycopg.Connection:
+def connect(url: str, application_name: str, *, wait_for_disk: bool = True) -> psycopg.Connection:
     """Open one psycopg connection with a known session state.
+
+    Without `wait_for_disk`, a commit returns before it is safe from a crash of the server; what a later commit has
+    made safe includes it. See `synchronous_commit` in PostgreSQL's manual.
 
     Raises:
         UsageError: libpq cannot read the URL.
@@ -128,6 +131,8 @@ def connect(url: str, application_name: str) -> psycopg.Connection:
         if connection.info.server_version >= _CHECK_INTERVAL_SINCE:
             # The server notices a killed client within a second, and its row locks go.
             session["client_connection_check_interval"] = "1s"
+        if not wait_for_disk:
+            session["synchronous_commit"] = "off"
         connection.execute(
             "SELECT " + ", ".join(["pg_catalog.set_config(%s, %s, false)"] * len(session)),
             [part for setting in session.items() for part in setting],
@@ -139,16 +144,17 @@ def connect(url: str, application_name: str) -> psycopg.Connection:
     return connection
 
 
-def make_engine(url: str, application_name: str) -> Engine:
+def make_engine(url: str, application_name: str, *, wait_for_disk: bool = True) -> Engine:
     """Return a SQLAlchemy engine on psycopg 3 with a small pool; connections are opened when first used.
 
     Args:
         url: anything that libpq takes, with its password if it needs one.
         application_name: shown in pg_stat_activity.
+        wait_for_disk: as for `connect`.
     """
     return create_engine(
         "postgresql+psycopg://",
-        creator=lambda: connect(url, application_name),
+        creator=lambda: connect(url, application_name, wait_for_disk=wait_for_disk),
         pool_size=4,
         max_overflow=8,
         pool_timeout=30,
