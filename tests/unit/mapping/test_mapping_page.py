@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import re
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from migration.mapping import mapping_file
 from migration.mapping.declared import read_declared
+from migration.mapping.normalise import NUL_REPLACED, NUL_STRIPPED, TRANSFORM_NAMES
 from migration.mapping.rules import RULES
+from tests.support.planning import planned_with
 
 ROOT = Path(__file__).resolve().parents[3]
 PAGE = (ROOT / "docs" / "mapping.md").read_text(encoding="utf-8")
@@ -46,3 +51,42 @@ def test_every_reason_for_quarantine_is_on_the_page() -> None:
     for reason in reasons:
         words = re.sub(r"\{[^}]*\}(,\{[^}]*\})?", "…", reason).removesuffix(": …")
         assert words in PAGE, reason
+
+
+EXAMPLE = PAGE.split("```toml\n", maxsplit=1)[1].split("```", maxsplit=1)[0]
+SHOP = """
+CREATE TABLE orders (number INTEGER, Customer INTEGER, status TEXT, placed INTEGER, shipped TEXT, paid TEXT,
+    price, remark TEXT, card_number TEXT);
+INSERT INTO orders VALUES (1, 7, ' Open', 1700000000000, '2024-07-01 12:00', 'yes', 12.5, 'x' || char(0), '4111');
+CREATE TABLE schema_version (v);
+CREATE TABLE customer (name TEXT);
+"""
+
+
+def test_example_of_a_mapping_file_works(tmp_path: Path) -> None:
+    path = tmp_path / "shop.db"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript(SHOP)
+    (sale, customer) = planned_with(path, EXAMPLE).tables
+    assert {column.target_name: column.target_type for column in sale.columns} == {
+        "number": "bigint",
+        "customer_id": "integer",
+        "status": "text",
+        "placed": "timestamp with time zone",
+        "shipped": "timestamp with time zone",
+        "paid": "boolean",
+        "price": "numeric(10,2)",
+        "remark": "text",
+    }
+    assert (sale.target_name, sale.key, customer.target_name) == ("sale", ("number",), "customer")
+
+
+@pytest.mark.parametrize("option", sorted(mapping_file._COLUMN_OPTIONS))
+def test_every_option_of_a_column_is_explained_and_in_the_example(option: str) -> None:
+    assert f"| `{option}` |" in PAGE.split("| Of a column | |", maxsplit=1)[1]
+    assert re.search(rf"\b{option} = ", EXAMPLE)
+
+
+@pytest.mark.parametrize("name", [*TRANSFORM_NAMES.values(), NUL_STRIPPED, NUL_REPLACED])
+def test_every_normalisation_is_on_the_page(name: str) -> None:
+    assert f"| `{name}` |" in PAGE.split("| Transform of a mapping file", maxsplit=1)[1]
