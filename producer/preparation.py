@@ -8,12 +8,19 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from migration.ledger.contents import NewChunk, SourceRecord, add_source, add_table, clear_contents
+from migration.ledger.contents import (
+    NewChunk,
+    SourceRecord,
+    add_findings,
+    add_source,
+    add_table,
+    clear_contents,
+)
 from migration.ledger.runs import move_run
 from migration.ledger.steps import NewStep, add_steps
 from migration.mapping.overlay import check_mapping, overlay
 from migration.mapping.select import check_names, select_tables
-from migration.model import Mode, Phase, Source, SourceTable
+from migration.model import Finding, FindingKind, Mode, Phase, Source, SourceObject, SourceTable
 from migration.source.expressions import check_expressions, read_error
 from migration.source.introspect import read_schema
 from migration.source.snapshot import take_snapshot
@@ -37,7 +44,8 @@ def prepare(workspace: Workspace, run: RunRecord) -> bool:
         SourceError: a source cannot be used.
         UsageError: a table was named that is not there, or the mapping file does not fit the sources.
     """
-    prepared = [_freeze(workspace, source) for source in run.options.sources]
+    frozen = [_freeze(workspace, source, salvage=run.options.salvage) for source in run.options.sources]
+    prepared = [record for record, _ in frozen]
     schemas = [(record.label, record.schema) for record in prepared]
     check_names(schemas, run.options)
     check_mapping(schemas, run.options)
@@ -60,17 +68,30 @@ def prepare(workspace: Workspace, run: RunRecord) -> bool:
                     for chunk_id, part in zip(chunk_ids, parts, strict=True)
                 )
         add_steps(connection, run.id, following, new)
+        add_findings(connection, run.id, [finding for _, found in frozen for finding in found])
         return move_run(connection, run, following)
 
 
-def _freeze(workspace: Workspace, source: Source) -> SourceRecord:
+def _freeze(workspace: Workspace, source: Source, *, salvage: bool) -> tuple[SourceRecord, list[Finding]]:
     folder = workspace.settings.snapshot_dir.absolute()
     folder.mkdir(parents=True, exist_ok=True)
-    snapshot = take_snapshot(source, folder)
+    snapshot = take_snapshot(source, folder, salvage=salvage)
     schema = read_schema(snapshot.path)
-    return SourceRecord(
-        0, source.label, source.location, str(snapshot.path), snapshot.sha256, snapshot.bytes, schema
+    lost = [SourceObject("table", d.table, None, d.message) for d in snapshot.damage if d.is_table_lost]
+    record = SourceRecord(
+        0,
+        source.label,
+        source.location,
+        str(snapshot.path),
+        snapshot.sha256,
+        snapshot.bytes,
+        replace(schema, objects=(*schema.objects, *lost)),
     )
+    damage = [
+        Finding(FindingKind.DAMAGED_RANGE, d.table, f"source {source.label}: {d.message}", None, d.key, False)
+        for d in snapshot.damage
+    ]
+    return record, damage
 
 
 def _as_mapped(record: SourceRecord, mapping: MappingFile | None) -> SourceRecord:

@@ -11,8 +11,10 @@ from migration.errors import SourceCorruptError
 from migration.source.create_table import collations_named
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterable, Iterator
     from pathlib import Path
+
+_OWN_COLLATIONS = frozenset({"BINARY", "NOCASE", "RTRIM"})  # https://www.sqlite.org/datatype3.html#collation
 
 
 def snapshot_uri(path: Path) -> str:
@@ -51,9 +53,17 @@ def open_snapshot(path: Path) -> Iterator[sqlite3.Connection]:
 
 def register_missing_collations(connection: sqlite3.Connection) -> set[str]:
     """Stand in for the collations that the schema names and this SQLite lacks; return their names in upper case."""
+    # Asked before the schema is loaded, which puts the names that it mentions on the list.
     known = {name.upper() for (_, name) in connection.execute("PRAGMA collation_list")}
     statements = connection.execute("SELECT sql FROM sqlite_schema WHERE sql LIKE '%collate%'").fetchall()
-    named = {name for (sql,) in statements for name in collations_named(sql)}
+    return register_collations(connection, [sql for (sql,) in statements], known)
+
+
+def register_collations(
+    connection: sqlite3.Connection, statements: Iterable[str], known: Collection[str] = _OWN_COLLATIONS
+) -> set[str]:
+    """Do the same for the collations that these statements name."""
+    named = {name for sql in statements for name in collations_named(sql)}
     missing = {name for name in named if name.upper() not in known}
     for name in missing:
         connection.create_collation(name, _compare_bytes)

@@ -7,7 +7,7 @@ import os
 import shutil
 import tempfile
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,7 @@ from migration.errors import SourceNotFoundError, SourceUnreadableError
 from migration.source.check import check_database
 from migration.source.fetch import fetch, local_path, without_credentials
 from migration.source.freeze import copy_database
+from migration.source.salvage import Damage, freeze_damaged
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,33 +25,41 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """A frozen source. `sha256` and `bytes` are those of the file at `path`."""
+    """A frozen source. `sha256` and `bytes` are those of the file at `path`.
+
+    `damage` is what could not be salvaged of a damaged source; `path` is then a database that was rebuilt.
+    """
 
     path: Path
     sha256: str
     bytes: int
+    damage: tuple[Damage, ...] = ()
 
 
-def take_snapshot(source: Source, folder: Path) -> Snapshot:
+def take_snapshot(source: Source, folder: Path, *, salvage: bool = False) -> Snapshot:
     """Copy a source into `folder`, check the copy, and name it by its content; `folder` is made if need be.
 
     The source is only read: not a byte of it or of its folder changes. A write-ahead log and a hot journal are
     recovered into the copy. A file of 0 bytes is an empty database. An equal snapshot that is already there is used.
+    With `salvage`, a damaged source is rebuilt from what can be read of it, and the snapshot says what is lost.
 
     Raises:
         SourceNotFoundError: there is no such file.
         SourceUnreadableError: a directory, no permission, locked, being written to, or not to be fetched.
         NotADatabaseError: another kind of file, or encrypted.
-        SourceCorruptError: cut off or damaged; names the tables that are hurt.
+        SourceCorruptError: cut off or damaged; names the tables that are hurt. With `salvage`: nothing can be read.
     """
     where = f"source {source.label}: {without_credentials(source.location)}"
     with _private_folder(folder) as private, _readable(where):
         path = local_path(source.location)
         original = fetch(source.location, private) if path is None else _checked_path(path, where)
         copy = private / "copy.db"
-        copy_database(original, copy, where)
-        check_database(copy, where)
-        return _publish(copy, folder)
+        if not salvage:
+            copy_database(original, copy, where)
+            check_database(copy, where)
+            return _publish(copy, folder)
+        damage = freeze_damaged(original, copy, where)
+        return replace(_publish(copy, folder), damage=damage)
 
 
 def _checked_path(path: str, where: str) -> Path:
