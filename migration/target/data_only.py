@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING
 
 from migration.errors import PermanentError, TargetOccupiedError, TargetPermissionError, UsageError
 from migration.mapping.ddl import create_table
-from migration.mapping.keys import is_complete
 from migration.mapping.plan import PlannedSource
 from migration.mapping.presets import bookkeeper
 from migration.mapping.select import leaves_out, select_tables
 from migration.model import IfExists, ObjectResult, ObjectState, TablePlan
-from migration.target.existing import match_names, read_existing, table_names
+from migration.target.existing import match_names, read_existing, renames, table_names
 from migration.target.replace import listed
 from migration.target.standing import (
     StandingTable,
@@ -105,7 +104,9 @@ class _SourcePlanner:
 
     def plan(self) -> PlannedSource:
         chosen = select_tables(self._source.label, self._source.schema, self._options)
-        there = match_names([t.name for t in chosen], table_names(self._connection, self._schema))
+        there = match_names(
+            [t.name for t in chosen], table_names(self._connection, self._schema), renames(chosen)
+        )
         standing = read_standing(self._connection, self._schema, list(there.values()))
         missing = [table.name for table in chosen if there.get(table.name) not in standing]
         if missing:
@@ -144,11 +145,8 @@ class _SourcePlanner:
             elif flags[column.target_name].is_generated:
                 self._say("column", name, "the target computes it")
             else:
-                columns.append(column)
-                by_name = {column.name.lower(): replace(column, not_null=False)}
-                incomplete = not is_complete(column.name, by_name, profiles) and column.name in profiles
-                if flags[column.target_name].not_null and incomplete:
-                    self._problems.append(f"{name} holds NULL, and the target's column is NOT NULL")
+                # A row with a NULL that the target does not take goes to the quarantine.
+                columns.append(replace(column, not_null=flags[column.target_name].not_null))
         for missing in existing.missing_columns:
             if leaves_out(self._options, self._source.label, table.name, missing):
                 self._say("column", f"{table.name}.{missing}", "left out on request", ObjectState.SKIPPED)
