@@ -12,6 +12,7 @@ from sqlalchemy import text, update
 from migration.errors import PermanentError
 from migration.ledger.runs import fail_run, find_run
 from migration.ledger.tables import runs
+from migration.mapping.mapping_file import read_mapping
 from migration.model import IdentifierPolicy, IfExists, Mode, Phase, Source
 from migration.queue import CONTROL_QUEUE
 from tests.integration.api.conftest import RunningApi
@@ -246,3 +247,23 @@ def test_a_key_of_another_request_is_refused(api: RunningApi) -> None:
             "urn:convoy:problem:idempotency-key-reused",
         )
         assert answer.json()["run_id"] == run_id
+
+
+def test_mapping_travels_with_the_run(api: RunningApi) -> None:
+    mapping = {"tables": {"pupil": {"rename": "student", "columns": {"name": {"normalise": ["trim"]}}}}}
+    body = {"sources": ["school.db"], "options": {"mapping": mapping}}
+
+    answer = api.client.post(f"{V1}/start", json=body)
+
+    assert answer.status_code == 202, answer.text
+    kept = find_run(api.engine, answer.json()["run_id"]).options.mapping
+    assert kept == read_mapping(mapping, "mapping")
+
+
+def test_mapping_that_cannot_be_is_refused_with_its_place(api: RunningApi) -> None:
+    body = {"sources": ["school.db"], "options": {"mapping": {"tables": {"pupil": {"renam": "x"}}}}}
+
+    answer = api.client.post(f"{V1}/start", json=body)
+
+    assert answer.status_code == 422
+    assert "Did you mean rename" in answer.text
