@@ -6,9 +6,12 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from migration.mapping.mapping_file import parse_mapping
 from migration.model import IdentifierPolicy, RunOptions
+from tests.support.chance import RandomDatabase, databases
 from tests.support.planning import planned, planned_with, without_reasons, written
 
 ODD = r"""
@@ -47,6 +50,18 @@ def test_decisions_written_and_read_again_make_the_same_plan(odd: Path, policy: 
     options = RunOptions(identifiers=policy)
     before = planned(odd, options=options)[2]
     after = planned_with(odd, written(odd, options=options), options)
+    assert without_reasons(after.tables) == without_reasons(before.tables)
+
+
+@settings(max_examples=15, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
+@given(database=databases(), policy=st.sampled_from(IdentifierPolicy))
+def test_decisions_about_any_database_make_the_same_plan_again(
+    tmp_path_factory: pytest.TempPathFactory, database: RandomDatabase, policy: IdentifierPolicy
+) -> None:
+    path = database.build(tmp_path_factory.mktemp("any") / "any.db")
+    options = RunOptions(identifiers=policy)
+    before = planned(path, options=options)[2]
+    after = planned_with(path, written(path, options=options), options)
     assert without_reasons(after.tables) == without_reasons(before.tables)
 
 
