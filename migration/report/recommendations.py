@@ -115,6 +115,18 @@ def _unproved(situation: Situation) -> Iterator[Recommendation]:
         )
 
 
+def _damaged(situation: Situation) -> Iterator[Recommendation]:
+    damaged = situation.findings_of(FindingKind.DAMAGED_RANGE)
+    if damaged:
+        hurt = some(f.table for f in damaged if f.table) or "no table by name"
+        yield Recommendation(
+            Urgency.MUST,
+            "Look for a backup of the damaged source",
+            f"Only what could still be read was taken; the findings list what is lost (in {hurt}). What was read may"
+            " have been changed by the damage without a trace: SQLite keeps no checksums.",
+        )
+
+
 def _lossy(situation: Situation) -> Iterator[Recommendation]:
     lossy = situation.findings_of(FindingKind.LOSSY_TRANSFORM)
     if lossy:
@@ -247,6 +259,7 @@ RULES: tuple[Rule, ...] = (
     _resume,
     _unequal,
     _unproved,
+    _damaged,
     _quarantine,
     _lossy,
     _schema,

@@ -10,7 +10,7 @@ import os
 import re
 import sqlite3
 from collections import Counter
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -39,8 +39,8 @@ _VALUE_MESSAGE = re.compile(r"^(NULL value in |CHECK constraint failed in |(non-
 _ORDER_MESSAGE = re.compile(r"^row not in PRIMARY KEY order for ")
 _MISSING_FUNCTION = re.compile(r"(?:unknown function|no such function): ([^()]+)")
 _REMEDY = (
-    "Restore a backup, or recover what is left with `sqlite3 damaged.db .recover | sqlite3 recovered.db` "
-    "and migrate that file"
+    "Restore a backup, take what can still be read with --salvage, or recover it with "
+    "`sqlite3 damaged.db .recover | sqlite3 recovered.db` and migrate that file"
 )
 
 
@@ -124,7 +124,7 @@ def check_database(path: Path, where: str) -> None:
 def hurt_tables(path: Path) -> list[str]:
     """Return the names of the tables that fail their own check, or cannot be read to the end."""
     try:
-        with closing(_connect(path)) as connection:
+        with closing(_connect(path, lenient=True)) as connection:
             rows = connection.execute(
                 "SELECT name FROM sqlite_schema WHERE type = 'table' AND rootpage > 0"
             ).fetchall()
@@ -142,7 +142,7 @@ def _hurt_suffix(path: Path) -> str:
 def _problems(path: Path, table: str | None) -> Iterator[str]:
     """Yield what quick_check finds in one table, or in the whole file."""
     try:
-        with closing(_connect(path)) as connection:
+        with closing(_connect(path, lenient=table is not None)) as connection:
             stand_ins = register_missing_collations(connection)
             connection.execute(
                 "PRAGMA ignore_check_constraints = ON"
@@ -166,9 +166,14 @@ def _problems(path: Path, table: str | None) -> Iterator[str]:
                 yield f"table {name} fails its own check"
 
 
-def _connect(path: Path) -> sqlite3.Connection:
+def _connect(path: Path, *, lenient: bool = False) -> sqlite3.Connection:
+    """Open the file; `lenient`: entries of the schema that make no sense do not hide the others."""
     connection = sqlite3.connect(snapshot_uri(path), uri=True)
     connection.text_factory = lambda raw: raw.decode("utf-8", "replace")
+    if lenient:
+        connection.execute("PRAGMA writable_schema = ON")
+        with suppress(sqlite3.Error, UnicodeDecodeError):
+            connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
     return connection
 
 

@@ -178,7 +178,7 @@ def test_garbage_in_the_schema_costs_one_definition(path: Path, folder: Path, tm
     whole.write_bytes(path.read_bytes())
     data = path.read_bytes()
     path.write_bytes(data.replace(b"CREATE TABLE hurt (", b"CREATE \xff\xfe\xfdLE hurt ("))
-    refuse(path, folder)
+    refuse(path, folder, "damaged in table hurt")
     snapshot = salvage(path, folder)
     assert_whole(whole, snapshot, "good", "keyed", "heap")
     (damage,) = lost(snapshot, "hurt")
