@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -40,6 +41,8 @@ if TYPE_CHECKING:
         SourceTable,
     )
 
+# ABORT is what both do anyway: https://sqlite.org/lang_conflict.html
+_CONFLICT = re.compile(r"\bON\s+CONFLICT\s+(REPLACE|IGNORE|FAIL|ROLLBACK)\b", re.IGNORECASE)
 _LARGEST_INTEGER = 2**31 - 1
 _INTEGERS = frozenset({ValueKind.INT16, ValueKind.INT32, ValueKind.INT64})
 _REASONS = {
@@ -177,6 +180,9 @@ class _SourcePlanner:
             if column.collation != "BINARY":
                 state, reason = collation_outcome(column.collation, columns[column.name.lower()])
                 self._say("collation", f"{table.name}.{column.name}", reason, state)
+        for clause in sorted({found.upper() for found in _CONFLICT.findall(table.sql or "")}):
+            reason = f"PostgreSQL decides this in each INSERT: ON CONFLICT ... DO, where SQLite has {clause}"
+            self._say("conflict clause", f"{table.name} {clause}", reason, ObjectState.SKIPPED)
         return MappedTable(table, target_name, columns, profiles)
 
     def _say(

@@ -16,8 +16,9 @@ from migration.report.wording import count, printable, without_secrets
 from migration.target.statements import quoted
 
 STUBS_NAME: Final = "not_migrated.sql"
-_WITHOUT_STUB: Final = frozenset({"shadow", "sequence"})
-"""A module's own storage is of no use without it; a sequence that was not set says so in its finding."""
+_WITHOUT_STUB: Final = frozenset({"shadow", "sequence", "conflict clause"})
+"""A module's own storage is of no use without it; a sequence that was not set says so in its finding, and what a
+conflict clause does belongs into INSERTs."""
 _TAB_COLUMNS: Final = 4
 
 
@@ -83,7 +84,9 @@ def _surroundings(facts: Facts, label: str) -> Surroundings:
 
 
 def _planned_stub(row: Row[Any], item: TargetObject, plan: TablePlan) -> StubReport:
-    return _stub(row, item.table, item.source_sql, drafts.draft_of_planned(item, plan))
+    # Views hang on the first table, and belong to the source.
+    owner = plan.source_label if item.kind == "view" else item.table
+    return _stub(row, owner, item.source_sql, drafts.draft_of_planned(item, plan))
 
 
 def _source_stub(row: Row[Any], schema: SourceSchema | None, where: Surroundings | None) -> StubReport | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from migration.errors import PermanentError, TargetOccupiedError, TargetPermissionError, UsageError
 from migration.mapping.ddl import create_table
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
     from migration.mapping.plan import ProfiledSource
     from migration.model import ColumnPlan, RunOptions, SourceTable
+
+_CUTTING: Final = frozenset({"money", "name", '"char"'})
 
 
 def plan_standing(
@@ -93,6 +95,15 @@ def check_tables(connection: Connection, tables: Sequence[StandingTable], if_exi
         )
 
 
+def cuts_values(target_type: str) -> bool:
+    """Tell whether a cast from text to a type that Convoy does not know may lose something without an error.
+
+    >>> cuts_values("bit varying(3)"), cuts_values("uuid")
+    (True, False)
+    """
+    return "(" in target_type or target_type in _CUTTING
+
+
 class _SourcePlanner:
     def __init__(self, connection: Connection, source: ProfiledSource, options: RunOptions) -> None:
         self._connection = connection
@@ -144,6 +155,9 @@ class _SourcePlanner:
                 self._say("column", name, "left out on request", ObjectState.SKIPPED)
             elif flags[column.target_name].is_generated:
                 self._say("column", name, "the target computes it")
+            elif column in existing.text_columns and cuts_values(flags[column.target_name].type):
+                kind = flags[column.target_name].type
+                self._problems.append(f"{name} becomes {kind}, for which PostgreSQL may cut or round values")
             else:
                 # A row with a NULL that the target does not take goes to the quarantine.
                 columns.append(replace(column, not_null=flags[column.target_name].not_null))
