@@ -125,8 +125,12 @@ def quarantine_advice(reasons: Mapping[str, int], run_id: str, *, dry_run: bool)
             Urgency.MUST,
             advice.title,
             f"{count(values, 'value')} ({'; '.join(shown)}{more}): their rows {outcome}. {advice.detail}",
-            (_listing(run_id, shown),),
+            (_listing(run_id, shown), *([] if dry_run else [_retry(run_id)])),
         )
+
+
+def _retry(run_id: str) -> str:
+    return f"migration-cli quarantine retry {run_id} --mapping FILE.toml"
 
 
 def _listing(run_id: str, reasons: list[str]) -> str:

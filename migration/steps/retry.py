@@ -119,6 +119,12 @@ def _check_run(run: RunRecord) -> None:
             f"The run is a {run.mode} in phase {run.phase}; only a completed migration has rows to try again",
             f"run {run.id}",
         )
+    if run.options.data_only:
+        raise UsageError(
+            "The tables of a run with --data-only are the application's own: a retry does not write to them",
+            f"run {run.id}",
+            "Take the rows from `migration-cli quarantine export`, or correct them in the source and migrate it again",
+        )
 
 
 def _insert(retries: list[_TableRetry]) -> None:
