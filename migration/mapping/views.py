@@ -20,6 +20,7 @@ from migration.mapping.expressions import (
     remember_kind,
 )
 from migration.mapping.names import PLACEHOLDER
+from migration.mapping.view_words import check_view_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -70,6 +71,7 @@ class ViewTranslator:
         query = tree.args.get("expression")
         if not isinstance(tree, exp.Create) or not isinstance(query, (exp.Select, exp.SetOperation)):
             raise Untranslatable("the SQL is not understood")
+        check_view_words(query)
         columns = [
             identifier.name
             for identifier in (tree.this.expressions if isinstance(tree.this, exp.Schema) else [])

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import psycopg
 from sqlalchemy import delete, text
 
 from migration.errors import ConvoyError
@@ -47,16 +48,20 @@ class Direct:
 
     def migrate(self, path: Path, **options: Any) -> RunRecord:
         """Run a migration of one source to its end, and return the run."""
+        return self.finish(self.start(path, until=Phase.SNAPSHOTTING, **options).id)
+
+    def start(self, path: Path, *, until: Phase, **options: Any) -> RunRecord:
+        """Begin a migration of one source, and leave it at the beginning of a phase."""
         options.setdefault("target_schema", path.stem)
         run_id = create_run(self.ledger, RunOptions(sources=(Source(path.stem, str(path)),), **options))
-        return self.finish(run_id)
+        return self.finish(run_id, until=until)
 
-    def finish(self, run_id: str) -> RunRecord:
-        """Move a run to its end; an error of the run is in the record, an error of the code is raised."""
+    def finish(self, run_id: str, *, until: Phase | None = None) -> RunRecord:
+        """Move a run to its end, or to a phase; its errors are in the record, errors of the code are raised."""
         while True:
             with self.ledger.begin() as connection:
                 run = read_run(connection, run_id)
-            if run.phase.is_end:
+            if run.phase.is_end or run.phase is until:
                 return run
             try:
                 self._move(run)
@@ -90,6 +95,12 @@ class Direct:
                 connection.execute(text(f'DROP SCHEMA IF EXISTS "{quoted}" CASCADE'.replace(":", "\\:")))
             connection.execute(delete(runs).where(runs.c.id == run.id))
         shutil.rmtree(self.folder / "snapshots", ignore_errors=True)
+
+    def query(self, statement: str) -> list[tuple[Any, ...]]:
+        """Run a statement on the target, and return its rows."""
+        with psycopg.connect(self.url) as connection:
+            cursor = connection.execute(statement.encode())
+            return cursor.fetchall() if cursor.description else []
 
     def close(self) -> None:
         """Close all connections."""

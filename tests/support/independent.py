@@ -216,7 +216,9 @@ def _canonical_key(values: Iterable[Any]) -> Key:
 
 def _canonical_part(value: Any) -> str:
     if isinstance(value, bytes):
-        value = value.decode("utf-8", "replace") if isinstance(value, Text) else value.hex().upper()
+        # jsonb holds no NUL, so that the quarantine escapes it.
+        text = value.decode("utf-8", "replace").replace("\0", "\\x00")
+        value = text if isinstance(value, Text) else value.hex().upper()
     if isinstance(value, str) and not _NUMBER.fullmatch(value):
         return value
     text = str(value)

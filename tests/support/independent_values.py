@@ -112,7 +112,7 @@ def original(value: Any) -> list[tuple[str, bytes]]:
     return [("integer" if isinstance(value, int) else "real", repr(value).encode())]
 
 
-class _Unexpected(Exception):
+class UnexpectedError(Exception):
     """A value that should not be in a column of its type."""
 
 
@@ -130,7 +130,7 @@ def expected(value: Any, kind: str, facts: Facts) -> Any:
         if isinstance(value, bytes):
             return _expected_blob(value, base, kind)
         return _expected_number(value, base, kind, facts)
-    except (_Unexpected, ValueError, ArithmeticError) as problem:
+    except (UnexpectedError, ValueError, ArithmeticError) as problem:
         return ("unexpected", repr(value), kind, str(problem))
 
 
@@ -141,7 +141,7 @@ def _expected_number(value: float, base: str, kind: str, facts: Facts) -> Any:
         return ("bool", bool(value))
     if base == "double precision":
         if isinstance(value, int) and int(float(value)) != value:
-            raise _Unexpected("not exact")
+            raise UnexpectedError("not exact")
         return ("float", struct.pack(">d", float(value)))
     if base == "numeric":
         return ("numeric", exact(Decimal(repr(value))))
@@ -153,13 +153,13 @@ def _expected_number(value: float, base: str, kind: str, facts: Facts) -> Any:
         return ("json", canonical_json(repr(value)))
     if base == "timestamp with time zone":
         return ("instant", _instant(value, facts))
-    raise _Unexpected(base)
+    raise UnexpectedError(base)
 
 
 def _instant(value: float, facts: Facts) -> datetime:
     if isinstance(value, int):
         if facts.unit is None:
-            raise _Unexpected("not plainly an epoch")
+            raise UnexpectedError("not plainly an epoch")
         return EPOCH + timedelta(microseconds=value * _UNITS[facts.unit])
     if facts.julian:
         days = Fraction(value)
@@ -168,8 +168,8 @@ def _instant(value: float, facts: Facts) -> datetime:
             return EPOCH + timedelta(milliseconds=int(milliseconds - JULIAN_EPOCH * 86_400_000))
         micros = (days - JULIAN_EPOCH) * 86_400_000_000
         return EPOCH + timedelta(microseconds=math.floor(micros + Fraction(1, 2)))
-    if not 1e8 <= value:
-        raise _Unexpected("neither a Julian day nor seconds")
+    if value < 1e8:
+        raise UnexpectedError("neither a Julian day nor seconds")
     return EPOCH + timedelta(microseconds=round(value * 1_000_000))
 
 
@@ -178,19 +178,19 @@ def _expected_blob(value: bytes, base: str, kind: str) -> Any:
         return ("bytes", value)
     text = value.decode()
     if "\0" in text:
-        raise _Unexpected("NUL in a blob that became text")
+        raise UnexpectedError("NUL in a blob that became text")
     if base in _TEXTS:
         return _padded(text, base, kind)
     if base == "jsonb":
         return ("json", canonical_json(text))
-    raise _Unexpected(base)
+    raise UnexpectedError(base)
 
 
-def _expected_text(raw: Text, base: str, kind: str) -> Any:
+def _expected_text(raw: Text, base: str, kind: str) -> Any:  # noqa: PLR0912 - one branch for each type
     if base == "bytea":
         return ("bytes", bytes(raw))
     if raw.is_broken:
-        raise _Unexpected("broken UTF-16")
+        raise UnexpectedError("broken UTF-16")
     text = raw.decode()
     if base in _TEXTS:
         return _padded(text.replace("\0", "") if base != "char" else text, base, kind)
@@ -203,19 +203,19 @@ def _expected_text(raw: Text, base: str, kind: str) -> Any:
     if base == "date":
         moment = _moment(text)
         if moment.tzinfo is not None or moment.time() != time():
-            raise _Unexpected("more than a day")
+            raise UnexpectedError("more than a day")
         return moment.date()
     if base == "time":
         found = _TIME.fullmatch(text)
         if found is None:
-            raise _Unexpected("no time")
+            raise UnexpectedError("no time")
         hour, minute, second, fraction = found.groups()
         return time(int(hour), int(minute), int(second or 0), _micros(fraction))
     if base == "timestamp with time zone":
         moment = _moment(text)
         return ("instant", moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC))
     if not _NUMBER.fullmatch(text):
-        raise _Unexpected("no number")
+        raise UnexpectedError("no number")
     number = Decimal(text)
     if base == "numeric":
         return ("numeric", exact(number))
@@ -223,31 +223,31 @@ def _expected_text(raw: Text, base: str, kind: str) -> Any:
         return ("float", struct.pack(">d", float(text)))
     if base in ("smallint", "integer", "bigint") and number == int(number):
         return int(number)
-    raise _Unexpected(base)
+    raise UnexpectedError(base)
 
 
 def _padded(text: str, base: str, kind: str) -> str:
     limit = int(kind.partition("(")[2].rstrip(")") or 0)
     if limit and len(text) > limit:
-        raise _Unexpected("too long")
+        raise UnexpectedError("too long")
     if base != "char":
         return text
     if text.endswith(" ") and len(text) < limit:
-        raise _Unexpected("blanks would be lost")
+        raise UnexpectedError("blanks would be lost")
     return text.ljust(limit)
 
 
 def _micros(fraction: str | None) -> int:
     digits = (fraction or "").rstrip("0")
     if len(digits) > 6:
-        raise _Unexpected("finer than a microsecond")
+        raise UnexpectedError("finer than a microsecond")
     return int(digits.ljust(6, "0"))
 
 
 def _moment(text: str) -> datetime:
     found = _MOMENT.fullmatch(text)
     if found is None:
-        raise _Unexpected("no date")
+        raise UnexpectedError("no date")
     year, month, day, hour, minute, second, fraction, zone = found.groups()
     tz: timezone | None = None
     if zone == "Z":

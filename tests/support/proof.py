@@ -101,12 +101,16 @@ def _sequence_problems(
             table = sql.Identifier(plan.target_schema, plan.target_name)
             statement = sql.SQL("SELECT max({}) FROM {}").format(sql.Identifier(column.target_name), table)
             (largest,) = connection.execute(statement).fetchone() or (None,)
+            names = (table.as_string(connection), column.target_name)
+            (sequence,) = connection.execute("SELECT pg_get_serial_sequence(%s, %s)", names).fetchone() or (
+                "",
+            )
+            (before,) = connection.execute(f"SELECT (last_value, is_called)::text FROM {sequence}".encode())
             try:
                 with connection.transaction():
-                    (following,) = connection.execute(
-                        "SELECT nextval(pg_get_serial_sequence(%s, %s))",
-                        (table.as_string(connection), column.target_name),
-                    ).fetchone() or (None,)
+                    (following,) = connection.execute("SELECT nextval(%s)", (sequence,)).fetchone() or (None,)
+                last, _, is_called = str(before[0]).strip("()").partition(",")
+                connection.execute("SELECT setval(%s, %s, %s)", (sequence, int(last), is_called == "t"))
             except psycopg.errors.SequenceGeneratorLimitExceeded:
                 if largest not in _LARGEST and not _has_given_out_all(path, plan.name):
                     problems.append(f"{plan.name}: the sequence is at its end, the largest id is {largest}")
@@ -136,9 +140,8 @@ def _schema_problems(path: Path, ledger: Engine, run: RunRecord) -> list[str]:
     ]
     counts = Counter(kind for kind, _, _ in listed)
     counts["foreign key"] = keys
-    for kind in ("view", "trigger", "index", "foreign key"):
-        if told[kind] < counts[kind]:
-            problems.append(
-                f"{counts[kind]} objects of kind {kind}, {told[kind]} in the report: {dict(told)}"
-            )
-    return problems
+    return problems + [
+        f"{counts[kind]} objects of kind {kind}, {told[kind]} in the report: {dict(told)}"
+        for kind in ("view", "trigger", "index", "foreign key")
+        if told[kind] < counts[kind]
+    ]

@@ -72,8 +72,7 @@ def databases(draw: Draw) -> RandomDatabase:
             statements.append(Statement("PRAGMA ignore_check_constraints = ON"))
         statements.extend(_insert(table, row) for row in table.rows)
         statements.append(Statement("PRAGMA ignore_check_constraints = OFF"))
-        for _ in range(draw(st.integers(0, 2))):
-            statements.append(Statement(_index(draw, table)))
+        statements.extend(Statement(_index(draw, table)) for _ in range(draw(st.integers(0, 2))))
         if one_in(draw, 4):
             statements.append(Statement(f"DELETE FROM {quoted(name)} WHERE rowid % 3 = 0"))
     statements.extend(Statement(sql) for sql in _extras(draw, tables))
@@ -92,8 +91,17 @@ def _index(draw: Draw, table: Table) -> str:
     name = quoted(column.name)
     term = draw(
         st.sampled_from(
-            [name, name, f"{name} DESC", f"{name} COLLATE NOCASE", f"{name} COLLATE RTRIM", f"lower({name})"]
-            + [f"{name} || 'x'", f"abs({name}) DESC", f"length({name})"]
+            [
+                name,
+                name,
+                f"{name} DESC",
+                f"{name} COLLATE NOCASE",
+                f"{name} COLLATE RTRIM",
+                f"lower({name})",
+                f"{name} || 'x'",
+                f"abs({name}) DESC",
+                f"length({name})",
+            ]
         )
     )
     where = draw(

@@ -46,8 +46,9 @@ ODD_NAMES = (
     "",
 )
 
-PLAIN_NAMES = tuple(
-    "id name title note price amount flag created updated day data body kind state ref".split()
+PLAIN_NAMES = (
+    *("id", "name", "title", "note", "price", "amount", "flag", "created", "updated", "day", "data", "body"),
+    *("kind", "state", "ref"),
 )
 
 
