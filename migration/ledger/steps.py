@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, func, insert, select, text, update
 
-from migration.ledger.tables import chunks, runs, steps
+from migration.ledger.tables import chunks, steps
 from migration.model import Phase, StepState
 
 
@@ -131,6 +131,38 @@ def forget_sending(engine: Engine, step_ids: Sequence[int]) -> None:
         )
 
 
+# Written out, because every step pays for it: one round trip, and nothing to be composed.
+_CLAIM = text(
+    """
+    WITH free AS (
+        SELECT s.id FROM convoy.steps s JOIN convoy.runs r ON r.id = s.run_id AND r.phase = s.phase
+        WHERE s.id = :step_id AND s.state IN ('pending', 'running')
+        FOR UPDATE OF s SKIP LOCKED
+    ), claimed AS (
+        UPDATE convoy.steps s
+        SET state = 'running', attempts = s.attempts + 1, worker = :worker, claimed_at = clock_timestamp(),
+            lease_expires_at = clock_timestamp() + make_interval(secs => :lease_seconds)
+        FROM free WHERE s.id = free.id
+        RETURNING s.id, s.run_id, s.phase, s.stage, s.table_id, s.chunk_id, s.spec, s.attempts
+    ), copied AS (
+        UPDATE convoy.chunks c SET state = 'running', attempts = claimed.attempts, worker = :worker
+        FROM claimed WHERE c.id = claimed.chunk_id AND claimed.phase = 'copying'
+    )
+    SELECT * FROM claimed
+    """
+).columns(
+    steps.c.id,
+    steps.c.run_id,
+    steps.c.phase,
+    steps.c.stage,
+    steps.c.table_id,
+    steps.c.chunk_id,
+    steps.c.spec,
+    steps.c.attempts,
+)
+_LOCK = text("SELECT id FROM convoy.steps WHERE id = :step_id AND state = 'running' FOR UPDATE SKIP LOCKED")
+
+
 def claim(connection: Connection, step_id: int, worker: str, lease_seconds: float) -> Step | None:
     """Count an attempt at a step and take its lease, in a transaction of its own.
 
@@ -138,57 +170,15 @@ def claim(connection: Connection, step_id: int, worker: str, lease_seconds: floa
         None where there is nothing to do: the step is finished, another worker holds it,
         or the run is no longer in the step's phase.
     """
-    free = (
-        select(steps.c.id)
-        .join(runs, runs.c.id == steps.c.run_id)
-        .where(
-            steps.c.id == step_id,
-            steps.c.state.in_([StepState.PENDING.value, StepState.RUNNING.value]),
-            runs.c.phase == steps.c.phase,
-        )
-        .with_for_update(of=steps, skip_locked=True)
-    )
-    row = connection.execute(
-        update(steps)
-        .where(steps.c.id.in_(free))
-        .values(
-            state=StepState.RUNNING.value,
-            attempts=steps.c.attempts + 1,
-            worker=worker,
-            claimed_at=func.clock_timestamp(),
-            lease_expires_at=func.clock_timestamp() + func.make_interval(0, 0, 0, 0, 0, 0, lease_seconds),
-        )
-        .returning(
-            steps.c.id,
-            steps.c.run_id,
-            steps.c.phase,
-            steps.c.stage,
-            steps.c.table_id,
-            steps.c.chunk_id,
-            steps.c.spec,
-            steps.c.attempts,
-        )
+    claimed = connection.execute(
+        _CLAIM, {"step_id": step_id, "worker": worker, "lease_seconds": lease_seconds}
     ).one_or_none()
-    if row is None:
-        return None
-    step = Step(**{**row._asdict(), "phase": Phase(row.phase)})
-    if step.phase is Phase.COPYING:
-        connection.execute(
-            update(chunks)
-            .where(chunks.c.id == step.chunk_id)
-            .values(state=StepState.RUNNING.value, attempts=step.attempts, worker=worker)
-        )
-    return step
+    return None if claimed is None else Step(**{**claimed._asdict(), "phase": Phase(claimed.phase)})
 
 
 def lock_step(connection: Connection, step_id: int) -> bool:
     """Lock a claimed step for the time of its transaction; False where somebody else has it or finished it."""
-    statement = (
-        select(steps.c.id)
-        .where(steps.c.id == step_id, steps.c.state == StepState.RUNNING.value)
-        .with_for_update(skip_locked=True)
-    )
-    return connection.execute(statement).one_or_none() is not None
+    return connection.execute(_LOCK, {"step_id": step_id}).one_or_none() is not None
 
 
 def finish_step(connection: Connection, step_id: int, result: Any) -> None:

@@ -14,6 +14,7 @@ import duckdb
 import pyarrow as pa
 
 _LANE: Final = 1 << 64
+_NAME: Final = "rows_to_hash"
 
 
 class Algorithm(StrEnum):
@@ -59,8 +60,12 @@ def sum_rows(table: pa.Table, algorithm: Algorithm) -> tuple[int, int]:
         return 0, 0
     high, low = _row_sql(table, algorithm)
     # Sums of up to 2^63 rows of 64 bits fit in a HUGEINT.
-    sums = _over(table, f"SELECT sum(({high})::HUGEINT) AS high, sum(({low})::HUGEINT) AS low")
-    return int(sums["high"][0].as_py()) % _LANE, int(sums["low"][0].as_py()) % _LANE
+    select = f"SELECT sum(({high})::HUGEINT), sum(({low})::HUGEINT) FROM {_NAME}"
+    with duck().cursor() as cursor:
+        cursor.register(_NAME, table)
+        # Not through a relation and Arrow, as below: for one row of two numbers that costs more than the hashing.
+        ((high_sum, low_sum),) = cursor.execute(select).fetchall()
+    return int(high_sum) % _LANE, int(low_sum) % _LANE
 
 
 def hash_rows(table: pa.Table, algorithm: Algorithm = Algorithm.HASH128) -> pa.Table:
@@ -74,8 +79,8 @@ def hash_rows(table: pa.Table, algorithm: Algorithm = Algorithm.HASH128) -> pa.T
 def _over(table: pa.Table, select: str) -> pa.Table:
     """Run one SELECT over `table`, on a cursor of its own so that no unread result can be in its way."""
     with duck().cursor() as cursor:
-        cursor.register("rows_to_hash", table)
-        return cursor.sql(f"{select} FROM rows_to_hash").to_arrow_table()
+        cursor.register(_NAME, table)
+        return cursor.sql(f"{select} FROM {_NAME}").to_arrow_table()
 
 
 def _row_sql(table: pa.Table, algorithm: Algorithm) -> tuple[str, str]:
