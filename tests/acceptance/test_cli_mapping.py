@@ -43,6 +43,12 @@ def test_file_that_stands_there_is_not_overwritten(shell: Shell) -> None:
     assert (shell.folder / "shop.toml").read_text(encoding="utf-8") == "# mine"
 
 
+def test_there_is_nothing_to_write_where_the_application_has_decided(shell: Shell) -> None:
+    status, _, err = shell.run("dry-run", "--source", "shop.db", "--write-mapping", "m.toml", "--data-only")
+    assert status == 2
+    assert "exclude each other" in err
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
