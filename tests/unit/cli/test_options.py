@@ -1,0 +1,39 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import click
+import pytest
+
+from migration.model import Mode, OnError, RunOptions, Source
+from migration.report.commands import repeat
+from producer.cli.app import commands
+from producer.cli.options import run_options
+
+
+def options_of(*words: str) -> RunOptions:
+    """Return the options of `migrate` with these flags."""
+    command = commands.get_command(click.Context(commands), "migrate")
+    assert command is not None
+    context = command.make_context("migrate", ["--source", "a.db", *words])
+    return run_options(Mode.MIGRATE, (Source("a", "a.db"),), dict(context.params))
+
+
+@pytest.mark.parametrize(
+    ("words", "on_error", "salvage"),
+    [
+        ((), OnError.QUARANTINE, False),
+        (("--on-error", "abort"), OnError.ABORT, False),
+        (("--salvage",), OnError.QUARANTINE, True),
+    ],
+)
+def test_flags_for_trouble_reach_the_run(words: tuple[str, ...], on_error: OnError, salvage: bool) -> None:
+    options = options_of(*words)
+    assert (options.on_error, options.salvage) == (on_error, salvage)
+    assert all(word in repeat(options, Mode.MIGRATE).split() for word in words)
+
+
+def test_a_validation_is_offered_without_flags_that_it_does_not_know() -> None:
+    options = replace(options_of("--on-error", "abort", "--salvage"), mode=Mode.MIGRATE)
+    assert "--on-error" not in repeat(options, Mode.VALIDATE)
+    assert "--salvage" not in repeat(options, Mode.VALIDATE)
