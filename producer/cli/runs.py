@@ -128,7 +128,9 @@ def _start(mode: Mode, values: dict[str, Any]) -> int:
     target, output = take_target(values, settings), take_output(values)
     options = run_options(mode, sources, values)
     if draft is not None and options.data_only:
-        raise UsageError("--write-mapping and --data-only exclude each other: there the application has decided")
+        raise UsageError(
+            "--write-mapping and --data-only exclude each other: there the application has decided"
+        )
     if settings.broker_url is None:
         check_sources(sources)  # on another machine's cluster the files need not be here
 

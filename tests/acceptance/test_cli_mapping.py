@@ -54,7 +54,6 @@ def test_there_is_nothing_to_write_where_the_application_has_decided(shell: Shel
     [
         ('tables.book.renam = "x"', "Did you mean rename"),
         ("tables.bok.skip = true", "Did you mean book"),
-        ("tables =", "is no TOML"),
     ],
 )
 def test_file_that_cannot_be_is_status_2(shell: Shell, text: str, message: str) -> None:
