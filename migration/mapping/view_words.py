@@ -75,6 +75,6 @@ def check_view_words(query: exp.Expression) -> None:
 
 def _is_from_left(node: exp.Substring) -> bool:
     """Whether the start is a number from 1 on: others count from the end in SQLite, or take one letter less."""
-    bounds = [part for part in (node.args.get("start"), node.args.get("length")) if part is not None]
-    plain = all(isinstance(part, exp.Literal) and part.name.isdecimal() for part in bounds)
-    return plain and bool(bounds) and bounds[0].name != "0"
+    numbers = [part for part in (node.args.get("start"), node.args.get("length")) if part is not None]
+    plain = all(isinstance(part, exp.Literal) and part.name.isdecimal() for part in numbers)
+    return plain and numbers[0].name != "0"
