@@ -37,3 +37,11 @@ def test_a_validation_is_offered_without_flags_that_it_does_not_know() -> None:
     options = replace(options_of("--on-error", "abort", "--salvage"), mode=Mode.MIGRATE)
     assert "--on-error" not in repeat(options, Mode.VALIDATE)
     assert "--salvage" not in repeat(options, Mode.VALIDATE)
+
+
+def test_load_of_rows_alone_reaches_the_run_and_is_repeated() -> None:
+    assert options_of().data_only is False
+    options = options_of("--data-only")
+    assert options.data_only is True
+    assert "--data-only" in repeat(options, Mode.MIGRATE).split()
+    assert "--data-only" not in repeat(options, Mode.VALIDATE)
