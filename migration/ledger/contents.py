@@ -415,21 +415,27 @@ def add_findings(connection: Connection, run_id: str, found: Iterable[Finding]) 
 
 def save_objects(connection: Connection, run_id: str, results: Iterable[ObjectResult]) -> None:
     """Store what became of schema objects; a later word about the same object replaces the earlier one."""
-    for result in results:
-        statement = upsert(objects).values(
-            run_id=run_id,
-            kind=result.kind,
-            name=result.name,
-            state=result.state.value,
-            reason=result.reason,
-            owner=result.owner,
-        )
-        connection.execute(
-            statement.on_conflict_do_update(
-                index_elements=["run_id", "kind", "owner", "name"],
-                set_={"state": statement.excluded.state, "reason": statement.excluded.reason},
-            )
-        )
+    records = [
+        {
+            "run_id": run_id,
+            "kind": result.kind,
+            "name": result.name,
+            "state": result.state.value,
+            "reason": result.reason,
+            "owner": result.owner,
+        }
+        for result in results
+    ]
+    if not records:
+        return
+    statement = upsert(objects)
+    connection.execute(
+        statement.on_conflict_do_update(
+            index_elements=["run_id", "kind", "owner", "name"],
+            set_={"state": statement.excluded.state, "reason": statement.excluded.reason},
+        ),
+        records,
+    )
 
 
 def count_quarantined(connection: Connection, run_id: str) -> int:

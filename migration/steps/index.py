@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 
 from migration.ledger.contents import add_findings, planned, read_table, read_tables, save_objects
 from migration.ledger.steps import Step
@@ -13,6 +13,18 @@ from migration.steps.context import StepContext
 from migration.steps.schemas import staging_schema, told_apart
 from migration.target.objects import build_object
 from migration.target.statements import quoted, run_sql
+
+_LARGE_BYTES = 32 * 1024 * 1024
+"""Smaller tables sort in the memory that every server gives."""
+# Sized to the server, of which its shared_buffers tell: all that build at the same time take half as much together.
+_SORT_MEMORY = text(
+    """
+    SELECT set_config('maintenance_work_mem', greatest(
+        pg_size_bytes(current_setting('maintenance_work_mem')) / 1024,
+        least(1048576, pg_size_bytes(current_setting('shared_buffers')) / 1024 / (2 * :builders))
+    ) || 'kB', true)
+    """
+)
 
 
 def build_objects(context: StepContext, connection: Connection, step: Step) -> dict[str, Any]:
@@ -26,6 +38,8 @@ def build_objects(context: StepContext, connection: Connection, step: Step) -> d
         if step.table_id is not None
         else read_tables(connection, step.run_id)
     )
+    if sum(table.bytes for table in records) > _LARGE_BYTES:
+        connection.execute(_SORT_MEMORY, {"builders": max(1, run.options.workers)})
     results: list[ObjectResult] = []
     found: list[Finding] = []
     for table in records:
