@@ -229,11 +229,15 @@ def test_an_empty_file_declares_nothing(tmp_path):
     [
         # A newer SQLite checks the types of STRICT tables at each reading, an older one does not.
         "CREATE TABLE t(a TEXT, v BLOB AS (a || 'x')) STRICT; INSERT INTO t VALUES ('a')",
-        "CREATE TABLE t(a); INSERT INTO t VALUES ('{\"x\":1}'), ('no JSON');"
-        "ALTER TABLE t ADD COLUMN v AS (json_extract(a, '$.x'))",
+        (
+            "CREATE TABLE t(a); INSERT INTO t VALUES ('{\"x\":1}'), ('no JSON');"
+            "ALTER TABLE t ADD COLUMN v AS (json_extract(a, '$.x'))"
+        ),
         # The message of the error holds the byte.
-        "CREATE TABLE t(a); INSERT INTO t VALUES (CAST(x'ff' AS TEXT));"
-        "ALTER TABLE t ADD COLUMN v AS (json_extract('[]', '$[' || a || ']'))",
+        (
+            "CREATE TABLE t(a); INSERT INTO t VALUES (CAST(x'ff' AS TEXT));"
+            "ALTER TABLE t ADD COLUMN v AS (json_extract('[]', '$[' || a || ']'))"
+        ),
     ],
 )
 def test_a_generated_column_that_fails_for_one_row_is_left_out_and_told(build, script):
