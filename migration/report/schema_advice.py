@@ -23,6 +23,7 @@ OBJECT_ADVICE: Final = {
     "index": "Queries that relied on them will scan the table. Write them again where the reason allows it.",
     "foreign key": "The rows are there, and nothing checks the relation. Add the constraint when the cause is gone.",
     "check": "The rows are there, and nothing checks them. Write the condition again in PostgreSQL's SQL.",
+    "conflict clause": "An INSERT that relied on it fails now; write INSERT ... ON CONFLICT in the application.",
     "collation": "Comparisons and ORDER BY go by the database's collation until the column gets another one.",
     "default": "INSERTs that leave the column out get NULL. Set a default in PostgreSQL's SQL.",
 }

@@ -250,7 +250,9 @@ def _print_objects(report: Report, console: Console) -> None:
     came = f"Schema: {created:,} of {count(len(report.objects), 'object')} came along as they were"
     _heading(came, console)
     _say(Text(" · ".join(map(_score, report.object_scores)), style="dim"), console)
-    for item in sorted(other, key=lambda item: item.state is not ObjectState.SKIPPED)[:OBJECTS_SHOWN]:
+    # Storage of a virtual table says the least, and there is a lot of it.
+    other.sort(key=lambda item: (item.kind == "shadow", item.state is not ObjectState.SKIPPED))
+    for item in other[:OBJECTS_SHOWN]:
         style = "red" if item.state is ObjectState.SKIPPED else "yellow"
         line = Text.assemble(
             (item.state.value, style), f" {item.kind} {item.name}", (f"  {item.reason}", "dim")
