@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from migration.model import ColumnPlan, SourceColumn, TablePlan
     from migration.overrides import MappingFile
 
+_BARE: Final = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
 _HEAD: Final = """\
 # What {what} decided, to edit and to give back: migration-cli migrate --mapping THIS_FILE ...
 # The form is explained in docs/mapping.md. What is deleted here is decided again from the data; a type that
@@ -65,13 +67,13 @@ def _table(table: DecidedTable, asked: TableOverride | None, *, with_source: boo
     yield ""
     declared = {column.name: column for column in table.declared.columns}
     for column in plan.columns:
-        yield f"[{path}.columns.{_text(column.name)}]"
+        yield f"[{path}.columns.{_key(column.name)}]"
         profile = table.profiles.get(column.name, ColumnProfile())
         yield from _column(column, declared[column.name], profile)
         yield ""
     for skipped in asked.columns if asked is not None else ():
         if skipped.skip:
-            yield from (f"[{path}.columns.{_text(skipped.column)}]", "skip = true", "")
+            yield from (f"[{path}.columns.{_key(skipped.column)}]", "skip = true", "")
 
 
 def _column(plan: ColumnPlan, declared: SourceColumn, profile: ColumnProfile) -> Iterator[str]:
@@ -111,8 +113,12 @@ def _kept(asked: ColumnOverride) -> Iterator[str]:
 
 
 def _path(source: str | None, table: str) -> str:
-    start = "tables" if source is None else f"sources.{_text(source)}.tables"
-    return f"{start}.{_text(table)}"
+    start = "tables" if source is None else f"sources.{_key(source)}.tables"
+    return f"{start}.{_key(table)}"
+
+
+def _key(name: str) -> str:
+    return name if _BARE.fullmatch(name) else _text(name)
 
 
 def _text(value: str) -> str:

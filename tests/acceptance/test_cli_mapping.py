@@ -25,10 +25,8 @@ def test_decisions_are_written_edited_and_followed(shell: Shell) -> None:
     assert status == 0, err
     assert "shop.toml" in err
     text = draft.read_text(encoding="utf-8")
-    assert '[tables."book"]' in text
-    draft.write_text(
-        text.replace('[tables."book"]', '[tables."book"]\nrename = "volume"', 1), encoding="utf-8"
-    )
+    assert "[tables.book]" in text
+    draft.write_text(text.replace("[tables.book]", '[tables.book]\nrename = "volume"', 1), encoding="utf-8")
     for command in ("migrate", "validate"):
         status, _, err = shell.run(command, *source, "--mapping", "shop.toml")
         assert status == 0, err
