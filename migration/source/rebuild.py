@@ -8,7 +8,7 @@ https://www.sqlite.org/pragma.html#pragma_writable_schema
 from __future__ import annotations
 
 import sqlite3
-from contextlib import closing
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Self
 from urllib.parse import quote
@@ -145,8 +145,7 @@ class CleanDatabase:
             with self._opened() as connection:
                 connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
         except UNREADABLE as error:
-            with self._opened() as connection:
-                connection.execute("PRAGMA writable_schema = ON")
+            with self._opened(lenient=True) as connection:
                 connection.execute(
                     "DELETE FROM sqlite_schema WHERE rowid = (SELECT max(rowid) FROM sqlite_schema)"
                 )
@@ -164,13 +163,20 @@ class CleanDatabase:
             "UPDATE sqlite_schema SET sql = ? WHERE type = 'table' AND name = ?", (sql, twin.name)
         )
 
-    def _opened(self, statement: str = "") -> closing[sqlite3.Connection]:
-        connection = sqlite3.connect(self.path, isolation_level=None)
-        connection.execute("PRAGMA journal_mode = OFF")
-        connection.execute("PRAGMA synchronous = OFF")
-        register_missing_collations(connection)
-        register_collations(connection, [statement])
-        return closing(connection)
+    @contextmanager
+    def _opened(self, statement: str = "", *, lenient: bool = False) -> Iterator[sqlite3.Connection]:
+        """Open it; `lenient`: with entries in its schema that make no sense."""
+        with closing(sqlite3.connect(self.path, isolation_level=None)) as connection:
+            if lenient:
+                connection.execute("PRAGMA writable_schema = ON")
+                with suppress(*UNREADABLE):
+                    connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+            connection.execute("PRAGMA journal_mode = OFF")
+            connection.execute("PRAGMA synchronous = OFF")
+            if not lenient:
+                register_missing_collations(connection)
+            register_collations(connection, [statement])
+            yield connection
 
 
 def _twin(connection: sqlite3.Connection, entry: Entry) -> Twin:

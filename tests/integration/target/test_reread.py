@@ -25,7 +25,7 @@ TYPES = {
         "'0044-03-15 BC'",
         "'9999-12-31'",
         "'1970-01-01'",
-    ],  # infinite ones differ from every source on both ways,
+    ],  # infinite ones differ from every source
     "time": ["'24:00'", "'00:00'", "'23:59:59.999999'"],
     "timestamp": [
         "'0001-01-01 00:00:00.000001 BC'",

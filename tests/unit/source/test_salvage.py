@@ -187,6 +187,19 @@ def test_garbage_in_the_schema_costs_one_definition(path: Path, folder: Path, tm
     assert [table.name for table in read_schema(snapshot.path).tables] == ["good", "keyed", "heap"]
 
 
+def test_a_trigger_on_a_lost_table_is_lost_with_it(path: Path, folder: Path) -> None:
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("CREATE TRIGGER orphan AFTER INSERT ON hurt BEGIN DELETE FROM good; END")
+        connection.execute("CREATE VIEW last_one AS SELECT 1")
+        connection.commit()
+    data = path.read_bytes()
+    path.write_bytes(data.replace(b"CREATE TABLE hurt (", b"CREATE \xff\xfe\xfdLE hurt ("))
+    snapshot = salvage(path, folder)
+    objects = {(item.kind, item.name) for item in read_schema(snapshot.path).objects}
+    assert objects == {("view", "seen"), ("trigger", "told"), ("view", "last_one")}
+    assert any("trigger orphan could not be built anew" in damage.message for damage in snapshot.damage)
+
+
 def test_a_bad_list_of_free_pages_costs_no_row(build, folder: Path, tmp_path: Path) -> None:
     path = build("CREATE TABLE t (id INTEGER PRIMARY KEY, body TEXT); CREATE TABLE gone (body TEXT);")
     with closing(sqlite3.connect(path)) as connection:
