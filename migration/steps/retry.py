@@ -36,6 +36,7 @@ from migration.ledger.quarantine import (
     held_chunks,
     held_rows,
     release_rows,
+    storable_key,
 )
 from migration.ledger.runs import RunRecord, read_run
 from migration.ledger.tables import runs
@@ -219,7 +220,7 @@ class _TableRetry:
             gone: list[int] = []
             for group in spool.groups():
                 for rejection in group:
-                    key = tuple(rejection.key)
+                    key = storable_key(rejection.key)
                     if key not in unfit:
                         unfit[key] = rejection.reason
                 add_rejections(self._connection, self._run.id, held.table_id, held.id, group)

@@ -234,6 +234,8 @@ def test_rows_of_tables_without_rowid_and_without_key_are_found_again(
         expression = "CASE WHEN name = 'fine' THEN name ELSE 'healed' END"
         """
     )
+    retry_quarantine(pipeline.ledger, run.id)
+    assert len(in_quarantine(pipeline, run.id)) == 4  # no entry is lost or doubled
     result = retry_quarantine(pipeline.ledger, run.id, rules)
     found = {table.name: (table.stored, table.remaining) for table in result.tables}
     assert found == {"w": (2, 0), "heap": (1, 0), "hidden": (0, 1)}
@@ -252,8 +254,8 @@ def test_a_dry_run_and_a_failed_run_have_nothing_to_retry(pipeline: Pipeline, bu
 def test_many_rejected_rows_are_retried_in_bounded_memory(pipeline: Pipeline, build: Build) -> None:
     path = build(
         "CREATE TABLE t (id INTEGER PRIMARY KEY, name TEXT);"
-        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 30000)"
-        "INSERT INTO t SELECT i, CAST(x'ff' || printf('%0200d', i) AS TEXT) FROM n;"
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 10000)"
+        "INSERT INTO t SELECT i, CAST(x'ff' || printf('%02000d', i) AS TEXT) FROM n;"
     )
     run = pipeline.migrate(path, target_schema="many_out")
     assert run.phase is Phase.COMPLETED_WITH_FINDINGS, run.error
@@ -261,8 +263,8 @@ def test_many_rejected_rows_are_retried_in_bounded_memory(pipeline: Pipeline, bu
     tracemalloc.start()
     try:
         result = retry_quarantine(pipeline.ledger, run.id, rules)
-        assert tracemalloc.get_traced_memory()[1] < 40 << 20
+        assert tracemalloc.get_traced_memory()[1] < 15 << 20
     finally:
         tracemalloc.stop()
-    assert (result.stored, result.remaining, result.phase) == (30_000, 0, Phase.COMPLETED)
-    assert pipeline.query("SELECT count(*), max(name) FROM many_out.t") == [(30_000, "n9999")]
+    assert (result.stored, result.remaining, result.phase) == (10_000, 0, Phase.COMPLETED)
+    assert pipeline.query("SELECT count(*), max(name) FROM many_out.t") == [(10_000, "n9999")]
