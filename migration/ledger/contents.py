@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,6 +35,8 @@ from migration.model import (
 )
 
 AnyRow = Row[*tuple[Any, ...]]
+
+_PROFILES_AT_ONCE = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,12 +260,12 @@ def save_chunk_profile(
     )
 
 
-def read_chunk_profiles(connection: Connection, table_id: int) -> list[dict[str, ColumnProfile]]:
-    """Return the profiles of all chunks of a table."""
-    rows = connection.execute(
-        select(chunks.c.profile).where(chunks.c.table_id == table_id).order_by(chunks.c.position)
-    )
-    return [from_json(dict[str, ColumnProfile], profile) for profile in rows.scalars()]
+def read_chunk_profiles(connection: Connection, table_id: int) -> Iterator[dict[str, ColumnProfile]]:
+    """Yield the profiles of all chunks of a table; a few are in memory at a time, of however many there are."""
+    statement = select(chunks.c.profile).where(chunks.c.table_id == table_id).order_by(chunks.c.position)
+    with connection.execute(statement.execution_options(yield_per=_PROFILES_AT_ONCE)) as rows:
+        for profile in rows.scalars():
+            yield from_json(dict[str, ColumnProfile], profile)
 
 
 def read_profile(connection: Connection, table_id: int) -> dict[str, ColumnProfile]:
