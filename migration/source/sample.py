@@ -1,4 +1,4 @@
-"""Look at a few hundred rows in a few places of a range: a first guess that costs next to nothing."""
+"""Look at some rows in a few places of a range: a first guess that costs next to nothing."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from migration.model import SourceColumn, SourceTable
 
-_ROWS = 100  # in each place
+_ROWS = 40  # in each place; 100 took 7 ms for each chunk, more than its bookkeeping
 _PLACES = 5
 _NUMBER_BYTES = 8
 _COLUMNS_AT_ONCE = 500  # each takes two columns of the result, of which SQLite allows 2,000
