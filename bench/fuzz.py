@@ -10,6 +10,7 @@ object. Failures are kept in a folder, each as a database and a description.
 from __future__ import annotations
 
 import argparse
+import random
 import sys
 import tempfile
 import time
@@ -18,8 +19,11 @@ import warnings
 from collections import Counter
 from pathlib import Path
 
+import psycopg
 from hypothesis import HealthCheck, Phase, given, seed, settings
+from psycopg import sql
 
+from migration.ledger.runs import RunRecord
 from migration.model import IdentifierPolicy
 from producer.local.postgres import EmbeddedPostgres
 from tests.support.chance import RandomDatabase, databases
@@ -27,6 +31,20 @@ from tests.support.direct import Direct, quiet_steps
 from tests.support.proof import prove, reported_tables
 
 _POLICIES = tuple(IdentifierPolicy)
+_TARGET_TYPES = (
+    *(
+        "smallint",
+        "integer",
+        "bigint",
+        "real",
+        "double precision",
+        "numeric",
+        "numeric(6,2)",
+        "boolean",
+        "text",
+    ),
+    *("varchar(4)", "char(5)", "bytea", "date", "time", "timestamp", "timestamptz", "jsonb"),
+)
 _CHUNKS = (None, 1, 3)
 _FAMILY = 40
 """Databases from one seed: Hypothesis makes more and more variants of what it has made before."""
@@ -35,7 +53,8 @@ _FAMILY = 40
 class Tally:
     """What has been seen so far."""
 
-    def __init__(self, keep: Path) -> None:
+    def __init__(self, keep: Path, *, is_data_only: bool = False) -> None:
+        self.is_data_only = is_data_only
         self.counts: Counter[str] = Counter()
         self.failures: Counter[str] = Counter()
         self._keep = keep
@@ -75,6 +94,8 @@ def migrate_and_prove(
                 tally.counts["rows"] += rows
                 tally.counts["quarantined rows"] += table.quarantined
             tally.counts[str(run.phase)] += 1
+        if not problems and tally.is_data_only and run.options.identifiers is IdentifierPolicy.PRESERVE:
+            problems = load_and_prove(direct, path, run, number, tally)
     except Exception:  # noqa: BLE001 - a crash is a finding like any other
         problems = [traceback.format_exc().splitlines()[-1], traceback.format_exc()]
     if problems:
@@ -82,6 +103,32 @@ def migrate_and_prove(
     if run is not None:
         direct.forget(run)
     path.unlink()
+
+
+def load_and_prove(direct: Direct, path: Path, run: RunRecord, number: int, tally: Tally) -> list[str]:
+    """Load the same rows into tables of other types, as an application may have made them; return what is wrong."""
+    dice = random.Random(number)  # noqa: S311 - no secret
+    schema = f"app {number}"
+    with psycopg.connect(direct.url) as connection:
+        connection.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(schema)))
+        for table, _ in reported_tables(direct.ledger, run):
+            columns = [
+                sql.SQL("{} {}").format(sql.Identifier(name), sql.SQL(dice.choice(_TARGET_TYPES)))
+                for _, name, _ in table.columns
+            ]
+            connection.execute(
+                sql.SQL("CREATE TABLE {} ({})").format(
+                    sql.Identifier(schema, table.target), sql.SQL(", ").join(columns)
+                )
+            )
+    loaded = direct.migrate(path, target_schema=schema, data_only=True, identifiers=run.options.identifiers)
+    problems = prove(path, direct.url, direct.ledger, loaded)
+    tally.counts[f"data only: {loaded.phase}"] += 1
+    tally.counts["data only: quarantined rows"] += sum(
+        table.quarantined for table, _ in reported_tables(direct.ledger, loaded)
+    )
+    direct.forget(loaded)
+    return problems
 
 
 def main() -> int:
@@ -92,11 +139,12 @@ def main() -> int:
     parser.add_argument("--count", type=int, default=2_000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--only", type=int, help="number of the one database to migrate")
+    parser.add_argument("--data-only", action="store_true", help="load into tables of random types, too")
     parser.add_argument(
         "--keep", type=Path, default=Path("fuzz-failures"), help="folder for databases that fail"
     )
     arguments = parser.parse_args()
-    tally = Tally(arguments.keep)
+    tally = Tally(arguments.keep, is_data_only=arguments.data_only)
     started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="convoy-fuzz-") as folder:
         server = EmbeddedPostgres(Path(folder) / "postgres", settings={"fsync": "off", "autovacuum": "off"})

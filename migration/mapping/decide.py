@@ -234,14 +234,14 @@ def _plan(
     by_file = _asked_rules(asked, kind)
     rules = {c: rule for c, rule in rules_for(choice.target_type).items() if profile.count(c)}
     notes = [reason]
-    if (
-        choice.unit is not None
-        and kind in _DATES
-        and StorageClass.INTEGER in rules
-        and StorageClass.INTEGER not in by_file
-    ):
-        rules[StorageClass.INTEGER] = f"epoch_{choice.unit}_to_{kind}"
-        notes.append(f"integers are {_UNIT_NAMES[choice.unit]} since 1970")
+    if kind in _DATES and StorageClass.INTEGER in rules and StorageClass.INTEGER not in by_file:
+        if choice.unit is None:
+            # 20240115 read as seconds would be a day in 1970, and nobody would notice.
+            del rules[StorageClass.INTEGER]
+            notes.append("integers are not plainly an epoch and go to the quarantine")
+        else:
+            rules[StorageClass.INTEGER] = f"epoch_{choice.unit}_to_{kind}"
+            notes.append(f"integers are {_UNIT_NAMES[choice.unit]} since 1970")
     if choice.real_rule is not None and StorageClass.REAL in rules and StorageClass.REAL not in by_file:
         rules[StorageClass.REAL] = choice.real_rule
         notes.append(

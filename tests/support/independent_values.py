@@ -17,6 +17,7 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 JULIAN_EPOCH = Fraction(4881175, 2)
 JULIAN_DAYS = (1721425.5, 5373484.5)
 _UNITS = {"s": 1_000_000, "ms": 1_000, "us": 1}  # microseconds
+_INTEGERS = {"smallint": 16, "integer": 32, "bigint": 64}
 _TEXTS = frozenset({"text", "varchar", "character varying", "char"})
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _MOMENT = re.compile(
@@ -85,7 +86,7 @@ def stored(value: Any, kind: str) -> Any:
     if isinstance(value, memoryview | bytes | bytearray):
         return ("bytes", bytes(value))
     if isinstance(value, datetime):
-        return ("instant", value.astimezone(UTC))
+        return ("instant", value.astimezone(UTC)) if value.tzinfo else ("clock", value)
     if isinstance(value, bool):
         return ("bool", value)
     return value
@@ -116,12 +117,18 @@ class UnexpectedError(Exception):
     """A value that should not be in a column of its type."""
 
 
+def _base(kind: str) -> str:
+    """Return the name of a type without its limits, in the spelling of this module."""
+    name = kind.partition("(")[0].strip().lower()
+    return {"character": "char", "time without time zone": "time"}.get(name, name)
+
+
 def expected(value: Any, kind: str, facts: Facts) -> Any:
     """Return what a SQLite value should have become in a column of this type, in comparable form.
 
     A value that the type should not have taken gives a tuple that no PostgreSQL value is equal to.
     """
-    base = kind.partition("(")[0].strip().lower()
+    base = _base(kind)
     try:
         if value is None:
             return None
@@ -134,9 +141,15 @@ def expected(value: Any, kind: str, facts: Facts) -> Any:
         return ("unexpected", repr(value), kind, str(problem))
 
 
-def _expected_number(value: float, base: str, kind: str, facts: Facts) -> Any:
-    if base in ("smallint", "integer", "bigint") and isinstance(value, int):
-        return value
+def _expected_number(value: float, base: str, kind: str, facts: Facts) -> Any:  # noqa: PLR0912 - one for each type
+    if base in _INTEGERS:
+        if value != int(value) or (isinstance(value, float) and abs(value) > 2**53):
+            raise UnexpectedError("no whole number")
+        return _fitting(int(value), base)
+    if base == "real":
+        if isinstance(value, int) and abs(value) > 2**24:
+            raise UnexpectedError("not exact")
+        return ("float", struct.pack(">d", _single(value)))
     if base == "boolean" and value in (0, 1) and isinstance(value, int):
         return ("bool", bool(value))
     if base == "double precision":
@@ -144,7 +157,7 @@ def _expected_number(value: float, base: str, kind: str, facts: Facts) -> Any:
             raise UnexpectedError("not exact")
         return ("float", struct.pack(">d", float(value)))
     if base == "numeric":
-        return ("numeric", exact(Decimal(repr(value))))
+        return ("numeric", _limited(Decimal(repr(value)), kind))
     if base in _TEXTS:
         return _padded(repr(value), base, kind)
     if base == "bytea":
@@ -153,6 +166,13 @@ def _expected_number(value: float, base: str, kind: str, facts: Facts) -> Any:
         return ("json", canonical_json(repr(value)))
     if base == "timestamp with time zone":
         return ("instant", _instant(value, facts))
+    if base == "timestamp without time zone" and isinstance(value, int):
+        return ("clock", _instant(value, facts).replace(tzinfo=None))
+    if base == "date" and isinstance(value, int):
+        moment = _instant(value, facts)
+        if moment.time() != time():
+            raise UnexpectedError("more than a day")
+        return moment.date()
     raise UnexpectedError(base)
 
 
@@ -211,6 +231,9 @@ def _expected_text(raw: Text, base: str, kind: str) -> Any:  # noqa: PLR0912 - o
             raise UnexpectedError("no time")
         hour, minute, second, fraction = found.groups()
         return time(int(hour), int(minute), int(second or 0), _micros(fraction))
+    if base == "timestamp without time zone":
+        moment = _moment(text)
+        return ("clock", moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment)
     if base == "timestamp with time zone":
         moment = _moment(text)
         return ("instant", moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC))
@@ -218,12 +241,36 @@ def _expected_text(raw: Text, base: str, kind: str) -> Any:  # noqa: PLR0912 - o
         raise UnexpectedError("no number")
     number = Decimal(text)
     if base == "numeric":
-        return ("numeric", exact(number))
+        return ("numeric", _limited(number, kind))
     if base == "double precision" and Decimal(repr(float(text))) == number:
         return ("float", struct.pack(">d", float(text)))
-    if base in ("smallint", "integer", "bigint") and number == int(number):
-        return int(number)
+    if base in _INTEGERS and re.fullmatch(r"[+-]?\d+", text, re.ASCII):
+        return _fitting(int(text), base)
     raise UnexpectedError(base)
+
+
+def _fitting(value: int, base: str) -> int:
+    if not -(2 ** (_INTEGERS[base] - 1)) <= value < 2 ** (_INTEGERS[base] - 1):
+        raise UnexpectedError("too large")
+    return value
+
+
+def _single(value: float) -> float:
+    try:
+        return float(struct.unpack("f", struct.pack("f", value))[0])
+    except OverflowError:
+        return math.copysign(math.inf, value)
+
+
+def _limited(number: Decimal, kind: str) -> Any:
+    """Return a number that a numeric with limits holds without rounding."""
+    limits = [int(part) for part in kind.partition("(")[2].rstrip(")").split(",") if part]
+    if limits and number.is_finite():
+        precision, scale = (*limits, 0)[:2]
+        step = Fraction(number) * 10**scale
+        if step.denominator != 1 or abs(step) >= 10**precision:
+            raise UnexpectedError("too large or too fine")
+    return exact(number)
 
 
 def _padded(text: str, base: str, kind: str) -> str:
@@ -262,7 +309,7 @@ def _moment(text: str) -> datetime:
 
 def transform(value: Any, kind: str, facts: Facts) -> str | None:
     """Return the name of the transform that a value needs to stand in a column of this type."""
-    base = kind.partition("(")[0].strip().lower()
+    base = _base(kind)
     if isinstance(value, Text):
         return _transform_of_text(value, base, kind)
     if isinstance(value, bytes):

@@ -178,7 +178,6 @@ def draw_generated(draw: Draw, name: str, table_columns: Sequence[Column]) -> Co
                 f"coalesce({one}, 0)",
                 f"{one} > {other}",
                 f"{one} / 3",
-                f"json_extract('[1,2]', '$[' || {one} || ']')",
                 f"CASE WHEN {one} IS NULL THEN 'none' ELSE typeof({other}) END",
                 f"substr({one}, 1, 2)",
                 "1.5",

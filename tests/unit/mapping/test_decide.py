@@ -234,6 +234,13 @@ def test_a_type_that_the_application_chose_stays_and_values_find_their_way() -> 
     assert fit(source, table(source), "boolean", None).rules[StorageClass.INTEGER] == "integer_to_bool"
 
 
+def test_integers_that_are_not_plainly_an_epoch_are_no_dates_in_a_column_of_the_application() -> None:
+    source = column(declared="INTEGER")
+    fitted = fit(source, table(source), TZ, profile([20_240_115, 20_240_116], source))
+    assert fitted.rules == {}
+    assert "quarantine" in fitted.reason
+
+
 def test_candidate_of_an_untyped_column_is_text() -> None:
     source = column()
     assert candidate(source, table(source)).target_type == "text"
