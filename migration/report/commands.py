@@ -44,10 +44,10 @@ def repeat(options: RunOptions, mode: Mode) -> str:
         ("--identifiers", options.identifiers.value),
         ("--source-timezone", options.source_timezone),
     ]
-    switches = [("--schema-per-source", options.schema_per_source)]
+    switches = [("--schema-per-source", options.schema_per_source), ("--salvage", options.salvage)]
     if mode is not Mode.VALIDATE:
         flags += [("--if-exists", options.if_exists.value), ("--on-error", options.on_error.value)]
-        switches += [("--data-only", options.data_only), ("--salvage", options.salvage)]
+        switches += [("--data-only", options.data_only)]
     words = ["migration-cli", mode.value, *_source_flags(options)]
     words += [
         word for flag, value in flags if value and value != _DEFAULTS.get(flag) for word in (flag, value)

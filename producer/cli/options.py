@@ -138,10 +138,15 @@ def trouble_flags(command: Decorated) -> Decorated:
             show_default=True,
             help="A value that cannot be stored: keep its row apart, or stop at once.",
         ),
-        click.option(
-            "--salvage", is_flag=True, help="Of a damaged source, take what can be read and list the rest."
-        ),
+        salvage_flag,
     )
+
+
+def salvage_flag(command: Decorated) -> Decorated:
+    """Add --salvage."""
+    return click.option(
+        "--salvage", is_flag=True, help="Of a damaged source, take what can be read and list the rest."
+    )(command)
 
 
 def worker_flag(command: Decorated) -> Decorated:

@@ -13,6 +13,7 @@ from producer.cli.options import (
     data_only_flag,
     output_flags,
     run_options,
+    salvage_flag,
     source_flags,
     take_output,
     take_target,
@@ -86,6 +87,7 @@ def dry_run(**values: Any) -> int:
 )
 @source_flags
 @target_flags
+@salvage_flag
 @worker_flag
 @output_flags
 def validate(**values: Any) -> int:

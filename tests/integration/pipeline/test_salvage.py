@@ -73,6 +73,9 @@ def test_salvage_brings_what_can_be_read_and_lists_the_rest(pipeline: Pipeline, 
     skipped = [item for item in report.objects if item.state is ObjectState.SKIPPED]
     assert [(item.kind, item.name) for item in skipped] == [("table", "undefined")]
     assert all(table.equal for table in report.tables)
+    again = pipeline.migrate(damaged, mode=Mode.VALIDATE, target_schema="salvaged", salvage=True)
+    assert again.phase is Phase.COMPLETED_WITH_FINDINGS, again.error
+    assert all(table.equal for table in build_report(pipeline.ledger, again.id).tables)
 
 
 def test_salvage_of_a_sound_source_finds_nothing(pipeline: Pipeline, build: Callable[[str], Path]) -> None:
