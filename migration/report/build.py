@@ -91,6 +91,7 @@ def assemble(facts: Facts) -> Report:
         tables=tables,
         findings=findings_total,
         has_error_finding=any(finding.is_error for finding in findings),
+        damaged=sum(finding.kind is FindingKind.DAMAGED_RANGE for finding in findings),
         skip_validation=options.skip_validation,
         error=error,
         last_phase=_last_phase(facts),

@@ -36,6 +36,8 @@ class Outcome:
     error: str | None
     last_phase: str
     failed_exit_status: int | None = None
+    damaged: int = 0
+    """Places of a damaged source that could not be read."""
 
     @property
     def rows_source(self) -> int:
@@ -192,6 +194,14 @@ def _proof(outcome: Outcome) -> Verdict:
         return Verdict(
             VerdictLevel.ATTENTION,
             f"Loaded, not proved: {count(loaded, 'row')} in {tables}; {why}.",
+            _findings(outcome),
+        )
+    if outcome.damaged:
+        kept_out = f" {count(out, 'row')} of them are in quarantine;" if out else ""
+        return Verdict(
+            VerdictLevel.ATTENTION,
+            f"Saved: all {count(rows, 'row')} in {tables} that could be read from the damaged source are accounted"
+            f" for;{kept_out} {count(outcome.damaged, 'place')} could not be read.",
             _findings(outcome),
         )
     if out:

@@ -25,6 +25,17 @@ def test_quarantined_rows_are_named_in_the_first_line():
     assert (report.verdict.level, report.exit_status) == (VerdictLevel.ATTENTION, 1)
 
 
+def test_salvaged_source_is_never_said_to_be_proved_whole():
+    lost = factories.finding("damaged_range", "users", "rows with 10 < id <= 20 cannot be read")
+    run = factories.run_record(Phase.COMPLETED_WITH_FINDINGS)
+    report = assemble(factories.school_facts(run=run, findings=(lost,)))
+    assert report.verdict.headline == (
+        "Saved: all 301,337 rows in 11 tables that could be read from the damaged source are accounted for;"
+        " 1 place could not be read."
+    )
+    assert (report.verdict.level, report.exit_status) == (VerdictLevel.ATTENTION, 1)
+
+
 def test_completed_run_with_an_unequal_table_is_not_proved():
     facts = factories.school_facts(tables=(factories.table_facts(equal=False),))
     report = assemble(facts)
