@@ -25,7 +25,7 @@ font-size="11" role="img" aria-label="Seconds of each contender on each data set
 <rect width="100%" height="100%" fill="#ffffff"/>
 <text x="12" y="20" font-size="14" font-weight="bold">Time to bring a SQLite database into PostgreSQL, Convoy = 1</text>
 <text x="12" y="36" fill="#555555">Only Convoy profiles, proves every row and cuts over; psql loads ready-made \
-files. Medians of {{ repeat }}, {{ cpus }} CPUs, {{ workers }} workers.</text>
+files. Medians of {{ repeat }}, {{ cpus }} CPUs, {{ workers }} workers{{ busy }}.</text>
 <line x1="{{ one }}" x2="{{ one }}" y1="46" y2="{{ height - 8 }}" stroke="#1f6f8b" stroke-dasharray="3 3"/>
 {% for group in groups %}<text x="12" y="{{ group.y }}" font-weight="bold">{{ group.name }}</text>
 <text x="12" y="{{ group.y + 13 }}" fill="#555555" font-size="10">{{ group.what }}</text>
@@ -74,6 +74,7 @@ def plot(results: dict[str, Any]) -> str:
             repeat=results["repeat"],
             cpus=results["machine"]["cpus"],
             workers=results["workers"],
+        busy=", on a machine busy with other work" if results["machine"]["load_before"] > 1 else "",
         )
         + "\n"
     )
