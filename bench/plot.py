@@ -74,7 +74,7 @@ def plot(results: dict[str, Any]) -> str:
             repeat=results["repeat"],
             cpus=results["machine"]["cpus"],
             workers=results["workers"],
-        busy=", on a machine busy with other work" if results["machine"]["load_before"] > 1 else "",
+            busy=", on a machine busy with other work" if results["machine"]["load_before"] > 1 else "",
         )
         + "\n"
     )
