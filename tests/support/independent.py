@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
+import struct
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
@@ -226,13 +227,21 @@ def _canonical_part(value: Any) -> str:
 
 
 def _fifteen_digits(row: tuple[Any, ...], virtual: Sequence[bool]) -> tuple[Any, ...]:
-    """Shorten the reals in texts that SQLite computes: how many digits it prints differs between its versions."""
+    """Shorten the reals that SQLite computes from texts: how many digits it prints differs between its versions."""
     return tuple(
-        _REAL.sub(lambda found: f"{float(found[0]):.12g}", value)
-        if computed and isinstance(value, str)
-        else value
-        for value, computed in zip(row, virtual, strict=True)
+        _shortened(value) if computed else value for value, computed in zip(row, virtual, strict=True)
     )
+
+
+def _shortened(value: Any) -> Any:
+    if isinstance(value, str):
+        return _REAL.sub(lambda found: f"{float(found[0]):.12g}", value)
+    match value:
+        case ("float", bytes() as raw):
+            return ("number", f"{struct.unpack('>d', raw)[0]:.12g}")
+        case ("numeric", (int() as sign, str() as digits, int() as exponent)):
+            return ("number", f"{float(f'{digits}e{exponent}') * (-1) ** sign:.12g}")
+    return value
 
 
 def _target_rows(connection: psycopg.Connection[Any], table: ReportedTable) -> Iterator[tuple[Any, ...]]:
