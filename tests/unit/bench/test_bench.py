@@ -10,57 +10,76 @@ from pathlib import Path
 
 import pytest
 
-from bench.copy import Measured, main, summarise
-from bench.datasets import mixed_database
-from bench.memory import MemoryWatch
-from bench.server import MissingProgramError
+from bench.contender import Measured
+from bench.datasets import DataSet, data_sets, mixed
+from bench.goals import judge
+from bench.processes import MemoryWatch, cpu_seconds
+from bench.suite import _summary
 
 
-def run_of(copy_seconds: float, peak: int) -> Measured:
-    return Measured({"copying": copy_seconds, "validating": 1.0}, copy_seconds - 0.1, peak, peak * 2)
+def run_of(seconds: float, peak: int) -> Measured:
+    return Measured(
+        seconds=seconds,
+        client_cpu_seconds=seconds / 2,
+        server_cpu_seconds=seconds / 4,
+        rows=6_000,
+        phases={"copying": seconds / 2},
+        peak_bytes={"worker": peak},
+    )
 
 
 def test_results_are_medians_and_the_worst_peak() -> None:
-    runs = [run_of(3.0, 100), run_of(2.0, 300), run_of(9.0, 200)]
-    results = summarise(6_000, 1, 2, "PostgreSQL 15", [2.0, 8.0, 2.5], runs)
-    assert results["convoy_copy_seconds"]["median"] == 3.0
-    assert results["psql_copy_seconds"]["median"] == 2.5
-    assert results["ratio"] == 1.2
-    assert results["convoy_rows_per_second"] == 2_000
-    assert results["worker_peak_bytes"] == 300
+    summary = _summary([run_of(3.0, 100), run_of(2.0, 300), run_of(9.0, 200)], 6_000, 12_000_000)
+    assert summary["seconds"] == 3.0
+    assert summary["rows_per_second"] == 2_000
+    assert summary["megabytes_per_second"] == 4.0
+    assert summary["phases_seconds"] == {"copying": 1.5}
+    assert summary["peak_bytes"] == {"worker": 300}
+
+
+def test_goal_that_was_not_measured_is_neither_met_nor_missed() -> None:
+    goals = judge({}, {})
+    assert goals
+    assert {goal["met"] for goal in goals} == {None}
 
 
 def test_data_set_is_the_same_each_time_and_made_once(tmp_path: Path) -> None:
-    first = mixed_database(tmp_path / "a", 50)
-    second = mixed_database(tmp_path / "b", 50)
+    first = mixed(50).build(tmp_path / "a")
+    second = mixed(50).build(tmp_path / "b")
     made = first.stat().st_mtime_ns
-    assert mixed_database(tmp_path / "a", 50).stat().st_mtime_ns == made
+    assert mixed(50).build(tmp_path / "a").stat().st_mtime_ns == made
     rows = []
     for path in (first, second):
         with closing(sqlite3.connect(path)) as connection:
             rows.append(connection.execute("SELECT * FROM mixed").fetchall())
     assert rows[0] == rows[1]
     assert len(rows[0]) == 50
-    assert [file.name for file in first.parent.iterdir()] == ["mixed-50.db"]
+    assert [file.name for file in first.parent.iterdir()] == [first.name]
+
+
+@pytest.mark.parametrize("full", [False, True])
+def test_every_data_set_of_the_benchmark_is_there(full: bool) -> None:
+    names = {data.name for data in data_sets(full=full, chinook=None)}
+    assert {"mixed", "narrow", "text", "blob", "wide", "dirty", "many", "textpk"} <= names
+
+
+def test_file_of_others_is_used_where_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "shop.db"
+    path.touch()
+    assert DataSet("shop", "a shop", path=path).build(tmp_path / "cache") == path
 
 
 def test_memory_watch_sees_a_peak_that_has_passed() -> None:
-    with MemoryWatch(os.getpid()) as memory:
+    with MemoryWatch({"self": os.getpid()}) as memory:
         held = bytearray(64 * 2**20)
         held[::4096] = b"x" * len(held[::4096])
         time.sleep(0.25)
         del held
         time.sleep(0.25)
-    assert memory.largest_bytes > 64 * 2**20
-    assert memory.sum_bytes >= memory.largest_bytes
+    assert memory.peaks["self"] > 64 * 2**20
 
 
-def test_missing_psql_is_said_and_skips(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    def missing(*_: object) -> None:
-        raise MissingProgramError("psql is not installed")
-
-    monkeypatch.setattr("bench.copy.measure", missing)
-    assert main(["--rows", "10"]) == 0
-    assert "Skipped: psql is not installed." in capsys.readouterr().out
+def test_cpu_seconds_grow_with_work() -> None:
+    before = cpu_seconds(os.getpid())
+    sum(number * number for number in range(2_000_000))
+    assert cpu_seconds(os.getpid()) > before
