@@ -17,7 +17,7 @@ _COLOURS = {
 }
 _BAR = 13
 _GAP = 26
-_LEFT = 250
+_LEFT = 320
 _WIDTH = 560
 
 _SVG = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {{ width }} {{ height }}" font-family="sans-serif" \
@@ -46,7 +46,7 @@ def plot(results: dict[str, Any]) -> str:
         whole = result["contenders"].get("Convoy", {}).get("seconds")
         if not whole:
             continue
-        group: dict[str, Any] = {"name": name, "what": result["what"][:36], "y": y + 10, "bars": []}
+        group: dict[str, Any] = {"name": name, "what": result["what"], "y": y + 10, "bars": []}
         for contender, one in result["contenders"].items():
             ratio = one["seconds"] / whole
             cut = " (bar cut)" if ratio > most else ""
