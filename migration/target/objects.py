@@ -150,7 +150,8 @@ def sequence_problems(connection: Connection, schema: str, table: str) -> list[s
     columns = connection.execute(
         text(
             "SELECT a.attname AS column, s.seqrelid::regclass::text AS sequence,"
-            " s.seqincrement AS step, s.seqmax AS max"
+            " s.seqincrement AS step, s.seqmax AS max,"
+            " has_sequence_privilege(s.seqrelid, 'SELECT') AS readable"
             " FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
             " JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid"
             " JOIN pg_catalog.pg_depend d ON d.refclassid = 'pg_catalog.pg_class'::regclass AND d.refobjid = c.oid"
@@ -166,6 +167,8 @@ def sequence_problems(connection: Connection, schema: str, table: str) -> list[s
 
 
 def _sequence_problem(connection: Connection, schema: str, table: str, column: Any) -> str | None:
+    if not column.readable:
+        return f"the sequence of column {column.column} was not checked: the role lacks SELECT on it"
     largest = run_sql(
         connection, f"SELECT max({quoted(column.column)}) FROM {quoted(schema, table)}"
     ).scalar_one()

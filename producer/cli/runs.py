@@ -91,8 +91,28 @@ def dry_run(**values: Any) -> int:
 @worker_flag
 @output_flags
 def validate(**values: Any) -> int:
-    """Compare SQLite databases with tables in PostgreSQL, whoever copied them."""
-    return _start(Mode.VALIDATE, values)
+    """Compare SQLite databases with tables in PostgreSQL, whoever copied them.
+
+    Where the role may not create the ledger, everything is only read, and the verdict only printed.
+    """
+    from migration.errors import TargetPermissionError
+
+    try:
+        return _start(Mode.VALIDATE, dict(values))
+    except TargetPermissionError as error:
+        return _validate_reading_only(values, error)
+
+
+def _validate_reading_only(values: dict[str, Any], why: ConvoyError) -> int:
+    from producer.cli.readonly import validate_reading_only
+    from producer.cli.settings import read_settings
+    from producer.cli.sources import parse_sources
+
+    click.echo(f"Nothing is recorded in the target: {why.what}.", err=True)
+    settings = read_settings()
+    sources = parse_sources(values.pop("sources"))
+    target, output = take_target(values, settings), take_output(values)
+    return validate_reading_only(run_options(Mode.VALIDATE, sources, values), target, settings, output)
 
 
 @click.command(

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import signal
+import uuid
 from pathlib import Path
 
 import psycopg
@@ -155,3 +156,34 @@ def test_a_killed_command_leaves_no_process_and_its_run_can_go_on(shell: Shell) 
     status, _, err = shell.run("resume", run)
     assert status == 0, err
     assert shell.query("SELECT count(*), count(DISTINCT id) FROM book") == [(60_000, 60_000)]
+
+
+def test_role_that_may_only_read_can_validate_and_leaves_no_trace(shell: Shell) -> None:
+    make_database(shell.folder / "shop.db", rows=3)
+    status, _, err = shell.run("migrate", "--source", "shop.db")
+    assert status == 0, err
+    role = f"reader_{uuid.uuid4().hex[:12]}"
+    with psycopg.connect(shell.target, autocommit=True) as connection:
+        connection.execute("DROP SCHEMA convoy CASCADE")
+        connection.execute(f"CREATE ROLE {role} LOGIN")
+        connection.execute(f"GRANT SELECT ON ALL TABLES IN SCHEMA public TO {role}")
+    try:
+        reader = Shell(shell.folder, shell.target.replace("postgres@", f"{role}@", 1))
+        status, out, err = reader.run("validate", "--source", "shop.db")
+        assert (status, "the role lacks SELECT on it" in out) == (1, True), out + err
+        with psycopg.connect(shell.target) as connection:
+            connection.execute(f"GRANT SELECT ON ALL SEQUENCES IN SCHEMA public TO {role}")
+        status, out, err = reader.run("validate", "--source", "shop.db")
+        assert (status, "Proved: both sides are equal; 2 tables compared, 0 findings." in out) == (0, True), (
+            out + err
+        )
+        with psycopg.connect(shell.target) as connection:
+            connection.execute("UPDATE book SET title = 'changed' WHERE id = 3")
+        status, out, err = reader.run("validate", "--source", "shop.db", "--json")
+        (result,) = json.loads(out)
+        assert (status, [table["equal"] for table in result["tables"]]) == (1, [True, False]), err
+        assert shell.query("SELECT count(*) FROM pg_namespace WHERE nspname = 'convoy'") == [(0,)]
+    finally:
+        with psycopg.connect(shell.target, autocommit=True) as connection:
+            connection.execute(f"DROP OWNED BY {role}")
+            connection.execute(f"DROP ROLE {role}")
