@@ -6,6 +6,7 @@ import hashlib
 import os
 import shutil
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -56,10 +57,13 @@ def take_snapshot(source: Source, folder: Path, *, salvage: bool = False) -> Sna
         copy = private / "copy.db"
         if not salvage:
             copy_database(original, copy, where)
-            check_database(copy, where)
-            return _publish(copy, folder)
+            # Hashing leaves the interpreter alone, and so does SQLite's check: each has a core to itself.
+            with ThreadPoolExecutor(1) as hashing:
+                sha256 = hashing.submit(_flushed_sha256, copy)
+                check_database(copy, where)
+            return _publish(copy, sha256.result(), folder)
         damage = freeze_damaged(original, copy, where)
-        return replace(_publish(copy, folder), damage=damage)
+        return replace(_publish(copy, _flushed_sha256(copy), folder), damage=damage)
 
 
 def _checked_path(path: str, where: str) -> Path:
@@ -120,11 +124,16 @@ def _readable(where: str) -> Iterator[None]:
         ) from error
 
 
-def _publish(copy: Path, folder: Path) -> Snapshot:
-    """Give the copy its final name in one step, so that whoever finds it finds all of it."""
+def _flushed_sha256(copy: Path) -> str:
+    """Return the SHA-256 of a file that is safe on the disk afterwards."""
     with copy.open("rb+") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
         os.fsync(file.fileno())
+    return sha256
+
+
+def _publish(copy: Path, sha256: str, folder: Path) -> Snapshot:
+    """Give the copy its final name in one step, so that whoever finds it finds all of it."""
     copy_bytes = copy.stat().st_size
     path = folder / f"{sha256}.sqlite"
     if not (path.exists() and path.stat().st_size == copy_bytes):
