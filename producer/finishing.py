@@ -23,6 +23,7 @@ from migration.ledger.contents import (
 from migration.ledger.runs import move_run
 from migration.ledger.steps import NewStep, add_steps
 from migration.ledger.tables import runs, steps
+from migration.mapping.asked import is_asked_for
 from migration.mapping.rules import RULES
 from migration.model import Digest, Finding, FindingKind, Mode, Phase
 from migration.steps.schemas import previous_schema, staging_schema, target_schemas, told_apart
@@ -70,7 +71,16 @@ def _index_steps(tables: list[TableRecord]) -> list[NewStep]:
 
 
 def _lossy_transforms(connection: Connection, run: RunRecord, tables: list[TableRecord]) -> list[Finding]:
+    """Return a finding for each column that lost something which nobody has asked to lose."""
     names = {table.id: table.name for table in tables}
+    asked = {
+        (table.id, column.name): column.override
+        for source in read_sources(connection, run.id)
+        for declared in source.schema.tables
+        for table in tables
+        if table.source_id == source.id and table.name == declared.name
+        for column in declared.columns
+    }
     lossy = {rule.transform for rule in RULES.values() if rule.lossy}
     return [
         Finding(
@@ -81,7 +91,7 @@ def _lossy_transforms(connection: Connection, run: RunRecord, tables: list[Table
             is_error=False,
         )
         for (table_id, column, transform), count in read_transform_totals(connection, run.id).items()
-        if transform in lossy
+        if transform in lossy and not is_asked_for(transform, asked.get((table_id, column)))
     ]
 
 

@@ -7,8 +7,10 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from migration.mapping.asked import is_asked_for
 from migration.mapping.mapping_file import QUARANTINE
 from migration.mapping.overlay import find_table
+from migration.mapping.rules import RULES
 from migration.model import ColumnProfile, SourceTable, StorageClass
 from migration.overrides import ColumnOverride, NulPolicy, TableOverride
 
@@ -90,6 +92,8 @@ def _column(plan: ColumnPlan, declared: SourceColumn, profile: ColumnProfile) ->
         yield f"expression = {_text(asked.expression)}"
     yield f"type = {_text(plan.target_type)}"
     rules = {c: plan.rules.get(c, QUARANTINE) for c in (*plan.rules, *profile.classes)}
+    for storage_class in [c for c in rules if _loses_unasked(rules[c], declared)]:
+        yield f"# {rules.pop(storage_class)} loses something; it goes without a finding where rules names it"
     if rules:
         inner = ", ".join(f"{c} = {_text(rules[c])}" for c in StorageClass if c in rules)
         yield f"rules = {{ {inner} }}"
@@ -98,6 +102,14 @@ def _column(plan: ColumnPlan, declared: SourceColumn, profile: ColumnProfile) ->
     elif asked.default is not None:
         yield 'default = ""'
     yield from _kept(asked)
+
+
+def _loses_unasked(rule: str, declared: SourceColumn) -> bool:
+    """Whether a rule loses something that the user has not asked to lose: the draft must not ask in his name."""
+    found = RULES.get(rule)
+    if found is None or not found.lossy or found.transform is None:
+        return False
+    return not is_asked_for(found.transform, declared.override)
 
 
 def _kept(asked: ColumnOverride) -> Iterator[str]:

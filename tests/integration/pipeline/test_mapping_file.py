@@ -181,3 +181,41 @@ def test_mapping_that_cannot_be_is_status_2(
     assert message in (run.error or "")
     (failed,) = [event for event in read_events(pipeline.ledger, run.id) if event.kind == "failed"]
     assert failed.data["exit_status"] == 2
+
+
+NUL_AND_FRACTION = """
+CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT, b TEXT, at TIMESTAMP);
+INSERT INTO t VALUES (1, 'x' || char(0), 'y' || char(0), 1700000000.1234567);
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("", {"a", "b", "at"}),
+        ('tables.t.columns.a.nul = "strip"', {"b", "at"}),
+        ('tables.t.columns.a.rules.text = "text_strip_nul"\ntables.t.columns.at.epoch = "s"', {"b"}),
+    ],
+    ids=["nothing asked", "by policy", "by rule and epoch"],
+)
+def test_loss_that_the_file_asks_for_is_counted_and_no_finding(
+    pipeline: Pipeline, build: Build, text: str, found: set[str]
+) -> None:
+    path = build(NUL_AND_FRACTION)
+    run = pipeline.migrate(path, mode=Mode.DRY_RUN, mapping=parse_mapping(text, "m.toml"))
+    assert run.phase is Phase.COMPLETED_WITH_FINDINGS, run.error
+    rows = pipeline.query(f"SELECT \"column\" FROM convoy.findings WHERE run_id = '{run.id}'")
+    assert {column for (column,) in rows} == found
+    with pipeline.ledger.connect() as connection:
+        totals = read_transform_totals(connection, run.id)
+    assert {column for _, column, _ in totals} == {"a", "b", "at"}
+    draft = parse_mapping(draft_mapping(pipeline.ledger, run.id), "draft.toml")
+    again = pipeline.migrate(path, mode=Mode.DRY_RUN, mapping=draft)
+    assert len(pipeline.query(f"SELECT FROM convoy.findings WHERE run_id = '{again.id}'")) == len(found)
+
+
+def test_run_whose_only_loss_was_asked_for_is_status_0(pipeline: Pipeline, build: Build) -> None:
+    path = build("CREATE TABLE t (a TEXT); INSERT INTO t VALUES ('x' || char(0));")
+    mapping = parse_mapping('tables.t.columns.a.nul = "strip"', "m.toml")
+    run = pipeline.migrate(path, mapping=mapping, target_schema="asked_to_lose")
+    assert (run.phase, run.error) == (Phase.COMPLETED, None)
