@@ -15,6 +15,7 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from migration.mapping.folded import fold
 from migration.mapping.kinds import split_type
 from migration.model import ColumnPlan, ValueKind
 
@@ -130,6 +131,11 @@ def _decimal(array: Values) -> Values:
 
 
 def _json(array: Values) -> Values:
+    folded = fold(array)
+    return folded.unfold(_canonical_documents(folded.values))
+
+
+def _canonical_documents(array: Values) -> Values:
     documents = pc.cast(array, pa.binary()).to_pylist()
     encode, decode = _json_encoder.encode, _json_decoder.decode
     try:

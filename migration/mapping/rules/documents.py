@@ -12,6 +12,7 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from migration.mapping.folded import fold
 from migration.mapping.rules.bytes_of import payload
 from migration.mapping.rules.rule import Context, Converted, Misfit, Rule, all_bad, drop, merge_bad
 from migration.mapping.rules.texts import decode
@@ -49,21 +50,24 @@ def _needs_a_look(data: bytes) -> bool:
 
 
 def _columnar_text(values: pa.Array, _context: Context) -> Converted:
-    documents = values.cast(pa.binary()).to_pylist()
-    if not _needs_a_look(payload(values)):
+    folded = fold(values)
+    documents = folded.values.cast(pa.binary()).drop_null().to_pylist()
+    if not _needs_a_look(payload(folded.values)):
         try:
-            longest = 0
             for document in documents:
-                if document is not None:
-                    _decode(document)
-                    longest = max(longest, len(document))
+                _decode(document)
         except _MALFORMED:
             pass
         else:
-            if longest <= _SHORT:
+            if (pc.max(pc.binary_length(folded.values)).as_py() or 0) <= _SHORT:
                 return values, None
-    bad = pa.array([document is not None and not _fits(document) for document in documents], pa.bool_())
+    bad = folded.unfold(_misfits(folded.values)).fill_null(False)
     return (drop(values, bad), bad) if bad.true_count else (values, None)
+
+
+def _misfits(values: pa.Array) -> pa.BooleanArray:
+    documents = values.cast(pa.binary()).to_pylist()
+    return pa.array([document is not None and not _fits(document) for document in documents], pa.bool_())
 
 
 def _fits(document: bytes) -> bool:
