@@ -181,6 +181,8 @@ class SourceColumn:
     generated: GeneratedKind = GeneratedKind.NO
     generated_sql: str | None = None
     collation: str = "BINARY"
+    comment: str = ""
+    """What comments of the CREATE statement say of it (`source.comments`)."""
     override: ColumnOverride | None = None
 
 
@@ -204,6 +206,7 @@ class SourceIndex:
     columns: tuple[SourceIndexColumn, ...]
     where_sql: str | None = None
     sql: str | None = None
+    comment: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,6 +249,7 @@ class SourceTable:
     indexes: tuple[SourceIndex, ...] = ()
     foreign_keys: tuple[SourceForeignKey, ...] = ()
     checks: tuple[SourceCheck, ...] = ()
+    comment: str = ""
     override: TableOverride | None = None
 
     @property
@@ -263,6 +267,8 @@ class SourceObject:
     name: str
     sql: str | None = None
     reason: str = ""
+    comment: str = ""
+    """What comments say of a view."""
 
 
 @dataclass(frozen=True, slots=True)

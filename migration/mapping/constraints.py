@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from migration.mapping.comments import commented, table_comments
 from migration.mapping.ddl import column_list, qualified, set_sequence
 from migration.mapping.expressions import Untranslatable, translate_expression
 from migration.mapping.keys import collation_of, folds_case, is_complete, plain_columns, unique_column_sets
@@ -78,6 +79,7 @@ class ObjectPlanner:
         )
         objects += self._checks(table, constraints)
         objects += self._sequences(table)
+        objects += table_comments(table)
         objects += [self._foreign_key(table, key, constraints) for key in table.source.foreign_keys]
         return tuple(objects)
 
@@ -172,7 +174,7 @@ class ObjectPlanner:
         notes = [_FOLDED] if folded else []
         if index.origin == "c" and name != fold(index.name, self._policy):
             notes.append(f"named {index.name} in the source; the name must be free in the schema")
-        return TargetObject(
+        built = TargetObject(
             "index",
             name,
             table.target_name,
@@ -183,6 +185,7 @@ class ObjectPlanner:
             reason="; ".join(notes),
             source_sql=source_sql,
         )
+        return commented(built, index.comment)
 
     def _checks(self, table: MappedTable, constraints: Namespace) -> Iterable[TargetObject]:
         for number, check in enumerate(table.source.checks, 1):

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from migration.errors import UsageError
+from migration.mapping.comments import commented
 from migration.mapping.constraints import MappedTable, ObjectPlanner, sequence_names
 from migration.mapping.ddl import create_table
 from migration.mapping.decide import decide
@@ -23,6 +24,7 @@ from migration.model import (
     GeneratedKind,
     ObjectResult,
     ObjectState,
+    TableKind,
     TablePlan,
     TargetObject,
     ValueKind,
@@ -163,7 +165,11 @@ class _SourcePlanner:
         return PlannedSource(tuple(self._with_views(plans, self._tables, self._views)), tuple(self._results))
 
     def _map(self, table: SourceTable, target_name: str) -> MappedTable:
-        self._say("table", table.name, rename_reason(table, target_name, self._policy))
+        renamed = rename_reason(table, target_name, self._policy)
+        if table.kind is TableKind.VIRTUAL:
+            self._say("virtual", table.name, "; ".join(filter(None, (table.note, renamed))))
+        else:
+            self._say("table", table.name, renamed)
         profiles = self._profiles.get(table.name, {})
         names = claim_names(table.columns, column_namespace(), self._policy, f"table {table.name}")
         columns: dict[str, ColumnPlan] = {}
@@ -274,9 +280,10 @@ class _SourcePlanner:
     def _view_object(self, item: SourceObject, name: str, table: str, sql: str) -> TargetObject:
         renamed = why_renamed(item.name, name, self._policy)
         state = ObjectState.CREATED if renamed is None else ObjectState.CHANGED
-        return TargetObject(
+        view = TargetObject(
             "view", name, table, 3, sql, state=state, reason=renamed or "", source_sql=item.sql or ""
         )
+        return commented(view, item.comment)
 
     def _translate(
         self, items: Mapping[str, SourceObject], tables: Mapping[str, MappedTable], names: Mapping[str, str]

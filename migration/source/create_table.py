@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
     from migration.source.sql import Token
 
-_TABLE_CONSTRAINTS = frozenset({"CONSTRAINT", "PRIMARY", "UNIQUE", "CHECK", "FOREIGN"})
+TABLE_CONSTRAINTS = frozenset({"CONSTRAINT", "PRIMARY", "UNIQUE", "CHECK", "FOREIGN"})
+"""With one of these, unquoted, the columns of a CREATE TABLE have ended."""
 
 
 @dataclass(slots=True)
@@ -50,7 +51,7 @@ def read_create_table(sql: str) -> TableText:
     body = tokens[opening + 1 : closing(tokens, opening)]
     in_columns = True
     for item in split_at_commas(body, depth=1):
-        in_columns = in_columns and item[0].word not in _TABLE_CONSTRAINTS
+        in_columns = in_columns and item[0].word not in TABLE_CONSTRAINTS
         if in_columns:
             found.columns.append(ColumnText(item[0].name))
         _read_clauses(sql, item, found, found.columns[-1] if in_columns else None)
@@ -131,12 +132,3 @@ def collations_named(sql: str) -> set[str]:
     """Return every name that follows COLLATE in this text."""
     tokens = tokenize(sql)
     return {after.name for token, after in pairwise(tokens) if token.word == "COLLATE"}
-
-
-def virtual_module(sql: str) -> str:
-    """Return the module of a CREATE VIRTUAL TABLE statement, in lower case; empty where the text has none."""
-    tokens = tokenize(sql)
-    for token, after in pairwise(tokens):
-        if token.word == "USING":
-            return after.name.lower()
-    return ""

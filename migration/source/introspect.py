@@ -21,6 +21,7 @@ from migration.model import (
     SourceTable,
     TableKind,
 )
+from migration.source.comments import TableComments, read_comments, read_table_comments
 from migration.source.computed import why_not_computed
 from migration.source.connect import open_snapshot
 from migration.source.create_table import TableText, read_create_index, read_create_table, virtual_module
@@ -58,12 +59,16 @@ _SHADOW_SUFFIXES = {
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    """A row of sqlite_schema."""
+    """A row of sqlite_schema. SQLite reads its text up to the first NUL; what stands behind is gone here."""
 
     kind: str
     name: str
     table: str
     sql: str | None
+
+    @classmethod
+    def read(cls, kind: str, name: str, table: str, sql: str | None) -> _Entry:
+        return cls(kind, name, table, sql if sql is None else str(sql).partition("\0")[0])
 
 
 def read_schema(snapshot: Path) -> SourceSchema:
@@ -84,7 +89,7 @@ def read_schema(snapshot: Path) -> SourceSchema:
 
 def _read(connection: sqlite3.Connection, snapshot: Path) -> SourceSchema:
     rows = connection.execute("SELECT type, name, tbl_name, sql FROM sqlite_schema ORDER BY rowid")
-    entries = [_Entry(*row) for row in rows if not str(row[1]).lower().startswith("sqlite_")]
+    entries = [_Entry.read(*row) for row in rows if not str(row[1]).lower().startswith("sqlite_")]
     kinds = _table_kinds(connection, entries)
     tables: list[SourceTable] = []
     objects: list[SourceObject] = []
@@ -98,7 +103,8 @@ def _read(connection: sqlite3.Connection, snapshot: Path) -> SourceSchema:
             kind = kinds[entry.name]
             objects.append(SourceObject(kind.value, entry.name, entry.sql, reason or _why_not(kind, entry)))
         elif entry.kind in {"view", "trigger"}:
-            objects.append(SourceObject(entry.kind, entry.name, entry.sql, reason))
+            comment = read_comments(entry.sql or "") if entry.kind == "view" else ""
+            objects.append(SourceObject(entry.kind, entry.name, entry.sql, reason, comment))
     (encoding,) = connection.execute("PRAGMA encoding").fetchone()
     return SourceSchema(tuple(tables), tuple(objects), encoding)
 
@@ -137,7 +143,8 @@ def _read_table(
 ) -> tuple[SourceTable, list[SourceObject]]:
     """Return a table, and the columns of it that nobody can read."""
     text = read_create_table(entry.sql or "")
-    columns, unreadable = _columns(connection, snapshot, entry, text)
+    comments = read_table_comments(entry.sql or "")
+    columns, unreadable = _columns(connection, snapshot, entry, (text, comments))
     indexes = _indexes(connection, entry.name)
     (without_rowid, strict) = connection.execute(
         "SELECT wr, strict FROM pragma_table_list(?) WHERE schema = 'main'", (entry.name,)
@@ -157,13 +164,18 @@ def _read_table(
         indexes=indexes,
         foreign_keys=_foreign_keys(connection, entry.name, text),
         checks=tuple(text.checks),
+        comment=comments.table,
     )
     return table, unreadable
 
 
 def _columns(
-    connection: sqlite3.Connection, snapshot: Path, entry: _Entry, text: TableText
+    connection: sqlite3.Connection,
+    snapshot: Path,
+    entry: _Entry,
+    said: tuple[TableText, TableComments],
 ) -> tuple[tuple[SourceColumn, ...], list[SourceObject]]:
+    text, comments = said
     rows = connection.execute(f"PRAGMA table_xinfo({quote_name(entry.name)})").fetchall()
     by_name = {column.name.lower(): column for column in text.columns}
     columns: list[SourceColumn] = []
@@ -181,6 +193,7 @@ def _columns(
             generated=generated,
             generated_sql=written.generated_sql if written and generated is not GeneratedKind.NO else None,
             collation=_canonical_collation(written.collation if written else "BINARY"),
+            comment=comments.columns.get(name.lower(), ""),
         )
         problem = _why_unreadable(connection, snapshot, entry.name, column)
         if problem:
@@ -234,7 +247,8 @@ def _indexes(connection: sqlite3.Connection, table: str) -> tuple[SourceIndex, .
         (table,),
     ).fetchall()
     found: list[SourceIndex] = []
-    for name, unique, origin, sql in rows:
+    for name, unique, origin, written in rows:
+        sql = written if written is None else str(written).partition("\0")[0]
         text = read_create_index(sql or "")
         terms = connection.execute(
             'SELECT seqno, cid, name, "desc", coll FROM pragma_index_xinfo(?) WHERE key ORDER BY seqno',
@@ -249,7 +263,8 @@ def _indexes(connection: sqlite3.Connection, table: str) -> tuple[SourceIndex, .
             )
             for seqno, cid, column, descending, collation in terms
         )
-        found.append(SourceIndex(name, bool(unique), origin, columns, text.where_sql, sql))
+        comment = read_comments(sql or "")
+        found.append(SourceIndex(name, bool(unique), origin, columns, text.where_sql, sql, comment))
     return tuple(found)
 
 

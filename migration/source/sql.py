@@ -57,11 +57,17 @@ class Token:
             return self.text[1:-1].replace(quote * 2, quote)
         return self.text
 
+    @property
+    def is_comment(self) -> bool:
+        """Whether this is a comment: no other token begins like one."""
+        return self.text.startswith(("--", "/*"))
+
 
 _QUOTES = frozenset("\"'`")
 _PATTERN = re.compile(
     r"""
-    (?P<skip>   [ \t\n\f\r]+ | --[^\n]* | /\*.*?(?:\*/|\Z) )
+    (?P<space>  [ \t\n\f\r]+ )
+  | (?P<comment> --[^\n]* | /\*.*?(?:\*/|\Z) )
   | (?P<quoted> '(?:[^']|'')*' | "(?:[^"]|"")*" | `(?:[^`]|``)*` | \[[^\]]*\] )
   | (?P<number> [0-9][0-9A-Za-z_.]* | \.[0-9]+ )
   | (?P<word>   [A-Za-z_\x80-\U0010ffff][0-9A-Za-z_$\x80-\U0010ffff]* )
@@ -71,16 +77,16 @@ _PATTERN = re.compile(
 )
 
 
-def tokenize(sql: str) -> tuple[Token, ...]:
-    """Split SQL text into tokens, without white space and comments."""
-    return tuple(_tokens(sql))
+def tokenize(sql: str, *, comments: bool = False) -> tuple[Token, ...]:
+    """Split SQL text into tokens, without white space, and without comments unless they are asked for."""
+    return tuple(_tokens(sql, {"space"} if comments else {"space", "comment"}))
 
 
-def _tokens(sql: str) -> Iterator[Token]:
+def _tokens(sql: str, skipped: set[str]) -> Iterator[Token]:
     depth = 0
     for match in _PATTERN.finditer(sql):
         kind = match.lastgroup
-        if kind == "skip":
+        if kind in skipped:
             continue
         text = match.group()
         if text == ")":
