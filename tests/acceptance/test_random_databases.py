@@ -7,8 +7,7 @@ from pathlib import Path
 
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
-from migration.model import IdentifierPolicy
-from tests.support.chance import RandomDatabase, databases
+from tests.support.chance import RandomDatabase, databases, options_for
 from tests.support.direct import Direct, quiet_steps
 from tests.support.proof import prove
 
@@ -33,9 +32,7 @@ def test_random_databases_arrive_whole(direct: Direct, tmp_path: Path) -> None:
         run = direct.migrate(
             path,
             target_schema=f"random {number}",
-            identifiers=tuple(IdentifierPolicy)[number % 3],
-            chunk_rows=(None, 1, 3)[number // 3 % 3],
-            batch_rows=2 if number % 5 == 0 else 1_000,
+            **options_for(number),
         )
         problems = prove(path, direct.url, direct.ledger, run)
         direct.forget(run)

@@ -7,11 +7,13 @@ import math
 import re
 import struct
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta, timezone
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
+from zoneinfo import ZoneInfo
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 JULIAN_EPOCH = Fraction(4881175, 2)
@@ -49,20 +51,22 @@ class Text(bytes):
 
 @dataclass(frozen=True)
 class Facts:
-    """What the meaning of a column's numbers depends on."""
+    """What the meaning of a column's numbers and times depends on."""
 
     unit: str | None
     """Of integers that count since 1970."""
     julian: bool
     """Whether all reals are Julian days."""
+    zone: str = "UTC"
+    """Where the clocks hang that texts without an offset were read from."""
 
     @classmethod
-    def of(cls, values: Iterable[Any]) -> Facts:
+    def of(cls, values: Iterable[Any], zone: str = "UTC") -> Facts:
         """Look at all values of a column."""
         known = list(values)
         integers = [value for value in known if isinstance(value, int)]
         reals = [value for value in known if isinstance(value, float)]
-        return cls(_unit(integers), all(JULIAN_DAYS[0] <= value <= JULIAN_DAYS[1] for value in reals))
+        return cls(_unit(integers), all(JULIAN_DAYS[0] <= value <= JULIAN_DAYS[1] for value in reals), zone)
 
 
 def _unit(integers: list[int]) -> str | None:
@@ -133,7 +137,7 @@ def expected(value: Any, kind: str, facts: Facts) -> Any:
         if value is None:
             return None
         if isinstance(value, Text):
-            return _expected_text(value, base, kind)
+            return _expected_text(value, base, kind, facts.zone)
         if isinstance(value, bytes):
             return _expected_blob(value, base, kind)
         return _expected_number(value, base, kind, facts)
@@ -167,9 +171,9 @@ def _expected_number(value: float, base: str, kind: str, facts: Facts) -> Any:  
     if base == "timestamp with time zone":
         return ("instant", _instant(value, facts))
     if base == "timestamp without time zone" and isinstance(value, int):
-        return ("clock", _instant(value, facts).replace(tzinfo=None))
+        return ("clock", _on_the_clock(_instant(value, facts), facts.zone))
     if base == "date" and isinstance(value, int):
-        moment = _instant(value, facts)
+        moment = _on_the_clock(_instant(value, facts), facts.zone)
         if moment.time() != time():
             raise UnexpectedError("more than a day")
         return moment.date()
@@ -206,7 +210,7 @@ def _expected_blob(value: bytes, base: str, kind: str) -> Any:
     raise UnexpectedError(base)
 
 
-def _expected_text(raw: Text, base: str, kind: str) -> Any:  # noqa: PLR0912 - one branch for each type
+def _expected_text(raw: Text, base: str, kind: str, zone: str) -> Any:  # noqa: PLR0912 - one branch for each type
     if base == "bytea":
         return ("bytes", bytes(raw))
     if raw.is_broken:
@@ -233,10 +237,10 @@ def _expected_text(raw: Text, base: str, kind: str) -> Any:  # noqa: PLR0912 - o
         return time(int(hour), int(minute), int(second or 0), _micros(fraction))
     if base == "timestamp without time zone":
         moment = _moment(text)
-        return ("clock", moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment)
+        return ("clock", _on_the_clock(moment, zone) if moment.tzinfo else moment)
     if base == "timestamp with time zone":
         moment = _moment(text)
-        return ("instant", moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC))
+        return ("instant", moment.astimezone(UTC) if moment.tzinfo else _when_the_clock_showed(moment, zone))
     if not _NUMBER.fullmatch(text):
         raise UnexpectedError("no number")
     number = Decimal(text)
@@ -305,6 +309,24 @@ def _moment(text: str) -> datetime:
         tz = timezone(-offset if zone[0] == "-" else offset)
     parts = (int(year), int(month), int(day), int(hour or 0), int(minute or 0), int(second or 0))
     return datetime(*parts, _micros(fraction), tzinfo=tz)
+
+
+def _on_the_clock(moment: datetime, zone: str) -> datetime:
+    """Return what a clock in the zone shows at a moment."""
+    return moment.astimezone(ZoneInfo(zone)).replace(tzinfo=None)
+
+
+def _when_the_clock_showed(shown: datetime, zone: str) -> datetime:
+    """Return the first moment at which a clock in the zone showed this: try every offset of the days around it."""
+    guess, found = shown.replace(tzinfo=UTC), set()
+    for hours in range(-30, 31):
+        with suppress(OverflowError):
+            offset = (guess + timedelta(hours=hours)).astimezone(ZoneInfo(zone)).utcoffset() or timedelta()
+            if _on_the_clock(guess - offset, zone) == shown:
+                found.add(guess - offset)
+    if not found:
+        raise UnexpectedError("the clock never showed this")
+    return min(found)
 
 
 def transform(value: Any, kind: str, facts: Facts) -> str | None:

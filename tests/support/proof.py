@@ -76,6 +76,7 @@ def reported_tables(ledger: Engine, run: RunRecord) -> list[tuple[ReportedTable,
                         ),
                         Counter({key[1:]: n for key, n in transforms.items() if key[0] == table.id}),
                         frozenset(c.name for c in plan.columns if c.generated_sql is not None),
+                        run.options.source_timezone,
                     ),
                     table.rows,
                 )

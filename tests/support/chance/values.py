@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TypeAlias
 
 from hypothesis import strategies as st
@@ -40,6 +40,19 @@ _ISO = st.builds(
     st.sampled_from([" ", "T"]),
     st.sampled_from(["seconds", "minutes", "milliseconds", "microseconds"]),
     st.sampled_from(["", "", "Z", "+00:00", "+05:30", "-0800", "+14"]),
+)
+_AROUND_CLOCK_CHANGES = st.builds(
+    lambda moment, minutes: (datetime.fromisoformat(moment) + timedelta(minutes=minutes)).isoformat(" "),
+    st.sampled_from(
+        [
+            *("2024-03-31 02:00", "2024-10-27 02:00", "2050-03-27 02:00"),  # Europe/Berlin
+            *("2024-03-10 02:00", "2024-11-03 01:00"),  # America/New_York
+            *("2024-10-06 02:00", "2024-04-07 01:30"),  # Australia/Lord_Howe
+            *("2011-12-30 00:00", "2011-12-31 00:00"),  # Pacific/Apia
+            *("1893-04-01 00:00", "1945-10-15 00:00", "0001-01-01 02:00", "9999-12-31 20:00"),
+        ]
+    ),
+    st.integers(-90, 90),
 )
 _ODD_DATES = st.sampled_from(
     [
@@ -281,6 +294,7 @@ FLAVOURS: dict[str, Values] = {
     "booleans as text": _BOOLEANS_AS_TEXT,
     "days": _MOMENTS.map(lambda moment: moment.date().isoformat()),
     "moments": _ISO,
+    "clock changes": _AROUND_CLOCK_CHANGES | _ISO,
     "times": st.times().map(lambda value: value.isoformat())
     | st.sampled_from(["12:00", "24:00:00", "23:59:60", "1:00"]),
     "odd dates": _ODD_DATES | _ISO,
@@ -297,6 +311,7 @@ _NUMBERS = ("small integers", "integers", "reals", "money", "numbers as text")
 _DATES = (
     "days",
     "moments",
+    "clock changes",
     "seconds",
     "milliseconds",
     "microseconds",
