@@ -217,6 +217,9 @@ _STATES: Final[dict[str, tuple[type[ConvoyError], str, str]]] = {
 # A refused login comes without a SQLSTATE, and its text may be translated: these decide only the remedy.
 _LOGIN_REMEDIES: Final = (
     ("password", "Check the user and the password (--target-pass, MIGRATION_TARGET_PASSWORD, ~/.pgpass)"),
+    ("certificate", "Check sslmode, sslrootcert and the host's name"),
+    ("definition of service", "Check the service's name, and PGSERVICEFILE"),
+    ("channel binding", "Leave channel_binding out, or connect by TLS to the server itself"),
     ("does not exist", "Create it, or name another one"),
     ("pg_hba.conf", "Allow this host and user in the server's pg_hba.conf"),
     ("too many", "Use fewer workers, or raise max_connections"),

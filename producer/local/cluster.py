@@ -23,6 +23,7 @@ from pydantic import SecretStr
 
 from migration.errors import ConvoyError
 from migration.settings import Settings
+from producer.local.files import absolute_options, absolute_variables
 from producer.local.guard import Guard, Program, tail
 from producer.local.postgres import EmbeddedPostgres
 from producer.local.valkey import EmbeddedValkey
@@ -214,7 +215,10 @@ class LocalCluster:
 
     def environment(self) -> dict[str, str]:
         """Return the environment of the cluster's processes: the only place where its passwords stand."""
-        env = {name: value for name, value in os.environ.items() if not name.startswith("MIGRATION_")}
+        # The processes run in a folder of their own.
+        env = absolute_variables(
+            {name: value for name, value in os.environ.items() if not name.startswith("MIGRATION_")}
+        )
         for name in self.settings.model_fields_set:
             value = getattr(self.settings, name)
             if value is not None:
@@ -222,7 +226,7 @@ class LocalCluster:
                 env[f"MIGRATION_{name.upper()}"] = plain
         return env | {
             "MIGRATION_BROKER_URL": self.broker_url,
-            "MIGRATION_TARGET_URL": self.target_url,
+            "MIGRATION_TARGET_URL": absolute_options(self.target_url),
             "MIGRATION_SNAPSHOT_DIR": str(self.settings.snapshot_dir.absolute()),
             "MIGRATION_REPORT_DIR": str(self.settings.report_dir.absolute()),
             "MIGRATION_EMBEDDED_DIR": str(self.settings.embedded_dir.absolute()),
