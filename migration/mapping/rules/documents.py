@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 
 from migration.mapping.folded import fold
 from migration.mapping.rules.bytes_of import payload
+from migration.mapping.rules.numbers import NEGATIVE_ZERO, is_negative_zero
 from migration.mapping.rules.rule import Context, Converted, Misfit, Rule, all_bad, drop, merge_bad
 from migration.mapping.rules.texts import decode
 from migration.model import StorageClass, ValueKind
@@ -116,5 +117,13 @@ DOCUMENT_RULES = (
         lambda values, _context: (values.cast(pa.string()), None),
         lambda value, _context: str(value),
     ),
-    Rule("real_to_json", StorageClass.REAL, _JSON, _columnar_real, _scalar_real),
+    Rule(
+        "real_to_json",
+        StorageClass.REAL,
+        _JSON,
+        _columnar_real,
+        _scalar_real,
+        transform=NEGATIVE_ZERO,
+        changes=is_negative_zero,
+    ),
 )

@@ -22,6 +22,9 @@ _INT_BITS = {ValueKind.INT16: 16, ValueKind.INT32: 32, ValueKind.INT64: 64}
 EXACT_DOUBLE = 2**53
 """Above this, neighbouring integers share a double."""
 _EXACT_FLOAT = 2**24
+_NEGATIVE_ZERO_BITS = -(2**63)
+NEGATIVE_ZERO = "negative_zero_to_zero"
+"""PostgreSQL's numeric, and with it jsonb, has one zero. The number is the same, so nothing is lost that counts."""
 
 # PostgreSQL's limits: https://www.postgresql.org/docs/current/datatype-numeric.html
 _NUMERIC_WHOLE_DIGITS = 131_072
@@ -123,6 +126,11 @@ def _columnar_real_to_numeric(values: pa.Array, context: Context) -> Converted:
         misfit = pc.invert(pc.match_substring_regex(text, fits))
     bad = merge_bad(odd, misfit)
     return (text, None) if bad is None else (drop(text, bad), bad)
+
+
+def is_negative_zero(values: pa.Array, _context: Context) -> pa.BooleanArray:
+    """Mark the doubles that are -0.0, by their bits: in comparisons they are equal to 0.0."""
+    return pc.equal(values.view(pa.int64()), _NEGATIVE_ZERO_BITS)
 
 
 def _scalar_real_to_numeric(value: float, context: Context) -> str:
@@ -277,6 +285,14 @@ NUMBER_RULES = (
         _columnar_integer_to_numeric,
         lambda value, context: fit_numeric(Decimal(value), context),
     ),
-    Rule("real_to_numeric", _R, _NUMERIC, _columnar_real_to_numeric, _scalar_real_to_numeric),
+    Rule(
+        "real_to_numeric",
+        _R,
+        _NUMERIC,
+        _columnar_real_to_numeric,
+        _scalar_real_to_numeric,
+        transform=NEGATIVE_ZERO,
+        changes=is_negative_zero,
+    ),
     Rule("text_to_numeric", _T, _NUMERIC, _columnar_text_to_numeric, _scalar_text_to_numeric),
 )

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pyarrow as pa
+import pytest
 
 from migration.mapping.convert import Context, Converter, convert
 from migration.mapping.kinds import kind_of
@@ -113,6 +116,32 @@ def test_double_becomes_numeric_with_its_shortest_digits() -> None:
     assert converted.batch.column("c").to_pylist() == [
         "0.1", "100000000000000000000", "0.0000001", "5", "123456789012345.6", "0",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("rule", "target_type", "values", "transforms"),
+    [
+        ("real_to_numeric", "numeric", ["0", "0", "0.5", None], {"negative_zero_to_zero": 1}),
+        ("real_to_numeric", "numeric(4,2)", ["0", "0", "0.5", None], {"negative_zero_to_zero": 1}),
+        ("real_to_json", "jsonb", ["-0.0", "0.0", "0.5", None], {"negative_zero_to_zero": 1}),
+        ("real_to_text", "text", ["-0.0", "0.0", "0.5", None], {"real_to_text": 3}),
+        ("real_to_bytes", "bytea", [b"-0.0", b"0.0", b"0.5", None], {"real_to_bytes": 3}),
+        ("real_to_float64", "double precision", [-0.0, 0.0, 0.5, None], {}),
+        ("real_to_float32", "real", [-0.0, 0.0, 0.5, None], {}),
+    ],
+)
+def test_negative_zero_keeps_its_sign_or_is_counted(
+    rule: str, target_type: str, values: list[Any], transforms: dict[str, int]
+) -> None:
+    converted = convert(raw(c=[-0.0, 0.0, 0.5, None]), [plan(rule, target_type)], Context())
+    assert list(map(repr, converted.batch.column("c").to_pylist())) == list(map(repr, values))
+    assert converted.transforms == {("c", name): count for name, count in transforms.items()}
+
+
+def test_negative_zero_in_an_integer_column_is_a_whole_real() -> None:
+    converted = convert(raw(c=[-0.0, 2.0]), [plan("real_to_int32", "integer")], Context())
+    assert converted.batch.column("c").to_pylist() == [0, 2]
+    assert converted.transforms == {("c", "real_to_integer"): 2}
 
 
 def test_wall_clock_times_are_read_in_the_source_time_zone() -> None:
