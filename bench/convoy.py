@@ -28,7 +28,8 @@ from migration.settings import Settings
 from producer.local.cluster import LocalCluster
 
 DATABASE = "bench"
-_LOOK_SECONDS = 0.02
+_FIRST_LOOK_SECONDS = 0.02
+_LATER_LOOKS = 0.01  # of the time that has gone by, so that looking takes nothing from the run
 _READY_SECONDS = 30.0
 
 
@@ -106,12 +107,13 @@ class ConvoyCluster:
         """
         with psycopg.connect(self.url, autocommit=True) as connection:
             looking = "SELECT phase, error FROM convoy.runs WHERE id = %s"
+            started = time.monotonic()
             while True:
                 found = connection.execute(looking, [run_id]).fetchone()
                 phase = Phase(found[0]) if found else Phase.FAILED
                 if phase.is_end:
                     break
-                time.sleep(_LOOK_SECONDS)
+                time.sleep(max(_FIRST_LOOK_SECONDS, _LATER_LOOKS * (time.monotonic() - started)))
                 self._cluster.check(restart=False)
         if phase not in (Phase.COMPLETED, Phase.COMPLETED_WITH_FINDINGS):
             raise FailedError(f"run {run_id} ended as {phase}: {found[1] if found else ''}")
