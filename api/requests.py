@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from migration.mapping.mapping_file import read_mapping
 from migration.model import IdentifierPolicy, IfExists, Mode, OnError, RunOptions, Source
+from migration.overrides import OnOrphan
 
 MAX_SOURCES = 100
 MAX_NAME_BYTES = 63
@@ -76,6 +77,9 @@ class Options(_Strict):
     """What a mapping file of the command line holds, as JSON (docs/mapping.md)."""
     on_error: OnError = OnError.QUARANTINE
     """A value that cannot be stored: keep its row apart, or stop at once."""
+    on_orphan: OnOrphan = OnOrphan.NOT_VALID
+    """A row whose foreign key points at no row: keep it and leave the constraint NOT VALID, keep the row apart, or set
+    the reference to NULL."""
     salvage: bool = False
     """Of a damaged source, take what can be read and list the rest."""
 
@@ -128,6 +132,7 @@ class RunRequest(_Strict):
             skip_validation=asked.skip_validation,
             mapping=None if asked.mapping is None else read_mapping(asked.mapping, "mapping"),
             on_error=asked.on_error,
+            on_orphan=asked.on_orphan,
             salvage=asked.salvage,
             target=target,
             idempotency_key=idempotency_key,

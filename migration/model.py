@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from migration.overrides import ColumnOverride, MappingFile, Normalisation, TableOverride
+from migration.overrides import ColumnOverride, MappingFile, Normalisation, OnOrphan, TableOverride
 
 
 class Mode(StrEnum):
@@ -378,6 +378,8 @@ class TargetObject:
 
 @dataclass(frozen=True, slots=True)
 class TablePlan:
+    fallback_reason: str = ""
+    """Why nothing better could be done than the fallback, where the user asked for more."""
     """The decision for one table. `target_name` is unquoted."""
 
     source_label: str
@@ -429,6 +431,19 @@ class Rejection:
 class Digest:
     """Row count and order-independent checksum: 128 bits as 32 hexadecimal digits.
 
+@dataclass(frozen=True, slots=True)
+class Orphans:
+    """Rows of a chunk to which one foreign key finds no parent, and what becomes of them.
+
+    `keys` identify the rows as those of a `Rejection` do.
+    """
+
+    columns: tuple[str, ...]
+    parent: str
+    action: OnOrphan
+    keys: tuple[tuple[int | float | str | None, ...], ...]
+
+
     Digests of parts add up (`validation.digest.combine`) to the digest of the whole, in any order.
     """
 
@@ -475,6 +490,7 @@ class RunOptions:
     """Take what can still be read of a damaged source, and list the rest."""
     target: str = ""
     """URL of the target without its password, for messages and reports."""
+    on_orphan: OnOrphan = OnOrphan.NOT_VALID
     mapping: MappingFile | None = None
     """What `--mapping` holds."""
     idempotency_key: str = ""

@@ -36,6 +36,14 @@ class EpochUnit(StrEnum):
     JULIAN = "julian"  # reals: days, as SQLite's julianday() gives them
 
 
+class OnOrphan(StrEnum):
+    """What becomes of rows whose foreign key points at no row."""
+
+    NOT_VALID = "not-valid"  # they stay, and the constraint holds for new rows only
+    QUARANTINE = "quarantine"  # they are kept in the ledger, and the rows that this orphans, too
+    SET_NULL = "set-null"  # they lose the reference; refused where the columns must have a value
+
+
 @dataclass(frozen=True, slots=True)
 class ColumnOverride:
     """What the user wants of one column. None, or empty: nothing, so that the profile decides."""
@@ -72,6 +80,8 @@ class TableOverride:
     skip: bool = False
     key: tuple[str, ...] = ()
     """The columns that identify a row; empty: chosen from its keys."""
+    on_orphan: OnOrphan | None = None
+    """None: as the run's options say."""
     columns: tuple[ColumnOverride, ...] = ()
 
 

@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from migration.ledger.contents import read_orphans
 from migration.mapping.convert import Context, Converter
+from migration.mapping.orphan_rows import OrphanRows
 from migration.model import KeyRange
 from migration.source.reader import SnapshotReader
 from migration.steps.context import read_planned_table
@@ -31,15 +33,17 @@ def find_difference(workspace: Workspace, run: RunRecord, table: TableRecord) ->
     """Return the missing, extra and differing rows of a table in staging, by key where it has one."""
     with workspace.engine.connect() as connection:
         planned = read_planned_table(connection, run.id, table.id)
+        orphans = read_orphans(connection, table.id)
     plan = planned.plan
     converter = Converter(plan.copied_columns, Context(run.options.source_timezone))
     classes = {column.name: planned.profile[column.name].classes for column in plan.copied_columns}
     size = batch_rows(run.options.batch_rows, planned.profile)
 
     def source() -> Iterator[pa.RecordBatch]:
+        orphan_rows = OrphanRows(planned.declared, orphans) if orphans else None
         with SnapshotReader(Path(planned.source.snapshot)) as reader:
             for raw in reader.batches(planned.declared, classes, KeyRange(), size):
-                yield converter.convert(raw).batch
+                yield converter.convert(raw, orphan_rows).batch
 
     def target() -> Iterator[pa.RecordBatch]:
         with TargetReader(workspace.target_url) as reader:

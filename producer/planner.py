@@ -20,6 +20,7 @@ from migration.ledger.steps import NewStep, add_steps
 from migration.mapping.plan import ProfiledSource, check_collisions, plan_sources
 from migration.model import ColumnProfile, Mode, ObjectResult, ObjectState, Phase, TablePlan
 from migration.source.profile import merge_profiles
+from migration.steps.orphans import searched
 from migration.steps.schemas import staging_schema, target_schemas, told_apart
 from migration.target.data_only import plan_standing
 from migration.target.staging import check_target, create_staging, try_ddl
@@ -49,14 +50,25 @@ def plan(workspace: Workspace, run: RunRecord) -> bool:
                 _create_staging(connection, run, of_schema, schema)
         save_objects(connection, run.id, results)
         sizes = read_chunk_sizes(connection, run.id)
+        add_steps(connection, run.id, Phase.COPYING, _orphan_steps(connection, run, plans))
         add_steps(
             connection,
             run.id,
             Phase.COPYING,
-            [NewStep(table_id=table, chunk_id=chunk, weight=size) for chunk, table, size in sizes],
+            [NewStep(table_id=table, chunk_id=chunk, stage=2, weight=size) for chunk, table, size in sizes],
         )
         add_event(connection, run.id, "planned", tables=len(plans), chunks=len(sizes))
         return move_run(connection, run, Phase.COPYING)
+
+
+def _orphan_steps(connection: Connection, run: RunRecord, plans: list[TablePlan]) -> list[NewStep]:
+    """Return a step for each source whose orphan rows have to be known before the first row is copied."""
+    steps: list[NewStep] = []
+    for source in read_sources(connection, run.id):
+        of_source = {plan.name: plan for plan in plans if plan.source_label == source.label}
+        if searched(source.schema.tables, of_source, run.options.mode, run.options.on_orphan):
+            steps.append(NewStep(spec={"source_id": source.id}))
+    return steps
 
 
 def _create_staging(connection: Connection, run: RunRecord, plans: list[TablePlan], schema: str) -> None:

@@ -27,6 +27,7 @@ from migration.model import (
     Finding,
     KeyRange,
     ObjectResult,
+    Orphans,
     Rejection,
     SourceSchema,
     SourceTable,
@@ -74,6 +75,8 @@ class ChunkRecord:
     key_range: KeyRange
     rows: int
     bytes: int
+    orphans: tuple[Orphans, ...] = ()
+    """Rows that do not stay as they are because they point nowhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,9 +239,43 @@ def read_chunk(connection: Connection, chunk_id: int) -> ChunkRecord:
             chunks.c.key_range,
             chunks.c.rows,
             chunks.c.bytes,
+            chunks.c.orphans,
         ).where(chunks.c.id == chunk_id)
     ).one()
-    return ChunkRecord(**{**row._asdict(), "key_range": from_json(KeyRange, row.key_range)})
+    return ChunkRecord(
+        **{
+            **row._asdict(),
+            "key_range": from_json(KeyRange, row.key_range),
+            "orphans": _orphans(row.orphans),
+        }
+    )
+
+
+def _orphans(value: Any) -> tuple[Orphans, ...]:
+    return from_json(tuple[Orphans, ...], value) if value else ()
+
+
+def read_ranges(connection: Connection, table_id: int) -> list[tuple[int, KeyRange]]:
+    """Return (chunk id, key range) of the chunks of a table, in the order of their rows."""
+    rows = connection.execute(
+        select(chunks.c.id, chunks.c.key_range)
+        .where(chunks.c.table_id == table_id)
+        .order_by(chunks.c.position)
+    )
+    return [(row.id, from_json(KeyRange, row.key_range)) for row in rows]
+
+
+def save_orphans(connection: Connection, chunk_id: int, found: Sequence[Orphans]) -> None:
+    """Note, before a chunk is copied, which of its rows point nowhere and what is to become of them."""
+    connection.execute(update(chunks).where(chunks.c.id == chunk_id).values(orphans=to_json(tuple(found))))
+
+
+def read_orphans(connection: Connection, table_id: int) -> list[Orphans]:
+    """Return what `save_orphans` has noted for all chunks of a table."""
+    rows = connection.execute(
+        select(chunks.c.orphans).where(chunks.c.table_id == table_id, chunks.c.orphans.is_not(None))
+    )
+    return [orphans for value in rows.scalars() for orphans in _orphans(value)]
 
 
 def read_chunk_sizes(connection: Connection, run_id: str) -> list[tuple[int, int, int]]:

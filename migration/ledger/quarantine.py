@@ -13,9 +13,8 @@ from sqlalchemy import Connection, Select, delete, func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from migration.ledger.tables import chunks, quarantine, sources, tables, transforms
+from migration.mapping.row_key import Key, storable_key
 from migration.model import Digest, Rejection, StorageClass
-
-Key = tuple[int | float | str | None, ...]
 
 _IDS_AT_ONCE = 10_000
 
@@ -37,17 +36,12 @@ class Quarantined:
 
 @dataclass(frozen=True, slots=True)
 class HeldChunk:
-    """A chunk with rows in quarantine, and the digest of those that were loaded."""
+    """A chunk, how many of its rows are in quarantine, and the digest of those that were loaded."""
 
     id: int
     table_id: int
     rows_quarantined: int
     loaded: Digest
-
-
-def storable_key(key: Sequence[int | float | str | None]) -> Key:
-    r"""Return a key as the ledger keeps it: PostgreSQL's JSON has no NUL, which becomes the text ``\x00``."""
-    return tuple(part.replace("\0", "\\x00") if isinstance(part, str) else part for part in key)
 
 
 def add_rejections(
@@ -217,3 +211,51 @@ def release_rows(
                 set_={"values": transforms.c["values"] + statement.excluded["values"]},
             )
         )
+
+
+def hold_rows(
+    connection: Connection, chunk_id: int, loaded: Digest, rows: int, changed: Mapping[tuple[str, str], int]
+) -> None:
+    """Note that `rows` rows of a chunk, which had been loaded, are in quarantine: the reverse of `release_rows`.
+
+    Args:
+        connection: in the transaction that took them out.
+        chunk_id: the chunk.
+        loaded: the digest of its rows that are still loaded.
+        rows: how many were taken out.
+        changed: (column, transform) → values changed among these.
+    """
+    connection.execute(
+        update(chunks)
+        .where(chunks.c.id == chunk_id)
+        .values(
+            rows_loaded=loaded.rows,
+            rows_quarantined=chunks.c.rows_quarantined + rows,
+            digest=loaded.checksum,
+        )
+    )
+    for (column, transform), count in changed.items():
+        place = (
+            transforms.c.chunk_id == chunk_id,
+            transforms.c.column == column,
+            transforms.c.transform == transform,
+        )
+        connection.execute(
+            update(transforms).where(*place).values({"values": transforms.c["values"] - count})
+        )
+        connection.execute(delete(transforms).where(*place, transforms.c["values"] <= 0))
+
+
+def loaded_chunks(connection: Connection, table_id: int) -> list[HeldChunk]:
+    """Return the chunks of a table from which rows were loaded, in order."""
+    rows = connection.execute(
+        select(
+            chunks.c.id, chunks.c.table_id, chunks.c.rows_quarantined, chunks.c.rows_loaded, chunks.c.digest
+        )
+        .where(chunks.c.table_id == table_id, chunks.c.rows_loaded > 0)
+        .order_by(chunks.c.position)
+    )
+    return [
+        HeldChunk(row.id, row.table_id, row.rows_quarantined, Digest(row.rows_loaded, row.digest))
+        for row in rows
+    ]

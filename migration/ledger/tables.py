@@ -118,6 +118,7 @@ chunks = Table(
     Column("rows", BigInteger, nullable=False),  # counted while splitting
     Column("bytes", BigInteger, nullable=False, server_default="0"),
     Column("profile", JSONB),  # column name → model.ColumnProfile
+    Column("orphans", JSONB(none_as_null=True)),  # list of model.Orphans, where there are any
     Column("state", Text, nullable=False, server_default="pending"),  # of the copy: model.StepState
     Column("attempts", Integer, nullable=False, server_default="0"),  # of the copy
     Column("rows_loaded", BigInteger),

@@ -10,7 +10,9 @@ from migration.mapping.ddl import column_list, qualified, set_sequence
 from migration.mapping.expressions import Untranslatable, translate_expression
 from migration.mapping.keys import collation_of, folds_case, is_complete, plain_columns, unique_column_sets
 from migration.mapping.names import Namespace, fold, quote_identifier, shorten
+from migration.mapping.orphans import orphan_action, wanted_for
 from migration.model import ObjectState, TargetObject
+from migration.overrides import OnOrphan
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -59,11 +61,18 @@ def sequence_names(table: MappedTable) -> list[str]:
 class ObjectPlanner:
     """Plans the objects of one source's tables; index names are unique within the schema, as tables are."""
 
-    def __init__(self, tables: Mapping[str, MappedTable], names: Namespace, policy: IdentifierPolicy) -> None:
+    def __init__(
+        self,
+        tables: Mapping[str, MappedTable],
+        names: Namespace,
+        policy: IdentifierPolicy,
+        on_orphan: OnOrphan = OnOrphan.NOT_VALID,
+    ) -> None:
         """Take over the tables by lower-case name, and the names that are taken in their schema."""
         self._tables = tables
         self._names = names
         self._policy = policy
+        self._on_orphan = on_orphan
 
     def plan(self, table: MappedTable) -> tuple[TargetObject, ...]:
         """Return all objects of a table but views, in the order in which they are built."""
@@ -226,7 +235,7 @@ class ObjectPlanner:
             reason = f"the parent table {key.parent_table} is not migrated"
             return _skipped("foreign key", name, table, 2, reason, source_sql)
         parent_columns = key.parent_columns or parent.source.primary_key
-        problem = _problem(table, parent, key, parent_columns)
+        problem = why_impossible(table, parent, key, parent_columns)
         if problem is not None:
             return _skipped("foreign key", name, table, 2, problem, source_sql)
         sql = (
@@ -235,6 +244,8 @@ class ObjectPlanner:
             f" REFERENCES {qualified(parent.target_name)} ({column_list(parent.targets(parent_columns))})"
             f"{_actions(key)}"
         )
+        wanted = wanted_for(table.source, self._on_orphan)
+        _, refusal = orphan_action(table.source, table.columns, key.columns, wanted)
         return TargetObject(
             "foreign key",
             name,
@@ -243,6 +254,7 @@ class ObjectPlanner:
             sql,
             fallback_sql=f"{sql} NOT VALID",
             source_sql=source_sql,
+            fallback_reason=refusal,
         )
 
 
@@ -259,7 +271,7 @@ def _actions(key: SourceForeignKey) -> str:
     return actions + (" DEFERRABLE INITIALLY DEFERRED" if key.deferrable else "")
 
 
-def _problem(
+def why_impossible(
     table: MappedTable, parent: MappedTable, key: SourceForeignKey, parent_columns: tuple[str, ...]
 ) -> str | None:
     """Return why a foreign key cannot exist in PostgreSQL; None where it can."""

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from migration.mapping.kinds import ARROW_TYPES
 from migration.mapping.normalise import normaliser
+from migration.mapping.orphans import ORPHAN_TO_NULL
 from migration.mapping.rows import (
     NULL_REASON,
     column_context,
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
     from migration.mapping.batch import RawBatch
     from migration.mapping.normalise import Changed
+    from migration.mapping.orphan_rows import OrphanRows
     from migration.mapping.rules import Rule
     from migration.model import ColumnPlan, ColumnProfile
 
@@ -43,8 +45,13 @@ class Converted:
     rejections: tuple[Rejection, ...]
     """Every rejected value; a row may have several."""
     rows_rejected: int
+    """With the orphan rows."""
     transforms: Mapping[tuple[str, str], int]
     """(column, transform) → values changed, in loaded rows."""
+    kept: pa.BooleanArray | None = None
+    """Which rows of the raw batch are in `batch`; None: all."""
+    orphans: tuple[Rejection, ...] = ()
+    """The values that point nowhere, of rows that leave for that reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,8 +177,16 @@ class Converter:
         self._columns = tuple(_ColumnConverter(plan, context, profile.get(plan.name)) for plan in columns)
         self._schema = pa.schema([(column.plan.name, column.type) for column in self._columns])
 
-    def convert(self, raw: RawBatch) -> Converted:
-        """Convert one batch. Values that do not fit leave with their whole row, and are told one by one."""
+    def convert(self, raw: RawBatch, orphans: OrphanRows | None = None) -> Converted:
+        """Convert one batch. Values that do not fit leave with their whole row, and are told one by one.
+
+        Args:
+            raw: the rows as SQLite stores them.
+            orphans: the rows that leave because they point nowhere, or lose what points there.
+        """
+        parted = None if orphans is None else orphans.part(raw)
+        if parted is not None:
+            raw = parted.batch
         arrays: list[pa.Array] = []
         misfits: list[_Misfitting] = []
         transformed: list[tuple[str, Changed]] = []
@@ -186,12 +201,23 @@ class Converter:
             if arrays
             else pa.RecordBatch.from_struct_array(pa.nulls(raw.rows, pa.struct([])).fill_null({}))
         )
-        if not misfits:
+        leaving = None
+        if parted is not None:
+            transformed += [(name, (ORPHAN_TO_NULL, rows)) for name, rows in parted.nulled]
+            leaving = parted.leaving
+        if not misfits and leaving is None:
             return Converted(batch, (), 0, _count(transformed, None))
         rejected = {misfit.row for misfit in misfits}
         kept = pa.array([row not in rejected for row in range(raw.rows)], pa.bool_())
+        if leaving is not None:
+            kept = pc.and_not(kept, leaving)
         return Converted(
-            batch.filter(kept), _rejections(raw, misfits), len(rejected), _count(transformed, kept)
+            batch.filter(kept),
+            _rejections(raw, misfits),
+            raw.rows - kept.true_count,
+            _count(transformed, kept),
+            kept,
+            parted.rejections if parted is not None else (),
         )
 
 

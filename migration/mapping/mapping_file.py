@@ -24,12 +24,14 @@ from migration.overrides import (
     MappingFile,
     Normalisation,
     NulPolicy,
+    OnOrphan,
     TableOverride,
 )
 
 Word = TypeVar("Word", bound=StrEnum)
 
 QUARANTINE: Final = "quarantine"
+TABLE_OPTIONS: Final = ("rename", "skip", "key", "on_orphan", "columns")
 _CALENDAR_KINDS: Final = frozenset({ValueKind.DATE, ValueKind.TIMESTAMP, ValueKind.TIMESTAMPTZ})
 _VALUE_CLASSES: Final = tuple(c.value for c in StorageClass if c is not StorageClass.NULL)
 
@@ -157,7 +159,7 @@ def _tables(section: _Section, source: str | None) -> list[TableOverride]:
 
 
 def _table(tables: _Section, name: str, source: str | None) -> TableOverride:
-    section = tables.section(name, ("rename", "skip", "key", "columns"), f"table {name}")
+    section = tables.section(name, TABLE_OPTIONS, f"table {name}")
     columns = section.section("columns", None)
     read = [
         _column(columns.section(column, tuple(_COLUMN_OPTIONS), f"column {column}"), column)
@@ -173,8 +175,14 @@ def _table(tables: _Section, name: str, source: str | None) -> TableOverride:
         rename=section.name("rename"),
         skip=section.flag("skip"),
         key=section.texts("key"),
+        on_orphan=_on_orphan(section),
         columns=tuple(read),
     )
+
+
+def _on_orphan(section: _Section) -> OnOrphan | None:
+    wanted = section.text("on_orphan")
+    return wanted if wanted is None else section.word_of(OnOrphan, "on_orphan", wanted)
 
 
 def _column(section: _Section, name: str) -> ColumnOverride:

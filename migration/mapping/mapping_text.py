@@ -66,6 +66,8 @@ def _table(table: DecidedTable, asked: TableOverride | None, *, with_source: boo
         yield f"rename = {_text(plan.target_name)}"
     if plan.key:
         yield f"key = [{', '.join(map(_text, plan.key))}]"
+    if table.declared.override is not None and table.declared.override.on_orphan is not None:
+        yield f"on_orphan = {_text(table.declared.override.on_orphan)}"
     yield ""
     declared = {column.name: column for column in table.declared.columns}
     for column in plan.columns:

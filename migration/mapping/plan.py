@@ -158,7 +158,7 @@ class _SourcePlanner:
 
     def plan(self, names: Namespace) -> PlannedSource:
         """Plan the objects; `names` are those that are taken in the schema."""
-        planner = ObjectPlanner(self._tables, names, self._policy)
+        planner = ObjectPlanner(self._tables, names, self._policy, self._options.on_orphan)
         plans = [self._table_plan(table, planner) for table in self._tables.values()]
         self._left_out()
         return PlannedSource(tuple(self._with_views(plans, self._tables, self._views)), tuple(self._results))

@@ -290,4 +290,5 @@ def _options(options: RunOptions) -> OptionsReport:
         batch_rows=options.batch_rows,
         chunk_rows=options.chunk_rows,
         workers=options.workers,
+        on_orphan=options.on_orphan.value,
     )

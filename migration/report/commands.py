@@ -7,6 +7,7 @@ import shlex
 from typing import Final
 
 from migration.model import IdentifierPolicy, IfExists, Mode, OnError, Phase, RunOptions
+from migration.overrides import OnOrphan
 from migration.report.model import NextStep
 from migration.report.wording import printable, without_secrets
 
@@ -16,6 +17,7 @@ _DEFAULTS: Final = {
     "--source-timezone": "UTC",
     "--if-exists": IfExists.REFUSE.value,
     "--on-error": OnError.QUARANTINE.value,
+    "--on-orphan": OnOrphan.NOT_VALID.value,
 }
 _DRIVER: Final = re.compile(r"^(postgres(?:ql)?)\+\w+:")
 
@@ -47,6 +49,7 @@ def repeat(options: RunOptions, mode: Mode) -> str:
     switches = [("--schema-per-source", options.schema_per_source), ("--salvage", options.salvage)]
     if mode is not Mode.VALIDATE:
         flags += [("--if-exists", options.if_exists.value), ("--on-error", options.on_error.value)]
+        flags += [("--on-orphan", options.on_orphan.value)]
         switches += [("--data-only", options.data_only)]
     words = ["migration-cli", mode.value, *_source_flags(options)]
     words += [

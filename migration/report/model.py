@@ -298,6 +298,7 @@ class OptionsReport:
     batch_rows: int = 1_000
     chunk_rows: int | None = None
     workers: int = 0
+    on_orphan: str = "not-valid"
 
 
 @dataclass(frozen=True, slots=True)

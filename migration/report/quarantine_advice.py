@@ -24,6 +24,12 @@ class Advice:
 
 QUARANTINE_ADVICE: Final = (
     Advice(
+        # First: the names of tables and keys in it say nothing.
+        r"^no parent row in |foreign key constraint",
+        "Find the parents of orphan rows",
+        "Insert the missing parent rows into the target and retry, or correct the references in the source.",
+    ),
+    Advice(
         r"utf-?8|encoding|decode|surrogate",
         "Repair text that is not UTF-8",
         "PostgreSQL stores no invalid UTF-8. Old files often hold Latin-1 or Windows-1252: decode the bytes with that"
@@ -84,11 +90,6 @@ QUARANTINE_ADVICE: Final = (
         r"null",
         "Fill in what must not be NULL",
         "Give these rows a value in the source, or drop NOT NULL from the column.",
-    ),
-    Advice(
-        r"orphan|parent|foreign key",
-        "Find the parents of orphan rows",
-        "Insert the missing parent rows in the source, or delete the orphans.",
     ),
     Advice(
         r"integer|number|numeric|decimal|real|double|float|text|blob|storage|\bclass\b|binary",

@@ -21,7 +21,13 @@ from migration.report.model import (
     Urgency,
 )
 from migration.report.quarantine_advice import quarantine_advice
-from migration.report.schema_advice import foreign_key_advice, object_advice, qualified
+from migration.report.schema_advice import (
+    foreign_key_advice,
+    object_advice,
+    orphan_choice,
+    orphan_loss,
+    qualified,
+)
 from migration.report.wording import count
 from migration.target.statements import quoted
 
@@ -141,7 +147,11 @@ def _lossy(situation: Situation) -> Iterator[Recommendation]:
 
 def _schema(situation: Situation) -> Iterator[Recommendation]:
     orphans = situation.findings_of(FindingKind.ORPHAN_ROWS)
-    yield from foreign_key_advice(situation.unvalidated, orphans)
+    yield from foreign_key_advice(situation.unvalidated)
+    if situation.options.mode is Mode.DRY_RUN:
+        yield from orphan_choice(orphans, situation.options)
+    else:
+        yield from orphan_loss(situation.tables)
     missing = situation.findings_of(FindingKind.MISSING_CONSTRAINT)
     yield from object_advice(situation.objects, missing)
     sequences = situation.findings_of(FindingKind.SEQUENCE)

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Final
 
-from migration.model import ObjectState
+from migration.mapping.orphans import ORPHAN_TO_NULL
+from migration.model import Mode, ObjectState, RunOptions
+from migration.overrides import OnOrphan
+from migration.report import commands
 from migration.report.facts import ForeignKeyFacts
 from migration.report.model import FindingReport, ObjectReport, Recommendation, TableReport, Urgency
 from migration.report.wording import count
@@ -19,7 +23,7 @@ OBJECT_ADVICE: Final = {
     "trigger": "SQLite's trigger bodies are SQL, PostgreSQL's are functions: rewrite in PL/pgSQL what must live on, or"
     " let the application do it.",
     "virtual": "Full-text search becomes a tsvector column with a GIN index; an R-Tree becomes a GiST index or"
-    " PostGIS. Rows of the module's own storage were not copied.",
+    " PostGIS. The reason beside each says where the rows are.",
     "index": "Queries that relied on them will scan the table. Write them again where the reason allows it.",
     "foreign key": "The rows are there, and nothing checks the relation. Add the constraint when the cause is gone.",
     "check": "The rows are there, and nothing checks them. Write the condition again in PostgreSQL's SQL.",
@@ -49,9 +53,7 @@ def orphan_query(key: ForeignKeyFacts) -> str:
     return f"SELECT c.* FROM {child} c WHERE {filled} AND NOT EXISTS (SELECT FROM {parent} p WHERE {on});"
 
 
-def foreign_key_advice(
-    unvalidated: Sequence[ForeignKeyFacts], orphans: Sequence[FindingReport]
-) -> Iterator[Recommendation]:
+def foreign_key_advice(unvalidated: Sequence[ForeignKeyFacts]) -> Iterator[Recommendation]:
     """Yield how to find orphan rows and to validate the keys afterwards."""
     if unvalidated:
         lines = []
@@ -65,16 +67,47 @@ def foreign_key_advice(
             "Find the orphan rows, then validate the foreign keys",
             f"{count(len(unvalidated), 'foreign key holds', 'foreign keys hold')} for new rows and not for all old"
             f" ones (NOT VALID): {names}. The source held rows whose parent is missing. Insert the parents, or delete"
-            " or correct the orphans; then VALIDATE.",
+            " or correct the orphans; then VALIDATE. A migration with --on-orphan keeps such rows apart, or takes the"
+            " reference away.",
             tuple(lines),
         )
-    elif orphans:
-        tables = ", ".join(dict.fromkeys(finding.table for finding in orphans))
+
+
+def orphan_choice(orphans: Sequence[FindingReport], options: RunOptions) -> Iterator[Recommendation]:
+    """Yield, for a dry-run, what can be made of orphan rows, with a command line for each of the other choices."""
+    if not orphans:
+        return
+    tables = ", ".join(dict.fromkeys(finding.table for finding in orphans))
+    yield Recommendation(
+        Urgency.SHOULD,
+        "Decide what becomes of the orphan rows",
+        f"Rows of {tables} point at parents that do not exist; the findings name the keys. Best is to insert the"
+        " parents in the source. Else --on-orphan not-valid brings all rows, and the constraint holds for new ones;"
+        " quarantine keeps them, and all rows that need them, in the ledger, where a retry finds them; set-null takes"
+        f" the reference away. This dry-run tried {options.on_orphan}. A mapping file says it for single tables"
+        " (on_orphan).",
+        tuple(
+            commands.repeat(replace(options, on_orphan=choice), Mode.MIGRATE)
+            for choice in OnOrphan
+            if choice is not options.on_orphan
+        ),
+    )
+
+
+def orphan_loss(tables: Sequence[TableReport]) -> Iterator[Recommendation]:
+    """Yield what to keep where references became NULL."""
+    places = [
+        f"{table.name}.{column.name}"
+        for table in tables
+        for column in table.columns
+        if any(transform.name == ORPHAN_TO_NULL for transform in column.transforms)
+    ]
+    if places:
         yield Recommendation(
             Urgency.SHOULD,
-            "Find the parents of orphan rows",
-            f"Rows of {tables} point at parents that do not exist. They migrate all the same, and their foreign key"
-            " stays NOT VALID until the parents are inserted or the orphans gone.",
+            "Keep the source of references that became NULL",
+            f"Rows without a parent lost what {', '.join(places)} held, as --on-orphan set-null asks. The findings show"
+            " a few of these values; all of them are in the source only.",
         )
 
 
@@ -83,23 +116,34 @@ def _kind(name: str) -> str:
     return next((known for known in OBJECT_ADVICE if lowered.startswith(known)), lowered)
 
 
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _OBJECTS_SHOWN:,} more" if len(names) > _OBJECTS_SHOWN else ""
+    return ", ".join(names[:_OBJECTS_SHOWN]) + more
+
+
 def object_advice(
     objects: Sequence[ObjectReport], missing: Sequence[FindingReport]
 ) -> Iterator[Recommendation]:
-    """Yield one recommendation for each kind of object that was skipped."""
+    """Yield one recommendation for each kind of object that was skipped, and one for tables without their index."""
+    bare = [item.name for item in objects if item.kind == "virtual" and item.state is ObjectState.CHANGED]
+    if bare:
+        yield Recommendation(
+            Urgency.SHOULD,
+            f"Give {count(len(bare), 'table')} an index for search",
+            f"{_listed(bare)}: the rows came along as plain tables, the full-text or R-Tree index of SQLite did not."
+            " not_migrated.sql has a draft for each.",
+        )
     skipped: dict[str, list[ObjectReport]] = {}
     for item in objects:
         if item.state is ObjectState.SKIPPED:
             skipped.setdefault(_kind(item.kind), []).append(item)
     for kind, items in skipped.items():
-        names = ", ".join(item.name for item in items[:_OBJECTS_SHOWN])
-        more = f" and {len(items) - _OBJECTS_SHOWN:,} more" if len(items) > _OBJECTS_SHOWN else ""
         plural = _PLURALS.get(kind, kind + "s")
         yield Recommendation(
             # What a module keeps for itself is of no use without the module.
             Urgency.MAY if kind.startswith("shadow") else Urgency.SHOULD,
             f"See to {count(len(items), _SINGULARS.get(kind, kind), plural)} that did not come along",
-            f"{names}{more}. {OBJECT_ADVICE.get(kind, _ANY_OBJECT)}",
+            f"{_listed([item.name for item in items])}. {OBJECT_ADVICE.get(kind, _ANY_OBJECT)}",
         )
     if missing and not skipped:
         yield Recommendation(

@@ -20,6 +20,7 @@ from migration.ledger.contents import (
 )
 from migration.ledger.steps import Step
 from migration.mapping.convert import Context, Converter
+from migration.mapping.orphan_rows import OrphanRows
 from migration.model import ColumnProfile, Mode, OnError, Rejection, TablePlan
 from migration.source.reader import SnapshotReader
 from migration.steps.context import PlannedTable, StepContext
@@ -47,6 +48,7 @@ class ChunkStream:
         self._classes = {column.name: table.profile[column.name].classes for column in self._columns}
         self._batch_rows = batch_rows(options.batch_rows, table.profile)
         self._converter = Converter(self._columns, Context(options.source_timezone), table.profile)
+        self._orphans = OrphanRows(table.declared, chunk.orphans) if chunk.orphans else None
         self._digest = DigestSum()
         self.rows_read = 0
         self.rows_rejected = 0
@@ -61,12 +63,13 @@ class ChunkStream:
             RejectedValueError: a value cannot be stored, and the run is to stop at the first one.
         """
         for raw in self._reader.batches(self._table, self._classes, self._chunk.key_range, self._batch_rows):
-            converted = self._converter.convert(raw)
+            converted = self._converter.convert(raw, self._orphans)
             self.rows_read += raw.rows
             self.rows_rejected += converted.rows_rejected
             if converted.rejections and self._aborts:
                 raise _rejected(self._table.name, converted.rejections[0])
             self._spool.add(converted.rejections)
+            self._spool.add(converted.orphans)
             self.transforms.update(converted.transforms)
             self._digest.add(converted.batch, self._columns)
             yield converted.batch
@@ -77,6 +80,8 @@ class ChunkStream:
         Raises:
             PermanentError: the snapshot gave other rows than were counted in it: nothing is committed.
         """
+        if self._orphans is not None:
+            self._orphans.check()
         digest = self._digest.digest()
         if self.rows_read != self._chunk.rows or digest.rows + self.rows_rejected != self.rows_read:
             raise PermanentError(

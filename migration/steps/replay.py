@@ -12,9 +12,9 @@ import pyarrow.compute as pc
 
 from migration.errors import PermanentError
 from migration.ledger.contents import ChunkRecord
-from migration.ledger.quarantine import Key, storable_key
 from migration.mapping.batch import RawBatch
 from migration.mapping.convert import Context, Converter
+from migration.mapping.row_key import Key, storable_key
 from migration.mapping.rows import key_value
 from migration.model import ColumnProfile, Digest, KeyRange, Rejection, SourceTable, TablePlan
 from migration.source.reader import SnapshotReader

@@ -29,17 +29,16 @@ from migration.ledger.contents import (
 from migration.ledger.events import add_event
 from migration.ledger.quarantine import (
     HeldChunk,
-    Key,
     add_rejections,
     change_reason,
     forget_entries,
     held_chunks,
     held_rows,
     release_rows,
-    storable_key,
 )
 from migration.ledger.runs import RunRecord, read_run
 from migration.ledger.tables import runs
+from migration.mapping.row_key import Key, storable_key
 from migration.model import Digest, Mode, Phase, TablePlan
 from migration.overrides import MappingFile
 from migration.source.reader import SnapshotReader

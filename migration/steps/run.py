@@ -17,6 +17,7 @@ from migration.steps.context import StepContext
 from migration.steps.copy import copy_chunk
 from migration.steps.index import build_objects
 from migration.steps.profile import profile_chunk
+from migration.steps.orphans import find_orphans
 from migration.steps.validate import validate_source
 from migration.steps.verify import verify_part
 from migration.target.connect import translate
@@ -89,3 +90,5 @@ def _give_back(context: StepContext, step: Step, error: str, *, final: bool) -> 
         add_event(
             connection, step.run_id, "step_failed", step=step.id, phase=step.phase, error=error, final=final
         )
+    if step.phase is Phase.COPYING and step.chunk_id is None:
+        return find_orphans

@@ -104,6 +104,8 @@ def _fallen_back(
             f"{count} rows have no parent (for example {', '.join(examples)}), so the constraint is NOT VALID:"
             f" it holds for new rows only"
         )
+        if item.fallback_reason:
+            reason += f"; {item.fallback_reason}"
     message = f"{item.kind} {item.name}: {reason}"
     finding = Finding(kind, item.table, message, is_error=False)
     return ObjectResult(item.kind, item.name, ObjectState.CHANGED, reason, item.table), (finding,)

@@ -13,6 +13,7 @@ import click
 
 from migration.errors import UsageError
 from migration.model import IdentifierPolicy, IfExists, Mode, OnError, RunOptions, Source
+from migration.overrides import OnOrphan
 from producer.cli.target import Target, TargetFlags, choose_target
 
 if TYPE_CHECKING:
@@ -138,6 +139,14 @@ def trouble_flags(command: Decorated) -> Decorated:
             show_default=True,
             help="A value that cannot be stored: keep its row apart, or stop at once.",
         ),
+        click.option(
+            "--on-orphan",
+            type=click.Choice([choice.value for choice in OnOrphan]),
+            default=OnOrphan.NOT_VALID.value,
+            show_default=True,
+            help="A row whose foreign key points at no row: keep it and leave the constraint NOT VALID, keep the row"
+            " apart, or set the reference to NULL.",
+        ),
         salvage_flag,
     )
 
@@ -246,6 +255,7 @@ def run_options(mode: Mode, sources: tuple[Source, ...], values: dict[str, Any])
         skip_validation=values.get("skip_validation", False),
         mapping=_mapping(values["mapping"]),
         on_error=OnError(values.get("on_error", OnError.QUARANTINE)),
+        on_orphan=OnOrphan(values.get("on_orphan", OnOrphan.NOT_VALID)),
         salvage=values.get("salvage", False),
     )
 
