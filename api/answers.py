@@ -115,7 +115,8 @@ class Status(BaseModel):
     """A run at this moment.
 
     `percent` is of the whole run, `eta_seconds` of the present phase, and null while nothing can be said.
-    `rows` and `bytes` are of the copy. `workers` are those that work on the run now.
+    `rows` and `bytes` are of the copy. `workers` are those that work on the run now, `waits` are sentences on what
+    takes longer than it should: who holds a chunk, or a lock.
     """
 
     run_id: str
@@ -132,6 +133,7 @@ class Status(BaseModel):
     chunks_total: int
     chunks_done: int
     workers: list[str]
+    waits: list[str]
     tables: list[TableStatus]
     findings: int
     quarantined: int
@@ -158,6 +160,7 @@ def status_of(run: RunRecord, progress: RunProgress) -> Status:
         chunks_total=progress.chunks_total,
         chunks_done=progress.chunks_done,
         workers=list(progress.workers),
+        waits=list(progress.waits),
         tables=[
             TableStatus(
                 source=table.source,

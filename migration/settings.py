@@ -47,6 +47,8 @@ class Settings(BaseSettings):
     lease_seconds: float = Field(default=30.0, gt=0)
     """A running step that holds no row lock after this time has lost its worker."""
     watchdog_seconds: float = Field(default=30.0, gt=0)
+    silence_seconds: float = Field(default=120.0, gt=0)
+    """A worker that gave no sign of life for so long is stopped or frozen: its connections are ended."""
     max_attempts: int = Field(default=5, ge=1)
     soft_time_limit_seconds: int = 3_300
     hard_time_limit_seconds: int = 3_600

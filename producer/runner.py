@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from sqlalchemy.exc import DBAPIError
+
 from migration.errors import BrokerError, ConvoyError, PermanentError, RetryableError, TargetUnreachableError
+from migration.ledger.contents import read_tables
 from migration.ledger.events import add_event
+from migration.ledger.liveness import WAITING, table_users
 from migration.ledger.runs import RunRecord, fail_run, move_run, read_run, run_lock
 from migration.ledger.steps import count_states, first_error, forget_sending, take_unsent
 from migration.ledger.store import open_ledger, target_identity
@@ -83,10 +88,19 @@ class Runner:
             reason = problem if isinstance(problem, ConvoyError) else translate(problem, f"run {run_id}")
             if isinstance(reason, RetryableError | TargetUnreachableError):
                 logger.warning("%s", reason, exc_info=problem)
+                self._note_waiting(run, reason)
             else:
                 logger.exception("%s", reason)
                 fail_run(self.engine, run, reason)
         return False
+
+    def _note_waiting(self, run: RunRecord, reason: ConvoyError) -> None:
+        """Say in the ledger what holds a run up; the watchdog tries again."""
+        with suppress(DBAPIError, ConvoyError), self.engine.begin() as connection:
+            plans = [table.plan for table in read_tables(connection, run.id) if table.plan is not None]
+            users = table_users(connection, {(plan.target_schema, plan.target_name) for plan in plans})
+            told = f"{reason} In use by {' and '.join(users)}." if users else str(reason)
+            add_event(connection, run.id, WAITING, phase=run.phase, reason=told)
 
     def _work_on(self, run: RunRecord) -> bool:
         with self.engine.begin() as connection:

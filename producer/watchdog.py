@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import text
 
 from migration.ledger.events import add_event
+from migration.ledger.liveness import end_silent
 from migration.ledger.runs import active_runs, read_run
 from migration.ledger.steps import recover_lost, recover_stalled
 
@@ -65,6 +66,18 @@ class Watchdog:
         settings = self._runner.settings
         with self._runner.engine.begin() as connection:
             run = read_run(connection, run_id)
+            for hold in end_silent(connection, run_id, settings.silence_seconds):
+                add_event(
+                    connection,
+                    run_id,
+                    "worker_stopped",
+                    step=hold.step_id,
+                    part=hold.part,
+                    worker=hold.worker,
+                )
+                logger.warning(
+                    "Run %s: ended the connections of a silent worker. %s", run_id, hold.sentence()
+                )
             lost = recover_lost(connection, run_id)
             stalled = recover_stalled(connection, run_id, run.phase, settings.lease_seconds)
             if lost or stalled:

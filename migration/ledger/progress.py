@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, Engine, text
 
 from migration.ledger.contents import count_findings
+from migration.ledger.liveness import read_waits
 from migration.ledger.runs import read_run
 from migration.model import Phase, StepState
 
@@ -41,7 +42,7 @@ class RunProgress:
 
     `percent` is of the whole run: finished phases, and the present one's steps by bytes. `eta_seconds` is for the
     present phase and None while nothing can be said. `rows_*` and `bytes_*` are of the copy. `workers` are those
-    that run a step now.
+    that run a step now. `waits` are sentences on what takes longer than it should: who holds a chunk or a lock.
     """
 
     run_id: str
@@ -62,6 +63,7 @@ class RunProgress:
     quarantined: int
     chunks_total: int
     chunks_done: int
+    waits: tuple[str, ...] = ()
 
 
 _TABLES_SQL = """
@@ -153,6 +155,7 @@ def _read(connection: Connection, run_id: str) -> RunProgress:
         quarantined=sum(row.quarantined for row in rows),
         chunks_total=sum(row.chunks_total for row in rows),
         chunks_done=sum(row.chunks_done for row in rows),
+        waits=() if run.phase.is_end else read_waits(connection, run_id, run.phase),
     )
 
 

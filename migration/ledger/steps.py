@@ -191,14 +191,21 @@ def finish_step(connection: Connection, step_id: int, result: Any) -> None:
 
 
 def give_back(connection: Connection, step: Step, error: str, *, final: bool) -> None:
-    """Record a failed attempt: the step fails for good, or waits to be sent again."""
+    """Record a failed attempt: the step fails for good, or waits to be sent again.
+
+    Nothing is recorded where another worker has taken the step since: this one was stopped for a while.
+    """
     state = StepState.FAILED if final else StepState.PENDING
-    connection.execute(
+    ours = connection.execute(
         update(steps)
-        .where(steps.c.id == step.id, steps.c.state == StepState.RUNNING.value)
+        .where(
+            steps.c.id == step.id,
+            steps.c.state == StepState.RUNNING.value,
+            steps.c.attempts == step.attempts,
+        )
         .values(state=state.value, error=error, sent_at=None, finished_at=func.clock_timestamp())
     )
-    if step.phase is Phase.COPYING:
+    if ours.rowcount and step.phase is Phase.COPYING:
         connection.execute(update(chunks).where(chunks.c.id == step.chunk_id).values(state=state.value))
 
 

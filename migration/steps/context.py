@@ -20,6 +20,8 @@ from migration.target.readback import TargetReader
 
 _MOST_TABLES = 1_000
 """Tables that a process remembers before it forgets them all."""
+_LONGEST_NAME = 56
+"""Of PostgreSQL's 63 bytes for the name of an application."""
 
 
 def target_url(settings: Settings) -> str:
@@ -73,13 +75,18 @@ class StepContext:
         self.target_url = target_url(settings)
         # Rows and their `done` mark are in one commit, so a crash of the server loses both or neither; the cutover's
         # own commit, which waits for the disk, takes all that came before it along (docs/scaling.md).
-        self.engine: Engine = make_engine(self.target_url, f"convoy {worker}", wait_for_disk=False)
+        self.engine: Engine = make_engine(self.target_url, self.session_name, wait_for_disk=False)
         self.sources = KnownSources()
         self._runs: dict[str, RunRecord] = {}
         self._tables: dict[int, PlannedTable] = {}
         self._readers: dict[str, SnapshotReader] = {}
         self._target_reader: TargetReader | None = None
         self._lock = threading.Lock()
+
+    @property
+    def session_name(self) -> str:
+        """What PostgreSQL calls this process's connections; the end of a long name tells processes apart."""
+        return f"convoy {self.worker[-_LONGEST_NAME:]}"
 
     def run(self, connection: Connection, run_id: str) -> RunRecord:
         """Return a run as this process first saw it: its options and schemas never change, its phase does."""
@@ -114,7 +121,7 @@ class StepContext:
         """Return the open reader of the target."""
         with self._lock:
             if self._target_reader is None:
-                self._target_reader = TargetReader(self.target_url).__enter__()
+                self._target_reader = TargetReader(self.target_url, self.session_name).__enter__()
             return self._target_reader
 
     def forget_connections(self) -> None:

@@ -82,15 +82,16 @@ class TargetReader:
 
     Args:
         url: a libpq URL with everything that is needed to log in.
+        application_name: shown in pg_stat_activity.
 
     Raises:
         RetryableError: no connection.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, application_name: str = "convoy read-back") -> None:
         try:
             self._connection = adbc_driver_postgresql.dbapi.connect(
-                with_defaults(url, "convoy read-back"), autocommit=True
+                with_defaults(url, application_name), autocommit=True
             )
         except AdbcError as error:
             raise translate(error, f"read-back from {describe(url)}") from error

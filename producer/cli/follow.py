@@ -44,6 +44,8 @@ def follow(session: Session, run_id: str, output: Output) -> int:
     try:
         with make_view() as view:
             watch(session, run_id, view, verbose=output.verbose)
+        if session.cluster is not None:
+            session.cluster.retire()
         return finish(session, run_id, output)
     except KeyboardInterrupt:
         return _interrupted(session, run_id)
@@ -62,6 +64,7 @@ def watch(session: Session, run_id: str, view: View, *, verbose: bool) -> RunPro
     checked = 0.0
     last_event = 0
     hinted = False
+    told: set[str] = set()
     while True:
         now = time.monotonic()
         if session.cluster is not None and now - checked > _CHECK_SECONDS:
@@ -80,6 +83,7 @@ def watch(session: Session, run_id: str, view: View, *, verbose: bool) -> RunPro
             time.sleep(_CHECK_SECONDS)
             continue
         answered = now
+        _tell_waits(progress, view, told)
         view.show(progress)
         if progress.phase.is_end:
             return progress
@@ -90,6 +94,14 @@ def watch(session: Session, run_id: str, view: View, *, verbose: bool) -> RunPro
                 "Start it with: celery -A producer.app worker -Q control --pool threads"
             )
         time.sleep(_POLL_SECONDS)
+
+
+def _tell_waits(progress: RunProgress, view: View, told: set[str]) -> None:
+    """Say once what holds a run up."""
+    for line in progress.waits:
+        if line not in told:
+            told.add(line)
+            view.note(without_passwords(line))
 
 
 def finish(session: Session, run_id: str, output: Output) -> int:

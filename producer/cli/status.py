@@ -88,6 +88,7 @@ def _describe(record: RunRecord, progress: RunProgress, target: Target) -> list[
     details = facts(progress)
     if details:
         lines.append(f"          {', '.join(details)}")
+    lines += [f"Waits     {wait}" for wait in progress.waits]
     if progress.findings:
         lines.append(f"Findings  {count(progress.findings, 'finding')}")
     if progress.error:

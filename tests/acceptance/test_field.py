@@ -21,12 +21,14 @@ from migration.ledger.contents import planned, read_tables
 from migration.ledger.progress import read_progress
 from migration.ledger.runs import RunRecord, request_resume
 from migration.ledger.steps import claim, recover_lost, take_unsent
-from migration.model import IdentifierPolicy, Mode, Phase, TablePlan
+from migration.model import IdentifierPolicy, IfExists, Mode, Phase, TablePlan
+from migration.queue import make_app
 from migration.report.build import build_report
 from migration.report.model import Report
 from migration.report.write import write_report
 from migration.steps.copy import BATCH_BYTES, batch_rows
 from migration.steps.run import run_step
+from producer.runner import Runner
 from tests.support.direct import Direct, quiet_steps
 from tests.support.proof import prove, reported_tables
 
@@ -267,6 +269,33 @@ def test_15_a_chunk_whose_worker_died_is_named_and_done_again(direct: Direct, bu
     assert direct.finish(run.id).phase is Phase.COMPLETED
 
 
+def test_15_who_holds_a_lock_that_the_cutover_needs_is_named_and_the_run_goes_on_after_it(
+    direct: Direct, build: Build, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    direct.query("CREATE SCHEMA f15_locked")
+    direct.query("CREATE TABLE f15_locked.t AS SELECT 0 AS id")
+    path = build("CREATE TABLE t (id INTEGER PRIMARY KEY); INSERT INTO t VALUES (1)")
+    run = direct.start(path, until=Phase.CUTTING_OVER, target_schema="f15_locked", if_exists=IfExists.REPLACE)
+    monkeypatch.setattr("migration.target.cutover._LOCK_TIMEOUT", "100ms")
+    settings = direct.workspace.settings.model_copy(update={"broker_url": "redis://localhost:1/0"})
+    runner = Runner(make_app(settings), settings)
+    try:
+        with psycopg.connect(direct.url, application_name="a report") as reader:
+            reader.execute("SELECT * FROM f15_locked.t")
+            runner.advance(run.id, wait=False)
+            waiting = read_progress(direct.ledger, run.id)
+            assert (waiting.phase, waiting.error) == (Phase.CUTTING_OVER, None)
+            (told,) = waiting.waits
+            assert "Another session holds a lock that is needed" in told
+            assert f"process {reader.info.backend_pid} of PostgreSQL (role postgres, a report, " in told
+        runner.advance(run.id, wait=False)
+    finally:
+        runner.engine.dispose()
+    done = read_progress(direct.ledger, run.id)
+    assert (done.phase, done.waits) == (Phase.COMPLETED, ())
+    assert direct.query("SELECT id FROM f15_locked.t") == [(1,)]
+
+
 def test_16_an_interrupted_run_goes_on_without_copying_again_what_is_done(
     direct: Direct, build: Build
 ) -> None:
@@ -352,16 +381,21 @@ def test_20_virtual_tables_and_missing_modules_stop_nothing_else(direct: Direct,
     path = build(
         "CREATE TABLE t (id INTEGER PRIMARY KEY); INSERT INTO t VALUES (1);"
         "CREATE VIRTUAL TABLE words USING fts5(body); INSERT INTO words VALUES ('hello');"
-        "CREATE VIRTUAL TABLE boxes USING rtree(id, x0, x1);"
+        "CREATE VIRTUAL TABLE boxes USING rtree(id, x0, x1); INSERT INTO boxes VALUES (5, 1, 2);"
         "PRAGMA writable_schema = ON;"
         "INSERT INTO sqlite_schema VALUES"
         " ('table', 'places', 'places', 0, 'CREATE VIRTUAL TABLE places USING spatial()');"
     )
     _, report = migrate(direct, path, target_schema="f20")
-    assert [table.name for table in report.tables] == ["t"]
-    left_out = {item.name: item.reason for item in report.objects if item.kind == "virtual"}
-    assert set(left_out) == {"words", "boxes", "places"}
-    assert "spatial" in left_out["places"]
+    assert [table.name for table in report.tables] == ["t", "words", "boxes"]
+    assert direct.query("SELECT * FROM f20.words, f20.boxes") == [(1, "hello", 5, 1.0, 2.0)]
+    lines = {item.name: (item.state, item.reason) for item in report.objects if item.kind == "virtual"}
+    assert {name: state for name, (state, _) in lines.items()} == {
+        "words": "changed",
+        "boxes": "changed",
+        "places": "skipped",
+    }
+    assert "spatial" in lines["places"][1]
 
 
 def test_21_odd_type_names_and_none_follow_sqlites_affinity(direct: Direct, build: Build) -> None:

@@ -1,8 +1,9 @@
-"""What only a real SIGKILL shows."""
+"""What only a real SIGKILL, and a real SIGSTOP, show."""
 
 from __future__ import annotations
 
 import os
+import re
 import signal
 import sqlite3
 import time
@@ -25,6 +26,7 @@ from producer.local.cluster import LocalCluster
 
 ROWS = 120_000
 CHUNK_ROWS = 5_000
+SILENCE_SECONDS = 3.0
 PATIENCE_SECONDS = 120
 
 
@@ -68,6 +70,28 @@ class Scene:
             os.kill(process.pid, signal.SIGKILL)
         psutil.wait_procs(family, timeout=10)
 
+    def stop_a_worker(self) -> tuple[int, int]:
+        """Stop a worker that holds a chunk, and return the ids of its step and its process."""
+        for _ in range(100):
+            with self.ledger.connect() as connection:
+                steps = connection.execute(
+                    text("SELECT id, worker FROM convoy.steps WHERE run_id = :run AND state = 'running'"),
+                    {"run": self.run_id},
+                ).all()
+            for step_id, worker in steps:
+                pid = int(worker.rpartition(":")[2])
+                os.kill(pid, signal.SIGSTOP)
+                time.sleep(0.1)
+                with self.ledger.connect() as connection:
+                    free = connection.execute(
+                        text("SELECT id FROM convoy.steps WHERE id = :id FOR UPDATE SKIP LOCKED"),
+                        {"id": step_id},
+                    ).scalar()
+                if free is None:
+                    return step_id, pid
+                os.kill(pid, signal.SIGCONT)
+        raise AssertionError("no worker was met with a chunk in its hands")
+
     def assert_everything_arrived_once(self) -> None:
         run = self.run()
         assert (run.phase, run.error) == (Phase.COMPLETED, None)
@@ -90,14 +114,15 @@ def source(tmp_path: Path) -> Path:
 
 
 @contextmanager
-def _scene(target_url: str, source: Path, folder: Path) -> Iterator[Scene]:
+def _scene(target_url: str, source: Path, folder: Path, workers: int = 1) -> Iterator[Scene]:
     settings = Settings(
         snapshot_dir=folder / "snapshots",
         report_dir=folder / "reports",
         embedded_dir=folder / "postgres",
+        silence_seconds=SILENCE_SECONDS,
         _env_file=None,
     )
-    with LocalCluster(target=target_url, workers=1, settings=settings) as cluster:
+    with LocalCluster(target=target_url, workers=workers, settings=settings) as cluster:
         cluster.wait_ready()
         ledger = open_ledger(target_url, "test")
         queue = make_app(settings.model_copy(update={"broker_url": cluster.broker_url}))
@@ -106,7 +131,7 @@ def _scene(target_url: str, source: Path, folder: Path) -> Iterator[Scene]:
             target_schema="killed",
             chunk_rows=CHUNK_ROWS,
             batch_rows=100,  # slow on purpose: there must be a middle to be killed in
-            workers=1,
+            workers=workers,
         )
         run_id = create_run(ledger, options)
         send_advance(queue, run_id)
@@ -162,3 +187,42 @@ def test_lost_connections_to_postgres_are_survived(scene: Scene, target_url: str
         )
     scene.wait_until(lambda: scene.run().phase.is_end, "end")
     scene.assert_everything_arrived_once()
+
+
+def test_worker_stopped_in_mid_copy_blocks_nothing_and_spoils_nothing_when_it_goes_on(
+    target_url: str, source: Path, tmp_path: Path
+) -> None:
+    with _scene(target_url, source, tmp_path, workers=2) as scene:
+        scene.wait_until(scene.in_mid_copy, "chunk in flight")
+        step_id, pid = scene.stop_a_worker()
+        try:
+            scene.wait_until(lambda: scene.run().phase.is_end, "end")
+            scene.assert_everything_arrived_once()
+            with scene.ledger.connect() as connection:
+                attempts = connection.execute(
+                    text("SELECT attempts FROM convoy.steps WHERE id = :id"), {"id": step_id}
+                ).scalar_one()
+                told = connection.execute(
+                    text("SELECT data FROM convoy.events WHERE run_id = :run AND kind = 'worker_stopped'"),
+                    {"run": scene.run_id},
+                ).scalars()
+                (event,) = told
+            assert attempts == 2
+            assert event["step"] == step_id
+            assert event["worker"].endswith(f":{pid}")
+            assert re.fullmatch(r"chunk \d+ of table t", event["part"])
+            done_before = scene.chunks("done")
+        finally:
+            os.kill(pid, signal.SIGCONT)
+        scene.wait_until(lambda: _sleeps(pid), "worker at rest")
+        assert scene.chunks("done") == done_before
+        assert len(done_before) == ROWS // CHUNK_ROWS
+        scene.assert_everything_arrived_once()
+
+
+def _sleeps(pid: int) -> bool:
+    """Whether a process has nothing to do."""
+    process = psutil.Process(pid)
+    before = sum(process.cpu_times()[:2])
+    time.sleep(0.5)
+    return process.status() == psutil.STATUS_SLEEPING and sum(process.cpu_times()[:2]) == before
