@@ -374,12 +374,12 @@ class TargetObject:
     reason: str = ""
     source_sql: str = ""
     """How the source writes it; goes into the stub where it cannot be built."""
+    fallback_reason: str = ""
+    """Why nothing better could be done than the fallback, where the user asked for more."""
 
 
 @dataclass(frozen=True, slots=True)
 class TablePlan:
-    fallback_reason: str = ""
-    """Why nothing better could be done than the fallback, where the user asked for more."""
     """The decision for one table. `target_name` is unquoted."""
 
     source_label: str
@@ -428,10 +428,6 @@ class Rejection:
 
 
 @dataclass(frozen=True, slots=True)
-class Digest:
-    """Row count and order-independent checksum: 128 bits as 32 hexadecimal digits.
-
-@dataclass(frozen=True, slots=True)
 class Orphans:
     """Rows of a chunk to which one foreign key finds no parent, and what becomes of them.
 
@@ -443,6 +439,10 @@ class Orphans:
     action: OnOrphan
     keys: tuple[tuple[int | float | str | None, ...], ...]
 
+
+@dataclass(frozen=True, slots=True)
+class Digest:
+    """Row count and order-independent checksum: 128 bits as 32 hexadecimal digits.
 
     Digests of parts add up (`validation.digest.combine`) to the digest of the whole, in any order.
     """
@@ -486,11 +486,11 @@ class RunOptions:
     workers: int = 2
     skip_validation: bool = False
     on_error: OnError = OnError.QUARANTINE
+    on_orphan: OnOrphan = OnOrphan.NOT_VALID
     salvage: bool = False
     """Take what can still be read of a damaged source, and list the rest."""
     target: str = ""
     """URL of the target without its password, for messages and reports."""
-    on_orphan: OnOrphan = OnOrphan.NOT_VALID
     mapping: MappingFile | None = None
     """What `--mapping` holds."""
     idempotency_key: str = ""
