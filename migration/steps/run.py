@@ -13,6 +13,7 @@ from migration.ledger.events import add_event
 from migration.ledger.runs import fail_run, read_run
 from migration.ledger.steps import Step, claim, finish_step, give_back, lock_step
 from migration.model import Mode, Phase
+from migration.steps.beat import signs_of_life
 from migration.steps.context import StepContext
 from migration.steps.copy import copy_chunk
 from migration.steps.index import build_objects
@@ -25,6 +26,8 @@ from migration.target.connect import translate
 logger = logging.getLogger(__name__)
 
 Work = Callable[[StepContext, Connection, Step], dict[str, Any]]
+
+_BEAT_SECONDS = 20.0
 
 _WORK: dict[Phase, Work] = {
     Phase.PROFILING: profile_chunk,
@@ -53,7 +56,10 @@ def run_step(context: StepContext, step_id: int) -> bool:
 
 def _work_on(context: StepContext, connection: Connection, step: Step) -> bool:
     try:
-        with connection.begin():
+        with (
+            signs_of_life(context.target_url, context.session_name, _beat_seconds(context)),
+            connection.begin(),
+        ):
             if not lock_step(connection, step.id):
                 return False
             finish_step(connection, step.id, _work_of(context, connection, step)(context, connection, step))
@@ -68,6 +74,11 @@ def _work_on(context: StepContext, connection: Connection, step: Step) -> bool:
             _stop_run(context, step, reason)
         return False
     return True
+
+
+def _beat_seconds(context: StepContext) -> float:
+    """Return how often a living worker says so: some signs fit into the patience of the watchdog."""
+    return min(context.settings.silence_seconds / 4, _BEAT_SECONDS)
 
 
 def _stop_run(context: StepContext, step: Step, reason: RejectedValueError) -> None:
