@@ -153,7 +153,7 @@ def _wide_rows(rows: int) -> Iterator[tuple[object, ...]]:
         lambda: below(10**15),
         lambda: f"v{below(10**6)}" if below(3) else None,
     )
-    columns = [makers[column % len(makers)] for column in range(1, _WIDE_COLUMNS)]
+    columns = [makers[column % len(makers)] for column in range(_WIDE_COLUMNS - 1)]
     return ((row, *(make() for make in columns)) for row in range(1, rows + 1))
 
 

@@ -76,7 +76,7 @@ class TableKind(StrEnum):
     """What an entry of sqlite_schema is to a migration."""
 
     ORDINARY = "table"  # migrates
-    VIRTUAL = "virtual"  # an FTS, R-Tree or other module: reported, not migrated
+    VIRTUAL = "virtual"  # an FTS, R-Tree or other module: its rows migrate where they stand nowhere else
     SHADOW = "shadow"  # storage of a virtual table: not migrated
     VIEW = "view"
 
@@ -250,6 +250,10 @@ class SourceTable:
     foreign_keys: tuple[SourceForeignKey, ...] = ()
     checks: tuple[SourceCheck, ...] = ()
     comment: str = ""
+    rows_sql: str | None = None
+    """A SELECT that gives the rows with the names of `columns`; None: they are read from the table itself."""
+    note: str = ""
+    """What does not come along of a virtual table."""
     override: TableOverride | None = None
 
     @property
@@ -261,7 +265,7 @@ class SourceTable:
 
 @dataclass(frozen=True, slots=True)
 class SourceObject:
-    """An entry of sqlite_schema that is not an ordinary table: view, trigger, virtual or shadow table."""
+    """An entry of sqlite_schema whose rows, if any, do not migrate: view, trigger, virtual or shadow table."""
 
     kind: str
     name: str
@@ -298,8 +302,9 @@ class KeyRange:
 class ColumnProfile:
     """What a full read of a column found. Profiles of chunks add up to that of the table.
 
-    `accepted` counts, by storage class, the values that the declared type's own rule can convert;
-    `accepted_wider` those that the next wider type takes, where there is one (`mapping.accept.wider`).
+    `accepted` counts, by storage class, the values that the declared type's own rule can convert, less than all as
+    soon as one value speaks against that type (`mapping.accept`); `accepted_wider` those that the next wider type
+    takes, where there is one (`mapping.decide.wider`).
     """
 
     counts: dict[StorageClass, int] = field(default_factory=dict)

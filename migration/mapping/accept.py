@@ -8,15 +8,21 @@ import pyarrow.compute as pc
 
 from migration.mapping.rows import column_context, convert_value, stored_value
 from migration.mapping.rules import RULES, Context, Misfit
+from migration.mapping.rules.bytes_of import is_utf8
+from migration.model import StorageClass
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from migration.model import ColumnPlan, StorageClass
+    from migration.model import ColumnPlan
 
 
 def accepted(column: ColumnPlan, storage_class: StorageClass, values: pa.Array, context: Context) -> int:
-    """Return how many non-null values of a slot the rule of a column's plan converts."""
+    """Return how many non-null values of a slot the rule of a column's plan converts.
+
+    Exact where all are converted but texts that are empty or not UTF-8, which speak against no type. The first other
+    value that does not fit has spoken against this one: then no further value is tried, and the answer is 0.
+    """
     name = column.rules.get(storage_class)
     if name is None:
         return 0
@@ -27,8 +33,11 @@ def accepted(column: ColumnPlan, storage_class: StorageClass, values: pa.Array, 
     if bad is None:
         return count
     for row in pc.indices_nonzero(bad).to_pylist():
+        value = stored_value(values, row)
         try:
-            convert_value(rule, stored_value(values, row), limits)
+            convert_value(rule, value, limits)
         except Misfit:
+            if storage_class is not StorageClass.TEXT or (value and is_utf8(value)):
+                return 0
             count -= 1
     return count

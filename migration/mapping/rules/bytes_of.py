@@ -33,12 +33,13 @@ def is_clean(values: pa.Array, data: bytes) -> bool:
 def bad_utf8(values: pa.Array) -> pa.BooleanArray:
     """Mark the values that are not UTF-8. Null is not bad."""
     return pa.array(
-        [value is not None and not _is_utf8(value) for value in values.cast(pa.binary()).to_pylist()],
+        [value is not None and not is_utf8(value) for value in values.cast(pa.binary()).to_pylist()],
         pa.bool_(),
     )
 
 
-def _is_utf8(value: bytes) -> bool:
+def is_utf8(value: bytes) -> bool:
+    """Tell whether the bytes of one text are UTF-8, as Python's strict decoder reads it."""
     try:
         value.decode()
     except UnicodeDecodeError:

@@ -88,9 +88,9 @@ def test_blobs_are_measured(build):
     ("declared", "values", "accepted"),
     [
         ("INTEGER", [1, "12 words"], {INTEGER: 1}),
-        ("DATE", ["2024-02-29", "2023-02-29", "soon"], {TEXT: 1}),
-        ("BOOLEAN", [0, 1, 7], {INTEGER: 2}),
-        ("JSON", ['{"a": 1}', "{"], {TEXT: 1}),
+        ("DATE", ["2024-02-29", "2024-2-9"], {TEXT: 2}),
+        ("BOOLEAN", [0, 1], {INTEGER: 2}),
+        ("JSON", ['{"a": 1}', "[]", ""], {TEXT: 2}),
         ("TEXT", ["anything"], {}),
     ],
 )
@@ -99,11 +99,22 @@ def test_values_that_the_declared_type_takes_are_counted(build, declared, values
     assert found.accepted == accepted
 
 
+@pytest.mark.parametrize(
+    ("declared", "values"),
+    [
+        ("DATE", ["2024-02-29", "2023-02-29"]),
+        ("BOOLEAN", [0, 1, 7]),
+        ("JSON", ['{"a": 1}', "{"]),
+    ],
+)
+def test_no_value_counts_beside_one_that_the_declared_type_does_not_take(build, declared, values):
+    found = profile(build(f"CREATE TABLE t(a {declared})", {"t": [(v,) for v in values]}))["a"]
+    assert found.accepted == {}
+
+
 def test_the_next_wider_type_is_tried_for_dates(build):
-    found = profile(
-        build("CREATE TABLE t(a DATE)", {"t": [("2024-01-01",), ("2024-01-01 12:30:00",), ("x",)]})
-    )["a"]
-    assert (found.accepted, found.accepted_wider) == ({TEXT: 1}, {TEXT: 2})
+    found = profile(build("CREATE TABLE t(a DATE)", {"t": [("2024-01-01",), ("2024-01-01 12:30:00",)]}))["a"]
+    assert (found.accepted, found.accepted_wider) == ({}, {TEXT: 2})
 
 
 def test_an_empty_table_has_an_empty_profile(build):
