@@ -24,6 +24,7 @@ from migration.model import (
     GeneratedKind,
     ObjectResult,
     ObjectState,
+    TableKind,
     TablePlan,
     TargetObject,
     ValueKind,
@@ -164,7 +165,11 @@ class _SourcePlanner:
         return PlannedSource(tuple(self._with_views(plans, self._tables, self._views)), tuple(self._results))
 
     def _map(self, table: SourceTable, target_name: str) -> MappedTable:
-        self._say("table", table.name, rename_reason(table, target_name, self._policy))
+        renamed = rename_reason(table, target_name, self._policy)
+        if table.kind is TableKind.VIRTUAL:
+            self._say("virtual", table.name, "; ".join(filter(None, (table.note, renamed))))
+        else:
+            self._say("table", table.name, renamed)
         profiles = self._profiles.get(table.name, {})
         names = claim_names(table.columns, column_namespace(), self._policy, f"table {table.name}")
         columns: dict[str, ColumnPlan] = {}

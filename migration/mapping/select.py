@@ -8,14 +8,15 @@ from collections.abc import Sequence
 from migration.catalog import CATALOG
 from migration.errors import UsageError
 from migration.mapping.presets import bookkeeper
-from migration.model import RunOptions, SourceSchema, SourceTable
+from migration.model import RunOptions, SourceSchema, SourceTable, TableKind
 
 
 def select_tables(label: str, schema: SourceSchema, options: RunOptions) -> list[SourceTable]:
     """Return the tables of one source that the options ask for, in the order of the source.
 
     Names match without regard to case, as in SQLite; `label.table` means the table of one source only. Where only rows
-    are loaded, tables in which applications keep book about their schema are left out unless they are asked for.
+    are loaded, tables in which applications keep book about their schema and virtual tables are left out unless they
+    are asked for.
     """
     wanted = {name.lower() for name in options.tables}
     unwanted = {name.lower() for name in options.exclude}
@@ -25,12 +26,22 @@ def select_tables(label: str, schema: SourceSchema, options: RunOptions) -> list
         names = {table.name.lower(), f"{label}.{table.name}".lower()}
         if wanted and not names & wanted:
             continue
-        if options.data_only and not wanted and bookkeeper(table.name):
+        if options.data_only and not wanted and stays_out(table):
             continue
         if names & unwanted or (known is not None and table.name.lower() not in known):
             continue
         chosen.append(table)
     return chosen
+
+
+def stays_out(table: SourceTable) -> str:
+    """Return why a load of rows leaves a table out that nobody asks for; empty where it does not."""
+    keeper = bookkeeper(table.name)
+    if keeper:
+        return f"{keeper} keeps book here, and has its own rows in the target (--data-only)"
+    if table.kind is TableKind.VIRTUAL:
+        return "a virtual table, for which an application seldom has a table in PostgreSQL (--data-only)"
+    return ""
 
 
 def leaves_out(options: RunOptions, label: str, table: str, column: str) -> bool:

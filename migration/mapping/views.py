@@ -54,6 +54,8 @@ class ViewTranslator:
             name: {key: (plan.target_name, plan.kind) for key, plan in table.columns.items()}
             for name, table in tables.items()
         }
+        # SQLite's * leaves out the rowid of a full-text table; here it has become a column.
+        self._with_rowid = {name for name, table in tables.items() if table.source.rows_sql is not None}
         self._spellings: dict[str, set[str]] = {}
         for columns in self._columns.values():
             for name, (spelling, _) in columns.items():
@@ -78,6 +80,9 @@ class ViewTranslator:
         ]
         ctes = {cte.alias.lower(): cte.alias for cte in query.find_all(exp.CTE)}
         reads, sources = self._tables_in(query, ctes)
+        wider = next((name for name in reads if name in self._with_rowid), None)
+        if wider is not None and any(select.is_star for select in query.find_all(exp.Select)):
+            raise Untranslatable(f"its * would show the rowid of {wider}, which is a column there")
         aliases = _aliases(query)
         for column in list(query.find_all(exp.Column)):
             self._resolve(column, sources, aliases)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from migration.model import TablePlan, TargetObject
+from migration.model import TablePlan, TargetObject, ValueKind
+from migration.source.create_virtual import FULL_TEXT, R_TREES, VirtualText, read_create_virtual
 from migration.target.statements import quoted
 
 _NAME: Final = r"""(?:"(?:[^"]|"")*"|\[[^\]]*\]|`[^`]*`|[\w$]+)"""
@@ -20,7 +22,6 @@ _TRIGGER = re.compile(
     rf"\s+ON\s+(?P<table>{_NAME})(?P<rest>.*?)\bBEGIN\b(?P<body>.*)\bEND\b",
     re.IGNORECASE | re.DOTALL,
 )
-_VIRTUAL = re.compile(rf"\bUSING\s+({_NAME})\s*(?:\((.*)\))?", re.IGNORECASE | re.DOTALL)
 _R_TREE_MOST_COLUMNS: Final = 5
 
 
@@ -92,34 +93,70 @@ def draft_of_trigger(name: str, sql: str, where: Surroundings) -> str:
 
 
 def draft_of_virtual(name: str, sql: str, where: Surroundings) -> str:
-    """Return what does the work of a full-text or R-Tree table in PostgreSQL; nothing for other modules."""
-    found = _VIRTUAL.search(sql)
-    if found is None:
+    """Return what does the work of a full-text or R-Tree table in PostgreSQL; nothing for other modules.
+
+    It stands on the table that has the rows: the one of this name, that of an external-content table, or one that is
+    yet to be made.
+    """
+    text = read_create_virtual(sql)
+    rows = text.content or name
+    plan = where.tables.get(rows.lower())
+    if not text.module:
         return ""
-    module, arguments = bare(found[1]).lower(), [part.strip() for part in (found[2] or "").split(",")]
-    columns = [bare(part.split()[0]) for part in arguments if part and "=" not in part]
+    if plan is not None:
+        return _index_draft(text, where.table(rows), plan)
     rows = f"{name}_rows"
-    first = (
-        f"-- First, in SQLite: CREATE TABLE {quoted(rows)} AS SELECT rowid, * FROM {quoted(name)};"
-        f" then migrate that table (--tables {rows}).\n"
+    if text.content is None:
+        first = (
+            f"-- First, in SQLite: CREATE TABLE {quoted(rows)} AS SELECT rowid, * FROM {quoted(name)};"
+            f" then migrate that table (--tables {rows})."
+        )
+    else:
+        first = f"-- {quoted(where.schema, rows)} stands for the table that has the texts."
+    return f"{first}\n{_index_draft(text, quoted(where.schema, rows), None)}".rstrip("\n")
+
+
+def _index_draft(text: VirtualText, table: str, plan: TablePlan | None) -> str:
+    """Return the index for a table that is planned, or that has the columns of the virtual table in its place."""
+    if plan is not None:
+        planned = {c.name.lower(): c for c in plan.columns}
+        found = {c: planned[c.lower()] for c in text.columns if c.lower() in planned}
+        names = {column: quoted(c.target_name) for column, c in found.items()}
+        casts = {column: "" if c.kind is ValueKind.TEXT else "::text" for column, c in found.items()}
+    else:
+        names = {column: quoted(column) for column in text.columns}
+        casts = {}
+    if text.module in FULL_TEXT:
+        searched = [
+            f"coalesce({name}{casts.get(column, '')}, '')"
+            for column, name in names.items()
+            if column.lower() not in text.unindexed
+        ]
+        return _full_text_index(table, searched, text) if searched else ""
+    if text.module not in R_TREES:
+        return ""
+    terms = list(names.values())
+    if len(terms) < _R_TREE_MOST_COLUMNS:
+        return f"CREATE INDEX ON {table} ({', '.join(terms[1:3])});"
+    left, right, bottom, top = terms[1:_R_TREE_MOST_COLUMNS]
+    corners = f"box(point({left}, {bottom}), point({right}, {top}))"
+    return (
+        f"CREATE INDEX ON {table} USING gist ({corners});\n"
+        f"-- Queries: WHERE {corners} && box(point(0, 0), point(1, 1))"
     )
-    table = quoted(where.schema, rows)
-    if module.startswith("fts") and columns:
-        text = " || ' ' || ".join(f"coalesce({quoted(column)}, '')" for column in columns)
-        return (
-            f"{first}ALTER TABLE {table} ADD COLUMN search tsvector\n"
-            f"    GENERATED ALWAYS AS (to_tsvector('simple', {text})) STORED;\n"
-            f"CREATE INDEX ON {table} USING gin (search);\n"
-            f"-- Queries: WHERE search @@ websearch_to_tsquery('simple', 'the words')"
-        )
-    if module.startswith("rtree") and len(columns) >= _R_TREE_MOST_COLUMNS:
-        left, right, bottom, top = (quoted(column) for column in columns[1:_R_TREE_MOST_COLUMNS])
-        corners = f"box(point({left}, {bottom}), point({right}, {top}))"
-        return (
-            f"{first}CREATE INDEX ON {table} USING gist ({corners});\n"
-            f"-- Queries: WHERE {corners} && box(point(0, 0), point(1, 1))"
-        )
-    return first.rstrip("\n")
+
+
+def _full_text_index(table: str, searched: Sequence[str], text: VirtualText) -> str:
+    # The only stemmer that SQLite brings along is one for English.
+    words = "english" if "porter" in text.options.get("tokenize", "").lower() else "simple"
+    terms = " || ' ' || ".join(searched)
+    column = "search" if "search" not in map(str.lower, text.columns) else "search_words"
+    return (
+        f"ALTER TABLE {table} ADD COLUMN {column} tsvector\n"
+        f"    GENERATED ALWAYS AS (to_tsvector('{words}', {terms})) STORED;\n"
+        f"CREATE INDEX ON {table} USING gin ({column});\n"
+        f"-- Queries: WHERE {column} @@ websearch_to_tsquery('{words}', 'the words')"
+    )
 
 
 def draft_of_default(column: str, table: str, source_sql: str) -> str:

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from sqlalchemy import Row
 
-from migration.model import ObjectState, SourceColumn, SourceSchema, TablePlan, TargetObject
+from migration.model import ObjectState, SourceColumn, SourceSchema, TableKind, TablePlan, TargetObject
 from migration.report import drafts
 from migration.report.drafts import Surroundings
 from migration.report.facts import Facts
@@ -23,7 +23,7 @@ _TAB_COLUMNS: Final = 4
 
 
 def build_stubs(facts: Facts) -> tuple[StubReport, ...]:
-    """Return a stub for each object that was skipped, and for each generated column that became a plain one.
+    """Return a stub for each object that was skipped, and for what became plain: generated columns, virtual tables.
 
     What was left out on request has none, and neither has a load of rows into tables that stood already.
     """
@@ -39,7 +39,9 @@ def build_stubs(facts: Facts) -> tuple[StubReport, ...]:
     }
     stubs: list[StubReport | None] = []
     for row in facts.objects:
-        became_plain = row.kind == "generated column" and row.reason.startswith("a plain column")
+        became_plain = (row.kind == "generated column" and row.reason.startswith("a plain column")) or (
+            row.kind == TableKind.VIRTUAL and row.state == ObjectState.CHANGED.value
+        )
         if row.kind in _WITHOUT_STUB or not (row.state == ObjectState.SKIPPED.value or became_plain):
             continue
         of_table = planned.get((row.kind, row.owner, row.name))
@@ -95,6 +97,8 @@ def _source_stub(row: Row[Any], schema: SourceSchema | None, where: Surroundings
         return _stub(row, row.owner, "", "")
     if row.kind in _WHOLE:
         sql = next((o.sql or "" for o in schema.objects if (o.kind, o.name) == (row.kind, row.name)), "")
+        if row.kind == TableKind.VIRTUAL and not sql:  # its rows came along
+            sql = next((t.sql or "" for t in schema.tables if t.name == row.name), "")
         return _stub(row, row.owner, sql, _WHOLE[row.kind](row.name, sql, where) if sql else "")
     if row.kind == "table":
         sql = next((t.sql or "" for t in schema.tables if t.name == row.name), "")

@@ -132,12 +132,3 @@ def collations_named(sql: str) -> set[str]:
     """Return every name that follows COLLATE in this text."""
     tokens = tokenize(sql)
     return {after.name for token, after in pairwise(tokens) if token.word == "COLLATE"}
-
-
-def virtual_module(sql: str) -> str:
-    """Return the module of a CREATE VIRTUAL TABLE statement, in lower case; empty where the text has none."""
-    tokens = tokenize(sql)
-    for token, after in pairwise(tokens):
-        if token.word == "USING":
-            return after.name.lower()
-    return ""

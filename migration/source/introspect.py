@@ -24,11 +24,12 @@ from migration.model import (
 from migration.source.comments import TableComments, read_comments, read_table_comments
 from migration.source.computed import why_not_computed
 from migration.source.connect import open_snapshot
-from migration.source.create_table import TableText, read_create_index, read_create_table, virtual_module
+from migration.source.create_table import TableText, read_create_index, read_create_table
 from migration.source.sql import quote_name
+from migration.source.virtual import owner_of, read_virtual, shadow_owners
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
 _ROWID_NAMES = ("rowid", "_rowid_", "oid")
@@ -36,25 +37,6 @@ _GENERATED = {2: GeneratedKind.VIRTUAL, 3: GeneratedKind.STORED}  # PRAGMA table
 _OWN_COLLATIONS = frozenset({"BINARY", "NOCASE", "RTRIM"})  # https://www.sqlite.org/datatype3.html#collation
 _EXPRESSION = -2  # PRAGMA index_xinfo, column `cid`
 _UNREADABLE = "\ufffd"  # stands for bytes in a name that are not UTF-8; SQL cannot reach such a name
-
-# SQLite knows the shadow tables only of modules that it has. These are the suffixes of well-known modules.
-_SHADOW_SUFFIXES = {
-    "fts3": ("content", "segments", "segdir", "docsize", "stat"),
-    "fts4": ("content", "segments", "segdir", "docsize", "stat"),
-    "fts5": ("data", "idx", "content", "docsize", "config"),
-    "rtree": ("node", "parent", "rowid"),
-    "rtree_i32": ("node", "parent", "rowid"),
-    "geopoly": ("node", "parent", "rowid"),
-    "vec0": (
-        "chunks",
-        "rowids",
-        "info",
-        "auxiliary",
-        "vector_chunks00",
-        "metadatachunks00",
-        "metadatatext00",
-    ),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +73,7 @@ def _read(connection: sqlite3.Connection, snapshot: Path) -> SourceSchema:
     rows = connection.execute("SELECT type, name, tbl_name, sql FROM sqlite_schema ORDER BY rowid")
     entries = [_Entry.read(*row) for row in rows if not str(row[1]).lower().startswith("sqlite_")]
     kinds = _table_kinds(connection, entries)
+    owners = _owners(kinds)
     tables: list[SourceTable] = []
     objects: list[SourceObject] = []
     for entry in entries:
@@ -101,7 +84,11 @@ def _read(connection: sqlite3.Connection, snapshot: Path) -> SourceSchema:
             objects.extend(unreadable)
         elif entry.kind == "table":
             kind = kinds[entry.name]
-            objects.append(SourceObject(kind.value, entry.name, entry.sql, reason or _why_not(kind, entry)))
+            found = reason or _read_other(connection, entry, owners)
+            if isinstance(found, SourceTable):
+                tables.append(found)
+            else:
+                objects.append(SourceObject(kind.value, entry.name, entry.sql, found))
         elif entry.kind in {"view", "trigger"}:
             comment = read_comments(entry.sql or "") if entry.kind == "view" else ""
             objects.append(SourceObject(entry.kind, entry.name, entry.sql, reason, comment))
@@ -113,12 +100,7 @@ def _table_kinds(connection: sqlite3.Connection, entries: Sequence[_Entry]) -> d
     listed = {
         name: kind for schema, name, kind, *_ in connection.execute("PRAGMA table_list") if schema == "main"
     }
-    modules = {e.name: virtual_module(e.sql or "") for e in entries if listed.get(e.name) == "virtual"}
-    shadows = {
-        f"{name}_{suffix}".lower()
-        for name, module in modules.items()
-        for suffix in _SHADOW_SUFFIXES.get(module, ())
-    }
+    shadows = shadow_owners({e.name: e.sql or "" for e in entries if listed.get(e.name) == "virtual"})
     kinds: dict[str, TableKind] = {}
     for entry in entries:
         if listed.get(entry.name) == "virtual":
@@ -130,12 +112,20 @@ def _table_kinds(connection: sqlite3.Connection, entries: Sequence[_Entry]) -> d
     return kinds
 
 
-def _why_not(kind: TableKind, entry: _Entry) -> str:
-    if kind is TableKind.VIRTUAL:
-        return (
-            f"a virtual table of the module {virtual_module(entry.sql or '')}, which PostgreSQL does not have"
-        )
-    return "internal storage of a virtual table"
+def _owners(kinds: Mapping[str, TableKind]) -> dict[str, str | None]:
+    """Return the shadow tables, each with its virtual table."""
+    virtuals = [name for name, kind in kinds.items() if kind is TableKind.VIRTUAL]
+    return {name: owner_of(name, virtuals) for name, kind in kinds.items() if kind is TableKind.SHADOW}
+
+
+def _read_other(
+    connection: sqlite3.Connection, entry: _Entry, owners: Mapping[str, str | None]
+) -> SourceTable | str:
+    """Return a virtual table whose rows can be read, or why a virtual or shadow table is left out."""
+    if entry.name in owners:
+        return f"internal storage of the virtual table {owners[entry.name] or ''}".rstrip()
+    storage = [name for name, owner in owners.items() if owner == entry.name]
+    return read_virtual(connection, entry.name, entry.sql or "", storage)
 
 
 def _read_table(

@@ -29,4 +29,6 @@ def from_clause(table: SourceTable, key_range: KeyRange) -> str:
     and the rows come in the order of the key.
     """
     condition = range_condition(key_range)
-    return f"FROM {quote_name(table.name)} AS t NOT INDEXED" + (f" WHERE {condition}" if condition else "")
+    # SQLite flattens the subquery: a range of its key is still a search in the table behind it.
+    rows = f"({table.rows_sql}) AS t" if table.rows_sql else f"{quote_name(table.name)} AS t NOT INDEXED"
+    return f"FROM {rows}" + (f" WHERE {condition}" if condition else "")

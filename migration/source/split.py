@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from migration.model import KeyRange
+from migration.model import KeyRange, TableKind
 from migration.source.ranges import from_clause
 from migration.source.sample import average_row_bytes
 from migration.source.sql import quote_name, quote_text
@@ -67,6 +67,8 @@ def step_columns(table: SourceTable) -> tuple[str, ...]:
     comparison of row values follows the order in which it is stored: all ascending, with the columns' own collations,
     which SQLite must have.
     """
+    if table.kind is TableKind.VIRTUAL and table.rows_sql is None:
+        return ()  # an R-Tree has no order by its key: each range would read all of it
     if table.rowid_name is not None:
         return (table.rowid_name,)
     key = next((index for index in table.indexes if index.origin == "pk"), None)

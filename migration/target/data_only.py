@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Final
 from migration.errors import PermanentError, TargetOccupiedError, TargetPermissionError, UsageError
 from migration.mapping.ddl import create_table
 from migration.mapping.plan import PlannedSource
-from migration.mapping.presets import bookkeeper
-from migration.mapping.select import leaves_out, select_tables
+from migration.mapping.select import leaves_out, select_tables, stays_out
 from migration.model import IfExists, ObjectResult, ObjectState, TablePlan
 from migration.target.existing import match_names, read_existing, renames, table_names
 from migration.target.replace import listed
@@ -41,6 +40,24 @@ def plan_standing(
         UsageError: a table, or a column of the source, is not there; lists all that are missing.
     """
     return [_SourcePlanner(connection, source, options).plan() for source in sources]
+
+
+def plan_for(
+    connection: Connection,
+    source: ProfiledSource,
+    table: SourceTable,
+    standing: StandingTable,
+    options: RunOptions,
+) -> TablePlan:
+    """Plan one table of a source for one that stands in the target, whatever their names are.
+
+    Raises:
+        UsageError: a column is not there, or its type cannot take the values.
+    """
+    planner = _SourcePlanner(connection, source, options, standing.schema)
+    plan = planner.plan_table(table, standing)
+    planner.check()
+    return plan
 
 
 def check_standing(connection: Connection, plans: Sequence[TablePlan], options: RunOptions) -> None:
@@ -105,11 +122,17 @@ def cuts_values(target_type: str) -> bool:
 
 
 class _SourcePlanner:
-    def __init__(self, connection: Connection, source: ProfiledSource, options: RunOptions) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        source: ProfiledSource,
+        options: RunOptions,
+        schema: str | None = None,
+    ) -> None:
         self._connection = connection
         self._source = source
         self._options = options
-        self._schema = source.label if options.schema_per_source else options.target_schema
+        self._schema = schema or (source.label if options.schema_per_source else options.target_schema)
         self._results: list[ObjectResult] = []
         self._problems: list[str] = []
 
@@ -126,22 +149,26 @@ class _SourcePlanner:
                 f"schema {self._schema}",
                 "Let the application create them, or leave them out with --exclude",
             )
-        plans = [self._table(table, standing[there[table.name]]) for table in chosen]
+        plans = [self.plan_table(table, standing[there[table.name]]) for table in chosen]
+        self.check()
+        names = {table.name for table in chosen}
+        for table in self._source.schema.tables:
+            reason = stays_out(table)
+            if reason and table.name not in names:
+                self._say(table.kind.value, table.name, reason, ObjectState.SKIPPED)
+        return PlannedSource(tuple(plans), tuple(self._results))
+
+    def check(self) -> None:
+        """Raise a UsageError that lists all reasons for which rows cannot go into the tables."""
         if self._problems:
             raise UsageError(
                 "The rows do not fit into the application's tables: " + "; ".join(self._problems),
                 f"schema {self._schema}",
                 "Change the tables, or leave columns of the source out with --exclude TABLE.COLUMN",
             )
-        names = {table.name for table in chosen}
-        for table in self._source.schema.tables:
-            keeper = bookkeeper(table.name)
-            if keeper and table.name not in names:
-                reason = f"{keeper} keeps book here, and has its own rows in the target (--data-only)"
-                self._say("table", table.name, reason, ObjectState.SKIPPED)
-        return PlannedSource(tuple(plans), tuple(self._results))
 
-    def _table(self, table: SourceTable, standing: StandingTable) -> TablePlan:
+    def plan_table(self, table: SourceTable, standing: StandingTable) -> TablePlan:
+        """Plan one table; what does not fit is found by `check`."""
         profiles = self._source.profiles.get(table.name, {})
         existing = read_existing(
             self._connection, self._schema, standing.name, table, profiles, self._source.label

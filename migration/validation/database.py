@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Final
 
 from migration.mapping.convert import Context, Converter
 from migration.mapping.overlay import check_mapping, overlay
-from migration.model import Digest, Finding, FindingKind, KeyRange, TableKind
+from migration.mapping.select import stays_out
+from migration.model import Digest, Finding, FindingKind, KeyRange
 from migration.source.expressions import check_expressions
 from migration.source.introspect import read_schema
 from migration.source.profile import profile_range
@@ -101,7 +102,7 @@ def validate_database(
     wanted = [
         table
         for table in _declared(source_path, source_label, options).tables
-        if table.kind is TableKind.ORDINARY
+        if not (options.data_only and not options.tables and stays_out(table))
         and (not options.tables or table.name in options.tables)
         and table.name not in options.exclude
     ]

@@ -97,10 +97,8 @@ def look_into(source: Source, settings: Settings) -> list[TableFacts]:
 
 def _describe(label: str, connection: sqlite3.Connection, table: SourceTable) -> TableFacts:
     from migration.catalog import find
-    from migration.model import TableKind
 
-    ordinary = table.kind is TableKind.ORDINARY
-    rows, size_bytes = _measure(connection, table) if ordinary else (None, None)
+    rows, size_bytes = _measure(connection, table)
     apps = tuple(entry.app for entry in find(table.name))
     return TableFacts(label, table.name, table.kind.value, rows, size_bytes, len(table.columns), apps)
 
@@ -108,15 +106,18 @@ def _describe(label: str, connection: sqlite3.Connection, table: SourceTable) ->
 def _measure(connection: sqlite3.Connection, table: SourceTable) -> tuple[int, int]:
     import sqlite3
 
+    from migration.model import KeyRange
+    from migration.source.ranges import from_clause
     from migration.source.sample import average_row_bytes
-    from migration.source.sql import quote_name
 
-    rows = int(connection.execute(f"SELECT count(*) FROM {quote_name(table.name)}").fetchone()[0])
+    rows = int(connection.execute(f"SELECT count(*) {from_clause(table, KeyRange())}").fetchone()[0])
     try:
         found = connection.execute("SELECT sum(pgsize) FROM dbstat WHERE name = ?", (table.name,)).fetchone()
-        return rows, int(found[0] or 0)
     except sqlite3.Error:  # this SQLite was built without dbstat
+        found = (None,)
+    if found[0] is None:  # a virtual table has no pages of its own
         return rows, rows * average_row_bytes(connection, table) if rows else 0
+    return rows, int(found[0])
 
 
 def _print_catalog(*, as_json: bool) -> None:

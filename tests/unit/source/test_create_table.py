@@ -9,7 +9,6 @@ from migration.source.create_table import (
     collations_named,
     read_create_index,
     read_create_table,
-    virtual_module,
 )
 from migration.source.sql import quote_name, tokenize
 
@@ -119,10 +118,7 @@ def test_index_terms_and_conditions(sql, terms, where_sql):
     assert (text.terms, text.where_sql) == (terms, where_sql)
 
 
-def test_modules_and_collations():
-    assert virtual_module("CREATE VIRTUAL TABLE x USING FTS5(a, tokenize='porter')") == "fts5"
-    assert virtual_module('CREATE VIRTUAL TABLE "using" USING "Vec0"(a)') == "vec0"
-    assert virtual_module("CREATE TABLE x(a)") == ""
+def test_collations():
     assert collations_named('CREATE TABLE t(a COLLATE "my own", b collate other)') == {"my own", "other"}
 
 
