@@ -17,7 +17,6 @@ from migration.ledger.contents import (
     read_sources,
     read_tables,
     read_transform_totals,
-    save_objects,
     save_verdict,
 )
 from migration.ledger.runs import move_run
@@ -26,18 +25,17 @@ from migration.ledger.tables import runs, steps
 from migration.mapping.asked import is_asked_for
 from migration.mapping.rules import RULES
 from migration.model import Digest, Finding, FindingKind, Mode, Phase
-from migration.steps.schemas import previous_schema, staging_schema, target_schemas, told_apart
+from migration.steps.schemas import previous_schema, staging_schema, target_schemas
 from migration.target.cutover import cut_over
-from migration.target.load import load_rows
 from migration.target.readback import block_ranges
 from migration.validation.digest import combine
 from producer.difference import find_difference
+from producer.loading import load_schema
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from migration.ledger.runs import RunRecord
-    from migration.model import TablePlan
     from producer.workspace import Workspace
 
 VERIFY_BYTES = 32 * 1024 * 1024
@@ -165,49 +163,34 @@ def _is_equal(connection: Connection, run: RunRecord, table: TableRecord) -> boo
 def finish_cutting_over(workspace: Workspace, run: RunRecord) -> bool:
     """Show the tables to users: one transaction, together with the run's end."""
     with workspace.engine.begin() as connection:
-        plans = [planned(table) for table in read_tables(connection, run.id)]
-        put_in_place = _load_rows if run.options.data_only else _show_tables
+        tables = read_tables(connection, run.id)
+        put_in_place = load_schema if run.options.data_only else _show_tables
         record = [
             {
                 "record": put_in_place(
-                    connection, run, schema, [plan for plan in plans if plan.target_schema == schema]
+                    connection,
+                    run,
+                    schema,
+                    [table for table in tables if planned(table).target_schema == schema],
                 ),
                 "previous_schema": previous_schema(run, schema),
             }
-            for schema in target_schemas(plans)
+            for schema in target_schemas([planned(table) for table in tables])
         ]
         connection.execute(update(runs).where(runs.c.id == run.id).values(cutover=record))
         return move_run(connection, run, _completed(connection, run))
 
 
 def _show_tables(
-    connection: Connection, run: RunRecord, schema: str, plans: list[TablePlan]
+    connection: Connection, run: RunRecord, schema: str, tables: list[TableRecord]
 ) -> dict[str, Any]:
     return cut_over(
         connection,
         staging_schema=staging_schema(run, schema),
         previous_schema=previous_schema(run, schema),
-        plans=plans,
+        plans=[planned(table) for table in tables],
         if_exists=run.options.if_exists,
     )
-
-
-def _load_rows(connection: Connection, run: RunRecord, schema: str, plans: list[TablePlan]) -> dict[str, Any]:
-    declared = {
-        (source.label, table.name): table.autoincrement_seq or 0
-        for source in read_sources(connection, run.id)
-        for table in source.schema.tables
-    }
-    record, results = load_rows(
-        connection,
-        staging_schema=staging_schema(run, schema),
-        previous_schema=previous_schema(run, schema),
-        plans=plans,
-        if_exists=run.options.if_exists,
-        given_out={plan.target_name: declared[plan.source_label, plan.name] for plan in plans},
-    )
-    save_objects(connection, run.id, [told_apart(run, schema, result) for result in results])
-    return record
 
 
 def _completed(connection: Connection, run: RunRecord) -> Phase:

@@ -410,6 +410,14 @@ def save_verdict(connection: Connection, table_id: int, source: Digest, target: 
     )
 
 
+def read_digests(connection: Connection, table_id: int) -> Digest | None:
+    """Return what was found when a table was read back; None where it was not."""
+    row = connection.execute(
+        select(tables.c.rows_target, tables.c.digest_target).where(tables.c.id == table_id)
+    ).one()
+    return None if row.digest_target is None else Digest(row.rows_target, row.digest_target)
+
+
 def save_comparison(
     connection: Connection,
     table_id: int,

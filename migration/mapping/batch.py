@@ -27,3 +27,14 @@ class RawBatch:
     slots: Mapping[str, Mapping[StorageClass, pa.Array]]
     """Column name → storage class → values."""
     rows: int
+
+    def take(self, rows: pa.Int64Array) -> RawBatch:
+        """Return some rows of the batch, by their places in it."""
+        return RawBatch(
+            keys=tuple(part.take(rows) for part in self.keys),
+            slots={
+                name: {storage_class: values.take(rows) for storage_class, values in slots.items()}
+                for name, slots in self.slots.items()
+            },
+            rows=len(rows),
+        )

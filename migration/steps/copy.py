@@ -67,7 +67,7 @@ class ChunkStream:
             self.rows_read += raw.rows
             self.rows_rejected += converted.rows_rejected
             if converted.rejections and self._aborts:
-                raise _rejected(self._table.name, converted.rejections[0])
+                raise rejected(self._table.name, converted.rejections[0])
             self._spool.add(converted.rejections)
             self._spool.add(converted.orphans)
             self.transforms.update(converted.transforms)
@@ -94,7 +94,8 @@ class ChunkStream:
         )
 
 
-def _rejected(table: str, rejection: Rejection) -> RejectedValueError:
+def rejected(table: str, rejection: Rejection) -> RejectedValueError:
+    """Return the error that stops a run with `--on-error abort`; it names table, key and column."""
     key = ", ".join("NULL" if part is None else str(part) for part in rejection.key)
     where = f"table {table}, key {key}" if rejection.key else f"table {table}"
     return RejectedValueError(

@@ -11,7 +11,7 @@ from migration.errors import UsageError
 from migration.ledger.contents import read_sources
 from migration.mapping.convert import Context
 from migration.mapping.overlay import check_mapping, overlay
-from migration.mapping.plan import plan_source
+from migration.mapping.plan import ProfiledSource, plan_source
 from migration.model import KeyRange, TablePlan
 from migration.overrides import MappingFile
 from migration.source.expressions import check_expressions
@@ -20,6 +20,8 @@ from migration.source.profile import profile_range
 from migration.source.reader import SnapshotReader
 from migration.steps.context import PlannedTable
 from migration.steps.replay import ReplayTable
+from migration.target.data_only import plan_for
+from migration.target.standing import StandingTable
 
 _REMEDY = (
     "A retry changes rows, not tables: to change the table,"
@@ -27,8 +29,16 @@ _REMEDY = (
 )
 
 
-def remapped(connection: Connection, table: PlannedTable, mapping: MappingFile | None) -> ReplayTable:
+def remapped(
+    connection: Connection, table: PlannedTable, mapping: MappingFile | None, standing: StandingTable
+) -> ReplayTable:
     """Return how rows of the table are read and converted now. A mapping costs one more read of the table.
+
+    Args:
+        connection: to the ledger and target.
+        table: as the run has planned it.
+        mapping: the rules of today; None: those of the run.
+        standing: the table in the target; where only rows were loaded, its types decide.
 
     Raises:
         UsageError: the mapping names what is not there, or would change the table that stands in PostgreSQL.
@@ -56,8 +66,12 @@ def remapped(connection: Connection, table: PlannedTable, mapping: MappingFile |
         )
     with SnapshotReader(snapshot) as reader:
         profile = profile_range(reader, declared, KeyRange(), context)
-    only = replace(asked, tables=(declared.name,), exclude=(), catalog=None)
-    plan = plan_source(label, schema, {declared.name: profile}, only).tables[0]
+    if options.data_only:
+        source = ProfiledSource(label, schema, {declared.name: profile})
+        plan = plan_for(connection, source, declared, standing, asked)
+    else:
+        only = replace(asked, tables=(declared.name,), exclude=(), catalog=None)
+        plan = plan_source(label, schema, {declared.name: profile}, only).tables[0]
     _check_same_shape(table.plan, plan)
     return ReplayTable(declared, _in_order(table.plan, plan), profile, context, options.batch_rows)
 

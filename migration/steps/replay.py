@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
@@ -130,13 +130,4 @@ class ChunkReplay:
             if key not in self._left_out:
                 at.append(row)
                 keys.append(key)
-        chosen = pa.array(at, pa.int64())
-        return keys, replace(
-            raw,
-            keys=tuple(part.take(chosen) for part in raw.keys),
-            slots={
-                name: {storage_class: values.take(chosen) for storage_class, values in slots.items()}
-                for name, slots in raw.slots.items()
-            },
-            rows=len(at),
-        )
+        return keys, raw.take(pa.array(at, pa.int64()))

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Final
 from migration.errors import PermanentError, TargetOccupiedError, TargetPermissionError, UsageError
 from migration.mapping.ddl import create_table
 from migration.mapping.plan import PlannedSource
-from migration.mapping.select import leaves_out, select_tables, stays_out
+from migration.mapping.presets import bookkeeper
+from migration.mapping.select import leaves_out, select_tables
 from migration.model import IfExists, ObjectResult, ObjectState, TablePlan
 from migration.target.existing import match_names, read_existing, renames, table_names
 from migration.target.replace import listed
@@ -153,9 +154,10 @@ class _SourcePlanner:
         self.check()
         names = {table.name for table in chosen}
         for table in self._source.schema.tables:
-            reason = stays_out(table)
-            if reason and table.name not in names:
-                self._say(table.kind.value, table.name, reason, ObjectState.SKIPPED)
+            keeper = bookkeeper(table.name)
+            if keeper and table.name not in names:
+                reason = f"{keeper} keeps book here, and has its own rows in the target (--data-only)"
+                self._say("table", table.name, reason, ObjectState.SKIPPED)
         return PlannedSource(tuple(plans), tuple(self._results))
 
     def check(self) -> None:

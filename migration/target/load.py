@@ -9,20 +9,22 @@ from typing import TYPE_CHECKING, Any, Final
 from sqlalchemy.exc import DBAPIError
 
 from migration.errors import PermanentError, TargetError
-from migration.mapping.kinds import is_known
 from migration.model import IfExists, ObjectResult, ObjectState
+from migration.target.arrival import Arrival, keys_put_off, triggers_at_rest
 from migration.target.connect import translate
 from migration.target.data_only import check_tables
+from migration.target.fingerprint import Fingerprint, fingerprint
+from migration.target.fitting import insert_fitting, number_rows
+from migration.target.refusal import speaks_of_a_row
 from migration.target.relations import relations_with
 from migration.target.replace import listed
+from migration.target.sequences import advance_sequences, restore_sequences, sequence_states
 from migration.target.standing import (
     StandingTable,
     foreign_keys_to,
     holds_rows,
     parents_first,
     read_standing,
-    sequences_of,
-    triggers_of,
 )
 from migration.target.statements import quoted, run_sql
 
@@ -32,18 +34,27 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from migration.model import TablePlan
+    from migration.target.refusal import Refusal
 
-_LOCK_TIMEOUT: Final = "10s"
-_ENABLE: Final = {"O": "ENABLE", "A": "ENABLE ALWAYS", "R": "ENABLE REPLICA"}
+LOCK_TIMEOUT: Final = "10s"
 
 
 @dataclass(frozen=True, slots=True)
-class _Load:
-    """Rows on their way into one table: where they are, and its columns."""
+class RefusedRows:
+    """Rows that a table does not take. They wait in the table `held` of the staging schema, numbered."""
 
-    table: StandingTable
-    origin: str
-    columns: tuple[str, ...]
+    table: str
+    held: str
+    refusals: Mapping[int, Refusal]
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedRows:
+    """What became of the rows of one schema: a record for `take_back`, lines for the report, and who was refused."""
+
+    record: dict[str, Any]
+    results: list[ObjectResult]
+    refused: list[RefusedRows]
 
 
 def load_rows(
@@ -54,7 +65,8 @@ def load_rows(
     plans: Sequence[TablePlan],
     if_exists: IfExists,
     given_out: Mapping[str, int],
-) -> tuple[dict[str, Any], list[ObjectResult]]:
+    first_only: bool = False,
+) -> LoadedRows:
     """Insert the staged rows of one target schema into the tables that stand there, in the caller's transaction.
 
     The application's own triggers rest meanwhile where the role owns the table, so that rows arrive as they are;
@@ -62,24 +74,22 @@ def load_rows(
 
     Args:
         connection: in a transaction that the caller commits; nothing is seen by others before.
-        staging_schema: where the rows are; it is dropped.
+        staging_schema: where the rows are; afterwards it holds those that have arrived, and those that were refused.
         previous_schema: where the rows go that stood there before; created when there are any.
         plans: the tables, all of the same `target_schema`.
         if_exists: whether rows that stand there may be replaced.
         given_out: target table → the largest number that AUTOINCREMENT has ever given out.
-
-    Returns:
-        A record for `take_back`, of JSON types, and lines for the report.
+        first_only: stop at the first row that is refused: the caller will not commit.
 
     Raises:
         TargetOccupiedError: rows have come in since the run began.
-        PermanentError: a table or the rows changed on their way; a constraint of the application refused them.
+        PermanentError: a table or the rows changed on their way.
     """
     if not plans:
-        return {}, []
+        return LoadedRows({}, [], [])
     schema = plans[0].target_schema
     with _translated(f"loading into schema {schema}"):
-        run_sql(connection, f"SET LOCAL lock_timeout = '{_LOCK_TIMEOUT}'")
+        run_sql(connection, f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'")
         tables = read_standing(connection, schema, [plan.target_name for plan in plans])
         gone = [plan.target_name for plan in plans if plan.target_name not in tables]
         if gone:
@@ -89,32 +99,54 @@ def load_rows(
         mode = "ACCESS EXCLUSIVE" if if_exists is IfExists.REPLACE else "SHARE ROW EXCLUSIVE"
         run_sql(connection, f"LOCK TABLE {', '.join(table.sql for table in standing)} IN {mode} MODE")
         check_tables(connection, standing, if_exists)
-        before = _sequence_states(connection, standing)
+        before = sequence_states(connection, standing)
         kept = _set_aside(connection, standing, previous_schema)
         loads = [
-            _Load(
+            Arrival(
                 tables[plan.target_name],
                 quoted(staging_schema, plan.target_name),
                 tuple(column.target_name for column in plan.copied_columns),
             )
             for plan in plans
         ]
-        results = _insert_all(connection, loads)
+        results, refused = _insert(connection, loads, staging_schema, first_only=first_only)
+        if refused and first_only:
+            return LoadedRows({}, results, refused)
         for load in loads:
             _prove(connection, load)
-        results += _set_sequences(connection, standing, given_out)
+        results += advance_sequences(connection, standing, given_out)
         record = {
             "data_only": True,
             "target_schema": schema,
             "tables": [
-                {"name": t.name, "oid": t.oid, "rows": rows, "checksum": checksum, "kept": t.name in kept}
+                {
+                    "name": t.name,
+                    "oid": t.oid,
+                    "kept": t.name in kept,
+                    **recorded(fingerprint(connection, t.sql)),
+                }
                 for t in standing
-                for rows, checksum in [_fingerprint(connection, t.sql, "t::text")]
             ],
             "sequences": before,
         }
+    return LoadedRows(record, results, refused)
+
+
+def recorded(found: Fingerprint) -> dict[str, Any]:
+    """Return a fingerprint as it stands in the record of a load."""
+    return {"rows": found.rows, "checksum": str(found.checksum)}
+
+
+def is_changed(connection: Connection, table: StandingTable, entry: Mapping[str, Any]) -> bool:
+    """Tell whether a table holds other rows than its entry in the record of a load says."""
+    now = recorded(fingerprint(connection, table.sql))
+    return now != {name: entry[name] for name in now}
+
+
+def drop_staging(connection: Connection, staging_schema: str) -> None:
+    """Drop the schema that the rows waited in."""
+    with _translated(f"schema {staging_schema}"):
         run_sql(connection, f"DROP SCHEMA {quoted(staging_schema)} CASCADE")
-    return record, results
 
 
 def take_back(connection: Connection, record: dict[str, Any], previous_schema: str) -> list[ObjectResult]:
@@ -126,7 +158,7 @@ def take_back(connection: Connection, record: dict[str, Any], previous_schema: s
     schema = str(record["target_schema"])
     where = f"schema {schema}"
     with _translated(f"rollback in schema {schema}"):
-        run_sql(connection, f"SET LOCAL lock_timeout = '{_LOCK_TIMEOUT}'")
+        run_sql(connection, f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'")
         entries = {entry["oid"]: entry for entry in record["tables"]}
         found = relations_with(connection, list(entries))
         gone = [entry["name"] for oid, entry in entries.items() if oid not in found]
@@ -134,12 +166,7 @@ def take_back(connection: Connection, record: dict[str, Any], previous_schema: s
             raise TargetError(f"Tables of the run have been dropped since: {listed(gone)}", where)
         tables = list(read_standing(connection, schema, [r.name for r in found.values()]).values())
         run_sql(connection, f"LOCK TABLE {', '.join(table.sql for table in tables)} IN ACCESS EXCLUSIVE MODE")
-        changed = [
-            table.name
-            for table in tables
-            if _fingerprint(connection, table.sql, "t::text")
-            != (entries[table.oid]["rows"], entries[table.oid]["checksum"])
-        ]
+        changed = [table.name for table in tables if is_changed(connection, table, entries[table.oid])]
         if changed:
             raise TargetError(
                 f"Rows have been changed since the run: {listed(changed)}",
@@ -148,7 +175,7 @@ def take_back(connection: Connection, record: dict[str, Any], previous_schema: s
             )
         run_sql(connection, f"TRUNCATE {', '.join(table.sql for table in tables)}")
         back = [
-            _Load(
+            Arrival(
                 table,
                 quoted(previous_schema, table.name),
                 tuple(column.name for column in table.columns if not column.is_generated),
@@ -159,8 +186,7 @@ def take_back(connection: Connection, record: dict[str, Any], previous_schema: s
         _insert_all(connection, back)
         if back:
             run_sql(connection, f"DROP SCHEMA {quoted(previous_schema)} CASCADE")
-        for state in record["sequences"]:
-            _set_value(connection, state["sequence"], state["last_value"], is_called=state["is_called"])
+        restore_sequences(connection, record["sequences"])
     kept = {load.table.name for load in back}
     return [
         ObjectResult(
@@ -188,130 +214,61 @@ def _set_aside(connection: Connection, tables: Sequence[StandingTable], previous
     return {table.name for table in full}
 
 
-def _insert_all(connection: Connection, loads: Sequence[_Load]) -> list[ObjectResult]:
+def _insert(
+    connection: Connection, arrivals: Sequence[Arrival], staging_schema: str, *, first_only: bool
+) -> tuple[list[ObjectResult], list[RefusedRows]]:
+    try:
+        with connection.begin_nested():
+            return _insert_all(connection, arrivals), []
+    except DBAPIError as error:
+        if not speaks_of_a_row(error):
+            raise
+    return _insert_fitting(connection, arrivals, staging_schema, first_only=first_only)
+
+
+def _insert_all(connection: Connection, arrivals: Sequence[Arrival]) -> list[ObjectResult]:
     """Insert everything, parents first, with the application's triggers at rest and circular keys put off."""
-    tables = {load.table.oid: load.table for load in loads}
-    by_oid = {load.table.oid: load for load in loads}
-    keys = foreign_keys_to(connection, list(tables))
-    ordered, circular = parents_first(list(tables.values()), keys)
-    resting = [t for t in triggers_of(connection, list(tables)) if tables[t.table].may_alter]
-    for trigger in resting:
-        _alter(connection, tables[trigger.table], f"DISABLE TRIGGER {quoted(trigger.name)}")
-    for key in circular:
-        _alter(
-            connection,
-            tables[key.child],
-            f"ALTER CONSTRAINT {quoted(key.name)} DEFERRABLE INITIALLY DEFERRED",
-        )
-    run_sql(connection, "SET CONSTRAINTS ALL DEFERRED")
-    for table in ordered:
-        _insert(connection, by_oid[table.oid])
-    run_sql(connection, "SET CONSTRAINTS ALL IMMEDIATE")
-    for key in circular:
-        _alter(connection, tables[key.child], f"ALTER CONSTRAINT {quoted(key.name)} NOT DEFERRABLE")
-    for trigger in resting:
-        _alter(
-            connection, tables[trigger.table], f"{_ENABLE[trigger.enabled]} TRIGGER {quoted(trigger.name)}"
-        )
-    return [
-        ObjectResult(
-            "trigger",
-            trigger.name,
-            ObjectState.CHANGED,
-            "rested while the rows went in, so that they arrive as they are",
-            tables[trigger.table].name,
-        )
-        for trigger in resting
+    tables = [arrival.table for arrival in arrivals]
+    by_oid = {arrival.table.oid: arrival for arrival in arrivals}
+    ordered, circular = parents_first(tables, foreign_keys_to(connection, list(by_oid)))
+    with triggers_at_rest(connection, tables) as results, keys_put_off(connection, tables, circular):
+        run_sql(connection, "SET CONSTRAINTS ALL DEFERRED")
+        for table in ordered:
+            run_sql(connection, by_oid[table.oid].insert_sql())
+    return results
+
+
+def _insert_fitting(
+    connection: Connection, arrivals: Sequence[Arrival], staging_schema: str, *, first_only: bool
+) -> tuple[list[ObjectResult], list[RefusedRows]]:
+    """Insert what the constraints take; the rest goes into tables of its own in the staging schema."""
+    tables = [arrival.table for arrival in arrivals]
+    number_rows(connection, arrivals)
+    held = {table.oid: f"convoy_refused_{number}" for number, table in enumerate(tables)}
+    aside = {oid: quoted(staging_schema, name) for oid, name in held.items()}
+    with triggers_at_rest(connection, tables) as results:
+        refused = insert_fitting(connection, arrivals, aside, first_only=first_only)
+    return results, [
+        RefusedRows(table.name, held[table.oid], refused[table.oid])
+        for table in tables
+        if table.oid in refused
     ]
 
 
-def _alter(connection: Connection, table: StandingTable, action: str) -> None:
-    run_sql(connection, f"ALTER TABLE {table.sql} {action}")
-
-
-def _insert(connection: Connection, load: _Load) -> None:
-    names = ", ".join(quoted(name) for name in load.columns)
-    always = any(c.is_always_identity and c.name in load.columns for c in load.table.columns)
-    overriding = " OVERRIDING SYSTEM VALUE" if always else ""
-    values = ", ".join(_value(load, name) for name in load.columns)
-    run_sql(
-        connection,
-        f"INSERT INTO {load.table.sql} ({names}){overriding} SELECT {values} FROM {load.origin}",
-    )
-
-
-def _value(load: _Load, name: str) -> str:
-    """Return a staged column as SQL; one of a type that Convoy does not know travels as text and is cast here."""
-    column = next(column for column in load.table.columns if column.name == name)
-    return quoted(name) if is_known(column.type) else f"CAST({quoted(name)} AS {column.type})"
-
-
-def _prove(connection: Connection, load: _Load) -> None:
+def _prove(connection: Connection, arrival: Arrival) -> None:
     """Compare rows and checksum of what was staged with what stands in the table now, on the server.
 
     Raises:
         PermanentError: they differ: a rule, a policy or somebody else's trigger has changed rows.
     """
-    staged = f"ROW({', '.join(_value(load, name) for name in load.columns)})::text"
-    stands = f"ROW({', '.join(quoted(name) for name in load.columns)})::text"
-    if _fingerprint(connection, load.origin, staged) != _fingerprint(connection, load.table.sql, stands):
+    staged = f"ROW({', '.join(arrival.value(name) for name in arrival.columns)})::text"
+    stands = f"ROW({', '.join(quoted(name) for name in arrival.columns)})::text"
+    if fingerprint(connection, arrival.origin, staged) != fingerprint(connection, arrival.table.sql, stands):
         raise PermanentError(
             "The rows in the table are not those that were put into it; a trigger, rule or policy changed them",
-            f"table {load.table.name}",
+            f"table {arrival.table.name}",
             "Connect as the table's owner, whose right it is to put its triggers to rest",
         )
-
-
-def _fingerprint(connection: Connection, table: str, row: str) -> tuple[int, str]:
-    """Return rows and an order-independent checksum of a table; `row` is the SQL of a row `t` as text."""
-    statement = (
-        f"SELECT count(*) AS rows, coalesce(sum(hashtextextended({row}, 0)::numeric), 0)::text AS checksum"
-        f" FROM {table} t"
-    )
-    found = run_sql(connection, statement).one()
-    return int(found.rows), str(found.checksum)
-
-
-def _sequence_states(connection: Connection, tables: Sequence[StandingTable]) -> list[dict[str, Any]]:
-    states = []
-    for name in dict.fromkeys(s.sequence for s in sequences_of(connection, [t.oid for t in tables])):
-        row = run_sql(connection, f"SELECT last_value, is_called FROM {name}").one()
-        states.append({"sequence": name, "last_value": row.last_value, "is_called": row.is_called})
-    return states
-
-
-def _set_sequences(
-    connection: Connection, tables: Sequence[StandingTable], given_out: Mapping[str, int]
-) -> list[ObjectResult]:
-    """Let every sequence go on after the largest number of its columns; it never goes back."""
-    by_oid = {table.oid: table for table in tables}
-    results = []
-    for owned in sequences_of(connection, list(by_oid)):
-        table = by_oid[owned.table]
-        largest = run_sql(connection, f"SELECT max({quoted(owned.column)}) FROM {table.sql}").scalar_one()
-        state = run_sql(
-            connection,
-            f"SELECT s.last_value, s.is_called, q.seqmax FROM {owned.sequence} s,"
-            f" pg_catalog.pg_sequence q WHERE q.seqrelid = s.tableoid",
-        ).one()
-        last = state.last_value if state.is_called else 0
-        wanted = max(largest or 0, given_out.get(table.name, 0), last)
-        name = f"{table.name}.{owned.column}"
-        if wanted > state.seqmax:
-            reason = (
-                f"it ends at {state.seqmax:,}, and {wanted:,} is taken: inserts without a value will fail"
-            )
-            results.append(ObjectResult("sequence", name, ObjectState.SKIPPED, reason, table.name))
-            continue
-        if wanted > 0:
-            _set_value(connection, owned.sequence, wanted, is_called=True)
-        results.append(ObjectResult("sequence", name, ObjectState.CREATED, "", table.name))
-    return results
-
-
-def _set_value(connection: Connection, sequence: str, value: int, *, is_called: bool) -> None:
-    literal = sequence.replace("'", "''")
-    run_sql(connection, f"SELECT pg_catalog.setval('{literal}', {value}, {str(is_called).lower()})")
 
 
 @contextmanager

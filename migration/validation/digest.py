@@ -79,3 +79,12 @@ def combine(parts: Iterable[Digest]) -> Digest:
         high += int(part.checksum[:_LANE_DIGITS], 16)
         low += int(part.checksum[_LANE_DIGITS:], 16)
     return Digest(rows, f"{high % _LANE:016x}{low % _LANE:016x}")
+
+
+def difference(whole: Digest, part: Digest) -> Digest:
+    """Return the digest of the rows of a whole that are not in a part of it."""
+    high, low = (
+        int(whole.checksum[lane], 16) - int(part.checksum[lane], 16)
+        for lane in (slice(_LANE_DIGITS), slice(_LANE_DIGITS, None))
+    )
+    return Digest(whole.rows - part.rows, f"{high % _LANE:016x}{low % _LANE:016x}")

@@ -124,7 +124,7 @@ def export(run: str, file: Path, tables: tuple[str, ...], **values: Any) -> int:
 @json_flag
 @verbose_flag
 def retry(run: str, mapping: Path | None, **values: Any) -> int:
-    """Store the rows in one transaction that commits only if source and target are equal afterwards."""
+    """Store the rows in one transaction that commits only what is proved equal to the source."""
     from migration.steps.retry import retry_quarantine
 
     rules = None
@@ -230,7 +230,12 @@ def _print_result(result: RetryResult) -> None:
     for table in result.tables:
         name = printable(table.name)
         if table.stored:
-            click.echo(f"{name}: {count(table.stored, 'row')} stored, and the table proved equal.")
+            proof = (
+                "and proved equal; the rest of the table has been written to since the cutover"
+                if table.written_since
+                else "and the table proved equal"
+            )
+            click.echo(f"{name}: {count(table.stored, 'row')} stored, {proof}.")
         for reason, rows in table.reasons.items():
             verb = "stays" if rows == 1 else "stay"
             click.echo(f"{name}: {count(rows, 'row')} {verb} in quarantine: {printable(reason)}")

@@ -195,20 +195,6 @@ def test_columns_of_the_source_can_be_left_out(pipeline: Pipeline, source: Path)
     assert (line.state, line.reason) == (ObjectState.SKIPPED, "left out on request")
 
 
-def test_constraint_of_the_application_stops_the_load_and_nothing_is_changed(
-    pipeline: Pipeline, source: Path
-) -> None:
-    make_target(pipeline, "strict", "ALTER TABLE sale ADD CHECK (price > 5)")
-    run = load(pipeline, source, "strict")
-    assert run.phase is Phase.FAILED
-    assert "sale_price_check" in (run.error or "")
-    assert sales(pipeline, "strict") == []
-    assert pipeline.query(
-        "SELECT tgenabled::text FROM pg_trigger WHERE tgname = 'meddle' AND"
-        " tgrelid = 'strict.customer'::regclass"
-    ) == [("O",)]
-
-
 def test_mapping_file_says_what_the_application_calls_it(pipeline: Pipeline, source: Path) -> None:
     make_target(
         pipeline,

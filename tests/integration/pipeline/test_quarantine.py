@@ -190,13 +190,44 @@ def test_retry_that_would_need_another_table_says_so(
     assert len(in_quarantine(pipeline, run.id)) == 1
 
 
-def test_retry_changes_nothing_where_the_table_has_been_written_to(pipeline: Pipeline, build: Build) -> None:
-    run = pipeline.migrate(build(THREE_NAMES), target_schema="written")
-    pipeline.query("INSERT INTO written.t VALUES (77, 'of the application') RETURNING 1")
+def test_retry_proves_the_rows_alone_where_the_table_has_been_written_to(
+    pipeline: Pipeline, build: Build
+) -> None:
+    run = pipeline.migrate(
+        build(THREE_NAMES + "INSERT INTO t VALUES (4, CAST(x'ff' AS TEXT)), (5, CAST(x'fe' AS TEXT));"),
+        target_schema="written",
+    )
+    pipeline.query("INSERT INTO written.t VALUES (77, 'of the application'), (4, 'mine') RETURNING 1")
+    pipeline.query("UPDATE written.t SET name = 'changed' WHERE id = 1 RETURNING 1")
     rules = mapping("[tables.t.columns.name]\nexpression = \"'n' || id\"")
-    with pytest.raises(PermanentError, match="3 rows should be there, 4 are"):
+    result = retry_quarantine(pipeline.ledger, run.id, rules)
+    (table,) = result.tables
+    assert (table.stored, table.remaining, table.written_since) == (2, 1, True)
+    assert 'unique constraint "t_pkey"' in next(iter(table.reasons))
+    assert pipeline.query("SELECT id, name FROM written.t ORDER BY id") == [
+        (1, "changed"), (2, "n2"), (3, "fine"), (4, "mine"), (5, "n5"), (77, "of the application")
+    ]  # fmt: skip
+    assert [entry[1] for entry in in_quarantine(pipeline, run.id)] == [[4]]
+    report = build_report(pipeline.ledger, run.id)
+    assert report.tables[0].equal
+    (line,) = [item for item in report.objects if (item.kind, item.name) == ("table", "t")]
+    assert "proved by themselves" in line.reason
+
+
+def test_retry_changes_nothing_where_a_trigger_changes_the_rows(pipeline: Pipeline, build: Build) -> None:
+    run = pipeline.migrate(build(THREE_NAMES), target_schema="meddled")
+    with psycopg.connect(pipeline.url) as connection:
+        connection.execute(
+            "CREATE FUNCTION meddled.meddle() RETURNS trigger LANGUAGE plpgsql AS"
+            " $$BEGIN NEW.name := 'meddled'; RETURN NEW; END$$"
+        )
+        connection.execute(
+            "CREATE TRIGGER m BEFORE INSERT ON meddled.t FOR EACH ROW EXECUTE FUNCTION meddled.meddle()"
+        )
+    rules = mapping("[tables.t.columns.name]\nexpression = \"'n' || id\"")
+    with pytest.raises(PermanentError, match="would not be those of the source"):
         retry_quarantine(pipeline.ledger, run.id, rules)
-    assert pipeline.query("SELECT id FROM written.t ORDER BY id") == [(1,), (3,), (77,)]
+    assert pipeline.query("SELECT id FROM meddled.t ORDER BY id") == [(1,), (3,)]
     assert len(in_quarantine(pipeline, run.id)) == 1
 
 
