@@ -14,12 +14,15 @@ from typing import TYPE_CHECKING, Any, Final, Self
 from urllib.parse import quote
 
 from migration.source.connect import register_collations, register_missing_collations
+from migration.source.records import Text
 from migration.source.scan import UNREADABLE
 from migration.source.sql import quote_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
+
+    from migration.source.lost_pages import LostRow
 
 _ROWID_NAMES: Final = ("rowid", "_rowid_", "oid")
 _VIRTUAL_GENERATED: Final = 2  # PRAGMA table_xinfo, column `hidden`: no part of the record
@@ -117,6 +120,32 @@ class CleanDatabase:
             connection.execute("DELETE FROM sqlite_schema WHERE type = 'index'")
             for twin in self.twins:
                 self._define(connection, twin, twin.plain_sql)
+
+    def add_lost(self, name: str, lost: Iterable[LostRow]) -> int:
+        """Put rows of pages that belong to no table into one that is as wide as need be; return how many there are.
+
+        Without rows there is no table. Its columns are those of lost_and_found in SQLite's own shell.
+        """
+        table = quote_name(name)
+        named = ["rootpgno", "pgno", "nfield", "id"]
+        rows = 0
+        with self._opened() as connection:
+            connection.execute("BEGIN")
+            for rows, row in enumerate(lost, 1):
+                if rows == 1:
+                    connection.execute(f"CREATE TABLE {table} ({', '.join(f'{c} INTEGER' for c in named)})")
+                for number in range(len(named) - 4, len(row.values)):
+                    connection.execute(f"ALTER TABLE {table} ADD COLUMN c{number}")
+                    named.append(f"c{number}")
+                marks = ["CAST(? AS TEXT)" if isinstance(value, Text) else "?" for value in row.values]
+                values = [value.data if isinstance(value, Text) else value for value in row.values]
+                connection.execute(
+                    f"INSERT INTO {table} ({', '.join(named[: 4 + len(values)])})"
+                    f" VALUES (?, ?, ?, ?, {', '.join(marks)})",
+                    (row.rootpgno, row.pgno, len(values), row.rowid, *values),
+                )
+            connection.execute("COMMIT")
+        return rows
 
     def finish(self, entries: Sequence[Entry]) -> Iterator[tuple[str, str]]:
         """Put all definitions in place and build the indexes; yield (what, why) for those that cannot be."""

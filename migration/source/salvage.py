@@ -15,10 +15,12 @@ from typing import TYPE_CHECKING, Final
 
 from migration.errors import SourceCorruptError
 from migration.source.btree import leaf_bounds
-from migration.source.check import SAMPLE_BYTES, check_database, read_header
+from migration.source.check import HEADER_BYTES, SAMPLE_BYTES, check_database, read_header
 from migration.source.connect import register_collations, snapshot_uri
 from migration.source.freeze import copy_database
+from migration.source.lost_pages import FreePages, find_lost_pages, read_free_pages
 from migration.source.rebuild import CleanDatabase, Entry, Twin
+from migration.source.repair import page_bytes, repair_header
 from migration.source.scan import UNREADABLE, Gap, scan_rowids
 from migration.source.sql import quote_name
 
@@ -26,10 +28,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-_HEADER_BYTES: Final = 100
-_LARGEST_PAGE: Final = 65_536
 _MOST_READ: Final = 1_990  # columns of a result; SQLite allows 2,000
 _SMALLEST_ROWID: Final = -(2**63)
+_ENCODINGS: Final = {1: "UTF-8", 2: "UTF-16le", 3: "UTF-16be"}
+_LOST: Final = "lost_and_found"
+"""What SQLite's own shell calls the table of rows whose table is not known any more."""
 _LEAST_ROW_BYTES: Final = 4  # a cell and its pointer: a file has no more rows than a quarter of its bytes
 
 
@@ -66,62 +69,34 @@ def freeze_damaged(source: Path, copy: Path, where: str) -> tuple[Damage, ...]:
     try:
         check_database(copy, where)
     except SourceCorruptError as error:
+        free = read_free_pages(copy)
         repair_header(copy)
         clean = copy.with_name("clean.db")
-        lost = salvage_database(copy, clean, where)
+        lost = salvage_database(copy, clean, where, free)
         clean.replace(copy)
         return (*damage, Damage("", f"SQLite's own check: {error.what}"), *lost)
     return damage
 
 
-def repair_header(path: Path) -> None:
-    """Correct, in a private copy, what the file's header says against what is there: so that SQLite opens it.
-
-    The file is padded to whole pages; page count, free pages and the fields with only one legal value are set.
-    https://www.sqlite.org/fileformat2.html#the_database_header
-    """
-    with path.open("rb+") as file:
-        header = bytearray(file.read(_HEADER_BYTES))
-        page_bytes = _page_bytes(header)
-        file_bytes = file.seek(0, 2)
-        pages = -(-file_bytes // page_bytes)
-        file.truncate(pages * page_bytes)
-        header[18:20] = b"\x01\x01"  # no write-ahead log: it is in the copy, or lost
-        header[21:24] = b"\x40\x20\x20"
-        header[28:32] = pages.to_bytes(4, "big")
-        header[32:40] = bytes(8)
-        header[92:96] = header[24:28]  # the page count is to be believed
-        if not 1 <= int.from_bytes(header[44:48], "big") <= 4:  # noqa: PLR2004 - schema formats
-            header[44:48] = (4).to_bytes(4, "big")
-        if not 1 <= int.from_bytes(header[56:60], "big") <= 3:  # noqa: PLR2004 - text encodings
-            header[56:60] = (1).to_bytes(4, "big")
-        file.seek(0)
-        file.write(header)
-
-
-def salvage_database(damaged: Path, clean: Path, where: str) -> tuple[Damage, ...]:
+def salvage_database(damaged: Path, clean: Path, where: str, free: FreePages) -> tuple[Damage, ...]:
     """Write all that can be read of `damaged` into the new database `clean`; return what is lost.
 
     Args:
         damaged: a private copy whose header is in order (`repair_header`), without log or journal.
         clean: where the new database goes.
         where: what the user calls the source.
+        free: the list of free pages, as it was before the header was repaired.
 
     Raises:
-        SourceCorruptError: no table can be read at all.
+        SourceCorruptError: no table and no row can be read at all.
     """
     try:
         with closing(_open_damaged(damaged)) as source:
-            return _Salvage(source, damaged, clean).run()
+            return _Salvage(source, damaged, clean, free).run()
     except UNREADABLE as error:
         raise SourceCorruptError(
             f"Nothing of the database can be read: {error}", where, "Restore a backup"
         ) from error
-
-
-def _page_bytes(header: bytes | bytearray) -> int:
-    value = int.from_bytes(header[16:18], "big")
-    return _LARGEST_PAGE if value == 1 else value
 
 
 def _open_damaged(path: Path) -> sqlite3.Connection:
@@ -135,27 +110,37 @@ def _open_damaged(path: Path) -> sqlite3.Connection:
 
 
 class _Salvage:
-    def __init__(self, source: sqlite3.Connection, damaged: Path, clean: Path) -> None:
+    def __init__(self, source: sqlite3.Connection, damaged: Path, clean: Path, free: FreePages) -> None:
         self._source = source
+        self._free = free
         self._path = damaged
         self._clean = clean
         self._damage: list[Damage] = []
         with damaged.open("rb") as file:
-            self._page_bytes = _page_bytes(file.read(_HEADER_BYTES))
+            header = file.read(HEADER_BYTES)
+        self._page_bytes = page_bytes(header)
+        self._encoding = _ENCODINGS[header[59]]
         self._most_rows = damaged.stat().st_size // _LEAST_ROW_BYTES
 
     def run(self) -> tuple[Damage, ...]:
         entries = self._entries()
-        encoding = bytes(self._source.execute("PRAGMA encoding").fetchone()[0]).decode()
-        clean = CleanDatabase(self._clean, encoding, self._page_bytes)
+        clean = CleanDatabase(self._clean, self._encoding, self._page_bytes)
         tables = [entry for entry in entries if entry.is_table]
         for entry in tables:
             reason = clean.add_table(entry)
             if reason:
                 message = f"its definition cannot be read: {reason}"
                 self._damage.append(Damage(entry.name, message, is_table_lost=True))
-        if tables and not clean.twins:
-            raise sqlite3.DatabaseError("no table has a definition that can be read")
+        if clean.twins:
+            self._copy_tables(clean, entries)
+        found = self._bring_lost(clean, entries)
+        if self._damage and not clean.twins and not found:
+            raise sqlite3.DatabaseError(self._damage[0].message)
+        for name, reason in clean.finish(entries):
+            self._damage.append(Damage("", f"{name} could not be built anew: {reason}"))
+        return tuple(self._damage)
+
+    def _copy_tables(self, clean: CleanDatabase, entries: Sequence[Entry]) -> None:
         self._source.text_factory = str
         register_collations(self._source, [entry.sql for entry in entries if entry.sql])
         self._source.text_factory = bytes
@@ -167,9 +152,26 @@ class _Salvage:
             self._copy(twin)
         self._copy_sequences(clean)
         self._source.execute("DETACH clean")
-        for name, reason in clean.finish(entries):
-            self._damage.append(Damage("", f"{name} could not be built anew: {reason}"))
-        return tuple(self._damage)
+
+    def _bring_lost(self, clean: CleanDatabase, entries: Sequence[Entry]) -> int:
+        """Bring the rows of pages that no table leads to; return how many there are."""
+        named = {twin.name for twin in clean.twins}
+        roots = [
+            entry.root for entry in entries if entry.root and (not entry.is_table or entry.name in named)
+        ]
+        pages = find_lost_pages(self._path, roots, self._free)
+        if not pages.roots:
+            return 0
+        name, number = _LOST, 0
+        while name in {entry.name.lower() for entry in entries}:
+            name, number = f"{_LOST}_{number}", number + 1
+        rows = clean.add_lost(name, pages.rows())
+        found = f"{rows:,} rows on them are in the table {name}" if rows else "no row on them can be read"
+        message = f"{len(pages.roots):,} pages belong to no table that can be named: {found}"
+        if not self._free.is_whole:
+            message += "; the list of free pages is damaged, so deleted rows may be among them"
+        self._lose(name if rows else "", message, str(pages))
+        return rows
 
     def _entries(self) -> list[Entry]:
         """Read sqlite_schema around damage of its own."""
@@ -194,8 +196,8 @@ class _Salvage:
             leaf_bounds(self._path, 1, self._page_bytes),
         )
         if not runs and gaps:
-            raise sqlite3.DatabaseError("its list of tables is destroyed")
-        if gaps:
+            self._damage.append(Damage("", "its list of tables is destroyed"))
+        elif gaps:
             self._damage.append(
                 Damage("", "a part of the list of tables is destroyed: tables may be missing without a name")
             )

@@ -72,6 +72,8 @@ def test_salvage_brings_what_can_be_read_and_lists_the_rest(pipeline: Pipeline, 
     assert ("hurt", f"rowids {missing[0]} to {missing[-1]}") in found
     skipped = [item for item in report.objects if item.state is ObjectState.SKIPPED]
     assert [(item.kind, item.name) for item in skipped] == [("table", "undefined")]
+    of_undefined = pipeline.query("SELECT id, nfield FROM salvaged.lost_and_found")
+    assert of_undefined == [(1, 1)]
     assert all(table.equal for table in report.tables)
     again = pipeline.migrate(damaged, mode=Mode.VALIDATE, target_schema="salvaged", salvage=True)
     assert again.phase is Phase.COMPLETED_WITH_FINDINGS, again.error

@@ -184,7 +184,8 @@ def test_garbage_in_the_schema_costs_one_definition(path: Path, folder: Path, tm
     (damage,) = lost(snapshot, "hurt")
     assert damage.is_table_lost
     assert "its definition cannot be read" in damage.message
-    assert [table.name for table in read_schema(snapshot.path).tables] == ["good", "keyed", "heap"]
+    tables = [table.name for table in read_schema(snapshot.path).tables]
+    assert tables == ["good", "keyed", "heap", "lost_and_found"]
 
 
 def test_a_trigger_on_a_lost_table_is_lost_with_it(path: Path, folder: Path) -> None:
@@ -306,8 +307,10 @@ def test_a_lost_end_of_a_long_value_costs_its_row_alone(build, folder: Path) -> 
     assert [damage.key for damage in lost(snapshot, "t")] == ["rowid 5"]
 
 
-def test_nothing_to_salvage_is_refused(path: Path, folder: Path) -> None:
+def test_nothing_to_salvage_is_refused(build: Callable[..., Path], folder: Path) -> None:
+    path = build("CREATE TABLE t (a)")
     scribble(path, 100, b"\xff" * 200)
+    scribble(path, PAGE_BYTES, bytes(PAGE_BYTES))
     with pytest.raises(SourceCorruptError, match="Nothing of the database can be read"):
         take_snapshot(Source("app", str(path)), folder, salvage=True)
     path.write_text("no database" * 100)
