@@ -18,6 +18,7 @@ from migration.report.build import build_report, print_report, write_report
 from producer.cli.commands import command_line, with_target
 from producer.cli.failures import INTERRUPTED, without_passwords
 from producer.cli.view import View, make_view
+from producer.pruning import prune_snapshots
 
 if TYPE_CHECKING:
     from producer.cli.options import Output
@@ -96,6 +97,13 @@ def watch(session: Session, run_id: str, view: View, *, verbose: bool) -> RunPro
         time.sleep(_POLL_SECONDS)
 
 
+def _tidy_up(session: Session) -> None:
+    """Remove the snapshots of a cluster that lives for one command; a failed run and a quarantine keep theirs."""
+    settings = session.settings
+    if session.cluster is not None and "snapshot_retention_hours" not in settings.model_fields_set:
+        prune_snapshots(session.engine, settings.snapshot_dir.absolute(), 0)
+
+
 def _tell_waits(progress: RunProgress, view: View, told: set[str]) -> None:
     """Say once what holds a run up."""
     for line in progress.waits:
@@ -131,6 +139,7 @@ def finish(session: Session, run_id: str, output: Output) -> int:
             click.echo(f"Nothing was changed. The report: {html_path}", err=True)
         elif session.cluster is not None:
             click.echo(f"Logs in {session.cluster.logs}", err=True)
+    _tidy_up(session)
     return report.exit_status
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 import click
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
     from migration.settings import Settings
+
+# What Celery imports by name when it first sends a message.
+_SENDING = ("celery.app.amqp", "celery.app.events", "celery.backends.redis", "kombu.transport.redis")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +83,7 @@ def open_session(target: Target, settings: Settings, workers: int, *, quiet: boo
         on_start=lambda name: None if quiet else click.echo(f"Starting {name} …", err=True),
     )
     try:
-        cluster.start()
+        cluster.start(meanwhile=lambda: _import_libraries(target, settings))
         local = settings.model_copy(update={"broker_url": cluster.broker_url})
         with _ledger(cluster.target_url, target.password) as (engine, shown):
             yield Session(engine, local, target, shown, cluster)
@@ -87,10 +91,17 @@ def open_session(target: Target, settings: Settings, workers: int, *, quiet: boo
         cluster.stop()
 
 
+def _import_libraries(target: Target, settings: Settings) -> None:
+    """Load what a command that follows a run needs, while its servers start."""
+    for module in ("migration.ledger.store", "producer.cli.follow", "migration.queue", *_SENDING):
+        import_module(module)
+    if target.is_embedded and not (settings.embedded_dir / "PG_VERSION").exists():
+        import_module("alembic.command")  # a new database gets a new ledger
+
+
 @contextmanager
 def _ledger(url: str, password: str | None) -> Iterator[tuple[Engine, str]]:
     """Yield the engine and the URL without its password."""
-    # Imported here: the processes of a local cluster boot while this one loads its libraries.
     from migration.ledger.store import open_ledger
     from migration.target.connect import redact, with_password
 

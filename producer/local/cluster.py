@@ -13,7 +13,9 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from shutil import rmtree
 from types import TracebackType
@@ -26,6 +28,7 @@ from migration.settings import Settings
 from producer.local.files import absolute_options, absolute_variables
 from producer.local.guard import Guard, Program, tail
 from producer.local.postgres import EmbeddedPostgres
+from producer.local.process import NURSERY
 from producer.local.valkey import EmbeddedValkey
 
 EMBEDDED = "embedded"
@@ -38,6 +41,8 @@ _LOG_FOLDER = re.compile(r"\d{8}-\d{6}-\d+")
 _READY_LINE = " ready."
 # Warm shutdown, then SIGKILL: an unfinished chunk rolls back and is copied again by the next run.
 _CELERY_STOP = ((signal.SIGTERM, 0.7),)
+_CELERY_STAGE = 1
+_PROCESS = (sys.executable, "-m", "producer.local.process")
 
 
 class LocalCluster:
@@ -101,71 +106,94 @@ class LocalCluster:
         """Process ids by name: valkey, postgres, producer, worker1 ..."""
         return {} if self._guard is None else dict(self._guard.pids)
 
-    def start(self) -> None:
+    def start(self, meanwhile: Callable[[], None] = lambda: None) -> None:
         """Start everything; servers answer on return, Celery processes are still booting (`wait_ready`).
+
+        Args:
+            meanwhile: called while the servers start; imports, for example.
 
         Raises:
             ConvoyError: something did not start; all the rest has been stopped.
         """
         try:
-            self.start_servers()
-            self.start_processes()
+            self._open_nursery()
+            with ThreadPoolExecutor(2, "servers") as beside:
+                started = [beside.submit(self._start_postgres), beside.submit(self._start_valkey)]
+                meanwhile()
+                for server in started:
+                    server.result()
+            self._start_processes()
         except BaseException:
             self.stop()
             raise
 
-    def start_servers(self) -> None:
-        """Start PostgreSQL, where it is embedded, and the broker."""
+    def _open_nursery(self) -> None:
+        """Let the libraries be imported from the very beginning: that takes as long as all servers need."""
         servers = "Valkey" if self.target_url else "PostgreSQL, Valkey"
         self._on_start(f"{servers}, producer and {self.workers} workers")
         self._folder = Path(tempfile.mkdtemp(prefix="convoy-"))
         self._guard = Guard(remove=self._folder)
-        self._valkey = EmbeddedValkey(
-            self._folder / "valkey", log=self.logs / "valkey.log", guard=self._guard
-        )
+        self._guard.open_nursery(self._program(NURSERY, [*_PROCESS, NURSERY], {}))
+
+    def _start_postgres(self) -> None:
+        guard, _ = self._running()
         if not self.target_url:
-            self._postgres = EmbeddedPostgres(self.settings.embedded_dir, guard=self._guard)
+            self._postgres = EmbeddedPostgres(self.settings.embedded_dir, guard=guard)
             self._postgres.start()
             self.target_url = self._postgres.ensure_database(self._database)
+
+    def _start_valkey(self) -> None:
+        guard, folder = self._running()
+        self._valkey = EmbeddedValkey(folder / "valkey", log=self.logs / "valkey.log", guard=guard)
         self._valkey.start()
         self.broker_url = self._valkey.url
 
-    def start_processes(self) -> None:
+    def _start_processes(self) -> None:
         """Start producer and workers, all at the same time."""
+        guard, _ = self._running()
         unique = f"{os.getpid()}-{int(time.time())}"
-        common = ("--without-mingle", "--without-gossip", "--loglevel", self._log_level)
-        self._launch(
-            "producer",
-            *("-A", "producer.app", "worker", "-Q", "control", "--pool", "threads", "--concurrency", "4"),
-            *("--hostname", f"producer-{unique}@local", *common),
-        )
+        self._launch("producer", "producer", 4, f"producer-{unique}@local")
         processes = max(1, min(self._worker_processes, self.workers))
         for number in range(processes):
             share = self.workers // processes + (number < self.workers % processes)
             name = f"worker{number + 1}"
-            self._launch(
-                name,
-                *("-A", "worker.app", "worker", "-Q", "copy", "--concurrency", str(share)),
-                *("--hostname", f"{name}-{unique}@local", *common),
-            )
+            self._launch(name, "worker", share, f"{name}-{unique}@local")
+        guard.close_nursery()
 
     def start_program(self, name: str, argv: list[str], env: Mapping[str, str] | None = None) -> int:
         """Start one more program with the environment of the cluster and return its pid."""
+        return self._start(self._program(name, argv, env or {}))
+
+    def _launch(self, name: str, kind: str, concurrency: int, hostname: str) -> None:
+        arguments = (
+            *(kind, "--hostname", hostname),
+            *("--concurrency", str(concurrency), "--loglevel", self._log_level),
+        )
+        self._start(replace(self._program(name, [*_PROCESS, *arguments], {}), fork=arguments))
+
+    def _start(self, program: Program) -> int:
+        guard, _ = self._running()
+        self._programs[program.name] = program
+        return guard.start(program)
+
+    def _running(self) -> tuple[Guard, Path]:
         if self._guard is None or self._folder is None:
-            raise ConvoyError("The local cluster has not been started", name)
-        program = Program(
+            raise ConvoyError("The local cluster has not been started")
+        return self._guard, self._folder
+
+    def _program(self, name: str, argv: list[str], env: Mapping[str, str]) -> Program:
+        _, folder = self._running()
+        return Program(
             name=name,
             argv=argv,
             log=self.logs / f"{name}.log",
             # An empty folder: Python and Celery look for modules in the working folder first, and the user's may
             # hold a `worker.py` or a folder `migration` of its own.
-            cwd=self._folder,
-            env=self.environment() | dict(env or {}),
+            cwd=folder,
+            env=self.environment() | dict(env),
             stop=_CELERY_STOP,
-            stage=1,
+            stage=_CELERY_STAGE,
         )
-        self._programs[name] = program
-        return self._guard.start(program)
 
     def wait_ready(self, timeout_seconds: float = _READY_SECONDS) -> None:
         """Wait until producer and workers take tasks.
@@ -205,6 +233,11 @@ class LocalCluster:
                 self._guard.start(self._programs[name])
         return sorted(exits)
 
+    def retire(self) -> None:
+        """Kill producer and workers, which have nothing left to do: the ledger holds all that they know."""
+        if self._guard is not None:
+            self._guard.stop_stage_at_once(_CELERY_STAGE)
+
     def stop(self) -> None:
         """Stop everything; may be called twice."""
         if self._guard is not None:
@@ -234,9 +267,6 @@ class LocalCluster:
             "MIGRATION_WATCHDOG_SECONDS": env.get("MIGRATION_WATCHDOG_SECONDS", str(_LOCAL_WATCHDOG_SECONDS)),
             "PYTHONUNBUFFERED": "1",
         }
-
-    def _launch(self, name: str, *arguments: str) -> None:
-        self.start_program(name, [sys.executable, "-m", "celery", *arguments])
 
     def _is_ready(self, name: str) -> bool:
         with suppress(OSError):

@@ -28,6 +28,7 @@ class Program:
     `stop` holds signals with the seconds that each is given before the next; SIGKILL to the whole session follows.
     Programs of a higher `stage` stop first. `lock` is the stem of the lock files of a server that several commands
     share; it is left running while another one uses it. `pid_file` names the file that the server keeps its pid in.
+    `fork` holds what the nursery is to run instead of `argv`, where there is a nursery.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Program:
     stage: int = 0
     lock: Path | None = None
     pid_file: Path | None = None
+    fork: Sequence[str] | None = None
 
     def _duty(self) -> dict[str, Any]:
         return {
@@ -59,6 +61,7 @@ class Program:
             "cwd": str(self.cwd),
             "log": str(self.log),
             "user": self.user,
+            "fork": None if self.fork is None else list(self.fork),
         }
 
     def adopt_request(self) -> dict[str, Any]:
@@ -98,6 +101,18 @@ class Guard:
         self.pids[program.name] = pid
         self._first_signals[program.name] = int(program.stop[0][0])
         return pid
+
+    def open_nursery(self, program: Program) -> None:
+        """Let a process import libraries from now on, to fork programs that need them; nothing where it cannot be."""
+        self._ask(program.start_request() | {"action": "nursery"}, program.name)
+
+    def close_nursery(self) -> None:
+        """End the nursery; what it has forked lives on."""
+        self._ask({"action": "no nursery"}, "")
+
+    def stop_stage_at_once(self, stage: int) -> None:
+        """Kill the programs of a stage that have nothing left to do, and wait until they are gone."""
+        self._ask({"action": "hasten", "stage": stage}, "")
 
     def adopt(self, program: Program) -> None:
         """Take over stopping a server that already runs, once nobody else uses it."""

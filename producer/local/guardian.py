@@ -6,6 +6,9 @@ input: however the command ends, by itself, by an exception or by SIGKILL, the p
 The guardian is the parent of what it starts, so no process can slip through between its start and its registration.
 
 Requests and answers are lines of JSON. Only the standard library is imported: it starts in some 20 ms.
+
+Programs that need the same libraries may be forked by a nursery, a process that has imported them once
+(process.py). On Linux the guardian becomes their parent all the same, as a subreaper; elsewhere there is no nursery.
 """
 
 from __future__ import annotations
@@ -14,6 +17,7 @@ import contextlib
 import fcntl
 import json
 import os
+import select
 import shutil
 import signal
 import subprocess
@@ -24,6 +28,58 @@ from typing import Any, NoReturn
 
 _POLL_SECONDS = 0.01
 _KILL_SECONDS = 5.0
+_FORK_SECONDS = 20.0
+_PR_SET_CHILD_SUBREAPER = 36
+
+
+class Nursery:
+    """A process that forks others on request; they become children of this process."""
+
+    def __init__(self, spec: dict[str, Any]) -> None:
+        with Path(spec["log"]).open("ab") as log:
+            self._process = subprocess.Popen(
+                spec["argv"],
+                env=spec["env"],
+                cwd=spec["cwd"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                start_new_session=True,
+            )
+
+    def fork(self, spec: dict[str, Any]) -> int | None:
+        """Return the pid of a process that does what `spec` says; None where the nursery cannot, and it ends then."""
+        stdin, stdout = self._process.stdin, self._process.stdout
+        if stdin is None or stdout is None or self._process.poll() is not None:
+            return None
+        answer = b""
+        with contextlib.suppress(OSError):
+            stdin.write(json.dumps(spec).encode() + b"\n")
+            stdin.flush()
+            if select.select([stdout], [], [], _FORK_SECONDS)[0]:
+                answer = stdout.readline()
+        answer = answer or self.close()  # a process that it has forked in spite of all must not be lost
+        return int(answer) if answer.strip().isdigit() else None
+
+    def close(self) -> bytes:
+        """End the nursery and return what it still had to say; what it has forked lives on."""
+        with contextlib.suppress(OSError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        with contextlib.suppress(OSError, ValueError):  # closed already
+            return self._process.communicate()[0]
+        return b""
+
+
+def _become_subreaper() -> bool:
+    """Ask Linux to make this process the parent of orphans below it (prctl(2))."""
+    if sys.platform != "linux":
+        return False
+    import ctypes
+
+    try:
+        return bool(ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0)
+    except (OSError, AttributeError):
+        return False
 
 
 class Child:
@@ -37,12 +93,19 @@ class Child:
         self.pid_file: str | None = spec.get("pid_file")
         self.process: subprocess.Popen[bytes] | None = None
         self.pid = 0
+        self._is_forked = False
+        self._forked_status: int | None = None
         self._shared: int | None = None
         self._mutex: int | None = None
         self._deadline = 0.0
 
-    def start(self, spec: dict[str, Any]) -> None:
+    def start(self, spec: dict[str, Any], nursery: Nursery | None) -> None:
         """Start the process, in its own session, with its output in a file."""
+        if nursery is not None and spec.get("fork") is not None:
+            forked = nursery.fork({name: spec[name] for name in ("fork", "env", "cwd", "log")})
+            if forked is not None:
+                self.pid, self._is_forked = forked, True
+                return
         user = spec.get("user")
         who: dict[str, Any] = {} if user is None else {"user": user[0], "group": user[1], "extra_groups": []}
         with Path(spec["log"]).open("ab") as log:
@@ -93,6 +156,8 @@ class Child:
 
     def exit_status(self) -> int | None:
         """Exit status of a process that has ended; None while it runs. 0 for a foreign one that is gone."""
+        if self._is_forked:
+            return self._poll_forked()
         if self.process is not None and self.process.pid == self.pid:
             return self.process.poll()
         return None if self.pid and _alive(self.pid) else 0
@@ -112,9 +177,20 @@ class Child:
 
     def kill_group(self) -> None:
         """Kill what the process may have left in its session."""
-        if self.process is not None:
+        leader = self.pid if self._is_forked else self.process and self.process.pid
+        if leader:
             with contextlib.suppress(OSError):
-                os.killpg(self.process.pid, signal.SIGKILL)
+                os.killpg(leader, signal.SIGKILL)
+
+    def _poll_forked(self) -> int | None:
+        if self._forked_status is None:
+            try:
+                pid, status = os.waitpid(self.pid, os.WNOHANG)
+            except ChildProcessError:
+                pid, status = self.pid, 0
+            if pid:
+                self._forked_status = os.waitstatus_to_exitcode(status)
+        return self._forked_status
 
     def _recorded_pid(self) -> int | None:
         try:
@@ -158,6 +234,7 @@ class Guardian:
 
     def __init__(self) -> None:
         self.children: dict[str, Child] = {}
+        self.nursery: Nursery | None = None
 
     def answer(self, request: dict[str, Any]) -> dict[str, Any]:
         """Do what one line asks for."""
@@ -166,6 +243,15 @@ class Guardian:
             return self._take(Child(request), request)
         if action == "adopt":
             return self._take(Child(request), None)
+        if action in {"nursery", "no nursery"}:
+            self._change_nursery(request if action == "nursery" else None)
+            return {}
+        if action == "hasten":
+            for child in self.children.values():
+                if child.stage == request["stage"]:
+                    child.stop_plan = []
+            self._stop_stage(request["stage"])
+            return {}
         if action == "exits":
             statuses = {name: child.exit_status() for name, child in self.children.items()}
             return {"exits": {name: status for name, status in statuses.items() if status is not None}}
@@ -182,16 +268,29 @@ class Guardian:
         if start is None:
             child.adopt()
         else:
-            child.start(start)
+            child.start(start, self.nursery)
         self.children[child.name] = child
         child.share()
         return {"pid": child.pid}
 
     def stop_all(self) -> None:
         """Stop the highest stage first: workers before the servers that they talk to."""
+        self._change_nursery(None)
         for stage in sorted({child.stage for child in self.children.values()}, reverse=True):
-            stop_together([child for child in self.children.values() if child.stage == stage])
-        self.children.clear()
+            self._stop_stage(stage)
+
+    def _stop_stage(self, stage: int) -> None:
+        stopping = {name: child for name, child in self.children.items() if child.stage == stage}
+        stop_together(list(stopping.values()))
+        for name in stopping:
+            del self.children[name]
+
+    def _change_nursery(self, spec: dict[str, Any] | None) -> None:
+        if self.nursery is not None:
+            self.nursery.close()
+            self.nursery = None
+        if spec is not None and _become_subreaper():
+            self.nursery = Nursery(spec)
 
 
 def _terminate(number: int, _frame: object) -> NoReturn:

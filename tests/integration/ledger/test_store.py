@@ -5,14 +5,17 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from alembic.autogenerate import compare_metadata
+from alembic.command import downgrade
+from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Engine
 
 from migration.errors import UsageError
 from migration.ledger.events import read_events
 from migration.ledger.progress import read_progress
 from migration.ledger.runs import find_run, list_runs, request_cancel, request_resume, run_lock
-from migration.ledger.store import open_ledger
+from migration.ledger.store import MIGRATIONS, newest_revision, open_ledger
 from migration.ledger.tables import LEDGER_SCHEMA, metadata
 from migration.model import Phase
 
@@ -28,6 +31,27 @@ def test_migrations_build_exactly_the_tables_described(ledger: Engine) -> None:
             },
         )
         assert compare_metadata(context, metadata) == []
+
+
+def test_newest_revision_is_the_one_that_alembic_would_upgrade_to() -> None:
+    folder = ScriptDirectory(str(MIGRATIONS))
+    assert newest_revision() == folder.get_current_head()
+
+
+def test_ledger_of_an_earlier_version_is_upgraded(ledger: Engine, target_url: str) -> None:
+    with ledger.begin() as connection:
+        config = Config()
+        config.set_main_option("script_location", str(MIGRATIONS))
+        config.attributes["connection"] = connection
+        downgrade(config, "0001")
+    open_ledger(target_url, "test").dispose()
+    with ledger.connect() as connection:
+        assert (
+            MigrationContext.configure(
+                connection, opts={"version_table_schema": LEDGER_SCHEMA}
+            ).get_current_revision()
+            == newest_revision()
+        )
 
 
 def test_many_processes_may_open_a_new_ledger_at_once(target_url: str) -> None:

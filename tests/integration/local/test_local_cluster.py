@@ -102,6 +102,34 @@ def test_processes_take_tasks_and_are_restarted_when_killed(passable_path: Path)
     assert (passable_path / "out" / "logs").is_dir()
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere each process imports by itself")
+def test_processes_are_forked_by_a_nursery_that_is_gone_then(passable_path: Path) -> None:
+    with LocalCluster(target="embedded", workers=1, settings=settings_in(passable_path)) as cluster:
+        cluster.wait_ready()
+        forked = [psutil.Process(cluster.pids[name]) for name in ("producer", "worker1")]
+        assert [process.cmdline()[-1] for process in forked] == ["nursery", "nursery"]
+        guardian = forked[0].ppid()
+        assert forked[1].ppid() == guardian
+        assert {child.pid for child in psutil.Process(guardian).children()} == set(cluster.pids.values())
+
+
+def test_without_a_nursery_each_process_imports_by_itself(passable_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr("producer.local.cluster.NURSERY", "no such thing")
+    with LocalCluster(target="embedded", workers=1, settings=settings_in(passable_path)) as cluster:
+        cluster.wait_ready()
+        assert "worker" in psutil.Process(cluster.pids["worker1"]).cmdline()
+
+
+def test_retired_cluster_has_no_processes_but_its_servers(passable_path: Path) -> None:
+    with LocalCluster(target="embedded", workers=1, settings=settings_in(passable_path)) as cluster:
+        cluster.wait_ready()
+        retired = [cluster.pids[name] for name in ("producer", "worker1")]
+        cluster.retire()
+        assert all(is_gone(pid) for pid in retired)
+        with psycopg.connect(cluster.target_url) as connection:
+            assert connection.execute("SELECT 1").fetchone() == (1,)
+
+
 def test_a_process_that_cannot_start_ends_the_cluster_with_its_log(passable_path: Path) -> None:
     with LocalCluster(target="embedded", workers=1, settings=settings_in(passable_path)) as cluster:
         cluster.start_program("broken", [sys.executable, "-c", "raise SystemExit('no such module')"])
