@@ -15,27 +15,18 @@ from typing import Final, Self
 
 import duckdb
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from migration.mapping.references import Reference
 from migration.mapping.row_key import Key
-from migration.model import ColumnPlan, ValueKind
+from migration.model import ColumnPlan
 from migration.overrides import OnOrphan
-from migration.validation.canonical import canonical_array
+from migration.validation.descent import Descent
+from migration.validation.key_values import compared, sql_type
 
 _MEMORY: Final = "512MB"
-_ROWS_AT_ONCE: Final = 10_000
-_INTEGERS: Final = frozenset({ValueKind.INT16, ValueKind.INT32, ValueKind.INT64})
-_FLOATS: Final = frozenset({ValueKind.FLOAT32, ValueKind.FLOAT64})
-_SPELLED: Final = frozenset({ValueKind.NUMERIC, ValueKind.TEXT, ValueKind.JSON})
-_PLAIN: Final[Mapping[ValueKind, pa.DataType]] = {
-    ValueKind.BYTES: pa.binary(),
-    ValueKind.BOOL: pa.bool_(),
-    ValueKind.DATE: pa.date32(),
-    ValueKind.TIME: pa.time64("us"),
-    ValueKind.TIMESTAMP: pa.timestamp("us"),
-    ValueKind.TIMESTAMPTZ: pa.timestamp("us"),
-}
+_ROUNDS: Final = 20
+"""Joins before the rest is followed row by row (`descent`)."""
+_ROWS_OF_A_TABLE: Final = 1 << 48
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +67,7 @@ class OrphanSearch:
     ) -> None:
         self._references = tuple(references)
         self._plans = plans
+        self._folder = folder
         self._connection = duckdb.connect(
             str(folder / "orphans.duckdb"),
             config={
@@ -135,11 +127,11 @@ class OrphanSearch:
                 zip(reference.columns, reference.parent_columns, strict=True)
             ):
                 plan, other = self._plans[name][ours], self._plans[reference.parent][theirs]
-                arrays[f"c{number}_{part}"] = _compared(rows.column(ours), plan, other.kind)
+                arrays[f"c{number}_{part}"] = compared(rows.column(ours), plan, other.kind)
         for number, reference in table.theirs:
             for part, theirs in enumerate(reference.parent_columns):
                 plan = self._plans[name][theirs]
-                arrays[f"p{number}_{part}"] = _compared(rows.column(theirs), plan, plan.kind)
+                arrays[f"p{number}_{part}"] = compared(rows.column(theirs), plan, plan.kind)
         self._connection.register("added", pa.table(arrays))
         self._connection.execute(f"INSERT INTO {table.sql} BY NAME SELECT * FROM added")
         self._connection.unregister("added")
@@ -151,6 +143,8 @@ class OrphanSearch:
         found = sum(self._mark(number, last, self._without_parent(number)) for number in acting)
         while found:
             last += 1
+            if last == _ROUNDS:
+                self._descend(last - 1)
             found = sum(
                 self._mark(number, last, self._with_lost_parent(number, last - 1)) for number in acting
             )
@@ -196,11 +190,11 @@ class OrphanSearch:
         columns = ["chunk BIGINT"] + [f"k{part} {key_type}" for part in range(table.key_parts)]
         for number, reference in table.ours:
             for part, theirs in enumerate(reference.parent_columns):
-                columns.append(f"c{number}_{part} {_sql_type(self._plans[reference.parent][theirs].kind)}")
+                columns.append(f"c{number}_{part} {sql_type(self._plans[reference.parent][theirs].kind)}")
             columns.append(f"x{number} INTEGER DEFAULT 0")  # the round in which the row was found
         for number, reference in table.theirs:
             for part, theirs in enumerate(reference.parent_columns):
-                columns.append(f"p{number}_{part} {_sql_type(self._plans[name][theirs].kind)}")
+                columns.append(f"p{number}_{part} {sql_type(self._plans[name][theirs].kind)}")
         self._connection.execute(f"CREATE TABLE {table.sql} ({', '.join(columns)})")
 
     def _mark(self, number: int, round_: int, condition: str) -> int:
@@ -209,6 +203,42 @@ class OrphanSearch:
             f"UPDATE {child} AS c SET x{number} = {round_} WHERE c.x{number} = 0 AND {condition}"
         )
         return int(marked)
+
+    def _descend(self, round_: int) -> None:
+        """Mark, as of a round, all rows that hang on rows which have left or leave in it, whatever lies between."""
+        leaving = [
+            (n, r)
+            for n, r in enumerate(self._references)
+            if r.action is OnOrphan.QUARANTINE and self._losing(n)
+        ]
+        numbers = {name: position * _ROWS_OF_A_TABLE for position, name in enumerate(self._tables)}
+        with Descent(self._folder / "descent.db") as descent:
+            for name, table in self._tables.items():
+                own = [n for n, r in table.ours if r.action is OnOrphan.QUARANTINE]
+                if own:
+                    gone = " OR ".join(f"x{n} = {round_}" for n in own)
+                    starts = f"SELECT rowid + {numbers[name]} FROM {table.sql} WHERE {gone}"
+                    descent.add_starts(self._connection.execute(starts))
+            for number, reference in leaving:
+                child, parent = self._tables[reference.child].sql, self._tables[reference.parent].sql
+                edges = (
+                    f"SELECT p.rowid + {numbers[reference.parent]} AS parent, c.rowid + {numbers[reference.child]}"
+                    f" FROM {parent} AS p JOIN {child} AS c ON {self._joined(number)} WHERE c.x{number} = 0"
+                )
+                descent.add_edges(self._connection.execute(f"{edges} ORDER BY ALL"))
+            self._connection.execute("CREATE TEMP TABLE lost (node BIGINT)")
+            for nodes in descent.reached():
+                self._connection.register("added", pa.table({"node": pa.array(nodes, pa.int64())}))
+                self._connection.execute("INSERT INTO lost SELECT node FROM added")
+                self._connection.unregister("added")
+        for number, reference in leaving:
+            parent = self._tables[reference.parent].sql
+            self._mark(
+                number,
+                round_,
+                f"EXISTS (SELECT 1 FROM {parent} AS p JOIN lost ON lost.node = p.rowid + {numbers[reference.parent]}"
+                f" WHERE {self._joined(number)})",
+            )
 
     def _without_parent(self, number: int) -> str:
         """Return the condition of rows `c` that have no parent now. A NULL in any column needs none (MATCH SIMPLE)."""
@@ -261,33 +291,3 @@ class OrphanSearch:
     def _one(self, statement: str) -> tuple[int, ...]:
         row = self._connection.execute(statement).fetchone()
         return (0,) if row is None else row
-
-
-def _compared(values: pa.Array, plan: ColumnPlan, kind: ValueKind) -> pa.Array:
-    """Return values in the form in which a column of `kind` is compared with them."""
-    if kind in _INTEGERS:
-        return pc.cast(values, pa.int64())
-    if kind in _FLOATS:
-        return pc.add(pc.cast(values, pa.float64(), safe=False), 0.0)  # -0.0 and 0.0 are equal to both
-    if kind is ValueKind.NUMERIC and plan.kind in _INTEGERS:
-        return pc.cast(values, pa.string())
-    if kind in _SPELLED:
-        return canonical_array(values, plan)
-    return pc.cast(values, _PLAIN[kind])
-
-
-def _sql_type(kind: ValueKind) -> str:
-    if kind in _INTEGERS:
-        return "BIGINT"
-    if kind in _FLOATS:
-        return "DOUBLE"
-    if kind in _SPELLED:
-        return "VARCHAR"
-    if kind in {ValueKind.TIMESTAMP, ValueKind.TIMESTAMPTZ}:
-        return "TIMESTAMP"
-    return {
-        ValueKind.BYTES: "BLOB",
-        ValueKind.BOOL: "BOOLEAN",
-        ValueKind.DATE: "DATE",
-        ValueKind.TIME: "TIME",
-    }[kind]
