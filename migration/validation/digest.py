@@ -51,7 +51,7 @@ class DigestSum:
         self._columns = tuple(columns)
         self._gathered.append(batch)
         self._gathered_rows += batch.num_rows
-        self._gathered_bytes += batch.nbytes
+        self._gathered_bytes += batch.get_total_buffer_size()
         if self._gathered_rows >= _GATHERED_ROWS or self._gathered_bytes >= _GATHERED_BYTES:
             self._flush()
 
