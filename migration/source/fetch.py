@@ -1,4 +1,4 @@
-"""Where a source is: a local file, or a remote one that is fetched first."""
+"""Sources that are not here: each is fetched to a file first."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 import fsspec
 
 from migration.errors import SourceError, SourceNotFoundError, SourceUnreadableError
+from migration.source.local import local_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,13 +21,6 @@ if TYPE_CHECKING:
 _COPY_BYTES = 1 << 20
 _TIMEOUT_SECONDS = 60
 _WAL_MAGIC = (b"\x37\x7f\x06\x82", b"\x37\x7f\x06\x83")
-
-
-def local_path(location: str) -> str | None:
-    """Return the file path that a location means, or None for a remote URL."""
-    if location.startswith("file:"):
-        return unquote(urlsplit(location).path)
-    return None if "://" in location else location
 
 
 def without_credentials(location: str) -> str:

@@ -12,10 +12,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from migration.errors import SourceNotFoundError, SourceUnreadableError
+from migration.errors import SourceUnreadableError
 from migration.source.check import check_database
-from migration.source.fetch import fetch, local_path, without_credentials
+from migration.source.fetch import fetch, without_credentials
 from migration.source.freeze import copy_database
+from migration.source.local import checked_path, local_path, readable
 from migration.source.salvage import Damage, freeze_damaged
 
 if TYPE_CHECKING:
@@ -51,9 +52,9 @@ def take_snapshot(source: Source, folder: Path, *, salvage: bool = False) -> Sna
         SourceCorruptError: cut off or damaged; names the tables that are hurt. With `salvage`: nothing can be read.
     """
     where = f"source {source.label}: {without_credentials(source.location)}"
-    with _private_folder(folder) as private, _readable(where):
+    with _private_folder(folder) as private, readable(where):
         path = local_path(source.location)
-        original = fetch(source.location, private) if path is None else _checked_path(path, where)
+        original = fetch(source.location, private) if path is None else checked_path(path, where)
         copy = private / "copy.db"
         if not salvage:
             copy_database(original, copy, where)
@@ -64,23 +65,6 @@ def take_snapshot(source: Source, folder: Path, *, salvage: bool = False) -> Sna
             return _publish(copy, sha256.result(), folder)
         damage = freeze_damaged(original, copy, where)
         return replace(_publish(copy, _flushed_sha256(copy), folder), damage=damage)
-
-
-def _checked_path(path: str, where: str) -> Path:
-    try:
-        # A link is followed, because log and journal lie beside the file itself.
-        original = Path(path).expanduser().resolve()
-    except RuntimeError as error:  # a loop of links, or a user without a home
-        raise SourceNotFoundError(
-            "There is no such file", where, "Check the path given as --source"
-        ) from error
-    if original.is_dir():
-        raise SourceUnreadableError("This is a directory, not a database", where, "Name a file in it")
-    if original.exists() and not original.is_file():
-        raise SourceUnreadableError("This is not a regular file", where, "Copy the database to a file first")
-    if not original.exists():
-        raise SourceNotFoundError("There is no such file", where, "Check the path given as --source")
-    return original
 
 
 @contextmanager
@@ -99,29 +83,6 @@ def _private_folder(folder: Path) -> Iterator[Path]:
         yield private
     finally:
         shutil.rmtree(private, ignore_errors=True)
-
-
-@contextmanager
-def _readable(where: str) -> Iterator[None]:
-    """Say in the words of this project why a file cannot be read."""
-    try:
-        yield
-    except FileNotFoundError as error:
-        raise SourceNotFoundError(
-            "There is no such file", where, "Check the path given as --source"
-        ) from error
-    except PermissionError as error:
-        raise SourceUnreadableError(
-            "There is no permission to read the file",
-            where,
-            "Give this user the right to read it and its folder",
-        ) from error
-    except OSError as error:
-        raise SourceUnreadableError(
-            f"The file cannot be copied: {error.strerror or error}",
-            where,
-            "Check the disk and the space on it",
-        ) from error
 
 
 def _flushed_sha256(copy: Path) -> str:

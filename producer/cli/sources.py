@@ -7,16 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit
 
-from migration.errors import (
-    NotADatabaseError,
-    SourceError,
-    SourceNotFoundError,
-    SourceUnreadableError,
-    UsageError,
-)
+from migration.errors import UsageError
 from migration.model import Source
-
-_MAGIC = b"SQLite format 3\x00"
+from migration.source.local import check_start, local_path
 
 
 def parse_sources(values: Sequence[str]) -> tuple[Source, ...]:
@@ -46,9 +39,9 @@ def check_sources(sources: Sequence[Source]) -> None:
         SourceError: a file is missing, cannot be read, or is plainly no database.
     """
     for source in sources:
-        path = _local_path(source.location)
+        path = local_path(source.location)
         if path is not None:
-            _check_file(source, path)
+            check_start(path, f"source {source.label}: {path}")
 
 
 def _parse(value: str) -> Source:
@@ -59,42 +52,9 @@ def _parse(value: str) -> Source:
         raise UsageError(
             "A source has no path", f"--source {value}", "Write --source FILE or --source label=FILE"
         )
-    path = _local_path(location)
+    path = local_path(location)
     if path is None:
         stem = PurePosixPath(unquote(urlsplit(location).path)).stem
         return Source(label or stem or location, location)
-    absolute = Path(os.path.abspath(path.expanduser()))  # noqa: PTH100  # a link keeps its own name
+    absolute = Path(os.path.abspath(Path(path).expanduser()))  # noqa: PTH100  # a link keeps its own name
     return Source(label or absolute.stem or absolute.name, str(absolute))
-
-
-def _local_path(location: str) -> Path | None:
-    if location.startswith("file:"):
-        return Path(unquote(urlsplit(location).path))
-    return None if "://" in location else Path(location)
-
-
-def _check_file(source: Source, path: Path) -> None:
-    where = f"source {source.label}: {path}"
-    try:
-        if path.is_dir():
-            raise SourceUnreadableError("This is a directory, not a database", where, "Name a file in it")
-        with path.open("rb") as file:
-            start = file.read(len(_MAGIC))
-    except FileNotFoundError as error:
-        raise SourceNotFoundError(
-            "There is no such file", where, "Check the path given as --source"
-        ) from error
-    except PermissionError as error:
-        raise SourceUnreadableError(
-            "There is no permission to read the file",
-            where,
-            "Give this user the right to read it and its folder",
-        ) from error
-    except OSError as error:
-        raise SourceError(f"The file cannot be read: {error.strerror}", where) from error
-    if start and not _MAGIC.startswith(start) and start != _MAGIC:
-        raise NotADatabaseError(
-            "The file is not a SQLite database, or it is encrypted",
-            where,
-            "Check the path; decrypt it with the application's key first if it is encrypted",
-        )

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from migration.errors import (
     NotADatabaseError,
+    SourceCorruptError,
     SourceNotFoundError,
     SourceUnreadableError,
     UsageError,
@@ -51,11 +54,20 @@ def test_a_source_must_be_named(values: list[str]) -> None:
 
 def test_plain_mistakes_are_found_before_anything_starts(tmp_path) -> None:
     (tmp_path / "text").write_text("just some text")
-    (tmp_path / "database").write_bytes(b"SQLite format 3\x00 and so on")
+    (tmp_path / "short").write_bytes(b"SQLite format 3\x00 and so on")
     (tmp_path / "empty").touch()
-    cases = {"text": NotADatabaseError, "missing": SourceNotFoundError, ".": SourceUnreadableError}
+    os.mkfifo(tmp_path / "pipe")
+    with closing(sqlite3.connect(tmp_path / "database")) as connection:
+        connection.execute("CREATE TABLE t (a)")
+    cases = {
+        "text": NotADatabaseError,
+        "short": SourceCorruptError,
+        "missing": SourceNotFoundError,
+        ".": SourceUnreadableError,
+        "pipe": SourceUnreadableError,
+    }
     for name, error in cases.items():
-        with pytest.raises(error):
+        with pytest.raises(error, match=f"source x: {tmp_path / name}"):
             check_sources([Source("x", str(tmp_path / name))])
     check_sources([Source("x", str(tmp_path / name)) for name in ("database", "empty")])
     check_sources([Source("x", "s3://bucket/far.db")])

@@ -12,7 +12,8 @@ import pytest
 
 from migration.errors import SourceNotFoundError, SourceUnreadableError
 from migration.model import Source
-from migration.source.fetch import local_path, without_credentials
+from migration.source.fetch import without_credentials
+from migration.source.local import local_path
 from migration.source.snapshot import take_snapshot
 
 
