@@ -34,6 +34,8 @@ class Settings(BaseSettings):
     """The API reads sources below this folder only."""
     snapshot_dir: Path = Path(".convoy/snapshots")
     """Snapshots of sources; every worker must see the same folder."""
+    snapshot_retention_hours: float = Field(default=24.0, ge=0)
+    """How long a snapshot stays after the last run that needed it; a local cluster keeps it until the run's end."""
     embedded_dir: Path = Path(".convoy/postgres")
     """Data folder of the embedded PostgreSQL."""
     report_dir: Path = Path(".convoy/reports")

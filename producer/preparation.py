@@ -23,6 +23,7 @@ from migration.mapping.select import check_names, select_tables
 from migration.model import Finding, FindingKind, Mode, Phase, Source, SourceObject, SourceTable
 from migration.source.expressions import check_expressions, read_error
 from migration.source.introspect import read_schema
+from migration.source.shelf import note_use
 from migration.source.snapshot import take_snapshot
 from migration.source.split import average_row_bytes, split_table
 
@@ -44,7 +45,7 @@ def prepare(workspace: Workspace, run: RunRecord) -> bool:
         SourceError: a source cannot be used.
         UsageError: a table was named that is not there, or the mapping file does not fit the sources.
     """
-    frozen = [_freeze(workspace, source, salvage=run.options.salvage) for source in run.options.sources]
+    frozen = [_freeze(workspace, source, run) for source in run.options.sources]
     prepared = [record for record, _ in frozen]
     schemas = [(record.label, record.schema) for record in prepared]
     check_names(schemas, run.options)
@@ -72,10 +73,12 @@ def prepare(workspace: Workspace, run: RunRecord) -> bool:
         return move_run(connection, run, following)
 
 
-def _freeze(workspace: Workspace, source: Source, *, salvage: bool) -> tuple[SourceRecord, list[Finding]]:
+def _freeze(workspace: Workspace, source: Source, run: RunRecord) -> tuple[SourceRecord, list[Finding]]:
     folder = workspace.settings.snapshot_dir.absolute()
     folder.mkdir(parents=True, exist_ok=True)
-    snapshot = take_snapshot(source, folder, salvage=salvage)
+    snapshot = take_snapshot(source, folder, salvage=run.options.salvage)
+    while not note_use(snapshot.path, run.id):  # it was there already, and was removed at this moment
+        snapshot = take_snapshot(source, folder, salvage=run.options.salvage)
     schema = read_schema(snapshot.path)
     lost = [SourceObject("table", d.table, None, d.message) for d in snapshot.damage if d.is_table_lost]
     record = SourceRecord(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from typing import TYPE_CHECKING
 
 from sqlalchemy import text
@@ -16,12 +17,14 @@ from migration.ledger.events import add_event
 from migration.ledger.liveness import end_silent
 from migration.ledger.runs import active_runs, read_run
 from migration.ledger.steps import recover_lost, recover_stalled
+from producer.pruning import prune_snapshots
 
 if TYPE_CHECKING:
     from producer.runner import Runner
 
 logger = logging.getLogger(__name__)
 
+_PRUNE_SECONDS = 600.0
 _LEADER_LOCK = 0x636F6E776174
 
 
@@ -31,6 +34,7 @@ class Watchdog:
     def __init__(self, runner: Runner) -> None:
         self._runner = runner
         self._stop = threading.Event()
+        self._pruned = -_PRUNE_SECONDS
         self._thread = threading.Thread(target=self._watch, name="watchdog", daemon=True)
 
     def start(self) -> None:
@@ -59,8 +63,19 @@ class Watchdog:
                 self._runner.announce()  # again each time: the broker may have been emptied
                 for run_id in active_runs(engine):
                     self._look_at(run_id)
+                self._prune()
             finally:
                 connection.execute(text("SELECT pg_advisory_unlock(:key)"), key)
+
+    def _prune(self) -> None:
+        """Remove old snapshots, from time to time."""
+        now = time.monotonic()
+        if now - self._pruned > _PRUNE_SECONDS:
+            self._pruned = now
+            settings = self._runner.settings
+            prune_snapshots(
+                self._runner.engine, settings.snapshot_dir.absolute(), settings.snapshot_retention_hours
+            )
 
     def _look_at(self, run_id: str) -> None:
         settings = self._runner.settings

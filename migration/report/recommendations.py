@@ -140,7 +140,7 @@ def _lossy(situation: Situation) -> Iterator[Recommendation]:
         yield Recommendation(
             Urgency.SHOULD,
             "Decide whether the changed values may stay changed",
-            f"A transform that cannot be undone touched {places}. The original values are in the snapshot and in the"
+            f"A transform that cannot be undone touched {places}. The original values are in the"
             " source only: keep the file, or store the column in a type that holds them (--mapping).",
         )
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import click
@@ -39,9 +41,10 @@ def validate_reading_only(options: RunOptions, target: Target, settings: Setting
     folder = settings.snapshot_dir.absolute()
     folder.mkdir(parents=True, exist_ok=True)
     results = []
-    with reach(target, settings) as url:
+    # No run will need these snapshots.
+    with reach(target, settings) as url, TemporaryDirectory(prefix=".validating-", dir=folder) as private:
         for source in options.sources:
-            snapshot = take_snapshot(source, folder, salvage=options.salvage)
+            snapshot = take_snapshot(source, Path(private), salvage=options.salvage)
             for damage in snapshot.damage:
                 click.echo(f"  ! {printable(damage.table)}: {printable(damage.message)}", err=True)
             show = None if output.as_json else _show

@@ -30,6 +30,7 @@ def test_migrate_proves_reports_and_rolls_back(shell: Shell) -> None:
         "author": (2, True),
         "book": (300, True),
     }
+    assert not list((shell.folder / ".convoy" / "snapshots").glob("*.sqlite*"))  # nobody needs them any more
     assert "<html" in (shell.folder / "out" / "report.html").read_text()
     assert "report.html" in out
     assert re.search(r"100.0 %  Completed", err)
