@@ -22,6 +22,7 @@ from migration.ledger.progress import read_progress
 from migration.ledger.runs import RunRecord, request_resume
 from migration.ledger.steps import claim, recover_lost, take_unsent
 from migration.model import IdentifierPolicy, IfExists, Mode, Phase, TablePlan
+from migration.overrides import OnOrphan
 from migration.queue import make_app
 from migration.report.build import build_report
 from migration.report.model import Report
@@ -160,6 +161,40 @@ def test_07_orphan_rows_are_told_and_stay_and_the_constraint_holds_for_new_ones(
     assert direct.query("SELECT count(*) FROM f07.child") == [(4,)]
     with pytest.raises(psycopg.errors.ForeignKeyViolation):
         direct.query("INSERT INTO f07.child VALUES (9)")
+
+
+@pytest.mark.parametrize(
+    ("choice", "rows", "kept_out"),
+    [
+        (OnOrphan.NOT_VALID, [(1, 1), (2, 2), (3, 2), (4, 3), (5, None)], 0),
+        (OnOrphan.QUARANTINE, [(1, 1), (5, None)], 3),
+        (OnOrphan.SET_NULL, [(1, 1), (2, None), (3, None), (4, None), (5, None)], 0),
+    ],
+)
+def test_07_orphan_rows_are_listed_before_the_run_and_the_user_says_what_becomes_of_them(
+    direct: Direct, build: Build, choice: OnOrphan, rows: list[tuple[int, int | None]], kept_out: int
+) -> None:
+    path = build(
+        "CREATE TABLE parent (id INTEGER PRIMARY KEY);"
+        "CREATE TABLE child (id INTEGER PRIMARY KEY, p INTEGER REFERENCES parent (id));"
+        "INSERT INTO parent VALUES (1); INSERT INTO child VALUES (1, 1), (2, 2), (3, 2), (4, 3), (5, NULL);"
+    )
+    schema = f"f07_{choice}"
+    _, trial = migrate(direct, path, target_schema=schema, mode=Mode.DRY_RUN, on_orphan=choice)
+    (listed,) = [finding for finding in trial.findings if finding.kind == "orphan_rows"]
+    assert "3 rows have no parent row in parent (id), for example p = 2 in row 2" in listed.message
+    assert "Decide what becomes of the orphan rows" in [advice.title for advice in trial.recommendations]
+    assert direct.query(f"SELECT count(*) FROM pg_namespace WHERE nspname = '{schema}'") == [(0,)]
+
+    run = direct.migrate(path, target_schema=schema, on_orphan=choice)
+    if choice is not OnOrphan.SET_NULL:  # of which the proof from outside knows nothing
+        assert prove(path, direct.url, direct.ledger, run) == []
+    report = build_report(direct.ledger, run.id)
+    assert direct.query(f'SELECT id, p FROM "{schema}".child ORDER BY id') == rows
+    assert (report.tables[1].rows_quarantined, report.tables[1].equal) == (kept_out, True)
+    assert [finding.kind for finding in report.findings] == ["orphan_rows"]
+    valid = f"SELECT convalidated FROM pg_constraint WHERE contype = 'f' AND conrelid = '\"{schema}\".child'::regclass"
+    assert direct.query(valid) == [(choice is not OnOrphan.NOT_VALID,)]
 
 
 def test_08_nul_characters_are_stripped_by_name_and_the_comparison_knows(

@@ -16,6 +16,7 @@ from migration.report.build import build_report
 from migration.report.model import FindingReport, Report
 from migration.steps.retry import retry_quarantine
 from tests.support.direct import Direct
+from tests.support.proof import prove
 
 Build = Callable[[str], Path]
 
@@ -32,6 +33,8 @@ INSERT INTO page VALUES (10, 1), (20, 2), (21, 2), (30, 3), (40, 77);
 def migrate(direct: Direct, path: Path, on_orphan: OnOrphan, **options: Any) -> tuple[RunRecord, Report]:
     run = direct.migrate(path, on_orphan=on_orphan, **options)
     assert run.phase in {Phase.COMPLETED, Phase.COMPLETED_WITH_FINDINGS}, run.error
+    if on_orphan is not OnOrphan.SET_NULL and not {"mode", "mapping"} & set(options):
+        assert prove(path, direct.url, direct.ledger, run) == []
     return run, build_report(direct.ledger, run.id)
 
 

@@ -12,7 +12,9 @@ import pytest
 from migration.mapping import mapping_file
 from migration.mapping.declared import read_declared
 from migration.mapping.normalise import NUL_REPLACED, NUL_STRIPPED, TRANSFORM_NAMES
+from migration.mapping.orphans import ORPHAN_TO_NULL, orphan_reason
 from migration.mapping.rules import RULES
+from migration.overrides import OnOrphan
 from tests.support.planning import planned_with
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -53,6 +55,14 @@ def test_every_reason_for_quarantine_is_on_the_page() -> None:
         assert words in PAGE, reason
 
 
+def test_orphan_rows_are_on_the_page() -> None:
+    assert orphan_reason("…") in PAGE
+    (row,) = [line for line in PAGE.splitlines() if line.startswith(f"| `{ORPHAN_TO_NULL}` |")]
+    assert "lossy" in row
+    section = PAGE.split("## Orphan rows", maxsplit=1)[1].split("\n## ", maxsplit=1)[0]
+    assert all(re.search(rf"^\| `{choice}`", section, re.MULTILINE) for choice in OnOrphan)
+
+
 EXAMPLE = PAGE.split("```toml\n", maxsplit=1)[1].split("```", maxsplit=1)[0]
 SHOP = """
 CREATE TABLE orders (number INTEGER, Customer INTEGER, status TEXT, placed INTEGER, shipped TEXT, paid TEXT,
@@ -85,6 +95,12 @@ def test_example_of_a_mapping_file_works(tmp_path: Path) -> None:
 def test_every_option_of_a_column_is_explained_and_in_the_example(option: str) -> None:
     assert f"| `{option}` |" in PAGE.split("| Of a column | |", maxsplit=1)[1]
     assert re.search(rf"\b{option} = ", EXAMPLE)
+
+
+@pytest.mark.parametrize("option", mapping_file.TABLE_OPTIONS)
+def test_every_option_of_a_table_is_explained(option: str) -> None:
+    table = PAGE.split("| Of a table | |", maxsplit=1)[1].split("| Of a column | |", maxsplit=1)[0]
+    assert f"| `{option}` |" in table
 
 
 @pytest.mark.parametrize("name", [*TRANSFORM_NAMES.values(), NUL_STRIPPED, NUL_REPLACED])
