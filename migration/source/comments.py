@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from inspect import cleandoc
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,7 @@ from migration.source.sql import closing, split_at_commas, tokenize
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from migration.model import SourceTable
     from migration.source.sql import Token
 
 _RULER = re.compile(r"[-=*#_~+/\s]*")
@@ -47,6 +48,13 @@ def read_table_comments(sql: str) -> TableComments:
     if opening is None:
         return TableComments()
     return _Reading(sql, tokens, code, opening).comments()
+
+
+def with_comments(table: SourceTable) -> SourceTable:
+    """Return a table and its columns with what the comments in its text say of them."""
+    found = read_table_comments(table.sql or "")
+    columns = tuple(replace(c, comment=found.columns.get(c.name.lower(), "")) for c in table.columns)
+    return replace(table, comment=found.table, columns=columns)
 
 
 @dataclass(slots=True)

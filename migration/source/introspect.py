@@ -21,7 +21,7 @@ from migration.model import (
     SourceTable,
     TableKind,
 )
-from migration.source.comments import TableComments, read_comments, read_table_comments
+from migration.source.comments import read_comments, with_comments
 from migration.source.computed import why_not_computed
 from migration.source.connect import open_snapshot
 from migration.source.create_table import TableText, read_create_index, read_create_table
@@ -80,13 +80,13 @@ def _read(connection: sqlite3.Connection, snapshot: Path) -> SourceSchema:
         reason = "the name is not valid UTF-8" if _UNREADABLE in entry.name else ""
         if entry.kind == "table" and kinds[entry.name] is TableKind.ORDINARY and not reason:
             table, unreadable = _read_table(connection, snapshot, entry)
-            tables.append(table)
+            tables.append(with_comments(table))
             objects.extend(unreadable)
         elif entry.kind == "table":
             kind = kinds[entry.name]
             found = reason or _read_other(connection, entry, owners)
             if isinstance(found, SourceTable):
-                tables.append(found)
+                tables.append(with_comments(found))
             else:
                 objects.append(SourceObject(kind.value, entry.name, entry.sql, found))
         elif entry.kind in {"view", "trigger"}:
@@ -133,8 +133,7 @@ def _read_table(
 ) -> tuple[SourceTable, list[SourceObject]]:
     """Return a table, and the columns of it that nobody can read."""
     text = read_create_table(entry.sql or "")
-    comments = read_table_comments(entry.sql or "")
-    columns, unreadable = _columns(connection, snapshot, entry, (text, comments))
+    columns, unreadable = _columns(connection, snapshot, entry, text)
     indexes = _indexes(connection, entry.name)
     (without_rowid, strict) = connection.execute(
         "SELECT wr, strict FROM pragma_table_list(?) WHERE schema = 'main'", (entry.name,)
@@ -154,18 +153,13 @@ def _read_table(
         indexes=indexes,
         foreign_keys=_foreign_keys(connection, entry.name, text),
         checks=tuple(text.checks),
-        comment=comments.table,
     )
     return table, unreadable
 
 
 def _columns(
-    connection: sqlite3.Connection,
-    snapshot: Path,
-    entry: _Entry,
-    said: tuple[TableText, TableComments],
+    connection: sqlite3.Connection, snapshot: Path, entry: _Entry, text: TableText
 ) -> tuple[tuple[SourceColumn, ...], list[SourceObject]]:
-    text, comments = said
     rows = connection.execute(f"PRAGMA table_xinfo({quote_name(entry.name)})").fetchall()
     by_name = {column.name.lower(): column for column in text.columns}
     columns: list[SourceColumn] = []
@@ -183,7 +177,6 @@ def _columns(
             generated=generated,
             generated_sql=written.generated_sql if written and generated is not GeneratedKind.NO else None,
             collation=_canonical_collation(written.collation if written else "BINARY"),
-            comment=comments.columns.get(name.lower(), ""),
         )
         problem = _why_unreadable(connection, snapshot, entry.name, column)
         if problem:

@@ -98,6 +98,12 @@ def test_schema_has_the_comments_also_after_columns_were_added_and_dropped(build
     assert [item.comment for item in schema.objects] == ["seen"]
 
 
+def test_columns_of_a_virtual_table_have_their_comments(build):
+    sql = "CREATE VIRTUAL TABLE box USING rtree( -- areas\n id, -- key\n minx, maxx -- east and west\n)"
+    (table,) = read_schema(build(sql)).tables
+    assert (table.comment, [c.comment for c in table.columns]) == ("areas", ["key", "", "east and west"])
+
+
 def test_text_behind_a_nul_and_bytes_that_are_no_utf8_do_not_hurt(build):
     path = build("CREATE TABLE t (a INT -- one#\n)")
     with closing(sqlite3.connect(path)) as connection:
