@@ -358,6 +358,8 @@ class ColumnPlan:
     """Takes the place of NUL characters, before all else; None: the rule decides."""
     source_timezone: str | None = None
     """None: that of the run."""
+    cast_to: str = ""
+    """The type of a standing column that only the server knows; its values travel as text and are cast on arrival."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -381,6 +383,10 @@ class TargetObject:
     """How the source writes it; goes into the stub where it cannot be built."""
     fallback_reason: str = ""
     """Why nothing better could be done than the fallback, where the user asked for more."""
+    index_sql: str = ""
+    """Of a key: builds its index alone, while other indexes of the table are built; then `adopt_sql` is all of `sql`
+    that is left to do."""
+    adopt_sql: str = ""
 
 
 @dataclass(frozen=True, slots=True)

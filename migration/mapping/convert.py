@@ -16,12 +16,14 @@ from migration.mapping.rows import (
     NULL_REASON,
     column_context,
     convert_value,
+    fraction_reason,
     key_value,
     original_bytes,
     reason_without_rule,
     stored_value,
 )
 from migration.mapping.rules import RULES, Context, Misfit
+from migration.mapping.rules.rule import drop
 from migration.model import Rejection, StorageClass
 
 if TYPE_CHECKING:
@@ -34,6 +36,8 @@ if TYPE_CHECKING:
     from migration.model import ColumnPlan, ColumnProfile
 
 __all__ = ["Context", "Converted", "Converter", "convert"]
+
+_MICROSECOND_DIGITS = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +110,8 @@ class _ColumnConverter:
             converted, bad = rule.columnar(values, self.context)
             if bad is not None:
                 converted = self._by_rows(rule, (stored, values), converted, bad, misfits)
+            if self.context.fraction_digits is not None:
+                converted = self._unrounded(rule, stored, converted, misfits)
             if rule.transform is not None:
                 changed = rule.changes(values, self.context) if rule.changes else values.is_valid()
                 transformed.append((rule.transform, changed))
@@ -134,6 +140,25 @@ class _ColumnConverter:
                 original = original_bytes(stored_value(stored, row))
                 misfits.append(_Misfitting(row, self.plan.name, rule.storage_class, original, misfit.reason))
         return pc.replace_with_mask(converted, bad, pa.array(saved, self.type))
+
+    def _unrounded(
+        self, rule: Rule, stored: pa.Array, converted: pa.Array, misfits: list[_Misfitting]
+    ) -> pa.Array:
+        """Reject the times that the column's type would round."""
+        digits = min(self.context.fraction_digits or 0, _MICROSECOND_DIGITS)
+        step = 10 ** (_MICROSECOND_DIGITS - digits)
+        micros = converted.cast(pa.int64())
+        rounded = pc.not_equal(pc.multiply(pc.divide(micros, step), step), micros).fill_null(False)
+        if not rounded.true_count:
+            return converted
+        reason = fraction_reason(digits)
+        misfits.extend(
+            _Misfitting(
+                row, self.plan.name, rule.storage_class, original_bytes(stored_value(stored, row)), reason
+            )
+            for row in pc.indices_nonzero(rounded).to_pylist()
+        )
+        return drop(converted, rounded)
 
     def _joined(self, parts: list[pa.Array], rows: int) -> pa.Array:
         if not parts:

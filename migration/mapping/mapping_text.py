@@ -11,6 +11,7 @@ from migration.mapping.asked import is_asked_for
 from migration.mapping.mapping_file import QUARANTINE
 from migration.mapping.overlay import find_table
 from migration.mapping.rules import RULES
+from migration.mapping.target_type import UnusableTypeError, check_type
 from migration.model import ColumnProfile, SourceTable, StorageClass
 from migration.overrides import ColumnOverride, NulPolicy, TableOverride
 
@@ -92,7 +93,12 @@ def _column(plan: ColumnPlan, declared: SourceColumn, profile: ColumnProfile) ->
         yield f"rename = {_text(plan.target_name)}"
     if asked.expression is not None:
         yield f"expression = {_text(asked.expression)}"
-    yield f"type = {_text(plan.target_type)}"
+    if plan.cast_to:
+        yield f"# its type is {_comment(plan.cast_to)}, to which the server casts texts"
+    elif not _is_writable(plan.target_type):
+        yield f"# its type is {_comment(plan.target_type)}"
+    else:
+        yield f"type = {_text(plan.target_type)}"
     rules = {c: plan.rules.get(c, QUARANTINE) for c in (*plan.rules, *profile.classes)}
     for storage_class in [c for c in rules if _loses_unasked(rules[c], declared)]:
         yield f"# {rules.pop(storage_class)} loses something; it goes without a finding where rules names it"
@@ -104,6 +110,15 @@ def _column(plan: ColumnPlan, declared: SourceColumn, profile: ColumnProfile) ->
     elif asked.default is not None:
         yield 'default = ""'
     yield from _kept(asked)
+
+
+def _is_writable(target_type: str) -> bool:
+    """Whether a mapping file may name a type; `timestamp(3)` of an application, for one, it may not."""
+    try:
+        check_type(target_type)
+    except UnusableTypeError:
+        return False
+    return True
 
 
 def _loses_unasked(rule: str, declared: SourceColumn) -> bool:

@@ -47,7 +47,7 @@ def claim_names(
     for number, item in enumerate(items, 1):
         name = _rename(item)
         if name is None:
-            wanted = fold(item.name, policy) or _nameless(item, number)
+            wanted = fold(item.name, policy) or nameless(item, number)
             if shorten(wanted) in given:
                 other = given[shorten(wanted)]
                 what = f"The mapping file renames {other} to {wanted}, which is the name of {item.name}"
@@ -68,5 +68,6 @@ def _rename(item: SourceTable | SourceColumn) -> str | None:
     return item.override.rename if item.override is not None else None
 
 
-def _nameless(item: SourceTable | SourceColumn, number: int) -> str:
+def nameless(item: SourceTable | SourceColumn, number: int) -> str:
+    """Return what a table or column without a name is called; `number` counts from 1 among its siblings."""
     return f"table_{number}" if hasattr(item, "columns") else f"column_{number}"

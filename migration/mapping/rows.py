@@ -62,6 +62,11 @@ def reason_without_rule(storage_class: StorageClass, target_type: str) -> str:
     return f"{storage_class} value in a column of type {target_type}"
 
 
+def fraction_reason(digits: int) -> str:
+    """Return why a time is rejected that its type would round, such as timestamp(3)."""
+    return f"seconds have more than {digits} decimal places"
+
+
 def key_value(values: pa.Array, index: int) -> int | float | str | None:
     """Return one part of a row's key as reports show it: blobs in hexadecimal, bad bytes of a text escaped."""
     value = stored_value(values, index)

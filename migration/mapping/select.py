@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from migration.catalog import CATALOG
 from migration.errors import UsageError
 from migration.mapping.presets import bookkeeper
-from migration.model import RunOptions, SourceSchema, SourceTable, TableKind
+from migration.model import Mode, RunOptions, SourceSchema, SourceTable, TableKind
 
 
 def select_tables(label: str, schema: SourceSchema, options: RunOptions) -> list[SourceTable]:
@@ -53,7 +53,7 @@ def leaves_out(options: RunOptions, label: str, table: str, column: str) -> bool
 def check_names(sources: Sequence[tuple[str, SourceSchema]], options: RunOptions) -> None:
     """Make sure that every table which the options name is there, in at least one source.
 
-    Where only rows are loaded, `--exclude` may name columns too.
+    Where only rows are loaded or compared, `--exclude` may name columns too.
 
     Raises:
         UsageError: a name is unknown; the message offers the nearest one.
@@ -63,7 +63,7 @@ def check_names(sources: Sequence[tuple[str, SourceSchema]], options: RunOptions
         for table in schema.tables:
             there[table.name.lower()] = table.name
             there[f"{label}.{table.name}".lower()] = f"{label}.{table.name}"
-            if options.data_only:
+            if options.data_only or options.mode is Mode.VALIDATE:
                 for column in table.columns:
                     there[f"{table.name}.{column.name}".lower()] = f"{table.name}.{column.name}"
                     full = f"{label}.{table.name}.{column.name}"

@@ -6,12 +6,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from migration.errors import PermanentError, TargetOccupiedError, TargetPermissionError, UsageError
+from migration.mapping.agreement import disagreements
 from migration.mapping.ddl import create_table
 from migration.mapping.plan import PlannedSource
-from migration.mapping.presets import bookkeeper
-from migration.mapping.select import leaves_out, select_tables
+from migration.mapping.select import leaves_out, select_tables, stays_out
 from migration.model import IfExists, ObjectResult, ObjectState, TablePlan
-from migration.target.existing import match_names, read_existing, renames, table_names
+from migration.target.existing import match_items, read_existing, table_names
 from migration.target.replace import listed
 from migration.target.standing import (
     StandingTable,
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from migration.mapping.plan import ProfiledSource
     from migration.model import ColumnPlan, RunOptions, SourceTable
+    from migration.overrides import ColumnOverride
 
 _CUTTING: Final = frozenset({"money", "name", '"char"'})
 
@@ -139,9 +140,7 @@ class _SourcePlanner:
 
     def plan(self) -> PlannedSource:
         chosen = select_tables(self._source.label, self._source.schema, self._options)
-        there = match_names(
-            [t.name for t in chosen], table_names(self._connection, self._schema), renames(chosen)
-        )
+        there = match_items(chosen, table_names(self._connection, self._schema))
         standing = read_standing(self._connection, self._schema, list(there.values()))
         missing = [table.name for table in chosen if there.get(table.name) not in standing]
         if missing:
@@ -154,10 +153,9 @@ class _SourcePlanner:
         self.check()
         names = {table.name for table in chosen}
         for table in self._source.schema.tables:
-            keeper = bookkeeper(table.name)
-            if keeper and table.name not in names:
-                reason = f"{keeper} keeps book here, and has its own rows in the target (--data-only)"
-                self._say("table", table.name, reason, ObjectState.SKIPPED)
+            reason = stays_out(table)
+            if reason and table.name not in names:
+                self._say(table.kind.value, table.name, reason, ObjectState.SKIPPED)
         return PlannedSource(tuple(plans), tuple(self._results))
 
     def check(self) -> None:
@@ -166,7 +164,7 @@ class _SourcePlanner:
             raise UsageError(
                 "The rows do not fit into the application's tables: " + "; ".join(self._problems),
                 f"schema {self._schema}",
-                "Change the tables, or leave columns of the source out with --exclude TABLE.COLUMN",
+                "Change the tables or the mapping file, or leave columns out with --exclude TABLE.COLUMN",
             )
 
     def plan_table(self, table: SourceTable, standing: StandingTable) -> TablePlan:
@@ -177,6 +175,7 @@ class _SourcePlanner:
         )
         self._say("table", table.name, f"its rows go into {standing.name}, which stands already")
         flags = {column.name: column for column in standing.columns}
+        asked = {column.name: column.override for column in table.columns}
         columns: list[ColumnPlan] = []
         for column in (*existing.plan.columns, *existing.text_columns):
             name = f"{table.name}.{column.name}"
@@ -188,6 +187,7 @@ class _SourcePlanner:
                 kind = flags[column.target_name].type
                 self._problems.append(f"{name} becomes {kind}, for which PostgreSQL may cut or round values")
             else:
+                self._disagree(name, asked[column.name], column.cast_to or column.target_type)
                 # A row with a NULL that the target does not take goes to the quarantine.
                 columns.append(replace(column, not_null=flags[column.target_name].not_null))
         for missing in existing.missing_columns:
@@ -210,6 +210,11 @@ class _SourcePlanner:
             create_sql=create_table(standing.name, columns),
             key=key if set(key) <= {column.name for column in columns} else (),
         )
+
+    def _disagree(self, name: str, asked: ColumnOverride | None, standing_type: str) -> None:
+        self._problems += [f"{name}: {problem}" for problem in disagreements(asked, standing_type)]
+        if asked is not None and asked.default:
+            self._problems.append(f"{name}: default has no effect, the application's own stands")
 
     def _say(self, kind: str, name: str, reason: str, state: ObjectState = ObjectState.CHANGED) -> None:
         self._results.append(ObjectResult(kind, name, state, reason, self._source.label))

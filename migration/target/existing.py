@@ -12,6 +12,7 @@ from sqlalchemy import text
 from migration.errors import PermanentError
 from migration.mapping.decide import fit
 from migration.mapping.names import fold, shorten
+from migration.mapping.renames import nameless
 from migration.model import IdentifierPolicy, TablePlan
 
 if TYPE_CHECKING:
@@ -116,6 +117,19 @@ def match_names(
     return found
 
 
+def match_items(items: Sequence[SourceTable | SourceColumn], target: Iterable[str]) -> dict[str, str]:
+    """Pair tables or columns with names of the target: by their names, or by what a run calls those without a name."""
+    there = list(target)
+    found = match_names([item.name for item in items], there, renames(items))
+    for number, item in enumerate(items, 1):
+        given = nameless(item, number)
+        if item.name not in found and given in there and given not in found.values():
+            policies = (fold(item.name, policy) for policy in IdentifierPolicy)
+            if not all(policies):
+                found[item.name] = given
+    return found
+
+
 def renames(items: Iterable[SourceTable | SourceColumn]) -> dict[str, str]:
     """Return what a mapping file renames: name in the source → name in the target."""
     given = {item.name: item.override.rename for item in items if item.override is not None}
@@ -142,7 +156,7 @@ def read_existing(
     """
     where = {"schema": schema, "table": table}
     rows = {row.name: row for row in connection.execute(text(_COLUMNS), where)}
-    names = match_names([column.name for column in source_table.columns], rows, renames(source_table.columns))
+    names = match_items(source_table.columns, rows)
     columns: list[ColumnPlan] = []
     foreign: list[tuple[str, str]] = []
     as_text: list[ColumnPlan] = []
@@ -157,7 +171,14 @@ def read_existing(
             fitted = fit(column, source_table, "text", profiles.get(column.name))
             reason = f"The target's column is {standing.type}; travels as text and is cast on arrival"
             as_text.append(
-                replace(fitted, target_name=standing.name, not_null=False, generated_sql=None, reason=reason)
+                replace(
+                    fitted,
+                    target_name=standing.name,
+                    not_null=False,
+                    generated_sql=None,
+                    reason=reason,
+                    cast_to=standing.type,
+                )
             )
         else:
             # Nothing is written: a NULL that stands under NOT NULL in SQLite has to be seen, not refused.

@@ -37,6 +37,10 @@ _BATCH_BYTES: Final = 2 << 20
 _TID_RANGE_SCAN_SINCE: Final = 140_000
 _SESSION: Final = (
     "SET TimeZone = 'UTC'",
+    # As for every connection of psycopg's (connect.py): values of types that Convoy does not know come as text.
+    "SET DateStyle = 'ISO, MDY'",
+    "SET IntervalStyle = 'postgres'",
+    "SET extra_float_digits = 1",
     "SET statement_timeout = 0",
     "SET idle_in_transaction_session_timeout = 0",
     # A row that a policy hides would be counted as missing: better to be refused.

@@ -3,26 +3,28 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-from migration.mapping.convert import Context, Converter
+from migration.mapping.convert import Context
 from migration.mapping.overlay import check_mapping, overlay
-from migration.mapping.select import stays_out
+from migration.mapping.select import leaves_out, select_tables
 from migration.model import Digest, Finding, FindingKind, KeyRange
 from migration.source.expressions import check_expressions
 from migration.source.introspect import read_schema
 from migration.source.profile import profile_range
 from migration.source.reader import SnapshotReader
 from migration.target.connect import make_engine
-from migration.target.existing import match_names, read_existing, renames, table_names
+from migration.target.data_only import cuts_values
+from migration.target.existing import ExistingTable, match_items, read_existing, table_names
 from migration.target.objects import sequence_problems
 from migration.target.readback import TargetReader
+from migration.target.standing import read_standing
 from migration.validation.compare import compare_rows
 from migration.validation.digest import DigestSum
 from migration.validation.hashing import Algorithm
+from migration.validation.source_side import SourceSide
 from migration.validation.structure import compare_structure
 
 if TYPE_CHECKING:
@@ -32,11 +34,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from sqlalchemy import Connection
 
-    from migration.model import ColumnProfile, Rejection, RunOptions, SourceSchema, SourceTable, TablePlan
+    from migration.model import ColumnProfile, RunOptions, SourceSchema, SourceTable, TablePlan
 
 _ROWS_NAMED: Final = 20
-_VALUES_NAMED: Final = 5
-_BATCH_BYTES: Final = 8 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +89,9 @@ def validate_database(
         source_path: a snapshot; it must not change meanwhile.
         source_label: names the source; the target schema too, where `options.schema_per_source` is set.
         target_url: a libpq URL with its password.
-        options: `target_schema`, `schema_per_source`, `tables`, `exclude`, `source_timezone`, `batch_rows`, `mapping`
-            (the source is compared as the mapping file makes it; types are those that stand in the target).
+        options: those of the migration. `target_schema`, `schema_per_source`, `tables`, `exclude`, `catalog`,
+            `source_timezone`, `batch_rows`, `mapping` (the source is compared as the mapping file makes it; types are
+            those that stand in the target), and `data_only`: keys and indexes are the application's own affair.
         on_table: called after each table.
 
     Raises:
@@ -99,13 +100,7 @@ def validate_database(
         TargetError, RetryableError: the target cannot be read.
     """
     schema = source_label if options.schema_per_source else options.target_schema
-    wanted = [
-        table
-        for table in _declared(source_path, source_label, options).tables
-        if not (options.data_only and not options.tables and stays_out(table))
-        and (not options.tables or table.name in options.tables)
-        and table.name not in options.exclude
-    ]
+    wanted = select_tables(source_label, _declared(source_path, source_label, options), options)
     with ExitStack() as stack:
         engine = make_engine(target_url, "convoy validate")
         stack.callback(engine.dispose)
@@ -113,7 +108,7 @@ def validate_database(
         target = stack.enter_context(TargetReader(target_url))
         connection = stack.enter_context(engine.connect())
         standing = table_names(connection, schema)
-        names = match_names([table.name for table in wanted], standing, renames(wanted))
+        names = match_items(wanted, standing)
         job = _Job(source_label, schema, names, options, reader, target, connection)
         results = []
         for table in wanted:
@@ -161,12 +156,11 @@ class _Job:
             return TableValidation(
                 table.name, self.schema, None, rows, None, 0, None, None, False, seconds, (missing,)
             )
-        existing = read_existing(self.connection, self.schema, name, table, profiles, self.source_label)
-        findings = compare_structure(
-            table, existing, self.names, sequence_problems(self.connection, self.schema, name)
-        )
+        existing = self._existing(table, name, profiles)
+        sequences = sequence_problems(self.connection, self.schema, name)
+        findings = compare_structure(table, existing, self.names, sequences, rows_only=self.options.data_only)
         self.connection.rollback()  # the catalog has been read: no transaction stays open during long reads
-        source = _SourceSide(self, table, existing.plan, profiles)
+        source = SourceSide(self.reader, table, existing.plan, profiles, self.options, self.connection)
         digest_source = _digest(source.batches(), existing.plan)
         digest_target = _digest(self.target.batches(self.schema, existing.plan), existing.plan)
         findings += source.findings()
@@ -195,55 +189,49 @@ class _Job:
             findings=tuple(findings),
         )
 
+    def _existing(
+        self, table: SourceTable, name: str, profiles: Mapping[str, ColumnProfile]
+    ) -> ExistingTable:
+        """Return the target's table with the columns that are to be compared.
 
-class _SourceSide:
-    """The source's rows as the target's columns would hold them; what they cannot hold is counted and left out."""
-
-    def __init__(
-        self,
-        job: _Job,
-        table: SourceTable,
-        plan: TablePlan,
-        profiles: Mapping[str, ColumnProfile],
-    ) -> None:
-        self._job = job
-        self._table = table
-        self._columns = plan.copied_columns
-        self._classes = {column.name: profiles[column.name].classes for column in self._columns}
-        longest = sum(max(profiles[column.name].longest_bytes, 8) for column in self._columns)
-        self._batch_rows = max(1, min(job.options.batch_rows, _BATCH_BYTES // max(longest, 1)))
-        self.unfit = 0
-        self._rejected: dict[str, list[Rejection]] = {}
-        self._counts: Counter[str] = Counter()
-
-    def batches(self) -> Iterator[pa.RecordBatch]:
-        """Read the table; `unfit` then tells how many rows were left out."""
-        converter = Converter(self._columns, Context(self._job.options.source_timezone))
-        self.unfit = 0
-        self._rejected.clear()
-        self._counts.clear()
-        for raw in self._job.reader.batches(self._table, self._classes, KeyRange(), self._batch_rows):
-            converted = converter.convert(raw)
-            self.unfit += converted.rows_rejected
-            for rejection in converted.rejections:
-                self._counts[rejection.column] += 1
-                if self._counts[rejection.column] <= _VALUES_NAMED:
-                    self._rejected.setdefault(rejection.column, []).append(rejection)
-            yield converted.batch
-
-    def findings(self) -> list[Finding]:
-        """Return one finding for each column whose PostgreSQL type cannot hold some of the source's values."""
-        types = {column.name: column.target_type for column in self._columns}
-        return [
-            Finding(
-                FindingKind.TYPE_MISMATCH,
-                self._table.name,
-                f"{self._counts[name]:,} values cannot stand in a column of type {types[name]}: "
-                + "; ".join(f"key {', '.join(map(str, r.key))}: {r.reason}" for r in rejections),
-                name,
-            )
-            for name, rejections in self._rejected.items()
-        ]
+        Those that `--exclude` names are not, nor, where an application computes values, what it computes.
+        """
+        found = read_existing(self.connection, self.schema, name, table, profiles, self.source_label)
+        left_out = {
+            column.name
+            for column in table.columns
+            if leaves_out(self.options, self.source_label, table.name, column.name)
+        }
+        if self.options.data_only:
+            standing = read_standing(self.connection, self.schema, [name]).get(name)
+            computed = {c.name for c in standing.columns if c.is_generated} if standing else set()
+            left_out |= {
+                column.name
+                for column in (*found.plan.columns, *found.text_columns)
+                if column.target_name in computed
+            }
+        # In the type that stands there, as which the server writes them; what it would cut cannot be compared.
+        cast = tuple(
+            replace(column, target_type=column.cast_to)
+            for column in found.text_columns
+            if not cuts_values(column.cast_to)
+        )
+        columns = tuple(c for c in (*found.plan.columns, *cast) if c.name not in left_out)
+        compared = {column.name for column in columns}
+        return replace(
+            found,
+            plan=replace(
+                found.plan,
+                columns=columns,
+                key=found.plan.key if set(found.plan.key) <= compared else (),
+            ),
+            missing_columns=tuple(c for c in found.missing_columns if c not in left_out),
+            foreign_columns=tuple(
+                (column, kind)
+                for column, kind in found.foreign_columns
+                if column not in left_out and column not in compared
+            ),
+        )
 
 
 def _digest(batches: Iterator[pa.RecordBatch], plan: TablePlan) -> Digest:

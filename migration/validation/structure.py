@@ -14,7 +14,12 @@ if TYPE_CHECKING:
 
 
 def compare_structure(
-    table: SourceTable, existing: ExistingTable, table_names: Mapping[str, str], sequences: Sequence[str]
+    table: SourceTable,
+    existing: ExistingTable,
+    table_names: Mapping[str, str],
+    sequences: Sequence[str],
+    *,
+    rows_only: bool = False,
 ) -> list[Finding]:
     """Return what the target's table lacks. Columns that cannot be compared are errors, the rest is advice.
 
@@ -23,11 +28,12 @@ def compare_structure(
         existing: as it stands in the target.
         table_names: tables of the source → tables of the target.
         sequences: what is wrong with the sequences that the target's table owns.
+        rows_only: keys and indexes are those of the application that has made the table.
     """
     return [
         *_columns(table, existing),
-        *_keys(table, existing),
-        *_foreign_keys(table, existing, table_names),
+        *(() if rows_only else _keys(table, existing)),
+        *(() if rows_only else _foreign_keys(table, existing, table_names)),
         *(Finding(FindingKind.SEQUENCE, table.name, problem, is_error=False) for problem in sequences),
     ]
 

@@ -177,6 +177,25 @@ def data_only_flag(command: Decorated) -> Decorated:
     )(command)
 
 
+def unused_flags(command: Decorated) -> Decorated:
+    """Add the flags of a migration that say how to write, so that its line serves again where nothing is written."""
+    return _add(
+        command,
+        click.option(
+            "--if-exists",
+            type=click.Choice([choice.value for choice in IfExists]),
+            default=IfExists.REFUSE.value,
+            hidden=True,
+        ),
+        click.option(
+            "--on-error",
+            type=click.Choice([choice.value for choice in OnError]),
+            default=OnError.QUARANTINE.value,
+            hidden=True,
+        ),
+    )
+
+
 def output_flags(command: Decorated) -> Decorated:
     """Add the flags that say what is printed where."""
     return _add(

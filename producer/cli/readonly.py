@@ -10,7 +10,9 @@ import click
 import msgspec
 
 from migration.errors import UsageError
+from migration.mapping.select import check_names
 from migration.report.wording import count, printable
+from migration.source.introspect import read_schema
 from migration.source.snapshot import take_snapshot
 from migration.validation.database import TableValidation, validate_database
 from producer.cli.target import reach
@@ -30,7 +32,7 @@ def validate_reading_only(options: RunOptions, target: Target, settings: Setting
     Raises:
         SourceError: a source cannot be read.
         TargetError: the target cannot be read.
-        UsageError: a report is asked for, which is made from a ledger.
+        UsageError: a report is asked for, which is made from a ledger; a table is named that is not there.
     """
     if output.report is not None:
         raise UsageError(
@@ -43,12 +45,16 @@ def validate_reading_only(options: RunOptions, target: Target, settings: Setting
     results = []
     # No run will need these snapshots.
     with reach(target, settings) as url, TemporaryDirectory(prefix=".validating-", dir=folder) as private:
+        paths: dict[str, Path] = {}
         for source in options.sources:
             snapshot = take_snapshot(source, Path(private), salvage=options.salvage)
             for damage in snapshot.damage:
                 click.echo(f"  ! {printable(damage.table)}: {printable(damage.message)}", err=True)
+            paths[source.label] = snapshot.path
+        check_names([(label, read_schema(path)) for label, path in paths.items()], options)
+        for label, path in paths.items():
             show = None if output.as_json else _show
-            results.append(validate_database(snapshot.path, source.label, url, options, show))
+            results.append(validate_database(path, label, url, options, show))
     if output.as_json:
         click.echo(msgspec.json.encode(results))
     equal = all(result.equal for result in results)

@@ -19,6 +19,7 @@ from producer.cli.options import (
     take_target,
     target_flags,
     trouble_flags,
+    unused_flags,
     work_flags,
     worker_count,
     worker_flag,
@@ -87,12 +88,16 @@ def dry_run(**values: Any) -> int:
 )
 @source_flags
 @target_flags
+@data_only_flag
+@unused_flags
+@work_flags
 @salvage_flag
-@worker_flag
 @output_flags
 def validate(**values: Any) -> int:
     """Compare SQLite databases with tables in PostgreSQL, whoever copied them.
 
+    Takes the flags of the migration. With --data-only, what such a load leaves out is left out, and keys and
+    indexes are not compared; --if-exists and --on-error have no effect. --exclude may name TABLE.COLUMN.
     Where the role may not create the ledger, everything is only read, and the verdict only printed.
     """
     from migration.errors import TargetPermissionError
@@ -149,10 +154,6 @@ def _start(mode: Mode, values: dict[str, Any]) -> int:
     sources = parse_sources(values.pop("sources"))
     target, output = take_target(values, settings), take_output(values)
     options = run_options(mode, sources, values)
-    if draft is not None and options.data_only:
-        raise UsageError(
-            "--write-mapping and --data-only exclude each other: there the application has decided"
-        )
     if settings.broker_url is None:
         check_sources(sources)  # on another machine's cluster the files need not be here
 

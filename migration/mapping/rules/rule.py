@@ -46,6 +46,8 @@ class Context:
     length: int | None = None
     precision: int | None = None
     scale: int | None = None
+    fraction_digits: int | None = None
+    """Of the seconds of a time, where its type keeps fewer than the microsecond."""
 
     def for_type(self, target_type: str) -> Context:
         """Return this context with the limits of one PostgreSQL type."""
@@ -57,6 +59,8 @@ class Context:
             return Context(self.source_timezone, precision=modifier[0], scale=scale)
         if base in {"varchar", "character varying", "char", "character", "bpchar"}:
             return Context(self.source_timezone, length=modifier[0])
+        if base.startswith("time"):
+            return Context(self.source_timezone, fraction_digits=modifier[0])
         return Context(self.source_timezone)
 
 

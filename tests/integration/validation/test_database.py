@@ -86,7 +86,7 @@ def test_missing_table_and_column_are_errors(validate: Validate, target: psycopg
 def test_values_that_the_type_cannot_hold_are_told_by_key(
     validate: Validate, target: psycopg.Connection
 ) -> None:
-    target.execute("CREATE TABLE t (id int PRIMARY KEY, n int, x point); INSERT INTO t VALUES (1, 1)")
+    target.execute("CREATE TABLE t (id int PRIMARY KEY, n int, x bit(3)); INSERT INTO t VALUES (1, 1)")
     result = validate(
         "CREATE TABLE t (id INTEGER PRIMARY KEY, n, x); INSERT INTO t VALUES (1, 1, NULL), (2, 'many', NULL)"
     )
@@ -94,7 +94,7 @@ def test_values_that_the_type_cannot_hold_are_told_by_key(
     unfit = {f.column: f.message for f in table.findings if f.kind is K.TYPE_MISMATCH}
     assert set(unfit) == {"n", "x"}
     assert "key 2" in unfit["n"]
-    assert "point" in unfit["x"]
+    assert "bit(3)" in unfit["x"]
     assert (table.rows_source, table.rows_unfit, table.rows_target) == (2, 1, 1)
     assert not table.equal
 
