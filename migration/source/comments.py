@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from migration.source.sql import Token
 
 _RULER = re.compile(r"[-=*#_~+/\s]*")
+_MOST_READ = 1_000_000  # characters of one comment; far more than a plan keeps of it
 _BLANK_LINE = re.compile(r"\n[ \t\r\f]*\n")
 
 
@@ -132,12 +133,15 @@ class _Reading:
     def _leads_to(self, item: _Item, comment: Token) -> bool:
         """Whether nothing stands between a comment and an item, on the same line."""
         following = self._code[bisect_right(self._starts, comment.start)]
-        return following.start == item.start and "\n" not in self._sql[comment.end : item.start]
+        return following.start == item.start and self._are_on_a_line(comment.end, item.start)
 
     def _is_beside(self, comment: Token) -> bool:
         """Whether a comment begins on the line on which code ends."""
         number = bisect_right(self._starts, comment.start)
-        return number > 0 and "\n" not in self._sql[self._code[number - 1].end : comment.start]
+        return number > 0 and self._are_on_a_line(self._code[number - 1].end, comment.start)
+
+    def _are_on_a_line(self, start: int, end: int) -> bool:
+        return self._sql.find("\n", start, end) < 0  # no slice: there may be thousands of comments
 
     def _goes_on(self, before: Token, comment: Token) -> bool:
         """Whether a comment goes on with the one beside code on the line above: it begins right under it."""
@@ -173,7 +177,7 @@ def _items(definitions: Iterable[Sequence[Token]]) -> list[_Item]:
 
 
 def _joined(comments: Iterable[Token]) -> str:
-    return "\n".join(text for text in (_text(comment.text) for comment in comments) if text)
+    return "\n".join(text for text in (_text(comment.text[:_MOST_READ]) for comment in comments) if text)
 
 
 def _text(comment: str) -> str:
