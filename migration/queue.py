@@ -71,6 +71,14 @@ def make_app(settings: Settings, name: str = "convoy") -> Celery:
     return app
 
 
+def _signature(app: Celery, task: str, queue: str, *arguments: object) -> Signature:
+    """Return a message. Nobody asks for its result, which the sender would subscribe to and the worker write twice.
+
+    A chord counts its headers all the same: in Redis, apart from their results.
+    """
+    return signature(task, args=arguments, app=app, queue=queue, immutable=True, ignore_result=True)
+
+
 def send_advance(app: Celery, run_id: str) -> None:
     """Ask the producer to move a run on: after it is created, resumed or cancelled.
 
@@ -78,9 +86,7 @@ def send_advance(app: Celery, run_id: str) -> None:
         BrokerError: the broker does not answer.
     """
     try:
-        signature(ADVANCE_TASK, args=(run_id,), app=app, queue=CONTROL_QUEUE, immutable=True).apply_async(
-            retry=False
-        )
+        _signature(app, ADVANCE_TASK, CONTROL_QUEUE, run_id).apply_async(retry=False)
     except (OperationalError, RedisError, OSError) as error:
         raise _unreachable(str(app.conf.broker_url)) from error
 
@@ -91,11 +97,8 @@ def send_steps(app: Celery, run_id: str, messages: Sequence[Sequence[int]]) -> N
     Raises:
         BrokerError: the broker does not answer; the messages may have been sent in part.
     """
-    advance: Signature = signature(ADVANCE_TASK, args=(run_id,), app=app, queue=CONTROL_QUEUE, immutable=True)
-    headers = [
-        signature(RUN_STEPS_TASK, args=(run_id, list(step_ids)), app=app, queue=COPY_QUEUE)
-        for step_ids in messages
-    ]
+    advance = _signature(app, ADVANCE_TASK, CONTROL_QUEUE, run_id)
+    headers = [_signature(app, RUN_STEPS_TASK, COPY_QUEUE, run_id, list(step_ids)) for step_ids in messages]
     try:
         # A header that errs (its worker was killed once too often) must move the run on as well.
         chord(headers, app=app)(advance.on_error(advance.clone()))

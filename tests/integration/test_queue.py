@@ -1,11 +1,18 @@
 from __future__ import annotations
 
+import re
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
 import pytest
 
 from migration.errors import UsageError
 from migration.ledger.store import target_identity
+from migration.model import Phase
 from migration.queue import announce_target, check_broker, check_target_is_announced
 from migration.target.connect import make_engine
+from tests.support.pipeline import Pipeline
 
 
 def test_command_with_another_target_than_the_cluster_is_told_so(valkey_url: str) -> None:
@@ -24,3 +31,21 @@ def test_databases_of_one_server_have_different_identities(target_url: str, post
         identities.add(target_identity(engine))
         engine.dispose()
     assert len(identities) == 2
+
+
+def test_chords_move_a_run_on_without_the_watchdog(pipeline: Pipeline, tmp_path: Path) -> None:
+    # Headers ignore their results; the chord must count them all the same. The watchdog sends no messages.
+    log = pipeline.cluster.logs / "producer.log"
+    before = _advances(log)
+    path = tmp_path / "chords.db"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript("CREATE TABLE a (n INTEGER PRIMARY KEY); INSERT INTO a VALUES (1);")
+    assert pipeline.migrate(path).phase is Phase.COMPLETED
+    # The start, and one for each phase that has steps.
+    assert _advances(log) - before == 1 + len(
+        (Phase.PROFILING, Phase.COPYING, Phase.INDEXING, Phase.VALIDATING)
+    )
+
+
+def _advances(log: Path) -> int:
+    return len(re.findall(r"Task convoy\.advance\[\S+\] received", log.read_text(encoding="utf-8")))
