@@ -25,6 +25,7 @@ from migration.ledger.tables import runs, steps
 from migration.mapping.asked import is_asked_for
 from migration.mapping.rules import RULES
 from migration.model import Digest, Finding, FindingKind, Mode, Phase
+from migration.steps.index import index_steps
 from migration.steps.schemas import previous_schema, staging_schema, target_schemas
 from migration.target.cutover import cut_over
 from migration.target.readback import block_ranges
@@ -58,14 +59,8 @@ def finish_copying(workspace: Workspace, run: RunRecord) -> bool:
         add_findings(connection, run.id, _lossy_transforms(connection, run, tables))
         if run.options.mode is Mode.DRY_RUN:
             return move_run(connection, run, _completed(connection, run))
-        add_steps(connection, run.id, Phase.INDEXING, _index_steps(tables))
+        add_steps(connection, run.id, Phase.INDEXING, index_steps(tables, run.options.workers))
         return move_run(connection, run, Phase.INDEXING)
-
-
-def _index_steps(tables: list[TableRecord]) -> list[NewStep]:
-    new = [NewStep(table_id=table.id, stage=1, weight=table.bytes) for table in tables]
-    later = {item.stage for table in tables for item in planned(table).objects} - {1}
-    return new + [NewStep(stage=stage) for stage in sorted(later)]
 
 
 def _lossy_transforms(connection: Connection, run: RunRecord, tables: list[TableRecord]) -> list[Finding]:

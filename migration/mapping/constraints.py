@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from migration.mapping.comments import commented, table_comments
@@ -96,31 +96,14 @@ class ObjectPlanner:
         key = table.source.primary_key
         if not key:
             return
-        columns = column_list(table.targets(key))
         name = self._names.claim(f"{table.target_name}_pkey")
-        source_sql = f"PRIMARY KEY ({', '.join(key)})"
-        start = f"ALTER TABLE {qualified(table.target_name)} ADD CONSTRAINT {quote_identifier(name)}"
         incomplete = [name for name in key if not is_complete(name, table.columns, table.profiles)]
+        built = _key("unique constraint" if incomplete else "primary key", name, table, key)
+        source_sql = f"PRIMARY KEY ({', '.join(key)})"
         if incomplete:
-            yield TargetObject(
-                "unique constraint",
-                name,
-                table.target_name,
-                1,
-                f"{start} UNIQUE ({columns})",
-                state=ObjectState.CHANGED,
-                reason=f"UNIQUE instead of PRIMARY KEY: {', '.join(incomplete)} holds NULL, as SQLite allows",
-                source_sql=source_sql,
-            )
-        else:
-            yield TargetObject(
-                "primary key",
-                name,
-                table.target_name,
-                1,
-                f"{start} PRIMARY KEY ({columns})",
-                source_sql=source_sql,
-            )
+            reason = f"UNIQUE instead of PRIMARY KEY: {', '.join(incomplete)} holds NULL, as SQLite allows"
+            built = replace(built, state=ObjectState.CHANGED, reason=reason)
+        yield replace(built, source_sql=source_sql)
         collations = {column: collation_of(table.source, column) for column in key}
         if any(folds_case(collation, table.columns[c.lower()]) for c, collation in collations.items()):
             terms = [_collated(table.columns[c.lower()], collation) for c, collation in collations.items()]
@@ -160,15 +143,7 @@ class ObjectPlanner:
         folded = any(folds_case(t.collation, table.columns[(t.name or "").lower()]) for t in named)
         name = self._names.claim(wanted, instead)
         if index.origin == "u" and names is not None and not folded:
-            return TargetObject(
-                "unique constraint",
-                name,
-                table.target_name,
-                1,
-                f"ALTER TABLE {qualified(table.target_name)} ADD CONSTRAINT {quote_identifier(name)}"
-                f" UNIQUE ({column_list(table.targets(names))})",
-                source_sql=source_sql,
-            )
+            return replace(_key("unique constraint", name, table, names), source_sql=source_sql)
         try:
             terms = [_term(term, table, unique=index.unique) for term in index.columns]
             where = (
@@ -245,7 +220,8 @@ class ObjectPlanner:
             f"{_actions(key)}"
         )
         wanted = wanted_for(table.source, self._on_orphan)
-        _, refusal = orphan_action(table.source, table.columns, key.columns, wanted)
+        parents = [parent.columns[name.lower()] for name in parent_columns]
+        _, refusal = orphan_action(table.source, table.columns, key.columns, parents, wanted)
         return TargetObject(
             "foreign key",
             name,
@@ -314,6 +290,23 @@ def _term(term: SourceIndexColumn, table: MappedTable, *, unique: bool) -> str:
         return sql + direction
     # SQLite sorts NULL before everything: https://sqlite.org/lang_select.html#orderby
     return sql + (" DESC NULLS LAST" if term.descending else " NULLS FIRST")
+
+
+def _key(kind: str, name: str, table: MappedTable, names: Iterable[str]) -> TargetObject:
+    """Plan a primary key or unique constraint over columns of the source."""
+    columns = column_list(table.targets(names))
+    words = "PRIMARY KEY" if kind == "primary key" else "UNIQUE"
+    quoted, where = quote_identifier(name), qualified(table.target_name)
+    start = f"ALTER TABLE {where} ADD CONSTRAINT {quoted} {words}"
+    return TargetObject(
+        kind,
+        name,
+        table.target_name,
+        1,
+        f"{start} ({columns})",
+        index_sql=f"CREATE UNIQUE INDEX {quoted} ON {where} ({columns})",
+        adopt_sql=f"{start} USING INDEX {quoted}",
+    )
 
 
 def _skipped(

@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import Connection, text
 
-from migration.ledger.contents import add_findings, planned, read_table, read_tables, save_objects
-from migration.ledger.steps import Step
-from migration.model import Finding, ObjectResult
+from migration.errors import PermanentError
+from migration.ledger.contents import (
+    TableRecord,
+    add_findings,
+    planned,
+    read_table,
+    read_tables,
+    save_objects,
+)
+from migration.ledger.runs import RunRecord
+from migration.ledger.steps import NewStep, Step
+from migration.model import Finding, ObjectResult, ObjectState, TablePlan, TargetObject
 from migration.steps.context import StepContext
 from migration.steps.schemas import staging_schema, told_apart
-from migration.target.objects import build_object
+from migration.target.objects import build_object, index_stands
 from migration.target.statements import quoted, run_sql
 
 _LARGE_BYTES = 32 * 1024 * 1024
-"""Smaller tables sort in the memory that every server gives."""
+"""Smaller tables sort in the memory that every server gives, and faster than a step is sent."""
 # Sized to the server, of which its shared_buffers tell: all that build at the same time take half as much together.
 _SORT_MEMORY = text(
     """
@@ -25,6 +36,44 @@ _SORT_MEMORY = text(
     ) || 'kB', true)
     """
 )
+# Workers are as many as the server has cores (docs/scaling.md): what builds side by side shares them.
+_PARALLEL = text(
+    """
+    SELECT set_config('max_parallel_maintenance_workers',
+        least(current_setting('max_parallel_maintenance_workers')::int, :each)::text, true)
+    """
+)
+
+
+def index_steps(tables: Sequence[TableRecord], workers: int) -> list[NewStep]:
+    """Lay out the building: indexes of large tables side by side, then each table, then what joins several."""
+    plans = [(table, planned(table)) for table in tables]
+    apart = [(table, item) for table, plan in plans for item in _built_apart(table, plan)]
+    builders = max(1, min(len(apart), workers))
+    new = [
+        NewStep(
+            table_id=table.id,
+            stage=0,
+            spec={"object": item.name, "builders": builders},
+            weight=table.bytes,
+        )
+        for table, item in apart
+    ]
+    new += [NewStep(table_id=table.id, stage=1, weight=table.bytes) for table in tables]
+    later = {item.stage for _, plan in plans for item in plan.objects} - {1}
+    return new + [NewStep(stage=stage) for stage in sorted(later)]
+
+
+def _built_apart(table: TableRecord, plan: TablePlan) -> tuple[TargetObject, ...]:
+    """Return the indexes of a large table that are built in steps of their own: a lone one gains nothing by it."""
+    if table.bytes <= _LARGE_BYTES:
+        return ()
+    indexes = tuple(
+        item
+        for item in plan.objects
+        if item.state is not ObjectState.SKIPPED and (item.kind == "index" or item.index_sql)
+    )
+    return indexes if len(indexes) > 1 else ()
 
 
 def build_objects(context: StepContext, connection: Connection, step: Step) -> dict[str, Any]:
@@ -33,6 +82,8 @@ def build_objects(context: StepContext, connection: Connection, step: Step) -> d
     Foreign keys lock two tables at once, so one step builds them all, in order, and cannot deadlock with itself.
     """
     run = context.run(connection, step.run_id)
+    if "object" in step.spec:
+        return _build_apart(connection, run, step)
     records = (
         [read_table(connection, step.table_id)]
         if step.table_id is not None
@@ -45,13 +96,37 @@ def build_objects(context: StepContext, connection: Connection, step: Step) -> d
     for table in records:
         plan = planned(table)
         schema = staging_schema(run, plan.target_schema)
+        apart = {item.name for item in _built_apart(table, plan)}
         for item in plan.objects:
-            if item.stage == step.stage:
-                result, findings = build_object(connection, item, schema)
-                results.append(told_apart(run, plan.target_schema, result))
-                found.extend(findings)
+            if item.stage != step.stage or (item.name in apart and not item.index_sql):
+                continue
+            has_index = item.name in apart and index_stands(connection, schema, item.name)
+            left = replace(item, sql=item.adopt_sql) if has_index else item
+            result, findings = build_object(connection, left, schema)
+            results.append(told_apart(run, plan.target_schema, result))
+            found.extend(findings)
         if step.table_id is not None:
             run_sql(connection, f"ANALYZE {quoted(schema, plan.target_name)}")
     save_objects(connection, run.id, results)
     add_findings(connection, run.id, found)
     return {"objects": len(results)}
+
+
+def _build_apart(connection: Connection, run: RunRecord, step: Step) -> dict[str, Any]:
+    """Build one index of a large table; CREATE INDEX lets others of the same table be built meanwhile."""
+    if step.table_id is None:
+        raise PermanentError("A step that builds an index names no table", f"step {step.id}")
+    plan = planned(read_table(connection, step.table_id))
+    schema = staging_schema(run, plan.target_schema)
+    builders = step.spec["builders"]
+    connection.execute(_SORT_MEMORY, {"builders": builders})
+    connection.execute(_PARALLEL, {"each": max(0, run.options.workers // builders - 1)})
+    item = next(item for item in plan.objects if item.name == step.spec["object"])
+    if item.index_sql:
+        # Refused for the same reason as the constraint will be, which is reported then.
+        build_object(connection, replace(item, sql=item.index_sql, fallback_sql=None), schema)
+        return {"objects": 0}
+    result, findings = build_object(connection, item, schema)
+    save_objects(connection, run.id, [told_apart(run, plan.target_schema, result)])
+    add_findings(connection, run.id, findings)
+    return {"objects": 1}

@@ -68,6 +68,12 @@ def build_object(
     return ObjectResult(item.kind, item.name, ObjectState.SKIPPED, refused, item.table), (finding,)
 
 
+def index_stands(connection: Connection, schema: str, name: str) -> bool:
+    """Tell whether an index of this name is there; `schema` and `name` are unquoted."""
+    found = connection.execute(text("SELECT to_regclass(:name)"), {"name": quoted(schema, name)})
+    return found.scalar_one() is not None
+
+
 def _attempt(connection: Connection, statement: str, item: TargetObject, schema: str) -> str | None:
     """Run a statement in a savepoint; return why the server refused it, or None."""
     savepoint = connection.begin_nested()
