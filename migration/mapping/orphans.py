@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from migration.model import ValueKind
 from migration.overrides import OnOrphan
 
 if TYPE_CHECKING:
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
 ORPHAN_TO_NULL: Final = "orphan_to_null"
 """The transform of `set-null`. It is lossy: the key that pointed nowhere is gone."""
 
+_INTEGERS: Final = frozenset({ValueKind.INT16, ValueKind.INT32, ValueKind.INT64})
+_FLOATS: Final = frozenset({ValueKind.FLOAT32, ValueKind.FLOAT64})
+
 
 def wanted_for(table: SourceTable, of_the_run: OnOrphan) -> OnOrphan:
     """Return what the user wants for a table: the mapping file goes before the run's options."""
@@ -21,8 +25,25 @@ def wanted_for(table: SourceTable, of_the_run: OnOrphan) -> OnOrphan:
     return of_the_run if asked is None else asked
 
 
+def comparable(child: ColumnPlan, parent: ColumnPlan) -> bool:
+    """Tell whether PostgreSQL takes a foreign key between columns of these types, and Convoy compares them as it does.
+
+    What PostgreSQL can compare or convert by itself; but for dates beside times, whose equality depends on the server's
+    time zone. https://www.postgresql.org/docs/current/sql-createtable.html#SQL-CREATETABLE-PARMS-REFERENCES
+    """
+    if child.kind is parent.kind:
+        return True
+    if child.kind in _INTEGERS:
+        return parent.kind in _INTEGERS | _FLOATS | {ValueKind.NUMERIC}
+    return child.kind in _FLOATS | {ValueKind.NUMERIC} and parent.kind in _FLOATS
+
+
 def orphan_action(
-    table: SourceTable, columns: Mapping[str, ColumnPlan], referencing: Sequence[str], wanted: OnOrphan
+    table: SourceTable,
+    columns: Mapping[str, ColumnPlan],
+    referencing: Sequence[str],
+    parents: Sequence[ColumnPlan],
+    wanted: OnOrphan,
 ) -> tuple[OnOrphan, str]:
     """Return what becomes of the orphan rows of one foreign key, and why it is not what was wanted.
 
@@ -30,11 +51,18 @@ def orphan_action(
         table: the child.
         columns: its plans, by lower-case source name.
         referencing: the key's columns, all of which the child has.
+        parents: what they refer to.
         wanted: what the user asked for.
     """
     if wanted is OnOrphan.NOT_VALID:
         return wanted, ""
-    problem = _why_not(table, [columns[name.lower()] for name in referencing], wanted)
+    ours = [columns[name.lower()] for name in referencing]
+    differing = [(c, p) for c, p in zip(ours, parents, strict=True) if not comparable(c, p)]
+    if differing:
+        child, parent = differing[0]
+        types = f"{child.target_type} is not compared with {parent.target_type}"
+        return OnOrphan.NOT_VALID, f"{wanted} is not possible here: {types}"
+    problem = _why_not(table, ours, wanted)
     if problem is None:
         return wanted, ""
     return OnOrphan.NOT_VALID, f"{wanted} is not possible here: {problem}"
