@@ -15,6 +15,7 @@ from migration.overrides import OnOrphan
 from migration.report.build import build_report
 from migration.report.model import FindingReport, Report
 from migration.steps.retry import retry_quarantine
+from migration.steps.run import run_step
 from tests.support.direct import Direct
 from tests.support.proof import prove
 
@@ -308,6 +309,42 @@ def test_abort_on_errors_does_not_mean_orphans(direct: Direct, build: Build) -> 
         direct, build(FAMILY), OnOrphan.QUARANTINE, target_schema="o_abort", on_error=OnError.ABORT
     )
     assert len(quarantined(direct, run)) == 5
+
+
+@pytest.mark.parametrize("choice", [OnOrphan.QUARANTINE, OnOrphan.SET_NULL])
+def test_rows_that_differ_are_named_and_orphans_are_not_among_them(
+    direct: Direct, build: Build, choice: OnOrphan
+) -> None:
+    run = direct.start(build(FAMILY), until=Phase.VALIDATING, target_schema="o_differ", on_orphan=choice)
+    direct.query(f"UPDATE \"{run.staging_schema}\".book SET title = 'other' WHERE id = 3")
+    run = direct.finish(run.id)
+    assert run.phase is Phase.FAILED
+    report = build_report(direct.ledger, run.id)
+    named = [f for f in report.findings if f.kind in {"missing_row", "extra_row", "differing_row"}]
+    assert [(f.kind, f.table, f.column, f.key) for f in named] == [
+        ("differing_row", "book", "title", "id = 3")
+    ]
+
+
+def test_step_that_is_done_again_finds_the_same(direct: Direct, build: Build) -> None:
+    run = direct.start(
+        build(FAMILY), until=Phase.COPYING, target_schema="o_again", on_orphan=OnOrphan.QUARANTINE
+    )
+    again = f"UPDATE convoy.steps SET state = 'pending' WHERE run_id = '{run.id}' AND chunk_id IS NULL RETURNING id"
+    ((step,),) = direct.query(
+        f"SELECT id FROM convoy.steps WHERE run_id = '{run.id}' AND phase = 'copying' AND stage = 1"
+    )
+    assert run_step(direct.context, step)
+    marked = (
+        f"SELECT orphans FROM convoy.chunks WHERE run_id = '{run.id}' AND orphans IS NOT NULL ORDER BY id"
+    )
+    found = direct.query(marked)
+    assert len(found) == 2
+    direct.query(f"DELETE FROM convoy.findings WHERE run_id = '{run.id}'")
+    direct.query(again)
+    assert run_step(direct.context, step)
+    assert direct.query(marked) == found
+    assert direct.finish(run.id).phase is Phase.COMPLETED_WITH_FINDINGS
 
 
 def test_retry_stores_orphans_once_their_parent_is_there(direct: Direct, build: Build) -> None:

@@ -6,6 +6,7 @@ import click
 import pytest
 
 from migration.model import Mode, OnError, RunOptions, Source
+from migration.overrides import OnOrphan
 from migration.report.commands import repeat
 from producer.cli.app import commands
 from producer.cli.options import run_options
@@ -31,6 +32,15 @@ def test_flags_for_trouble_reach_the_run(words: tuple[str, ...], on_error: OnErr
     options = options_of(*words)
     assert (options.on_error, options.salvage) == (on_error, salvage)
     assert all(word in repeat(options, Mode.MIGRATE).split() for word in words)
+
+
+@pytest.mark.parametrize("choice", OnOrphan)
+def test_choice_for_orphan_rows_reaches_the_run_and_is_repeated(choice: OnOrphan) -> None:
+    options = options_of("--on-orphan", choice.value)
+    assert options.on_orphan is choice
+    assert ("--on-orphan" in repeat(options, Mode.MIGRATE)) == (choice is not OnOrphan.NOT_VALID)
+    assert "--on-orphan" not in repeat(options, Mode.VALIDATE)
+    assert options_of().on_orphan is OnOrphan.NOT_VALID
 
 
 def test_a_validation_is_offered_without_flags_that_it_does_not_know() -> None:

@@ -1,13 +1,23 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from migration.model import Phase
+from migration.model import FindingKind, Phase
+from migration.overrides import OnOrphan
 from migration.report.build import assemble
 from migration.report.facts import ForeignKeyFacts
-from migration.report.model import Report, Urgency
+from migration.report.model import (
+    ColumnReport,
+    FindingReport,
+    Report,
+    TableReport,
+    TransformReport,
+    Urgency,
+)
 from migration.report.quarantine_advice import advice_for
-from migration.report.schema_advice import orphan_query
+from migration.report.schema_advice import orphan_choice, orphan_loss, orphan_query
 from tests.unit.report import factories
 
 
@@ -35,9 +45,20 @@ def titles(report: Report) -> list[str]:
         ("number does not fit 16 bits", "Widen the column, or correct numbers out of range"),
         ("number is beyond the range of numeric", "Widen the column, or correct numbers out of range"),
         ("number has more than 2 decimal places", "Give exact numbers a type that keeps them exact"),
+        ("seconds have more than 3 decimal places", "Keep the fractions of seconds, or let them go"),
+        (
+            'new row for relation "date" violates check constraint "bool"',
+            "Satisfy the constraints of the application's tables",
+        ),
+        (
+            'invalid input value for enum mood: "json"',
+            "Satisfy the constraints of the application's tables",
+        ),
         ("number is not exact as a double", "Give exact numbers a type that keeps them exact"),
         ("number is not finite", "Decide what infinity means"),
         ("text is not a number", "Correct values of another kind than their column"),
+        ("no parent row in null_dates has this key", "Find the parents of orphan rows"),
+        ('insert violates foreign key constraint "date_fkey"', "Find the parents of orphan rows"),
         ("something new", "Look at the quarantined values"),
     ],
 )
@@ -71,6 +92,25 @@ def test_troubled_run_gets_advice_for_each_trouble():
         "Look into why work had to be repeated",
     ):
         assert expected in found
+
+
+@pytest.mark.parametrize("tried", OnOrphan)
+def test_dry_run_offers_what_was_not_tried_for_orphan_rows(tried: OnOrphan):
+    found = [FindingReport(FindingKind.ORPHAN_ROWS, table, "...") for table in ("book", "page", "book")]
+    (advice,) = orphan_choice(found, factories.options(on_orphan=tried))
+    assert "Rows of book, page point at parents" in advice.detail
+    assert f"This dry-run tried {tried}." in advice.detail
+    offered = [line.partition("--on-orphan ")[2].partition(" ")[0] or "not-valid" for line in advice.commands]
+    assert sorted(offered) == sorted(choice.value for choice in OnOrphan if choice is not tried)
+    assert list(orphan_choice([], factories.options())) == []
+
+
+def test_references_that_became_null_are_named():
+    columns = (ColumnReport("author", "INT", "integer", "", (TransformReport("orphan_to_null", 5),)),)
+    table = TableReport("s", "book", "public.book", 5, 5, 0, 5, 1, 1.0, None, None, True, columns)
+    (advice,) = orphan_loss([table])
+    assert "book.author" in advice.detail
+    assert list(orphan_loss([replace(table, columns=())])) == []
 
 
 def test_orphan_query_takes_composite_keys_and_odd_names():
