@@ -104,7 +104,10 @@ class SnapshotReader:
                     _check_types(reader.schema, query.slots(group), where)
             try:
                 for parts in zip(*streams, strict=True):
-                    yield _raw_batch(query, classes, parts, where)
+                    raw = _raw_batch(query, classes, parts, where)
+                    del parts
+                    yield raw
+                    del raw
             except (sqlite3.Error, adbc_driver_manager.Error, pa.ArrowException, OSError) as error:
                 raise _read_error(error, where) from error
 
@@ -128,8 +131,10 @@ def _read_rows(
 def _without_first_row(reader: pa.RecordBatchReader) -> Iterator[list[pa.Array]]:
     for number, batch in enumerate(reader):
         columns = batch.columns if number else [column.slice(1) for column in batch.columns]
+        del batch  # not to be held beside the next one
         if len(columns[0]):
             yield columns
+        del columns
 
 
 def _array(values: tuple[object, ...], kind: pa.DataType) -> pa.Array:

@@ -72,7 +72,10 @@ class ChunkStream:
             self._spool.add(converted.orphans)
             self.transforms.update(converted.transforms)
             self._digest.add(converted.batch, self._columns)
-            yield converted.batch
+            batch = converted.batch
+            del raw, converted  # not to be held beside the next ones
+            yield batch
+            del batch
 
     def result(self, seconds: float) -> ChunkResult:
         """Return the result once all batches are through.

@@ -54,6 +54,7 @@ def copy_batches(
                 data = encoder.encode(batch)
                 copy.write(data)
                 sent += len(data)
+                del batch, data  # not to be held beside the next ones
             trailer = encoder.finish()
             copy.write(trailer)
             sent += len(trailer)

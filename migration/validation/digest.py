@@ -24,7 +24,8 @@ _LANE: Final = 1 << 64
 _LANE_DIGITS: Final = 16
 # A call into DuckDB costs about a millisecond, so batches of 1,000 rows are gathered.
 _GATHERED_ROWS: Final = 65_536
-_GATHERED_BYTES: Final = 16 << 20
+GATHERED_BYTES: Final = 16 << 20
+"""So much of a stream waits to be hashed at once."""
 
 
 class DigestSum:
@@ -52,7 +53,7 @@ class DigestSum:
         self._gathered.append(batch)
         self._gathered_rows += batch.num_rows
         self._gathered_bytes += batch.get_total_buffer_size()
-        if self._gathered_rows >= _GATHERED_ROWS or self._gathered_bytes >= _GATHERED_BYTES:
+        if self._gathered_rows >= _GATHERED_ROWS or self._gathered_bytes >= GATHERED_BYTES:
             self._flush()
 
     def digest(self) -> Digest:
