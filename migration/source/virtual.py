@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
+from itertools import count
 from typing import TYPE_CHECKING, Final
 
 from migration.model import SourceColumn, SourceTable, TableKind
@@ -42,7 +43,9 @@ _SHADOW_SUFFIXES: Final = {
 _WITHOUT_ROWS: Final = frozenset({"fts5vocab", "fts4aux", "fts3tokenize"})
 _ROWID_NAMES: Final = ("rowid", "_rowid_", "oid")
 _UNREADABLE: Final = "\ufffd"  # stands for bytes in a name that are not UTF-8; SQL cannot reach such a name
+_NO_NAMES_IN_SUBQUERIES: Final = frozenset({"true", "false"})  # SQLite calls such columns column1, column2
 _HIDDEN: Final = 1  # PRAGMA table_xinfo, column `hidden`
+_NUMBERED: Final = re.compile(r"([cl])([0-9]+)")  # columns of an FTS5 content table: a text, its locale
 _NOTE: Final = "the rows came along as a plain table; its {index} did not: see not_migrated.sql"
 
 
@@ -123,19 +126,17 @@ def _over(connection: sqlite3.Connection, content: str) -> str:
 def _names_of_texts(stored: Sequence[str], text: VirtualText) -> list[str] | None:
     """Return what the columns of `X_content` (after its key) are called in X; None where that is not to be known."""
     names: list[str] = []
-    for column in stored:
-        numbered = re.fullmatch(r"([cl])(\d+)(.*)", column, re.DOTALL)
+    for position, column in enumerate(stored):
+        numbered = _NUMBERED.fullmatch(column)
         if column == "langid" and "languageid" in text.options:
             names.append(text.options["languageid"])
-        elif numbered is None:
-            return None
-        elif text.module != "fts5":
-            names.append(numbered[3])
-        elif numbered[3] or int(numbered[2]) >= len(text.columns):
-            return None
-        else:
+        elif text.module != "fts5" and column.startswith(f"c{position}"):  # c12nd is the column 2nd
+            names.append(column.removeprefix(f"c{position}"))
+        elif text.module == "fts5" and numbered and int(numbered[2]) < len(text.columns):
             name = text.columns[int(numbered[2])]
             names.append(name if numbered[1] == "c" else f"{name}_locale")
+        else:
+            return None
     return names
 
 
@@ -150,11 +151,17 @@ def _geopoly(connection: sqlite3.Connection, name: str, sql: str, text: VirtualT
     return _stored_table(name, sql, storage, dict(zip(stored, (None, *names), strict=True)), note)
 
 
-def _stored_table(
-    name: str, sql: str, storage: str, names: Mapping[str, str | None], note: str
-) -> SourceTable:
+def _stored_table(name: str, sql: str, storage: str, names: dict[str, str | None], note: str) -> SourceTable:
     """Return a table that reads from its storage. `names`: what its columns are called; None for the rowid."""
-    rowid = _free_name([called for called in names.values() if called is not None])
+    taken = [called for called in names.values() if called is not None]
+    rowid = _free_name(taken)
+    lowered = {called.lower() for called in taken}
+    for column, called in names.items():
+        if called is not None and called.lower() in _NO_NAMES_IN_SUBQUERIES:
+            names[column] = next(
+                longer for n in count(1) if (longer := called + "_" * n).lower() not in lowered
+            )
+            note += f"; its column {called} became {names[column]}"
     terms = [f"{quote_name(column)} AS {quote_name(called or rowid)}" for column, called in names.items()]
     return SourceTable(
         name=name,

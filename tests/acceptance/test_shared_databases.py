@@ -13,7 +13,7 @@ from migration.model import Phase
 from migration.report.build import build_report
 from migration.report.wording import printable
 from tests.conftest import SHARED_DATABASES
-from tests.support.independent import ReportedTable, compare
+from tests.support.independent import ReportedTable, compare, virtual_tables_with_rows
 from tests.support.pipeline import Pipeline
 
 FILES = sorted(
@@ -36,6 +36,7 @@ def test_real_database_arrives_whole(pipeline: Pipeline, path: Path) -> None:
         # Not from the report: it shows control characters in names escaped.
         plans = [planned(table) for table in read_tables(connection, run.id)]
     assert [printable(plan.name) for plan in plans] == [table.name for table in report.tables]
+    assert virtual_tables_with_rows(path) <= {plan.name for plan in plans}
     with psycopg.connect(pipeline.url) as connection:
         problems = [
             problem

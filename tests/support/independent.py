@@ -33,6 +33,8 @@ from tests.support.independent_values import (
 Key = tuple[Any, ...]
 _VIRTUAL = 2  # PRAGMA table_xinfo, column `hidden`
 _ROWIDS = ("rowid", "_rowid_", "oid")
+_OWN_ROWS = re.compile(r"\bUSING\s+(fts[345]|rtree(_i32)?)\b", re.IGNORECASE)
+_NO_ROWS = re.compile(r"\bcontent\s*=", re.IGNORECASE)
 _REAL = re.compile(r"-?\d+\.\d+(?:[eE][+-]?\d+)?", re.ASCII)
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?", re.ASCII)
 
@@ -90,6 +92,20 @@ def compare(snapshot: Path, connection: psycopg.Connection[Any], table: Reported
             f"{table.name}: transforms {dict(table.transforms)} reported, {dict(original_table.transforms)} seen"
         )
     return problems
+
+
+def virtual_tables_with_rows(snapshot: Path) -> set[str]:
+    """Return the full-text tables and R-Trees whose rows stand nowhere else, as SQLite's own modules give them."""
+    with closing(sqlite3.connect(f"{snapshot.as_uri()}?mode=ro&immutable=1", uri=True)) as source:
+        listed = source.execute(
+            "SELECT name, sql FROM sqlite_schema WHERE sql LIKE 'CREATE VIRTUAL%'"
+        ).fetchall()
+        return {
+            name
+            for name, sql in listed
+            if _OWN_ROWS.search(sql) and not _NO_ROWS.search(sql)
+            if source.execute(f"SELECT count(*) FROM {quote(name)}").fetchone() != (0,)
+        }
 
 
 def quote(name: str) -> str:

@@ -347,6 +347,8 @@ def transform(value: Any, kind: str, facts: Facts) -> str | None:
         if name == "integer":
             return f"epoch_{facts.unit}_to_timestamptz"
         return "julian_to_timestamptz" if facts.julian else "epoch_fraction_to_timestamptz"
+    if base in ("numeric", "jsonb") and repr(value) == "-0.0":
+        return "negative_zero_to_zero"
     return None
 
 

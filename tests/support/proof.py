@@ -17,7 +17,13 @@ from migration.ledger.contents import planned, read_loaded, read_sources, read_t
 from migration.ledger.runs import RunRecord
 from migration.ledger.tables import objects, quarantine
 from migration.model import Phase, TablePlan
-from tests.support.independent import QuarantinedValue, ReportedTable, compare, quote
+from tests.support.independent import (
+    QuarantinedValue,
+    ReportedTable,
+    compare,
+    quote,
+    virtual_tables_with_rows,
+)
 
 _LARGEST = frozenset({2**63 - 1, 2**31 - 1, 2**15 - 1})
 
@@ -145,7 +151,9 @@ def _schema_problems(path: Path, ledger: Engine, run: RunRecord) -> list[str]:
             for kind, name, _ in listed
             if kind == "table"
         )
-    problems = [
+    copied = {plan.name for plan in _plans(ledger, run)}
+    problems = [f"the rows of {name} were left out" for name in virtual_tables_with_rows(path) - copied]
+    problems += [
         f"{kind} {name} has no line" for kind, name, _ in listed if kind == "table" and name not in tables
     ]
     counts = Counter(kind for kind, _, _ in listed)

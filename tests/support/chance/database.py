@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from tests.support.chance.names import quoted
 from tests.support.chance.tables import Column, Draw, Table, draw_generated, draw_table, one_in, unique_names
 from tests.support.chance.values import RawText, Value
+from tests.support.chance.virtual import draw_virtual
 
 ENCODINGS = ("UTF-8", "UTF-8", "UTF-8", "UTF-8", "UTF-16le", "UTF-16be")
 _TABLE_COUNTS = (1, 2, 3, 3, 4, 5)
@@ -53,7 +54,8 @@ def databases(draw: Draw) -> RandomDatabase:
     """Return random databases: a few small tables each, and all that can hang on them."""
     tables: list[Table] = []
     statements: list[Statement] = []
-    for name in unique_names(draw, draw(st.sampled_from(_TABLE_COUNTS))):
+    *names, virtual_name = unique_names(draw, draw(st.sampled_from(_TABLE_COUNTS)) + 1)
+    for name in names:
         table = draw_table(draw, name, tables)
         tables.append(table)
         statements.append(Statement(table.sql))
@@ -75,6 +77,8 @@ def databases(draw: Draw) -> RandomDatabase:
         statements.extend(Statement(_index(draw, table)) for _ in range(draw(st.integers(0, 2))))
         if one_in(draw, 4):
             statements.append(Statement(f"DELETE FROM {quoted(name)} WHERE rowid % 3 = 0"))
+    if one_in(draw, 3):
+        statements.extend(Statement(*parts) for parts in draw_virtual(draw, virtual_name))
     statements.extend(Statement(sql) for sql in _extras(draw, tables))
     return RandomDatabase(draw(st.sampled_from(ENCODINGS)), tuple(statements))
 
@@ -128,10 +132,7 @@ def _extras(draw: Draw, tables: Sequence[Table]) -> list[str]:
         "CREATE VIEW on_a_view AS SELECT * FROM view_all",
         'CREATE VIEW broken AS SELECT * FROM "no such table"',
         f"CREATE TRIGGER changed AFTER UPDATE ON {name} BEGIN SELECT 1; END",
-        "CREATE VIRTUAL TABLE search USING fts5(title, body)",
-        "INSERT INTO search VALUES ('one', 'two')",
-        "CREATE VIRTUAL TABLE old_search USING fts4(body)",
-        "CREATE VIRTUAL TABLE boxes USING rtree(id, x0, x1)",
+        f"CREATE VIRTUAL TABLE search USING fts5({column}, content={name})",
         f"CREATE TABLE copied AS SELECT * FROM {name}",
         "ANALYZE",
     ]

@@ -71,6 +71,16 @@ TABLES = {
         'SELECT docid, title, "odd \'name", lid FROM x',
     ),
     "fts4 without columns": ("fts4", "INSERT INTO x VALUES ('a')", "SELECT docid, content FROM x"),
+    "fts4 with numbers for names": (
+        'fts4("1st", "2", c0)',
+        "INSERT INTO x VALUES ('a', 'b', 'c')",
+        'SELECT docid, "1st", "2", c0 FROM x',
+    ),
+    "fts4 with a column true": (
+        'fts4("true", "True_", y)',
+        "INSERT INTO x VALUES ('a', 'b', 'c')",
+        'SELECT docid, "true", "True_", y FROM x',
+    ),
     "fts3 with a column rowid": (
         "fts3(b, rowid, tokenize simple)",
         "INSERT INTO x(b) VALUES ('a')",
