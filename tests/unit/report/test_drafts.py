@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from migration.model import TablePlan, TargetObject
+from migration.model import ColumnPlan, TablePlan, TargetObject, ValueKind
 from migration.report.drafts import (
     Surroundings,
     bare,
@@ -57,14 +59,41 @@ def test_trigger_becomes_a_function_and_a_trigger(sql: str, parts: list[str]) ->
         ),
         ("CREATE VIRTUAL TABLE r USING rtree(id, x0, x1, y0, y1)", ['box(point("x0", "y0")', "USING gist"]),
         ("CREATE VIRTUAL TABLE g USING [geo thing](a)", ["First, in SQLite"]),
+        ("CREATE VIRTUAL TABLE f USING fts5(a, content='')", ["stands for the table that has the texts"]),
         ("not a table", []),
     ],
-    ids=["fts", "rtree", "other module", "not understood"],
+    ids=["fts", "rtree", "other module", "contentless", "not understood"],
 )
 def test_virtual_table_says_what_does_its_work(sql: str, parts: list[str]) -> None:
     draft = draft_of_virtual("f", sql, WHERE)
     assert all(part in draft for part in parts), draft
     assert bool(draft) is bool(parts)
+
+
+@pytest.mark.parametrize(
+    ("sql", "parts"),
+    [
+        (
+            "CREATE VIRTUAL TABLE Book USING fts5(Title, pages, note UNINDEXED, tokenize='porter ascii')",
+            [
+                """to_tsvector('english', coalesce("title", '') || ' ' || coalesce("pages"::text, ''))""",
+                'ON "s"."book" USING gin (search)',
+            ],
+        ),
+        ("CREATE VIRTUAL TABLE i USING fts4(content=BOOK, title)", ['ON "s"."book" USING gin', "'simple'"]),
+        ("CREATE VIRTUAL TABLE book USING fts5(title, search)", ["USING gin (search_words)"]),
+        ("CREATE VIRTUAL TABLE book USING rtree(title, pages, note)", ['ON "s"."book" ("pages", "note")']),
+    ],
+    ids=["own rows", "rows of another table", "name is taken", "one dimension"],
+)
+def test_index_of_a_virtual_table_goes_on_the_table_with_its_rows(sql: str, parts: list[str]) -> None:
+    columns = [("Title", "title", ValueKind.TEXT), ("pages", "pages", ValueKind.INT32)]
+    columns.append(("note", "note", ValueKind.TEXT))
+    plans = tuple(ColumnPlan(name, target, "", "", kind, {}, "") for name, target, kind in columns)
+    where = Surroundings("s", {"book": replace(PLAN, columns=plans)})
+    draft = draft_of_virtual("Book", sql, where)
+    assert all(part in draft for part in parts), draft
+    assert "First" not in draft
 
 
 @pytest.mark.parametrize(
