@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from migration.mapping.constraints import MappedTable, why_impossible
-from migration.mapping.orphans import orphan_action, wanted_for
-from migration.model import ColumnPlan, ValueKind
+from migration.mapping.orphans import comparable, orphan_action, wanted_for
 from migration.overrides import OnOrphan
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from migration.model import SourceTable, TablePlan
-
-_INTEGERS: Final = frozenset({ValueKind.INT16, ValueKind.INT32, ValueKind.INT64})
-_FLOATS: Final = frozenset({ValueKind.FLOAT32, ValueKind.FLOAT64})
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +69,7 @@ def find_references(
             if not all(map(comparable, ours, theirs)):
                 continue
             wanted = wanted_for(table.source, on_orphan)
-            action, refusal = orphan_action(table.source, table.columns, key.columns, wanted)
+            action, refusal = orphan_action(table.source, table.columns, key.columns, theirs, wanted)
             found.append(
                 Reference(
                     table.source.name,
@@ -84,16 +80,4 @@ def find_references(
                     refusal,
                 )
             )
-    return found
-
-
-def comparable(child: ColumnPlan, parent: ColumnPlan) -> bool:
-    """Tell whether PostgreSQL takes a foreign key between columns of these types, and Convoy compares them as it does.
-
-    https://www.postgresql.org/docs/current/typeconv-oper.html: what references is converted, never what is referenced.
-    """
-    if child.kind is parent.kind:
-        return True
-    if child.kind in _INTEGERS:
-        return parent.kind in _INTEGERS | _FLOATS | {ValueKind.NUMERIC}
-    return child.kind in _FLOATS and parent.kind in _FLOATS
+    return list(dict.fromkeys(found))  # SQLite takes the same key twice

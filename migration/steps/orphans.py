@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import sqlite3
 import tempfile
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+import duckdb
 from sqlalchemy import Connection
 
+from migration.errors import PermanentError
 from migration.ledger.contents import add_findings, read_ranges, read_tables, save_orphans
 from migration.ledger.steps import Step
 from migration.mapping.convert import Context, Converter
@@ -51,7 +54,12 @@ def searched(
 
 
 def find_orphans(context: StepContext, connection: Connection, step: Step) -> dict[str, Any]:
-    """Search one source; its chunks then know their orphan rows, and the run has a finding for each foreign key."""
+    """Search one source; its chunks then know their orphan rows, and the run has a finding for each foreign key.
+
+    Raises:
+        PermanentError: there is no room for what has to be joined.
+        SourceCorruptError: SQLite cannot read the rows.
+    """
     source_id = step.spec["source_id"]
     tables = {
         table.name: context.planned_table(connection, step.run_id, table.id)
@@ -68,28 +76,37 @@ def find_orphans(context: StepContext, connection: Connection, step: Step) -> di
     plans = {name: {column.name: column for column in table.plan.columns} for name, table in tables.items()}
     keys = {name: _key_parts(table.declared) for name, table in tables.items()}
     findings: list[Finding] = []
-    with (
-        tempfile.TemporaryDirectory(prefix="convoy-") as folder,
-        OrphanSearch(references, plans, keys, Path(folder)) as search,
-    ):
-        for name in search.tables:
-            _read(context, connection, tables[name], search)
-        search.solve()
-        for name in search.tables:
-            of_chunks: dict[int, list[Orphans]] = defaultdict(list)
-            for chunk, reference, rows in search.marked(name):
-                marked = tuple(storable_key(key) for key in rows)
-                of_chunks[chunk].append(
-                    Orphans(reference.columns, reference.parent, reference.action, marked)
-                )
-            for chunk, found in of_chunks.items():
-                save_orphans(connection, chunk, found)
-        for reference in references:
-            found_rows = search.found(reference, _SAMPLES)
-            if found_rows.rows:
-                findings.append(_finding(reference, found_rows, run.options.mode))
+    try:
+        with (
+            tempfile.TemporaryDirectory(prefix="convoy-") as folder,
+            OrphanSearch(references, plans, keys, Path(folder)) as search,
+        ):
+            for name in search.tables:
+                _read(context, connection, tables[name], search)
+            search.solve()
+            _note(connection, search)
+            for reference in references:
+                found = search.found(reference, _SAMPLES)
+                if found.rows:
+                    findings.append(_finding(reference, found, run.options.mode))
+    except (duckdb.Error, sqlite3.Error, OSError) as error:
+        raise PermanentError(
+            f"The search for orphan rows cannot go on: {error}",
+            f"folder {tempfile.gettempdir()}",
+            "Make room there, or set TMPDIR to a larger disk, and resume",
+        ) from error
     add_findings(connection, run.id, findings)
     return {"orphans": len(findings)}
+
+
+def _note(connection: Connection, search: OrphanSearch) -> None:
+    for name in search.tables:
+        of_chunks: dict[int, list[Orphans]] = defaultdict(list)
+        for chunk, reference, rows in search.marked(name):
+            keys = tuple(storable_key(key) for key in rows)
+            of_chunks[chunk].append(Orphans(reference.columns, reference.parent, reference.action, keys))
+        for chunk, found in of_chunks.items():
+            save_orphans(connection, chunk, found)
 
 
 def _key_parts(table: SourceTable) -> tuple[int, bool]:

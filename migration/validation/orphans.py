@@ -23,7 +23,7 @@ from migration.overrides import OnOrphan
 from migration.validation.descent import Descent
 from migration.validation.key_values import compared, sql_type
 
-_MEMORY: Final = "512MB"
+_MEMORY: Final = "256MB"
 _ROUNDS: Final = 20
 """Joins before the rest is followed row by row (`descent`)."""
 _ROWS_OF_A_TABLE: Final = 1 << 48
@@ -127,11 +127,11 @@ class OrphanSearch:
                 zip(reference.columns, reference.parent_columns, strict=True)
             ):
                 plan, other = self._plans[name][ours], self._plans[reference.parent][theirs]
-                arrays[f"c{number}_{part}"] = compared(rows.column(ours), plan, other.kind)
+                arrays[f"c{number}_{part}"] = compared(rows.column(ours), plan, other)
         for number, reference in table.theirs:
             for part, theirs in enumerate(reference.parent_columns):
                 plan = self._plans[name][theirs]
-                arrays[f"p{number}_{part}"] = compared(rows.column(theirs), plan, plan.kind)
+                arrays[f"p{number}_{part}"] = compared(rows.column(theirs), plan, plan)
         self._connection.register("added", pa.table(arrays))
         self._connection.execute(f"INSERT INTO {table.sql} BY NAME SELECT * FROM added")
         self._connection.unregister("added")
