@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, func, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from migration.errors import PermanentError
@@ -188,9 +188,12 @@ def read_tables(connection: Connection, run_id: str) -> list[TableRecord]:
     return [_table(row) for row in rows]
 
 
+_READ_TABLE = select(*_TABLE_COLUMNS).where(tables.c.id == bindparam("table_id"))
+
+
 def read_table(connection: Connection, table_id: int) -> TableRecord:
     """Return one table."""
-    return _table(connection.execute(select(*_TABLE_COLUMNS).where(tables.c.id == table_id)).one())
+    return _table(connection.execute(_READ_TABLE, {"table_id": table_id}).one())
 
 
 def planned(table: TableRecord) -> TablePlan:
@@ -229,19 +232,39 @@ class KnownSources:
         return known[0], known[1][table.name]
 
 
+# Statements that every step executes are composed once: to compose one takes as long as to execute it.
+_READ_CHUNK = select(
+    chunks.c.id,
+    chunks.c.table_id,
+    chunks.c.position,
+    chunks.c.key_range,
+    chunks.c.rows,
+    chunks.c.bytes,
+    chunks.c.orphans,
+).where(chunks.c.id == bindparam("chunk_id"))
+_SAVE_PROFILE = (
+    update(chunks)
+    .where(chunks.c.id == bindparam("chunk_id"))
+    .values(profile=bindparam("found"), bytes=bindparam("bytes_read"))
+)
+_SAVE_RESULT = (
+    update(chunks)
+    .where(chunks.c.id == bindparam("chunk_id"))
+    .values(
+        state=StepState.DONE.value,
+        rows_loaded=bindparam("loaded"),
+        rows_quarantined=bindparam("quarantined"),
+        digest=bindparam("checksum"),
+        seconds=bindparam("taken"),
+        worker=bindparam("by"),
+        finished_at=func.clock_timestamp(),
+    )
+)
+
+
 def read_chunk(connection: Connection, chunk_id: int) -> ChunkRecord:
     """Return one chunk."""
-    row = connection.execute(
-        select(
-            chunks.c.id,
-            chunks.c.table_id,
-            chunks.c.position,
-            chunks.c.key_range,
-            chunks.c.rows,
-            chunks.c.bytes,
-            chunks.c.orphans,
-        ).where(chunks.c.id == chunk_id)
-    ).one()
+    row = connection.execute(_READ_CHUNK, {"chunk_id": chunk_id}).one()
     return ChunkRecord(
         **{
             **row._asdict(),
@@ -293,7 +316,7 @@ def save_chunk_profile(
 ) -> None:
     """Store what the full read of a chunk found."""
     connection.execute(
-        update(chunks).where(chunks.c.id == chunk_id).values(profile=to_json(profile), bytes=bytes_read)
+        _SAVE_PROFILE, {"chunk_id": chunk_id, "found": to_json(profile), "bytes_read": bytes_read}
     )
 
 
@@ -349,17 +372,15 @@ def save_chunk_result(
 ) -> None:
     """Mark a chunk done with its rows, digest, quarantine and transforms, in the transaction that loaded it."""
     connection.execute(
-        update(chunks)
-        .where(chunks.c.id == chunk.id)
-        .values(
-            state=StepState.DONE.value,
-            rows_loaded=result.rows_loaded,
-            rows_quarantined=result.rows_quarantined,
-            digest=result.digest.checksum,
-            seconds=result.seconds,
-            worker=worker,
-            finished_at=func.clock_timestamp(),
-        )
+        _SAVE_RESULT,
+        {
+            "chunk_id": chunk.id,
+            "loaded": result.rows_loaded,
+            "quarantined": result.rows_quarantined,
+            "checksum": result.digest.checksum,
+            "taken": result.seconds,
+            "by": worker,
+        },
     )
     for group in result.rejections:
         add_rejections(connection, run_id, chunk.table_id, chunk.id, group)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Engine, func, insert, select, text, update
+from sqlalchemy import Connection, Engine, bindparam, func, insert, select, text, update
 
 from migration.ledger.tables import chunks, steps
 from migration.model import Phase, StepState
@@ -162,6 +162,11 @@ _CLAIM = text(
 )
 _LOCK = text("SELECT id FROM convoy.steps WHERE id = :step_id AND state = 'running' FOR UPDATE SKIP LOCKED")
 
+_FINISH = text(
+    "UPDATE convoy.steps SET state = 'done', result = :result, error = NULL, finished_at = clock_timestamp()"
+    " WHERE id = :step_id"
+).bindparams(bindparam("result", type_=steps.c.result.type))
+
 
 def claim(connection: Connection, step_id: int, worker: str, lease_seconds: float) -> Step | None:
     """Count an attempt at a step and take its lease, in a transaction of its own.
@@ -183,11 +188,7 @@ def lock_step(connection: Connection, step_id: int) -> bool:
 
 def finish_step(connection: Connection, step_id: int, result: Any) -> None:
     """Mark a step done, in the transaction that holds its work."""
-    connection.execute(
-        update(steps)
-        .where(steps.c.id == step_id)
-        .values(state=StepState.DONE.value, result=result, error=None, finished_at=func.clock_timestamp())
-    )
+    connection.execute(_FINISH, {"step_id": step_id, "result": result})
 
 
 def give_back(connection: Connection, step: Step, error: str, *, final: bool) -> None:

@@ -44,8 +44,11 @@ def run_step(context: StepContext, step_id: int) -> bool:
         Whether the step was done by this call.
     """
     with context.engine.connect() as connection:
+        # One statement, and so a transaction of its own: without BEGIN and COMMIT, each a round trip.
+        connection.execution_options(isolation_level="AUTOCOMMIT")
         with connection.begin():
             step = claim(connection, step_id, context.worker, context.settings.lease_seconds)
+        connection.execution_options(isolation_level="READ COMMITTED")
         if step is None:
             return False
         if step.attempts <= context.settings.max_attempts:

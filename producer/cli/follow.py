@@ -12,7 +12,7 @@ import click
 from migration.errors import ConvoyError, RetryableError, TargetUnreachableError
 from migration.ledger.events import read_events
 from migration.ledger.progress import RunProgress, read_progress
-from migration.ledger.runs import fail_run, find_run
+from migration.ledger.runs import fail_run, find_run, read_run
 from migration.model import Phase
 from migration.report.build import build_report, print_report, write_report
 from producer.cli.commands import command_line, with_target
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from producer.cli.session import Session
 
 _POLL_SECONDS = 0.25
+_GLANCE_SECONDS = 0.04
+_SHORT_SECONDS = 10.0
 _CHECK_SECONDS = 1.0
 _SILENCE_SECONDS = 120.0
 _UNHEARD_SECONDS = 15.0
@@ -94,7 +96,21 @@ def watch(session: Session, run_id: str, view: View, *, verbose: bool) -> RunPro
                 "No producer has taken the run yet. Is one running on this broker, with this very target? "
                 "Start it with: celery -A producer.app worker -Q control --pool threads"
             )
+        _pause(session, run_id, now - begun)
+
+
+def _pause(session: Session, run_id: str, elapsed_seconds: float) -> None:
+    """Wait until the next look; the end of a run that takes seconds is seen at once."""
+    if elapsed_seconds > _SHORT_SECONDS:
         time.sleep(_POLL_SECONDS)
+        return
+    until = time.monotonic() + _POLL_SECONDS
+    with contextlib.suppress(Exception):  # the look that follows says what is wrong
+        while time.monotonic() < until:
+            time.sleep(_GLANCE_SECONDS)
+            with session.engine.connect() as connection:
+                if read_run(connection, run_id).phase.is_end:
+                    return
 
 
 def _tidy_up(session: Session) -> None:
