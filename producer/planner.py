@@ -22,6 +22,7 @@ from migration.model import ColumnProfile, Mode, ObjectResult, ObjectState, Phas
 from migration.source.profile import merge_profiles
 from migration.steps.orphans import searched
 from migration.steps.schemas import staging_schema, target_schemas, told_apart
+from migration.target.clock import read_times_in
 from migration.target.data_only import plan_standing
 from migration.target.staging import check_target, create_staging, try_ddl
 
@@ -42,6 +43,7 @@ def plan(workspace: Workspace, run: RunRecord) -> bool:
         plans, results = _save_plans(connection, run)
         check_collisions(plans)
         check_target(connection, plans, run.options)
+        read_times_in(connection, run.options.source_timezone)
         if run.options.mode is Mode.DRY_RUN:
             results = results + _try_on_target(connection, run, plans)
         else:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from migration.mapping.expressions import Untranslatable
 from migration.mapping.names import PLACEHOLDER, quote_literal
+from migration.mapping.rows import column_context
 from migration.mapping.rules import RULES, Context, Misfit, rules_for
 from migration.mapping.rules.numbers import plain
 from migration.model import StorageClass, ValueKind
@@ -100,6 +101,8 @@ _EXPRESSIONS: Final[Mapping[str, Mapping[ValueKind, str]]] = {
 def translate_default(sql: str, column: ColumnPlan) -> str | None:  # noqa: PLR0911 - one for each form of a constant
     """Return a DEFAULT for the column's PostgreSQL type; None where it is NULL.
 
+    A time without an offset is read in the column's `source_timezone`, as its rows are.
+
     Raises:
         Untranslatable: the type has no such default; says why.
     """
@@ -183,7 +186,7 @@ def _constant(value: float | str | bytes, storage_class: StorageClass, column: C
     if rule is None:
         raise Untranslatable(f"{value!r} is no {column.target_type}")
     try:
-        converted = RULES[rule].scalar(value, Context().for_type(column.target_type))
+        converted = RULES[rule].scalar(value, column_context(column, Context()))
     except Misfit as misfit:
         raise Untranslatable(misfit.reason) from None
     return _literal(value, converted, column)

@@ -216,7 +216,9 @@ class _SourcePlanner:
             return plan
         name = f"{table.name}.{column.name}"
         try:
-            translated = replace(plan, default_sql=translate_default(column.default_sql, plan))
+            zone = plan.source_timezone or self._options.source_timezone
+            default_sql = translate_default(column.default_sql, replace(plan, source_timezone=zone))
+            translated = replace(plan, default_sql=default_sql)
         except Untranslatable as error:
             reason = f"default dropped: {column.default_sql}: {error}"
             self._say("default", name, reason, ObjectState.SKIPPED)

@@ -22,6 +22,7 @@ from migration.ledger.steps import NewStep, Step
 from migration.model import Finding, ObjectResult, ObjectState, TablePlan, TargetObject
 from migration.steps.context import StepContext
 from migration.steps.schemas import staging_schema, told_apart
+from migration.target.clock import read_times_in
 from migration.target.objects import build_object, index_stands
 from migration.target.statements import quoted, run_sql
 
@@ -82,6 +83,7 @@ def build_objects(context: StepContext, connection: Connection, step: Step) -> d
     Foreign keys lock two tables at once, so one step builds them all, in order, and cannot deadlock with itself.
     """
     run = context.run(connection, step.run_id)
+    read_times_in(connection, run.options.source_timezone)
     if "object" in step.spec:
         return _build_apart(connection, run, step)
     records = (

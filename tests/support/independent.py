@@ -35,7 +35,8 @@ _VIRTUAL = 2  # PRAGMA table_xinfo, column `hidden`
 _ROWIDS = ("rowid", "_rowid_", "oid")
 _OWN_ROWS = re.compile(r"\bUSING\s+(fts[345]|rtree(_i32)?)\b", re.IGNORECASE)
 _NO_ROWS = re.compile(r"\bcontent\s*=", re.IGNORECASE)
-_REAL = re.compile(r"-?\d+\.\d+(?:[eE][+-]?\d+)?", re.ASCII)
+_FIFTEEN_DIGITS = 10**15
+_REAL = re.compile(r"-?\d+\.\d+(?:[eE][+-]?\d+)?|-?\d{16,}", re.ASCII)
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?", re.ASCII)
 
 
@@ -268,6 +269,8 @@ def _shortened(value: Any) -> Any:
     if isinstance(value, str):
         return _REAL.sub(lambda found: f"{float(found[0]):.12g}", value)
     match value:
+        case int() if abs(value) >= _FIFTEEN_DIGITS:  # a text of a real that became a whole number again
+            return ("number", f"{value:.12g}")
         case ("float", bytes() as raw):
             return ("number", f"{struct.unpack('>d', raw)[0]:.12g}")
         case ("numeric", (int() as sign, str() as digits, int() as exponent)):
