@@ -5,6 +5,7 @@ Only what means the same on both sides is translated. The rest is refused with t
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final
 
 import sqlglot
@@ -49,6 +50,8 @@ _REFUSED: Final = (
 )
 _COMPARISONS: Final = (exp.EQ, exp.NEQ, exp.NullSafeEQ, exp.NullSafeNEQ, exp.In, exp.Is)
 _KIND = "convoy_kind"
+_TEXT_AFFINITY: Final = ("CHAR", "CLOB", "TEXT")
+_WHOLE = re.compile(r"0|[1-9][0-9]{0,17}")
 
 
 class Untranslatable(Exception):  # noqa: N818 - not an error of the run: an object that is reported
@@ -112,17 +115,31 @@ def remember_kind(node: exp.Expression, kind: ValueKind) -> None:
     node.meta[_KIND] = kind
 
 
+def compared_as(plan: ColumnPlan) -> ValueKind | None:
+    """Return the kind to `remember_kind`; None for texts in a column that SQLite does not compare as text.
+
+    Only beside a column of TEXT affinity does SQLite take a number for its digits:
+    https://sqlite.org/datatype3.html#type_conversions_prior_to_comparison
+    """
+    declared = plan.declared_type.upper()
+    is_text = "INT" not in declared and any(word in declared for word in _TEXT_AFFINITY)
+    return plan.kind if plan.kind is not ValueKind.TEXT or is_text else None
+
+
 def align_literals(tree: exp.Expression) -> None:
     """Change, in place, what must be said differently about columns whose type is another one now.
 
-    SQLite compares booleans with 0 and 1, and its LIKE does not tell upper from lower case.
+    SQLite compares booleans with 0 and 1, texts with whole numbers, and its LIKE does not tell upper from lower case.
     """
     for node in list(tree.walk()):
         if isinstance(node, _COMPARISONS):
             operands = [node.this, node.args.get("expression"), *node.args.get("expressions", [])]
-            if any(isinstance(o, exp.Column) and o.meta.get(_KIND) is ValueKind.BOOL for o in operands):
-                for operand in operands:
+            kinds = {o.meta.get(_KIND) for o in operands if isinstance(o, exp.Column)}
+            for operand in operands:
+                if ValueKind.BOOL in kinds:
                     _to_boolean(operand)
+                elif kinds == {ValueKind.TEXT}:
+                    _to_text(operand)
         elif isinstance(node, exp.Like) and not isinstance(node, exp.ILike):
             pattern = node.args.get("expression")
             if not isinstance(node.parent, exp.Escape) and "\\" in (getattr(pattern, "name", "") or ""):
@@ -133,6 +150,13 @@ def align_literals(tree: exp.Expression) -> None:
 def _to_boolean(operand: exp.Expression | None) -> None:
     if isinstance(operand, exp.Literal) and not operand.is_string and operand.name in {"0", "1"}:
         operand.replace(exp.Boolean(this=operand.name == "1"))
+
+
+def _to_text(operand: exp.Expression | None) -> None:
+    number = operand.this if isinstance(operand, exp.Neg) else operand
+    if isinstance(number, exp.Literal) and not number.is_string and _WHOLE.fullmatch(number.name):
+        sign = "-" if number is not operand and number.name != "0" else ""
+        operand.replace(exp.Literal.string(sign + number.name))  # type: ignore[union-attr]
 
 
 def resolve_columns(tree: exp.Expression, columns: Mapping[str, ColumnPlan]) -> exp.Expression:
@@ -150,7 +174,9 @@ def resolve_columns(tree: exp.Expression, columns: Mapping[str, ColumnPlan]) -> 
         plan = columns.get(node.name.lower())
         if plan is not None:
             column = exp.column(exp.to_identifier(plan.target_name, quoted=True))
-            remember_kind(column, plan.kind)
+            kind = compared_as(plan)
+            if kind is not None:
+                remember_kind(column, kind)
             node.replace(column)
         elif isinstance(node.this, exp.Identifier) and node.this.quoted and not node.table:
             # SQLite takes a double-quoted name that is no column for a text: https://sqlite.org/quirks.html

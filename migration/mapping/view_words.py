@@ -63,6 +63,8 @@ def check_view_words(query: exp.Expression) -> None:
         Untranslatable: names the function.
     """
     for node in query.walk():
+        if isinstance(node, exp.Glob):
+            raise Untranslatable("it uses GLOB, which PostgreSQL does not have")
         if isinstance(node, exp.Anonymous):
             raise Untranslatable(f"it uses the function {node.name.lower()}, which is SQLite's own")
         if not isinstance(node, exp.Func) or isinstance(node, _SAME):

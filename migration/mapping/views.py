@@ -15,6 +15,7 @@ from migration.mapping.ddl import qualified
 from migration.mapping.expressions import (
     Untranslatable,
     align_literals,
+    compared_as,
     parse_statement,
     print_postgres,
     remember_kind,
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from migration.model import ValueKind
 
 _SCHEMA_MARK = "convoy_schema_mark"
+_ROWID_NAMES = ("rowid", "_rowid_", "oid")
 
 _Columns: TypeAlias = "Mapping[str, tuple[str, ValueKind | None]]"
 """Lower-case name → spelling in the target, and kind where it is known."""
@@ -51,7 +53,7 @@ class ViewTranslator:
         """Take over tables by lower-case name and the target names of views by lower-case name."""
         self._names = {name: table.target_name for name, table in tables.items()} | dict(views)
         self._columns: dict[str, _Columns] = {
-            name: {key: (plan.target_name, plan.kind) for key, plan in table.columns.items()}
+            name: {key: (plan.target_name, compared_as(plan)) for key, plan in table.columns.items()}
             for name, table in tables.items()
         }
         # SQLite's * leaves out the rowid of a full-text table; here it has become a column.
@@ -60,6 +62,8 @@ class ViewTranslator:
         for columns in self._columns.values():
             for name, (spelling, _) in columns.items():
                 self._spellings.setdefault(name, set()).add(spelling)
+        for name, table in tables.items():
+            self._columns[name] = _with_rowid(table, self._columns[name])
 
     def translate(self, name: str, sql: str) -> TranslatedView:
         """Translate the CREATE VIEW statement of a view, after those that it reads.
@@ -149,6 +153,12 @@ class ViewTranslator:
             return aliases[name.lower()]
         known = self._spellings.get(name.lower(), set())
         return next(iter(known)) if len(known) == 1 else (name if known else None)
+
+
+def _with_rowid(table: MappedTable, columns: _Columns) -> _Columns:
+    """Add the names of the rowid, where a column is one: https://sqlite.org/lang_createtable.html#rowid."""
+    key = columns.get((table.source.rowid_alias or "").lower())
+    return columns if key is None else dict.fromkeys(_ROWID_NAMES, key) | dict(columns)
 
 
 def _only_owner(name: str, sources: _Sources) -> _Columns | None:

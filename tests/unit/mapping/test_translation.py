@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from migration.mapping.defaults import translate_default
@@ -86,6 +88,7 @@ def test_default_that_the_type_does_not_have_is_refused(sql: str, target_type: s
 COLUMNS = {
     "a": of_type("integer", "a"),
     "b c": of_type("text", "B C"),
+    "code": replace(of_type("text", "code"), declared_type="VARCHAR(9)"),
     "active": of_type("boolean", "Active"),
 }
 
@@ -104,6 +107,15 @@ COLUMNS = {
         ('length("b c") <= 5', 'LENGTH("B C") <= 5'),
         ("ifnull(a, 0) >= 0", 'COALESCE("a", 0) >= 0'),
         ("CASE WHEN a > 1 THEN 1 ELSE 0 END = 1", 'CASE WHEN "a" > 1 THEN 1 ELSE 0 END = 1'),
+        (
+            "code = 1 OR code IN (0, -2) OR code IS 30",
+            "\"code\" = '1' OR \"code\" IN ('0', '-2') OR \"code\" IS NOT DISTINCT FROM '30'",
+        ),
+        ("code = 1.5 OR code = 010", '"code" = 1.5 OR "code" = 010'),
+        (
+            '"b c" = 1',
+            '"B C" = 1',
+        ),  # SQLite compares a column without a type with the number, never with its digits
         ('lower("b c")', 'LOWER("B C")'),
         ("a", '"a"'),
     ],
