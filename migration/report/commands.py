@@ -45,12 +45,16 @@ def repeat(options: RunOptions, mode: Mode) -> str:
         ("--catalog", options.catalog or ""),
         ("--identifiers", options.identifiers.value),
         ("--source-timezone", options.source_timezone),
+        ("--mapping", options.mapping.name if options.mapping is not None else ""),
     ]
-    switches = [("--schema-per-source", options.schema_per_source), ("--salvage", options.salvage)]
+    switches = [
+        ("--schema-per-source", options.schema_per_source),
+        ("--salvage", options.salvage),
+        ("--data-only", options.data_only),
+    ]
     if mode is not Mode.VALIDATE:
         flags += [("--if-exists", options.if_exists.value), ("--on-error", options.on_error.value)]
         flags += [("--on-orphan", options.on_orphan.value)]
-        switches += [("--data-only", options.data_only)]
     words = ["migration-cli", mode.value, *_source_flags(options)]
     words += [
         word for flag, value in flags if value and value != _DEFAULTS.get(flag) for word in (flag, value)

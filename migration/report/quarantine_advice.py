@@ -30,6 +30,13 @@ QUARANTINE_ADVICE: Final = (
         "Insert the missing parent rows into the target and retry, or correct the references in the source.",
     ),
     Advice(
+        # Before the others: these quote names of the application's.
+        r"violates .*constraint|violates not-null|for enum |no partition of relation|^invalid input syntax",
+        "Satisfy the constraints of the application's tables",
+        "The application's own rules refuse these rows. Correct them in the source, say by an expression what their"
+        " values mean (--mapping), or change the rule; then retry.",
+    ),
+    Advice(
         r"utf-?8|encoding|decode|surrogate",
         "Repair text that is not UTF-8",
         "PostgreSQL stores no invalid UTF-8. Old files often hold Latin-1 or Windows-1252: decode the bytes with that"
@@ -62,6 +69,11 @@ QUARANTINE_ADVICE: Final = (
         "Correct dates that no calendar has",
         "Values such as 0000-00-00 or 2023-02-30 have no place in a date type. Set them to NULL in the source, or map"
         " the column to text (--mapping).",
+    ),
+    Advice(
+        r"seconds have more than",
+        "Keep the fractions of seconds, or let them go",
+        "The type of the column rounds them. Give it more digits, or cut the values by an expression (--mapping).",
     ),
     Advice(
         r"not exact|exact(?:ly)? as|decimal places|digits",

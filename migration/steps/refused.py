@@ -27,10 +27,10 @@ from migration.model import ColumnPlan, Digest, Rejection, StorageClass, ValueKi
 from migration.source.reader import SnapshotReader
 from migration.steps.context import PlannedTable, read_planned_table
 from migration.steps.copy import batch_rows, driver_connection, rejected
-from migration.target.fitting import NUMBER
 from migration.target.load import RefusedRows
 from migration.target.refusal import Refusal
 from migration.target.reread import reread_batches
+from migration.target.sieves import NUMBER
 from migration.validation.canonical import canonical_table
 from migration.validation.digest import DigestSum, combine, difference
 from migration.validation.hashing import hash_rows

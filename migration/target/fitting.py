@@ -1,62 +1,32 @@
 """Insert the rows that a set of tables takes, and set aside those that their constraints refuse, one by one.
 
-Parents go before children. Rows whose parents are nowhere are found by one query for each key, the others by halving,
-each try in a savepoint. What is refused leaves the table that it waited in, so that this holds what has arrived.
+Parents go before children. Rows that a check or unique key will refuse, and rows whose parents are nowhere, are found
+by one query for each; the others by halving, each try in a savepoint. What is refused leaves the table that it waited
+in, so that this holds what has arrived.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
-from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from migration.target.arrival import Arrival, keys_put_off
-from migration.target.connect import translate
 from migration.target.refusal import Refusal, at_fault, halve, refusal_of
+from migration.target.sieves import NUMBER, Sieve, invalid_values, orphan_sieves, sieves_of
 from migration.target.standing import foreign_keys_to, parents_first
-from migration.target.statements import quoted, run_sql
+from migration.target.statements import run_sql
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from sqlalchemy import Connection
 
-NUMBER: Final = "convoy_row_number"
 _NUMBERS_AT_ONCE: Final = 10_000
-_NO_RIGHT: Final = "42501"
-# A key that is not enforced (PostgreSQL 18) refuses nothing; older servers have no such column.
-_KEYS_OF: Final = """
-SELECT k.conname AS name, k.conrelid::bigint AS child, k.confrelid::bigint AS parent,
-       k.confrelid::regclass::text AS parent_sql,
-       ARRAY(SELECT a.attname::text FROM unnest(k.conkey) WITH ORDINALITY c(n, p)
-             JOIN pg_catalog.pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = c.n ORDER BY c.p) AS columns,
-       ARRAY(SELECT a.attname::text FROM unnest(k.confkey) WITH ORDINALITY c(n, p)
-             JOIN pg_catalog.pg_attribute a ON a.attrelid = k.confrelid AND a.attnum = c.n ORDER BY c.p)
-             AS parent_columns
-FROM pg_catalog.pg_constraint k
-WHERE k.contype = 'f' AND k.conparentid = 0 AND k.conrelid::bigint = ANY(:oids)
-  AND coalesce((to_jsonb(k) ->> 'conenforced')::boolean, true)
-ORDER BY k.conrelid, k.conname
-"""
-
 Refused = dict[int, dict[int, Refusal]]
 """Oid of the table → number of the row in the table that it waited in → refusal."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Key:
-    """A foreign key of one of the tables, with its columns in order."""
-
-    name: str
-    child: Arrival
-    parent: Arrival | None
-    """Where it is one of the tables, too."""
-    parent_sql: str
-    columns: tuple[str, ...]
-    parent_columns: tuple[str, ...]
 
 
 class _Again(Exception):  # noqa: N818 - not an error: the way out of a savepoint
@@ -131,7 +101,7 @@ class _Fitting:
             if key.deferrable or (alters_keys and self._by_oid[key.child].table.may_alter)
         ]
         self._unordered = {key.name for key in waiting if key not in self._put_off}
-        self._keys = self._read_keys()
+        self._orphans = list(orphan_sieves(connection, self._by_oid))
         self._columns: dict[tuple[int, str, tuple[str, ...]], tuple[str, ...]] = {}
         self.refused: Refused = {arrival.table.oid: {} for arrival in arrivals}
 
@@ -141,6 +111,10 @@ class _Fitting:
             if aside is not None:
                 run_sql(self._connection, f"CREATE TABLE {aside} (LIKE {arrival.origin})")
             self._refuse_casts(arrival)
+            for sieve in sieves_of(self._connection, arrival):
+                if self._first_only and any(self.refused.values()):
+                    return
+                self._sieve(arrival, sieve)
         while True:
             self._refuse_orphans()
             if self._first_only and any(self.refused.values()):
@@ -196,6 +170,7 @@ class _Fitting:
         for name in arrival.cast_columns:
             if self._first_only and any(self.refused.values()):
                 return
+            self._set_aside({arrival.table.oid: invalid_values(self._connection, arrival, name)})
             count = f"SELECT count({arrival.value(name)}) FROM {arrival.origin} WHERE "
 
             def attempt(first: int, last: int, count: str = count) -> Refusal | None:
@@ -251,44 +226,20 @@ class _Fitting:
         found = True
         while found and not (self._first_only and any(self.refused.values())):
             found = False
-            for key in self._keys:
-                numbers = self._orphans(key)
-                if numbers:
-                    found = True
-                    name = key.child.table.name
-                    reason = (
-                        f'insert or update on table "{name}" violates foreign key constraint "{key.name}"'
-                    )
-                    refusal = Refusal(reason, key.name, key.columns)
-                    self.refused[key.child.table.oid] |= dict.fromkeys(numbers, refusal)
+            for child, sieve in self._orphans:
+                found = self._sieve(child, sieve) or found
 
-    def _orphans(self, key: _Key) -> list[int]:
-        values = [key.child.value(name, "c") for name in key.columns]
-        pairs = list(zip(values, key.parent_columns, strict=True))
-        stands = " AND ".join(f"p.{quoted(name)} = {value}" for value, name in pairs)
-        conditions = [f"{value} IS NOT NULL" for value in values]
-        conditions.append(f"NOT EXISTS (SELECT FROM {key.parent_sql} p WHERE {stands})")
-        if key.parent is not None:
-            waits = " AND ".join(f"{key.parent.value(name, 'p')} = {value}" for value, name in pairs)
-            conditions.append(f"NOT EXISTS (SELECT FROM {key.parent.origin} p WHERE {waits})")
+    def _sieve(self, arrival: Arrival, sieve: Sieve) -> bool:
+        """Refuse what a query finds; return whether it has found any."""
         try:
             with self._connection.begin_nested():
-                return self._take_out(key.child, " AND ".join(conditions))
-        except DBAPIError as error:
-            if getattr(error.orig, "sqlstate", None) == _NO_RIGHT:
-                return []  # the server looks with its own rights when the rows go in
-            raise translate(error, f"foreign key {key.name}") from error
-
-    def _read_keys(self) -> list[_Key]:
-        """Return the keys that can be looked into: all their columns wait, on either side."""
-        found = []
-        for row in self._connection.execute(text(_KEYS_OF), {"oids": list(self._by_oid)}):
-            child, parent = self._by_oid[row.child], self._by_oid.get(row.parent)
-            key = _Key(row.name, child, parent, row.parent_sql, tuple(row.columns), tuple(row.parent_columns))
-            whole = set(key.columns) <= set(child.columns)
-            if whole and (parent is None or set(key.parent_columns) <= set(parent.columns)):
-                found.append(key)
-        return found
+                numbers = self._take_out(arrival, sieve.condition)
+        except DBAPIError:
+            return False  # no right to look, or a value that cannot be compared: trying tells
+        if numbers:
+            refusal = self._with_columns(arrival, sieve.refusal)
+            self.refused[arrival.table.oid] |= dict.fromkeys(numbers, refusal)
+        return bool(numbers)
 
 
 def _between(first: int, last: int) -> str:

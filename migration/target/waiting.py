@@ -12,8 +12,8 @@ from migration.target.arrival import Arrival
 from migration.target.connect import translate
 from migration.target.copy import copy_batches
 from migration.target.fingerprint import Fingerprint, fingerprint
-from migration.target.fitting import NUMBER
 from migration.target.reread import reread_batches
+from migration.target.sieves import NUMBER
 from migration.target.standing import read_standing
 from migration.target.statements import quoted, run_sql
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from tests.support.pipeline import Pipeline
@@ -41,10 +42,22 @@ def test_file_that_stands_there_is_not_overwritten(shell: Shell) -> None:
     assert (shell.folder / "shop.toml").read_text(encoding="utf-8") == "# mine"
 
 
-def test_there_is_nothing_to_write_where_the_application_has_decided(shell: Shell) -> None:
-    status, _, err = shell.run("dry-run", "--source", "shop.db", "--write-mapping", "m.toml", "--data-only")
-    assert status == 2
-    assert "exclude each other" in err
+def test_decisions_of_the_application_are_written_and_followed(shell: Shell) -> None:
+    with psycopg.connect(shell.target) as connection:
+        connection.execute("CREATE SCHEMA cli_given")
+        connection.execute(
+            "CREATE TABLE cli_given.author (id bigint PRIMARY KEY, name varchar(60), seen date)"
+        )
+        connection.execute(
+            "CREATE TABLE cli_given.book (id int, author_id int, title text, price numeric(9,2))"
+        )
+    flags = ("--source", "shop.db", "--target-schema", "cli_given", "--data-only", "--on-error", "abort")
+    status, _, err = shell.run("dry-run", *flags, "--write-mapping", "given.toml")
+    assert status == 0, err
+    assert 'type = "character varying(60)"' in (shell.folder / "given.toml").read_text("utf-8")
+    for command in ("migrate", "validate"):
+        status, _, err = shell.run(command, *flags, "--mapping", "given.toml")
+        assert status == 0, err
 
 
 @pytest.mark.parametrize(

@@ -11,11 +11,15 @@ import psycopg
 import pytest
 
 from migration.errors import TargetError
+from migration.ledger.contents import planned, read_tables
+from migration.mapping.mapping_file import parse_mapping
 from migration.mapping.presets import BOOKKEEPING
 from migration.model import IfExists, Mode, ObjectState, Phase
 from migration.overrides import ColumnOverride, MappingFile, TableOverride
 from migration.report.build import build_report
+from migration.report.mapping_draft import draft_mapping
 from migration.steps.rollback import roll_back_run
+from tests.support.planning import without_reasons
 
 if TYPE_CHECKING:
     from migration.ledger.runs import RunRecord
@@ -233,3 +237,48 @@ def test_presets_are_lower_case() -> None:
         "knex_migrations",
         "versioninfo",
     } <= set(BOOKKEEPING)
+
+
+def test_draft_of_a_mapping_names_the_types_that_stand_there(pipeline: Pipeline, source: Path) -> None:
+    with closing(sqlite3.connect(source)) as connection:
+        connection.executescript('ALTER TABLE customer ADD "" TEXT; ALTER TABLE customer ADD seen TIMESTAMP;')
+    make_target(
+        pipeline,
+        "drafted",
+        "ALTER TABLE customer ADD column_5 text, ADD seen timestamp(3);"
+        "ALTER TABLE sale RENAME customer_id TO buyer",
+    )
+    renamed = parse_mapping("tables.sale.columns.customer_id.rename = 'buyer'", "first.toml")
+    options: dict[str, Any] = {"mode": Mode.DRY_RUN}
+    first = load(pipeline, source, "drafted", mapping=renamed, **options)
+    assert (first.phase, first.error) == (Phase.COMPLETED, None)
+    draft = draft_mapping(pipeline.ledger, first.id)
+    assert 'type = "character varying(20)"' in draft
+    assert "# its type is uuid, to which the server casts texts" in draft
+    assert "# its type is timestamp(3) without time zone" in draft
+    assert 'rename = "column_5"' in draft
+    second = load(pipeline, source, "drafted", mapping=parse_mapping(draft, "draft.toml"), **options)
+    assert (second.phase, second.error) == (Phase.COMPLETED, None)
+    with pipeline.ledger.connect() as connection:
+        plans = [
+            without_reasons(tuple(planned(table) for table in read_tables(connection, run.id)))
+            for run in (first, second)
+        ]
+    assert plans[0] == plans[1]
+    loaded = load(pipeline, source, "drafted", mapping=parse_mapping(draft, "draft.toml"))
+    assert (loaded.phase, loaded.error) == (Phase.COMPLETED, None)
+
+
+def test_columns_and_tables_without_a_name_find_what_a_run_calls_them(
+    pipeline: Pipeline, tmp_path: Path
+) -> None:
+    path = tmp_path / "nameless.db"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript(
+            'CREATE TABLE "" (a INTEGER PRIMARY KEY, "" TEXT); INSERT INTO "" VALUES (1, \'x\');'
+        )
+    assert pipeline.migrate(path, target_schema="nameless").phase is Phase.COMPLETED
+    pipeline.query("DELETE FROM nameless.table_1 RETURNING 1")
+    run = load(pipeline, path, "nameless")
+    assert (run.phase, run.error) == (Phase.COMPLETED, None)
+    assert pipeline.query("SELECT a, column_2 FROM nameless.table_1") == [(1, "x")]
