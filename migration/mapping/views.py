@@ -133,7 +133,9 @@ class ViewTranslator:
         if isinstance(column.this, exp.Star):
             return
         name = column.name
-        if columns is None and not column.table:
+        # An alias goes before the rowid in ORDER BY, and behind it elsewhere: what may be either is left to the server.
+        is_alias = name.lower() in _ROWID_NAMES and name.lower() in aliases
+        if columns is None and not column.table and not is_alias:
             columns = _only_owner(name.lower(), sources)
         if columns is not None and name.lower() in columns:
             spelling, kind = columns[name.lower()]

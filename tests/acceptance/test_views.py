@@ -101,6 +101,8 @@ QUERIES = (
     "w FROM digits WHERE w IS 5",
     "rowid, OID AS o, digits._rowid_ AS p FROM digits",
     "rowid AS o, _rowid_ FROM t",
+    "-k AS rowid FROM digits ORDER BY rowid LIMIT 1",
+    "-k AS rowid FROM digits WHERE rowid = 2",
 )
 NAMES = "SELECT attname FROM pg_attribute WHERE attrelid = 'views.{}'::regclass ORDER BY attnum"
 COME_ALONG = 36
