@@ -6,6 +6,7 @@ import random
 from typing import Any
 
 from migration.model import IdentifierPolicy
+from migration.overrides import OnOrphan
 
 ZONES = (
     *("UTC", "Europe/Berlin", "America/New_York", "Asia/Kolkata"),
@@ -23,4 +24,5 @@ def options_for(number: int) -> dict[str, Any]:
         "chunk_rows": _CHUNK_ROWS[number // 3 % 3],
         "batch_rows": 2 if number % 5 == 0 else 1_000,
         "source_timezone": dice.choice(ZONES),
+        "on_orphan": OnOrphan.QUARANTINE if number % 4 == 3 else OnOrphan.NOT_VALID,
     }
