@@ -24,17 +24,27 @@ _PLAIN: Final[Mapping[ValueKind, pa.DataType]] = {
 }
 
 
-def compared(values: pa.Array, plan: ColumnPlan, kind: ValueKind) -> pa.Array:
-    """Return values in the form in which a column of `kind` is compared with them."""
+def compared(values: pa.Array, plan: ColumnPlan, parent: ColumnPlan) -> pa.Array:
+    """Return values of a column in the form in which a parent's column is compared with them."""
+    kind = parent.kind
     if kind in _INTEGERS:
         return pc.cast(values, pa.int64())
     if kind in _FLOATS:
-        return pc.add(pc.cast(values, pa.float64(), safe=False), 0.0)  # -0.0 and 0.0 are equal to both
+        wide = _as_double(values, plan.kind)
+        if kind is ValueKind.FLOAT32 and plan.kind not in _FLOATS:
+            wide = pc.cast(pc.cast(wide, pa.float32(), safe=False), pa.float64())
+        return pc.add(wide, 0.0)  # -0.0 and 0.0 are equal to both
     if kind is ValueKind.NUMERIC and plan.kind in _INTEGERS:
         return pc.cast(values, pa.string())
-    if kind in _SPELLED:
-        return canonical_array(values, plan)
+    if kind in _SPELLED:  # the blanks of a char(n) count on neither side
+        return canonical_array(canonical_array(values, plan), parent)
     return pc.cast(values, _PLAIN[kind])
+
+
+def _as_double(values: pa.Array, kind: ValueKind) -> pa.Array:
+    if kind is not ValueKind.NUMERIC:
+        return pc.cast(values, pa.float64(), safe=False)
+    return pa.array([None if value is None else float(value) for value in values.to_pylist()], pa.float64())
 
 
 def sql_type(kind: ValueKind) -> str:

@@ -11,8 +11,8 @@ from migration.errors import PermanentError, UsageError
 from migration.mapping.convert import Context, Converter
 from migration.mapping.mapping_file import parse_mapping
 from migration.mapping.orphan_rows import OrphanRows
-from migration.mapping.orphans import orphan_action, wanted_for
-from migration.mapping.references import comparable, find_references
+from migration.mapping.orphans import comparable, orphan_action, wanted_for
+from migration.mapping.references import find_references
 from migration.model import (
     ColumnPlan,
     Orphans,
@@ -76,10 +76,17 @@ def test_action_of_a_foreign_key(
     action: OnOrphan,
     why: str,
 ) -> None:
-    decided, refusal = orphan_action(table, plans, columns, wanted)
+    parents = [plan("p", ValueKind.INT64)] * len(columns)
+    decided, refusal = orphan_action(table, plans, columns, parents, wanted)
     assert decided is action
     assert refusal.startswith(f"{wanted} is not possible here: ") if why else not refusal
     assert why in refusal
+
+
+def test_types_that_are_not_compared_leave_the_rows() -> None:
+    days = [plan("p", ValueKind.DATE, target_type="date")]
+    action, refusal = orphan_action(CHILD, PLAIN, ("a",), days, OUT)
+    assert (action, refusal) == (LEAVE, "quarantine is not possible here: integer is not compared with date")
 
 
 @pytest.mark.parametrize(
@@ -100,6 +107,8 @@ def test_mapping_file_goes_before_the_option(
         (ValueKind.INT32, ValueKind.NUMERIC, True),
         (ValueKind.INT32, ValueKind.FLOAT64, True),
         (ValueKind.NUMERIC, ValueKind.INT32, False),
+        (ValueKind.NUMERIC, ValueKind.FLOAT64, True),
+        (ValueKind.FLOAT64, ValueKind.NUMERIC, False),
         (ValueKind.FLOAT64, ValueKind.INT32, False),
         (ValueKind.FLOAT32, ValueKind.FLOAT64, True),
         (ValueKind.TEXT, ValueKind.TEXT, True),
