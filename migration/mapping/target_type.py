@@ -75,5 +75,6 @@ def check_type(target_type: str) -> str:
         if 0 <= scale <= modifier[0]:
             return f"{base}({modifier[0]},{scale})"
     if base.startswith("time"):
-        raise UnusableTypeError(f"{written} rounds; Convoy keeps times to the microsecond")
+        named = " ".join(target_type.lower().split())
+        raise UnusableTypeError(f"{named} rounds; Convoy keeps times to the microsecond")
     raise UnusableTypeError(f"{written} is no type of PostgreSQL")

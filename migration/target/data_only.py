@@ -86,7 +86,7 @@ def check_tables(connection: Connection, tables: Sequence[StandingTable], if_exi
             where,
             "Empty them, or put the source's rows in their place with --if-exists replace (the old ones are kept)",
         )
-    needed = {"SELECT", "INSERT"} | ({"TRUNCATE"} if full else set())
+    needed = {"SELECT", "INSERT", "UPDATE"} | ({"TRUNCATE"} if full else set())
     lacking = [f"{right} on {table.name}" for table in tables for right in table.lacking if right in needed]
     if lacking:
         raise TargetPermissionError(

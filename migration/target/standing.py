@@ -19,10 +19,12 @@ SELECT a.attname AS name, pg_catalog.format_type(a.atttypid, a.atttypmod) AS typ
        a.attgenerated::text AS generated, a.attidentity::text AS identity, a.atthasdef AS has_default
 FROM pg_catalog.pg_attribute a WHERE a.attrelid = :oid AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum
 """
+# One of the three lets a role lock a table against writers: https://www.postgresql.org/docs/current/sql-lock.html
 _TABLES: Final = """
 SELECT c.oid::bigint AS oid, c.relname AS name, pg_catalog.pg_has_role(c.relowner, 'USAGE') AS may_alter,
-       ARRAY(SELECT r FROM unnest(ARRAY['SELECT', 'INSERT', 'TRUNCATE']) r
-             WHERE NOT pg_catalog.has_table_privilege(c.oid, r)) AS lacking
+       ARRAY(SELECT r FROM unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'TRUNCATE']) r
+             WHERE NOT pg_catalog.has_table_privilege(
+                 c.oid, CASE r WHEN 'UPDATE' THEN 'UPDATE, DELETE, TRUNCATE' ELSE r END)) AS lacking
 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 WHERE n.nspname = :schema AND c.relname = ANY(:names) AND c.relkind IN ('r', 'p') ORDER BY c.relname
 """

@@ -12,10 +12,10 @@ import pytest
 from migration.model import IfExists, Mode, OnError, Phase
 from migration.report.build import build_report
 from migration.steps.rollback import roll_back_run
+from tests.support.direct import Direct
 
 if TYPE_CHECKING:
     from migration.ledger.runs import RunRecord
-    from tests.support.direct import Direct
 
 Build = Callable[[str], Path]
 
@@ -261,3 +261,39 @@ def test_no_trace_of_the_search_is_left(direct: Direct, build: Build) -> None:
 def test_dry_run_does_not_know_of_constraints(direct: Direct, build: Build) -> None:
     make(direct, "ref_dry", f"CREATE TABLE t ({LONG}, v text CHECK (false))")
     assert load(direct, build(MANY), "ref_dry", mode=Mode.DRY_RUN).phase is Phase.COMPLETED
+
+
+def test_role_that_owns_nothing_finds_the_refused_rows_too(
+    direct: Direct, build: Build, tmp_path: Path
+) -> None:
+    make(
+        direct,
+        "ref_guest",
+        "CREATE TABLE parent (id integer PRIMARY KEY);"
+        f"CREATE TABLE t ({LONG}, v text CHECK (v <> 'v3'), up integer REFERENCES t, p integer REFERENCES parent);"
+        "INSERT INTO parent VALUES (1);"
+        "CREATE ROLE guest LOGIN; GRANT CREATE ON DATABASE direct TO guest; GRANT USAGE ON SCHEMA ref_guest TO guest;"
+        "GRANT SELECT, INSERT ON t TO guest;"
+        "GRANT ALL ON SCHEMA convoy TO guest; GRANT ALL ON ALL TABLES IN SCHEMA convoy TO guest;"
+        "GRANT ALL ON ALL SEQUENCES IN SCHEMA convoy TO guest;",
+    )
+    source = build(
+        MANY
+        + "ALTER TABLE t ADD up INTEGER; ALTER TABLE t ADD p INTEGER; UPDATE t SET up = id - 1 WHERE id > 1;"
+        "UPDATE t SET p = 1 + (id = 50)"
+    )
+    guest = Direct(direct.url.replace("//postgres@", "//guest@", 1), tmp_path)
+    try:
+        refused = load(guest, source, "ref_guest")
+        assert "The role lacks the right to UPDATE on t" in (refused.error or "")
+        direct.query("GRANT UPDATE ON ref_guest.t TO guest")
+        run = load(guest, source, "ref_guest")
+    finally:
+        guest.close()
+    assert run.phase is Phase.COMPLETED_WITH_FINDINGS, run.error
+    # 3 is refused, and with it the chain of those that refer to each other behind it.
+    assert direct.query("SELECT id FROM ref_guest.t ORDER BY id") == [(1,), (2,)]
+    reasons = {entry[1][0]: entry[5] for entry in held(direct, run)}
+    assert "t_v_check" in reasons[3]
+    assert '"t_up_fkey"' in reasons[4]
+    assert len(reasons) == 98

@@ -79,6 +79,7 @@ REFUSED = [
     ),
     ('type = "int[]"', "no way to fill"),
     ('type = "timestamp(3)"', "timestamp(3) rounds"),
+    ('type = "Timestamp(3) with time zone"', "timestamp(3) with time zone rounds"),
     ('type = "varchar(0)"', "varchar(0) is no type"),
     ('type = "numeric(3,9)"', "is no type"),
     ('type = "text(3)"', "is no type"),
