@@ -67,7 +67,12 @@ def source_flags(command: Decorated) -> Decorated:
             help="SQLite database: a file or a URL. May be given several times.",
         ),
         click.option("--tables", multiple=True, metavar="A,B", help="Only these tables."),
-        click.option("--exclude", multiple=True, metavar="C", help="All tables but these."),
+        click.option(
+            "--exclude",
+            multiple=True,
+            metavar="C",
+            help="All tables but these; TABLE.COLUMN with --data-only, and to validate.",
+        ),
         click.option(
             "--catalog",
             type=click.Choice(["educational"]),
@@ -173,7 +178,7 @@ def data_only_flag(command: Decorated) -> Decorated:
     return click.option(
         "--data-only",
         is_flag=True,
-        help="Load rows into tables that the application has made already; make none.",
+        help="Load rows into tables that the application has made already, or compare with these; make none.",
     )(command)
 
 
