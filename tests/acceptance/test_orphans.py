@@ -326,6 +326,20 @@ def test_rows_that_differ_are_named_and_orphans_are_not_among_them(
     ]
 
 
+@pytest.mark.parametrize(
+    ("choice", "kind", "rows"),
+    [(OnOrphan.QUARANTINE, "missing_row", 5), (OnOrphan.SET_NULL, "differing_row", 3)],
+)
+def test_later_comparison_with_the_whole_source_names_them(
+    direct: Direct, build: Build, choice: OnOrphan, kind: str, rows: int
+) -> None:
+    path = build(FAMILY)
+    migrate(direct, path, choice, target_schema=f"o_later_{choice}")
+    run = direct.migrate(path, mode=Mode.VALIDATE, target_schema=f"o_later_{choice}")
+    found = [f.kind for f in build_report(direct.ledger, run.id).findings if f.kind.endswith("_row")]
+    assert found == [kind] * rows
+
+
 def test_step_that_is_done_again_finds_the_same(direct: Direct, build: Build) -> None:
     run = direct.start(
         build(FAMILY), until=Phase.COPYING, target_schema="o_again", on_orphan=OnOrphan.QUARANTINE
