@@ -6,7 +6,7 @@ import click
 import pytest
 
 from migration.model import Mode, OnError, RunOptions, Source
-from migration.overrides import OnOrphan
+from migration.overrides import MappingFile, OnOrphan
 from migration.report.commands import repeat
 from producer.cli.app import commands
 from producer.cli.options import run_options
@@ -54,4 +54,9 @@ def test_load_of_rows_alone_reaches_the_run_and_is_repeated() -> None:
     options = options_of("--data-only")
     assert options.data_only is True
     assert "--data-only" in repeat(options, Mode.MIGRATE).split()
-    assert "--data-only" not in repeat(options, Mode.VALIDATE)
+    assert "--data-only" in repeat(options, Mode.VALIDATE).split()
+
+
+def test_line_to_type_next_names_the_mapping_file() -> None:
+    options = replace(options_of(), mapping=MappingFile("shop.toml"))
+    assert "--mapping shop.toml" in repeat(options, Mode.VALIDATE)
