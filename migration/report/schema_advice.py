@@ -32,8 +32,8 @@ OBJECT_ADVICE: Final = {
     "default": "INSERTs that leave the column out get NULL. Set a default in PostgreSQL's SQL.",
 }
 """Kind of object (its beginning, in lower case) → what to do when it was skipped."""
-_PLURALS: Final = {"index": "indexes", "shadow": "shadow tables", "virtual": "virtual tables"}
-_SINGULARS: Final = {"shadow": "shadow table", "virtual": "virtual table"}
+_PLURALS: Final = {"index": "indexes", "virtual": "virtual tables"}
+_SINGULARS: Final = {"virtual": "virtual table"}
 _ANY_OBJECT: Final = "The reason beside each says what stood in the way."
 
 
@@ -135,13 +135,13 @@ def object_advice(
         )
     skipped: dict[str, list[ObjectReport]] = {}
     for item in objects:
-        if item.state is ObjectState.SKIPPED:
+        # What a module keeps for itself is of no use without the module: nothing to see to.
+        if item.state is ObjectState.SKIPPED and not item.kind.startswith("shadow"):
             skipped.setdefault(_kind(item.kind), []).append(item)
     for kind, items in skipped.items():
         plural = _PLURALS.get(kind, kind + "s")
         yield Recommendation(
-            # What a module keeps for itself is of no use without the module.
-            Urgency.MAY if kind.startswith("shadow") else Urgency.SHOULD,
+            Urgency.SHOULD,
             f"See to {count(len(items), _SINGULARS.get(kind, kind), plural)} that did not come along",
             f"{_listed([item.name for item in items])}. {OBJECT_ADVICE.get(kind, _ANY_OBJECT)}",
         )
