@@ -17,7 +17,7 @@ from api.answers import PREFIX
 from api.problems import ProblemError, responses
 from migration.catalog import APPS, CATALOG, CatalogColumn, CatalogTable, create_sql, find
 from migration.mapping.decide import candidate
-from migration.model import SourceColumn, SourceTable, TableKind
+from migration.source_schema import SourceColumn, SourceTable, TableKind
 
 router = APIRouter(prefix=PREFIX, tags=["catalog"])
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from migration.ledger.contents import read_orphans
+from migration.ledger.chunks import read_orphans
 from migration.mapping.convert import Context, Converter
 from migration.mapping.orphan_rows import OrphanRows
 from migration.model import KeyRange

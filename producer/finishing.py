@@ -7,15 +7,12 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import select, update
 
 from migration.errors import PermanentError
-from migration.ledger.contents import (
-    TableRecord,
+from migration.ledger.chunks import read_loaded
+from migration.ledger.contents import TableRecord, planned, read_sources, read_tables
+from migration.ledger.outcome import (
     add_findings,
     count_findings,
     count_quarantined,
-    planned,
-    read_loaded,
-    read_sources,
-    read_tables,
     read_transform_totals,
     save_verdict,
 )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from migration.ledger.contents import planned, read_sources, save_objects
+from migration.ledger.contents import planned, read_sources
+from migration.ledger.outcome import save_objects
 from migration.model import OnError
 from migration.steps.refused import quarantine_refused, stop_at_refused
 from migration.steps.schemas import previous_schema, staging_schema, told_apart

@@ -5,16 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from migration.errors import PermanentError, UsageError
-from migration.ledger.contents import (
-    TableRecord,
-    read_chunk_profiles,
-    read_chunk_sizes,
-    read_sources,
-    read_tables,
-    save_objects,
-    save_plan,
-)
+from migration.ledger.chunks import read_chunk_profiles, read_chunk_sizes
+from migration.ledger.contents import TableRecord, read_sources, read_tables, save_plan
 from migration.ledger.events import add_event
+from migration.ledger.outcome import save_objects
 from migration.ledger.runs import move_run
 from migration.ledger.steps import NewStep, add_steps
 from migration.mapping.plan import ProfiledSource, check_collisions, plan_sources

@@ -8,24 +8,20 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from migration.ledger.contents import (
-    NewChunk,
-    SourceRecord,
-    add_findings,
-    add_source,
-    add_table,
-    clear_contents,
-)
+from migration.ledger.chunks import NewChunk
+from migration.ledger.contents import SourceRecord, add_source, add_table, clear_contents
+from migration.ledger.outcome import add_findings
 from migration.ledger.runs import move_run
 from migration.ledger.steps import NewStep, add_steps
 from migration.mapping.overlay import check_mapping, overlay
 from migration.mapping.select import check_names, select_tables
-from migration.model import Finding, FindingKind, Mode, Phase, Source, SourceObject, SourceTable
+from migration.model import Finding, FindingKind, Mode, Phase, Source
 from migration.source.expressions import check_expressions, read_error
 from migration.source.introspect import read_schema
 from migration.source.shelf import note_use
 from migration.source.snapshot import take_snapshot
 from migration.source.split import average_row_bytes, split_table
+from migration.source_schema import SourceObject, SourceTable
 
 if TYPE_CHECKING:
     from migration.ledger.runs import RunRecord

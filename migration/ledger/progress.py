@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, Engine, text
 
-from migration.ledger.contents import count_findings
 from migration.ledger.liveness import read_waits
+from migration.ledger.outcome import count_findings
 from migration.ledger.runs import read_run
 from migration.model import Phase, StepState
 

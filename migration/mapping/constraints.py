@@ -17,15 +17,8 @@ from migration.overrides import OnOrphan
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from migration.model import (
-        ColumnPlan,
-        ColumnProfile,
-        IdentifierPolicy,
-        SourceForeignKey,
-        SourceIndex,
-        SourceIndexColumn,
-        SourceTable,
-    )
+    from migration.model import ColumnPlan, ColumnProfile, IdentifierPolicy
+    from migration.source_schema import SourceForeignKey, SourceIndex, SourceIndexColumn, SourceTable
 
 _NO_ACTION = "NO ACTION"
 _ACTIONS = frozenset({"CASCADE", "RESTRICT", "SET NULL", "SET DEFAULT"})

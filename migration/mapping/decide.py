@@ -16,7 +16,8 @@ from migration.model import ColumnPlan, StorageClass, ValueKind
 from migration.overrides import ColumnOverride, EpochUnit, NulPolicy
 
 if TYPE_CHECKING:
-    from migration.model import ColumnProfile, SourceColumn, SourceTable
+    from migration.model import ColumnProfile
+    from migration.source_schema import SourceColumn, SourceTable
 
 _NATURAL_CLASSES = {
     ValueKind.INT16: StorageClass.INTEGER,

@@ -16,12 +16,13 @@ from migration.mapping.expressions import (
     print_postgres,
     resolve_columns,
 )
-from migration.model import ColumnPlan, GeneratedKind, ValueKind
+from migration.model import ColumnPlan, ValueKind
+from migration.source_schema import GeneratedKind
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from migration.model import SourceTable
+    from migration.source_schema import SourceTable
 
 _ARITHMETIC: Final = (exp.Add, exp.Sub, exp.Mul)
 _INTEGERS: Final = frozenset({ValueKind.INT16, ValueKind.INT32, ValueKind.INT64})

@@ -11,7 +11,8 @@ from migration.model import ColumnPlan, ObjectState, StorageClass, ValueKind
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from migration.model import ColumnProfile, SourceIndex, SourceTable
+    from migration.model import ColumnProfile
+    from migration.source_schema import SourceIndex, SourceTable
 
 _OR_NULL = or_null_name("")
 

@@ -12,14 +12,16 @@ from migration.mapping.mapping_file import QUARANTINE
 from migration.mapping.overlay import find_table
 from migration.mapping.rules import RULES
 from migration.mapping.target_type import UnusableTypeError, check_type
-from migration.model import ColumnProfile, SourceTable, StorageClass
+from migration.model import ColumnProfile, StorageClass
 from migration.overrides import ColumnOverride, NulPolicy, TableOverride
+from migration.source_schema import SourceTable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from migration.model import ColumnPlan, SourceColumn, TablePlan
+    from migration.model import ColumnPlan, TablePlan
     from migration.overrides import MappingFile
+    from migration.source_schema import SourceColumn
 
 _BARE: Final = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
 _HEAD: Final = """\

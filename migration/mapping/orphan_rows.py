@@ -14,8 +14,9 @@ from migration.mapping.batch import RawBatch
 from migration.mapping.orphans import orphan_reason
 from migration.mapping.row_key import Key, storable_key
 from migration.mapping.rows import key_value, original_bytes, stored_value
-from migration.model import Orphans, Rejection, SourceTable, StorageClass
+from migration.model import Orphans, Rejection, StorageClass
 from migration.overrides import OnOrphan
+from migration.source_schema import SourceTable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,7 +10,8 @@ from migration.overrides import OnOrphan
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from migration.model import ColumnPlan, SourceTable
+    from migration.model import ColumnPlan
+    from migration.source_schema import SourceTable
 
 ORPHAN_TO_NULL: Final = "orphan_to_null"
 """The transform of `set-null`. It is lossy: the key that pointed nowhere is gone."""

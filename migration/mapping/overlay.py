@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, NoReturn
 
 from migration.errors import UsageError
 from migration.mapping.mapping_file import suggest
-from migration.model import GeneratedKind, SourceObject
+from migration.source_schema import GeneratedKind, SourceObject
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from migration.model import RunOptions, SourceColumn, SourceSchema, SourceTable
+    from migration.model import RunOptions
     from migration.overrides import ColumnOverride, MappingFile, TableOverride
+    from migration.source_schema import SourceColumn, SourceSchema, SourceTable
 
 _SKIPPED = "the mapping file skips it"
 

@@ -19,29 +19,14 @@ from migration.mapping.names import Namespace, column_namespace, fold, why_renam
 from migration.mapping.renames import claim_names, rename_reason
 from migration.mapping.select import check_names, select_tables
 from migration.mapping.views import TranslatedView, ViewTranslator, in_order, tables_read
-from migration.model import (
-    ColumnProfile,
-    GeneratedKind,
-    ObjectResult,
-    ObjectState,
-    TableKind,
-    TablePlan,
-    TargetObject,
-    ValueKind,
-)
+from migration.model import ColumnProfile, ObjectResult, ObjectState, TablePlan, TargetObject, ValueKind
+from migration.source_schema import GeneratedKind, TableKind
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from migration.model import (
-        ColumnPlan,
-        IdentifierPolicy,
-        RunOptions,
-        SourceColumn,
-        SourceObject,
-        SourceSchema,
-        SourceTable,
-    )
+    from migration.model import ColumnPlan, IdentifierPolicy, RunOptions
+    from migration.source_schema import SourceColumn, SourceObject, SourceSchema, SourceTable
 
 # ABORT is what both do anyway: https://sqlite.org/lang_conflict.html
 _CONFLICT = re.compile(r"\bON\s+CONFLICT\s+(REPLACE|IGNORE|FAIL|ROLLBACK)\b", re.IGNORECASE)

@@ -12,7 +12,8 @@ from migration.overrides import OnOrphan
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from migration.model import SourceTable, TablePlan
+    from migration.model import TablePlan
+    from migration.source_schema import SourceTable
 
 
 @dataclass(frozen=True, slots=True)

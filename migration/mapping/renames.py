@@ -11,7 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from migration.mapping.names import Namespace
-    from migration.model import IdentifierPolicy, SourceColumn, SourceTable
+    from migration.model import IdentifierPolicy
+    from migration.source_schema import SourceColumn, SourceTable
 
 
 def claim_names(

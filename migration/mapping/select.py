@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from migration.catalog import CATALOG
 from migration.errors import UsageError
 from migration.mapping.presets import bookkeeper
-from migration.model import Mode, RunOptions, SourceSchema, SourceTable, TableKind
+from migration.model import Mode, RunOptions
+from migration.source_schema import SourceSchema, SourceTable, TableKind
 
 
 def select_tables(label: str, schema: SourceSchema, options: RunOptions) -> list[SourceTable]:

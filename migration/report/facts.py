@@ -9,8 +9,9 @@ from typing import Any
 from sqlalchemy import Row
 
 from migration.ledger.runs import RunRecord
-from migration.model import ColumnProfile, SourceSchema, SourceTable, TablePlan
+from migration.model import ColumnProfile, TablePlan
 from migration.report.timeline import PhaseChange, Work
+from migration.source_schema import SourceSchema, SourceTable
 
 
 @dataclass(frozen=True, slots=True)

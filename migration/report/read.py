@@ -11,10 +11,11 @@ from migration.ledger.encoding import from_json
 from migration.ledger.runs import RunRecord, read_run
 from migration.ledger.tables import chunks, events, findings, objects, quarantine, sources, steps
 from migration.ledger.tables import tables as ledger_tables
-from migration.model import Phase, SourceSchema, StepState
+from migration.model import Phase, StepState
 from migration.report.facts import Facts, ForeignKeyFacts
 from migration.report.read_tables import read_tables
 from migration.report.timeline import PhaseChange, Work
+from migration.source_schema import SourceSchema
 
 FINDINGS_LIMIT = 1_000
 REASONS_LIMIT = 100

@@ -10,8 +10,9 @@ from sqlalchemy import Connection, Row, func, select
 from migration.ledger.encoding import from_json
 from migration.ledger.tables import chunks, columns, steps, transforms
 from migration.ledger.tables import tables as ledger_tables
-from migration.model import ColumnProfile, Phase, SourceTable, StepState, TablePlan
+from migration.model import ColumnProfile, Phase, StepState, TablePlan
 from migration.report.facts import TableFacts
+from migration.source_schema import SourceTable
 
 
 def read_tables(

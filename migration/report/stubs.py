@@ -7,12 +7,13 @@ from typing import Any, Final
 
 from sqlalchemy import Row
 
-from migration.model import ObjectState, SourceColumn, SourceSchema, TableKind, TablePlan, TargetObject
+from migration.model import ObjectState, TablePlan, TargetObject
 from migration.report import drafts
 from migration.report.drafts import Surroundings
 from migration.report.facts import Facts
 from migration.report.model import Report, StubReport
 from migration.report.wording import count, printable, without_secrets
+from migration.source_schema import SourceColumn, SourceSchema, TableKind
 from migration.target.statements import quoted
 
 STUBS_NAME: Final = "not_migrated.sql"

@@ -18,8 +18,8 @@ from migration.source.sql import closing, split_at_commas, tokenize
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from migration.model import SourceTable
     from migration.source.sql import Token
+    from migration.source_schema import SourceTable
 
 _RULER = re.compile(r"[-=*#_~+/\s]*")
 _MOST_READ = 1_000_000  # characters of one comment; far more than a plan keeps of it

@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING
 import adbc_driver_manager
 import adbc_driver_sqlite.dbapi
 
-from migration.model import GeneratedKind
 from migration.source.connect import snapshot_uri
 from migration.source.sql import quote_name
+from migration.source_schema import GeneratedKind
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from migration.model import SourceColumn
+    from migration.source_schema import SourceColumn
 
 _NO_COLLATION = "no such collation"  # the reader knows a way around that
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from migration.model import SourceCheck
 from migration.source.sql import closing, split_at_commas, text_of, tokenize
+from migration.source_schema import SourceCheck
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

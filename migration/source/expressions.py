@@ -14,7 +14,7 @@ from migration.source.sql import value_sql
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from migration.model import SourceColumn, SourceSchema, SourceTable
+    from migration.source_schema import SourceColumn, SourceSchema, SourceTable
 
 # A value that changes from one reading to the next was not what the profile has seen.
 _UNSTEADY: Final = frozenset({"random", "randomblob", "changes", "total_changes", "last_insert_rowid"})

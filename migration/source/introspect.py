@@ -10,7 +10,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from migration.errors import SourceCorruptError
-from migration.model import (
+from migration.source.comments import read_comments, with_comments
+from migration.source.computed import why_not_computed
+from migration.source.connect import open_snapshot
+from migration.source.create_table import TableText, read_create_index, read_create_table
+from migration.source.sql import quote_name
+from migration.source.virtual import owner_of, read_virtual, shadow_owners
+from migration.source_schema import (
     GeneratedKind,
     SourceColumn,
     SourceForeignKey,
@@ -21,12 +27,6 @@ from migration.model import (
     SourceTable,
     TableKind,
 )
-from migration.source.comments import read_comments, with_comments
-from migration.source.computed import why_not_computed
-from migration.source.connect import open_snapshot
-from migration.source.create_table import TableText, read_create_index, read_create_table
-from migration.source.sql import quote_name
-from migration.source.virtual import owner_of, read_virtual, shadow_owners
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -27,8 +27,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from migration.mapping.convert import Context
-    from migration.model import ColumnPlan, KeyRange, SourceTable
+    from migration.model import ColumnPlan, KeyRange
     from migration.source.reader import SnapshotReader
+    from migration.source_schema import SourceTable
 
 _BATCH_BYTES = 4 << 20
 _MAX_BATCH_ROWS = 8_192

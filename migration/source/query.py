@@ -20,7 +20,8 @@ from migration.source.sql import quote_name, value_sql
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from migration.model import KeyRange, SourceTable
+    from migration.model import KeyRange
+    from migration.source_schema import SourceTable
 
 SLOT_TYPES: Final[Mapping[StorageClass, pa.DataType]] = MappingProxyType(
     {

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from migration.source.sql import quote_name
 
 if TYPE_CHECKING:
-    from migration.model import KeyRange, SourceTable
+    from migration.model import KeyRange
+    from migration.source_schema import SourceTable
 
 
 def range_condition(key_range: KeyRange) -> str:

@@ -22,8 +22,9 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
-    from migration.model import KeyRange, SourceTable
+    from migration.model import KeyRange
     from migration.source.query import BatchQuery, Slot
+    from migration.source_schema import SourceTable
 
 _BATCH_OPTION = "adbc.sqlite.query.batch_rows"
 

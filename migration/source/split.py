@@ -9,15 +9,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from migration.model import KeyRange, TableKind
+from migration.model import KeyRange
 from migration.source.ranges import from_clause
 from migration.source.sample import average_row_bytes
 from migration.source.sql import quote_name, quote_text
+from migration.source_schema import TableKind
 
 if TYPE_CHECKING:
     import sqlite3
 
-    from migration.model import SourceTable
+    from migration.source_schema import SourceTable
 
 __all__ = ["Split", "average_row_bytes", "split_table", "step_columns"]
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from migration.model import SourceColumn
+    from migration.source_schema import SourceColumn
 
 
 def quote_name(name: str) -> str:

@@ -13,9 +13,9 @@ import sqlite3
 from itertools import count
 from typing import TYPE_CHECKING, Final
 
-from migration.model import SourceColumn, SourceTable, TableKind
 from migration.source.create_virtual import FULL_TEXT, R_TREES, read_create_virtual
 from migration.source.sql import quote_name
+from migration.source_schema import SourceColumn, SourceTable, TableKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -12,9 +12,10 @@ from sqlalchemy import Connection, Engine
 from migration.errors import UsageError
 from migration.ledger.contents import KnownSources, SourceRecord, planned, read_profile, read_table
 from migration.ledger.runs import RunRecord, read_run
-from migration.model import ColumnProfile, SourceTable, TablePlan
+from migration.model import ColumnProfile, TablePlan
 from migration.settings import Settings
 from migration.source.reader import SnapshotReader
+from migration.source_schema import SourceTable
 from migration.target.connect import make_engine, with_password
 from migration.target.readback import TargetReader
 

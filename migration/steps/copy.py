@@ -12,12 +12,7 @@ import pyarrow as pa
 from sqlalchemy import Connection
 
 from migration.errors import PermanentError, RejectedValueError
-from migration.ledger.contents import (
-    ChunkRecord,
-    ChunkResult,
-    read_chunk,
-    save_chunk_result,
-)
+from migration.ledger.chunks import ChunkRecord, ChunkResult, read_chunk, save_chunk_result
 from migration.ledger.steps import Step
 from migration.mapping.convert import Context, Converter
 from migration.mapping.orphan_rows import OrphanRows

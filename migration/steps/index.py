@@ -9,14 +9,8 @@ from typing import Any
 from sqlalchemy import Connection, text
 
 from migration.errors import PermanentError
-from migration.ledger.contents import (
-    TableRecord,
-    add_findings,
-    planned,
-    read_table,
-    read_tables,
-    save_objects,
-)
+from migration.ledger.contents import TableRecord, planned, read_table, read_tables
+from migration.ledger.outcome import add_findings, save_objects
 from migration.ledger.runs import RunRecord
 from migration.ledger.steps import NewStep, Step
 from migration.model import Finding, ObjectResult, ObjectState, TablePlan, TargetObject

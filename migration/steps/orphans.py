@@ -13,7 +13,9 @@ import duckdb
 from sqlalchemy import Connection
 
 from migration.errors import PermanentError
-from migration.ledger.contents import add_findings, read_ranges, read_tables, save_orphans
+from migration.ledger.chunks import read_ranges, save_orphans
+from migration.ledger.contents import read_tables
+from migration.ledger.outcome import add_findings
 from migration.ledger.steps import Step
 from migration.mapping.convert import Context, Converter
 from migration.mapping.references import Reference, find_references
@@ -25,12 +27,12 @@ from migration.model import (
     FindingKind,
     Mode,
     Orphans,
-    SourceTable,
     StorageClass,
     TablePlan,
     ValueKind,
 )
 from migration.overrides import OnOrphan
+from migration.source_schema import SourceTable
 from migration.steps.context import PlannedTable, StepContext
 from migration.steps.copy import batch_rows
 from migration.validation.orphans import Found, OrphanSearch

@@ -7,7 +7,8 @@ from typing import Any
 from sqlalchemy import Connection
 
 from migration.errors import PermanentError
-from migration.ledger.contents import read_chunk, read_table, save_chunk_profile
+from migration.ledger.chunks import read_chunk, save_chunk_profile
+from migration.ledger.contents import read_table
 from migration.ledger.steps import Step
 from migration.mapping.convert import Context
 from migration.source.profile import profile_range

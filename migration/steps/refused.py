@@ -17,7 +17,8 @@ import pyarrow.compute as pc
 from sqlalchemy import Connection
 
 from migration.errors import PermanentError
-from migration.ledger.contents import read_chunk, read_digests, read_loaded, save_verdict
+from migration.ledger.chunks import read_chunk, read_loaded
+from migration.ledger.outcome import read_digests, save_verdict
 from migration.ledger.quarantine import HeldChunk, add_rejections, hold_rows, loaded_chunks
 from migration.mapping.batch import RawBatch
 from migration.mapping.convert import Context, Converter

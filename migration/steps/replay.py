@@ -11,13 +11,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from migration.errors import PermanentError
-from migration.ledger.contents import ChunkRecord
+from migration.ledger.chunks import ChunkRecord
 from migration.mapping.batch import RawBatch
 from migration.mapping.convert import Context, Converter
 from migration.mapping.row_key import Key, storable_key
 from migration.mapping.rows import key_value
-from migration.model import ColumnProfile, Digest, KeyRange, Rejection, SourceTable, TablePlan
+from migration.model import ColumnProfile, Digest, KeyRange, Rejection, TablePlan
 from migration.source.reader import SnapshotReader
+from migration.source_schema import SourceTable
 from migration.steps.copy import batch_rows
 from migration.validation.digest import DigestSum
 

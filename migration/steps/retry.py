@@ -14,8 +14,8 @@ from sqlalchemy import Connection, Engine, select, update
 from sqlalchemy.exc import DBAPIError
 
 from migration.errors import UsageError
-from migration.ledger.contents import count_findings, count_quarantined
 from migration.ledger.events import add_event
+from migration.ledger.outcome import count_findings, count_quarantined
 from migration.ledger.quarantine import HeldChunk, held_chunks
 from migration.ledger.runs import RunRecord, read_run
 from migration.ledger.tables import runs

@@ -5,8 +5,8 @@ from __future__ import annotations
 from sqlalchemy import Engine, func, update
 
 from migration.errors import UsageError
-from migration.ledger.contents import save_objects
 from migration.ledger.events import add_event
+from migration.ledger.outcome import save_objects
 from migration.ledger.runs import read_run
 from migration.ledger.tables import runs
 from migration.model import ObjectResult, Phase

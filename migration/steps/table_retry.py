@@ -12,15 +12,9 @@ import pyarrow as pa
 from sqlalchemy import Connection
 
 from migration.errors import PermanentError, TargetError, UsageError
-from migration.ledger.contents import (
-    ChunkRecord,
-    planned,
-    read_chunk,
-    read_digests,
-    read_loaded,
-    read_table,
-    save_verdict,
-)
+from migration.ledger.chunks import ChunkRecord, read_chunk, read_loaded
+from migration.ledger.contents import planned, read_table
+from migration.ledger.outcome import read_digests, save_verdict
 from migration.ledger.quarantine import (
     HeldChunk,
     add_rejections,

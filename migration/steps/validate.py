@@ -7,7 +7,8 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from migration.ledger.contents import add_findings, add_table, read_sources, save_comparison
+from migration.ledger.contents import add_table, read_sources
+from migration.ledger.outcome import add_findings, save_comparison
 from migration.ledger.runs import read_run
 from migration.ledger.steps import Step
 from migration.steps.context import StepContext

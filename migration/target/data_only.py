@@ -27,8 +27,9 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from migration.mapping.plan import ProfiledSource
-    from migration.model import ColumnPlan, RunOptions, SourceTable
+    from migration.model import ColumnPlan, RunOptions
     from migration.overrides import ColumnOverride
+    from migration.source_schema import SourceTable
 
 _CUTTING: Final = frozenset({"money", "name", '"char"'})
 

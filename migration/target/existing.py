@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection, Row
 
-    from migration.model import ColumnPlan, ColumnProfile, SourceColumn, SourceTable
+    from migration.model import ColumnPlan, ColumnProfile
+    from migration.source_schema import SourceColumn, SourceTable
 
 _TABLES = (
     "SELECT c.relname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"

@@ -34,7 +34,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from sqlalchemy import Connection
 
-    from migration.model import ColumnProfile, RunOptions, SourceSchema, SourceTable, TablePlan
+    from migration.model import ColumnProfile, RunOptions, TablePlan
+    from migration.source_schema import SourceSchema, SourceTable
 
 _ROWS_NAMED: Final = 20
 

@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from sqlalchemy import Connection
 
-    from migration.model import ColumnProfile, RunOptions, SourceTable, TablePlan
+    from migration.model import ColumnProfile, RunOptions, TablePlan
     from migration.source.reader import SnapshotReader
+    from migration.source_schema import SourceTable
 
 _VALUES_NAMED: Final = 5
 _BATCH_BYTES: Final = 8 << 20

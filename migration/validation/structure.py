@@ -9,7 +9,7 @@ from migration.model import Finding, FindingKind
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from migration.model import SourceTable
+    from migration.source_schema import SourceTable
     from migration.target.existing import ExistingTable
 
 

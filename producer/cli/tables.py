@@ -16,8 +16,9 @@ from producer.cli.options import json_flag, verbose_flag
 if TYPE_CHECKING:
     import sqlite3
 
-    from migration.model import Source, SourceTable
+    from migration.model import Source
     from migration.settings import Settings
+    from migration.source_schema import SourceTable
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,10 +12,11 @@ import psycopg
 import pytest
 
 from migration.ledger.runs import RunRecord
-from migration.model import IdentifierPolicy, Mode, Phase, TableKind
+from migration.model import IdentifierPolicy, Mode, Phase
 from migration.overrides import MappingFile, TableOverride
 from migration.report.build import build_report
 from migration.report.model import Report
+from migration.source_schema import TableKind
 from tests.support.direct import Direct
 from tests.support.proof import prove
 

@@ -10,12 +10,13 @@ from migration.mapping.mapping_file import parse_mapping
 from migration.mapping.mapping_text import DecidedTable, mapping_text
 from migration.mapping.overlay import check_mapping, overlay
 from migration.mapping.plan import PlannedSource, plan_source
-from migration.model import ColumnProfile, KeyRange, RunOptions, Source, SourceSchema, TablePlan
+from migration.model import ColumnProfile, KeyRange, RunOptions, Source, TablePlan
 from migration.overrides import MappingFile
 from migration.source.expressions import check_expressions
 from migration.source.introspect import read_schema
 from migration.source.profile import profile_range
 from migration.source.reader import SnapshotReader
+from migration.source_schema import SourceSchema
 
 Profiles = dict[str, dict[str, ColumnProfile]]
 

@@ -13,7 +13,9 @@ import psycopg
 from psycopg import sql
 from sqlalchemy import Engine, select
 
-from migration.ledger.contents import planned, read_loaded, read_sources, read_tables, read_transform_totals
+from migration.ledger.chunks import read_loaded
+from migration.ledger.contents import planned, read_sources, read_tables
+from migration.ledger.outcome import read_transform_totals
 from migration.ledger.runs import RunRecord
 from migration.ledger.tables import objects, quarantine
 from migration.model import Phase, TablePlan

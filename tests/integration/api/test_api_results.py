@@ -9,11 +9,14 @@ import httpx
 from sqlalchemy import insert
 
 from api.results import MAX_ORIGINAL_BYTES
-from migration.ledger.contents import NewChunk, SourceRecord, add_findings, add_source, add_table
+from migration.ledger.chunks import NewChunk
+from migration.ledger.contents import SourceRecord, add_source, add_table
 from migration.ledger.events import add_event
+from migration.ledger.outcome import add_findings
 from migration.ledger.runs import request_cancel
 from migration.ledger.tables import quarantine
-from migration.model import Finding, FindingKind, KeyRange, SourceSchema
+from migration.model import Finding, FindingKind, KeyRange
+from migration.source_schema import SourceSchema
 from tests.integration.api.conftest import RunningApi
 
 V1 = "/api/v1/migration"

@@ -6,17 +6,12 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, event
 
-from migration.ledger.contents import (
-    KnownSources,
-    NewChunk,
-    SourceRecord,
-    add_source,
-    add_table,
-    read_table,
-)
+from migration.ledger.chunks import NewChunk
+from migration.ledger.contents import KnownSources, SourceRecord, add_source, add_table, read_table
 from migration.ledger.runs import create_run
-from migration.model import KeyRange, RunOptions, SourceSchema, SourceTable, TableKind
+from migration.model import KeyRange, RunOptions
 from migration.settings import Settings
+from migration.source_schema import SourceSchema, SourceTable, TableKind
 from migration.steps.context import StepContext
 
 

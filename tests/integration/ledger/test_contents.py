@@ -5,15 +5,10 @@ from collections.abc import Callable
 import pytest
 from sqlalchemy import Engine
 
-from migration.ledger.contents import (
-    NewChunk,
-    SourceRecord,
-    add_source,
-    add_table,
-    read_chunk_profiles,
-    save_chunk_profile,
-)
-from migration.model import ColumnProfile, KeyRange, SourceSchema
+from migration.ledger.chunks import NewChunk, read_chunk_profiles, save_chunk_profile
+from migration.ledger.contents import SourceRecord, add_source, add_table
+from migration.model import ColumnProfile, KeyRange
+from migration.source_schema import SourceSchema
 
 
 @pytest.mark.parametrize("chunks", [0, 1, 200, 401])

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from migration.ledger.contents import planned, read_tables, read_transform_totals
+from migration.ledger.contents import planned, read_tables
 from migration.ledger.events import read_events
+from migration.ledger.outcome import read_transform_totals
 from migration.mapping.mapping_file import parse_mapping
 from migration.model import Mode, Phase
 from migration.report.mapping_draft import draft_mapping

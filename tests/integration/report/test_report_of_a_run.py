@@ -10,19 +10,9 @@ import pytest
 from sqlalchemy import Connection, Engine, text, update
 
 from migration.errors import PermanentError, UsageError
-from migration.ledger.contents import (
-    ChunkRecord,
-    ChunkResult,
-    NewChunk,
-    SourceRecord,
-    add_findings,
-    add_source,
-    add_table,
-    save_chunk_result,
-    save_objects,
-    save_plan,
-    save_verdict,
-)
+from migration.ledger.chunks import ChunkRecord, ChunkResult, NewChunk, save_chunk_result
+from migration.ledger.contents import SourceRecord, add_source, add_table, save_plan
+from migration.ledger.outcome import add_findings, save_objects, save_verdict
 from migration.ledger.runs import create_run, fail_run, move_run, read_run, request_cancel
 from migration.ledger.steps import NewStep, add_steps, claim, finish_step, give_back
 from migration.ledger.store import open_ledger
@@ -40,14 +30,11 @@ from migration.model import (
     Rejection,
     RunOptions,
     Source,
-    SourceColumn,
-    SourceSchema,
-    SourceTable,
     StorageClass,
-    TableKind,
 )
 from migration.report.build import build_report, write_report
 from migration.report.model import VerdictLevel
+from migration.source_schema import SourceColumn, SourceSchema, SourceTable, TableKind
 from tests.unit.report.factories import table_plan
 
 DIGEST = Digest(95, "0123456789abcdef0123456789abcdef")

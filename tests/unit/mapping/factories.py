@@ -11,14 +11,8 @@ from migration.mapping.batch import RawBatch
 from migration.mapping.convert import Context
 from migration.mapping.decide import candidate, wider
 from migration.mapping.rules import RULES
-from migration.model import (
-    ColumnPlan,
-    ColumnProfile,
-    SourceColumn,
-    SourceTable,
-    StorageClass,
-    TableKind,
-)
+from migration.model import ColumnPlan, ColumnProfile, StorageClass
+from migration.source_schema import SourceColumn, SourceTable, TableKind
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -13,17 +13,9 @@ from migration.mapping.mapping_file import parse_mapping
 from migration.mapping.orphan_rows import OrphanRows
 from migration.mapping.orphans import comparable, orphan_action, wanted_for
 from migration.mapping.references import find_references
-from migration.model import (
-    ColumnPlan,
-    Orphans,
-    SourceForeignKey,
-    SourceIndex,
-    SourceIndexColumn,
-    StorageClass,
-    TablePlan,
-    ValueKind,
-)
+from migration.model import ColumnPlan, Orphans, StorageClass, TablePlan, ValueKind
 from migration.overrides import OnOrphan, TableOverride
+from migration.source_schema import SourceForeignKey, SourceIndex, SourceIndexColumn
 from tests.unit.mapping import factories
 
 LEAVE, OUT, NULL = OnOrphan.NOT_VALID, OnOrphan.QUARANTINE, OnOrphan.SET_NULL

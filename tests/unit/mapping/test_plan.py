@@ -26,13 +26,13 @@ from migration.model import (
     ObjectState,
     RunOptions,
     Source,
-    SourceSchema,
     TablePlan,
     TargetObject,
 )
 from migration.source.introspect import read_schema
 from migration.source.profile import profile_range
 from migration.source.reader import SnapshotReader
+from migration.source_schema import SourceSchema
 
 if TYPE_CHECKING:
     from pathlib import Path

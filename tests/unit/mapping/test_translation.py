@@ -11,7 +11,8 @@ from migration.mapping.expressions import Untranslatable, translate_expression
 from migration.mapping.generated import translate_generated
 from migration.mapping.kinds import kind_of
 from migration.mapping.rules import rules_for
-from migration.model import ColumnPlan, GeneratedKind, StorageClass
+from migration.model import ColumnPlan, StorageClass
+from migration.source_schema import GeneratedKind
 
 from .factories import column, table
 

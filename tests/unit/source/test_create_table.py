@@ -4,13 +4,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from migration.model import SourceCheck
 from migration.source.create_table import (
     collations_named,
     read_create_index,
     read_create_table,
 )
 from migration.source.sql import quote_name, tokenize
+from migration.source_schema import SourceCheck
 
 
 @pytest.mark.parametrize(

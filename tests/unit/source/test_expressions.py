@@ -10,10 +10,11 @@ from migration.errors import SourceCorruptError
 from migration.mapping.convert import Context
 from migration.mapping.mapping_file import read_mapping
 from migration.mapping.overlay import overlay
-from migration.model import KeyRange, SourceTable, StorageClass
+from migration.model import KeyRange, StorageClass
 from migration.source.introspect import read_schema
 from migration.source.profile import profile_range
 from migration.source.reader import SnapshotReader
+from migration.source_schema import SourceTable
 
 SOURCE = """
 CREATE TABLE t (id INTEGER PRIMARY KEY, a, b TEXT);

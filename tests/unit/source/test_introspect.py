@@ -5,14 +5,8 @@ from contextlib import closing
 
 import pytest
 
-from migration.model import (
-    GeneratedKind,
-    SourceCheck,
-    SourceForeignKey,
-    SourceIndexColumn,
-    TableKind,
-)
 from migration.source.introspect import read_schema
+from migration.source_schema import GeneratedKind, SourceCheck, SourceForeignKey, SourceIndexColumn, TableKind
 
 
 def read_table(path, name="t"):

@@ -7,12 +7,13 @@ import adbc_driver_sqlite.dbapi
 import pytest
 
 from migration.mapping.convert import Context
-from migration.model import KeyRange, StorageClass, TableKind
+from migration.model import KeyRange, StorageClass
 from migration.source.connect import open_snapshot
 from migration.source.introspect import read_schema
 from migration.source.profile import profile_range
 from migration.source.reader import SnapshotReader
 from migration.source.split import split_table
+from migration.source_schema import TableKind
 
 WHOLE = KeyRange()
 CLASSES = tuple(c for c in StorageClass if c is not StorageClass.NULL)
