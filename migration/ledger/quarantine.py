@@ -180,6 +180,18 @@ def change_reason(connection: Connection, ids: Sequence[int], reason: str) -> No
     connection.execute(update(quarantine).where(quarantine.c.id.in_(ids)).values(reason=reason))
 
 
+def _count_rows(connection: Connection, chunk_id: int, loaded: Digest, *, held: int) -> None:
+    connection.execute(
+        update(chunks)
+        .where(chunks.c.id == chunk_id)
+        .values(
+            rows_loaded=loaded.rows,
+            rows_quarantined=chunks.c.rows_quarantined + held,
+            digest=loaded.checksum,
+        )
+    )
+
+
 def release_rows(
     connection: Connection, chunk_id: int, loaded: Digest, rows: int, changed: Mapping[tuple[str, str], int]
 ) -> None:
@@ -192,15 +204,7 @@ def release_rows(
         rows: how many were released.
         changed: (column, transform) → values changed among these.
     """
-    connection.execute(
-        update(chunks)
-        .where(chunks.c.id == chunk_id)
-        .values(
-            rows_loaded=loaded.rows,
-            rows_quarantined=chunks.c.rows_quarantined - rows,
-            digest=loaded.checksum,
-        )
-    )
+    _count_rows(connection, chunk_id, loaded, held=-rows)
     for (column, transform), count in changed.items():
         statement = upsert(transforms).values(
             {"chunk_id": chunk_id, "column": column, "transform": transform, "values": count}
@@ -225,15 +229,7 @@ def hold_rows(
         rows: how many were taken out.
         changed: (column, transform) → values changed among these.
     """
-    connection.execute(
-        update(chunks)
-        .where(chunks.c.id == chunk_id)
-        .values(
-            rows_loaded=loaded.rows,
-            rows_quarantined=chunks.c.rows_quarantined + rows,
-            digest=loaded.checksum,
-        )
-    )
+    _count_rows(connection, chunk_id, loaded, held=rows)
     for (column, transform), count in changed.items():
         place = (
             transforms.c.chunk_id == chunk_id,
