@@ -181,7 +181,7 @@ def peers(cache: Path, wanted: Sequence[str]) -> tuple[list[Contender], dict[str
 
     Args:
         cache: folder for what has to be installed.
-        wanted: parts of names; empty: all.
+        wanted: parts of names, in either case; empty: all.
     """
     makers: tuple[tuple[str, Callable[[], Contender]], ...] = (
         ("pgloader", Pgloader),
@@ -193,7 +193,7 @@ def peers(cache: Path, wanted: Sequence[str]) -> tuple[list[Contender], dict[str
     found: list[Contender] = []
     skipped: dict[str, str] = {}
     for name, make in makers:
-        if wanted and not any(part in name for part in wanted):
+        if wanted and not any(part.lower() in name.lower() for part in wanted):
             continue
         try:
             found.append(make())
