@@ -15,6 +15,7 @@ from psycopg import sql
 from bench.contender import Contender, Job, Measured
 from bench.processes import FailedError, Finished, cpu_seconds, run_program, run_programs
 from bench.server import MissingProgramError
+from bench.venv import private_venv
 
 _SCRIPTS = Path(__file__).parent / "scripts"
 _REAP_SECONDS = 0.3
@@ -66,23 +67,9 @@ class DuckDB:
     work = "INSERT ... SELECT into ready typed tables; no keys, no indexes, no check"
 
     def __init__(self, cache: Path) -> None:
-        folder = cache.absolute() / f"duckdb-{DUCKDB_VERSION}"
-        self._python = folder / "bin" / "python"
-        if not (folder / "ready").exists():
-            shutil.rmtree(folder, ignore_errors=True)
-            wanted = [
-                f"{name}=={DUCKDB_VERSION}"
-                for name in ("duckdb", "duckdb-extension-sqlite-scanner", "duckdb-extension-postgres-scanner")
-            ]
-            try:
-                subprocess.run([sys.executable, "-m", "venv", folder], check=True, capture_output=True)
-                pip = [self._python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-                subprocess.run([*pip, *wanted], check=True, capture_output=True, text=True)
-            except subprocess.CalledProcessError as error:
-                raise MissingProgramError(
-                    f"pip could not install DuckDB {DUCKDB_VERSION} with its SQLite and PostgreSQL extensions"
-                ) from error
-            (folder / "ready").touch()
+        extensions = ("duckdb-extension-sqlite-scanner", "duckdb-extension-postgres-scanner")
+        wanted = [f"{name}=={DUCKDB_VERSION}" for name in ("duckdb", *extensions)]
+        self._python = private_venv(cache, f"duckdb-{DUCKDB_VERSION}", wanted) / "python"
 
     def prepare(self, job: Job) -> None:
         """Nothing to do."""

@@ -10,10 +10,10 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from importlib.util import find_spec
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Self
 
 SETTINGS: dict[str, str] = {
@@ -36,13 +36,15 @@ class MissingProgramError(Exception):
 class BenchServer:
     """PostgreSQL on a Unix socket in a temporary folder; `with` starts, stops and removes it.
 
-    Takes the system's PostgreSQL where there is one, otherwise the one of the extra `embedded`.
+    Takes the system's PostgreSQL where there is one, otherwise the one of the extra `embedded`. `settings` are added
+    to SETTINGS.
 
     Raises:
         MissingProgramError: there is neither, or no psql.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, settings: Mapping[str, str] = MappingProxyType({})) -> None:
+        self._settings = {**SETTINGS, **settings}
         self.bin_folder = _find_programs()
         self.psql = shutil.which("psql") or str(self.bin_folder / "psql")
         if not Path(self.psql).exists():
@@ -108,7 +110,7 @@ class BenchServer:
             cwd=self._folder,
             **as_user,  # type: ignore[call-overload]
         )
-        options = [word for name, value in SETTINGS.items() for word in ("-c", f"{name}={value}")]
+        options = [word for name, value in self._settings.items() for word in ("-c", f"{name}={value}")]
         self._process = subprocess.Popen(
             [self.bin_folder / "postgres", "-D", data, "-k", self._folder, *options],
             stdout=subprocess.DEVNULL,
