@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
@@ -23,6 +24,9 @@ from producer import runner as sender
 from producer.runner import Runner
 from producer.watchdog import Watchdog
 from tests.support.direct import Direct, quiet_steps
+
+if TYPE_CHECKING:
+    from tests.support.pipeline import Pipeline
 
 SOURCE = """
 CREATE TABLE parent (id INTEGER PRIMARY KEY, name TEXT UNIQUE);
@@ -244,3 +248,25 @@ def _wait_for(condition: Callable[[], bool]) -> None:
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.01)
+
+
+def test_workers_read_other_tables_back_while_one_waits_at_an_index(
+    pipeline: Pipeline, build: Callable[[str], Path]
+) -> None:
+    run_id = pipeline.start(build(SOURCE), target_schema="beside", chunk_rows=250, batch_rows=50)
+    staging = find_run(pipeline.ledger, run_id).staging_schema
+    parts = f"SELECT t.name FROM convoy.steps s JOIN convoy.tables t ON t.id = s.table_id WHERE s.run_id = '{run_id}'"
+    with psycopg.connect(pipeline.url) as reader:
+        _wait_for(lambda: pipeline.query(f"SELECT to_regclass('{staging}.child')") != [(None,)])
+        reader.execute(
+            f"SELECT FROM {staging}.child LIMIT 0".encode()
+        )  # no key can be added before this ends
+        # The larger table comes first; the other one's reading stands behind the key that is waited for.
+        _wait_for(
+            lambda: (
+                pipeline.query(f"{parts} AND s.phase = 'validating' AND s.state = 'done'") == [("parent",)]
+            )
+        )
+        assert find_run(pipeline.ledger, run_id).phase is Phase.INDEXING
+    run = pipeline.wait(run_id)
+    assert (run.phase, run.error) == (Phase.COMPLETED, None)
