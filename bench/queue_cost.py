@@ -77,7 +77,7 @@ def _send_and_wait(app: object, cluster: LocalCluster, empty: list[list[int]]) -
     send_steps(app, str(uuid.uuid4()), empty)
     deadline = time.monotonic() + _PATIENCE_SECONDS
     with Redis.from_url(cluster.broker_url) as client:
-        while client.llen("copy") or client.hlen("unacked"):
+        while any(map(client.llen, client.scan_iter("copy*"))) or client.hlen("unacked"):
             if time.monotonic() > deadline:
                 raise RuntimeError("the queue did not become empty")
             time.sleep(0.05)

@@ -17,7 +17,7 @@ from migration.ledger.outcome import (
     save_verdict,
 )
 from migration.ledger.runs import move_run
-from migration.ledger.steps import NewStep, add_steps
+from migration.ledger.steps import NewStep, add_steps, count_states
 from migration.ledger.tables import runs, steps
 from migration.mapping.asked import is_asked_for
 from migration.mapping.rules import RULES
@@ -41,7 +41,7 @@ VERIFY_BYTES = 32 * 1024 * 1024
 
 
 def finish_copying(workspace: Workspace, run: RunRecord) -> bool:
-    """Check conservation, then lay out the indexing; a dry-run ends here."""
+    """Check conservation, then lay out the indexing and the reading back; a dry-run ends here."""
     with workspace.engine.begin() as connection:
         tables = read_tables(connection, run.id)
         for table in tables:
@@ -57,6 +57,8 @@ def finish_copying(workspace: Workspace, run: RunRecord) -> bool:
         if run.options.mode is Mode.DRY_RUN:
             return move_run(connection, run, _completed(connection, run))
         add_steps(connection, run.id, Phase.INDEXING, index_steps(tables, run.options.workers))
+        if not run.options.skip_validation:
+            _lay_out_validating(connection, run, tables)
         return move_run(connection, run, Phase.INDEXING)
 
 
@@ -86,7 +88,7 @@ def _lossy_transforms(connection: Connection, run: RunRecord, tables: list[Table
 
 
 def finish_indexing(workspace: Workspace, run: RunRecord) -> bool:
-    """Lay out the reading back of every table."""
+    """Go on to the comparison; much of the reading back has been done meanwhile."""
     with workspace.engine.begin() as connection:
         if run.options.skip_validation:
             skipped = Finding(
@@ -97,21 +99,28 @@ def finish_indexing(workspace: Workspace, run: RunRecord) -> bool:
             )
             add_findings(connection, run.id, [skipped])
             return move_run(connection, run, Phase.CUTTING_OVER)
-        new: list[NewStep] = []
-        for table in read_tables(connection, run.id):
-            plan = planned(table)
-            schema = staging_schema(run, plan.target_schema)
-            blocks = block_ranges(connection, schema, plan.target_name, VERIFY_BYTES)
-            new.extend(
-                NewStep(
-                    table_id=table.id,
-                    spec={"first": block.first, "last": block.last},
-                    weight=table.bytes // len(blocks),
-                )
-                for block in blocks
-            )
-        add_steps(connection, run.id, Phase.VALIDATING, new)
+        if not count_states(connection, run.id, Phase.VALIDATING):
+            # The run was copied by a version that laid this out only now.
+            _lay_out_validating(connection, run, read_tables(connection, run.id))
         return move_run(connection, run, Phase.VALIDATING)
+
+
+def _lay_out_validating(connection: Connection, run: RunRecord, tables: list[TableRecord]) -> None:
+    """Write the steps that read every table back from staging, where its rows stand and change no more."""
+    new: list[NewStep] = []
+    for table in tables:
+        plan = planned(table)
+        schema = staging_schema(run, plan.target_schema)
+        blocks = block_ranges(connection, schema, plan.target_name, VERIFY_BYTES)
+        new.extend(
+            NewStep(
+                table_id=table.id,
+                spec={"first": block.first, "last": block.last},
+                weight=table.bytes // len(blocks),
+            )
+            for block in blocks
+        )
+    add_steps(connection, run.id, Phase.VALIDATING, new)
 
 
 def finish_validating(workspace: Workspace, run: RunRecord) -> bool:

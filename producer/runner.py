@@ -14,7 +14,7 @@ from migration.ledger.contents import read_tables
 from migration.ledger.events import add_event
 from migration.ledger.liveness import WAITING, table_users
 from migration.ledger.runs import RunRecord, fail_run, move_run, read_run, run_lock
-from migration.ledger.steps import count_states, first_error, forget_sending, take_unsent
+from migration.ledger.steps import WORKED_AHEAD, count_states, first_error, forget_sending, take_unsent
 from migration.ledger.store import open_ledger, target_identity
 from migration.model import Phase, StepState
 from migration.queue import announce_target, send_steps
@@ -120,15 +120,22 @@ class Runner:
         return TRANSITIONS[run.phase](self.workspace, run)
 
     def _dispatch(self, run: RunRecord) -> None:
+        """Send what is unsent of the phase, and of the one that is worked on ahead: a chord for each."""
+        self._send(run, run.phase)
+        if run.phase in WORKED_AHEAD:
+            self._send(run, WORKED_AHEAD[run.phase])
+
+    def _send(self, run: RunRecord, phase: Phase) -> None:
         limit = MAX_MESSAGES * MAX_STEPS_PER_MESSAGE
         with self.engine.begin() as connection:
-            waiting = take_unsent(connection, run.id, run.phase, limit)
+            waiting = take_unsent(connection, run.id, phase, limit)
             if not waiting:
                 return
             messages = pack(waiting, run.options.workers)
-            add_event(connection, run.id, "sent", phase=run.phase, messages=len(messages), steps=len(waiting))
+            add_event(connection, run.id, "sent", phase=phase, messages=len(messages), steps=len(waiting))
         try:
-            send_steps(self.app, run.id, messages)
+            # A later stage of indexing is not to wait behind all the reading back that was sent ahead.
+            send_steps(self.app, run.id, messages, first=phase in WORKED_AHEAD)
         except BrokerError:
             forget_sending(self.engine, [step.id for step in waiting])
             raise

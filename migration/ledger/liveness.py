@@ -69,7 +69,11 @@ _HOLDS = text(
            CASE WHEN a.wait_event_type = 'Client' OR a.state LIKE 'idle%'
                 THEN greatest(extract(epoch FROM clock_timestamp() - life.sign), 0)::float8
                 ELSE 0.0 END AS silent_seconds,
-           life.sign AS silent_since, pg_catalog.pg_blocking_pids(l.pid) AS blocking
+           life.sign AS silent_since, ARRAY(
+               -- Rows are read back on a connection of their own: that may be the one that waits.
+               SELECT DISTINCT unnest(pg_catalog.pg_blocking_pids(o.pid)) FROM pg_catalog.pg_stat_activity o
+               WHERE o.datname = a.datname AND o.usename = a.usename AND o.application_name = a.application_name
+           ) AS blocking
     FROM convoy.steps s
     JOIN pg_catalog.pg_locks l ON l.locktype = 'transactionid' AND l.granted AND l.transactionid = s.xmax
     JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Engine, text
 from migration.ledger.liveness import read_waits
 from migration.ledger.outcome import count_findings
 from migration.ledger.runs import read_run
+from migration.ledger.steps import WORKED_AHEAD
 from migration.model import Phase, StepState
 
 _SPAN_PERCENT: dict[Phase, tuple[float, float]] = {
@@ -40,7 +41,8 @@ class TableProgress:
 class RunProgress:
     """A run at one moment.
 
-    `percent` is of the whole run: finished phases, and the present one's steps by bytes. `eta_seconds` is for the
+    `percent` is of the whole run: finished phases, the present one's steps by bytes, and those of the phase that is
+    worked on ahead. `eta_seconds` is for the
     present phase and None while nothing can be said. `rows_*` and `bytes_*` are of the copy. `workers` are those
     that run a step now. `waits` are sentences on what takes longer than it should: who holds a chunk or a lock.
     """
@@ -87,10 +89,17 @@ ORDER BY s.id, t.id
 """
 
 _STEPS_SQL = """
-SELECT coalesce(sum(weight + 1), 0)::bigint AS total,
-       coalesce(sum(weight + 1) FILTER (WHERE state = 'done'), 0)::bigint AS done,
-       extract(epoch FROM clock_timestamp() - min(claimed_at))::float8 AS seconds
-FROM convoy.steps WHERE run_id = :run_id AND phase = :phase
+SELECT coalesce(sum(weight + 1) FILTER (WHERE phase = :phase), 0)::bigint AS total,
+       coalesce(sum(weight + 1) FILTER (WHERE phase = :phase AND state = 'done'), 0)::bigint AS done,
+       coalesce(sum(weight + 1) FILTER (
+           WHERE phase = :phase AND state = 'done' AND finished_at >= entered.at), 0)::bigint AS done_here,
+       extract(epoch FROM clock_timestamp()
+           - greatest(min(claimed_at) FILTER (WHERE phase = :phase), max(entered.at)))::float8 AS seconds_here,
+       coalesce(sum(weight + 1) FILTER (WHERE phase = :ahead), 0)::bigint AS ahead_total,
+       coalesce(sum(weight + 1) FILTER (WHERE phase = :ahead AND state = 'done'), 0)::bigint AS ahead_done
+FROM convoy.steps,
+     (SELECT max(at) AS at FROM convoy.events WHERE run_id = :run_id AND kind = 'phase') AS entered
+WHERE run_id = :run_id AND phase IN (:phase, :ahead)
 """
 
 _COPY_SECONDS_SQL = """
@@ -120,7 +129,10 @@ def _read(connection: Connection, run_id: str) -> RunProgress:
     run = read_run(connection, run_id)
     rows = connection.execute(text(_TABLES_SQL), {"run_id": run_id}).all()
     phase = run.resume_phase if run.phase is Phase.FAILED and run.resume_phase else run.phase
-    step = connection.execute(text(_STEPS_SQL), {"run_id": run_id, "phase": phase.value}).one()
+    ahead = WORKED_AHEAD.get(phase)
+    step = connection.execute(
+        text(_STEPS_SQL), {"run_id": run_id, "phase": phase.value, "ahead": ahead.value if ahead else ""}
+    ).one()
     copy_seconds = connection.execute(text(_COPY_SECONDS_SQL), {"run_id": run_id}).scalar() or 0.0
     workers = connection.execute(text(_WORKERS_SQL), {"run_id": run_id}).scalars().all()
     rows_done = sum(row.rows_done for row in rows)
@@ -129,14 +141,14 @@ def _read(connection: Connection, run_id: str) -> RunProgress:
         run_id=run.id,
         mode=run.mode,
         phase=run.phase,
-        percent=_percent(run.phase, phase, step.done, step.total),
+        percent=_percent(run.phase, phase, step.done, step.total, step.ahead_done, step.ahead_total),
         rows_total=sum(row.rows_total for row in rows),
         rows_done=rows_done,
         bytes_total=sum(row.bytes_total for row in rows),
         bytes_done=bytes_done,
         rows_per_s=rows_done / copy_seconds if copy_seconds else 0.0,
         bytes_per_s=bytes_done / copy_seconds if copy_seconds else 0.0,
-        eta_seconds=_eta(run.phase, step.done, step.total, step.seconds),
+        eta_seconds=_eta(run.phase, step.total - step.done, step.done_here, step.seconds_here),
         workers=tuple(workers),
         tables=tuple(
             TableProgress(
@@ -159,15 +171,21 @@ def _read(connection: Connection, run_id: str) -> RunProgress:
     )
 
 
-def _percent(phase: Phase, working_phase: Phase, done: int, total: int) -> float:
+def _percent(
+    phase: Phase, working_phase: Phase, done: int, total: int, ahead_done: int = 0, ahead_total: int = 0
+) -> float:
     span = _SPAN_PERCENT.get(working_phase)
     if span is None:
         return 0.0 if phase is Phase.CANCELLED else 100.0
     first, last = span
-    return round(first + (last - first) * (done / total if total else 0.0), 1)
+    # What is done ahead counts as much now as it will in its own phase: the next one begins where this one ends.
+    first_ahead, last_ahead = _SPAN_PERCENT[WORKED_AHEAD.get(working_phase, working_phase)]
+    ahead = (last_ahead - first_ahead) * (ahead_done / ahead_total if ahead_total else 0.0)
+    return round(first + (last - first) * (done / total if total else 0.0) + ahead, 1)
 
 
-def _eta(phase: Phase, done: int, total: int, seconds: float | None) -> float | None:
-    if phase.is_end or not done or seconds is None:
+def _eta(phase: Phase, left: int, done_here: int, seconds_here: float | None) -> float | None:
+    """Return the seconds that are left, at the pace since the run came into this phase or was resumed."""
+    if phase.is_end or not done_here or seconds_here is None:
         return None
-    return seconds * (total - done) / done
+    return seconds_here * left / done_here

@@ -8,12 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Connection, Engine, bindparam, func, insert, select, text, update
 
 from migration.ledger.tables import chunks, steps
 from migration.model import Phase, StepState
+
+WORKED_AHEAD: Final = {Phase.INDEXING: Phase.VALIDATING}
+"""By the phase of a run: the later phase whose steps may be done already.
+
+Rows are read back while indexes are built on them: no index changes a row.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,12 +137,13 @@ def forget_sending(engine: Engine, step_ids: Sequence[int]) -> None:
         )
 
 
-# Written out, because every step pays for it: one round trip, and nothing to be composed.
+# Written out, because every step pays for it: one round trip, and nothing to be composed. Holds WORKED_AHEAD.
 _CLAIM = text(
     """
     WITH free AS (
-        SELECT s.id FROM convoy.steps s JOIN convoy.runs r ON r.id = s.run_id AND r.phase = s.phase
+        SELECT s.id FROM convoy.steps s JOIN convoy.runs r ON r.id = s.run_id
         WHERE s.id = :step_id AND s.state IN ('pending', 'running')
+          AND (r.phase = s.phase OR (r.phase = 'indexing' AND s.phase = 'validating'))
         FOR UPDATE OF s SKIP LOCKED
     ), claimed AS (
         UPDATE convoy.steps s
@@ -173,7 +180,7 @@ def claim(connection: Connection, step_id: int, worker: str, lease_seconds: floa
 
     Returns:
         None where there is nothing to do: the step is finished, another worker holds it,
-        or the run is no longer in the step's phase.
+        or the run is not in the step's phase, nor in one that it may be worked ahead in.
     """
     claimed = connection.execute(
         _CLAIM, {"step_id": step_id, "worker": worker, "lease_seconds": lease_seconds}

@@ -136,7 +136,7 @@ steps = Table(
     metadata,
     _id(),
     _run(),
-    Column("phase", Text, nullable=False),  # only worked on while the run is in this phase
+    Column("phase", Text, nullable=False),  # worked on while the run is in it, or ahead (steps.py)
     Column("stage", Integer, nullable=False, server_default="1"),  # order inside a phase
     Column("table_id", BigInteger, ForeignKey("convoy.tables.id", ondelete="CASCADE")),
     Column("chunk_id", BigInteger, ForeignKey("convoy.chunks.id", ondelete="CASCADE")),

@@ -60,7 +60,11 @@ def index_steps(tables: Sequence[TableRecord], workers: int) -> list[NewStep]:
 
 
 def _built_apart(table: TableRecord, plan: TablePlan) -> tuple[TargetObject, ...]:
-    """Return the indexes of a large table that are built in steps of their own: a lone one gains nothing by it."""
+    """Return the indexes of a large table that are built in steps of their own.
+
+    A lone one gains nothing by it, unless it is a key's: rows can be read back while an index is built, but not
+    while a constraint is added.
+    """
     if table.bytes <= _LARGE_BYTES:
         return ()
     indexes = tuple(
@@ -68,7 +72,7 @@ def _built_apart(table: TableRecord, plan: TablePlan) -> tuple[TargetObject, ...
         for item in plan.objects
         if item.state is not ObjectState.SKIPPED and (item.kind == "index" or item.index_sql)
     )
-    return indexes if len(indexes) > 1 else ()
+    return indexes if len(indexes) > 1 or any(item.index_sql for item in indexes) else ()
 
 
 def build_objects(context: StepContext, connection: Connection, step: Step) -> dict[str, Any]:

@@ -42,6 +42,8 @@ _SESSION: Final = (
     "SET IntervalStyle = 'postgres'",
     "SET extra_float_digits = 1",
     "SET statement_timeout = 0",
+    # A constraint that is being built locks its table for as long as it takes.
+    "SET lock_timeout = 0",
     "SET idle_in_transaction_session_timeout = 0",
     # A row that a policy hides would be counted as missing: better to be refused.
     "SET row_security = off",

@@ -179,6 +179,22 @@ def test_killed_producer_is_replaced(scene: Scene) -> None:
     scene.assert_everything_arrived_once()
 
 
+def test_worker_killed_and_broker_emptied_at_an_index_with_the_reading_sent_ahead(
+    scene: Scene, target_url: str
+) -> None:
+    with psycopg.connect(target_url) as reader:
+        reader.execute(f"SELECT FROM {scene.run().staging_schema}.t LIMIT 0".encode())  # no key can be added
+        waiting = "SELECT 1 FROM pg_locks WHERE NOT granted AND mode = 'AccessExclusiveLock'"
+        scene.wait_until(lambda: reader.execute(waiting).fetchone() is not None, "index that waits")
+        assert scene.run().phase is Phase.INDEXING
+        scene.kill("worker1")
+        with redis.Redis.from_url(scene.cluster.broker_url) as broker:
+            broker.flushall()
+    assert scene.cluster.check() == ["worker1"]
+    scene.wait_until(lambda: scene.run().phase.is_end, "end")
+    scene.assert_everything_arrived_once()
+
+
 def test_lost_connections_to_postgres_are_survived(scene: Scene, target_url: str) -> None:
     with psycopg.connect(target_url, autocommit=True) as connection:
         connection.execute(

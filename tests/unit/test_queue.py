@@ -1,9 +1,13 @@
 from __future__ import annotations
 
-import pytest
+from collections.abc import Callable
 
+import pytest
+from celery.canvas import Signature
+
+from migration import queue
 from migration.errors import BrokerError
-from migration.queue import ADVANCE_TASK, COPY_QUEUE, RUN_STEPS_TASK, check_broker, make_app
+from migration.queue import ADVANCE_TASK, COPY_QUEUE, RUN_STEPS_TASK, check_broker, make_app, send_steps
 from migration.settings import Settings
 
 
@@ -42,6 +46,21 @@ def test_tasks_go_to_their_queues(settings: Settings) -> None:
     routes = make_app(settings).conf.task_routes
     assert routes[RUN_STEPS_TASK]["queue"] == COPY_QUEUE
     assert routes[ADVANCE_TASK]["queue"] == "control"
+
+
+@pytest.mark.parametrize(("first", "priority"), [(True, 0), (False, 3)])
+def test_messages_that_go_first_have_the_number_that_redis_serves_first(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, first: bool, priority: int
+) -> None:
+    sent: list[list[int]] = []
+
+    def chord(headers: list[Signature], **_options: object) -> Callable[[Signature], None]:
+        sent.extend([header.args[1][0], header.options["priority"]] for header in headers)
+        return lambda _body: None
+
+    monkeypatch.setattr(queue, "chord", chord)
+    send_steps(make_app(settings), "run", [[1], [2]], first=first)
+    assert sent == [[1, priority], [2, priority]]
 
 
 def test_broker_that_does_not_answer_is_a_sentence_without_its_password() -> None:

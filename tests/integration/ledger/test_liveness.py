@@ -130,6 +130,26 @@ def test_who_holds_the_lock_that_a_step_waits_for_is_named(
         assert read_waits(reader, run_id, Phase.PROFILING) == ()
 
 
+def test_reading_connection_of_a_worker_that_waits_is_seen(
+    ledger: Engine, worker: Engine, new_run: NewRun, step_ids: StepIds, target_url: str
+) -> None:
+    run_id = new_run(steps=1)
+    (step_id,) = step_ids(run_id)
+    with (
+        psycopg.connect(target_url) as builder,
+        psycopg.connect(target_url, application_name="convoy w1:7") as reader,
+    ):
+        builder.execute("CREATE TABLE read_back (a int)")
+        builder.commit()
+        builder.execute("LOCK TABLE read_back")
+        with _holding(worker, step_id):
+            query = threading.Thread(target=reader.execute, args=("TABLE read_back",))
+            query.start()
+            _wait_for(lambda: bool(_holds(ledger, run_id)[0].blockers))  # type: ignore[attr-defined]
+            builder.rollback()
+            query.join()
+
+
 def test_worker_that_comes_to_itself_takes_no_step_from_another(
     ledger: Engine, new_run: NewRun, step_ids: StepIds
 ) -> None:

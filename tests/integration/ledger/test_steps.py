@@ -7,6 +7,7 @@ from sqlalchemy import Engine, text
 
 from migration.ledger.runs import move_run, read_run
 from migration.ledger.steps import (
+    WORKED_AHEAD,
     claim,
     count_states,
     finish_step,
@@ -75,16 +76,21 @@ def test_each_claim_counts_an_attempt(ledger: Engine, new_run: NewRun, step_ids:
     assert attempts == [1, 2, 3]
 
 
-@pytest.mark.parametrize("phase", [Phase.CANCELLED, Phase.FAILED, Phase.COPYING])
-def test_step_of_a_run_in_another_phase_is_not_claimed(
-    ledger: Engine, new_run: NewRun, step_ids: StepIds, phase: Phase
+@pytest.mark.parametrize("of_step", [Phase.PROFILING, Phase.COPYING, Phase.INDEXING, Phase.VALIDATING])
+def test_step_is_claimed_in_its_phase_or_ahead_of_it_and_in_no_other(
+    ledger: Engine, new_run: NewRun, step_ids: StepIds, of_step: Phase
 ) -> None:
-    run_id = new_run(steps=1)
-    with ledger.begin() as connection:
-        connection.execute(
-            text("UPDATE convoy.runs SET phase = :phase WHERE id = :run"), {"phase": phase, "run": run_id}
-        )
-    assert _claim(ledger, step_ids(run_id)[0]) is None
+    claimed = set()
+    for phase in Phase:
+        run_id = new_run(phase=of_step, steps=1)
+        with ledger.begin() as connection:
+            connection.execute(
+                text("UPDATE convoy.runs SET phase = :phase WHERE id = :run"), {"phase": phase, "run": run_id}
+            )
+        if _claim(ledger, step_ids(run_id)[0]) is not None:
+            claimed.add(phase)
+    assert claimed == {of_step, *(phase for phase, ahead in WORKED_AHEAD.items() if ahead is of_step)}
+    assert WORKED_AHEAD == {Phase.INDEXING: Phase.VALIDATING}
 
 
 def test_step_whose_worker_died_is_recovered_and_one_whose_worker_lives_is_not(

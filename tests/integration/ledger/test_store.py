@@ -9,7 +9,7 @@ from alembic.command import downgrade
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 
 from migration.errors import UsageError
 from migration.ledger.events import read_events
@@ -89,6 +89,25 @@ def test_only_one_holds_the_lock_of_a_run(ledger: Engine, new_run: Callable[...,
         assert (first, second) == (True, False)
     with run_lock(ledger, run_id, wait=False) as again:
         assert again
+
+
+def test_time_left_is_told_by_what_was_done_since_the_phase_began(
+    ledger: Engine, new_run: Callable[..., str]
+) -> None:
+    run_id = new_run(phase=Phase.VALIDATING, steps=10)
+    at_work = (
+        "state = 'done', claimed_at = clock_timestamp() - interval '1 hour', finished_at = clock_timestamp()"
+    )
+    with ledger.begin() as connection:
+        connection.execute(text("UPDATE convoy.events SET at = clock_timestamp() - interval '10 seconds'"))
+        four = "SELECT id FROM convoy.steps ORDER BY id LIMIT 4"
+        ahead = f"UPDATE convoy.steps SET {at_work} - interval '1 minute' WHERE id IN ({four})"
+        connection.execute(text(ahead))
+    assert read_progress(ledger, run_id).eta_seconds is None
+    with ledger.begin() as connection:
+        last = f"UPDATE convoy.steps SET {at_work} WHERE id = (SELECT max(id) FROM convoy.steps)"
+        connection.execute(text(last))
+    assert read_progress(ledger, run_id).eta_seconds == pytest.approx(50, abs=5)
 
 
 def test_new_run_has_progress_and_an_event(ledger: Engine, new_run: Callable[..., str]) -> None:

@@ -52,6 +52,25 @@ def outcome(direct: Direct, path: Path, schema: str) -> tuple[Any, ...]:
     return (standing, indexes, objects, findings), steps
 
 
+def test_lone_key_of_a_large_table_is_built_as_an_index_so_that_rows_can_be_read_meanwhile(
+    direct: Direct, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(index, "_LARGE_BYTES", 0)
+    path = tmp_path / "lone.db"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript(
+            "CREATE TABLE keyed (id INTEGER PRIMARY KEY, n INT CHECK (n > 0)); CREATE TABLE plain (n INT);"
+            "CREATE INDEX by_n ON plain (n); INSERT INTO keyed VALUES (1, 2); INSERT INTO plain VALUES (3);"
+        )
+    run = direct.migrate(path, target_schema="lone")
+    assert (run.phase, run.error) == (Phase.COMPLETED, None)
+    apart = f"SELECT spec ->> 'object' FROM convoy.steps WHERE run_id = '{run.id}' AND phase = 'indexing' AND stage = 0"
+    assert direct.query(apart) == [("keyed_pkey",)]
+    assert direct.query(
+        "SELECT conname FROM pg_constraint WHERE conindid <> 0 AND conrelid = 'lone.keyed'::regclass"
+    ) == [("keyed_pkey",)]
+
+
 def test_large_and_small_tables_end_up_the_same(
     direct: Direct, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
