@@ -75,10 +75,15 @@ def _ratio(one: float | None, other: float | None) -> float | None:
     return None if one is None or not other else round(one / other, 2)
 
 
+def _difference(one: float | None, other: float | None) -> float | None:
+    return None if one is None or other is None else one - other
+
+
 def judge(results: dict[str, Any], starts: dict[str, float]) -> list[dict[str, Any]]:
     """Return every goal with its value, and whether it is met; `met` is None where it was not measured."""
     r = _Results(results)
     copying = r.phase("mixed", "copying")
+    proved, unproved = r.of("mixed", "Convoy"), r.of("mixed", "Convoy, unproved")
     worker, others = r.peak("worker1"), r.peak("producer", "api")
     goals: list[tuple[str, float | None, float]] = [
         (
@@ -88,15 +93,16 @@ def judge(results: dict[str, Any], starts: dict[str, float]) -> list[dict[str, A
         ),
         (
             "whole proved run on mixed, seconds to pgloader",
-            _ratio(r.of("mixed", "Convoy"), r.of("mixed", "pgloader")),
+            _ratio(proved, r.of("mixed", "pgloader")),
             0.5,
         ),
         (
             "whole proved run on mixed, seconds to DuckDB's bare INSERT",
-            _ratio(r.of("mixed", "Convoy"), r.of("mixed", "DuckDB INSERT")),
+            _ratio(proved, r.of("mixed", "DuckDB INSERT")),
             1.3,
         ),
-        ("validation to copy phase on mixed", _ratio(r.phase("mixed", "validating"), copying), 0.5),
+        # Not by its phase, which overlaps with the building of indexes: by what a run without it saves.
+        ("validation to copy phase on mixed", _ratio(_difference(proved, unproved), copying), 0.5),
         ("profile to copy phase on mixed", _ratio(r.phase("mixed", "profiling"), copying), 0.4),
         (
             "many on a running cluster, to pgloader",
