@@ -22,12 +22,13 @@ from producer.local.valkey import EmbeddedValkey
 
 # Starts both servers, prints the pids of everything that must not outlive it, and waits.
 HOLDER = """
-import sys, time
+import signal, sys, time
 from pathlib import Path
 from producer.local.guard import Guard
 from producer.local.postgres import EmbeddedPostgres
 from producer.local.valkey import EmbeddedValkey
 
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # whoever ran the tests may have ignored it (nohup)
 folder = Path(sys.argv[1])
 private = folder / "private"
 private.mkdir()
