@@ -15,12 +15,12 @@ from migration.ledger.runs import move_run
 from migration.ledger.steps import NewStep, add_steps
 from migration.mapping.overlay import check_mapping, overlay
 from migration.mapping.select import check_names, select_tables
-from migration.model import Finding, FindingKind, Mode, Phase, Source
+from migration.model import Finding, FindingKind, Mode, Phase, RunOptions, Source
 from migration.source.expressions import check_expressions, read_error
 from migration.source.introspect import read_schema
 from migration.source.shelf import note_use
 from migration.source.snapshot import take_snapshot
-from migration.source.split import average_row_bytes, split_table
+from migration.source.split import Split, average_row_bytes, split_table, taper
 from migration.source_schema import SourceObject, SourceTable
 
 if TYPE_CHECKING:
@@ -32,6 +32,8 @@ SMALLEST_CHUNK_BYTES = 4 * 1024 * 1024
 LARGEST_CHUNK_BYTES = 64 * 1024 * 1024
 CHUNKS_FOR_EACH_WORKER = 8
 """So many that a slow one at the end costs little, so few that a chunk outweighs its bookkeeping."""
+_PARTS_OF_LAST_CHUNKS = 4
+"""What a worker waits for the others at the end of a phase is a part of a chunk, rather than a chunk."""
 
 
 def prepare(workspace: Workspace, run: RunRecord) -> bool:
@@ -104,19 +106,30 @@ def _as_mapped(record: SourceRecord, mapping: MappingFile | None) -> SourceRecor
 def _split(
     record: SourceRecord, chosen: list[SourceTable], run: RunRecord
 ) -> list[tuple[SourceTable, list[NewChunk]]]:
-    chunk_bytes = record.bytes // (CHUNKS_FOR_EACH_WORKER * max(1, run.options.workers))
-    chunk_bytes = max(SMALLEST_CHUNK_BYTES, min(LARGEST_CHUNK_BYTES, chunk_bytes))
     result = []
     with closing(
         sqlite3.connect(f"{Path(record.snapshot).as_uri()}?mode=ro&immutable=1", uri=True)
     ) as opened:
         for table in chosen:
             try:
-                rows = run.options.chunk_rows or max(
-                    1, chunk_bytes // max(1, average_row_bytes(opened, table))
-                )
-                parts = [NewChunk(part.key_range, part.rows) for part in split_table(opened, table, rows)]
+                parts = _split_table(opened, table, record.bytes, run.options)
             except sqlite3.Error as error:
                 raise read_error(table, error) from error
-            result.append((table, parts))
+            result.append((table, [NewChunk(part.key_range, part.rows) for part in parts]))
     return result
+
+
+def _split_table(
+    opened: sqlite3.Connection, table: SourceTable, source_bytes: int, options: RunOptions
+) -> list[Split]:
+    if options.chunk_rows:
+        return split_table(opened, table, options.chunk_rows)
+    workers = max(1, options.workers)
+    chunk_bytes = source_bytes // (CHUNKS_FOR_EACH_WORKER * workers)
+    chunk_bytes = max(SMALLEST_CHUNK_BYTES, min(LARGEST_CHUNK_BYTES, chunk_bytes))
+    rows = max(1, chunk_bytes // max(1, average_row_bytes(opened, table)))
+    parts = split_table(opened, table, rows)
+    if chunk_bytes < _PARTS_OF_LAST_CHUNKS * SMALLEST_CHUNK_BYTES:
+        return parts
+    smaller = -(-rows // _PARTS_OF_LAST_CHUNKS)
+    return taper(opened, table, parts, last=workers + 1, chunk_rows=smaller)  # the very last is a remainder

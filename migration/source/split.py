@@ -43,20 +43,44 @@ def split_table(connection: sqlite3.Connection, table: SourceTable, chunk_rows: 
     columns = step_columns(table)
     if not columns:
         return [Split(KeyRange(), _count(connection, table, KeyRange()))]
+    return _split_range(connection, table, KeyRange(columns), chunk_rows)
+
+
+def taper(
+    connection: sqlite3.Connection, table: SourceTable, splits: list[Split], *, last: int, chunk_rows: int
+) -> list[Split]:
+    """Cut the `last` ranges of a table smaller, so that workers who share the ranges end at the same time.
+
+    A table of no more than `last` ranges stays as it is: then there are too few for anybody to wait long.
+    """
+    if len(splits) <= last:
+        return splits
+    tail = [
+        part
+        for split in splits[-last:]
+        for part in _split_range(connection, table, split.key_range, chunk_rows)
+    ]
+    return splits[:-last] + tail
+
+
+def _split_range(
+    connection: sqlite3.Connection, table: SourceTable, whole: KeyRange, chunk_rows: int
+) -> list[Split]:
+    columns = whole.columns
     splits: list[Split] = []
-    after: tuple[str, ...] | None = None
+    after = whole.after
     while True:
-        rest = KeyRange(columns, after)
+        rest = KeyRange(columns, after, whole.upto)
         upto = _bound(connection, table, rest, chunk_rows)
         if upto is None:
             rows = _count(connection, table, rest)
             if rows or not splits:
                 splits.append(Split(rest, rows))
-            else:  # the rows came out even: the last range stays open at its end
-                splits[-1] = Split(KeyRange(columns, splits[-1].key_range.after), splits[-1].rows)
+            else:  # the rows came out even: the last range ends where the whole does
+                splits[-1] = Split(KeyRange(columns, splits[-1].key_range.after, whole.upto), splits[-1].rows)
             return splits
         if upto == ():
-            return [Split(KeyRange(), _count(connection, table, KeyRange()))]
+            return [Split(whole, _count(connection, table, whole))]
         splits.append(Split(KeyRange(columns, after, upto), chunk_rows))
         after = upto
 

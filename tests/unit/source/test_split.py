@@ -12,21 +12,23 @@ from migration.model import KeyRange
 from migration.source.connect import open_snapshot
 from migration.source.introspect import read_schema
 from migration.source.ranges import from_clause, range_condition
-from migration.source.split import average_row_bytes, split_table
+from migration.source.split import average_row_bytes, split_table, taper
 
 SMALLEST, LARGEST = -(2**63), 2**63 - 1
 
 
-def split(path, chunk_rows, name="t"):
+def split(path, chunk_rows, name="t", *, last=0, smaller=3):
     """Split a table, and hold the promise: each range has the rows that it says, and no row is in two."""
     table = next(table for table in read_schema(path).tables if table.name == name)
     with open_snapshot(path) as connection:
         splits = split_table(connection, table, chunk_rows)
+        if last:
+            splits = taper(connection, table, splits, last=last, chunk_rows=smaller)
         total = connection.execute(f'SELECT count(*) FROM "{name}" NOT INDEXED').fetchone()[0]
         for part in splits:
             found = connection.execute(f"SELECT count(*) {from_clause(table, part.key_range)}").fetchone()[0]
             assert found == part.rows
-            assert part.rows <= chunk_rows or not part.key_range.columns
+            assert part.rows <= chunk_rows or part.key_range.after is part.key_range.upto is None or last
         assert sum(part.rows for part in splits) == total
     for one, following in pairwise(splits):
         assert one.key_range.upto == following.key_range.after
@@ -51,6 +53,27 @@ def test_sizes(build, rows, chunk_rows, sizes):
         "CREATE TABLE t(id INTEGER PRIMARY KEY, b)", {"t": [(n, n) for n in range(rows)]} if rows else None
     )
     assert [part.rows for part in split(path, chunk_rows)] == sizes
+
+
+@pytest.mark.parametrize(
+    ("rows", "sizes"),
+    [
+        (10, [10]),
+        (20, [10, 10]),
+        (25, [10, 3, 3, 3, 1, 3, 2]),
+        (31, [10, 10, 3, 3, 3, 1, 1]),
+        (40, [10, 10, 3, 3, 3, 1, 3, 3, 3, 1]),
+    ],
+)
+def test_the_last_ranges_are_cut_smaller(build, rows, sizes):
+    path = build("CREATE TABLE t(id INTEGER PRIMARY KEY, b)", {"t": [(3 * n, n) for n in range(rows)]})
+    assert [part.rows for part in split(path, 10, last=2)] == sizes
+
+
+def test_a_last_range_whose_inner_keys_have_no_exact_literals_stays_whole(build):
+    keys = [*range(20), 20.5, 21.5, 22.5, 23.5, *range(24, 30)]
+    path = build("CREATE TABLE t(k PRIMARY KEY) WITHOUT ROWID", {"t": [(key,) for key in keys]})
+    assert [part.rows for part in split(path, 10, last=1, smaller=4)] == [10, 10, 10]
 
 
 def test_row_ids_with_gaps_and_below_zero(build):
