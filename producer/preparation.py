@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,14 +17,17 @@ from migration.ledger.steps import NewStep, add_steps
 from migration.mapping.overlay import check_mapping, overlay
 from migration.mapping.select import check_names, select_tables
 from migration.model import Finding, FindingKind, Mode, Phase, RunOptions, Source
+from migration.source.connect import snapshot_uri
 from migration.source.expressions import check_expressions, read_error
 from migration.source.introspect import read_schema
 from migration.source.shelf import note_use
-from migration.source.snapshot import take_snapshot
+from migration.source.snapshot import take_and_read
 from migration.source.split import Split, average_row_bytes, split_table, taper
-from migration.source_schema import SourceObject, SourceTable
+from migration.source_schema import SourceObject, SourceSchema, SourceTable
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from migration.ledger.runs import RunRecord
     from migration.overrides import MappingFile
     from producer.workspace import Workspace
@@ -36,6 +40,15 @@ _PARTS_OF_LAST_CHUNKS = 4
 """What a worker waits for the others at the end of a phase is a part of a chunk, rather than a chunk."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Frozen:
+    """A source as its snapshot has it; `chunks` by the name of the table."""
+
+    record: SourceRecord
+    chunks: Mapping[str, list[NewChunk]]
+    damage: list[Finding]
+
+
 def prepare(workspace: Workspace, run: RunRecord) -> bool:
     """Write sources, tables, chunks and the steps of the next phase; done again from the start after a crash.
 
@@ -44,22 +57,22 @@ def prepare(workspace: Workspace, run: RunRecord) -> bool:
         UsageError: a table was named that is not there, or the mapping file does not fit the sources.
     """
     frozen = [_freeze(workspace, source, run) for source in run.options.sources]
-    prepared = [record for record, _ in frozen]
-    schemas = [(record.label, record.schema) for record in prepared]
+    schemas = [(found.record.label, found.record.schema) for found in frozen]
     check_names(schemas, run.options)
     check_mapping(schemas, run.options)
-    prepared = [_as_mapped(record, run.options.mapping) for record in prepared]
+    records = [_as_mapped(found.record, run.options.mapping) for found in frozen]
     with workspace.engine.begin() as connection:
         clear_contents(connection, run.id)
         following = Phase.VALIDATING if run.options.mode is Mode.VALIDATE else Phase.PROFILING
         new: list[NewStep] = []
-        for record in prepared:
+        for record, found in zip(records, frozen, strict=True):
             source_id = add_source(connection, run.id, record)
+            add_findings(connection, run.id, found.damage)
             if run.options.mode is Mode.VALIDATE:
                 new.append(NewStep(spec={"source_id": source_id}, weight=record.bytes))
                 continue
-            chosen = select_tables(record.label, record.schema, run.options)
-            for table, parts in _split(record, chosen, run):
+            for table in select_tables(record.label, record.schema, run.options):
+                parts = found.chunks[table.name]
                 _, chunk_ids = add_table(connection, run.id, source_id, table.name, parts)
                 average = record.bytes // max(1, sum(part.rows for part in parts))
                 new.extend(
@@ -67,17 +80,17 @@ def prepare(workspace: Workspace, run: RunRecord) -> bool:
                     for chunk_id, part in zip(chunk_ids, parts, strict=True)
                 )
         add_steps(connection, run.id, following, new)
-        add_findings(connection, run.id, [finding for _, found in frozen for finding in found])
         return move_run(connection, run, following)
 
 
-def _freeze(workspace: Workspace, source: Source, run: RunRecord) -> tuple[SourceRecord, list[Finding]]:
+def _freeze(workspace: Workspace, source: Source, run: RunRecord) -> _Frozen:
     folder = workspace.settings.snapshot_dir.absolute()
     folder.mkdir(parents=True, exist_ok=True)
-    snapshot = take_snapshot(source, folder, salvage=run.options.salvage)
-    while not note_use(snapshot.path, run.id):  # it was there already, and was removed at this moment
-        snapshot = take_snapshot(source, folder, salvage=run.options.salvage)
-    schema = read_schema(snapshot.path)
+    look = partial(_look, source.label, run.options)
+    while True:
+        snapshot, (schema, chunks) = take_and_read(source, folder, look, salvage=run.options.salvage)
+        if note_use(snapshot.path, run.id):
+            break  # otherwise it was there already, and was removed at this moment
     lost = [SourceObject("table", d.table, None, d.message) for d in snapshot.damage if d.is_table_lost]
     record = SourceRecord(
         0,
@@ -92,7 +105,23 @@ def _freeze(workspace: Workspace, source: Source, run: RunRecord) -> tuple[Sourc
         Finding(FindingKind.DAMAGED_RANGE, d.table, f"source {source.label}: {d.message}", None, d.key, False)
         for d in snapshot.damage
     ]
-    return record, damage
+    return _Frozen(record, chunks, damage)
+
+
+def _look(label: str, options: RunOptions, path: Path) -> tuple[SourceSchema, dict[str, list[NewChunk]]]:
+    """Read what a frozen source declares, and split the tables that the run asks for, by name."""
+    schema = read_schema(path)
+    if options.mode is Mode.VALIDATE:
+        return schema, {}
+    chunks = {}
+    with closing(sqlite3.connect(snapshot_uri(path), uri=True)) as opened:
+        for table in select_tables(label, schema, options):
+            try:
+                parts = _split(opened, table, path.stat().st_size, options)
+            except sqlite3.Error as error:
+                raise read_error(table, error) from error
+            chunks[table.name] = [NewChunk(part.key_range, part.rows) for part in parts]
+    return schema, chunks
 
 
 def _as_mapped(record: SourceRecord, mapping: MappingFile | None) -> SourceRecord:
@@ -104,22 +133,6 @@ def _as_mapped(record: SourceRecord, mapping: MappingFile | None) -> SourceRecor
 
 
 def _split(
-    record: SourceRecord, chosen: list[SourceTable], run: RunRecord
-) -> list[tuple[SourceTable, list[NewChunk]]]:
-    result = []
-    with closing(
-        sqlite3.connect(f"{Path(record.snapshot).as_uri()}?mode=ro&immutable=1", uri=True)
-    ) as opened:
-        for table in chosen:
-            try:
-                parts = _split_table(opened, table, record.bytes, run.options)
-            except sqlite3.Error as error:
-                raise read_error(table, error) from error
-            result.append((table, [NewChunk(part.key_range, part.rows) for part in parts]))
-    return result
-
-
-def _split_table(
     opened: sqlite3.Connection, table: SourceTable, source_bytes: int, options: RunOptions
 ) -> list[Split]:
     if options.chunk_rows:

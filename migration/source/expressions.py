@@ -1,4 +1,4 @@
-"""Tries the SQL expressions of a mapping file on the snapshot before anything is read."""
+"""Tries the SQL expressions of a mapping file on the first rows of a snapshot, before all of them are read."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 # A value that changes from one reading to the next was not what the profile has seen.
 _UNSTEADY: Final = frozenset({"random", "randomblob", "changes", "total_changes", "last_insert_rowid"})
+_TRIED_ROWS: Final = 100
 
 
 def check_expressions(snapshot: Path, schema: SourceSchema, name: str) -> None:
@@ -30,6 +31,7 @@ def check_expressions(snapshot: Path, schema: SourceSchema, name: str) -> None:
 
     Raises:
         UsageError: an expression is no SQL for this table, is an aggregate, or gives another value at each reading.
+        SourceCorruptError: it fails on one of the first rows.
     """
     asked = [
         (table, column)
@@ -83,3 +85,7 @@ def _check(connection: sqlite3.Connection, table: SourceTable, column: SourceCol
     if called & _UNSTEADY:
         unsteady = ", ".join(sorted(called & _UNSTEADY))
         raise UsageError(f"The expression gives another value at each reading: {unsteady}", where)
+    try:
+        connection.execute(f"{rows} LIMIT {_TRIED_ROWS}").fetchall()
+    except sqlite3.Error as error:
+        raise read_error(table, error) from error

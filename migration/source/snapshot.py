@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from migration.errors import SourceUnreadableError
 from migration.source.check import check_database
@@ -20,9 +20,12 @@ from migration.source.local import checked_path, local_path, readable
 from migration.source.salvage import Damage, freeze_damaged
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from migration.model import Source
+
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,20 +54,38 @@ def take_snapshot(source: Source, folder: Path, *, salvage: bool = False) -> Sna
         NotADatabaseError: another kind of file, or encrypted.
         SourceCorruptError: cut off or damaged; names the tables that are hurt. With `salvage`: nothing can be read.
     """
+    snapshot, _ = take_and_read(source, folder, lambda _: None, salvage=salvage)
+    return snapshot
+
+
+def take_and_read(
+    source: Source, folder: Path, read: Callable[[Path], T], *, salvage: bool = False
+) -> tuple[Snapshot, T]:
+    """Take a snapshot, and let `read` look at it while it is checked; return both.
+
+    What `read` raises counts only where the snapshot is sound. Otherwise raises the same as `take_snapshot`.
+    """
     where = f"source {source.label}: {without_credentials(source.location)}"
     with _private_folder(folder) as private, readable(where):
         path = local_path(source.location)
         original = fetch(source.location, private) if path is None else checked_path(path, where)
         copy = private / "copy.db"
-        if not salvage:
-            copy_database(original, copy, where)
-            # Hashing leaves the interpreter alone, and so does SQLite's check: each has a core to itself.
-            with ThreadPoolExecutor(1) as hashing:
-                sha256 = hashing.submit(_flushed_sha256, copy)
-                check_database(copy, where)
-            return _publish(copy, sha256.result(), folder)
-        damage = freeze_damaged(original, copy, where)
-        return replace(_publish(copy, _flushed_sha256(copy), folder), damage=damage)
+        if salvage:
+            damage = freeze_damaged(original, copy, where)
+            found = read(copy)
+            return replace(_publish(copy, _flushed_sha256(copy), folder), damage=damage), found
+        copy_database(original, copy, where)
+        # Hashing leaves the interpreter alone, and so does SQLite's check, which takes longest.
+        with ThreadPoolExecutor(2) as beside:
+            check = beside.submit(check_database, copy, where)
+            sha256 = beside.submit(_flushed_sha256, copy)
+            try:
+                found = read(copy)
+            except Exception:
+                check.result()
+                raise
+            check.result()
+        return _publish(copy, sha256.result(), folder), found
 
 
 @contextmanager
