@@ -92,6 +92,12 @@ def cpu_seconds(pid: int) -> float:
     return total
 
 
+def own_cpu_seconds(pid: int) -> float:
+    """Return the CPU seconds of a process alone."""
+    used = psutil.Process(pid).cpu_times()
+    return float(used.user + used.system)
+
+
 class MemoryWatch:
     """Watches groups of processes, each a process and all its descendants, during a `with` block.
 

@@ -155,6 +155,9 @@ def _arguments(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--chinook", type=Path, default=find_chinook(), metavar="FILE")
     parser.add_argument("--cache", type=Path, default=Path(".cache/bench"), metavar="DIR")
     parser.add_argument("--out", type=Path, default=Path("bench/results.json"), metavar="FILE")
+    parser.add_argument(
+        "--add", action="store_true", help="keep the data sets that FILE has and that are not measured now"
+    )
     return parser.parse_args(arguments)
 
 
@@ -177,20 +180,42 @@ def main(arguments: list[str] | None = None) -> int:
     found, skipped = peers(options.cache, [part for part in options.peers.split(",") if part])
     for name, why in skipped.items():
         print(f"Skipped: {name}: {why}.")
-    results: dict[str, Any] = {}
+    written = _kept(options) if options.add else {}
+    results: dict[str, Any] = written.get("data_sets", {})
     try:
         with BenchServer() as server:
+            written |= _conditions(options, server, skipped, load)
             for data in chosen:
                 print(f"{data.name} ({data.what})", flush=True)
                 results[data.name] = measure(data, server, found, options)
                 show(data.name, results[data.name], console)
-            version = server.version
+                _write(options.out, {**written, "data_sets": results})  # should it be stopped on its way
     except MissingProgramError as missing:
         print(f"Skipped: {missing}.")
         return 0
     starts = measure_start(options.chinook, options.repeat)
     goals = judge(results, starts)
-    written = {
+    picture = _write(options.out, {**written, "data_sets": results, "starts": starts, "goals": goals})
+    for goal in goals:
+        mark = {True: "met", False: "missed", None: "not measured"}[goal["met"]]
+        console.print(f"{mark:13}{goal['goal']}: {goal['value']}", markup=False)
+    print(f"Written to {options.out} and {picture}.")
+    return 0
+
+
+def _kept(options: argparse.Namespace) -> dict[str, Any]:
+    """Return what the file of results has; nothing where it was measured otherwise than now."""
+    if not options.out.exists():
+        return {}
+    found: dict[str, Any] = json.loads(options.out.read_text(encoding="utf-8"))
+    asked = {"full": options.full, "workers": options.workers, "batch_rows": options.batch_size}
+    return found if asked.items() <= found.items() else {}
+
+
+def _conditions(
+    options: argparse.Namespace, server: BenchServer, skipped: dict[str, str], load: float
+) -> dict[str, Any]:
+    return {
         "full": options.full,
         "machine": {
             "cpus": os.cpu_count(),
@@ -199,23 +224,20 @@ def main(arguments: list[str] | None = None) -> int:
             "python": platform.python_version(),
             "load_before": round(load, 2),
         },
-        "server": {"version": version, "settings": SETTINGS},
+        "server": {"version": server.version, "settings": SETTINGS},
         "workers": options.workers,
         "batch_rows": options.batch_size,
         "repeat": options.repeat,
         "skipped": skipped,
-        "data_sets": results,
-        "starts": starts,
-        "goals": goals,
     }
-    options.out.write_text(json.dumps(written, indent=2) + "\n", encoding="utf-8")
-    picture = options.out.with_suffix(".svg")
-    picture.write_text(plot(written), encoding="utf-8")
-    for goal in goals:
-        mark = {True: "met", False: "missed", None: "not measured"}[goal["met"]]
-        console.print(f"{mark:13}{goal['goal']}: {goal['value']}", markup=False)
-    print(f"Written to {options.out} and {picture}.")
-    return 0
+
+
+def _write(file: Path, results: dict[str, Any]) -> Path:
+    """Write results, and their plot beside them; return the plot."""
+    file.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
+    picture = file.with_suffix(".svg")
+    picture.write_text(plot(results), encoding="utf-8")
+    return picture
 
 
 if __name__ == "__main__":
