@@ -24,7 +24,7 @@ from migration.mapping.rows import (
 )
 from migration.mapping.rules import RULES, Context, Misfit
 from migration.mapping.rules.rule import drop
-from migration.model import Rejection, StorageClass
+from migration.model import Rejection, StorageClass, ValueKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -83,7 +83,11 @@ class _ColumnConverter:
             for storage_class, rule in self.rules.items()
             if profile is not None
             and rule.only_checks
-            and profile.accepted.get(storage_class, 0) == profile.count(storage_class)
+            and (
+                _are_plain_texts(profile, self.context)
+                if rule.kind is ValueKind.TEXT
+                else profile.accepted.get(storage_class, 0) == profile.count(storage_class)
+            )
         )
 
     def convert(
@@ -181,6 +185,12 @@ class _ColumnConverter:
             for row in pc.indices_nonzero(column.is_null()).to_pylist()
             if row not in known
         )
+
+
+def _are_plain_texts(profile: ColumnProfile, context: Context) -> bool:
+    """Tell whether a text column takes all texts as they are."""
+    fits = context.length is None or profile.longest_chars <= context.length
+    return fits and not profile.nul_texts and not profile.bad_utf8_texts
 
 
 class Converter:

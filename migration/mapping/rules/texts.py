@@ -134,7 +134,7 @@ def _same(values: pa.Array, _context: Context) -> Converted:
 
 
 TEXT_RULES = (
-    Rule("text_to_text", StorageClass.TEXT, ValueKind.TEXT, _columnar_text, _scalar_text),
+    Rule("text_to_text", StorageClass.TEXT, ValueKind.TEXT, _columnar_text, _scalar_text, only_checks=True),
     Rule(
         "text_strip_nul",
         StorageClass.TEXT,

@@ -179,6 +179,24 @@ def test_every_kind_has_rules_that_end_in_it() -> None:
             assert (RULES[name].kind, RULES[name].storage_class) == (kind, storage_class)
 
 
+@pytest.mark.parametrize(
+    ("seen", "is_tried"),
+    [
+        ({"longest_chars": 3}, True),
+        ({"longest_chars": 4}, False),
+        ({"nul_texts": 1}, False),
+        ({"bad_utf8_texts": 1}, False),
+    ],
+)
+def test_texts_that_a_profile_has_measured_are_not_looked_at_again(
+    seen: dict[str, int], is_tried: bool
+) -> None:
+    profile = {"c": ColumnProfile(counts={StorageClass.TEXT: 1}, **seen)}  # type: ignore[arg-type]
+    # A text that the profile cannot have seen shows whether the rule was run.
+    found = Converter([plan("text_to_text", "varchar(3)")], Context(), profile).convert(raw(c=["long"]))
+    assert found.rows_rejected == (0 if is_tried else 1)
+
+
 def test_document_that_a_profile_has_tried_is_not_parsed_again() -> None:
     columns = [plan("text_to_json", "jsonb")]
     # A profile that says so although it is not true shows that the rule was not run.
