@@ -108,6 +108,10 @@ class PermanentError(ConvoyError):
     """A step failed for a reason that will not pass by itself."""
 
 
+class UnexpectedClassError(PermanentError):
+    """A column holds values of a storage class that it was not read for."""
+
+
 class RejectedValueError(PermanentError):
     """A value cannot be stored faithfully, and the user asked to stop at the first one."""
 

@@ -2,20 +2,23 @@
 
 Counting typeof() in SQL costs as much as reading. So the rows are read once, each column through the slot of the class
 that a sample shows; only a column with nulls in that slot is counted in SQL, and only where the counts differ are its
-other classes read. The result is exact either way: a value is counted in the slot of its own class, or by typeof().
+other classes read. Integers are read as they are, because the reader refuses all else in their place; where that
+happens, the range is read anew with typeof() around them too. The result is exact either way.
 """
 
 from __future__ import annotations
 
 import sqlite3
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from migration.errors import SourceCorruptError
+from migration.errors import SourceCorruptError, UnexpectedClassError
 from migration.mapping.accept import accepted
 from migration.mapping.decide import candidate, wider
 from migration.mapping.normalise import normaliser
 from migration.model import ColumnProfile, StorageClass
 from migration.source.expressions import read_error
+from migration.source.query import Guard
 from migration.source.ranges import from_clause
 from migration.source.sample import take_sample
 from migration.source.sql import value_sql
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
     from migration.mapping.convert import Context
     from migration.model import ColumnPlan, KeyRange
     from migration.source.reader import SnapshotReader
+    from migration.source.sample import Sample
     from migration.source_schema import SourceTable
 
 _BATCH_BYTES = 4 << 20
@@ -58,12 +62,26 @@ def _profile(
     reader: SnapshotReader, table: SourceTable, key_range: KeyRange, context: Context
 ) -> dict[str, ColumnProfile]:
     sample = take_sample(reader.rows, table, key_range)
+    if not sample.is_mixed:
+        with suppress(UnexpectedClassError):
+            return _read(reader, table, key_range, context, sample, Guard.COERCED)
+    return _read(reader, table, key_range, context, sample, Guard.ALL)
+
+
+def _read(
+    reader: SnapshotReader,
+    table: SourceTable,
+    key_range: KeyRange,
+    context: Context,
+    sample: Sample,
+    guard: Guard,
+) -> dict[str, ColumnProfile]:
     batch_rows = max(1, min(_MAX_BATCH_ROWS, _BATCH_BYTES // sample.row_bytes))
     columns = {column.name: _Column(candidate(column, table)) for column in table.columns}
 
-    def read(classes: Mapping[str, Sequence[StorageClass]]) -> int:
+    def read(classes: Mapping[str, Sequence[StorageClass]], guard: Guard) -> int:
         rows = 0
-        for batch in reader.batches(table, classes, key_range, batch_rows, trusted=False):
+        for batch in reader.batches(table, classes, key_range, batch_rows, guard=guard):
             rows += batch.rows
             for name, slots in batch.slots.items():
                 for storage_class, values in slots.items():
@@ -71,11 +89,11 @@ def _profile(
         return rows
 
     expected = {c.name: (sample.classes[c.name],) if c.name in sample.classes else () for c in table.columns}
-    rows = read(expected)
+    rows = read(expected, guard)
     with_gaps = {name: column.tally for name, column in columns.items() if column.tally.values < rows}
     unexpected = _unexpected_classes(reader, table, key_range, with_gaps)
     if unexpected:
-        read(unexpected)
+        read(unexpected, Guard.ALL)
     return {name: column.tally.profile(rows) for name, column in columns.items()}
 
 

@@ -8,6 +8,7 @@ row of literals, which the reader drops.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum, auto
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
@@ -36,6 +37,17 @@ _LITERALS: Final[Mapping[StorageClass, str]] = MappingProxyType(
 )
 # SQLite's own limit for the columns of a result is 2,000: https://www.sqlite.org/limits.html#max_column
 _MAX_EXPRESSIONS = 1_900
+
+
+class Guard(Enum):
+    """Which columns of a single class are read through a CASE that lets no other class pass."""
+
+    NONE = auto()
+    """The classes are known."""
+    COERCED = auto()
+    """Those whose values ADBC would coerce without a word; for the others it raises an error."""
+    ALL = auto()
+    """Every one: values of other classes are left out, like NULL."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,14 +104,13 @@ def build_query(
     classes: Mapping[str, Sequence[StorageClass]],
     key_range: KeyRange,
     *,
-    trusted: bool,
+    guard: Guard,
     encoding: str = "UTF-8",
 ) -> BatchQuery:
     """Build the query for these storage classes of these columns.
 
-    Where `trusted`, a column with one class is known to hold nothing else but NULL, and is selected as it is.
-    Texts of a UTF-16 database leave it as their bytes: SQLite would make one character of a half surrogate and what
-    follows it, without a word.
+    A column with several classes is always guarded, since each has its own slot. Texts of a UTF-16 database leave it
+    as their bytes: SQLite would make one character of a half surrogate and what follows it, without a word.
     """
     wide = encoding if encoding != "UTF-8" else None
     values = {column.name: value_sql(column) for column in table.columns}
@@ -111,8 +122,12 @@ def build_query(
         for storage_class in present:
             if storage_class is StorageClass.NULL:
                 continue
-            guarded = f"CASE WHEN typeof({name}) = '{storage_class.value}' THEN {name} END"
-            value = name if trusted and len(present) == 1 else guarded
+            is_plain = len(present) == 1 and (
+                guard is Guard.NONE or (guard is Guard.COERCED and storage_class is StorageClass.INTEGER)
+            )
+            value = (
+                name if is_plain else f"CASE WHEN typeof({name}) = '{storage_class.value}' THEN {name} END"
+            )
             if wide and storage_class is StorageClass.TEXT:
                 slots.append(Slot(column, storage_class, f"CAST({value} AS BLOB)", wide))
             else:

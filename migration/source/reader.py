@@ -11,11 +11,11 @@ import adbc_driver_manager
 import adbc_driver_sqlite.dbapi
 import pyarrow as pa
 
-from migration.errors import ConvoyError, PermanentError, SourceCorruptError
+from migration.errors import ConvoyError, PermanentError, SourceCorruptError, UnexpectedClassError
 from migration.mapping.batch import RawBatch
 from migration.model import StorageClass
 from migration.source.connect import connect_snapshot, open_snapshot, snapshot_uri
-from migration.source.query import SLOT_TYPES, build_query
+from migration.source.query import SLOT_TYPES, Guard, build_query
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -74,25 +74,27 @@ class SnapshotReader:
         key_range: KeyRange,
         batch_rows: int,
         *,
-        trusted: bool = True,
+        guard: Guard = Guard.NONE,
     ) -> Iterator[RawBatch]:
         """Yield the rows of a range, at most `batch_rows` at a time; of the columns in `classes`, and the key.
 
         `classes` names the storage classes present in each column (`ColumnProfile.classes`). Where that is only a
-        guess, `trusted` must be False: then values of other classes are left out, like NULL. Memory is that of two
-        batches. The key is the rowid (int64), or for WITHOUT ROWID tables each column of the primary key as text,
-        blobs in hexadecimal; a table that has neither gives no key.
+        guess, `guard` says so: values of other classes are then left out, like NULL, or raise an error. Memory is that
+        of two batches. The key is the rowid (int64), or for WITHOUT ROWID tables each column of the primary key as
+        text, blobs in hexadecimal; a table that has neither gives no key.
 
         Raises:
-            PermanentError: a column holds a class that a trusted `classes` does not name.
+            UnexpectedClassError: a column holds a class that `classes` does not name.
             SourceCorruptError: SQLite cannot read the rows.
         """
-        query = build_query(table, classes, key_range, trusted=trusted, encoding=self.encoding)
+        query = build_query(table, classes, key_range, guard=guard, encoding=self.encoding)
         where = f"table {table.name}"
         with ExitStack() as stack:
             try:
                 readers = [self._open(stack, query, group, batch_rows) for group in range(len(query.groups))]
-            except adbc_driver_manager.Error:
+            except adbc_driver_manager.Error as error:
+                if guard is Guard.COERCED:  # rows that sqlite3 gives raise no error for another class
+                    raise _mismatch(error, where) from error
                 # Most likely a collation that only the application has: sqlite3 can be given a stand-in for it.
                 connection = stack.enter_context(open_snapshot(self._path))
                 connection.text_factory = bytes
@@ -149,7 +151,7 @@ def _check_types(schema: pa.Schema, slots: Sequence[Slot], where: str) -> None:
     """Refuse a stream whose first rows have made ADBC change the type of a column."""
     for kind, slot in zip(schema.types, slots, strict=False):
         if kind != SLOT_TYPES[slot.arrow_class]:
-            raise PermanentError(
+            raise UnexpectedClassError(
                 f"Column {slot.column} holds {kind} values, of which its profile knows nothing",
                 where,
                 "The snapshot does not belong to this profile: start a new run",
@@ -209,13 +211,17 @@ def _printable(key: pa.Array) -> pa.Array:
     return key
 
 
+def _mismatch(error: Exception, where: str) -> UnexpectedClassError:
+    return UnexpectedClassError(
+        f"A column holds values that its profile does not have: {error}",
+        where,
+        "The snapshot does not belong to this profile: start a new run",
+    )
+
+
 def _read_error(error: Exception, where: str) -> ConvoyError:
     if "mismatch" in str(error).lower():
-        return PermanentError(
-            f"A column holds values that its profile does not have: {error}",
-            where,
-            "The snapshot does not belong to this profile: start a new run",
-        )
+        return _mismatch(error, where)
     return SourceCorruptError(
         f"The rows cannot be read: {error}", where, "Check the snapshot's disk, or start again"
     )

@@ -29,6 +29,8 @@ class Sample:
     classes: Mapping[str, StorageClass]
     row_bytes: int
     """Average, at least 1; text and blobs in the database's encoding, numbers as 8 bytes."""
+    is_mixed: bool
+    """Whether a column has values of several classes."""
 
 
 def take_sample(connection: sqlite3.Connection, table: SourceTable, key_range: KeyRange) -> Sample:
@@ -36,6 +38,7 @@ def take_sample(connection: sqlite3.Connection, table: SourceTable, key_range: K
     ranges = _places(connection, table, key_range)
     classes: dict[str, StorageClass] = {}
     row_bytes = 0.0
+    is_mixed = False
     for start in range(0, len(table.columns), _COLUMNS_AT_ONCE):
         columns = table.columns[start : start + _COLUMNS_AT_ONCE]
         rows = total = 0
@@ -48,9 +51,10 @@ def take_sample(connection: sqlite3.Connection, table: SourceTable, key_range: K
         row_bytes += total / max(rows, 1)
         for column, counter in zip(columns, seen, strict=True):
             del counter[StorageClass.NULL]
+            is_mixed = is_mixed or len(counter) > 1
             if counter:
                 classes[column.name] = StorageClass(counter.most_common(1)[0][0])
-    return Sample(classes, max(1, round(row_bytes)))
+    return Sample(classes, max(1, round(row_bytes)), is_mixed)
 
 
 def average_row_bytes(

@@ -9,9 +9,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from migration.errors import PermanentError, SourceCorruptError
+from migration.errors import PermanentError, SourceCorruptError, UnexpectedClassError
 from migration.model import KeyRange, StorageClass
 from migration.source.introspect import read_schema
+from migration.source.query import Guard
 from migration.source.reader import SnapshotReader
 
 INTEGER, REAL, TEXT, BLOB = StorageClass.INTEGER, StorageClass.REAL, StorageClass.TEXT, StorageClass.BLOB
@@ -216,8 +217,25 @@ def test_values_that_contradict_a_trusted_profile_are_an_error(build, late):
 
 
 def test_a_guess_that_is_not_trusted_leaves_other_classes_out(build):
-    batches = read(build("CREATE TABLE t(a)", {"t": MIXED}), {"a": (TEXT,)}, trusted=False)
+    batches = read(build("CREATE TABLE t(a)", {"t": MIXED}), {"a": (TEXT,)}, guard=Guard.ALL)
     assert [v for v in values(batches, "a", TEXT) if v is not None] == ["x", "a\0b", ""]
+
+
+@pytest.mark.parametrize("late", [False, True])
+@pytest.mark.parametrize("other", [1.5, 2.0, "7", b"7"])
+def test_integers_that_are_only_a_guess_are_an_error_rather_than_coerced(build, other, late):
+    rows = [(1,)] * (500 if late else 0) + [(other,)]
+    with pytest.raises(UnexpectedClassError):
+        read(build("CREATE TABLE t(a)", {"t": rows}), {"a": (INTEGER,)}, guard=Guard.COERCED)
+
+
+@pytest.mark.parametrize("guess", [REAL, TEXT, BLOB])
+def test_other_classes_that_are_only_a_guess_leave_out_what_adbc_would_coerce(build, guess):
+    batches = read(build("CREATE TABLE t(a)", {"t": MIXED}), {"a": (guess,)}, guard=Guard.COERCED)
+    python = {REAL: float, TEXT: str, BLOB: bytes}[guess]
+    assert [v for v in values(batches, "a", guess) if v is not None] == [
+        v for (v,) in MIXED if type(v) is python
+    ]
 
 
 def test_a_reader_may_be_left_in_the_middle(build):

@@ -11,6 +11,7 @@ from migration.model import KeyRange, StorageClass
 from migration.source.connect import open_snapshot
 from migration.source.introspect import read_schema
 from migration.source.profile import profile_range
+from migration.source.query import Guard
 from migration.source.reader import SnapshotReader
 from migration.source.split import split_table
 from migration.source_schema import TableKind
@@ -25,7 +26,7 @@ def rows_of(path, table, ranges=(WHOLE,)):
     rows = []
     with SnapshotReader(path) as reader:
         for key_range in ranges:
-            for batch in reader.batches(table, classes, key_range, 2, trusted=False):
+            for batch in reader.batches(table, classes, key_range, 2, guard=Guard.ALL):
                 columns = [
                     [_value(slots, row) for row in range(batch.rows)] for slots in batch.slots.values()
                 ]
