@@ -105,7 +105,8 @@ class MemoryWatch:
     of the process's whole life.
     """
 
-    def __init__(self, pids: Mapping[str, int]) -> None:
+    def __init__(self, pids: Mapping[str, int], every_seconds: float = _EVERY_SECONDS) -> None:
+        self._every_seconds = every_seconds
         self._roots = dict(pids)
         self._peaks: dict[str, dict[int, int]] = {name: {} for name in pids}
         self._stop = threading.Event()
@@ -128,7 +129,7 @@ class MemoryWatch:
         return {name: max(peaks.values(), default=0) for name, peaks in self._peaks.items()}
 
     def _watch(self) -> None:
-        while not self._stop.wait(_EVERY_SECONDS):
+        while not self._stop.wait(self._every_seconds):
             self._look()
 
     def _look(self) -> None:
