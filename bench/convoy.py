@@ -45,6 +45,7 @@ class ConvoyCluster:
         self.server = server
         self.batch_rows = batch_rows
         self._source = source
+        self._snapshots = folder / "snapshots"
         self._token = secrets.token_urlsafe()
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
@@ -52,7 +53,7 @@ class ConvoyCluster:
         self._api = f"http://127.0.0.1:{port}"
         settings = Settings(
             target_url=SecretStr(self.url),
-            snapshot_dir=folder / "snapshots",
+            snapshot_dir=self._snapshots,
             report_dir=folder / "reports",
             source_root=source.parent,
             api_token=SecretStr(self._token),
@@ -130,7 +131,9 @@ class ConvoyCluster:
         return {phase: (after - at).total_seconds() for (phase, at), (_, after) in pairwise(entered)}
 
     def forget_runs(self) -> None:
-        """Drop the tables that earlier runs have put aside for rollback, and start from a clean disk."""
+        """Drop what earlier runs have left, snapshots too, and start from a clean disk."""
+        for snapshot in self._snapshots.glob("*.sqlite"):
+            snapshot.unlink()
         with psycopg.connect(self.url, autocommit=True) as connection:
             kept = connection.execute(
                 "SELECT nspname FROM pg_namespace WHERE nspname LIKE 'convoy\\_%\\_previous'"

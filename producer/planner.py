@@ -32,7 +32,11 @@ def plan(workspace: Workspace, run: RunRecord) -> bool:
 
     Raises:
         TargetError: the target cannot take the tables; nothing was created.
+        SourceUnreadableError: a snapshot has not reached the disk; nothing was created.
     """
+    with workspace.engine.connect() as connection:
+        sources = read_sources(connection, run.id)
+    workspace.flushing.wait(run.id, sources)
     with workspace.engine.begin() as connection:
         plans, results = _save_plans(connection, run)
         check_collisions(plans)

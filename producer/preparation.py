@@ -21,7 +21,7 @@ from migration.source.connect import snapshot_uri
 from migration.source.expressions import check_expressions, read_error
 from migration.source.introspect import read_schema
 from migration.source.shelf import note_use
-from migration.source.snapshot import take_and_read
+from migration.source.snapshot import flush, take_and_read
 from migration.source.split import Split, average_row_bytes, split_table, taper
 from migration.source_schema import SourceObject, SourceSchema, SourceTable
 
@@ -91,6 +91,10 @@ def _freeze(workspace: Workspace, source: Source, run: RunRecord) -> _Frozen:
         snapshot, (schema, chunks) = take_and_read(source, folder, look, salvage=run.options.salvage)
         if note_use(snapshot.path, run.id):
             break  # otherwise it was there already, and was removed at this moment
+    if run.options.mode is Mode.VALIDATE:
+        flush(snapshot.path)  # no plan follows, which waits for it
+    else:
+        workspace.flushing.start(run.id, snapshot.path)
     lost = [SourceObject("table", d.table, None, d.message) for d in snapshot.damage if d.is_table_lost]
     record = SourceRecord(
         0,

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from producer.flushing import Flushing
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -20,6 +22,7 @@ class Workspace:
     engine: Engine
     target_url: str
     settings: Settings
+    flushing: Flushing = field(default_factory=Flushing)
 
 
 Transition = Callable[[Workspace, "RunRecord"], bool]

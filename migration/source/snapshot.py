@@ -47,6 +47,7 @@ def take_snapshot(source: Source, folder: Path, *, salvage: bool = False) -> Sna
     The source is only read: not a byte of it or of its folder changes. A write-ahead log and a hot journal are
     recovered into the copy. A file of 0 bytes is an empty database. An equal snapshot that is already there is used.
     With `salvage`, a damaged source is rebuilt from what can be read of it, and the snapshot says what is lost.
+    Whoever needs the snapshot after the machine has gone down calls `flush`.
 
     Raises:
         SourceNotFoundError: there is no such file.
@@ -73,12 +74,12 @@ def take_and_read(
         if salvage:
             damage = freeze_damaged(original, copy, where)
             found = read(copy)
-            return replace(_publish(copy, _flushed_sha256(copy), folder), damage=damage), found
+            return replace(_publish(copy, _sha256(copy), folder), damage=damage), found
         copy_database(original, copy, where)
         # Hashing leaves the interpreter alone, and so does SQLite's check, which takes longest.
         with ThreadPoolExecutor(2) as beside:
             check = beside.submit(check_database, copy, where)
-            sha256 = beside.submit(_flushed_sha256, copy)
+            sha256 = beside.submit(_sha256, copy)
             try:
                 found = read(copy)
             except Exception:
@@ -106,19 +107,49 @@ def _private_folder(folder: Path) -> Iterator[Path]:
         shutil.rmtree(private, ignore_errors=True)
 
 
-def _flushed_sha256(copy: Path) -> str:
-    """Return the SHA-256 of a file that is safe on the disk afterwards."""
-    with copy.open("rb+") as file:
-        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-        os.fsync(file.fileno())
-    return sha256
+def flush(snapshot: Path) -> None:
+    """Return once a snapshot is safe on the disk.
+
+    Raises:
+        SourceUnreadableError: the disk refuses it.
+    """
+    try:
+        with snapshot.open("rb") as file:
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise SourceUnreadableError(
+            f"The snapshot cannot be written to the disk: {error.strerror}",
+            str(snapshot),
+            "Check that disk, or choose another folder for snapshots, and start a new run",
+        ) from error
+
+
+def confirm(snapshot: Path, sha256: str) -> None:
+    """Make sure that a snapshot which another process has taken is on the disk as it was frozen.
+
+    Raises:
+        SourceUnreadableError: it is not.
+    """
+    flush(snapshot)
+    if _sha256(snapshot) != sha256:
+        raise SourceUnreadableError(
+            "The snapshot is not what was frozen; the machine may have gone down before it had reached the disk",
+            str(snapshot),
+            "Start a new run",
+        )
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _publish(copy: Path, sha256: str, folder: Path) -> Snapshot:
     """Give the copy its final name in one step, so that whoever finds it finds all of it."""
     copy_bytes = copy.stat().st_size
     path = folder / f"{sha256}.sqlite"
-    if not (path.exists() and path.stat().st_size == copy_bytes):
+    # One that is there already may be what a machine that went down has left of it.
+    if not (path.exists() and path.stat().st_size == copy_bytes and _sha256(path) == sha256):
         copy.chmod(0o444)
         copy.replace(path)
     return Snapshot(path, sha256, copy_bytes)
