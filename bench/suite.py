@@ -14,6 +14,7 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -93,8 +94,15 @@ def _try(contender: Contender, failed: dict[str, str], action: Any) -> Any:
         return action()
     except FailedError as error:
         failed[contender.name] = str(error)
-        print(f"  {contender.name} failed: {str(error).splitlines()[-1:]}", flush=True)
+        print(f"  {contender.name} failed: {_reason(str(error))}", flush=True)
         return None
+
+
+def _reason(said: str) -> str:
+    """Return the line that says why a program failed: of pgloader's runtime, the one after `fatal error`."""
+    lines = [line for line in said.splitlines() if line.strip()] or ["it said nothing"]
+    fatal = next((after for line, after in pairwise(lines) if line.startswith("fatal error")), None)
+    return fatal or lines[-1]
 
 
 def _summary(runs: Sequence[Measured], rows: int, source_bytes: int) -> dict[str, Any]:
@@ -140,7 +148,7 @@ def show(name: str, result: dict[str, Any], console: Console) -> None:
             line("  its copy phase alone", one["phases_seconds"]["copying"], None)
     console.print(table)
     for contender, why in result["failed"].items():
-        console.print(f"{contender}: failed: {why.splitlines()[-1]}", markup=False)
+        console.print(f"{contender}: failed: {_reason(why)}", markup=False)
     console.print()
 
 
