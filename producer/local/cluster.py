@@ -34,6 +34,8 @@ from producer.local.valkey import EmbeddedValkey
 EMBEDDED = "embedded"
 _LOCAL_LEASE_SECONDS = 5
 _LOCAL_WATCHDOG_SECONDS = 2
+_PURGE_DELAY_MILLISECONDS = "1000"
+"""Arrow's allocator gives memory back after 10 ms otherwise, and takes it anew from the kernel for the next batches."""
 _READY_SECONDS = 60.0
 _RESTARTS = 3
 _KEPT_LOG_FOLDERS = 10
@@ -266,6 +268,7 @@ class LocalCluster:
             "MIGRATION_LEASE_SECONDS": env.get("MIGRATION_LEASE_SECONDS", str(_LOCAL_LEASE_SECONDS)),
             "MIGRATION_WATCHDOG_SECONDS": env.get("MIGRATION_WATCHDOG_SECONDS", str(_LOCAL_WATCHDOG_SECONDS)),
             "PYTHONUNBUFFERED": "1",
+            "MIMALLOC_PURGE_DELAY": env.get("MIMALLOC_PURGE_DELAY", _PURGE_DELAY_MILLISECONDS),
         }
 
     def _is_ready(self, name: str) -> bool:
