@@ -1,7 +1,7 @@
 """Snapshots reach the disk while they are profiled: no table is created before they are there.
 
-To wait for the disk takes longer than all else that is done to freeze a source. Nothing depends on it as long as the
-machine runs; should it go down, a run that goes on must not read what was only half written.
+A slow disk takes longer than all else that is done to freeze a source. Nothing depends on it as long as the machine
+runs; should it go down, a run that goes on must not read what was only half written.
 """
 
 from __future__ import annotations
