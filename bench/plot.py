@@ -16,8 +16,9 @@ _COLOURS = {
     r"psql \copy x2": "#c4c4c4",
 }
 _BAR = 13
-_GAP = 26
-_LEFT = 320
+_GAP = 22
+_TITLE = 8
+_LEFT = 130
 _WIDTH = 560
 
 _SVG = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {{ width }} {{ height }}" font-family="sans-serif" \
@@ -27,12 +28,13 @@ font-size="11" role="img" aria-label="Seconds of each contender on each data set
 <text x="12" y="36" fill="#555555">Only Convoy profiles, proves every row and cuts over; psql loads ready-made \
 files. Medians of {{ repeat }}, {{ cpus }} CPUs, {{ workers }} workers{{ busy }}.</text>
 <line x1="{{ one }}" x2="{{ one }}" y1="46" y2="{{ height - 8 }}" stroke="#1f6f8b" stroke-dasharray="3 3"/>
-{% for group in groups %}<text x="12" y="{{ group.y }}" font-weight="bold">{{ group.name }}</text>
-<text x="12" y="{{ group.y + 13 }}" fill="#555555" font-size="10">{{ group.what }}</text>
+{% for group in groups %}<text x="12" y="{{ group.y }}"><tspan font-weight="bold">{{ group.name }}</tspan>\
+<tspan dx="8" fill="#555555" font-size="10">{{ group.what }}</tspan></text>
 {% for bar in group.bars %}<text x="{{ left - 6 }}" y="{{ bar.y + 10 }}" text-anchor="end" \
 font-size="9.5">{{ bar.name }}</text>
 <rect x="{{ left }}" y="{{ bar.y }}" width="{{ bar.width }}" height="{{ thick }}" fill="{{ bar.colour }}"/>
-<text x="{{ left + bar.width + 4 }}" y="{{ bar.y + 10 }}" font-size="9.5">{{ bar.label }}</text>
+<text x="{{ left + bar.width + 4 }}" y="{{ bar.y + 10 }}" font-size="9.5" stroke="#ffffff" stroke-width="3" \
+paint-order="stroke">{{ bar.label }}</text>
 {% endfor %}{% endfor %}</svg>
 """
 
@@ -46,7 +48,8 @@ def plot(results: dict[str, Any]) -> str:
         whole = result["contenders"].get("Convoy", {}).get("seconds")
         if not whole:
             continue
-        group: dict[str, Any] = {"name": name, "what": result["what"], "y": y + 10, "bars": []}
+        group: dict[str, Any] = {"name": name, "what": result["what"], "y": y, "bars": []}
+        y += _TITLE
         for contender, one in result["contenders"].items():
             ratio = one["seconds"] / whole
             cut = " (bar cut)" if ratio > most else ""
@@ -57,6 +60,17 @@ def plot(results: dict[str, Any]) -> str:
                     "width": round(min(ratio, most) / most * _WIDTH, 1),
                     "colour": _COLOURS.get(contender, "#444444"),
                     "label": f"{ratio:.2f}  ({one['seconds']:.1f} s){cut}",
+                }
+            )
+            y += _BAR + 2
+        for contender in result["failed"]:
+            group["bars"].append(
+                {
+                    "name": contender,
+                    "y": y,
+                    "width": 0,
+                    "colour": "none",
+                    "label": "broke off: see bench/results.json",
                 }
             )
             y += _BAR + 2
@@ -74,7 +88,7 @@ def plot(results: dict[str, Any]) -> str:
             repeat=results["repeat"],
             cpus=results["machine"]["cpus"],
             workers=results["workers"],
-            busy=", on a machine busy with other work" if results["machine"]["load_before"] > 1 else "",
+            busy=", on a busy machine" if results["machine"]["load_before"] > 1 else "",
         )
         + "\n"
     )
