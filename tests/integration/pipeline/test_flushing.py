@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -19,54 +19,47 @@ Build = Callable[[str], Path]
 SCRIPT = "CREATE TABLE t (id INTEGER PRIMARY KEY, v TEXT); INSERT INTO t VALUES (1, 'before');"
 
 
-@pytest.fixture
-def driver(target_url: str, tmp_path: Path) -> Iterator[Direct]:
-    driver = Direct(target_url, tmp_path)
-    yield driver
-    driver.close()
-
-
-def _tear(driver: Direct) -> None:
+def _tear(direct: Direct) -> None:
     """Leave a file as a crash of the machine may: of the right length, with other bytes in it."""
-    (snapshot,) = (driver.folder / "snapshots").glob("*.sqlite")
+    (snapshot,) = (direct.folder / "snapshots").glob("*.sqlite")
     snapshot.chmod(0o644)
     torn = snapshot.read_bytes().replace(b"before", b"after!")
     assert torn != snapshot.read_bytes()
     snapshot.write_bytes(torn)
 
 
-def _in_another_process(driver: Direct) -> None:
+def _in_another_process(direct: Direct) -> None:
     """Forget what only the process knows that froze the source."""
-    driver.workspace = Workspace(driver.workspace.engine, driver.url, driver.workspace.settings)
+    direct.workspace = Workspace(direct.workspace.engine, direct.url, direct.workspace.settings)
 
 
 def test_run_that_another_process_goes_on_with_does_not_read_a_torn_snapshot(
-    driver: Direct, build: Build
+    direct: Direct, build: Build
 ) -> None:
-    run = driver.start(build(SCRIPT), until=Phase.PROFILING, target_schema="torn")
-    _tear(driver)
-    _in_another_process(driver)
-    run = driver.finish(run.id)
+    run = direct.start(build(SCRIPT), until=Phase.PROFILING, target_schema="torn")
+    _tear(direct)
+    _in_another_process(direct)
+    run = direct.finish(run.id)
     assert run.phase is Phase.FAILED
     assert "is not what was frozen" in (run.error or "")
-    (failed,) = [event for event in read_events(driver.ledger, run.id) if event.kind == "failed"]
+    (failed,) = [event for event in read_events(direct.ledger, run.id) if event.kind == "failed"]
     assert failed.data["exit_status"] == 2
-    assert not driver.query(f"SELECT 1 FROM pg_namespace WHERE nspname = '{run.staging_schema}'")
+    assert not direct.query(f"SELECT 1 FROM pg_namespace WHERE nspname = '{run.staging_schema}'")
 
 
-def test_run_that_another_process_goes_on_with_ends_well(driver: Direct, build: Build) -> None:
-    run = driver.start(build(SCRIPT), until=Phase.PROFILING, target_schema="sound")
-    _in_another_process(driver)
-    assert driver.finish(run.id).phase is Phase.COMPLETED
-    assert driver.query("SELECT v FROM sound.t") == [("before",)]
+def test_run_that_another_process_goes_on_with_ends_well(direct: Direct, build: Build) -> None:
+    run = direct.start(build(SCRIPT), until=Phase.PROFILING, target_schema="sound")
+    _in_another_process(direct)
+    assert direct.finish(run.id).phase is Phase.COMPLETED
+    assert direct.query("SELECT v FROM sound.t") == [("before",)]
 
 
-def test_new_run_replaces_a_torn_snapshot_of_the_same_source(driver: Direct, build: Build) -> None:
+def test_new_run_replaces_a_torn_snapshot_of_the_same_source(direct: Direct, build: Build) -> None:
     path = build(SCRIPT)
-    driver.start(path, until=Phase.PROFILING, target_schema="first")
-    _tear(driver)
-    assert driver.migrate(path, target_schema="second").phase is Phase.COMPLETED
-    assert driver.query("SELECT v FROM second.t") == [("before",)]
+    direct.start(path, until=Phase.PROFILING, target_schema="first")
+    _tear(direct)
+    assert direct.migrate(path, target_schema="second").phase is Phase.COMPLETED
+    assert direct.query("SELECT v FROM second.t") == [("before",)]
 
 
 def test_snapshot_that_the_disk_does_not_take_is_an_error_with_its_path(tmp_path: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -23,13 +22,6 @@ CREATE UNIQUE INDEX partial ON child (n) WHERE n > 100;
 INSERT INTO parent VALUES (1, 'x', '2024-01-05', 7), (2, 'y', '2024-1-5', 8);
 INSERT INTO child VALUES (1, 7, 'p'), (5, 8, 'q');
 """
-
-
-@pytest.fixture
-def direct(target_url: str, tmp_path: Path) -> Iterator[Direct]:
-    cluster = Direct(target_url, tmp_path)
-    yield cluster
-    cluster.close()
 
 
 def outcome(direct: Direct, path: Path, schema: str) -> tuple[Any, ...]:

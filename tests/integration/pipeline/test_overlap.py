@@ -83,13 +83,6 @@ class Stage:
 
 
 @pytest.fixture
-def direct(target_url: str, tmp_path: Path) -> Iterator[Direct]:
-    cluster = Direct(target_url, tmp_path)
-    yield cluster
-    cluster.close()
-
-
-@pytest.fixture
 def stage(
     direct: Direct, valkey_url: str, build: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Stage]:
