@@ -3,7 +3,7 @@
 import sqlite3
 from contextlib import closing
 
-import adbc_driver_sqlite.dbapi
+import apsw
 import pytest
 
 from migration.mapping.convert import Context
@@ -46,12 +46,11 @@ def as_sqlite_says(path, statement):
         return sorted(connection.execute(statement).fetchall(), key=repr)
 
 
-def by_adbc(path, *statements):
-    """Run statements in the SQLite that comes with ADBC: it is newer, and has geopoly."""
-    with adbc_driver_sqlite.dbapi.connect(str(path)) as connection, connection.cursor() as cursor:
+def by_apsw(path, *statements):
+    """Run statements in the SQLite that comes with APSW: it is newer, and has geopoly."""
+    with closing(apsw.Connection(str(path))) as connection:
         for statement in statements:
-            cursor.execute(statement)
-        connection.commit()
+            connection.execute(statement)
     return path
 
 
@@ -169,7 +168,7 @@ def test_texts_are_read_without_the_applications_tokenizer(build):
 
 
 def test_shapes_locales_and_what_is_kept_of_a_contentless_table(tmp_path):
-    path = by_adbc(
+    path = by_apsw(
         tmp_path / "new.db",
         "CREATE VIRTUAL TABLE g USING geopoly(name, val)",
         "INSERT INTO g(_shape, name, val) VALUES ('[[0,0],[1,0],[0,1],[0,0]]', 'tri', 5)",
