@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import uuid6
 from sqlalchemy import Connection, Engine, Row, Text, cast, func, insert, select, text, update
@@ -17,6 +17,9 @@ from migration.ledger.encoding import from_json, to_json
 from migration.ledger.events import add_event
 from migration.ledger.tables import runs, steps
 from migration.model import Phase, RunOptions, StepState
+
+_WAIT_FOR_DISK: Final = text("SET LOCAL synchronous_commit TO DEFAULT")
+"""What the server is configured to; PostgreSQL's log is in order, so all earlier commits are safe with this one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +134,7 @@ def move_run(connection: Connection, run: RunRecord, following: Phase) -> bool:
         values["started_at"] = func.clock_timestamp()
     if following.is_end:
         values["finished_at"] = func.clock_timestamp()
+        connection.execute(_WAIT_FOR_DISK)
     moved = connection.execute(
         update(runs)
         .where(runs.c.id == run.id, runs.c.phase == run.phase.value, ~open_steps)
@@ -145,6 +149,7 @@ def move_run(connection: Connection, run: RunRecord, following: Phase) -> bool:
 def fail_run(engine: Engine, run: RunRecord, error: ConvoyError) -> None:
     """Stop a run without proof; `resume` goes on in the phase that it failed in."""
     with engine.begin() as connection:
+        connection.execute(_WAIT_FOR_DISK)
         failed = connection.execute(
             update(runs)
             .where(runs.c.id == run.id, runs.c.phase == run.phase.value)

@@ -13,14 +13,16 @@ MIGRATIONS = Path(__file__).with_name("migrations")
 _UPGRADE_LOCK = 0x636F6E766F79  # "convoy": one process upgrades, the others wait
 
 
-def open_ledger(url: str, application_name: str = "convoy") -> Engine:
+def open_ledger(url: str, application_name: str = "convoy", *, wait_for_disk: bool = True) -> Engine:
     """Return an engine on the target database whose schema `convoy` is up to date.
+
+    Without `wait_for_disk`, only what ends a run waits for the disk (`runs.move_run`, `runs.fail_run`).
 
     Raises:
         TargetUnreachableError: no connection.
         TargetPermissionError: the role may not create the schema.
     """
-    engine = make_engine(url, application_name)
+    engine = make_engine(url, application_name, wait_for_disk=wait_for_disk)
     try:
         with engine.begin() as connection:
             if not _is_up_to_date(connection):

@@ -8,11 +8,13 @@ from sqlalchemy import Engine, event
 
 from migration.ledger.chunks import NewChunk
 from migration.ledger.contents import KnownSources, SourceRecord, add_source, add_table, read_table
-from migration.ledger.runs import create_run
-from migration.model import KeyRange, RunOptions
+from migration.ledger.runs import create_run, move_run, read_run
+from migration.model import KeyRange, Phase, RunOptions
+from migration.queue import make_app
 from migration.settings import Settings
 from migration.source_schema import SourceSchema, SourceTable, TableKind
 from migration.steps.context import StepContext
+from producer.runner import Runner
 
 
 @pytest.fixture
@@ -32,9 +34,25 @@ def _setting(engine: Engine) -> str:
         return str(connection.exec_driver_sql("SHOW synchronous_commit").scalar_one())
 
 
-def test_workers_do_not_wait_for_the_disk_but_the_cutover_does(context: StepContext, ledger: Engine) -> None:
+def test_workers_and_commands_differ_in_whether_they_wait_for_the_disk(
+    context: StepContext, ledger: Engine
+) -> None:
     assert _setting(context.engine) == "off"
     assert _setting(ledger) == "on"
+
+
+@pytest.mark.parametrize(("following", "setting"), [(Phase.SNAPSHOTTING, "off"), (Phase.COMPLETED, "on")])
+def test_the_producer_waits_for_the_disk_only_where_a_run_ends(
+    target_url: str, following: Phase, setting: str
+) -> None:
+    settings = Settings(target_url=target_url, broker_url="redis://127.0.0.1:1", _env_file=None)
+    engine = Runner(make_app(settings), settings).engine
+    run_id = create_run(engine, RunOptions())
+    with engine.begin() as connection:
+        assert move_run(connection, read_run(connection, run_id), following)
+        assert connection.exec_driver_sql("SHOW synchronous_commit").scalar_one() == setting
+    assert _setting(engine) == "off"
+    engine.dispose()
 
 
 def test_a_source_is_read_once_for_all_its_tables(ledger: Engine) -> None:
