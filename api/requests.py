@@ -66,8 +66,8 @@ class Options(_Strict):
     identifiers: IdentifierPolicy = IdentifierPolicy.PRESERVE
     source_timezone: Annotated[str, AfterValidator(_known_timezone)] = "UTC"
     """Zone of dates and times that name none."""
-    batch_size: Annotated[int, Field(ge=1, le=1_000_000)] = 1_000
-    """Rows in memory at once."""
+    batch_size: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
+    """Rows in memory at once; null: chosen from the size of the rows."""
     chunk_rows: Annotated[int, Field(ge=1)] | None = None
     """Rows of one task; null: chosen from the table's size."""
     skip_validation: bool = False

@@ -44,7 +44,7 @@ def _measure(data: DataSet, chunks: int, cache: Path, workers: int) -> None:
     with (
         BenchServer() as server,
         tempfile.TemporaryDirectory(prefix="convoy-bench-") as name,
-        ConvoyCluster(server, Path(name), source, workers, 1_000) as cluster,
+        ConvoyCluster(server, Path(name), source, workers) as cluster,
     ):
         cluster.wait(cluster.start())
         cluster.forget_runs()

@@ -39,7 +39,7 @@ class ConvoyCluster:
     """Broker, producer, one worker process with `workers` children, and the API; `with` starts and stops them."""
 
     def __init__(
-        self, server: BenchServer, folder: Path, source: Path, workers: int, batch_rows: int
+        self, server: BenchServer, folder: Path, source: Path, workers: int, batch_rows: int | None = None
     ) -> None:
         self.url = server.url(DATABASE)
         self.server = server

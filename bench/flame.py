@@ -86,7 +86,7 @@ def main(arguments: list[str] | None = None) -> int:
         with (
             BenchServer({"shared_preload_libraries": _EXTENSION}) as server,
             tempfile.TemporaryDirectory(prefix="convoy-bench-") as name,
-            ConvoyCluster(server, Path(name), source, options.workers, 1_000) as cluster,
+            ConvoyCluster(server, Path(name), source, options.workers) as cluster,
         ):
             cluster.wait(cluster.start())  # warms up
             with psycopg.connect(server.url(DATABASE), autocommit=True) as connection:

@@ -158,7 +158,7 @@ def _arguments(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--only", default="", metavar="A,B", help="only these data sets")
     parser.add_argument("--peers", default="", metavar="A,B", help="only peers whose names hold one of these")
     parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--batch-size", type=int, default=1_000, metavar="ROWS")
+    parser.add_argument("--batch-size", type=int, metavar="ROWS", help="as the command line has it")
     parser.add_argument("--repeat", type=int, default=3, help="how often each is measured")
     parser.add_argument("--chinook", type=Path, default=find_chinook(), metavar="FILE")
     parser.add_argument("--cache", type=Path, default=Path(".cache/bench"), metavar="DIR")

@@ -355,7 +355,8 @@ class RunOptions:
     data_only: bool = False
     identifiers: IdentifierPolicy = IdentifierPolicy.PRESERVE
     source_timezone: str = "UTC"
-    batch_rows: int = 1_000
+    batch_rows: int | None = None
+    """None: chosen from the size of the rows."""
     chunk_rows: int | None = None
     """None: chosen from the size of the table and the number of workers."""
     workers: int = 2

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from migration.ledger.chunks import read_orphans
+from migration.mapping.batch import batch_rows
 from migration.mapping.convert import Context, Converter
 from migration.mapping.orphan_rows import OrphanRows
 from migration.model import KeyRange
 from migration.source.reader import SnapshotReader
 from migration.steps.context import read_planned_table
-from migration.steps.copy import batch_rows
 from migration.steps.schemas import staging_schema
 from migration.target.readback import TargetReader
 from migration.validation.compare import compare_rows
@@ -37,7 +37,7 @@ def find_difference(workspace: Workspace, run: RunRecord, table: TableRecord) ->
     plan = planned.plan
     converter = Converter(plan.copied_columns, Context(run.options.source_timezone))
     classes = {column.name: planned.profile[column.name].classes for column in plan.copied_columns}
-    size = batch_rows(run.options.batch_rows, planned.profile)
+    size = batch_rows(run.options.batch_rows, planned.profile.values())
 
     def source() -> Iterator[pa.RecordBatch]:
         orphan_rows = OrphanRows(planned.declared, orphans) if orphans else None

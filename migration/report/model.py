@@ -295,7 +295,7 @@ class OptionsReport:
     data_only: bool = False
     schema_per_source: bool = False
     skip_validation: bool = False
-    batch_rows: int = 1_000
+    batch_rows: int | None = None
     chunk_rows: int | None = None
     workers: int = 0
     on_orphan: str = "not-valid"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 import psycopg
@@ -14,9 +14,10 @@ from sqlalchemy import Connection
 from migration.errors import PermanentError, RejectedValueError
 from migration.ledger.chunks import ChunkRecord, ChunkResult, read_chunk, save_chunk_result
 from migration.ledger.steps import Step
+from migration.mapping.batch import batch_rows
 from migration.mapping.convert import Context, Converter
 from migration.mapping.orphan_rows import OrphanRows
-from migration.model import ColumnProfile, Mode, OnError, Rejection, TablePlan
+from migration.model import Mode, OnError, Rejection, TablePlan
 from migration.source.reader import SnapshotReader
 from migration.steps.context import PlannedTable, StepContext
 from migration.steps.schemas import staging_schema
@@ -24,9 +25,6 @@ from migration.steps.spool import RejectionSpool
 from migration.target.copy import copy_batches
 from migration.target.encode import CopyEncoder
 from migration.validation.digest import DigestSum
-
-BATCH_BYTES = 32 * 1024 * 1024
-"""Upper bound of what a batch may hold if every value were as long as the longest of its column."""
 
 
 class ChunkStream:
@@ -41,7 +39,7 @@ class ChunkStream:
         self._chunk = chunk
         self._columns = table.plan.copied_columns
         self._classes = {column.name: table.profile[column.name].classes for column in self._columns}
-        self._batch_rows = batch_rows(options.batch_rows, table.profile)
+        self._batch_rows = batch_rows(options.batch_rows, table.profile.values())
         self._converter = Converter(self._columns, Context(options.source_timezone), table.profile)
         self._orphans = OrphanRows(table.declared, chunk.orphans) if chunk.orphans else None
         self._digest = DigestSum()
@@ -102,12 +100,6 @@ def rejected(table: str, rejection: Rejection) -> RejectedValueError:
         "No table that users see was changed; correct the value, map the column with --mapping,"
         " or keep such rows apart with --on-error quarantine",
     )
-
-
-def batch_rows(wanted: int, profile: Mapping[str, ColumnProfile]) -> int:
-    """Return how many rows a batch may have, so that its bytes stay bounded however long the values are."""
-    longest_row = sum(max(column.longest_bytes, 8) for column in profile.values())
-    return max(1, min(wanted, BATCH_BYTES // max(longest_row, 1)))
 
 
 def copy_chunk(context: StepContext, connection: Connection, step: Step) -> dict[str, Any]:

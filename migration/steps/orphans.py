@@ -17,6 +17,7 @@ from migration.ledger.chunks import read_ranges, save_orphans
 from migration.ledger.contents import read_tables
 from migration.ledger.outcome import add_findings
 from migration.ledger.steps import Step
+from migration.mapping.batch import batch_rows
 from migration.mapping.convert import Context, Converter
 from migration.mapping.references import Reference, find_references
 from migration.mapping.row_key import storable_key
@@ -34,7 +35,6 @@ from migration.model import (
 from migration.overrides import OnOrphan
 from migration.source_schema import SourceTable
 from migration.steps.context import PlannedTable, StepContext
-from migration.steps.copy import batch_rows
 from migration.validation.orphans import Found, OrphanSearch
 
 _ROWS_AT_ONCE: Final = 65_536
@@ -129,7 +129,7 @@ def _read(context: StepContext, connection: Connection, table: PlannedTable, sea
     converter = Converter(columns, Context(table.run.options.source_timezone), profile)
     classes = {name: known.classes for name, known in profile.items()}
     reader = context.snapshot_reader(table.source.snapshot)
-    size = batch_rows(_ROWS_AT_ONCE, profile)
+    size = batch_rows(_ROWS_AT_ONCE, profile.values())
     for chunk, key_range in read_ranges(connection, table.id):
         for raw in reader.batches(table.declared, classes, key_range, size):
             converted = converter.convert(raw)

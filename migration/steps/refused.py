@@ -20,14 +20,14 @@ from migration.errors import PermanentError
 from migration.ledger.chunks import read_chunk, read_loaded
 from migration.ledger.outcome import read_digests, save_verdict
 from migration.ledger.quarantine import HeldChunk, add_rejections, hold_rows, loaded_chunks
-from migration.mapping.batch import RawBatch
+from migration.mapping.batch import RawBatch, batch_rows
 from migration.mapping.convert import Context, Converter
 from migration.mapping.orphan_rows import OrphanRows
 from migration.mapping.rows import key_value, original_bytes, stored_value
 from migration.model import ColumnPlan, Digest, Rejection, StorageClass, ValueKind
 from migration.source.reader import SnapshotReader
 from migration.steps.context import PlannedTable, read_planned_table
-from migration.steps.copy import batch_rows, driver_connection, rejected
+from migration.steps.copy import driver_connection, rejected
 from migration.target.load import RefusedRows
 from migration.target.refusal import Refusal
 from migration.target.reread import reread_batches
@@ -76,7 +76,7 @@ class _Return:
         self._table: PlannedTable = read_planned_table(connection, run_id, table_id)
         self._columns = self._table.plan.copied_columns
         self._names = {column.target_name: column.name for column in self._columns}
-        self._batch_rows = batch_rows(self._table.run.options.batch_rows, self._table.profile)
+        self._batch_rows = batch_rows(self._table.run.options.batch_rows, self._table.profile.values())
         self._converter = Converter(
             self._columns, Context(self._table.run.options.source_timezone), self._table.profile
         )

@@ -12,14 +12,13 @@ import pyarrow.compute as pc
 
 from migration.errors import PermanentError
 from migration.ledger.chunks import ChunkRecord
-from migration.mapping.batch import RawBatch
+from migration.mapping.batch import RawBatch, batch_rows
 from migration.mapping.convert import Context, Converter
 from migration.mapping.row_key import Key, storable_key
 from migration.mapping.rows import key_value
 from migration.model import ColumnProfile, Digest, KeyRange, Rejection, TablePlan
 from migration.source.reader import SnapshotReader
 from migration.source_schema import SourceTable
-from migration.steps.copy import batch_rows
 from migration.validation.digest import DigestSum
 
 _LOOKED_UP = 200
@@ -35,7 +34,7 @@ class ReplayTable:
     plan: TablePlan
     profile: Mapping[str, ColumnProfile]
     context: Context
-    batch_rows: int
+    batch_rows: int | None
 
 
 class ChunkReplay:
@@ -97,7 +96,7 @@ class ChunkReplay:
         table = self._table
         names = [column.name for column in self._columns]
         classes = {name: table.profile[name].classes for name in names}
-        size = batch_rows(table.batch_rows, table.profile)
+        size = batch_rows(table.batch_rows, table.profile.values())
         for key_range in self._ranges():
             yield from self._reader.batches(table.declared, classes, key_range, size)
 

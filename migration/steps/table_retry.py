@@ -25,12 +25,13 @@ from migration.ledger.quarantine import (
 )
 from migration.ledger.remarks import add_remark
 from migration.ledger.runs import RunRecord
+from migration.mapping.batch import batch_rows
 from migration.mapping.row_key import Key, storable_key
 from migration.model import Digest, ObjectResult, ObjectState, TablePlan
 from migration.overrides import MappingFile
 from migration.source.reader import SnapshotReader
 from migration.steps.context import PlannedTable, read_planned_table
-from migration.steps.copy import batch_rows, driver_connection
+from migration.steps.copy import driver_connection
 from migration.steps.remap import remapped
 from migration.steps.replay import ChunkReplay
 from migration.steps.spool import RejectionSpool
@@ -244,7 +245,7 @@ class TableRetry:
 
     @property
     def _batch_rows(self) -> int:
-        return batch_rows(self._run.options.batch_rows, self._replay.profile)
+        return batch_rows(self._run.options.batch_rows, self._replay.profile.values())
 
     def _digest(self, batches: Iterator[pa.RecordBatch]) -> Digest:
         found = DigestSum()

@@ -6,6 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 from migration.mapping.agreement import disagreements
+from migration.mapping.batch import batch_rows
 from migration.mapping.convert import Context, Converter
 from migration.model import Finding, FindingKind, KeyRange
 from migration.validation.casts import ServerCasts, without_rows
@@ -51,8 +52,9 @@ class SourceSide:
         self._options = options
         self._casts = ServerCasts(connection, self._columns)
         self._classes = {column.name: profiles[column.name].classes for column in self._columns}
-        longest = sum(max(profiles[column.name].longest_bytes, 8) for column in self._columns)
-        self._batch_rows = max(1, min(options.batch_rows, _BATCH_BYTES // max(longest, 1)))
+        self._batch_rows = batch_rows(
+            options.batch_rows, (profiles[column.name] for column in self._columns), _BATCH_BYTES
+        )
         self.unfit = 0
         self._named: dict[str, list[str]] = {}
         self._counts: Counter[str] = Counter()

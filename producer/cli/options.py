@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
 _MOST_WORKERS = 8
+_AUTO = "auto"
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,14 +118,14 @@ def work_flags(command: Decorated) -> Decorated:
         command,
         click.option(
             "--batch-size",
-            default=1000,
+            default=_AUTO,
             metavar="ROWS",
             show_default=True,
             help="Rows that are converted and sent at once.",
         ),
         click.option(
             "--chunk-rows",
-            default="auto",
+            default=_AUTO,
             metavar="ROWS",
             show_default=True,
             help="Rows of one unit of work and transaction.",
@@ -273,8 +274,8 @@ def run_options(mode: Mode, sources: tuple[Source, ...], values: dict[str, Any])
         data_only=values.get("data_only", False),
         identifiers=IdentifierPolicy(values["identifiers"]),
         source_timezone=zone,
-        batch_rows=_at_least_one("--batch-size", values.get("batch_size", 1000)),
-        chunk_rows=_chunk_rows(values.get("chunk_rows", "auto")),
+        batch_rows=_rows_or_auto("--batch-size", values.get("batch_size", _AUTO)),
+        chunk_rows=_rows_or_auto("--chunk-rows", values.get("chunk_rows", _AUTO)),
         workers=worker_count(values.get("workers")),
         skip_validation=values.get("skip_validation", False),
         mapping=_mapping(values["mapping"]),
@@ -302,15 +303,12 @@ def worker_count(wanted: int | None) -> int:
     return wanted if wanted is not None else max(2, min(_MOST_WORKERS, os.cpu_count() or 2))
 
 
-def _chunk_rows(value: str) -> int | None:
-    if value == "auto":
+def _rows_or_auto(flag: str, value: str) -> int | None:
+    if value == _AUTO:
         return None
     if not value.isdecimal():
-        raise UsageError(f"--chunk-rows is a number of rows or auto, not {value}")
-    return _at_least_one("--chunk-rows", int(value))
-
-
-def _at_least_one(flag: str, rows: int) -> int:
+        raise UsageError(f"{flag} is a number of rows or {_AUTO}, not {value}")
+    rows = int(value)
     if rows < 1:
         raise UsageError(f"{flag} must be at least 1, not {rows}")
     return rows

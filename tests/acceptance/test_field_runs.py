@@ -13,10 +13,10 @@ from migration.ledger.contents import read_tables
 from migration.ledger.progress import read_progress
 from migration.ledger.runs import RunRecord, request_resume
 from migration.ledger.steps import claim, recover_lost, take_unsent
+from migration.mapping.batch import BATCH_BYTES, batch_rows
 from migration.model import IfExists, Phase
 from migration.queue import make_app
 from migration.report.build import build_report
-from migration.steps.copy import BATCH_BYTES, batch_rows
 from migration.steps.run import run_step
 from producer.runner import Runner
 from tests.support.direct import Direct, quiet_steps
@@ -33,7 +33,7 @@ def test_13_bytes_in_flight_are_bounded_however_long_the_values_are(direct: Dire
     assert run.phase is Phase.COMPLETED, run.error
     assert direct.query("SELECT count(*), sum(length(body)) FROM f13.t") == [(40, 80_000_820)]
     profile = build_profile(direct, run)
-    assert batch_rows(1_000_000, profile) * 2_000_040 <= BATCH_BYTES
+    assert batch_rows(1_000_000, profile.values()) * 2_000_040 <= BATCH_BYTES
 
 
 def build_profile(direct: Direct, run: RunRecord) -> dict[str, Any]:

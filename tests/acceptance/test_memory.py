@@ -12,10 +12,10 @@ import psutil
 import pytest
 
 from migration.ledger.store import open_ledger
+from migration.mapping.batch import BATCH_BYTES
 from migration.model import Phase
 from migration.queue import make_app
 from migration.settings import Settings
-from migration.steps.copy import BATCH_BYTES
 from migration.validation.digest import GATHERED_BYTES
 from producer.local.cluster import LocalCluster
 from tests.support.pipeline import Pipeline

@@ -61,7 +61,7 @@ def test_help_imports_nothing_heavy() -> None:
         (["migrate", "--source", "no/such/file.db"], "There is no such file"),
         (["migrate", "--source", "."], "This is a directory"),
         (["migrate", "--source", "one.db", "--batch-size", "0"], "--batch-size must be at least 1, not 0"),
-        (["migrate", "--source", "one.db", "--batch-size", "many"], "not a valid integer"),
+        (["migrate", "--source", "one.db", "--batch-size", "many"], "a number of rows or auto"),
         (["migrate", "--source", "one.db", "--chunk-rows", "some"], "a number of rows or auto"),
         (
             ["migrate", "--source", "one.db", "--source-timezone", "Mars/Base"],
