@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from migration.mapping.rules.bytes_of import payload
 from migration.model import ColumnProfile, StorageClass
 
 if TYPE_CHECKING:
@@ -119,15 +120,19 @@ class Tally:
             self._real_nonfinite += pc.sum(pc.invert(pc.is_finite(values))).as_py()
 
     def _add_texts(self, values: pa.Array, longest_bytes: int) -> None:
-        try:
-            values.validate(full=True)
-        except pa.ArrowInvalid:
-            values = self._without_bad_utf8(values)
-        data = values.buffers()[2]
-        if data is not None and b"\x00" in data.to_pybytes():
+        data = payload(values)
+        is_ascii = data.isascii()
+        if not is_ascii:
+            try:
+                values.validate(full=True)
+            except pa.ArrowInvalid:
+                values = self._without_bad_utf8(values)
+                data = payload(values)
+        if b"\x00" in data:
             self._nul_texts += pc.sum(pc.match_substring(values, "\x00")).as_py() or 0
         if longest_bytes > self._longest_chars:  # a text has no more characters than bytes
-            self._longest_chars = max(self._longest_chars, pc.max(pc.utf8_length(values)).as_py() or 0)
+            longest_chars = longest_bytes if is_ascii else pc.max(pc.utf8_length(values)).as_py() or 0
+            self._longest_chars = max(self._longest_chars, longest_chars)
 
     def _without_bad_utf8(self, values: pa.Array) -> pa.Array:
         """Count the texts that are not UTF-8 and return the others; characters are counted in these only."""

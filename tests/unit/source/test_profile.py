@@ -19,12 +19,14 @@ from migration.source.split import split_table
 NULL, INTEGER, REAL, TEXT, BLOB = StorageClass
 
 
-def profile(path, chunk_rows=1_000_000):
+def profile(path, chunk_rows=1_000_000, source_timezone="UTC"):
     """Profile the only table of a database, in ranges of so many rows."""
     (table,) = read_schema(path).tables
     with open_snapshot(path) as connection, SnapshotReader(path) as reader:
         ranges = [part.key_range for part in split_table(connection, table, chunk_rows)]
-        return merge_profiles(profile_range(reader, table, key_range, Context()) for key_range in ranges)
+        return merge_profiles(
+            profile_range(reader, table, key_range, Context(source_timezone)) for key_range in ranges
+        )
 
 
 def test_the_histogram_is_that_of_typeof(build):
@@ -115,6 +117,24 @@ def test_no_value_counts_beside_one_that_the_declared_type_does_not_take(build, 
 def test_the_next_wider_type_is_tried_for_dates(build):
     found = profile(build("CREATE TABLE t(a DATE)", {"t": [("2024-01-01",), ("2024-01-01 12:30:00",)]}))["a"]
     assert (found.accepted, found.accepted_wider) == ({}, {TEXT: 2})
+
+
+@pytest.mark.parametrize(
+    ("zone", "moments"),
+    [("UTC", 4), ("America/Santiago", 3)],  # where the clock skipped the midnight of 8 September 2019
+)
+def test_days_are_moments_too_unless_they_had_no_midnight(build, zone, moments):
+    days = ["2019-09-07", "2024-1-5", "2024-01-05 00:00:00", "", "2019-09-08"]
+    path = build("CREATE TABLE t(a DATE)", {"t": [(day,) for day in days]})
+    found = profile(path, 1, zone)["a"]
+    assert (found.accepted, found.accepted_wider) == ({TEXT: 4}, {TEXT: moments})
+
+
+def test_texts_beyond_ascii_are_measured_in_characters(build):
+    texts = ["Größe", "a\0b", "数据库数据", "plain"]
+    found = profile(build("CREATE TABLE t(a TEXT)", {"t": [(text,) for text in texts]}))["a"]
+    assert (found.longest_chars, found.longest_bytes, found.nul_texts) == (5, 15, 1)
+    assert found.total_bytes == sum(len(text.encode()) for text in texts)
 
 
 def test_an_empty_table_has_an_empty_profile(build):
