@@ -14,7 +14,7 @@ from bench.contender import Measured
 from bench.datasets import DataSet, data_sets, mixed
 from bench.goals import judge
 from bench.processes import MemoryWatch, cpu_seconds
-from bench.suite import _summary
+from bench.suite import _summary, in_turn
 
 
 def run_of(seconds: float, peak: int) -> Measured:
@@ -35,6 +35,12 @@ def test_results_are_medians_and_the_worst_peak() -> None:
     assert summary["megabytes_per_second"] == 4.0
     assert summary["phases_seconds"] == {"copying": 1.5}
     assert summary["peak_bytes"] == {"worker": 300}
+
+
+def test_nobody_always_comes_after_the_same() -> None:
+    contenders = ["a", "b", "c"]
+    rounds = [list(in_turn(contenders, number)) for number in (1, 2, 3)]
+    assert rounds == [["a", "b", "c"], ["c", "b", "a"], ["a", "b", "c"]]
 
 
 def test_goal_that_was_not_measured_is_neither_met_nor_missed() -> None:
