@@ -11,6 +11,7 @@ from migration.ledger.events import add_event
 from migration.ledger.outcome import save_objects
 from migration.ledger.runs import move_run
 from migration.ledger.steps import NewStep, add_steps
+from migration.ledger.store import wait_for_disk
 from migration.mapping.plan import ProfiledSource, check_collisions, plan_sources
 from migration.model import ColumnProfile, Mode, ObjectResult, ObjectState, Phase, TablePlan
 from migration.source.profile import merge_profiles
@@ -38,6 +39,7 @@ def plan(workspace: Workspace, run: RunRecord) -> bool:
         sources = read_sources(connection, run.id)
     workspace.flushing.wait(run.id, sources)
     with workspace.engine.begin() as connection:
+        wait_for_disk(connection)
         plans, results = _save_plans(connection, run)
         check_collisions(plans)
         check_target(connection, plans, run.options)

@@ -14,6 +14,7 @@ from migration.ledger.contents import SourceRecord, add_source, add_table, clear
 from migration.ledger.outcome import add_findings
 from migration.ledger.runs import move_run
 from migration.ledger.steps import NewStep, add_steps
+from migration.ledger.store import wait_for_disk
 from migration.mapping.overlay import check_mapping, overlay
 from migration.mapping.select import check_names, select_tables
 from migration.model import Finding, FindingKind, Mode, Phase, RunOptions, Source
@@ -62,6 +63,7 @@ def prepare(workspace: Workspace, run: RunRecord) -> bool:
     check_mapping(schemas, run.options)
     records = [_as_mapped(found.record, run.options.mapping) for found in frozen]
     with workspace.engine.begin() as connection:
+        wait_for_disk(connection)
         clear_contents(connection, run.id)
         following = Phase.VALIDATING if run.options.mode is Mode.VALIDATE else Phase.PROFILING
         new: list[NewStep] = []
@@ -80,7 +82,11 @@ def prepare(workspace: Workspace, run: RunRecord) -> bool:
                     for chunk_id, part in zip(chunk_ids, parts, strict=True)
                 )
         add_steps(connection, run.id, following, new)
-        return move_run(connection, run, following)
+        is_moved = move_run(connection, run, following)
+    if run.options.mode is not Mode.VALIDATE:  # only now: a commit would wait behind the snapshots
+        for found in frozen:
+            workspace.flushing.start(run.id, Path(found.record.snapshot))
+    return is_moved
 
 
 def _freeze(workspace: Workspace, source: Source, run: RunRecord) -> _Frozen:
@@ -93,8 +99,6 @@ def _freeze(workspace: Workspace, source: Source, run: RunRecord) -> _Frozen:
             break  # otherwise it was there already, and was removed at this moment
     if run.options.mode is Mode.VALIDATE:
         flush(snapshot.path)  # no plan follows, which waits for it
-    else:
-        workspace.flushing.start(run.id, snapshot.path)
     lost = [SourceObject("table", d.table, None, d.message) for d in snapshot.damage if d.is_table_lost]
     record = SourceRecord(
         0,

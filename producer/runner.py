@@ -43,7 +43,7 @@ class Runner:
 
     @cached_property
     def engine(self) -> Engine:
-        """The ledger. A crash of the server may take back steps of a run, but not its end (docs/scaling.md)."""
+        """The ledger. A crash of the server may take back some steps of a run (docs/scaling.md)."""
         return open_ledger(target_url(self.settings), "convoy producer", wait_for_disk=False)
 
     @cached_property

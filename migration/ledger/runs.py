@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 
 import uuid6
 from sqlalchemy import Connection, Engine, Row, Text, cast, func, insert, select, text, update
@@ -15,11 +15,9 @@ from sqlalchemy import Connection, Engine, Row, Text, cast, func, insert, select
 from migration.errors import ConvoyError, UsageError
 from migration.ledger.encoding import from_json, to_json
 from migration.ledger.events import add_event
+from migration.ledger.store import wait_for_disk
 from migration.ledger.tables import runs, steps
 from migration.model import Phase, RunOptions, StepState
-
-_WAIT_FOR_DISK: Final = text("SET LOCAL synchronous_commit TO DEFAULT")
-"""What the server is configured to; PostgreSQL's log is in order, so all earlier commits are safe with this one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +132,7 @@ def move_run(connection: Connection, run: RunRecord, following: Phase) -> bool:
         values["started_at"] = func.clock_timestamp()
     if following.is_end:
         values["finished_at"] = func.clock_timestamp()
-        connection.execute(_WAIT_FOR_DISK)
+        wait_for_disk(connection)
     moved = connection.execute(
         update(runs)
         .where(runs.c.id == run.id, runs.c.phase == run.phase.value, ~open_steps)
@@ -149,7 +147,7 @@ def move_run(connection: Connection, run: RunRecord, following: Phase) -> bool:
 def fail_run(engine: Engine, run: RunRecord, error: ConvoyError) -> None:
     """Stop a run without proof; `resume` goes on in the phase that it failed in."""
     with engine.begin() as connection:
-        connection.execute(_WAIT_FOR_DISK)
+        wait_for_disk(connection)
         failed = connection.execute(
             update(runs)
             .where(runs.c.id == run.id, runs.c.phase == run.phase.value)

@@ -16,7 +16,7 @@ _UPGRADE_LOCK = 0x636F6E766F79  # "convoy": one process upgrades, the others wai
 def open_ledger(url: str, application_name: str = "convoy", *, wait_for_disk: bool = True) -> Engine:
     """Return an engine on the target database whose schema `convoy` is up to date.
 
-    Without `wait_for_disk`, only what ends a run waits for the disk (`runs.move_run`, `runs.fail_run`).
+    Without `wait_for_disk`, commits wait for the disk only where they are told to (`wait_for_disk`).
 
     Raises:
         TargetUnreachableError: no connection.
@@ -32,6 +32,15 @@ def open_ledger(url: str, application_name: str = "convoy", *, wait_for_disk: bo
         engine.dispose()
         raise translate(error, "ledger") from error
     return engine
+
+
+def wait_for_disk(connection: Connection) -> None:
+    """Let the commit of the caller's transaction wait for the disk, as the server is configured to.
+
+    PostgreSQL's log is in order, so all earlier commits are safe with this one. Needed for what ends a run, and for
+    what processes remember by its id: a crash of the server must not give the id to something else.
+    """
+    connection.execute(text("SET LOCAL synchronous_commit TO DEFAULT"))
 
 
 def target_identity(engine: Engine) -> str:

@@ -1,20 +1,24 @@
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine, event
+from sqlalchemy import Connection, Engine, event
 
 from migration.ledger.chunks import NewChunk
 from migration.ledger.contents import KnownSources, SourceRecord, add_source, add_table, read_table
-from migration.ledger.runs import create_run, move_run, read_run
+from migration.ledger.runs import create_run
 from migration.model import KeyRange, Phase, RunOptions
 from migration.queue import make_app
 from migration.settings import Settings
 from migration.source_schema import SourceSchema, SourceTable, TableKind
 from migration.steps.context import StepContext
 from producer.runner import Runner
+from producer.workspace import Workspace
+from tests.support.direct import Direct
 
 
 @pytest.fixture
@@ -41,18 +45,35 @@ def test_workers_and_commands_differ_in_whether_they_wait_for_the_disk(
     assert _setting(ledger) == "on"
 
 
-@pytest.mark.parametrize(("following", "setting"), [(Phase.SNAPSHOTTING, "off"), (Phase.COMPLETED, "on")])
-def test_the_producer_waits_for_the_disk_only_where_a_run_ends(
-    target_url: str, following: Phase, setting: str
+def test_the_producer_waits_for_the_disk_with_tables_with_the_plan_and_at_the_end(
+    target_url: str, tmp_path: Path
 ) -> None:
+    path = tmp_path / "waits.db"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript("CREATE TABLE t(a INTEGER PRIMARY KEY); INSERT INTO t VALUES (1);")
     settings = Settings(target_url=target_url, broker_url="redis://127.0.0.1:1", _env_file=None)
-    engine = Runner(make_app(settings), settings).engine
-    run_id = create_run(engine, RunOptions())
-    with engine.begin() as connection:
-        assert move_run(connection, read_run(connection, run_id), following)
-        assert connection.exec_driver_sql("SHOW synchronous_commit").scalar_one() == setting
-    assert _setting(engine) == "off"
-    engine.dispose()
+    direct = Direct(target_url, tmp_path)
+    direct.workspace = Workspace(Runner(make_app(settings), settings).engine, target_url, settings)
+    waiting: dict[str, str] = {}
+
+    def look(connection: Connection) -> None:
+        (phase,) = connection.exec_driver_sql("SELECT phase FROM convoy.runs ORDER BY id DESC LIMIT 1").one()
+        waiting[phase] = connection.exec_driver_sql("SHOW synchronous_commit").scalar_one()
+
+    event.listen(direct.workspace.engine, "commit", look)
+    try:
+        assert direct.migrate(path).phase is Phase.COMPLETED
+    finally:
+        direct.close()
+        direct.workspace.engine.dispose()
+    assert waiting == {
+        "profiling": "on",
+        "copying": "on",
+        "indexing": "off",
+        "validating": "off",
+        "cutting_over": "off",
+        "completed": "on",
+    }
 
 
 def test_a_source_is_read_once_for_all_its_tables(ledger: Engine) -> None:
