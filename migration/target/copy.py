@@ -52,7 +52,7 @@ def copy_batches(
             for batch in batches:
                 rows += batch.num_rows
                 data = encoder.encode(batch)
-                copy.write(data)
+                copy.write(memoryview(data))  # cut into pieces by psycopg: of this without copying them
                 sent += len(data)
                 del batch, data  # not to be held beside the next ones
             trailer = encoder.finish()
