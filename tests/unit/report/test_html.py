@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import ClassVar
@@ -167,3 +168,16 @@ def test_text_has_the_contrast_of_wcag_aa(theme: int, ink: str, paper: str):
     )
     light, dark = sorted((_luminance(colours[ink]), _luminance(colours[paper])), reverse=True)
     assert (light + 0.05) / (dark + 0.05) >= 4.5
+
+
+@pytest.mark.parametrize(
+    ("batch_rows", "chunk_rows", "said"),
+    [
+        (None, None, "batches of an automatic size, chunks of an automatic size"),
+        (1_000, 20_000, "batches of 1,000 rows, chunks of 20,000 rows"),
+    ],
+)
+def test_sizes_of_batches_and_chunks_are_told(batch_rows, chunk_rows, said):
+    report = assemble(factories.school_facts())
+    options = replace(report.options, batch_rows=batch_rows, chunk_rows=chunk_rows)
+    assert said in render_html(replace(report, options=options))
