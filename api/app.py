@@ -16,10 +16,20 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.security import HTTPBearer
 from sqlalchemy.exc import DBAPIError
 
-from api import catalog, events, health, pages, problems, results, runs
-from api.answers import Problem
-from api.cluster import Cluster
-from api.gate import BearerToken, BodyLimit
+from api import (
+    catalog_routes,
+    event_stream,
+    health_routes,
+    page_routes,
+    problem_documents,
+    prometheus_metrics,
+    run_result_routes,
+    run_routes,
+)
+from api.authentication import BearerToken
+from api.body_limit import BodyLimit
+from api.cluster_connections import Cluster
+from api.response_models import Problem
 from migration.errors import ConvoyError, UsageError
 from migration.settings import Settings, load_settings
 
@@ -61,23 +71,23 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         summary="Moves whole SQLite databases into PostgreSQL, and proves that every row arrived.",
         version=version("convoy-migrate"),
         lifespan=_lifespan,
-        docs_url=None,  # the page of pages.py: FastAPI's own loads its scripts from a public server
+        docs_url=None,  # the page of page_routes.py: FastAPI's own loads its scripts from a public server
         redoc_url=None,
         openapi_url="/openapi.json",
     )
     app.state.cluster = Cluster(settings)
     app.state.stopping = threading.Event()
-    problems.install(app)
-    app.include_router(pages.router)
-    app.include_router(health.router)
+    problem_documents.install(app)
+    app.include_router(page_routes.router)
+    app.include_router(health_routes.router)
     guarded = [Depends(_token_in_openapi)]
-    app.include_router(health.guarded_router, dependencies=guarded)
+    app.include_router(prometheus_metrics.router, dependencies=guarded)
     # The fixed paths come first: /schema/{table} must win over /{id}/status.
-    app.include_router(catalog.router, dependencies=guarded)
-    app.include_router(runs.router, dependencies=guarded)
-    app.include_router(runs.one_run, dependencies=guarded)
-    app.include_router(results.router, dependencies=guarded)
-    app.include_router(events.router, dependencies=guarded)
+    app.include_router(catalog_routes.router, dependencies=guarded)
+    app.include_router(run_routes.router, dependencies=guarded)
+    app.include_router(run_routes.one_run, dependencies=guarded)
+    app.include_router(run_result_routes.router, dependencies=guarded)
+    app.include_router(event_stream.router, dependencies=guarded)
     app.add_middleware(BodyLimit)
     app.add_middleware(BearerToken, token=token)  # the last one added is the first to see a request
 
@@ -106,8 +116,8 @@ def _describe(app: FastAPI) -> dict[str, Any]:
             for operation in operations.values():
                 answers = operation["responses"]
                 if operation.get("security"):
-                    answers["401"] = problems.responses(HTTPStatus.UNAUTHORIZED)[401]
+                    answers["401"] = problem_documents.responses(HTTPStatus.UNAUTHORIZED)[401]
                 if "422" in answers:
-                    answers["422"] = problems.responses(HTTPStatus.UNPROCESSABLE_ENTITY)[422]
+                    answers["422"] = problem_documents.responses(HTTPStatus.UNPROCESSABLE_ENTITY)[422]
         app.openapi_schema = document
     return app.openapi_schema

@@ -23,15 +23,15 @@ from bench.datasets import DataSet, data_sets, mixed
 from bench.model import Coefficients, print_model
 from bench.processes import cpu_seconds
 from bench.server import BenchServer, MissingProgramError
-from migration.ledger.runs import create_run, find_run, move_run
-from migration.ledger.steps import take_unsent
-from migration.ledger.store import open_ledger
+from migration.ledger.ledger_database import open_ledger
+from migration.ledger.run_records import create_run, find_run, move_run
+from migration.ledger.step_records import take_unsent
 from migration.model import IfExists, Phase, RunOptions, Source
 from migration.settings import Settings
-from migration.steps.context import StepContext
-from migration.steps.run import run_step
-from producer.phases import TRANSITIONS
-from producer.workspace import Workspace
+from migration.steps.step_context import StepContext
+from migration.steps.step_execution import run_step
+from producer.transitions.phase_transitions import TRANSITIONS
+from producer.transitions.transition_context import TransitionContext
 
 _ALL_STEPS = 1_000_000
 
@@ -55,7 +55,7 @@ class Cluster:
         url = server.url("bench")
         settings = Settings(target_url=SecretStr(url), snapshot_dir=folder, _env_file=None)  # type: ignore[call-arg]
         self._engine: Engine = open_ledger(url)
-        self._workspace = Workspace(self._engine, url, settings)
+        self._workspace = TransitionContext(self._engine, url, settings)
         self._context = StepContext(settings, "bench")
         self.bytes_sent = 0
 

@@ -25,7 +25,7 @@ from bench.processes import FailedError, MemoryWatch, cpu_seconds
 from bench.server import BenchServer
 from migration.model import Phase
 from migration.settings import Settings
-from producer.local.cluster import LocalCluster
+from producer.embedded.embedded_cluster import LocalCluster
 
 DATABASE = "bench"
 _FIRST_LOOK_SECONDS = 0.02

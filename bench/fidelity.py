@@ -26,7 +26,7 @@ from typing import Any, Final
 import psycopg
 
 from bench.judge import Verdict, judge
-from producer.local.postgres import EmbeddedPostgres
+from producer.embedded.embedded_postgres import EmbeddedPostgres
 
 PAGE: Final = Path(__file__).resolve().parents[1] / "docs" / "fidelity.md"
 START: Final = "<!-- real databases: written by bench/fidelity.py -->"

@@ -23,10 +23,10 @@ import psycopg
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from psycopg import sql
 
-from migration.ledger.runs import RunRecord
+from migration.ledger.run_records import RunRecord
 from migration.model import IdentifierPolicy
 from migration.model import Phase as RunPhase
-from producer.local.postgres import EmbeddedPostgres
+from producer.embedded.embedded_postgres import EmbeddedPostgres
 from tests.support.chance import RandomDatabase, databases, options_for
 from tests.support.direct import Direct, quiet_steps
 from tests.support.proof import prove, reported_tables

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from producer.preparation import CHUNKS_FOR_EACH_WORKER, LARGEST_CHUNK_BYTES, SMALLEST_CHUNK_BYTES
+from producer.transitions.snapshotting_transition import (
+    CHUNKS_FOR_EACH_WORKER,
+    LARGEST_CHUNK_BYTES,
+    SMALLEST_CHUNK_BYTES,
+)
 
 WORKERS = (1, 8, 64, 512)
 SERVER_CORES = (2, 16, 64)

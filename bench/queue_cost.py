@@ -14,10 +14,10 @@ from pydantic import SecretStr
 
 from bench.processes import cpu_seconds, own_cpu_seconds
 from bench.server import BenchServer, MissingProgramError
-from migration.ledger.store import open_ledger
+from migration.ledger.ledger_database import open_ledger
 from migration.queue import make_app, send_steps
 from migration.settings import Settings
-from producer.local.cluster import LocalCluster
+from producer.embedded.embedded_cluster import LocalCluster
 
 _PATIENCE_SECONDS = 600.0
 

@@ -24,6 +24,8 @@ Errors cross process boundaries by pickle, so every argument goes to ``super()._
 
 from __future__ import annotations
 
+from migration.exit_status import ExitStatus
+
 
 class ConvoyError(Exception):
     """Base of all errors: one sentence for what happened, one place, one remedy.
@@ -34,7 +36,7 @@ class ConvoyError(Exception):
         remedy: what the reader can do about it, as a sentence without a full stop.
     """
 
-    exit_status = 3
+    exit_status = ExitStatus.FAILED
 
     def __init__(self, what: str, where: str = "", remedy: str = "") -> None:
         super().__init__(what, where, remedy)
@@ -51,13 +53,13 @@ class ConvoyError(Exception):
 class UsageError(ConvoyError):
     """The command or request asks for something that does not exist or does not make sense."""
 
-    exit_status = 2
+    exit_status = ExitStatus.UNUSABLE_INPUT
 
 
 class SourceError(ConvoyError):
     """The SQLite database cannot be used; nothing was changed."""
 
-    exit_status = 2
+    exit_status = ExitStatus.UNUSABLE_INPUT
 
 
 class SourceNotFoundError(SourceError):
@@ -79,7 +81,7 @@ class SourceUnreadableError(SourceError):
 class TargetError(ConvoyError):
     """PostgreSQL cannot be used for this run; nothing was changed."""
 
-    exit_status = 2
+    exit_status = ExitStatus.UNUSABLE_INPUT
 
 
 class TargetUnreachableError(TargetError):
@@ -97,7 +99,7 @@ class TargetOccupiedError(TargetError):
 class BrokerError(ConvoyError):
     """The message broker cannot be reached."""
 
-    exit_status = 2
+    exit_status = ExitStatus.UNUSABLE_INPUT
 
 
 class RetryableError(ConvoyError):

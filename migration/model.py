@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from migration.overrides import MappingFile, Normalisation, OnOrphan
+from migration.mapping_file_model import MappingFile, Normalisation, OnOrphan
 
 
 class Mode(StrEnum):

@@ -169,7 +169,7 @@ def check_target_is_announced(url: str, identity: str, shown: str) -> None:
 
 
 def _unreachable(url: str) -> BrokerError:
-    from migration.target.connect import redact
+    from migration.target.target_connection import redact
 
     return BrokerError(
         "The message broker does not answer", redact(url), "Start it, or correct MIGRATION_BROKER_URL"

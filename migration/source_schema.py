@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from migration.overrides import ColumnOverride, TableOverride
+from migration.mapping_file_model import ColumnOverride, TableOverride
 
 
 class TableKind(StrEnum):
@@ -45,7 +45,7 @@ class SourceColumn:
     generated_sql: str | None = None
     collation: str = "BINARY"
     comment: str = ""
-    """What comments of the CREATE statement say of it (`source.comments`)."""
+    """What comments of the CREATE statement say of it (`schema_reading.ddl_comments`)."""
     override: ColumnOverride | None = None
 
 

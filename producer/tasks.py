@@ -9,7 +9,7 @@ from celery import signals
 
 from migration.queue import ADVANCE_TASK
 from migration.settings import load_settings
-from producer.runner import Runner
+from producer.run_state_machine import Runner
 from producer.watchdog import Watchdog
 
 if TYPE_CHECKING:

@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import text
 
-from migration.ledger.events import add_event
-from migration.ledger.liveness import end_silent
-from migration.ledger.runs import active_runs, read_run
-from migration.ledger.steps import recover_lost, recover_stalled
-from producer.pruning import prune_snapshots
+from migration.ledger.event_log import add_event
+from migration.ledger.run_records import active_runs, read_run
+from migration.ledger.step_records import recover_lost, recover_stalled
+from migration.ledger.worker_liveness import end_silent
+from producer.snapshot_removal import prune_snapshots
 
 if TYPE_CHECKING:
-    from producer.runner import Runner
+    from producer.run_state_machine import Runner
 
 logger = logging.getLogger(__name__)
 

@@ -32,7 +32,7 @@ def passable_path() -> Iterator[Path]:
 @pytest.fixture(scope="session")
 def postgres_url() -> Iterator[str]:
     """A real PostgreSQL, as a URL to its maintenance database."""
-    from producer.local.postgres import EmbeddedPostgres
+    from producer.embedded.embedded_postgres import EmbeddedPostgres
 
     with tempfile.TemporaryDirectory(prefix="convoy-test-") as folder:
         server = EmbeddedPostgres(Path(folder) / "postgres", settings={"fsync": "off"})
@@ -59,7 +59,7 @@ def target_url(postgres_url: str) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def valkey_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A real Valkey with its append-only file on."""
-    from producer.local.valkey import EmbeddedValkey
+    from producer.embedded.embedded_valkey import EmbeddedValkey
 
     server = EmbeddedValkey(tmp_path_factory.mktemp("valkey"))
     server.start()

@@ -10,8 +10,8 @@ from celery import signals
 
 from migration.queue import RUN_STEPS_TASK
 from migration.settings import load_settings
-from migration.steps.context import StepContext
-from migration.steps.run import run_step
+from migration.steps.step_context import StepContext
+from migration.steps.step_execution import run_step
 
 if TYPE_CHECKING:
     from celery import Celery

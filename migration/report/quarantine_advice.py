@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from migration.report.model import Recommendation, Urgency
-from migration.report.wording import count
+from migration.report.report_model import Recommendation, Urgency
+from migration.report.text_formatting import count
 
 _REASONS_SHOWN = 3
 

@@ -10,9 +10,16 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from migration.model import FindingKind, Mode, Phase, RunOptions
-from migration.report import commands
-from migration.report.facts import ForeignKeyFacts
-from migration.report.model import (
+from migration.report import next_commands
+from migration.report.object_advice import (
+    foreign_key_advice,
+    object_advice,
+    orphan_choice,
+    orphan_loss,
+    qualified,
+)
+from migration.report.quarantine_advice import quarantine_advice
+from migration.report.report_model import (
     ColumnReport,
     FindingReport,
     ObjectReport,
@@ -20,16 +27,9 @@ from migration.report.model import (
     TableReport,
     Urgency,
 )
-from migration.report.quarantine_advice import quarantine_advice
-from migration.report.schema_advice import (
-    foreign_key_advice,
-    object_advice,
-    orphan_choice,
-    orphan_loss,
-    qualified,
-)
-from migration.report.wording import count
-from migration.target.statements import quoted
+from migration.report.run_facts import ForeignKeyFacts
+from migration.report.text_formatting import count
+from migration.target.sql_statements import quoted
 
 NAMES_SHOWN = 5
 VACUUM_STATEMENTS = 10
@@ -82,7 +82,7 @@ def _resume(situation: Situation) -> Iterator[Recommendation]:
             Urgency.MUST,
             "Repair the cause, then resume",
             "The ledger knows which chunks are committed; a resumed run copies only the others.",
-            (commands.resume(situation.run_id),),
+            (next_commands.resume(situation.run_id),),
         )
 
 
@@ -101,7 +101,7 @@ def _unequal(situation: Situation) -> Iterator[Recommendation]:
         f"Do not use {some(table.name for table in unequal)} yet",
         f"{count(len(unequal), 'table')} of the target {'is' if len(unequal) == 1 else 'are'} not what the source"
         f" holds.{where} Somebody else may write to one of the two sides; stop that and compare again.",
-        (commands.repeat(situation.options, Mode.VALIDATE),),
+        (next_commands.repeat(situation.options, Mode.VALIDATE),),
     )
 
 
@@ -117,7 +117,7 @@ def _unproved(situation: Situation) -> Iterator[Recommendation]:
             Urgency.MUST,
             "Compare the two sides",
             "Not every table of this run was compared. Nothing says that the rows are equal until this has run.",
-            (commands.repeat(situation.options, Mode.VALIDATE),),
+            (next_commands.repeat(situation.options, Mode.VALIDATE),),
         )
 
 
@@ -229,7 +229,7 @@ def _vacuum(situation: Situation) -> Iterator[Recommendation]:
         schemas = dict.fromkeys(table.target_schema for table in loaded)
         flags = " ".join(f"--schema='{schema}'" for schema in schemas)
         lines: tuple[str, ...] = (
-            f"vacuumdb --analyze {flags} '{commands.safe_url(situation.options.target)}'",
+            f"vacuumdb --analyze {flags} '{next_commands.safe_url(situation.options.target)}'",
         )
     else:
         lines = tuple(f"VACUUM (ANALYZE) {qualified(table)};" for table in loaded)

@@ -1,1 +1,1 @@
-"""The SQLite side: freeze a database, describe it, split it, profile it and read it. Nothing here ever writes to it."""
+"""The SQLite side: the file, its SQL and its integrity; below: snapshots, schema, rows, salvage. Never writes to it."""

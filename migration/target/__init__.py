@@ -1,1 +1,1 @@
-"""PostgreSQL: connections, staging, COPY, objects, read-back, cutover and its reverse."""
+"""PostgreSQL. Here: connections and SQL; below: what stands there, loading, cutover, tables of applications."""

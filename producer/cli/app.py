@@ -11,22 +11,23 @@ from typing import NoReturn
 import click
 
 from migration.errors import ConvoyError
-from producer.cli.failures import INTERRUPTED, report_crash, report_error
+from migration.exit_status import ExitStatus
+from producer.cli.output.error_output import report_crash, report_error
 
 COMMANDS: dict[str, tuple[str, str]] = {
-    "migrate": ("runs", "migrate"),
-    "dry-run": ("runs", "dry_run"),
-    "validate": ("runs", "validate"),
-    "resume": ("runs", "resume"),
-    "rollback": ("operations", "rollback"),
-    "cancel": ("operations", "cancel"),
-    "quarantine": ("quarantine", "quarantine"),
-    "status": ("status", "status"),
-    "list-tables": ("tables", "list_tables"),
-    "up": ("local", "up"),
-    "psql": ("local", "psql"),
+    "migrate": ("run_commands", "migrate"),
+    "dry-run": ("run_commands", "dry_run"),
+    "validate": ("run_commands", "validate"),
+    "resume": ("run_commands", "resume"),
+    "rollback": ("rollback_and_cancel_commands", "rollback"),
+    "cancel": ("rollback_and_cancel_commands", "cancel"),
+    "quarantine": ("quarantine_commands", "quarantine"),
+    "status": ("status_command", "status"),
+    "list-tables": ("list_tables_command", "list_tables"),
+    "up": ("up_and_psql_commands", "up"),
+    "psql": ("up_and_psql_commands", "psql"),
 }
-"""Command → module of this package and name in it, in the order of the help."""
+"""Command → module of producer.cli.commands and name in it, in the order of the help."""
 
 EPILOG = """\b
 Examples:
@@ -55,7 +56,7 @@ class Commands(click.Group):
         found = COMMANDS.get(cmd_name)
         if found is None:
             return None
-        command = getattr(import_module(f"producer.cli.{found[0]}"), found[1])
+        command = getattr(import_module(f"producer.cli.commands.{found[0]}"), found[1])
         return command if isinstance(command, click.Command) else None
 
 
@@ -81,7 +82,7 @@ def run(arguments: list[str]) -> int:
         return error.exit_code
     except (KeyboardInterrupt, click.exceptions.Abort):
         click.echo("Interrupted.", err=True)
-        return INTERRUPTED
+        return ExitStatus.INTERRUPTED
     except BrokenPipeError:
         sys.stderr.close()  # whoever read the output has seen enough
         return 0

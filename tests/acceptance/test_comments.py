@@ -7,10 +7,10 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from migration.mapping.comments import MOST_CHARACTERS
-from migration.mapping.mapping_file import load_mapping
+from migration.mapping_file.mapping_file_reader import load_mapping
 from migration.model import IdentifierPolicy, ObjectState, Phase
-from migration.report.build import build_report
+from migration.report.report_builder import build_report
+from migration.schema_translation.comment_ddl import MOST_CHARACTERS
 from tests.support.direct import Direct
 
 SCHOOL = """

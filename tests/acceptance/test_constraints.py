@@ -10,11 +10,11 @@ import psycopg
 import pytest
 
 from migration.model import IdentifierPolicy, ObjectState, Phase
-from migration.report.build import build_report
+from migration.report.report_builder import build_report
 
 if TYPE_CHECKING:
-    from migration.ledger.runs import RunRecord
-    from migration.report.model import ObjectReport
+    from migration.ledger.run_records import RunRecord
+    from migration.report.report_model import ObjectReport
     from tests.support.pipeline import Pipeline
 
 Build = Callable[[str], Path]

@@ -11,18 +11,18 @@ import psycopg
 import pytest
 
 from migration.errors import TargetError
-from migration.ledger.contents import planned, read_tables
-from migration.mapping.mapping_file import parse_mapping
-from migration.mapping.presets import BOOKKEEPING
+from migration.ledger.table_records import planned, read_tables
+from migration.mapping_file.mapping_file_reader import parse_mapping
+from migration.mapping_file_model import ColumnOverride, MappingFile, TableOverride
 from migration.model import IfExists, Mode, ObjectState, Phase
-from migration.overrides import ColumnOverride, MappingFile, TableOverride
-from migration.report.build import build_report
-from migration.report.mapping_draft import draft_mapping
-from migration.steps.rollback import roll_back_run
+from migration.report.mapping_file_draft import draft_mapping
+from migration.report.report_builder import build_report
+from migration.schema_translation.bookkeeping_tables import BOOKKEEPING
+from migration.steps.run_rollback import roll_back_run
 from tests.support.planning import without_reasons
 
 if TYPE_CHECKING:
-    from migration.ledger.runs import RunRecord
+    from migration.ledger.run_records import RunRecord
     from tests.support.pipeline import Pipeline
 
 SOURCE = """

@@ -10,12 +10,12 @@ import psycopg
 import pytest
 
 from migration.model import IfExists, Mode, OnError, Phase
-from migration.report.build import build_report
-from migration.steps.rollback import roll_back_run
+from migration.report.report_builder import build_report
+from migration.steps.run_rollback import roll_back_run
 from tests.support.direct import Direct
 
 if TYPE_CHECKING:
-    from migration.ledger.runs import RunRecord
+    from migration.ledger.run_records import RunRecord
 
 Build = Callable[[str], Path]
 

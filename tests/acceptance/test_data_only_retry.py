@@ -10,14 +10,14 @@ import psycopg
 import pytest
 
 from migration.errors import TargetError, UsageError
-from migration.mapping.mapping_file import parse_mapping
+from migration.mapping_file.mapping_file_reader import parse_mapping
 from migration.model import Phase
-from migration.report.build import build_report
-from migration.steps.retry import retry_quarantine
-from migration.steps.rollback import roll_back_run
+from migration.report.report_builder import build_report
+from migration.steps.quarantine_retry.retry_transaction import retry_quarantine
+from migration.steps.run_rollback import roll_back_run
 
 if TYPE_CHECKING:
-    from migration.ledger.runs import RunRecord
+    from migration.ledger.run_records import RunRecord
     from tests.support.direct import Direct
 
 Build = Callable[[str], Path]

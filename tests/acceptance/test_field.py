@@ -15,10 +15,10 @@ from urllib.parse import parse_qs, urlsplit
 import psycopg
 import pytest
 
+from migration.mapping_file_model import OnOrphan
 from migration.model import IdentifierPolicy, Mode, Phase
-from migration.overrides import OnOrphan
-from migration.report.build import build_report
-from migration.report.write import write_report
+from migration.report.report_builder import build_report
+from migration.report.report_files import write_report
 from tests.support.direct import Direct
 from tests.support.field import Build, migrate, plans, types
 from tests.support.proof import prove, reported_tables

@@ -9,16 +9,16 @@ import psycopg
 import pytest
 from sqlalchemy import text
 
-from migration.ledger.contents import read_tables
-from migration.ledger.progress import read_progress
-from migration.ledger.runs import RunRecord, request_resume
-from migration.ledger.steps import claim, recover_lost, take_unsent
-from migration.mapping.batch import BATCH_BYTES, batch_rows
+from migration.ledger.run_progress import read_progress
+from migration.ledger.run_records import RunRecord, request_resume
+from migration.ledger.step_records import claim, recover_lost, take_unsent
+from migration.ledger.table_records import read_tables
 from migration.model import IfExists, Phase
 from migration.queue import make_app
-from migration.report.build import build_report
-from migration.steps.run import run_step
-from producer.runner import Runner
+from migration.report.report_builder import build_report
+from migration.steps.step_execution import run_step
+from migration.value_conversion.batch_size import BATCH_BYTES, batch_rows
+from producer.run_state_machine import Runner
 from tests.support.direct import Direct, quiet_steps
 from tests.support.field import Build
 
@@ -37,7 +37,7 @@ def test_13_bytes_in_flight_are_bounded_however_long_the_values_are(direct: Dire
 
 
 def build_profile(direct: Direct, run: RunRecord) -> dict[str, Any]:
-    from migration.ledger.contents import read_profile
+    from migration.ledger.table_records import read_profile
 
     with direct.ledger.connect() as connection:
         (table,) = read_tables(connection, run.id)
@@ -78,7 +78,7 @@ def test_15_who_holds_a_lock_that_the_cutover_needs_is_named_and_the_run_goes_on
     direct.query("CREATE TABLE f15_locked.t AS SELECT 0 AS id")
     path = build("CREATE TABLE t (id INTEGER PRIMARY KEY); INSERT INTO t VALUES (1)")
     run = direct.start(path, until=Phase.CUTTING_OVER, target_schema="f15_locked", if_exists=IfExists.REPLACE)
-    monkeypatch.setattr("migration.target.cutover._LOCK_TIMEOUT", "100ms")
+    monkeypatch.setattr("migration.target.cutover.schema_cutover.LOCK_TIMEOUT", "100ms")
     settings = direct.workspace.settings.model_copy(update={"broker_url": "redis://localhost:1/0"})
     runner = Runner(make_app(settings), settings)
     try:

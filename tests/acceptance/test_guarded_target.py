@@ -19,9 +19,9 @@ import psycopg
 import pytest
 
 from migration.errors import TargetUnreachableError
-from migration.ledger.tables import metadata
-from migration.target.connect import connect
-from migration.target.readback import TargetReader
+from migration.ledger.ledger_tables import metadata
+from migration.target.loading.table_readback import TargetReader
+from migration.target.target_connection import connect
 from tests.support.guarded import DATABASE, PASSWORD, USER, GuardedServer, free_port, guarded_server
 from tests.support.shell import Shell, is_gone, make_database, session_of
 

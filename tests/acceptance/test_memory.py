@@ -11,13 +11,13 @@ from pathlib import Path
 import psutil
 import pytest
 
-from migration.ledger.store import open_ledger
-from migration.mapping.batch import BATCH_BYTES
+from migration.ledger.ledger_database import open_ledger
 from migration.model import Phase
 from migration.queue import make_app
 from migration.settings import Settings
-from migration.validation.digest import GATHERED_BYTES
-from producer.local.cluster import LocalCluster
+from migration.validation.row_digest import GATHERED_BYTES
+from migration.value_conversion.batch_size import BATCH_BYTES
+from producer.embedded.embedded_cluster import LocalCluster
 from tests.support.pipeline import Pipeline
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the kernel tells no peaks")

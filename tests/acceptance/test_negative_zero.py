@@ -6,9 +6,9 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from migration.mapping.mapping_file import parse_mapping
+from migration.mapping_file.mapping_file_reader import parse_mapping
 from migration.model import Phase
-from migration.report.build import build_report
+from migration.report.report_builder import build_report
 from tests.support.direct import Direct
 
 

@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from migration.ledger.runs import RunRecord
-from migration.mapping.mapping_file import parse_mapping
+from migration.ledger.run_records import RunRecord
+from migration.mapping_file.mapping_file_reader import parse_mapping
+from migration.mapping_file_model import OnOrphan
 from migration.model import Mode, OnError, Phase
-from migration.overrides import OnOrphan
-from migration.report.build import build_report
-from migration.report.model import FindingReport, Report
-from migration.steps.retry import retry_quarantine
-from migration.steps.run import run_step
+from migration.report.report_builder import build_report
+from migration.report.report_model import FindingReport, Report
+from migration.steps.quarantine_retry.retry_transaction import retry_quarantine
+from migration.steps.step_execution import run_step
 from tests.support.direct import Direct
 from tests.support.proof import prove
 

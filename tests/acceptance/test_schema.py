@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 import pytest
 
-from migration.ledger.runs import RunRecord, create_run
+from migration.ledger.run_records import RunRecord, create_run
 from migration.model import Mode, ObjectState, Phase, RunOptions, Source
 from migration.queue import send_advance
-from migration.report.build import build_report, write_report
+from migration.report.report_builder import build_report, write_report
 
 if TYPE_CHECKING:
-    from migration.report.model import ObjectReport
+    from migration.report.report_model import ObjectReport
     from tests.support.pipeline import Pipeline
 
 Build = Callable[[str], Path]

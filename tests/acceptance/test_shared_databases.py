@@ -8,10 +8,10 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from migration.ledger.contents import planned, read_sources, read_tables
+from migration.ledger.table_records import planned, read_sources, read_tables
 from migration.model import Phase
-from migration.report.build import build_report
-from migration.report.wording import printable
+from migration.report.report_builder import build_report
+from migration.report.text_formatting import printable
 from tests.conftest import SHARED_DATABASES
 from tests.support.independent import ReportedTable, compare, virtual_tables_with_rows
 from tests.support.pipeline import Pipeline

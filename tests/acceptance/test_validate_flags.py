@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 import pytest
 
-from migration.ledger.runs import RunRecord, create_run
-from migration.mapping.mapping_file import parse_mapping
+from migration.ledger.run_records import RunRecord, create_run
+from migration.mapping_file.mapping_file_reader import parse_mapping
 from migration.model import IdentifierPolicy, IfExists, Mode, OnError, Phase, RunOptions, Source
-from migration.report.build import build_report
-from producer.cli.runs import migrate, validate
+from migration.report.report_builder import build_report
+from producer.cli.commands.run_commands import migrate, validate
 
 if TYPE_CHECKING:
     from tests.support.direct import Direct

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from migration.model import Phase
-from migration.report.build import build_report
+from migration.report.report_builder import build_report
 from tests.support.direct import Direct
 
 ROWS = """

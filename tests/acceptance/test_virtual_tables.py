@@ -11,11 +11,11 @@ from typing import Any
 import psycopg
 import pytest
 
-from migration.ledger.runs import RunRecord
+from migration.ledger.run_records import RunRecord
+from migration.mapping_file_model import MappingFile, TableOverride
 from migration.model import IdentifierPolicy, Mode, Phase
-from migration.overrides import MappingFile, TableOverride
-from migration.report.build import build_report
-from migration.report.model import Report
+from migration.report.report_builder import build_report
+from migration.report.report_model import Report
 from migration.source_schema import TableKind
 from tests.support.direct import Direct
 from tests.support.proof import prove

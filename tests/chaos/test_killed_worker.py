@@ -17,12 +17,12 @@ import pytest
 import redis
 from sqlalchemy import Engine, text
 
-from migration.ledger.runs import RunRecord, create_run, find_run
-from migration.ledger.store import open_ledger
+from migration.ledger.ledger_database import open_ledger
+from migration.ledger.run_records import RunRecord, create_run, find_run
 from migration.model import Phase, RunOptions, Source
 from migration.queue import make_app, send_advance
 from migration.settings import Settings
-from producer.local.cluster import LocalCluster
+from producer.embedded.embedded_cluster import LocalCluster
 
 ROWS = 120_000
 CHUNK_ROWS = 5_000

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from migration.errors import UsageError
-from migration.ledger.store import target_identity
+from migration.ledger.ledger_database import target_identity
 from migration.model import Phase
 from migration.queue import announce_target, check_broker, check_target_is_announced
-from migration.target.connect import make_engine
+from migration.target.target_connection import make_engine
 from tests.support.pipeline import Pipeline
 
 

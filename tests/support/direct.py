@@ -16,16 +16,16 @@ import psycopg
 from sqlalchemy import delete, text
 
 from migration.errors import ConvoyError
-from migration.ledger.runs import RunRecord, create_run, fail_run, move_run, read_run
-from migration.ledger.steps import count_states, first_error, take_unsent
-from migration.ledger.store import open_ledger
-from migration.ledger.tables import runs
+from migration.ledger.ledger_database import open_ledger
+from migration.ledger.ledger_tables import runs
+from migration.ledger.run_records import RunRecord, create_run, fail_run, move_run, read_run
+from migration.ledger.step_records import count_states, first_error, take_unsent
 from migration.model import Phase, RunOptions, Source, StepState
 from migration.settings import Settings
-from migration.steps.context import StepContext
-from migration.steps.run import run_step
-from producer.phases import TRANSITIONS
-from producer.workspace import Workspace
+from migration.steps.step_context import StepContext
+from migration.steps.step_execution import run_step
+from producer.transitions.phase_transitions import TRANSITIONS
+from producer.transitions.transition_context import TransitionContext
 
 _ALL_STEPS = 1_000_000
 
@@ -44,7 +44,7 @@ class Direct:
         )
         self.ledger = open_ledger(url, "direct")
         self.context = StepContext(settings, "direct")
-        self.workspace = Workspace(self.ledger, url, settings)
+        self.workspace = TransitionContext(self.ledger, url, settings)
 
     def migrate(self, path: Path, **options: Any) -> RunRecord:
         """Run a migration of one source to its end, and return the run."""

@@ -6,11 +6,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from migration.ledger.contents import planned, read_tables
-from migration.ledger.runs import RunRecord
+from migration.ledger.run_records import RunRecord
+from migration.ledger.table_records import planned, read_tables
 from migration.model import Phase, TablePlan
-from migration.report.build import build_report
-from migration.report.model import Report
+from migration.report.report_builder import build_report
+from migration.report.report_model import Report
 from tests.support.direct import Direct
 from tests.support.proof import prove
 

@@ -20,7 +20,7 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
-from producer.local.postgres import EmbeddedPostgres
+from producer.embedded.embedded_postgres import EmbeddedPostgres
 
 USER = "guarded"
 PASSWORD = "p@ss:w/rd %#?&'ü\\"

@@ -5,18 +5,18 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from migration.mapping.convert import Context
-from migration.mapping.mapping_file import parse_mapping
-from migration.mapping.mapping_text import DecidedTable, mapping_text
-from migration.mapping.overlay import check_mapping, overlay
-from migration.mapping.plan import PlannedSource, plan_source
+from migration.mapping_file.mapping_file_application import apply_mapping, check_mapping
+from migration.mapping_file.mapping_file_reader import parse_mapping
+from migration.mapping_file.mapping_file_writer import DecidedTable, mapping_text
+from migration.mapping_file_model import MappingFile
 from migration.model import ColumnProfile, KeyRange, RunOptions, Source, TablePlan
-from migration.overrides import MappingFile
-from migration.source.expressions import check_expressions
-from migration.source.introspect import read_schema
-from migration.source.profile import profile_range
-from migration.source.reader import SnapshotReader
+from migration.schema_translation.source_plan import PlannedSource, plan_source
+from migration.source.row_reading.column_profile import profile_range
+from migration.source.row_reading.mapping_expression_check import check_expressions
+from migration.source.row_reading.snapshot_reader import SnapshotReader
+from migration.source.schema_reading.schema_introspection import read_schema
 from migration.source_schema import SourceSchema
+from migration.value_conversion.batch_conversion import Context
 
 Profiles = dict[str, dict[str, ColumnProfile]]
 
@@ -29,7 +29,7 @@ def planned(
     asked = replace(options or RunOptions(), sources=(Source(label, str(path)),), mapping=mapping)
     declared = read_schema(path)
     check_mapping([(label, declared)], asked)
-    schema = overlay(declared, label, mapping)
+    schema = apply_mapping(declared, label, mapping)
     check_expressions(path, schema, mapping.name if mapping else "")
     context = Context(asked.source_timezone)
     with SnapshotReader(path) as reader:

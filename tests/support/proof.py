@@ -13,11 +13,11 @@ import psycopg
 from psycopg import sql
 from sqlalchemy import Engine, select
 
-from migration.ledger.chunks import read_loaded
-from migration.ledger.contents import planned, read_sources, read_tables
-from migration.ledger.outcome import read_transform_totals
-from migration.ledger.runs import RunRecord
-from migration.ledger.tables import objects, quarantine
+from migration.ledger.chunk_records import read_loaded
+from migration.ledger.ledger_tables import objects, quarantine
+from migration.ledger.run_records import RunRecord
+from migration.ledger.run_results import read_transform_totals
+from migration.ledger.table_records import planned, read_sources, read_tables
 from migration.model import Phase, TablePlan
 from tests.support.independent import (
     QuarantinedValue,

@@ -1,10 +1,10 @@
-"""Alembic's entry: migrate over the connection that `migration.ledger.store` passes in."""
+"""Alembic's entry: migrate over the connection that `migration.ledger.ledger_database` passes in."""
 
 from __future__ import annotations
 
 from alembic import context
 
-from migration.ledger.tables import LEDGER_SCHEMA, metadata
+from migration.ledger.ledger_tables import LEDGER_SCHEMA, metadata
 
 context.configure(
     connection=context.config.attributes["connection"],

@@ -17,7 +17,7 @@ from sqlalchemy import Engine
 
 from api.__main__ import Server
 from api.app import create_app
-from migration.ledger.store import open_ledger
+from migration.ledger.ledger_database import open_ledger
 from tests.support.api import TOKEN, api_settings
 
 

@@ -8,13 +8,13 @@ from typing import Any
 import httpx
 from sqlalchemy import insert
 
-from api.results import MAX_ORIGINAL_BYTES
-from migration.ledger.chunks import NewChunk
-from migration.ledger.contents import SourceRecord, add_source, add_table
-from migration.ledger.events import add_event
-from migration.ledger.outcome import add_findings
-from migration.ledger.runs import request_cancel
-from migration.ledger.tables import quarantine
+from api.run_result_routes import MAX_ORIGINAL_BYTES
+from migration.ledger.chunk_records import NewChunk
+from migration.ledger.event_log import add_event
+from migration.ledger.ledger_tables import quarantine
+from migration.ledger.run_records import request_cancel
+from migration.ledger.run_results import add_findings
+from migration.ledger.table_records import SourceRecord, add_source, add_table
 from migration.model import Finding, FindingKind, KeyRange
 from migration.source_schema import SourceSchema
 from tests.integration.api.conftest import RunningApi

@@ -10,9 +10,9 @@ import redis
 from sqlalchemy import text, update
 
 from migration.errors import PermanentError
-from migration.ledger.runs import fail_run, find_run
-from migration.ledger.tables import runs
-from migration.mapping.mapping_file import read_mapping
+from migration.ledger.ledger_tables import runs
+from migration.ledger.run_records import fail_run, find_run
+from migration.mapping_file.mapping_file_reader import read_mapping
 from migration.model import IdentifierPolicy, IfExists, Mode, Phase, Source
 from migration.queue import CONTROL_QUEUE
 from tests.integration.api.conftest import RunningApi

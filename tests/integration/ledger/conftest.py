@@ -5,10 +5,10 @@ from collections.abc import Callable, Iterator
 import pytest
 from sqlalchemy import Engine, text, update
 
-from migration.ledger.runs import create_run
-from migration.ledger.steps import NewStep, add_steps
-from migration.ledger.store import open_ledger
-from migration.ledger.tables import runs
+from migration.ledger.ledger_database import open_ledger
+from migration.ledger.ledger_tables import runs
+from migration.ledger.run_records import create_run
+from migration.ledger.step_records import NewStep, add_steps
 from migration.model import Phase, RunOptions, Source
 
 

@@ -8,16 +8,16 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection, Engine, event
 
-from migration.ledger.chunks import NewChunk
-from migration.ledger.contents import KnownSources, SourceRecord, add_source, add_table, read_table
-from migration.ledger.runs import create_run
+from migration.ledger.chunk_records import NewChunk
+from migration.ledger.run_records import create_run
+from migration.ledger.table_records import KnownSources, SourceRecord, add_source, add_table, read_table
 from migration.model import KeyRange, Phase, RunOptions
 from migration.queue import make_app
 from migration.settings import Settings
 from migration.source_schema import SourceSchema, SourceTable, TableKind
-from migration.steps.context import StepContext
-from producer.runner import Runner
-from producer.workspace import Workspace
+from migration.steps.step_context import StepContext
+from producer.run_state_machine import Runner
+from producer.transitions.transition_context import TransitionContext
 from tests.support.direct import Direct
 
 
@@ -53,7 +53,7 @@ def test_the_producer_waits_for_the_disk_with_tables_with_the_plan_and_at_the_en
         connection.executescript("CREATE TABLE t(a INTEGER PRIMARY KEY); INSERT INTO t VALUES (1);")
     settings = Settings(target_url=target_url, broker_url="redis://127.0.0.1:1", _env_file=None)
     direct = Direct(target_url, tmp_path)
-    direct.workspace = Workspace(Runner(make_app(settings), settings).engine, target_url, settings)
+    direct.workspace = TransitionContext(Runner(make_app(settings), settings).engine, target_url, settings)
     waiting: dict[str, str] = {}
 
     def look(connection: Connection) -> None:

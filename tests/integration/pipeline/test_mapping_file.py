@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from migration.ledger.contents import planned, read_tables
-from migration.ledger.events import read_events
-from migration.ledger.outcome import read_transform_totals
-from migration.mapping.mapping_file import parse_mapping
+from migration.ledger.event_log import read_events
+from migration.ledger.run_results import read_transform_totals
+from migration.ledger.table_records import planned, read_tables
+from migration.mapping_file.mapping_file_reader import parse_mapping
 from migration.model import Mode, Phase
-from migration.report.mapping_draft import draft_mapping
+from migration.report.mapping_file_draft import draft_mapping
 from tests.support.planning import without_reasons
 
 if TYPE_CHECKING:

@@ -14,14 +14,14 @@ import redis
 from sqlalchemy import text
 
 from migration.errors import UsageError
-from migration.ledger.progress import read_progress
-from migration.ledger.runs import RunRecord, find_run, request_resume
+from migration.ledger.run_progress import read_progress
+from migration.ledger.run_records import RunRecord, find_run, request_resume
 from migration.model import Mode, Phase
 from migration.queue import make_app
-from migration.steps.cancel import cancel_run
-from migration.steps.run import run_step
-from producer import runner as sender
-from producer.runner import Runner
+from migration.steps.run_cancellation import cancel_run
+from migration.steps.step_execution import run_step
+from producer import run_state_machine as sender
+from producer.run_state_machine import Runner
 from producer.watchdog import Watchdog
 from tests.support.direct import Direct, quiet_steps
 

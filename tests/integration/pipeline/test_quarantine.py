@@ -12,12 +12,12 @@ import psycopg
 import pytest
 
 from migration.errors import PermanentError, UsageError
-from migration.mapping.mapping_file import parse_mapping
+from migration.mapping_file.mapping_file_reader import parse_mapping
+from migration.mapping_file_model import MappingFile
 from migration.model import Mode, OnError, Phase
-from migration.overrides import MappingFile
-from migration.report.build import build_report
-from migration.steps.retry import retry_quarantine
-from migration.steps.rollback import roll_back_run
+from migration.report.report_builder import build_report
+from migration.steps.quarantine_retry.retry_transaction import retry_quarantine
+from migration.steps.run_rollback import roll_back_run
 
 if TYPE_CHECKING:
     from tests.support.pipeline import Pipeline

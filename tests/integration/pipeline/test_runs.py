@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from migration.ledger.contents import read_tables
-from migration.ledger.events import read_events
+from migration.ledger.event_log import read_events
+from migration.ledger.table_records import read_tables
 from migration.model import IfExists, Mode, Phase
-from migration.steps.rollback import roll_back_run
+from migration.steps.run_rollback import roll_back_run
 
 if TYPE_CHECKING:
     from tests.support.pipeline import Pipeline

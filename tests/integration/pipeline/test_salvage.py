@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from migration.ledger.events import read_events
+from migration.ledger.event_log import read_events
 from migration.model import FindingKind, Mode, ObjectState, Phase
-from migration.report.build import build_report
+from migration.report.report_builder import build_report
 
 if TYPE_CHECKING:
     from tests.support.pipeline import Pipeline

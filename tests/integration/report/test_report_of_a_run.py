@@ -10,13 +10,13 @@ import pytest
 from sqlalchemy import Connection, Engine, text, update
 
 from migration.errors import PermanentError, UsageError
-from migration.ledger.chunks import ChunkRecord, ChunkResult, NewChunk, save_chunk_result
-from migration.ledger.contents import SourceRecord, add_source, add_table, save_plan
-from migration.ledger.outcome import add_findings, save_objects, save_verdict
-from migration.ledger.runs import create_run, fail_run, move_run, read_run, request_cancel
-from migration.ledger.steps import NewStep, add_steps, claim, finish_step, give_back
-from migration.ledger.store import open_ledger
-from migration.ledger.tables import runs
+from migration.ledger.chunk_records import ChunkRecord, ChunkResult, NewChunk, save_chunk_result
+from migration.ledger.ledger_database import open_ledger
+from migration.ledger.ledger_tables import runs
+from migration.ledger.run_records import create_run, fail_run, move_run, read_run, request_cancel
+from migration.ledger.run_results import add_findings, save_objects, save_verdict
+from migration.ledger.step_records import NewStep, add_steps, claim, finish_step, give_back
+from migration.ledger.table_records import SourceRecord, add_source, add_table, save_plan
 from migration.model import (
     ColumnProfile,
     Digest,
@@ -32,8 +32,8 @@ from migration.model import (
     Source,
     StorageClass,
 )
-from migration.report.build import build_report, write_report
-from migration.report.model import VerdictLevel
+from migration.report.report_builder import build_report, write_report
+from migration.report.report_model import VerdictLevel
 from migration.source_schema import SourceColumn, SourceSchema, SourceTable, TableKind
 from tests.unit.report.factories import table_plan
 

@@ -7,15 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from migration.mapping.convert import Context
 from migration.model import Source
-from migration.source.connect import open_snapshot
-from migration.source.introspect import read_schema
-from migration.source.profile import merge_profiles, profile_range
-from migration.source.reader import SnapshotReader
-from migration.source.snapshot import take_snapshot
-from migration.source.split import split_table
-from migration.source.sql import quote_name
+from migration.source.row_reading.chunk_splitting import split_table
+from migration.source.row_reading.column_profile import merge_profiles, profile_range
+from migration.source.row_reading.snapshot_reader import SnapshotReader
+from migration.source.schema_reading.schema_introspection import read_schema
+from migration.source.snapshot_connection import open_snapshot
+from migration.source.snapshots.snapshot_creation import take_snapshot
+from migration.source.sqlite_syntax import quote_name
+from migration.value_conversion.batch_conversion import Context
 
 pytestmark = pytest.mark.shared
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from sqlalchemy import Engine
 
-from migration.target.connect import make_engine
+from migration.target.target_connection import make_engine
 
 
 @pytest.fixture

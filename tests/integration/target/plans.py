@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from migration.mapping.kinds import kind_of
 from migration.model import ColumnPlan, TablePlan, TargetObject
+from migration.value_conversion.value_kinds import kind_of
 
 
 def column(name: str, target_type: str = "text") -> ColumnPlan:

@@ -9,10 +9,10 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 
 from migration.errors import PermanentError, RetryableError
-from migration.target.connect import connect, translate
-from migration.target.copy import copy_batches
-from migration.target.readback import TargetReader
-from migration.target.statements import run_sql
+from migration.target.loading.binary_copy import copy_batches
+from migration.target.loading.table_readback import TargetReader
+from migration.target.sql_statements import run_sql
+from migration.target.target_connection import connect, translate
 from tests.integration.target.plans import table
 
 PLAN = table("t", {"a": "integer"})

@@ -14,12 +14,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from migration.errors import PermanentError
-from migration.mapping.kinds import ARROW_TYPES, kind_of
 from migration.model import ColumnPlan, TablePlan, ValueKind
-from migration.target.connect import connect, make_engine
-from migration.target.copy import copy_batches
-from migration.target.readback import Block, TargetReader, block_ranges
-from migration.validation.digest import DigestSum
+from migration.target.loading.binary_copy import copy_batches
+from migration.target.loading.table_readback import Block, TargetReader, block_ranges
+from migration.target.target_connection import connect, make_engine
+from migration.validation.row_digest import DigestSum
+from migration.value_conversion.value_kinds import ARROW_TYPES, kind_of
 
 TYPES = (
     "smallint",

@@ -7,8 +7,8 @@ import psycopg
 import pytest
 
 from migration.model import RunOptions
-from migration.target.connect import connect
-from migration.validation.database import ValidationResult, validate_database
+from migration.target.target_connection import connect
+from migration.validation.database_comparison import ValidationResult, validate_database
 
 
 @pytest.fixture

@@ -5,8 +5,8 @@ from __future__ import annotations
 import random
 from typing import Any
 
+from migration.mapping_file_model import OnOrphan
 from migration.model import IdentifierPolicy
-from migration.overrides import OnOrphan
 
 ZONES = (
     *("UTC", "Europe/Berlin", "America/New_York", "Asia/Kolkata"),

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
-from migration.ledger.runs import RunRecord
+from migration.ledger.run_records import RunRecord
 from migration.model import (
     ColumnPlan,
     ColumnProfile,
@@ -22,8 +22,8 @@ from migration.model import (
     TargetObject,
     ValueKind,
 )
-from migration.report.facts import Facts, ForeignKeyFacts, TableFacts
-from migration.report.timeline import PhaseChange, Work
+from migration.report.run_facts import Facts, ForeignKeyFacts, TableFacts
+from migration.report.run_timeline import PhaseChange, Work
 
 START = datetime(2026, 3, 14, 9, 26, 53, tzinfo=UTC)
 RUN_ID = "0195949a-3f6b-7cc1-a2f4-6b1d2c3e4f50"

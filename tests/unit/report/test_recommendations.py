@@ -4,11 +4,12 @@ from dataclasses import replace
 
 import pytest
 
+from migration.mapping_file_model import OnOrphan
 from migration.model import FindingKind, Phase
-from migration.overrides import OnOrphan
-from migration.report.build import assemble
-from migration.report.facts import ForeignKeyFacts
-from migration.report.model import (
+from migration.report.object_advice import orphan_choice, orphan_loss, orphan_query
+from migration.report.quarantine_advice import advice_for
+from migration.report.report_builder import assemble
+from migration.report.report_model import (
     ColumnReport,
     FindingReport,
     Report,
@@ -16,8 +17,7 @@ from migration.report.model import (
     TransformReport,
     Urgency,
 )
-from migration.report.quarantine_advice import advice_for
-from migration.report.schema_advice import orphan_choice, orphan_loss, orphan_query
+from migration.report.run_facts import ForeignKeyFacts
 from tests.unit.report import factories
 
 

@@ -1,0 +1,58 @@
+"""The limit on the size of a request's body, checked before any route reads it."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+from starlette.datastructures import Headers
+from starlette.requests import Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api.problem_documents import ProblemError, problem_response
+
+MAX_BODY_BYTES = 1_048_576
+
+
+class BodyLimit:
+    """Answers 413 to a body of more than `max_bytes`, announced or not."""
+
+    def __init__(self, app: ASGIApp, max_bytes: int = MAX_BODY_BYTES) -> None:
+        self._app = app
+        self._max_bytes = max_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Read the body up to the limit, then pass it on as one message."""
+        if scope["type"] != "http" or scope["method"] not in {"POST", "PUT", "PATCH"}:
+            await self._app(scope, receive, send)
+            return
+        announced = Headers(scope=scope).get("content-length", "0")
+        too_large = announced.isdecimal() and int(announced) > self._max_bytes
+        body = b""
+        more = not too_large
+        while more:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                return
+            body += message.get("body", b"")
+            too_large = len(body) > self._max_bytes
+            more = message.get("more_body", False) and not too_large
+        if too_large:
+            problem = ProblemError(
+                "too-large",
+                HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+                f"A request may hold {self._max_bytes} bytes at most.",
+                headers={"Connection": "close"},
+            )
+            await problem_response(problem, Request(scope).url.path)(scope, receive, send)
+            return
+
+        delivered = False
+
+        async def replay() -> Message:
+            nonlocal delivered
+            if delivered:
+                return await receive()
+            delivered = True
+            return {"type": "http.request", "body": body, "more_body": False}
+
+        await self._app(scope, replay, send)

@@ -1,0 +1,90 @@
+"""The log of a run as server-sent events: what has happened, then what happens, until the run ends.
+
+https://html.spec.whatwg.org/multipage/server-sent-events.html - ids are those of the ledger's log, so a
+client that lost its connection goes on with Last-Event-ID and misses nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from http import HTTPStatus
+from typing import Annotated, Any
+
+import msgspec
+from fastapi import APIRouter, Header, Query, Request
+from fastapi.concurrency import run_in_threadpool
+from starlette.responses import StreamingResponse
+
+from api.cluster_connections import Cluster, ClusterDep
+from api.problem_documents import responses
+from api.response_models import PREFIX
+from api.run_routes import KnownRun
+from migration.ledger.event_log import Event, read_events
+from migration.ledger.run_records import find_run
+
+router = APIRouter(prefix=f"{PREFIX}/{{id}}", tags=["results"])
+
+POLL_SECONDS = 0.5
+KEEPALIVE_SECONDS = 15.0
+"""A comment in the silence, so that proxies do not close the connection and dead clients are noticed."""
+
+
+def _encode(event: Event) -> bytes:
+    data = msgspec.json.encode({"id": event.id, "at": event.at, "kind": event.kind, "data": event.data})
+    return b"id: %d\nevent: %s\ndata: %s\n\n" % (event.id, event.kind.encode(), data)
+
+
+def _look(cluster: Cluster, run_id: str, after: int) -> tuple[bool, list[Event]]:
+    # The phase first: whatever is logged until the end is then in the list.
+    engine = cluster.engine()
+    return find_run(engine, run_id).phase.is_end, read_events(engine, run_id, after)
+
+
+async def _stream(request: Request, cluster: Cluster, run_id: str, after: int) -> AsyncIterator[bytes]:
+    last_sent = time.monotonic()
+    while True:
+        ended, entries = await run_in_threadpool(_look, cluster, run_id, after)
+        for entry in entries:
+            after = entry.id
+            yield _encode(entry)
+        if ended:
+            yield b"event: end\ndata: {}\n\n"
+            return
+        if request.app.state.stopping.is_set() or await request.is_disconnected():
+            return
+        if entries:
+            last_sent = time.monotonic()
+        elif time.monotonic() - last_sent > KEEPALIVE_SECONDS:
+            last_sent = time.monotonic()
+            yield b": still here\n\n"
+        await asyncio.sleep(POLL_SECONDS)
+
+
+_EVENT_STREAM: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "One event for each entry of the run's log; `event: end` when the run is at an end.",
+        "content": {"text/event-stream": {"schema": {"type": "string"}}},
+    }
+}
+
+
+@router.get(
+    "/events",
+    response_class=StreamingResponse,
+    responses={**_EVENT_STREAM, **responses(HTTPStatus.NOT_FOUND, HTTPStatus.SERVICE_UNAVAILABLE)},
+)
+def follow(
+    run: KnownRun,
+    cluster: ClusterDep,
+    request: Request,
+    last_event_id: Annotated[int | None, Header(ge=0)] = None,
+    after: Annotated[int, Query(ge=0, description="The same as Last-Event-ID.")] = 0,
+) -> StreamingResponse:
+    """Follow a run: its log as server-sent events, from the start or after Last-Event-ID."""
+    return StreamingResponse(
+        _stream(request, cluster, run.id, after if last_event_id is None else last_event_id),
+        media_type="text/event-stream",
+        headers={"Cache-Control": "no-cache", "X-Accel-Buffering": "no"},
+    )

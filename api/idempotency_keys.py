@@ -1,0 +1,85 @@
+"""Creating a run once: the ledger keeps the Idempotency-Key of the request that made it.
+
+A client that lost the answer sends the request again with the same key and gets the same run
+(draft-ietf-httpapi-idempotency-key-header). The keys last as long as the ledger.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http import HTTPStatus
+
+from sqlalchemy import Engine, select, text
+
+from api.cluster_connections import Cluster
+from api.problem_documents import ProblemError
+from migration.errors import BrokerError
+from migration.ledger.json_encoding import from_json
+from migration.ledger.ledger_tables import runs
+from migration.ledger.run_records import create_run
+from migration.model import Phase, RunOptions
+
+logger = logging.getLogger(__name__)
+
+# Threads of one process queue here, so that no more than one of them waits inside the database with a
+# connection in its hand: the pool is small, and the holder of the lock needs a second connection.
+_one_at_a_time = threading.Lock()
+
+
+@contextmanager
+def _key_lock(engine: Engine, key: str) -> Iterator[None]:
+    with _one_at_a_time, engine.begin() as connection:
+        connection.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 1))"), {"key": key})
+        yield
+
+
+def create_once(cluster: Cluster, options: RunOptions) -> tuple[str, Phase, str | None]:
+    """Create the run, or find the one that the same key has made; wake the producer for it.
+
+    Returns:
+        The run's id, its phase, and a sentence where the producer could not be told at once.
+
+    Raises:
+        ProblemError: 422, the key has been used for another request.
+    """
+    engine = cluster.engine()
+    if not options.idempotency_key:
+        run_id, phase = create_run(engine, options), Phase.PENDING
+    else:
+        with _key_lock(engine, options.idempotency_key):
+            run_id, phase = _find(engine, options) or (create_run(engine, options), Phase.PENDING)
+    return run_id, phase, wake(cluster, run_id) if phase is Phase.PENDING else None
+
+
+def _find(engine: Engine, options: RunOptions) -> tuple[str, Phase] | None:
+    statement = (
+        select(runs.c.id, runs.c.phase, runs.c.options)
+        .where(runs.c.options["idempotency_key"].astext == options.idempotency_key)
+        .order_by(runs.c.created_at)
+        .limit(1)
+    )
+    with engine.connect() as connection:
+        row = connection.execute(statement).one_or_none()
+    if row is None:
+        return None
+    if from_json(RunOptions, row.options) != options:
+        raise ProblemError(
+            "idempotency-key-reused",
+            HTTPStatus.UNPROCESSABLE_ENTITY,
+            "This Idempotency-Key belongs to another request; use a new key for a new run.",
+            {"run_id": row.id},
+        )
+    return row.id, Phase(row.phase)
+
+
+def wake(cluster: Cluster, run_id: str) -> str | None:
+    """Tell the producer about a run; return a sentence for the caller where that is not possible now."""
+    try:
+        cluster.send(run_id)
+    except BrokerError as error:
+        logger.warning("Run %s waits in the ledger: %s", run_id, error)
+        return "The broker does not answer; the run is in the ledger and starts when the producer finds it there."
+    return None

@@ -1,0 +1,184 @@
+"""Every error as a problem document (RFC 9457), so that a client needs one way to read them.
+
+The `type` is a URN of this project: it names the problem, and docs/http.md lists them all.
+A problem never echoes what was sent, because a request may hold a password by mistake.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from sqlalchemy.exc import SQLAlchemyError
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from migration.errors import (
+    BrokerError,
+    ConvoyError,
+    RetryableError,
+    SourceError,
+    TargetError,
+    TargetUnreachableError,
+    UsageError,
+)
+from migration.target.target_connection import translate
+
+MEDIA_TYPE = "application/problem+json"
+TYPE_PREFIX = "urn:convoy:problem:"
+
+logger = logging.getLogger(__name__)
+
+# The first class that fits decides; subclasses stand before their bases.
+_BY_ERROR: tuple[tuple[type[ConvoyError], str, HTTPStatus], ...] = (
+    (TargetUnreachableError, "ledger-unreachable", HTTPStatus.SERVICE_UNAVAILABLE),
+    (BrokerError, "broker-unreachable", HTTPStatus.SERVICE_UNAVAILABLE),
+    (RetryableError, "try-again", HTTPStatus.SERVICE_UNAVAILABLE),
+    (UsageError, "invalid-request", HTTPStatus.UNPROCESSABLE_ENTITY),
+    (SourceError, "invalid-source", HTTPStatus.UNPROCESSABLE_ENTITY),
+    (TargetError, "target-conflict", HTTPStatus.CONFLICT),
+)
+
+
+class ProblemError(Exception):
+    """An error that already knows its problem document.
+
+    Args:
+        name: last part of the `type` URN.
+        status: HTTP status.
+        detail: one or two sentences: what happened, and what to do about it.
+        members: extension members of the document (RFC 9457, section 3.2).
+        headers: response headers that belong to the error.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        status: HTTPStatus,
+        detail: str,
+        members: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(name, status, detail, members, headers)
+        self.name = name
+        self.status = status
+        self.detail = detail
+        self.members = dict(members or {})
+        self.headers = dict(headers or {})
+
+
+def problem_response(problem: ProblemError, instance: str) -> Response:
+    """Return the response for a problem; `instance` is the path that was asked for."""
+    document = {
+        "type": TYPE_PREFIX + problem.name,
+        "title": problem.status.phrase,
+        "status": int(problem.status),
+        "detail": problem.detail,
+        "instance": instance,
+        **problem.members,
+    }
+    return Response(msgspec.json.encode(document), int(problem.status), problem.headers, MEDIA_TYPE)
+
+
+def from_convoy(error: ConvoyError) -> ProblemError:
+    """Return the problem that stands for an error of the domain."""
+    for error_type, name, status in _BY_ERROR:
+        if isinstance(error, error_type):
+            return ProblemError(name, status, str(error))
+    return ProblemError("internal", HTTPStatus.INTERNAL_SERVER_ERROR, str(error))
+
+
+def invalid_request(errors: Sequence[tuple[str, str]]) -> ProblemError:
+    """Return the 422 problem for wrong fields, given as pairs of JSON pointer and sentence."""
+    return ProblemError(
+        "invalid-request",
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+        " ".join(f"{pointer}: {sentence}." for pointer, sentence in errors),
+        {"errors": [{"pointer": pointer, "detail": sentence} for pointer, sentence in errors]},
+    )
+
+
+_UNION_TAGS = frozenset({"str", "LabelledSource"})
+"""pydantic names the alternative that it tried, which is no part of the body: a source is a path or an object."""
+
+
+def _pointer(location: Sequence[int | str]) -> str:
+    """Return FastAPI's error location as a JSON pointer below `#` (body) or as `parameter name`."""
+    place, *rest = location
+    if place == "body":
+        named = [str(part).replace("~", "~0").replace("/", "~1") for part in rest if part not in _UNION_TAGS]
+        return "#/" + "/".join(named)
+    return f"{place} {'.'.join(map(str, rest))}".strip()
+
+
+async def _on_problem(request: Request, error: Exception) -> Response:
+    assert isinstance(error, ProblemError)  # noqa: S101 - registered for this type
+    return problem_response(error, request.url.path)
+
+
+async def _on_convoy(request: Request, error: Exception) -> Response:
+    assert isinstance(error, ConvoyError)  # noqa: S101 - registered for this type
+    return problem_response(from_convoy(error), request.url.path)
+
+
+async def _on_database(request: Request, error: Exception) -> Response:
+    return problem_response(from_convoy(translate(error, "ledger")), request.url.path)
+
+
+async def _on_validation(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for this type
+    # pydantic says of invalid JSON at which character it stops, where a field's name would stand.
+    wrong = [
+        ("#/" if item["type"] == "json_invalid" else _pointer(item["loc"]), str(item["msg"]).rstrip("."))
+        for item in error.errors()
+    ]
+    return problem_response(invalid_request(list(dict.fromkeys(wrong))), request.url.path)
+
+
+_SENTENCES = {
+    HTTPStatus.NOT_FOUND: ("not-found", "There is nothing at this path. /docs lists the endpoints."),
+    HTTPStatus.METHOD_NOT_ALLOWED: ("method-not-allowed", "This path does not take this method."),
+    HTTPStatus.BAD_REQUEST: ("bad-request", "The request could not be read."),
+}
+
+
+async def _on_http(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)  # noqa: S101 - registered for this type
+    status = HTTPStatus(error.status_code)
+    name, detail = _SENTENCES.get(status, (status.phrase.lower().replace(" ", "-"), str(error.detail)))
+    return problem_response(ProblemError(name, status, detail, headers=error.headers), request.url.path)
+
+
+async def _on_anything(request: Request, error: Exception) -> Response:
+    # The server's error middleware logs the traceback; the client learns nothing of the inside.
+    logger.error("Unexpected %s in %s %s", type(error).__name__, request.method, request.url.path)
+    problem = ProblemError(
+        "internal", HTTPStatus.INTERNAL_SERVER_ERROR, "The server met an error of its own; its log has more."
+    )
+    return problem_response(problem, request.url.path)
+
+
+def install(app: FastAPI) -> None:
+    """Make every error of the application a problem document."""
+    app.add_exception_handler(ProblemError, _on_problem)
+    app.add_exception_handler(ConvoyError, _on_convoy)
+    app.add_exception_handler(SQLAlchemyError, _on_database)
+    app.add_exception_handler(RequestValidationError, _on_validation)
+    app.add_exception_handler(HTTPException, _on_http)
+    app.add_exception_handler(Exception, _on_anything)
+
+
+def responses(*statuses: HTTPStatus) -> dict[int | str, dict[str, Any]]:
+    """Return the OpenAPI description of the problems that an endpoint answers with."""
+    return {
+        int(status): {
+            "description": status.phrase,
+            "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+        }
+        for status in statuses
+    }

@@ -1,0 +1,1 @@
+"""Which PostgreSQL type a column gets: from its declaration, then from all that it holds. Pure."""

@@ -1,0 +1,243 @@
+"""Runs in the ledger: create, find, and move from phase to phase by compare-and-set."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import uuid6
+from sqlalchemy import Connection, Engine, Row, Text, cast, func, insert, select, text, update
+
+from migration.errors import ConvoyError, UsageError
+from migration.ledger.event_log import add_event
+from migration.ledger.json_encoding import from_json, to_json
+from migration.ledger.ledger_database import wait_for_disk
+from migration.ledger.ledger_tables import runs, steps
+from migration.model import Phase, RunOptions, StepState
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecord:
+    """A row of convoy.runs."""
+
+    id: str
+    mode: str
+    phase: Phase
+    resume_phase: Phase | None
+    options: RunOptions
+    staging_schema: str
+    previous_schema: str
+    error: str | None
+    cutover: Any
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+
+
+def create_run(engine: Engine, options: RunOptions) -> str:
+    """Write a new run in phase pending and return its id."""
+    run_id = str(uuid6.uuid7())
+    prefix = f"convoy_{uuid.UUID(run_id).hex}"
+    with engine.begin() as connection:
+        connection.execute(
+            insert(runs).values(
+                id=run_id,
+                mode=options.mode.value,
+                phase=Phase.PENDING.value,
+                options=to_json(options),
+                staging_schema=f"{prefix}_staging",
+                previous_schema=f"{prefix}_previous",
+            )
+        )
+        add_event(connection, run_id, "phase", phase=Phase.PENDING.value)
+    return run_id
+
+
+def _record(row: Row[Any]) -> RunRecord:
+    values = row._asdict()
+    values["phase"] = Phase(values["phase"])
+    values["resume_phase"] = Phase(values["resume_phase"]) if values["resume_phase"] else None
+    values["options"] = from_json(RunOptions, values["options"])
+    return RunRecord(**values)
+
+
+def read_run(connection: Connection, run_id: str) -> RunRecord:
+    """Return a run by its full id.
+
+    Raises:
+        UsageError: this ledger does not know the run.
+    """
+    row = connection.execute(select(runs).where(runs.c.id == run_id)).one_or_none()
+    if row is None:
+        raise UsageError(
+            "The ledger does not know this run", f"run {run_id}", "List the runs with `migration-cli status`"
+        )
+    return _record(row)
+
+
+def find_run(engine: Engine, run_id_or_prefix: str) -> RunRecord:
+    """Return the one run whose id begins so.
+
+    Raises:
+        UsageError: no run, or more than one, matches.
+    """
+    pattern = run_id_or_prefix.lower().replace("%", "").replace("_", "") + "%"
+    statement = select(runs).where(cast(runs.c.id, Text).like(pattern)).limit(2)
+    with engine.connect() as connection:
+        rows = connection.execute(statement).all()
+    if len(rows) == 1:
+        return _record(rows[0])
+    what = "More than one run has an id that begins so" if rows else "The ledger does not know this run"
+    raise UsageError(what, f"run {run_id_or_prefix}", "List the runs with `migration-cli status`")
+
+
+def list_runs(engine: Engine, limit: int = 50) -> list[RunRecord]:
+    """Return the newest runs first."""
+    with engine.connect() as connection:
+        return [
+            _record(row)
+            for row in connection.execute(select(runs).order_by(runs.c.created_at.desc()).limit(limit))
+        ]
+
+
+def active_runs(engine: Engine) -> list[str]:
+    """Return the ids of the runs that are not at an end, oldest first."""
+    ends = [phase.value for phase in Phase if phase.is_end]
+    statement = select(runs.c.id).where(runs.c.phase.not_in(ends)).order_by(runs.c.created_at)
+    with engine.connect() as connection:
+        return list(connection.execute(statement).scalars())
+
+
+def move_run(connection: Connection, run: RunRecord, following: Phase) -> bool:
+    """Move a run to its next phase, if it still is where `run` says and no step of that phase is unfinished.
+
+    Returns:
+        Whether this caller won. A lost, doubled or late caller changes nothing.
+    """
+    open_steps = (
+        select(steps.c.id)
+        .where(
+            steps.c.run_id == run.id,
+            steps.c.phase == run.phase.value,
+            steps.c.state != StepState.DONE.value,
+        )
+        .exists()
+    )
+    values: dict[str, Any] = {"phase": following.value}
+    if run.started_at is None:
+        values["started_at"] = func.clock_timestamp()
+    if following.is_end:
+        values["finished_at"] = func.clock_timestamp()
+        wait_for_disk(connection)
+    moved = connection.execute(
+        update(runs)
+        .where(runs.c.id == run.id, runs.c.phase == run.phase.value, ~open_steps)
+        .values(values)
+        .returning(runs.c.id)
+    ).one_or_none()
+    if moved is not None:
+        add_event(connection, run.id, "phase", phase=following.value)
+    return moved is not None
+
+
+def fail_run(engine: Engine, run: RunRecord, error: ConvoyError) -> None:
+    """Stop a run without proof; `resume` goes on in the phase that it failed in."""
+    with engine.begin() as connection:
+        wait_for_disk(connection)
+        failed = connection.execute(
+            update(runs)
+            .where(runs.c.id == run.id, runs.c.phase == run.phase.value)
+            .values(
+                phase=Phase.FAILED.value,
+                resume_phase=run.phase.value,
+                error=str(error),
+                finished_at=func.clock_timestamp(),
+            )
+            .returning(runs.c.id)
+        ).one_or_none()
+        if failed is not None:
+            add_event(connection, run.id, "phase", phase=Phase.FAILED.value)
+            add_event(
+                connection, run.id, "failed", error=str(error), exit_status=error.exit_status, phase=run.phase
+            )
+
+
+def request_cancel(engine: Engine, run_id: str) -> None:
+    """Stop a run for good: workers start no more of its steps.
+
+    Raises:
+        UsageError: the run is at an end already.
+    """
+    with engine.begin() as connection:
+        run = read_run(connection, run_id)
+        cancelled = connection.execute(
+            update(runs)
+            .where(
+                runs.c.id == run_id,
+                runs.c.phase.not_in([p.value for p in Phase if p.is_end and p is not Phase.FAILED]),
+            )
+            .values(phase=Phase.CANCELLED.value, finished_at=func.clock_timestamp())
+            .returning(runs.c.id)
+        ).one_or_none()
+        if cancelled is None:
+            raise UsageError(f"The run is {run.phase} and cannot be cancelled", f"run {run_id}")
+        add_event(connection, run_id, "phase", phase=Phase.CANCELLED.value)
+
+
+def request_resume(engine: Engine, run_id: str) -> None:
+    """Let a failed or interrupted run go on where it stopped; finished steps stay finished.
+
+    Raises:
+        UsageError: the run is complete, cancelled or rolled back.
+    """
+    with engine.begin() as connection:
+        run = read_run(connection, run_id)
+        if run.phase.is_end and run.phase is not Phase.FAILED:
+            raise UsageError(f"The run is {run.phase}; there is nothing to resume", f"run {run_id}")
+        phase = run.resume_phase if run.phase is Phase.FAILED and run.resume_phase else run.phase
+        if phase is not run.phase:
+            connection.execute(
+                update(runs)
+                .where(runs.c.id == run_id)
+                .values(phase=phase.value, resume_phase=None, error=None, finished_at=None)
+            )
+            add_event(connection, run_id, "phase", phase=phase.value)
+        lost = (
+            select(steps.c.id)
+            .where(steps.c.run_id == run_id, steps.c.state != StepState.DONE.value)
+            .with_for_update(skip_locked=True)
+        )
+        connection.execute(
+            update(steps)
+            .where(steps.c.id.in_(lost))
+            .values(state=StepState.PENDING.value, attempts=0, sent_at=None, lease_expires_at=None)
+        )
+        add_event(connection, run_id, "resume")
+
+
+@contextmanager
+def run_lock(engine: Engine, run_id: str, *, wait: bool) -> Iterator[bool]:
+    """Hold the right to move a run from phase to phase; yields whether it was obtained.
+
+    The lock is the session's own, so PostgreSQL releases it when the process dies.
+    """
+    key = {"key": run_id}
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        if wait:
+            connection.execute(text("SELECT pg_advisory_lock(hashtextextended(:key, 0))"), key)
+            obtained = True
+        else:
+            obtained = bool(
+                connection.execute(
+                    text("SELECT pg_try_advisory_lock(hashtextextended(:key, 0))"), key
+                ).scalar()
+            )
+        try:
+            yield obtained
+        finally:
+            if obtained and not connection.closed:
+                connection.execute(text("SELECT pg_advisory_unlock(hashtextextended(:key, 0))"), key)

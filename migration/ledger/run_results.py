@@ -1,0 +1,137 @@
+"""What came of a run, as the ledger knows it: verdicts, findings, objects and what was counted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy.dialects.postgresql import insert as upsert
+
+from migration.ledger.ledger_tables import (
+    chunks,
+    findings,
+    objects,
+    tables,
+    transforms,
+)
+from migration.model import (
+    Digest,
+    Finding,
+    ObjectResult,
+)
+
+
+def save_verdict(connection: Connection, table_id: int, source: Digest, target: Digest) -> None:
+    """Store both digests of a table."""
+    connection.execute(
+        update(tables)
+        .where(tables.c.id == table_id)
+        .values(
+            rows_target=target.rows,
+            digest_source=source.checksum,
+            digest_target=target.checksum,
+            equal=source == target,
+        )
+    )
+
+
+def read_digests(connection: Connection, table_id: int) -> Digest | None:
+    """Return what was found when a table was read back; None where it was not."""
+    row = connection.execute(
+        select(tables.c.rows_target, tables.c.digest_target).where(tables.c.id == table_id)
+    ).one()
+    return None if row.digest_target is None else Digest(row.rows_target, row.digest_target)
+
+
+def save_comparison(
+    connection: Connection,
+    table_id: int,
+    *,
+    rows_source: int,
+    rows_target: int | None,
+    digest_source: str | None,
+    digest_target: str | None,
+    equal: bool,
+) -> None:
+    """Store the verdict of a comparison that copied nothing."""
+    connection.execute(
+        update(tables)
+        .where(tables.c.id == table_id)
+        .values(
+            rows=rows_source,
+            rows_target=rows_target,
+            digest_source=digest_source,
+            digest_target=digest_target,
+            equal=equal,
+        )
+    )
+
+
+def add_findings(connection: Connection, run_id: str, found: Iterable[Finding]) -> None:
+    """Append findings to a run."""
+    records = [
+        {
+            "run_id": run_id,
+            "kind": finding.kind.value,
+            "table": finding.table,
+            "column": finding.column,
+            "key": finding.key,
+            "message": finding.message,
+            "is_error": finding.is_error,
+        }
+        for finding in found
+    ]
+    if records:
+        connection.execute(insert(findings), records)
+
+
+def save_objects(connection: Connection, run_id: str, results: Iterable[ObjectResult]) -> None:
+    """Store what became of schema objects; a later word about the same object replaces the earlier one."""
+    records = [
+        {
+            "run_id": run_id,
+            "kind": result.kind,
+            "name": result.name,
+            "state": result.state.value,
+            "reason": result.reason,
+            "owner": result.owner,
+        }
+        for result in results
+    ]
+    if not records:
+        return
+    statement = upsert(objects)
+    connection.execute(
+        statement.on_conflict_do_update(
+            index_elements=["run_id", "kind", "owner", "name"],
+            set_={"state": statement.excluded.state, "reason": statement.excluded.reason},
+        ),
+        records,
+    )
+
+
+def count_quarantined(connection: Connection, run_id: str) -> int:
+    """Return how many rows of a run are in quarantine."""
+    statement = select(func.coalesce(func.sum(chunks.c.rows_quarantined), 0)).where(chunks.c.run_id == run_id)
+    return int(connection.execute(statement).scalar_one())
+
+
+def count_findings(connection: Connection, run_id: str, *, errors_only: bool = False) -> int:
+    """Return how many findings a run has."""
+    statement = select(func.count()).where(findings.c.run_id == run_id)
+    if errors_only:
+        statement = statement.where(findings.c.is_error)
+    return int(connection.execute(statement).scalar_one())
+
+
+def read_transform_totals(connection: Connection, run_id: str) -> dict[tuple[int, str, str], int]:
+    """Return (table id, column, transform) → values changed."""
+    statement = (
+        select(
+            chunks.c.table_id, transforms.c.column, transforms.c.transform, func.sum(transforms.c["values"])
+        )
+        .join(chunks, chunks.c.id == transforms.c.chunk_id)
+        .where(chunks.c.run_id == run_id)
+        .group_by(chunks.c.table_id, transforms.c.column, transforms.c.transform)
+    )
+    return {(row[0], row[1], row[2]): int(row[3]) for row in connection.execute(statement)}

@@ -1,0 +1,266 @@
+"""Steps: the units of work of a phase, claimed by workers and watched by their row locks.
+
+A worker that runs a step holds the lock of the step's row until its work is committed. So a step that says
+`running`, whose lease has expired and whose row nobody has locked has lost its worker: no heartbeat is needed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sqlalchemy import Connection, Engine, bindparam, func, insert, select, text, update
+
+from migration.ledger.ledger_tables import chunks, steps
+from migration.model import Phase, StepState
+
+WORKED_AHEAD: Final = {Phase.INDEXING: Phase.VALIDATING}
+"""By the phase of a run: the later phase whose steps may be done already.
+
+Rows are read back while indexes are built on them: no index changes a row.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class NewStep:
+    """A step to add to a phase. `weight` is its size in bytes, for order and packing."""
+
+    table_id: int | None = None
+    chunk_id: int | None = None
+    stage: int = 1
+    spec: dict[str, Any] | None = None
+    weight: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A claimed step."""
+
+    id: int
+    run_id: str
+    phase: Phase
+    stage: int
+    table_id: int | None
+    chunk_id: int | None
+    spec: dict[str, Any]
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A step that waits to be sent."""
+
+    id: int
+    weight: int
+    attempts: int
+
+
+def add_steps(connection: Connection, run_id: str, phase: Phase, new: Sequence[NewStep]) -> None:
+    """Write the steps of a phase within the caller's transaction."""
+    if new:
+        connection.execute(
+            insert(steps),
+            [
+                {
+                    "run_id": run_id,
+                    "phase": phase.value,
+                    "stage": step.stage,
+                    "table_id": step.table_id,
+                    "chunk_id": step.chunk_id,
+                    "spec": step.spec or {},
+                    "weight": step.weight,
+                }
+                for step in new
+            ],
+        )
+
+
+def count_states(connection: Connection, run_id: str, phase: Phase) -> dict[StepState, int]:
+    """Return how many steps of the phase are in each state; states without steps are left out."""
+    statement = (
+        select(steps.c.state, func.count())
+        .where(steps.c.run_id == run_id, steps.c.phase == phase.value)
+        .group_by(steps.c.state)
+    )
+    return {StepState(state): count for state, count in connection.execute(statement)}
+
+
+def first_error(connection: Connection, run_id: str, phase: Phase) -> str:
+    """Return the error of the first failed step of a phase."""
+    statement = (
+        select(steps.c.error)
+        .where(
+            steps.c.run_id == run_id, steps.c.phase == phase.value, steps.c.state == StepState.FAILED.value
+        )
+        .order_by(steps.c.id)
+        .limit(1)
+    )
+    return connection.execute(statement).scalar() or ""
+
+
+def take_unsent(connection: Connection, run_id: str, phase: Phase, limit: int) -> list[Waiting]:
+    """Mark the unsent steps of the phase's first unfinished stage as sent, and return them, largest first."""
+    of_phase = (steps.c.run_id == run_id, steps.c.phase == phase.value)
+    stage = (
+        select(func.min(steps.c.stage))
+        .where(*of_phase, steps.c.state.not_in([StepState.DONE.value, StepState.FAILED.value]))
+        .scalar_subquery()
+    )
+    chosen = (
+        select(steps.c.id)
+        .where(
+            *of_phase,
+            steps.c.stage == stage,
+            steps.c.state == StepState.PENDING.value,
+            steps.c.sent_at.is_(None),
+        )
+        .order_by(steps.c.weight.desc(), steps.c.id)
+        .limit(limit)
+    )
+    rows = connection.execute(
+        update(steps)
+        .where(steps.c.id.in_(chosen))
+        .values(sent_at=func.clock_timestamp())
+        .returning(steps.c.id, steps.c.weight, steps.c.attempts)
+    )
+    return sorted((Waiting(*row) for row in rows), key=lambda step: (-step.weight, step.id))
+
+
+def forget_sending(engine: Engine, step_ids: Sequence[int]) -> None:
+    """Note that these steps were not sent after all."""
+    with engine.begin() as connection:
+        connection.execute(
+            update(steps)
+            .where(steps.c.id.in_(step_ids), steps.c.state == StepState.PENDING.value)
+            .values(sent_at=None)
+        )
+
+
+# Written out, because every step pays for it: one round trip, and nothing to be composed. Holds WORKED_AHEAD.
+_CLAIM = text(
+    """
+    WITH free AS (
+        SELECT s.id FROM convoy.steps s JOIN convoy.runs r ON r.id = s.run_id
+        WHERE s.id = :step_id AND s.state IN ('pending', 'running')
+          AND (r.phase = s.phase OR (r.phase = 'indexing' AND s.phase = 'validating'))
+        FOR UPDATE OF s SKIP LOCKED
+    ), claimed AS (
+        UPDATE convoy.steps s
+        SET state = 'running', attempts = s.attempts + 1, worker = :worker, claimed_at = clock_timestamp(),
+            lease_expires_at = clock_timestamp() + make_interval(secs => :lease_seconds)
+        FROM free WHERE s.id = free.id
+        RETURNING s.id, s.run_id, s.phase, s.stage, s.table_id, s.chunk_id, s.spec, s.attempts
+    ), copied AS (
+        UPDATE convoy.chunks c SET state = 'running', attempts = claimed.attempts, worker = :worker
+        FROM claimed WHERE c.id = claimed.chunk_id AND claimed.phase = 'copying'
+    )
+    SELECT * FROM claimed
+    """
+).columns(
+    steps.c.id,
+    steps.c.run_id,
+    steps.c.phase,
+    steps.c.stage,
+    steps.c.table_id,
+    steps.c.chunk_id,
+    steps.c.spec,
+    steps.c.attempts,
+)
+_LOCK = text("SELECT id FROM convoy.steps WHERE id = :step_id AND state = 'running' FOR UPDATE SKIP LOCKED")
+
+_FINISH = text(
+    "UPDATE convoy.steps SET state = 'done', result = :result, error = NULL, finished_at = clock_timestamp()"
+    " WHERE id = :step_id"
+).bindparams(bindparam("result", type_=steps.c.result.type))
+
+
+def claim(connection: Connection, step_id: int, worker: str, lease_seconds: float) -> Step | None:
+    """Count an attempt at a step and take its lease, in a transaction of its own.
+
+    Returns:
+        None where there is nothing to do: the step is finished, another worker holds it,
+        or the run is not in the step's phase, nor in one that it may be worked ahead in.
+    """
+    claimed = connection.execute(
+        _CLAIM, {"step_id": step_id, "worker": worker, "lease_seconds": lease_seconds}
+    ).one_or_none()
+    return None if claimed is None else Step(**{**claimed._asdict(), "phase": Phase(claimed.phase)})
+
+
+def lock_step(connection: Connection, step_id: int) -> bool:
+    """Lock a claimed step for the time of its transaction; False where somebody else has it or finished it."""
+    return connection.execute(_LOCK, {"step_id": step_id}).one_or_none() is not None
+
+
+def finish_step(connection: Connection, step_id: int, result: Any) -> None:
+    """Mark a step done, in the transaction that holds its work."""
+    connection.execute(_FINISH, {"step_id": step_id, "result": result})
+
+
+def give_back(connection: Connection, step: Step, error: str, *, final: bool) -> None:
+    """Record a failed attempt: the step fails for good, or waits to be sent again.
+
+    Nothing is recorded where another worker has taken the step since: this one was stopped for a while.
+    """
+    state = StepState.FAILED if final else StepState.PENDING
+    ours = connection.execute(
+        update(steps)
+        .where(
+            steps.c.id == step.id,
+            steps.c.state == StepState.RUNNING.value,
+            steps.c.attempts == step.attempts,
+        )
+        .values(state=state.value, error=error, sent_at=None, finished_at=func.clock_timestamp())
+    )
+    if ours.rowcount and step.phase is Phase.COPYING:
+        connection.execute(update(chunks).where(chunks.c.id == step.chunk_id).values(state=state.value))
+
+
+def recover_lost(connection: Connection, run_id: str) -> list[int]:
+    """Make steps whose worker died wait to be sent again, and return their ids."""
+    lost = (
+        select(steps.c.id)
+        .where(
+            steps.c.run_id == run_id,
+            steps.c.state == StepState.RUNNING.value,
+            steps.c.lease_expires_at < func.clock_timestamp(),
+        )
+        .with_for_update(skip_locked=True)
+    )
+    rows = connection.execute(
+        update(steps)
+        .where(steps.c.id.in_(lost))
+        .values(state=StepState.PENDING.value, sent_at=None)
+        .returning(steps.c.id)
+    )
+    return list(rows.scalars())
+
+
+def recover_stalled(connection: Connection, run_id: str, phase: Phase, quiet_seconds: float) -> list[int]:
+    """Make sent steps wait to be sent again, if nothing has moved in the phase for `quiet_seconds`.
+
+    Their messages are gone: the broker was emptied, or a worker died with messages that it had reserved.
+    A long queue is no reason, because somebody finishes or claims a step all the time.
+    """
+    rows = connection.execute(
+        text(
+            """
+            WITH phase_steps AS (
+                SELECT id, state, sent_at, claimed_at, finished_at
+                FROM convoy.steps WHERE run_id = :run_id AND phase = :phase
+            ), quiet AS (
+                SELECT NOT EXISTS (SELECT 1 FROM phase_steps WHERE state = 'running')
+                   AND coalesce(max(greatest(sent_at, claimed_at, finished_at)), '-infinity')
+                       < clock_timestamp() - make_interval(secs => :quiet_seconds) AS is_quiet
+                FROM phase_steps
+            )
+            UPDATE convoy.steps SET sent_at = NULL
+            WHERE id IN (SELECT id FROM phase_steps, quiet
+                         WHERE is_quiet AND state = 'pending' AND sent_at IS NOT NULL)
+            RETURNING id
+            """
+        ),
+        {"run_id": run_id, "phase": phase.value, "quiet_seconds": quiet_seconds},
+    )
+    return list(rows.scalars())

@@ -1,0 +1,1 @@
+"""The user's mapping file: read, checked, laid over a schema, and written."""

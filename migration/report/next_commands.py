@@ -1,0 +1,103 @@
+"""What to type next, built from what the user asked for. Pure."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from typing import Final
+
+from migration.mapping_file_model import OnOrphan
+from migration.model import IdentifierPolicy, IfExists, Mode, OnError, Phase, RunOptions
+from migration.report.report_model import NextStep
+from migration.report.text_formatting import printable, without_secrets
+
+_DEFAULTS: Final = {
+    "--target-schema": "public",
+    "--identifiers": IdentifierPolicy.PRESERVE.value,
+    "--source-timezone": "UTC",
+    "--if-exists": IfExists.REFUSE.value,
+    "--on-error": OnError.QUARANTINE.value,
+    "--on-orphan": OnOrphan.NOT_VALID.value,
+}
+_DRIVER: Final = re.compile(r"^(postgres(?:ql)?)\+\w+:")
+
+
+def safe_url(url: str) -> str:
+    """Return the target's URL as psql takes it, without a password."""
+    return printable(without_secrets(_DRIVER.sub(r"\1:", url)))
+
+
+def _source_flags(options: RunOptions) -> list[str]:
+    return [
+        word
+        for source in options.sources
+        for word in ("--source", f"{source.label}={without_secrets(source.location)}")
+    ]
+
+
+def repeat(options: RunOptions, mode: Mode) -> str:
+    """Return the command line that starts such a run again, perhaps in another mode."""
+    flags: list[tuple[str, str]] = [
+        ("--target-url", safe_url(options.target)),
+        ("--target-schema", "" if options.schema_per_source else options.target_schema),
+        ("--tables", ",".join(options.tables)),
+        ("--exclude", ",".join(options.exclude)),
+        ("--catalog", options.catalog or ""),
+        ("--identifiers", options.identifiers.value),
+        ("--source-timezone", options.source_timezone),
+        ("--mapping", options.mapping.name if options.mapping is not None else ""),
+    ]
+    switches = [
+        ("--schema-per-source", options.schema_per_source),
+        ("--salvage", options.salvage),
+        ("--data-only", options.data_only),
+    ]
+    if mode is not Mode.VALIDATE:
+        flags += [("--if-exists", options.if_exists.value), ("--on-error", options.on_error.value)]
+        flags += [("--on-orphan", options.on_orphan.value)]
+    words = ["migration-cli", mode.value, *_source_flags(options)]
+    words += [
+        word for flag, value in flags if value and value != _DEFAULTS.get(flag) for word in (flag, value)
+    ]
+    words += [switch for switch, on in switches if on]
+    return shlex.join(words)
+
+
+def psql(options: RunOptions, command: str) -> str:
+    """Return a psql line on the target."""
+    return shlex.join(["psql", safe_url(options.target), "-c", command])
+
+
+def resume(run_id: str) -> str:
+    """Return the command that lets a run go on."""
+    return f"migration-cli resume {run_id}"
+
+
+def next_steps(run_id: str, status: Phase, options: RunOptions, *, has_tables: bool) -> tuple[NextStep, ...]:
+    """Return what is worth typing now, most likely first."""
+    if status is Phase.FAILED:
+        return (
+            NextStep("Go on where it stopped; finished chunks are not copied again", resume(run_id)),
+            NextStep("Give up and remove the staging schema", f"migration-cli cancel {run_id}"),
+        )
+    if not status.is_end:
+        return (
+            NextStep("See how far it is", f"migration-cli status {run_id}"),
+            NextStep("Go on, should it have been interrupted", resume(run_id)),
+        )
+    if status in (Phase.CANCELLED, Phase.ROLLED_BACK):
+        return (NextStep("Start over", repeat(options, options.mode)),)
+    return _after_success(run_id, options) if has_tables else ()
+
+
+def _after_success(run_id: str, options: RunOptions) -> tuple[NextStep, ...]:
+    if options.mode is Mode.DRY_RUN:
+        return (NextStep("Do it", repeat(options, Mode.MIGRATE)),)
+    schema = options.target_schema.replace('"', '""')
+    steps = []
+    if options.target and not options.schema_per_source:
+        steps.append(NextStep("Look at the tables", psql(options, f'\\dt "{schema}".*')))
+    steps.append(NextStep("Compare again, when both sides may have changed", repeat(options, Mode.VALIDATE)))
+    if options.mode is Mode.MIGRATE:
+        steps.append(NextStep("Put back what stood there before", f"migration-cli rollback {run_id}"))
+    return tuple(steps)

@@ -1,0 +1,294 @@
+"""Ledger → report. `build_report` reads; `assemble` makes the report from what was read, and is pure."""
+
+from __future__ import annotations
+
+import uuid
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import Engine, Row
+
+from migration.errors import UsageError
+from migration.model import FindingKind, Mode, ObjectState, Phase, RunOptions
+from migration.report import next_commands
+from migration.report.dry_run_estimate import build_dry_run
+from migration.report.not_migrated_sql import STUBS_NAME, build_stubs
+from migration.report.recommendations import Situation, recommend
+from migration.report.report_files import write_report
+from migration.report.report_model import (
+    FailedStep,
+    FindingReport,
+    ObjectReport,
+    ObjectScore,
+    OptionsReport,
+    PhaseReport,
+    QuarantineReport,
+    QuarantineSample,
+    Report,
+    SourceReport,
+    TableReport,
+    TargetReport,
+    Throughput,
+)
+from migration.report.run_facts import Facts
+from migration.report.run_facts_reader import read_facts
+from migration.report.run_timeline import build_timeline, phase_totals
+from migration.report.run_verdict import Outcome, exit_status, judge
+from migration.report.table_report_builder import build_table
+from migration.report.terminal_report import print_report
+from migration.report.text_formatting import preview, printable, without_secrets
+
+__all__ = ["assemble", "build_report", "print_report", "write_report"]
+
+PREVIEW_CHARS: Final = 120
+PREVIEW_BYTES: Final = 64
+
+
+def build_report(engine: Engine, run_id: str) -> Report:
+    """Return the report of a run at this moment, finished or not. `run_id` is the full id.
+
+    Raises:
+        UsageError: the ledger does not know the run.
+    """
+    try:
+        uuid.UUID(run_id)
+    except ValueError as error:
+        raise UsageError("This is not the id of a run", f"run {run_id}") from error
+    return assemble(read_facts(engine, run_id))
+
+
+def assemble(facts: Facts) -> Report:
+    """Return the report that follows from the facts."""
+    run, options = facts.run, facts.run.options
+    origin = run.started_at or run.created_at
+    finished = _finished_at(facts)
+    end = finished or facts.now
+    timeline = build_timeline(facts.phase_changes, facts.works, origin, end)
+    phases = phase_totals(timeline.phases)
+    tables = tuple(build_table(table, loads=options.mode is Mode.MIGRATE) for table in facts.tables)
+    findings = tuple(_finding(row) for row in facts.findings)
+    lost = tuple(_lost_rows(table) for table in tables if table.conserved is False)
+    known = {finding.table for finding in findings if finding.kind is FindingKind.CONSERVATION}
+    findings += tuple(finding for finding in lost if finding.table not in known)
+    findings_total = facts.findings_total + len(findings) - len(facts.findings)
+    objects = tuple(
+        ObjectReport(
+            printable(row.kind),
+            printable(row.name),
+            ObjectState(row.state),
+            _text(row.reason),
+            printable(row.owner),
+        )
+        for row in facts.objects
+    )
+    stubs = build_stubs(facts)
+    error = _text(run.error) if run.error else None
+    outcome = Outcome(
+        mode=options.mode,
+        status=run.phase,
+        tables=tables,
+        findings=findings_total,
+        has_error_finding=any(finding.is_error for finding in findings),
+        damaged=sum(finding.kind is FindingKind.DAMAGED_RANGE for finding in findings),
+        skip_validation=options.skip_validation,
+        error=error,
+        last_phase=_last_phase(facts),
+        failed_exit_status=facts.exit_status,
+    )
+    quarantine = _quarantine(facts, tables)
+    resumable = run.phase is Phase.FAILED or not run.phase.is_end
+    return Report(
+        run_id=run.id,
+        status=run.phase,
+        mode=options.mode,
+        verdict=judge(outcome),
+        exit_status=exit_status(outcome),
+        sources=tuple(
+            SourceReport(printable(row.label), _text(row.location), row.sha256, row.bytes)
+            for row in facts.sources
+        ),
+        target=TargetReport(next_commands.safe_url(options.target), _schemas(facts), facts.server_version),
+        tables=tables,
+        objects=objects,
+        findings=findings,
+        quarantine=quarantine,
+        phases=phases,
+        throughput=_throughput(options.mode, tables, phases),
+        recommendations=recommend(
+            Situation(
+                run_id=run.id,
+                status=run.phase,
+                options=options,
+                tables=tables,
+                objects=objects,
+                findings=findings,
+                quarantine_reasons=quarantine.by_reason,
+                unvalidated=facts.unvalidated if options.mode is Mode.MIGRATE else (),
+                previous=facts.previous,
+                retries=facts.retries,
+            )
+        ),
+        created_at=run.created_at.isoformat(),
+        started_at=_iso(run.started_at),
+        finished_at=_iso(finished),
+        seconds=round(max((end - origin).total_seconds(), 0.0), 3),
+        findings_total=findings_total,
+        timeline=timeline,
+        options=_options(options),
+        retries=facts.retries,
+        error=error,
+        failed_steps=tuple(
+            FailedStep(
+                row.phase,
+                printable(row.table),
+                row.position,
+                row.attempts,
+                printable(row.worker),
+                _text(row.error),
+            )
+            for row in facts.failed_steps
+        ),
+        dry_run=build_dry_run(facts.tables, phases, facts.estimate) if options.mode is Mode.DRY_RUN else None,
+        staging_schema=run.staging_schema,
+        previous_schemas=tuple(facts.previous),
+        resume_command=next_commands.resume(run.id) if resumable else None,
+        next_steps=next_commands.next_steps(run.id, run.phase, options, has_tables=bool(tables)),
+        object_scores=_scores(objects),
+        stubs=stubs,
+        stubs_file=STUBS_NAME if stubs else "",
+    )
+
+
+def _scores(objects: Sequence[ObjectReport]) -> tuple[ObjectScore, ...]:
+    counts: dict[str, Counter[ObjectState]] = {}
+    for item in objects:
+        counts.setdefault(item.kind, Counter())[item.state] += 1
+    return tuple(
+        ObjectScore(
+            kind, states[ObjectState.CREATED], states[ObjectState.CHANGED], states[ObjectState.SKIPPED]
+        )
+        for kind, states in counts.items()
+    )
+
+
+def _text(value: str) -> str:
+    # Line by line: a server's message keeps its lines, and loses its escapes.
+    return "\n".join(printable(line) for line in without_secrets(value).splitlines())
+
+
+def _iso(time: datetime | None) -> str | None:
+    return time.isoformat() if time else None
+
+
+def _finished_at(facts: Facts) -> datetime | None:
+    """Return when the run came to its end; a rollback days later is not part of its duration."""
+    if facts.run.phase is Phase.ROLLED_BACK:
+        ends = [c.at for c in facts.phase_changes if c.phase.is_end and c.phase is not Phase.ROLLED_BACK]
+        return ends[-1] if ends else facts.run.finished_at
+    return facts.run.finished_at
+
+
+def _last_phase(facts: Facts) -> str:
+    """Return the phase that the run was in before it came to its end."""
+    for change in reversed(facts.phase_changes):
+        if not change.phase.is_end:
+            return change.phase.value
+    return (facts.run.resume_phase or Phase.PENDING).value
+
+
+def _schemas(facts: Facts) -> str:
+    planned = dict.fromkeys(table.plan.target_schema for table in facts.tables if table.plan)
+    return printable(", ".join(planned) or facts.run.options.target_schema)
+
+
+def _finding(row: Row[Any]) -> FindingReport:
+    return FindingReport(
+        FindingKind(row.kind),
+        printable(row.table),
+        _text(row.message),
+        printable(row.column) if row.column is not None else None,
+        printable(row.key) if row.key is not None else None,
+        row.is_error,
+    )
+
+
+def _lost_rows(table: TableReport) -> FindingReport:
+    return FindingReport(
+        FindingKind.CONSERVATION,
+        table.name,
+        f"The source holds {table.rows_source:,} rows; {table.rows_loaded:,} were loaded and"
+        f" {table.rows_quarantined:,} quarantined, which is not the same number.",
+    )
+
+
+def _quarantine(facts: Facts, tables: Sequence[TableReport]) -> QuarantineReport:
+    by_reason: dict[str, int] = {}
+    for reason, number in facts.quarantine_reasons.items():
+        text = _text(reason)
+        by_reason[text] = by_reason.get(text, 0) + number
+    return QuarantineReport(
+        total=sum(table.rows_quarantined for table in tables),
+        values=facts.quarantined_values,
+        by_reason=by_reason,
+        sample=tuple(
+            QuarantineSample(
+                source=printable(row.source),
+                table=printable(row.table),
+                key=_key(row.key),
+                column=printable(row.column),
+                storage_class=row.storage_class,
+                original=without_secrets(preview(bytes(row.original), PREVIEW_CHARS)),
+                original_hex=_hex(bytes(row.original), row.original_bytes),
+                original_bytes=row.original_bytes,
+                reason=_text(row.reason),
+            )
+            for row in facts.quarantine_sample
+        ),
+    )
+
+
+def _key(key: Any) -> str:
+    values = key if isinstance(key, list) else [key]
+    return ", ".join("NULL" if value is None else printable(str(value), PREVIEW_CHARS) for value in values)
+
+
+def _hex(original: bytes, full_bytes: int) -> str:
+    return original[:PREVIEW_BYTES].hex() + ("…" if full_bytes > PREVIEW_BYTES else "")
+
+
+def _throughput(mode: Mode, tables: Sequence[TableReport], phases: Sequence[PhaseReport]) -> Throughput:
+    """Return the speed of the phase that matters in this mode; zero where it took no time."""
+    spent = {phase.name: phase.seconds for phase in phases}
+    copying, profiling = spent.get(Phase.COPYING.value, 0.0), spent.get(Phase.PROFILING.value, 0.0)
+    seconds = {
+        Mode.MIGRATE: copying,
+        Mode.DRY_RUN: copying or profiling,
+        Mode.VALIDATE: spent.get(Phase.VALIDATING.value, 0.0),
+    }[mode]
+    if seconds <= 0:
+        return Throughput()
+    rows, size = 0, 0.0
+    for table in tables:
+        moved = table.rows_loaded + table.rows_quarantined if mode is Mode.MIGRATE else table.rows_source
+        rows += moved
+        size += table.bytes * (moved / table.rows_source if table.rows_source else 0.0)
+    return Throughput(round(rows / seconds, 1), round(size / seconds, 1))
+
+
+def _options(options: RunOptions) -> OptionsReport:
+    return OptionsReport(
+        tables=options.tables,
+        exclude=options.exclude,
+        identifiers=options.identifiers.value,
+        source_timezone=options.source_timezone,
+        if_exists=options.if_exists.value,
+        data_only=options.data_only,
+        schema_per_source=options.schema_per_source,
+        skip_validation=options.skip_validation,
+        batch_rows=options.batch_rows,
+        chunk_rows=options.chunk_rows,
+        workers=options.workers,
+        on_orphan=options.on_orphan.value,
+    )

@@ -1,0 +1,60 @@
+"""Writes report.json and report.html, and beside them what did not come along: whole, or not at all."""
+
+from __future__ import annotations
+
+import uuid
+from pathlib import Path
+
+import msgspec
+
+from migration.report.html_report import render_html
+from migration.report.not_migrated_sql import STUBS_NAME, render_stubs
+from migration.report.report_model import Report
+
+JSON_NAME = "report.json"
+HTML_NAME = "report.html"
+
+
+def write_report(report: Report, folder: Path) -> tuple[Path, Path]:
+    """Write both files into `folder`, which is made if it is not there, and return their paths.
+
+    Where something did not come along, its SQL goes into not_migrated.sql; where all did, no such file stays.
+
+    Raises:
+        OSError: the folder cannot be made or written to.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    if report.stubs:
+        _write(folder / STUBS_NAME, render_stubs(report).encode())
+    else:
+        (folder / STUBS_NAME).unlink(missing_ok=True)
+    return (
+        _write(folder / JSON_NAME, encode_report(report)),
+        _write(folder / HTML_NAME, render_html(report).encode()),
+    )
+
+
+def encode_report(report: Report) -> bytes:
+    """Return the report as indented JSON in UTF-8, ending in a line end."""
+    return msgspec.json.format(msgspec.json.encode(report), indent=2) + b"\n"
+
+
+def decode_report(encoded: bytes) -> Report:
+    """Return the report that `encode_report` wrote.
+
+    Raises:
+        msgspec.ValidationError: the JSON does not have the shape of a report.
+    """
+    return msgspec.json.decode(encoded, type=Report)
+
+
+def _write(path: Path, content: bytes) -> Path:
+    """Put the content in place by a rename, so that nobody ever reads half a report."""
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+    try:
+        temporary.write_bytes(content)
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    return path

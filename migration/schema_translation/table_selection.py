@@ -1,0 +1,76 @@
+"""Which tables of the sources a run is about: `--tables`, `--exclude` and `--catalog`."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+
+from migration.catalog import CATALOG
+from migration.errors import UsageError
+from migration.model import Mode, RunOptions
+from migration.schema_translation.bookkeeping_tables import bookkeeper
+from migration.source_schema import SourceSchema, SourceTable, TableKind
+
+
+def select_tables(label: str, schema: SourceSchema, options: RunOptions) -> list[SourceTable]:
+    """Return the tables of one source that the options ask for, in the order of the source.
+
+    Names match without regard to case, as in SQLite; `label.table` means the table of one source only. Where only rows
+    are loaded, tables in which applications keep book about their schema and virtual tables are left out unless they
+    are asked for.
+    """
+    wanted = {name.lower() for name in options.tables}
+    unwanted = {name.lower() for name in options.exclude}
+    known = {entry.name.lower() for entry in CATALOG} if options.catalog else None
+    chosen = []
+    for table in schema.tables:
+        names = {table.name.lower(), f"{label}.{table.name}".lower()}
+        if wanted and not names & wanted:
+            continue
+        if options.data_only and not wanted and stays_out(table):
+            continue
+        if names & unwanted or (known is not None and table.name.lower() not in known):
+            continue
+        chosen.append(table)
+    return chosen
+
+
+def stays_out(table: SourceTable) -> str:
+    """Return why a load of rows leaves a table out that nobody asks for; empty where it does not."""
+    keeper = bookkeeper(table.name)
+    if keeper:
+        return f"{keeper} keeps book here, and has its own rows in the target (--data-only)"
+    if table.kind is TableKind.VIRTUAL:
+        return "a virtual table, for which an application seldom has a table in PostgreSQL (--data-only)"
+    return ""
+
+
+def leaves_out(options: RunOptions, label: str, table: str, column: str) -> bool:
+    """Tell whether --exclude names a column: `table.column`, or `label.table.column`."""
+    names = {f"{table}.{column}".lower(), f"{label}.{table}.{column}".lower()}
+    return any(name.lower() in names for name in options.exclude)
+
+
+def check_names(sources: Sequence[tuple[str, SourceSchema]], options: RunOptions) -> None:
+    """Make sure that every table which the options name is there, in at least one source.
+
+    Where only rows are loaded or compared, `--exclude` may name columns too.
+
+    Raises:
+        UsageError: a name is unknown; the message offers the nearest one.
+    """
+    there: dict[str, str] = {}
+    for label, schema in sources:
+        for table in schema.tables:
+            there[table.name.lower()] = table.name
+            there[f"{label}.{table.name}".lower()] = f"{label}.{table.name}"
+            if options.data_only or options.mode is Mode.VALIDATE:
+                for column in table.columns:
+                    there[f"{table.name}.{column.name}".lower()] = f"{table.name}.{column.name}"
+                    full = f"{label}.{table.name}.{column.name}"
+                    there[full.lower()] = full
+    for name in (*options.tables, *options.exclude):
+        if name.lower() not in there:
+            near = difflib.get_close_matches(name.lower(), there, n=1)
+            hint = f"Did you mean {there[near[0]]}" if near else "List them with `migration-cli list-tables`"
+            raise UsageError(f"No source has a table {name}", ", ".join(label for label, _ in sources), hint)

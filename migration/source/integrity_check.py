@@ -1,0 +1,191 @@
+"""Find damage before anything is created: header, length, and SQLite's own quick_check, table by table.
+
+https://www.sqlite.org/fileformat2.html#the_database_header and https://www.sqlite.org/pragma.html#pragma_quick_check
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+import sqlite3
+from collections import Counter
+from contextlib import closing, suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from migration.errors import NotADatabaseError, SourceCorruptError
+from migration.source.snapshot_connection import register_missing_collations, snapshot_uri
+from migration.source.sqlite_syntax import quote_name
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+MAGIC = b"SQLite format 3\x00"
+HEADER_BYTES = 100
+_WAL_FORMAT = 2  # the file format version that says WAL, as writer (byte 18) or as reader (byte 19)
+SAMPLE_BYTES = 4096  # enough of a file to tell random bytes from any document
+_RANDOM_BITS = (
+    7.5  # bits per byte; a 4 KiB sample of random bytes has about 7.95, text and programs below 6.5
+)
+_SECTOR_BYTES = 512  # every page size is a multiple of it, encrypted or not
+_MAX_PADDING = 64  # times the length of a file: a page count beyond that is itself damaged
+_MAX_MESSAGES = 100_000  # forbidden values count too, and must not crowd out damage
+
+# quick_check also reports values that a constraint forbids. They can be read, the profile counts them, and they are
+# no damage; neither is the order of keys under a collation that only the application has.
+_VALUE_MESSAGE = re.compile(r"^(NULL value in |CHECK constraint failed in |(non-)?[A-Z]+ value in )")
+_ORDER_MESSAGE = re.compile(r"^row not in PRIMARY KEY order for ")
+_MISSING_FUNCTION = re.compile(r"(?:unknown function|no such function): ([^()]+)")
+_REMEDY = (
+    "Restore a backup, take what can still be read with --salvage, or recover it with "
+    "`sqlite3 damaged.db .recover | sqlite3 recovered.db` and migrate that file"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """The parts of a database header that matter here. `pages` is None where the field is not to be trusted."""
+
+    page_bytes: int
+    uses_wal: bool
+    pages: int | None
+
+
+def read_header(start: bytes, file_bytes: int, where: str) -> Header:
+    """Judge a file by its first bytes (up to `SAMPLE_BYTES`).
+
+    Raises:
+        NotADatabaseError: no SQLite header: another kind of file, or encrypted.
+        SourceCorruptError: it begins like a database and ends inside the header.
+    """
+    if not start.startswith(MAGIC):
+        if MAGIC.startswith(start):
+            raise SourceCorruptError(f"The file is cut off after {file_bytes} bytes", where, _REMEDY)
+        if file_bytes % _SECTOR_BYTES == 0 and _bits_per_byte(start) > _RANDOM_BITS:
+            raise NotADatabaseError(
+                "The file is not a SQLite database, or it is encrypted",
+                where,
+                "Decrypt it with the application's key first (SQLCipher: `SELECT sqlcipher_export('plain')`)",
+            )
+        raise NotADatabaseError(
+            "The file is not a SQLite database", where, "Check the path given as --source"
+        )
+    if len(start) < HEADER_BYTES:
+        raise SourceCorruptError(f"The file is cut off after {file_bytes} bytes", where, _REMEDY)
+    page_bytes = int.from_bytes(start[16:18], "big")
+    page_bytes = 65536 if page_bytes == 1 else page_bytes
+    if page_bytes < _SECTOR_BYTES or page_bytes & (page_bytes - 1):
+        raise SourceCorruptError(
+            f"The header names a page size of {page_bytes} bytes: it is damaged or encrypted", where, _REMEDY
+        )
+    # The page count holds only where the last writer was new enough to keep it (section 1.3.7 of the file format).
+    counted = start[24:28] == start[92:96]
+    return Header(
+        page_bytes, _WAL_FORMAT in start[18:20], int.from_bytes(start[28:32], "big") if counted else None
+    )
+
+
+def _bits_per_byte(sample: bytes) -> float:
+    total = len(sample)
+    return -sum(n / total * math.log2(n / total) for n in Counter(sample).values()) if total else 0.0
+
+
+def check_database(path: Path, where: str) -> None:
+    """Check a private copy that has no journal left; `where` is what the user calls the source.
+
+    A copy that fails the check may be changed by it, and is of no further use.
+
+    Raises:
+        NotADatabaseError: see `read_header`.
+        SourceCorruptError: it is cut off, or SQLite finds damage; names the tables that are hurt.
+    """
+    file_bytes = path.stat().st_size
+    if file_bytes == 0:
+        return  # SQLite's own definition of an empty database
+    with path.open("rb") as file:
+        header = read_header(file.read(SAMPLE_BYTES), file_bytes, where)
+    whole_bytes = (header.pages or 0) * header.page_bytes
+    if whole_bytes > file_bytes:
+        if whole_bytes < file_bytes * _MAX_PADDING:
+            os.truncate(
+                path, whole_bytes
+            )  # SQLite opens no file that is too short, not even to say what is missing
+        raise SourceCorruptError(
+            f"The file is cut off: {file_bytes} bytes of {whole_bytes}{_hurt_suffix(path)}", where, _REMEDY
+        )
+    problems = list(_problems(path, None))
+    if problems:
+        shown = "; ".join(problems[:3])
+        raise SourceCorruptError(f"The database is damaged{_hurt_suffix(path)}: {shown}", where, _REMEDY)
+
+
+def hurt_tables(path: Path) -> list[str]:
+    """Return the names of the tables that fail their own check, or cannot be read to the end."""
+    try:
+        with closing(_connect(path, lenient=True)) as connection:
+            rows = connection.execute(
+                "SELECT name FROM sqlite_schema WHERE type = 'table' AND rootpage > 0"
+            ).fetchall()
+    except (sqlite3.Error, UnicodeDecodeError):
+        return []
+    names = [name for (name,) in rows]
+    return [name for name in names if any(True for _ in _problems(path, name))]
+
+
+def _hurt_suffix(path: Path) -> str:
+    names = hurt_tables(path)
+    return f" in {'table' if len(names) == 1 else 'tables'} {', '.join(names)}" if names else ""
+
+
+def _problems(path: Path, table: str | None) -> Iterator[str]:
+    """Yield what quick_check finds in one table, or in the whole file."""
+    try:
+        with closing(_connect(path, lenient=table is not None)) as connection:
+            stand_ins = register_missing_collations(connection)
+            connection.execute(
+                "PRAGMA ignore_check_constraints = ON"
+            )  # they may call the application's functions
+            argument = str(_MAX_MESSAGES) if table is None else quote_name(table)
+            for (message,) in _with_missing_functions(connection, f"PRAGMA quick_check({argument})"):
+                if message == "ok" or _VALUE_MESSAGE.match(message):
+                    continue
+                if stand_ins and _ORDER_MESSAGE.match(message):
+                    continue
+                yield " ".join(message.split())
+            if table is not None:
+                connection.execute(f"SELECT count(*) FROM {quote_name(table)} NOT INDEXED").fetchone()
+    except UnicodeDecodeError:
+        yield "its schema or an error message of SQLite is not text"
+    except sqlite3.Error as error:
+        if "no such module" not in str(error):
+            yield str(error)
+        elif table is None:  # newer SQLite asks virtual tables too: leave them out
+            for name in hurt_tables(path):
+                yield f"table {name} fails its own check"
+
+
+def _connect(path: Path, *, lenient: bool = False) -> sqlite3.Connection:
+    """Open the file; `lenient`: entries of the schema that make no sense do not hide the others."""
+    connection = sqlite3.connect(snapshot_uri(path), uri=True)
+    connection.text_factory = lambda raw: raw.decode("utf-8", "replace")
+    if lenient:
+        connection.execute("PRAGMA writable_schema = ON")
+        with suppress(sqlite3.Error, UnicodeDecodeError):
+            connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+    return connection
+
+
+def _with_missing_functions(connection: sqlite3.Connection, statement: str) -> list[tuple[str]]:
+    """Run a check, standing in for the application's own SQL functions as SQLite asks for them."""
+    stood_in: set[str] = set()
+    while True:
+        try:
+            return connection.execute(statement).fetchall()
+        except sqlite3.OperationalError as error:
+            missing = _MISSING_FUNCTION.search(str(error))
+            if missing is None or missing.group(1) in stood_in:
+                raise
+            stood_in.add(missing.group(1))
+            connection.create_function(missing.group(1), -1, lambda *_: None, deterministic=True)

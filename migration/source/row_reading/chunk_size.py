@@ -1,0 +1,39 @@
+"""How large the chunks of a table are: by its bytes and the number of workers, or as the user asks."""
+
+from __future__ import annotations
+
+import sqlite3
+
+from migration.model import RunOptions
+from migration.source.row_reading.chunk_splitting import Split, average_row_bytes, split_table, taper
+from migration.source_schema import SourceTable
+
+SMALLEST_CHUNK_BYTES = 4 * 1024 * 1024
+
+
+LARGEST_CHUNK_BYTES = 64 * 1024 * 1024
+
+
+CHUNKS_FOR_EACH_WORKER = 8
+"""So many that a slow one at the end costs little, so few that a chunk outweighs its bookkeeping."""
+
+
+_PARTS_OF_LAST_CHUNKS = 4
+"""What a worker waits for the others at the end of a phase is a part of a chunk, rather than a chunk."""
+
+
+def split_into_chunks(
+    opened: sqlite3.Connection, table: SourceTable, source_bytes: int, options: RunOptions
+) -> list[Split]:
+    """Split a table into chunks of `options.chunk_rows`, or of a size that keeps all workers busy to the end."""
+    if options.chunk_rows:
+        return split_table(opened, table, options.chunk_rows)
+    workers = max(1, options.workers)
+    chunk_bytes = source_bytes // (CHUNKS_FOR_EACH_WORKER * workers)
+    chunk_bytes = max(SMALLEST_CHUNK_BYTES, min(LARGEST_CHUNK_BYTES, chunk_bytes))
+    rows = max(1, chunk_bytes // max(1, average_row_bytes(opened, table)))
+    parts = split_table(opened, table, rows)
+    if chunk_bytes < _PARTS_OF_LAST_CHUNKS * SMALLEST_CHUNK_BYTES:
+        return parts
+    smaller = -(-rows // _PARTS_OF_LAST_CHUNKS)
+    return taper(opened, table, parts, last=workers + 1, chunk_rows=smaller)  # the very last is a remainder

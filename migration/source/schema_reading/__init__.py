@@ -1,0 +1,1 @@
+"""What a snapshot declares: tables, columns, keys, indexes, comments, virtual tables."""

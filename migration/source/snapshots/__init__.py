@@ -1,0 +1,1 @@
+"""Freezing a source into a snapshot, and the folder in which snapshots are kept."""

@@ -1,0 +1,155 @@
+"""Freeze a source: one immutable, checked copy that all workers of a run read, named by its SHA-256."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from migration.errors import SourceUnreadableError
+from migration.source.database_copy import copy_database
+from migration.source.integrity_check import check_database
+from migration.source.salvage.database_salvage import Damage, freeze_damaged
+from migration.source.snapshots.source_download import fetch, without_credentials
+from migration.source.source_path import checked_path, local_path, readable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from migration.model import Source
+
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A frozen source. `sha256` and `bytes` are those of the file at `path`.
+
+    `damage` is what could not be salvaged of a damaged source; `path` is then a database that was rebuilt.
+    """
+
+    path: Path
+    sha256: str
+    bytes: int
+    damage: tuple[Damage, ...] = ()
+
+
+def take_snapshot(source: Source, folder: Path, *, salvage: bool = False) -> Snapshot:
+    """Copy a source into `folder`, check the copy, and name it by its content; `folder` is made if need be.
+
+    The source is only read: not a byte of it or of its folder changes. A write-ahead log and a hot journal are
+    recovered into the copy. A file of 0 bytes is an empty database. An equal snapshot that is already there is used.
+    With `salvage`, a damaged source is rebuilt from what can be read of it, and the snapshot says what is lost.
+    Whoever needs the snapshot after the machine has gone down calls `flush`.
+
+    Raises:
+        SourceNotFoundError: there is no such file.
+        SourceUnreadableError: a directory, no permission, locked, being written to, or not to be fetched.
+        NotADatabaseError: another kind of file, or encrypted.
+        SourceCorruptError: cut off or damaged; names the tables that are hurt. With `salvage`: nothing can be read.
+    """
+    snapshot, _ = take_and_read(source, folder, lambda _: None, salvage=salvage)
+    return snapshot
+
+
+def take_and_read(
+    source: Source, folder: Path, read: Callable[[Path], T], *, salvage: bool = False
+) -> tuple[Snapshot, T]:
+    """Take a snapshot, and let `read` look at it while it is checked; return both.
+
+    What `read` raises counts only where the snapshot is sound. Otherwise raises the same as `take_snapshot`.
+    """
+    where = f"source {source.label}: {without_credentials(source.location)}"
+    with _private_folder(folder) as private, readable(where):
+        path = local_path(source.location)
+        original = fetch(source.location, private) if path is None else checked_path(path, where)
+        copy = private / "copy.db"
+        if salvage:
+            damage = freeze_damaged(original, copy, where)
+            found = read(copy)
+            return replace(_publish(copy, _sha256(copy), folder), damage=damage), found
+        copy_database(original, copy, where)
+        # Hashing leaves the interpreter alone, and so does SQLite's check, which takes longest.
+        with ThreadPoolExecutor(2) as beside:
+            check = beside.submit(check_database, copy, where)
+            sha256 = beside.submit(_sha256, copy)
+            try:
+                found = read(copy)
+            except Exception:
+                check.result()
+                raise
+            check.result()
+        return _publish(copy, sha256.result(), folder), found
+
+
+@contextmanager
+def _private_folder(folder: Path) -> Iterator[Path]:
+    """Yield a folder on the same file system, which is gone afterwards."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        private = Path(tempfile.mkdtemp(prefix=".incoming-", dir=folder))
+    except OSError as error:
+        raise SourceUnreadableError(
+            f"The folder for snapshots cannot be written to: {error.strerror}",
+            str(folder),
+            "Choose another folder",
+        ) from error
+    try:
+        yield private
+    finally:
+        shutil.rmtree(private, ignore_errors=True)
+
+
+def flush(snapshot: Path) -> None:
+    """Return once a snapshot is safe on the disk.
+
+    Raises:
+        SourceUnreadableError: the disk refuses it.
+    """
+    try:
+        with snapshot.open("rb") as file:
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise SourceUnreadableError(
+            f"The snapshot cannot be written to the disk: {error.strerror}",
+            str(snapshot),
+            "Check that disk, or choose another folder for snapshots, and start a new run",
+        ) from error
+
+
+def confirm(snapshot: Path, sha256: str) -> None:
+    """Make sure that a snapshot which another process has taken is on the disk as it was frozen.
+
+    Raises:
+        SourceUnreadableError: it is not.
+    """
+    flush(snapshot)
+    if _sha256(snapshot) != sha256:
+        raise SourceUnreadableError(
+            "The snapshot is not what was frozen; the machine may have gone down before it had reached the disk",
+            str(snapshot),
+            "Start a new run",
+        )
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _publish(copy: Path, sha256: str, folder: Path) -> Snapshot:
+    """Give the copy its final name in one step, so that whoever finds it finds all of it."""
+    copy_bytes = copy.stat().st_size
+    path = folder / f"{sha256}.sqlite"
+    # One that is there already may be what a machine that went down has left of it.
+    if not (path.exists() and path.stat().st_size == copy_bytes and _sha256(path) == sha256):
+        copy.chmod(0o444)
+        copy.replace(path)
+    return Snapshot(path, sha256, copy_bytes)

@@ -1,0 +1,113 @@
+"""The folder of snapshots: who needs which, and what can go.
+
+Several ledgers may share the folder, and equal sources share a snapshot. So a run lays a note beside each snapshot
+that it reads, and a snapshot goes only when no note is left: a ledger takes away notes of its own runs, and no others.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+import shutil
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from migration.model import Phase
+
+_SNAPSHOT = re.compile(r"([0-9a-f]{64})\.sqlite")
+_NOTE = re.compile(r"([0-9a-f]{64})\.needed-by-([0-9a-f-]{36})")
+_UNFINISHED = ".incoming-*"
+_UNFINISHED_SECONDS = 24 * 3600.0
+"""A copy on which nothing was written for so long was left by a process that was killed."""
+_WITH_RETRY = (Phase.COMPLETED, Phase.COMPLETED_WITH_FINDINGS)
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """What a ledger says of a run that reads, or has read, a snapshot. `ended_seconds` is how long ago it ended."""
+
+    phase: Phase
+    ended_seconds: float
+    has_quarantine: bool
+
+
+def is_needed(use: Use, retention_seconds: float) -> bool:
+    """Return whether a run needs its snapshots: to go on, to be resumed, or for a retry of its quarantined rows."""
+    if not use.phase.is_end or use.phase is Phase.FAILED:
+        return True
+    if use.phase in _WITH_RETRY and use.has_quarantine:
+        return True
+    return use.ended_seconds < retention_seconds
+
+
+def note_use(snapshot: Path, run_id: str) -> bool:
+    """Note that a run needs a snapshot; False where the snapshot has gone meanwhile and must be taken again."""
+    with _locked(snapshot.parent):
+        if not snapshot.exists():
+            return False
+        (snapshot.parent / f"{snapshot.stem}.needed-by-{run_id}").touch()
+        return True
+
+
+def list_snapshots(folder: Path) -> dict[str, frozenset[str]]:
+    """Return the SHA-256 of every snapshot in a folder, and the ids of the runs that have a note at it."""
+    notes: dict[str, set[str]] = {}
+    for name in [path.name for path in folder.iterdir()] if folder.is_dir() else []:
+        if found := _SNAPSHOT.fullmatch(name):
+            notes.setdefault(found[1], set())
+        elif found := _NOTE.fullmatch(name):
+            notes.setdefault(found[1], set()).add(found[2])
+    return {sha256: frozenset(runs) for sha256, runs in notes.items()}
+
+
+def clear(
+    folder: Path, uses: Mapping[str, Use], users: Mapping[str, Sequence[str]], retention_seconds: float
+) -> int:
+    """Remove the notes of runs that need their snapshots no more, and the snapshots that nobody needs then.
+
+    Args:
+        folder: of the snapshots.
+        uses: id → use, of every run of this ledger that has a note here or has read one of these snapshots.
+        users: SHA-256 → ids of the runs that have read the snapshot, by this ledger. Others are left alone.
+        retention_seconds: how long a snapshot stays after the end of the last run.
+
+    Returns:
+        The number of snapshots that were removed.
+    """
+    removed = 0
+    with _locked(folder):
+        for sha256, noted in list_snapshots(folder).items():
+            own = {run_id for run_id in (*noted, *users.get(sha256, ())) if run_id in uses}
+            over = {run_id for run_id in own if not is_needed(uses[run_id], retention_seconds)}
+            for run_id in over & noted:
+                (folder / f"{sha256}.needed-by-{run_id}").unlink(missing_ok=True)
+            if own and own == over and noted <= over:
+                (folder / f"{sha256}.sqlite").unlink(missing_ok=True)
+                removed += 1
+    for unfinished in folder.glob(_UNFINISHED):
+        if time.time() - _last_written(unfinished) > _UNFINISHED_SECONDS:
+            shutil.rmtree(unfinished, ignore_errors=True)
+    return removed
+
+
+def _last_written(folder: Path) -> float:
+    times = [time.time() - _UNFINISHED_SECONDS * 2]
+    for path in (folder, *folder.glob("*")):
+        with suppress(OSError):
+            times.append(path.stat().st_mtime)
+    return max(times)
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Hold the lock of the folder: between a look at the notes and what follows from it nothing may change."""
+    descriptor = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,114 @@
+"""Sources that are not here: each is fetched to a file first."""
+
+from __future__ import annotations
+
+import shutil
+import urllib.error
+import urllib.request
+from base64 import b64encode
+from typing import TYPE_CHECKING, BinaryIO
+from urllib.parse import unquote, urlsplit, urlunsplit
+
+import fsspec
+
+from migration.errors import SourceError, SourceNotFoundError, SourceUnreadableError
+from migration.source.source_path import local_path
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+_COPY_BYTES = 1 << 20
+_TIMEOUT_SECONDS = 60
+_WAL_MAGIC = (b"\x37\x7f\x06\x82", b"\x37\x7f\x06\x83")
+
+
+def without_credentials(location: str) -> str:
+    """Return a location fit for a message: no user, password or query of a URL."""
+    if local_path(location) is not None:
+        return location
+    parts = urlsplit(location)
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+
+
+def fetch(location: str, folder: Path) -> Path:
+    """Download a remote database into `folder`, with its write-ahead log if one lies beside it; return its path.
+
+    Raises:
+        SourceNotFoundError: there is nothing at that URL.
+        SourceUnreadableError: no access, no connection, a broken transfer, or no driver for that kind of URL.
+    """
+    main = folder / "source.db"
+    _download(location, main)
+    log = folder / "source.db-wal"
+    parts = urlsplit(location)
+    try:
+        _download(urlunsplit(parts._replace(path=parts.path + "-wal")), log)
+    except SourceError:
+        log.unlink(missing_ok=True)  # the normal case: a database at rest has no log
+    else:
+        with log.open("rb") as file:
+            is_log = file.read(4) in _WAL_MAGIC
+        if not is_log:  # some web servers answer every address with a page
+            log.unlink()
+    return main
+
+
+def _download(location: str, path: Path) -> None:
+    where = without_credentials(location)
+    scheme = urlsplit(location).scheme.lower()
+    opener: Callable[[str], tuple[BinaryIO, int | None]] = (
+        _open_http if scheme in {"http", "https"} else _open_fsspec
+    )
+    try:
+        remote, expected_bytes = opener(location)
+        with remote, path.open("wb") as file:
+            shutil.copyfileobj(remote, file, _COPY_BYTES)
+    except urllib.error.HTTPError as error:
+        with error:
+            if error.code in {404, 410}:
+                raise SourceNotFoundError("There is no such file", where, "Check the URL") from error
+            raise SourceUnreadableError(
+                f"The server answers {error.code} {error.reason}",
+                where,
+                "Check the URL and the rights of its user",
+            ) from error
+    except FileNotFoundError as error:
+        raise SourceNotFoundError("There is no such file", where, "Check the URL") from error
+    except ImportError as error:
+        raise SourceUnreadableError(
+            f"Reading {scheme}:// needs a package that is not installed: {error}",
+            where,
+            "Install it with pip (s3:// needs s3fs, gs:// needs gcsfs), or download the file first",
+        ) from error
+    except Exception as error:
+        # Every storage library behind fsspec brings its own family of errors.
+        reason = str(error) or type(error).__name__
+        raise SourceUnreadableError(
+            f"The file cannot be fetched: {reason}",
+            where,
+            "Check URL, credentials and network, or download it first",
+        ) from error
+    received_bytes = path.stat().st_size
+    if expected_bytes is not None and received_bytes != expected_bytes:
+        raise SourceUnreadableError(
+            f"The transfer broke off: {received_bytes} bytes of {expected_bytes}", where, "Try again"
+        )
+
+
+def _open_http(location: str) -> tuple[BinaryIO, int | None]:
+    # The standard library streams HTTP by itself; fsspec would need aiohttp for it.
+    parts = urlsplit(location)
+    user, at, host = parts.netloc.rpartition("@")
+    request = urllib.request.Request(urlunsplit(parts._replace(netloc=host)))  # noqa: S310 - only http(s) comes here
+    if at:
+        request.add_header("Authorization", "Basic " + b64encode(unquote(user).encode()).decode())
+    response = urllib.request.urlopen(request, timeout=_TIMEOUT_SECONDS)  # noqa: S310 - the same
+    length = response.headers.get("Content-Length")
+    return response, int(length) if length is not None else None
+
+
+def _open_fsspec(location: str) -> tuple[BinaryIO, int | None]:
+    filesystem, path = fsspec.core.url_to_fs(location)
+    size = filesystem.info(path).get("size")
+    return filesystem.open(path, "rb"), size

@@ -1,0 +1,82 @@
+"""Sources that are files here, and why one cannot be read. Imports nothing heavy: the command line looks first."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
+
+from migration.errors import SourceNotFoundError, SourceUnreadableError
+from migration.source.integrity_check import SAMPLE_BYTES, read_header
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+def local_path(location: str) -> str | None:
+    """Return the file path that a location means, or None for a remote URL."""
+    if location.startswith("file:"):
+        return unquote(urlsplit(location).path)
+    return None if "://" in location else location
+
+
+def checked_path(path: str, where: str) -> Path:
+    """Return the file itself that a path leads to; `where` is what the user calls it.
+
+    Raises:
+        SourceNotFoundError: there is no such file.
+        SourceUnreadableError: a directory, or another thing that is no file.
+    """
+    try:
+        # A link is followed, because log and journal lie beside the file itself.
+        original = Path(path).expanduser().resolve()
+    except RuntimeError as error:  # a loop of links, or a user without a home
+        raise SourceNotFoundError(
+            "There is no such file", where, "Check the path given as --source"
+        ) from error
+    if original.is_dir():
+        raise SourceUnreadableError("This is a directory, not a database", where, "Name a file in it")
+    if original.exists() and not original.is_file():
+        raise SourceUnreadableError("This is not a regular file", where, "Copy the database to a file first")
+    if not original.exists():
+        raise SourceNotFoundError("There is no such file", where, "Check the path given as --source")
+    return original
+
+
+def check_start(path: str, where: str) -> None:
+    """Make sure that a path leads to a file that begins like a database, or is empty, as SQLite allows.
+
+    Raises:
+        SourceNotFoundError, SourceUnreadableError: see `checked_path` and `readable`.
+        NotADatabaseError, SourceCorruptError: see `check.read_header`.
+    """
+    with readable(where):
+        original = checked_path(path, where)
+        with original.open("rb") as file:
+            start = file.read(SAMPLE_BYTES)
+        if start:
+            read_header(start, original.stat().st_size, where)
+
+
+@contextmanager
+def readable(where: str) -> Iterator[None]:
+    """Say in the words of this project why a file cannot be read."""
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise SourceNotFoundError(
+            "There is no such file", where, "Check the path given as --source"
+        ) from error
+    except PermissionError as error:
+        raise SourceUnreadableError(
+            "There is no permission to read the file",
+            where,
+            "Give this user the right to read it and its folder",
+        ) from error
+    except OSError as error:
+        raise SourceUnreadableError(
+            f"The file cannot be copied: {error.strerror or error}",
+            where,
+            "Check the disk and the space on it",
+        ) from error

@@ -1,0 +1,137 @@
+"""Copy one chunk: SQLite → Arrow → binary COPY, with digest, quarantine and the `done` mark in one transaction."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+import psycopg
+import pyarrow as pa
+from sqlalchemy import Connection
+
+from migration.errors import PermanentError, RejectedValueError
+from migration.ledger.chunk_records import ChunkRecord, ChunkResult, read_chunk, save_chunk_result
+from migration.ledger.step_records import Step
+from migration.model import Mode, OnError, Rejection, TablePlan
+from migration.source.row_reading.snapshot_reader import SnapshotReader
+from migration.steps.rejection_spool import RejectionSpool
+from migration.steps.run_schema_names import staging_schema
+from migration.steps.step_context import PlannedTable, StepContext
+from migration.target.loading.binary_copy import copy_batches
+from migration.target.loading.copy_encoder import CopyEncoder
+from migration.validation.row_digest import DigestSum
+from migration.value_conversion.batch_conversion import Context, Converter
+from migration.value_conversion.batch_size import batch_rows
+from migration.value_conversion.orphan_row_removal import OrphanRows
+
+
+class ChunkStream:
+    """The converted batches of a chunk, and what was counted on the way; rejected values go to the spool."""
+
+    def __init__(
+        self, reader: SnapshotReader, table: PlannedTable, chunk: ChunkRecord, spool: RejectionSpool
+    ) -> None:
+        options = table.run.options
+        self._reader = reader
+        self._table = table.declared
+        self._chunk = chunk
+        self._columns = table.plan.copied_columns
+        self._classes = {column.name: table.profile[column.name].classes for column in self._columns}
+        self._batch_rows = batch_rows(options.batch_rows, table.profile.values())
+        self._converter = Converter(self._columns, Context(options.source_timezone), table.profile)
+        self._orphans = OrphanRows(table.declared, chunk.orphans) if chunk.orphans else None
+        self._digest = DigestSum()
+        self.rows_read = 0
+        self.rows_rejected = 0
+        self._aborts = options.on_error is OnError.ABORT
+        self._spool = spool
+        self.transforms: Counter[tuple[str, str]] = Counter()
+
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        """Yield the batches that go into the target.
+
+        Raises:
+            RejectedValueError: a value cannot be stored, and the run is to stop at the first one.
+        """
+        for raw in self._reader.batches(self._table, self._classes, self._chunk.key_range, self._batch_rows):
+            converted = self._converter.convert(raw, self._orphans)
+            self.rows_read += raw.rows
+            self.rows_rejected += converted.rows_rejected
+            if converted.rejections and self._aborts:
+                raise rejected(self._table.name, converted.rejections[0])
+            self._spool.add(converted.rejections)
+            self._spool.add(converted.orphans)
+            self.transforms.update(converted.transforms)
+            self._digest.add(converted.batch, self._columns)
+            batch = converted.batch
+            del raw, converted  # not to be held beside the next ones
+            yield batch
+            del batch
+
+    def result(self, seconds: float) -> ChunkResult:
+        """Return the result once all batches are through.
+
+        Raises:
+            PermanentError: the snapshot gave other rows than were counted in it: nothing is committed.
+        """
+        if self._orphans is not None:
+            self._orphans.check()
+        digest = self._digest.digest()
+        if self.rows_read != self._chunk.rows or digest.rows + self.rows_rejected != self.rows_read:
+            raise PermanentError(
+                f"The chunk holds {self._chunk.rows} rows, but {self.rows_read} were read and {digest.rows} kept",
+                f"table {self._table.name}, chunk {self._chunk.position}",
+                "Report this as a bug; nothing of the chunk was stored",
+            )
+        return ChunkResult(
+            digest.rows, self.rows_rejected, digest, seconds, self._spool.groups(), self.transforms
+        )
+
+
+def rejected(table: str, rejection: Rejection) -> RejectedValueError:
+    """Return the error that stops a run with `--on-error abort`; it names table, key and column."""
+    key = ", ".join("NULL" if part is None else str(part) for part in rejection.key)
+    where = f"table {table}, key {key}" if rejection.key else f"table {table}"
+    return RejectedValueError(
+        f"A value cannot be stored: {rejection.reason}",
+        f"{where}, column {rejection.column}",
+        "No table that users see was changed; correct the value, map the column with --mapping,"
+        " or keep such rows apart with --on-error quarantine",
+    )
+
+
+def copy_chunk(context: StepContext, connection: Connection, step: Step) -> dict[str, Any]:
+    """Load a chunk into its staging table; in a dry-run, convert and encode it without sending anything."""
+    if step.chunk_id is None:
+        raise PermanentError("A copy step names no chunk", f"step {step.id}")
+    started = time.monotonic()
+    chunk = read_chunk(connection, step.chunk_id)
+    table = context.planned_table(connection, step.run_id, chunk.table_id)
+    with RejectionSpool() as spool:
+        stream = ChunkStream(context.snapshot_reader(table.source.snapshot), table, chunk, spool)
+        if table.run.options.mode is Mode.DRY_RUN:
+            bytes_sent = _encode_only(table.plan, stream)
+        else:
+            schema = staging_schema(table.run, table.plan.target_schema)
+            bytes_sent = copy_batches(driver_connection(connection), schema, table.plan, stream.batches())
+        result = stream.result(time.monotonic() - started)
+        save_chunk_result(connection, step.run_id, chunk, context.worker, result)
+    return {"bytes_sent": bytes_sent, "seconds": result.seconds}
+
+
+def driver_connection(connection: Connection) -> psycopg.Connection[Any]:
+    """Return psycopg's connection below SQLAlchemy's, inside the same transaction."""
+    raw = connection.connection.driver_connection
+    if not isinstance(raw, psycopg.Connection):
+        raise TypeError(f"expected a psycopg connection, got {type(raw).__name__}")
+    return raw
+
+
+def _encode_only(plan: TablePlan, stream: ChunkStream) -> int:
+    encoder = CopyEncoder(plan.copied_columns)
+    size = len(encoder.header())
+    for batch in stream.batches():
+        size += len(encoder.encode(batch))
+    return size + len(encoder.finish())

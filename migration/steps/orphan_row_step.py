@@ -1,0 +1,180 @@
+"""Before the rows of a source are copied: find those that point nowhere, and note what is to become of them."""
+
+from __future__ import annotations
+
+import sqlite3
+import tempfile
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import duckdb
+from sqlalchemy import Connection
+
+from migration.errors import PermanentError
+from migration.ledger.chunk_records import read_ranges, save_orphans
+from migration.ledger.run_results import add_findings
+from migration.ledger.step_records import Step
+from migration.ledger.table_records import read_tables
+from migration.mapping_file_model import OnOrphan
+from migration.model import (
+    ColumnPlan,
+    ColumnProfile,
+    Finding,
+    FindingKind,
+    Mode,
+    Orphans,
+    StorageClass,
+    TablePlan,
+    ValueKind,
+)
+from migration.schema_translation.foreign_keys import Reference, find_references
+from migration.source_schema import SourceTable
+from migration.steps.step_context import PlannedTable, StepContext
+from migration.validation.orphan_row_search import Found, OrphanSearch
+from migration.value_conversion.batch_conversion import Context, Converter
+from migration.value_conversion.batch_size import batch_rows
+from migration.value_conversion.row_key import storable_key
+
+_ROWS_AT_ONCE: Final = 65_536
+_SAMPLES: Final = 3
+
+
+def searched(
+    declared: Sequence[SourceTable], plans: Mapping[str, TablePlan], mode: Mode, on_orphan: OnOrphan
+) -> list[Reference]:
+    """Return the foreign keys of a source whose orphan rows a run has to know before it copies.
+
+    A dry-run lists them all. A migration that leaves orphan rows where they are looks for none: PostgreSQL finds them
+    when it checks the constraints.
+    """
+    references = find_references(declared, plans, on_orphan)
+    if mode is Mode.DRY_RUN:
+        return references
+    return [reference for reference in references if reference.action is not OnOrphan.NOT_VALID]
+
+
+def find_orphans(context: StepContext, connection: Connection, step: Step) -> dict[str, Any]:
+    """Search one source; its chunks then know their orphan rows, and the run has a finding for each foreign key.
+
+    Raises:
+        PermanentError: there is no room for what has to be joined.
+        SourceCorruptError: SQLite cannot read the rows.
+    """
+    source_id = step.spec["source_id"]
+    tables = {
+        table.name: context.planned_table(connection, step.run_id, table.id)
+        for table in read_tables(connection, step.run_id)
+        if table.source_id == source_id
+    }
+    run = context.run(connection, step.run_id)
+    references = searched(
+        [table.declared for table in tables.values()],
+        {name: table.plan for name, table in tables.items()},
+        run.options.mode,
+        run.options.on_orphan,
+    )
+    plans = {name: {column.name: column for column in table.plan.columns} for name, table in tables.items()}
+    keys = {name: _key_parts(table.declared) for name, table in tables.items()}
+    findings: list[Finding] = []
+    try:
+        with (
+            tempfile.TemporaryDirectory(prefix="convoy-") as folder,
+            OrphanSearch(references, plans, keys, Path(folder)) as search,
+        ):
+            for name in search.tables:
+                _read(context, connection, tables[name], search)
+            search.solve()
+            _note(connection, search)
+            for reference in references:
+                found = search.found(reference, _SAMPLES)
+                if found.rows:
+                    findings.append(_finding(reference, found, run.options.mode))
+    except (duckdb.Error, sqlite3.Error, OSError) as error:
+        raise PermanentError(
+            f"The search for orphan rows cannot go on: {error}",
+            f"folder {tempfile.gettempdir()}",
+            "Make room there, or set TMPDIR to a larger disk, and resume",
+        ) from error
+    add_findings(connection, run.id, findings)
+    return {"orphans": len(findings)}
+
+
+def _note(connection: Connection, search: OrphanSearch) -> None:
+    for name in search.tables:
+        of_chunks: dict[int, list[Orphans]] = defaultdict(list)
+        for chunk, reference, rows in search.marked(name):
+            keys = tuple(storable_key(key) for key in rows)
+            of_chunks[chunk].append(Orphans(reference.columns, reference.parent, reference.action, keys))
+        for chunk, found in of_chunks.items():
+            save_orphans(connection, chunk, found)
+
+
+def _key_parts(table: SourceTable) -> tuple[int, bool]:
+    if table.rowid_name is not None:
+        return 1, True
+    return (len(table.primary_key) if table.without_rowid else 0), False
+
+
+def _read(context: StepContext, connection: Connection, table: PlannedTable, search: OrphanSearch) -> None:
+    compared = search.columns_of(table.plan.name)
+    columns = [
+        column
+        for column in table.plan.columns
+        if column.name in compared
+        or (column.generated_sql is None and _may_reject(column, table.profile[column.name]))
+    ]
+    profile = {column.name: table.profile[column.name] for column in columns}
+    converter = Converter(columns, Context(table.run.options.source_timezone), profile)
+    classes = {name: known.classes for name, known in profile.items()}
+    reader = context.snapshot_reader(table.source.snapshot)
+    size = batch_rows(_ROWS_AT_ONCE, profile.values())
+    for chunk, key_range in read_ranges(connection, table.id):
+        for raw in reader.batches(table.declared, classes, key_range, size):
+            converted = converter.convert(raw)
+            keys = raw.keys if converted.kept is None else [key.filter(converted.kept) for key in raw.keys]
+            search.add(table.plan.name, chunk, keys, converted.batch)
+
+
+def _may_reject(column: ColumnPlan, profile: ColumnProfile) -> bool:
+    """Tell whether some value of a column might send its row to the quarantine: then it is no parent either."""
+    if column.not_null and (profile.count(StorageClass.NULL) or profile.empty_texts or profile.texts_to_null):
+        return True
+    for storage_class in profile.classes:
+        plain = column.kind is ValueKind.TEXT and column.target_type == "text"
+        if storage_class is StorageClass.TEXT and plain:
+            if profile.bad_utf8_texts or column.rules.get(storage_class) is None:
+                return True
+        elif profile.accepted.get(storage_class, 0) < profile.count(storage_class):
+            return True
+    return False
+
+
+def _finding(reference: Reference, found: Found, mode: Mode) -> Finding:
+    shown = "; ".join(
+        ", ".join(f"{name} = {value}" for name, value in zip(reference.columns, values, strict=True))
+        + (f" in row {', '.join(map(str, key))}" if key else "")
+        for values, key in found.sample
+    )
+    rows = "1 row has" if found.rows == 1 else f"{found.rows:,} rows have"
+    return Finding(
+        FindingKind.ORPHAN_ROWS,
+        reference.child,
+        f"{rows} no parent row in {reference.target}, for example {shown}: {_fate(reference, mode)}",
+        column=", ".join(reference.columns),
+        is_error=False,
+    )
+
+
+def _fate(reference: Reference, mode: Mode) -> str:
+    is_trial = mode is Mode.DRY_RUN
+    names = ", ".join(reference.columns)
+    match reference.action:
+        case OnOrphan.QUARANTINE:
+            return "they would go to the quarantine" if is_trial else "they went to the quarantine"
+        case OnOrphan.SET_NULL:
+            return f"{names} would become NULL in them" if is_trial else f"{names} became NULL in them"
+        case OnOrphan.NOT_VALID:
+            left = "they would stay, and the constraint would be NOT VALID: it would hold for new rows only"
+            return f"{left}; {reference.refusal}" if reference.refusal else left

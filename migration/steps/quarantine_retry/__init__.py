@@ -1,0 +1,1 @@
+"""Trying the quarantined rows of a finished run again, in one transaction."""

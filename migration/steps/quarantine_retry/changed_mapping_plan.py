@@ -1,0 +1,102 @@
+"""What another mapping file makes of a table that is loaded already: its rules may change, its columns may not."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from sqlalchemy import Connection
+
+from migration.errors import UsageError
+from migration.ledger.table_records import read_sources
+from migration.mapping_file.mapping_file_application import apply_mapping, check_mapping
+from migration.mapping_file_model import MappingFile
+from migration.model import KeyRange, TablePlan
+from migration.schema_translation.source_plan import ProfiledSource, plan_source
+from migration.source.row_reading.column_profile import profile_range
+from migration.source.row_reading.mapping_expression_check import check_expressions
+from migration.source.row_reading.snapshot_reader import SnapshotReader
+from migration.source.schema_reading.schema_introspection import read_schema
+from migration.steps.quarantine_retry.quarantined_row_reader import ReplayTable
+from migration.steps.step_context import PlannedTable
+from migration.target.application_tables.data_only_plan import plan_for
+from migration.target.pg_catalog.application_table_facts import ApplicationTable
+from migration.value_conversion.batch_conversion import Context
+
+_REMEDY = (
+    "A retry changes rows, not tables: to change the table,"
+    " migrate it again with `migration-cli migrate --mapping FILE --if-exists replace`"
+)
+
+
+def remapped(
+    connection: Connection, table: PlannedTable, mapping: MappingFile | None, standing: ApplicationTable
+) -> ReplayTable:
+    """Return how rows of the table are read and converted now. A mapping costs one more read of the table.
+
+    Args:
+        connection: to the ledger and target.
+        table: as the run has planned it.
+        mapping: the rules of today; None: those of the run.
+        standing: the table in the target; where only rows were loaded, its types decide.
+
+    Raises:
+        UsageError: the mapping names what is not there, or would change the table that stands in PostgreSQL.
+    """
+    options = table.run.options
+    context = Context(options.source_timezone)
+    if mapping is None:
+        return ReplayTable(table.declared, table.plan, table.profile, context, options.batch_rows)
+    asked = replace(options, mapping=mapping)
+    snapshot = Path(table.source.snapshot)
+    check_mapping(
+        [
+            (source.label, read_schema(Path(source.snapshot)))
+            for source in read_sources(connection, table.run.id)
+        ],
+        asked,
+    )
+    label = table.source.label
+    schema = apply_mapping(read_schema(snapshot), label, mapping)
+    check_expressions(snapshot, schema, mapping.name)
+    declared = next((item for item in schema.tables if item.name == table.declared.name), None)
+    if declared is None:
+        raise UsageError(
+            "The mapping file skips a table that has rows in quarantine", f"table {table.declared.name}"
+        )
+    with SnapshotReader(snapshot) as reader:
+        profile = profile_range(reader, declared, KeyRange(), context)
+    if options.data_only:
+        source = ProfiledSource(label, schema, {declared.name: profile})
+        plan = plan_for(connection, source, declared, standing, asked)
+    else:
+        only = replace(asked, tables=(declared.name,), exclude=(), catalog=None)
+        plan = plan_source(label, schema, {declared.name: profile}, only).tables[0]
+    _check_same_shape(table.plan, plan)
+    return ReplayTable(declared, _in_order(table.plan, plan), profile, context, options.batch_rows)
+
+
+def _check_same_shape(standing: TablePlan, wanted: TablePlan) -> None:
+    columns = {column.name: column for column in wanted.copied_columns}
+    where = f"table {standing.name}"
+    differing = {column.name for column in standing.copied_columns} ^ columns.keys()
+    if differing:
+        raise UsageError(f"The mapping adds or leaves out the column {min(differing)}", where, _REMEDY)
+    for column in standing.copied_columns:
+        new = columns[column.name]
+        place = f"{where}, column {column.name}"
+        if new.target_type != column.target_type:
+            raise UsageError(
+                f"The mapping would need the type {new.target_type}, and the column stands there as"
+                f" {column.target_type}",
+                place,
+                f'Write type = "{column.target_type}" for the column in the mapping file. {_REMEDY}',
+            )
+        if new.target_name != column.target_name:
+            raise UsageError(f"The mapping renames the column to {new.target_name}", place, _REMEDY)
+
+
+def _in_order(standing: TablePlan, wanted: TablePlan) -> TablePlan:
+    """Return the table as it stands, whose columns convert as the mapping wants."""
+    columns = {column.name: column for column in wanted.columns}
+    return replace(standing, columns=tuple(columns.get(c.name, c) for c in standing.columns))

@@ -1,0 +1,113 @@
+"""Try the quarantined rows of a finished run again: one transaction, which commits only what is proved equal.
+
+The rows are read from the snapshot by their keys, converted by the rules of today, and put into the tables where they
+stand now. Then every touched table is read back whole, and its digest must be that of the source.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, Engine, select, update
+from sqlalchemy.exc import DBAPIError
+
+from migration.errors import UsageError
+from migration.ledger.event_log import add_event
+from migration.ledger.ledger_tables import runs
+from migration.ledger.quarantine_records import HeldChunk, held_chunks
+from migration.ledger.run_records import RunRecord, read_run
+from migration.ledger.run_results import count_findings, count_quarantined
+from migration.mapping_file_model import MappingFile
+from migration.model import Mode, Phase
+from migration.steps.quarantine_retry.table_retry import RetriedTable, TableRetry
+from migration.target.application_tables.refusal_tolerant_insert import insert_fitting
+from migration.target.application_tables.row_transfer import triggers_at_rest
+from migration.target.target_connection import translate
+
+__all__ = ["RetriedTable", "RetryResult", "retry_quarantine"]
+
+_DONE = (Phase.COMPLETED, Phase.COMPLETED_WITH_FINDINGS)
+
+
+@dataclass(frozen=True, slots=True)
+class RetryResult:
+    """What became of a run's quarantine. `phase` is the run's, afterwards."""
+
+    run_id: str
+    phase: Phase
+    tables: tuple[RetriedTable, ...]
+
+    @property
+    def stored(self) -> int:
+        """Rows that went from quarantine into the target."""
+        return sum(table.stored for table in self.tables)
+
+    @property
+    def remaining(self) -> int:
+        """Rows that stay in quarantine."""
+        return sum(table.remaining for table in self.tables)
+
+
+def retry_quarantine(engine: Engine, run_id: str, mapping: MappingFile | None = None) -> RetryResult:
+    """Try the quarantined rows of a run again, by its own rules or by those of another mapping file.
+
+    Raises:
+        UsageError: the run is not a finished migration, its snapshot is gone, or the mapping would change tables.
+        TargetError: a table of the run has been dropped since, or may not be written to.
+        PermanentError: source and target would not be equal afterwards; nothing was changed.
+        RetryableError: others hold locks for too long; the connection broke.
+    """
+    with engine.begin() as connection:
+        connection.execute(select(runs.c.id).where(runs.c.id == run_id).with_for_update())
+        run = read_run(connection, run_id)
+        _check_run(run)
+        held: dict[int, list[HeldChunk]] = {}
+        for chunk in held_chunks(connection, run_id):
+            held.setdefault(chunk.table_id, []).append(chunk)
+        retries = [
+            TableRetry(connection, run, table_id, held[table_id], mapping, number)
+            for number, table_id in enumerate(held, 1)
+        ]
+        for retry in retries:
+            retry.load()
+        _insert(connection, run, retries)
+        results = tuple(retry.finish() for retry in retries)
+        phase = _close(connection, run, results)
+    return RetryResult(run.id, phase, results)
+
+
+def _check_run(run: RunRecord) -> None:
+    if run.options.mode is not Mode.MIGRATE or run.phase not in _DONE:
+        raise UsageError(
+            f"The run is a {run.mode} in phase {run.phase}; only a completed migration has rows to try again",
+            f"run {run.id}",
+        )
+
+
+def _insert(connection: Connection, run: RunRecord, retries: Sequence[TableRetry]) -> None:
+    """Put the rows in, parents first; those that a table does not take leave the rows that wait for it."""
+    arrivals = [retry.arrival for retry in retries]
+    tables = [arrival.table for arrival in arrivals]
+    try:
+        with triggers_at_rest(connection, tables) if run.options.data_only else nullcontext():
+            refused = insert_fitting(connection, arrivals, alters_keys=False)
+    except DBAPIError as error:
+        raise translate(error, f"run {run.id}") from error
+    for retry in retries:
+        retry.refused = refused.get(retry.arrival.table.oid, {})
+
+
+def _close(connection: Connection, run: RunRecord, results: tuple[RetriedTable, ...]) -> Phase:
+    stored, remaining = sum(r.stored for r in results), sum(r.remaining for r in results)
+    add_event(connection, run.id, "retry", stored=stored, remaining=remaining)
+    phase = run.phase
+    if not count_quarantined(connection, run.id) and not count_findings(connection, run.id):
+        phase = Phase.COMPLETED
+    if run.options.data_only:
+        connection.execute(update(runs).where(runs.c.id == run.id).values(cutover=run.cutover))
+    if phase is not run.phase:
+        connection.execute(update(runs).where(runs.c.id == run.id).values(phase=phase.value))
+        add_event(connection, run.id, "phase", phase=phase.value)
+    return phase

@@ -1,0 +1,39 @@
+"""Names of the schemas that a run builds in, one pair for each schema that it ends in."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from migration.ledger.run_records import RunRecord
+from migration.model import ObjectResult, TablePlan
+
+
+def target_schemas(plans: Sequence[TablePlan]) -> list[str]:
+    """Return the schemas that the plans end in, sorted."""
+    return sorted({plan.target_schema for plan in plans})
+
+
+def staging_schema(run: RunRecord, target_schema: str) -> str:
+    """Return the schema that holds the tables of `target_schema` until cutover."""
+    return _numbered(run, run.staging_schema, target_schema)
+
+
+def previous_schema(run: RunRecord, target_schema: str) -> str:
+    """Return the schema that keeps what the cutover replaces in `target_schema`."""
+    return _numbered(run, run.previous_schema, target_schema)
+
+
+def told_apart(run: RunRecord, target_schema: str, result: ObjectResult) -> ObjectResult:
+    """Return a line about an object of a table such that tables of one name in two schemas keep a line each."""
+    if not run.options.schema_per_source or not result.owner:
+        return result
+    return replace(result, owner=f"{target_schema}.{result.owner}")
+
+
+def _numbered(run: RunRecord, base: str, target_schema: str) -> str:
+    # Two sources with a table of the same name may go into two schemas at once; labels name those.
+    if not run.options.schema_per_source:
+        return base
+    labels = [source.label for source in run.options.sources]
+    return f"{base}_{labels.index(target_schema) + 1}" if target_schema in labels else base

@@ -1,0 +1,141 @@
+"""What a process keeps open between steps: connections and readers, opened on first use, never at import."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import Connection, Engine
+
+from migration.errors import UsageError
+from migration.ledger.run_records import RunRecord, read_run
+from migration.ledger.table_records import KnownSources, SourceRecord, planned, read_profile, read_table
+from migration.model import ColumnProfile, TablePlan
+from migration.settings import Settings
+from migration.source.row_reading.snapshot_reader import SnapshotReader
+from migration.source_schema import SourceTable
+from migration.target.loading.table_readback import TargetReader
+from migration.target.target_connection import make_engine, with_password
+
+_MOST_TABLES = 1_000
+"""Tables that a process remembers before it forgets them all."""
+_LONGEST_NAME = 56
+"""Of PostgreSQL's 63 bytes for the name of an application."""
+
+
+def target_url(settings: Settings) -> str:
+    """Return the URL of the cluster's target, with its password.
+
+    Raises:
+        UsageError: MIGRATION_TARGET_URL is not set.
+    """
+    if settings.target_url is None:
+        raise UsageError(
+            "This process does not know its target",
+            "settings",
+            "Set MIGRATION_TARGET_URL to the PostgreSQL that holds the ledger",
+        )
+    password = settings.target_password.get_secret_value() if settings.target_password else None
+    return with_password(settings.target_url.get_secret_value(), password)
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedTable:
+    """All that the ledger says of a table once it is planned; none of it changes any more."""
+
+    id: int
+    run: RunRecord
+    source: SourceRecord
+    declared: SourceTable
+    plan: TablePlan
+    profile: Mapping[str, ColumnProfile]
+
+
+def read_planned_table(
+    connection: Connection, run_id: str, table_id: int, known: KnownSources | None = None
+) -> PlannedTable:
+    """Return a planned table; `known` remembers its source for the next one.
+
+    Raises:
+        PermanentError: the table has not been planned.
+    """
+    table = read_table(connection, table_id)
+    source, declared = (known or KnownSources()).source_of(connection, table)
+    profile = read_profile(connection, table_id)
+    return PlannedTable(table_id, read_run(connection, run_id), source, declared, planned(table), profile)
+
+
+class StepContext:
+    """Connections of one process. `worker` names it in the ledger."""
+
+    def __init__(self, settings: Settings, worker: str) -> None:
+        self.settings = settings
+        self.worker = worker
+        self.target_url = target_url(settings)
+        # Rows and their `done` mark are in one commit, so a crash of the server loses both or neither; the cutover's
+        # own commit, which waits for the disk, takes all that came before it along (docs/scaling.md).
+        self.engine: Engine = make_engine(self.target_url, self.session_name, wait_for_disk=False)
+        self.sources = KnownSources()
+        self._runs: dict[str, RunRecord] = {}
+        self._tables: dict[int, PlannedTable] = {}
+        self._readers: dict[str, SnapshotReader] = {}
+        self._target_reader: TargetReader | None = None
+        self._lock = threading.Lock()
+
+    @property
+    def session_name(self) -> str:
+        """What PostgreSQL calls this process's connections; the end of a long name tells processes apart."""
+        return f"convoy {self.worker[-_LONGEST_NAME:]}"
+
+    def run(self, connection: Connection, run_id: str) -> RunRecord:
+        """Return a run as this process first saw it: its options and schemas never change, its phase does."""
+        known = self._runs.get(run_id)
+        if known is None:
+            if len(self._runs) >= _MOST_TABLES:
+                self._runs.clear()
+            known = self._runs[run_id] = read_run(connection, run_id)
+        return known
+
+    def planned_table(self, connection: Connection, run_id: str, table_id: int) -> PlannedTable:
+        """Return a planned table, read from the ledger once for all its chunks."""
+        known = self._tables.get(table_id)
+        if known is None:
+            if len(self._tables) >= _MOST_TABLES:
+                self._tables.clear()
+            known = self._tables[table_id] = read_planned_table(connection, run_id, table_id, self.sources)
+        return known
+
+    def snapshot_reader(self, snapshot: str) -> SnapshotReader:
+        """Return the open reader of a snapshot; one stays open at a time."""
+        with self._lock:
+            reader = self._readers.get(snapshot)
+            if reader is None:
+                for path in list(self._readers):
+                    self._readers.pop(path).__exit__(None, None, None)
+                reader = SnapshotReader(Path(snapshot)).__enter__()
+                self._readers[snapshot] = reader
+            return reader
+
+    def target_reader(self) -> TargetReader:
+        """Return the open reader of the target."""
+        with self._lock:
+            if self._target_reader is None:
+                self._target_reader = TargetReader(self.target_url, self.session_name).__enter__()
+            return self._target_reader
+
+    def forget_connections(self) -> None:
+        """Close what may be broken after an error; the next use opens it again."""
+        with self._lock:
+            if self._target_reader is not None:
+                reader, self._target_reader = self._target_reader, None
+                reader.__exit__(None, None, None)
+
+    def close(self) -> None:
+        """Close everything."""
+        self.forget_connections()
+        with self._lock:
+            for path in list(self._readers):
+                self._readers.pop(path).__exit__(None, None, None)
+        self.engine.dispose()

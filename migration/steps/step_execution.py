@@ -1,0 +1,108 @@
+"""Run one step: claim it, do its work and mark it done in one transaction, or give it back with its error."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from sqlalchemy import Connection
+
+from migration.errors import ConvoyError, RejectedValueError, RetryableError, TargetUnreachableError
+from migration.ledger.event_log import add_event
+from migration.ledger.run_records import fail_run, read_run
+from migration.ledger.step_records import Step, claim, finish_step, give_back, lock_step
+from migration.model import Mode, Phase
+from migration.steps.copy_step import copy_chunk
+from migration.steps.index_step import build_objects
+from migration.steps.keepalive_thread import keepalive
+from migration.steps.orphan_row_step import find_orphans
+from migration.steps.profile_step import profile_chunk
+from migration.steps.readback_step import read_back_part
+from migration.steps.step_context import StepContext
+from migration.steps.validate_step import validate_source
+from migration.target.target_connection import translate
+
+logger = logging.getLogger(__name__)
+
+Work = Callable[[StepContext, Connection, Step], dict[str, Any]]
+
+_KEEPALIVE_SECONDS = 20.0
+
+_WORK: dict[Phase, Work] = {
+    Phase.PROFILING: profile_chunk,
+    Phase.COPYING: copy_chunk,
+    Phase.INDEXING: build_objects,
+    Phase.VALIDATING: read_back_part,
+}
+
+
+def run_step(context: StepContext, step_id: int) -> bool:
+    """Run a step once. A step that is done, or in other hands, is left alone.
+
+    Returns:
+        Whether the step was done by this call.
+    """
+    with context.engine.connect() as connection:
+        # One statement, and so a transaction of its own: without BEGIN and COMMIT, each a round trip.
+        connection.execution_options(isolation_level="AUTOCOMMIT")
+        with connection.begin():
+            step = claim(connection, step_id, context.worker, context.settings.lease_seconds)
+        connection.execution_options(isolation_level="READ COMMITTED")
+        if step is None:
+            return False
+        if step.attempts <= context.settings.max_attempts:
+            return _work_on(context, connection, step)
+    _give_back(context, step, f"Its worker died {context.settings.max_attempts} times", final=True)
+    return False
+
+
+def _work_on(context: StepContext, connection: Connection, step: Step) -> bool:
+    try:
+        with (
+            keepalive(context.target_url, context.session_name, _keepalive_seconds(context)),
+            connection.begin(),
+        ):
+            if not lock_step(connection, step.id):
+                return False
+            finish_step(connection, step.id, _work_of(context, connection, step)(context, connection, step))
+    except Exception as error:  # every failure belongs into the ledger, none may stop the queue
+        context.forget_connections()
+        reason = error if isinstance(error, ConvoyError) else translate(error, f"step {step.id}")
+        passing = isinstance(reason, RetryableError | TargetUnreachableError)
+        final = not passing or step.attempts >= context.settings.max_attempts
+        logger.log(logging.ERROR if final else logging.WARNING, "%s", reason, exc_info=error)
+        _give_back(context, step, str(reason), final=final)
+        if isinstance(reason, RejectedValueError):
+            _stop_run(context, step, reason)
+        return False
+    return True
+
+
+def _keepalive_seconds(context: StepContext) -> float:
+    """Return how often a living worker says so: some signs fit into the patience of the watchdog."""
+    return min(context.settings.silence_seconds / 4, _KEEPALIVE_SECONDS)
+
+
+def _stop_run(context: StepContext, step: Step, reason: RejectedValueError) -> None:
+    """Fail the run now: nobody waits for the chunks that others have in their hands."""
+    with context.engine.begin() as connection:
+        run = read_run(connection, step.run_id)
+    if run.phase is step.phase:
+        fail_run(context.engine, run, reason)
+
+
+def _work_of(context: StepContext, connection: Connection, step: Step) -> Work:
+    if step.phase is Phase.VALIDATING and context.run(connection, step.run_id).options.mode is Mode.VALIDATE:
+        return validate_source
+    if step.phase is Phase.COPYING and step.chunk_id is None:
+        return find_orphans
+    return _WORK[step.phase]
+
+
+def _give_back(context: StepContext, step: Step, error: str, *, final: bool) -> None:
+    with context.engine.begin() as connection:
+        give_back(connection, step, error, final=final)
+        add_event(
+            connection, step.run_id, "step_failed", step=step.id, phase=step.phase, error=error, final=final
+        )

@@ -1,0 +1,35 @@
+"""Compare one source with tables that already stand in the target: the work of a run in mode `validate`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection
+
+from migration.ledger.run_records import read_run
+from migration.ledger.run_results import add_findings, save_comparison
+from migration.ledger.step_records import Step
+from migration.ledger.table_records import add_table, read_sources
+from migration.steps.step_context import StepContext
+from migration.validation.database_comparison import validate_database
+
+
+def validate_source(context: StepContext, connection: Connection, step: Step) -> dict[str, Any]:
+    """Compare every table of the source that the step names, and store the verdicts and findings."""
+    run = read_run(connection, step.run_id)
+    source = next(s for s in read_sources(connection, run.id) if s.id == step.spec["source_id"])
+    result = validate_database(Path(source.snapshot), source.label, context.target_url, run.options)
+    for table in result.tables:
+        table_id, _ = add_table(connection, run.id, source.id, table.name, [])
+        save_comparison(
+            connection,
+            table_id,
+            rows_source=table.rows_source,
+            rows_target=table.rows_target,
+            digest_source=table.digest_source.checksum if table.digest_source else None,
+            digest_target=table.digest_target.checksum if table.digest_target else None,
+            equal=table.equal,
+        )
+    add_findings(connection, run.id, result.findings)
+    return {"tables": len(result.tables), "equal": result.equal}

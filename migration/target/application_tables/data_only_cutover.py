@@ -1,0 +1,282 @@
+"""The cutover of a data-only run and its reverse: proved rows go from the staging schema into standing tables."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy.exc import DBAPIError
+
+from migration.errors import PermanentError, TargetError
+from migration.model import IfExists, ObjectResult, ObjectState
+from migration.target.application_tables.data_only_plan import check_tables
+from migration.target.application_tables.refusal_tolerant_insert import insert_fitting, number_rows
+from migration.target.application_tables.row_refusal_errors import speaks_of_a_row
+from migration.target.application_tables.row_transfer import RowTransfer, keys_put_off, triggers_at_rest
+from migration.target.cutover.occupied_names import listed
+from migration.target.cutover.relation_move import LOCK_TIMEOUT
+from migration.target.loading.server_checksum import Fingerprint, fingerprint
+from migration.target.pg_catalog.application_table_facts import (
+    ApplicationTable,
+    foreign_keys_to,
+    holds_rows,
+    parents_first,
+    read_application_tables,
+)
+from migration.target.pg_catalog.schema_relations import relations_with
+from migration.target.pg_catalog.sequence_positions import (
+    advance_sequences,
+    restore_sequences,
+    sequence_states,
+)
+from migration.target.sql_statements import quoted, run_sql
+from migration.target.target_connection import translate
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from sqlalchemy import Connection
+
+    from migration.model import TablePlan
+    from migration.target.application_tables.row_refusal_errors import Refusal
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedRows:
+    """Rows that a table does not take. They wait in the table `held` of the staging schema, numbered."""
+
+    table: str
+    held: str
+    refusals: Mapping[int, Refusal]
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedRows:
+    """What became of the rows of one schema: a record for `take_back`, lines for the report, and who was refused."""
+
+    record: dict[str, Any]
+    results: list[ObjectResult]
+    refused: list[RefusedRows]
+
+
+def load_rows(
+    connection: Connection,
+    *,
+    staging_schema: str,
+    previous_schema: str,
+    plans: Sequence[TablePlan],
+    if_exists: IfExists,
+    given_out: Mapping[str, int],
+    first_only: bool = False,
+) -> LoadedRows:
+    """Insert the staged rows of one target schema into the tables that stand there, in the caller's transaction.
+
+    The application's own triggers rest meanwhile where the role owns the table, so that rows arrive as they are;
+    then the rows are counted and summed on both sides by the server, and sequences go on after the largest number.
+
+    Args:
+        connection: in a transaction that the caller commits; nothing is seen by others before.
+        staging_schema: where the rows are; afterwards it holds those that have arrived, and those that were refused.
+        previous_schema: where the rows go that stood there before; created when there are any.
+        plans: the tables, all of the same `target_schema`.
+        if_exists: whether rows that stand there may be replaced.
+        given_out: target table → the largest number that AUTOINCREMENT has ever given out.
+        first_only: stop at the first row that is refused: the caller will not commit.
+
+    Raises:
+        TargetOccupiedError: rows have come in since the run began.
+        PermanentError: a table or the rows changed on their way.
+    """
+    if not plans:
+        return LoadedRows({}, [], [])
+    schema = plans[0].target_schema
+    with _translated(f"loading into schema {schema}"):
+        run_sql(connection, f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'")
+        tables = read_application_tables(connection, schema, [plan.target_name for plan in plans])
+        gone = [plan.target_name for plan in plans if plan.target_name not in tables]
+        if gone:
+            raise PermanentError(f"Tables are gone since the run began: {listed(gone)}", f"schema {schema}")
+        standing = list(tables.values())
+        # Readers of rows that are to be replaced wait; readers of empty tables need not.
+        mode = "ACCESS EXCLUSIVE" if if_exists is IfExists.REPLACE else "SHARE ROW EXCLUSIVE"
+        run_sql(connection, f"LOCK TABLE {', '.join(table.sql for table in standing)} IN {mode} MODE")
+        check_tables(connection, standing, if_exists)
+        before = sequence_states(connection, standing)
+        kept = _set_aside(connection, standing, previous_schema)
+        loads = [
+            RowTransfer(
+                tables[plan.target_name],
+                quoted(staging_schema, plan.target_name),
+                tuple(column.target_name for column in plan.copied_columns),
+            )
+            for plan in plans
+        ]
+        results, refused = _insert(connection, loads, staging_schema, first_only=first_only)
+        if refused and first_only:
+            return LoadedRows({}, results, refused)
+        for load in loads:
+            _prove(connection, load)
+        results += advance_sequences(connection, standing, given_out)
+        record = {
+            "data_only": True,
+            "target_schema": schema,
+            "tables": [
+                {
+                    "name": t.name,
+                    "oid": t.oid,
+                    "kept": t.name in kept,
+                    **recorded(fingerprint(connection, t.sql)),
+                }
+                for t in standing
+            ],
+            "sequences": before,
+        }
+    return LoadedRows(record, results, refused)
+
+
+def recorded(found: Fingerprint) -> dict[str, Any]:
+    """Return a fingerprint as it stands in the record of a load."""
+    return {"rows": found.rows, "checksum": str(found.checksum)}
+
+
+def is_changed(connection: Connection, table: ApplicationTable, entry: Mapping[str, Any]) -> bool:
+    """Tell whether a table holds other rows than its entry in the record of a load says."""
+    now = recorded(fingerprint(connection, table.sql))
+    return now != {name: entry[name] for name in now}
+
+
+def drop_staging(connection: Connection, staging_schema: str) -> None:
+    """Drop the schema that the rows waited in."""
+    with _translated(f"schema {staging_schema}"):
+        run_sql(connection, f"DROP SCHEMA {quoted(staging_schema)} CASCADE")
+
+
+def take_back(connection: Connection, record: dict[str, Any], previous_schema: str) -> list[ObjectResult]:
+    """Reverse `load_rows` in the caller's transaction: remove the run's rows, put back those that stood there.
+
+    Raises:
+        TargetError: tables are gone, or their rows have been changed since; nothing was changed.
+    """
+    schema = str(record["target_schema"])
+    where = f"schema {schema}"
+    with _translated(f"rollback in schema {schema}"):
+        run_sql(connection, f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'")
+        entries = {entry["oid"]: entry for entry in record["tables"]}
+        found = relations_with(connection, list(entries))
+        gone = [entry["name"] for oid, entry in entries.items() if oid not in found]
+        if gone:
+            raise TargetError(f"Tables of the run have been dropped since: {listed(gone)}", where)
+        tables = list(read_application_tables(connection, schema, [r.name for r in found.values()]).values())
+        run_sql(connection, f"LOCK TABLE {', '.join(table.sql for table in tables)} IN ACCESS EXCLUSIVE MODE")
+        changed = [table.name for table in tables if is_changed(connection, table, entries[table.oid])]
+        if changed:
+            raise TargetError(
+                f"Rows have been changed since the run: {listed(changed)}",
+                where,
+                "A rollback would lose these changes; empty the tables by hand if they may go",
+            )
+        run_sql(connection, f"TRUNCATE {', '.join(table.sql for table in tables)}")
+        back = [
+            RowTransfer(
+                table,
+                quoted(previous_schema, table.name),
+                tuple(column.name for column in table.columns if not column.is_generated),
+            )
+            for table in tables
+            if entries[table.oid]["kept"]
+        ]
+        _insert_all(connection, back)
+        if back:
+            run_sql(connection, f"DROP SCHEMA {quoted(previous_schema)} CASCADE")
+        restore_sequences(connection, record["sequences"])
+    kept = {load.table.name for load in back}
+    return [
+        ObjectResult(
+            "table",
+            table.name,
+            ObjectState.CHANGED,
+            "rolled back: the rows that stood here before are back"
+            if table.name in kept
+            else "rolled back: the run's rows are removed",
+        )
+        for table in tables
+    ]
+
+
+def _set_aside(connection: Connection, tables: Sequence[ApplicationTable], previous: str) -> set[str]:
+    """Copy what rows there are to the previous schema and empty the tables; return the names of those."""
+    full = [table for table in tables if holds_rows(connection, table)]
+    if not full:
+        return set()
+    run_sql(connection, f"CREATE SCHEMA {quoted(previous)}")
+    for table in full:
+        run_sql(connection, f"CREATE TABLE {quoted(previous, table.name)} AS TABLE {table.sql}")
+    # All at once: tables that refer to each other can only be emptied together.
+    run_sql(connection, f"TRUNCATE {', '.join(table.sql for table in tables)}")
+    return {table.name for table in full}
+
+
+def _insert(
+    connection: Connection, arrivals: Sequence[RowTransfer], staging_schema: str, *, first_only: bool
+) -> tuple[list[ObjectResult], list[RefusedRows]]:
+    try:
+        with connection.begin_nested():
+            return _insert_all(connection, arrivals), []
+    except DBAPIError as error:
+        if not speaks_of_a_row(error):
+            raise
+    return _insert_fitting(connection, arrivals, staging_schema, first_only=first_only)
+
+
+def _insert_all(connection: Connection, arrivals: Sequence[RowTransfer]) -> list[ObjectResult]:
+    """Insert everything, parents first, with the application's triggers at rest and circular keys put off."""
+    tables = [arrival.table for arrival in arrivals]
+    by_oid = {arrival.table.oid: arrival for arrival in arrivals}
+    ordered, circular = parents_first(tables, foreign_keys_to(connection, list(by_oid)))
+    with triggers_at_rest(connection, tables) as results, keys_put_off(connection, tables, circular):
+        run_sql(connection, "SET CONSTRAINTS ALL DEFERRED")
+        for table in ordered:
+            run_sql(connection, by_oid[table.oid].insert_sql())
+    return results
+
+
+def _insert_fitting(
+    connection: Connection, arrivals: Sequence[RowTransfer], staging_schema: str, *, first_only: bool
+) -> tuple[list[ObjectResult], list[RefusedRows]]:
+    """Insert what the constraints take; the rest goes into tables of its own in the staging schema."""
+    tables = [arrival.table for arrival in arrivals]
+    number_rows(connection, arrivals)
+    held = {table.oid: f"convoy_refused_{number}" for number, table in enumerate(tables)}
+    aside = {oid: quoted(staging_schema, name) for oid, name in held.items()}
+    with triggers_at_rest(connection, tables) as results:
+        refused = insert_fitting(connection, arrivals, aside, first_only=first_only)
+    return results, [
+        RefusedRows(table.name, held[table.oid], refused[table.oid])
+        for table in tables
+        if table.oid in refused
+    ]
+
+
+def _prove(connection: Connection, arrival: RowTransfer) -> None:
+    """Compare rows and checksum of what was staged with what stands in the table now, on the server.
+
+    Raises:
+        PermanentError: they differ: a rule, a policy or somebody else's trigger has changed rows.
+    """
+    staged = f"ROW({', '.join(arrival.value(name) for name in arrival.columns)})::text"
+    stands = f"ROW({', '.join(quoted(name) for name in arrival.columns)})::text"
+    if fingerprint(connection, arrival.origin, staged) != fingerprint(connection, arrival.table.sql, stands):
+        raise PermanentError(
+            "The rows in the table are not those that were put into it; a trigger, rule or policy changed them",
+            f"table {arrival.table.name}",
+            "Connect as the table's owner, whose right it is to put its triggers to rest",
+        )
+
+
+@contextmanager
+def _translated(where: str) -> Iterator[None]:
+    try:
+        yield
+    except DBAPIError as error:
+        raise translate(error, where) from error

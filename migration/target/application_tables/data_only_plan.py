@@ -1,0 +1,223 @@
+"""--data-only: plans for tables that the application has made, and the checks before any row is copied."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+from migration.errors import PermanentError, TargetOccupiedError, TargetPermissionError, UsageError
+from migration.mapping_file.mapping_file_conflicts import disagreements
+from migration.model import IfExists, ObjectResult, ObjectState, TablePlan
+from migration.schema_translation.source_plan import PlannedSource
+from migration.schema_translation.table_ddl import create_table
+from migration.schema_translation.table_selection import leaves_out, select_tables, stays_out
+from migration.target.cutover.occupied_names import listed
+from migration.target.pg_catalog.application_table_facts import (
+    ApplicationTable,
+    foreign_keys_to,
+    holds_rows,
+    parents_first,
+    read_application_tables,
+)
+from migration.target.pg_catalog.existing_table_plans import match_items, read_existing, table_names
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlalchemy import Connection
+
+    from migration.mapping_file_model import ColumnOverride
+    from migration.model import ColumnPlan, RunOptions
+    from migration.schema_translation.source_plan import ProfiledSource
+    from migration.source_schema import SourceTable
+
+_CUTTING: Final = frozenset({"money", "name", '"char"'})
+
+
+def plan_data_only(
+    connection: Connection, sources: Sequence[ProfiledSource], options: RunOptions
+) -> list[PlannedSource]:
+    """Plan every table of the sources for the table of its name that stands in the target.
+
+    Raises:
+        UsageError: a table, or a column of the source, is not there; lists all that are missing.
+    """
+    return [_SourcePlanner(connection, source, options).plan() for source in sources]
+
+
+def plan_for(
+    connection: Connection,
+    source: ProfiledSource,
+    table: SourceTable,
+    standing: ApplicationTable,
+    options: RunOptions,
+) -> TablePlan:
+    """Plan one table of a source for one that stands in the target, whatever their names are.
+
+    Raises:
+        UsageError: a column is not there, or its type cannot take the values.
+    """
+    planner = _SourcePlanner(connection, source, options, standing.schema)
+    plan = planner.plan_table(table, standing)
+    planner.check()
+    return plan
+
+
+def check_application_tables(connection: Connection, plans: Sequence[TablePlan], options: RunOptions) -> None:
+    """Make sure that the rows can go in, as far as that can be known before they are read.
+
+    Raises:
+        TargetOccupiedError: tables hold rows and are not to be replaced, or cannot be emptied.
+        TargetPermissionError: the role lacks a right on a table.
+    """
+    for schema in sorted({plan.target_schema for plan in plans}):
+        names = [plan.target_name for plan in plans if plan.target_schema == schema]
+        check_tables(
+            connection, list(read_application_tables(connection, schema, names).values()), options.if_exists
+        )
+
+
+def check_tables(connection: Connection, tables: Sequence[ApplicationTable], if_exists: IfExists) -> None:
+    """Check tables of one schema as `check_application_tables` does; once more when they are locked for the cutover."""
+    if not tables:
+        return
+    where = f"schema {tables[0].schema}"
+    full = [table.name for table in tables if holds_rows(connection, table)]
+    if full and if_exists is IfExists.REFUSE:
+        raise TargetOccupiedError(
+            f"The tables hold rows already: {listed(full)}",
+            where,
+            "Empty them, or put the source's rows in their place with --if-exists replace (the old ones are kept)",
+        )
+    needed = {"SELECT", "INSERT", "UPDATE"} | ({"TRUNCATE"} if full else set())
+    lacking = [f"{right} on {table.name}" for table in tables for right in table.lacking if right in needed]
+    if lacking:
+        raise TargetPermissionError(
+            f"The role lacks the right to {listed(lacking)}",
+            where,
+            "Grant it, or connect as the tables' owner",
+        )
+    own = {table.oid for table in tables}
+    keys = foreign_keys_to(connection, sorted(own))
+    outside = sorted({key.child_name for key in keys if key.child not in own})
+    if full and outside:
+        raise TargetOccupiedError(
+            f"Tables to be emptied are referred to by others: {listed(outside)}",
+            where,
+            "Migrate these too, or empty the tables by hand",
+        )
+    _, circular = parents_first(tables, keys)
+    fixed = {key.child for key in circular} - {table.oid for table in tables if table.may_alter}
+    if fixed:
+        names = [key.name for key in circular if key.child in fixed]
+        raise TargetPermissionError(
+            f"Tables refer to each other in a circle, and the keys are not deferrable: {listed(names)}",
+            where,
+            "Connect as the tables' owner, who can put the check off, or make the keys DEFERRABLE",
+        )
+
+
+def cuts_values(target_type: str) -> bool:
+    """Tell whether a cast from text to a type that Convoy does not know may lose something without an error.
+
+    >>> cuts_values("bit varying(3)"), cuts_values("uuid")
+    (True, False)
+    """
+    return "(" in target_type or target_type in _CUTTING
+
+
+class _SourcePlanner:
+    def __init__(
+        self,
+        connection: Connection,
+        source: ProfiledSource,
+        options: RunOptions,
+        schema: str | None = None,
+    ) -> None:
+        self._connection = connection
+        self._source = source
+        self._options = options
+        self._schema = schema or (source.label if options.schema_per_source else options.target_schema)
+        self._results: list[ObjectResult] = []
+        self._problems: list[str] = []
+
+    def plan(self) -> PlannedSource:
+        chosen = select_tables(self._source.label, self._source.schema, self._options)
+        there = match_items(chosen, table_names(self._connection, self._schema))
+        standing = read_application_tables(self._connection, self._schema, list(there.values()))
+        missing = [table.name for table in chosen if there.get(table.name) not in standing]
+        if missing:
+            raise UsageError(
+                f"The target has no tables for {listed(missing)}",
+                f"schema {self._schema}",
+                "Let the application create them, or leave them out with --exclude",
+            )
+        plans = [self.plan_table(table, standing[there[table.name]]) for table in chosen]
+        self.check()
+        names = {table.name for table in chosen}
+        for table in self._source.schema.tables:
+            reason = stays_out(table)
+            if reason and table.name not in names:
+                self._say(table.kind.value, table.name, reason, ObjectState.SKIPPED)
+        return PlannedSource(tuple(plans), tuple(self._results))
+
+    def check(self) -> None:
+        """Raise a UsageError that lists all reasons for which rows cannot go into the tables."""
+        if self._problems:
+            raise UsageError(
+                "The rows do not fit into the application's tables: " + "; ".join(self._problems),
+                f"schema {self._schema}",
+                "Change the tables or the mapping file, or leave columns out with --exclude TABLE.COLUMN",
+            )
+
+    def plan_table(self, table: SourceTable, standing: ApplicationTable) -> TablePlan:
+        """Plan one table; what does not fit is found by `check`."""
+        profiles = self._source.profiles.get(table.name, {})
+        existing = read_existing(
+            self._connection, self._schema, standing.name, table, profiles, self._source.label
+        )
+        self._say("table", table.name, f"its rows go into {standing.name}, which stands already")
+        flags = {column.name: column for column in standing.columns}
+        asked = {column.name: column.override for column in table.columns}
+        columns: list[ColumnPlan] = []
+        for column in (*existing.plan.columns, *existing.text_columns):
+            name = f"{table.name}.{column.name}"
+            if leaves_out(self._options, self._source.label, table.name, column.name):
+                self._say("column", name, "left out on request", ObjectState.SKIPPED)
+            elif flags[column.target_name].is_generated:
+                self._say("column", name, "the target computes it")
+            elif column in existing.text_columns and cuts_values(flags[column.target_name].type):
+                kind = flags[column.target_name].type
+                self._problems.append(f"{name} becomes {kind}, for which PostgreSQL may cut or round values")
+            else:
+                self._disagree(name, asked[column.name], column.cast_to or column.target_type)
+                # A row with a NULL that the target does not take goes to the quarantine.
+                columns.append(replace(column, not_null=flags[column.target_name].not_null))
+        for missing in existing.missing_columns:
+            if leaves_out(self._options, self._source.label, table.name, missing):
+                self._say("column", f"{table.name}.{missing}", "left out on request", ObjectState.SKIPPED)
+            else:
+                self._problems.append(f"{table.name}.{missing} is not there")
+        taken = {column.target_name for column in columns}
+        self._problems += [
+            f"{standing.name}.{flag.name} is NOT NULL, has no default, and the source has no values for it"
+            for flag in standing.columns
+            if flag.name not in taken and flag.not_null and not flag.fills_itself
+        ]
+        if not columns:
+            raise PermanentError("No column is left to load", f"table {table.name}", "Leave the table out")
+        key = existing.plan.key
+        return replace(
+            existing.plan,
+            columns=tuple(columns),
+            create_sql=create_table(standing.name, columns),
+            key=key if set(key) <= {column.name for column in columns} else (),
+        )
+
+    def _disagree(self, name: str, asked: ColumnOverride | None, standing_type: str) -> None:
+        self._problems += [f"{name}: {problem}" for problem in disagreements(asked, standing_type)]
+        if asked is not None and asked.default:
+            self._problems.append(f"{name}: default has no effect, the application's own stands")
+
+    def _say(self, kind: str, name: str, reason: str, state: ObjectState = ObjectState.CHANGED) -> None:
+        self._results.append(ObjectResult(kind, name, state, reason, self._source.label))

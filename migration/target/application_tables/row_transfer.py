@@ -1,0 +1,107 @@
+"""Rows that wait in one table of the server go over into another one, which stands: the statement, and what rests."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from migration.model import ObjectResult, ObjectState
+from migration.target.pg_catalog.application_table_facts import triggers_of
+from migration.target.sql_statements import quoted, run_sql
+from migration.value_conversion.value_kinds import is_known
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from sqlalchemy import Connection
+
+    from migration.target.pg_catalog.application_table_facts import ApplicationTable, ForeignKey
+
+_ENABLE: Final = {"O": "ENABLE", "A": "ENABLE ALWAYS", "R": "ENABLE REPLICA"}
+
+
+@dataclass(frozen=True, slots=True)
+class RowTransfer:
+    """Rows on their way into one table.
+
+    `origin` is the quoted table that they wait in, under the names of their columns in the target.
+    """
+
+    table: ApplicationTable
+    origin: str
+    columns: tuple[str, ...]
+
+    def value(self, name: str, alias: str = "") -> str:
+        """Return a waiting column as SQL; one of a type that Convoy does not know waits as text and is cast."""
+        written = f"{alias}.{quoted(name)}" if alias else quoted(name)
+        return written if is_known(self.type(name)) else f"CAST({written} AS {self.type(name)})"
+
+    def type(self, name: str) -> str:
+        """Return the type of a column of the table, as PostgreSQL writes it."""
+        return next(column.type for column in self.table.columns if column.name == name)
+
+    @property
+    def cast_columns(self) -> tuple[str, ...]:
+        """The columns that are cast on arrival."""
+        return tuple(name for name in self.columns if not is_known(self.type(name)))
+
+    def insert_sql(self, where_sql: str = "") -> str:
+        """Return the INSERT that takes the waiting rows over."""
+        names = ", ".join(quoted(name) for name in self.columns)
+        always = any(c.is_always_identity and c.name in self.columns for c in self.table.columns)
+        overriding = " OVERRIDING SYSTEM VALUE" if always else ""
+        values = ", ".join(self.value(name) for name in self.columns)
+        where = f" WHERE {where_sql}" if where_sql else ""
+        return f"INSERT INTO {self.table.sql} ({names}){overriding} SELECT {values} FROM {self.origin}{where}"
+
+
+@contextmanager
+def triggers_at_rest(
+    connection: Connection, tables: Sequence[ApplicationTable]
+) -> Iterator[list[ObjectResult]]:
+    """Put the application's own triggers to rest, as far as the role owns the tables; yields lines for the report."""
+    by_oid = {table.oid: table for table in tables}
+    resting = [t for t in triggers_of(connection, list(by_oid)) if by_oid[t.table].may_alter]
+    for trigger in resting:
+        _alter(connection, by_oid[trigger.table], f"DISABLE TRIGGER {quoted(trigger.name)}")
+    yield [
+        ObjectResult(
+            "trigger",
+            trigger.name,
+            ObjectState.CHANGED,
+            "rested while the rows went in, so that they arrive as they are",
+            by_oid[trigger.table].name,
+        )
+        for trigger in resting
+    ]
+    for trigger in resting:
+        _alter(
+            connection, by_oid[trigger.table], f"{_ENABLE[trigger.enabled]} TRIGGER {quoted(trigger.name)}"
+        )
+
+
+@contextmanager
+def keys_put_off(
+    connection: Connection, tables: Sequence[ApplicationTable], keys: Sequence[ForeignKey]
+) -> Iterator[None]:
+    """Check these keys at the end of the block only; those that are not deferrable become so for its time."""
+    by_oid = {table.oid: table for table in tables}
+    fixed = [key for key in keys if not key.deferrable]
+    for key in fixed:
+        _alter(
+            connection,
+            by_oid[key.child],
+            f"ALTER CONSTRAINT {quoted(key.name)} DEFERRABLE INITIALLY DEFERRED",
+        )
+    for key in keys:
+        name = quoted(by_oid[key.child].schema, key.name)
+        run_sql(connection, f"SET CONSTRAINTS {name} DEFERRED")
+    yield
+    run_sql(connection, "SET CONSTRAINTS ALL IMMEDIATE")
+    for key in fixed:
+        _alter(connection, by_oid[key.child], f"ALTER CONSTRAINT {quoted(key.name)} NOT DEFERRABLE")
+
+
+def _alter(connection: Connection, table: ApplicationTable, action: str) -> None:
+    run_sql(connection, f"ALTER TABLE {table.sql} {action}")

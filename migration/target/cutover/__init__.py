@@ -1,0 +1,1 @@
+"""The cutover of staged tables and its reverse, with the names and rights that it needs."""

@@ -1,0 +1,92 @@
+"""Whether the names that a run needs are free, and whether what stands there can make room."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from migration.errors import TargetOccupiedError, TargetPermissionError
+from migration.model import IfExists
+from migration.target.pg_catalog.schema_relations import dependents, relations_named, types_named
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlalchemy import Connection
+
+    from migration.model import TablePlan
+    from migration.target.pg_catalog.schema_relations import Relation
+
+_SHOWN = 10
+
+
+def view_names(plans: Sequence[TablePlan]) -> list[str]:
+    """Return the names of the views that the plans create beside their tables."""
+    return [item.name for plan in plans for item in plan.objects if item.kind == "view"]
+
+
+def relations_to_replace(
+    connection: Connection, schema: str, plans: Sequence[TablePlan], if_exists: IfExists
+) -> list[Relation]:
+    """Return what stands in `schema` under the names of the plans' tables and views.
+
+    Args:
+        connection: any connection to the target.
+        schema: the target schema; it need not exist.
+        plans: tables that go into that schema.
+        if_exists: what the user asked for.
+
+    Raises:
+        TargetOccupiedError: something stands there and is not to be, or cannot be, replaced.
+        TargetPermissionError: it belongs to another role.
+    """
+    tables = [plan.target_name for plan in plans]
+    wanted = {*tables, *view_names(plans)}
+    found = relations_named(connection, schema, wanted)
+    taken = types_named(connection, schema, wanted)
+    where = f"schema {schema}"
+    if taken:
+        raise TargetOccupiedError(
+            f"The target schema has data types of the same names as tables: {listed(taken)}",
+            where,
+            "Choose another schema with --target-schema, or rename or drop the types",
+        )
+    if found and if_exists is IfExists.REFUSE:
+        raise TargetOccupiedError(
+            f"The target schema already holds {listed([f'{r.kind} {r.name}' for r in found])}",
+            where,
+            "Replace them with --if-exists replace (they are kept for rollback), or choose --target-schema",
+        )
+    others = [
+        relation
+        for relation in found
+        if relation.kind not in (("table", "view") if relation.name not in tables else ("table",))
+        or relation.is_partition
+    ]
+    if others:
+        names = [f"partition {r.name}" if r.is_partition else f"{r.kind} {r.name}" for r in others]
+        raise TargetOccupiedError(
+            f"Only tables can be replaced, and the target schema holds {listed(names)}",
+            where,
+            "Rename or drop them, or choose --target-schema",
+        )
+    foreign = [relation.name for relation in found if not relation.may_alter]
+    if foreign:
+        raise TargetPermissionError(
+            f"Tables to replace belong to another role: {listed(foreign)}",
+            where,
+            "Connect as their owner, or grant its role to yours",
+        )
+    hanging = dependents(connection, [relation.oid for relation in found])
+    if hanging:
+        raise TargetOccupiedError(
+            f"Tables to replace are used by other objects: {listed(hanging)}",
+            where,
+            "Drop these and create them again after the run, or choose --target-schema",
+        )
+    return found
+
+
+def listed(names: Sequence[str]) -> str:
+    """Return names for a sentence: the first ten, and how many more there are."""
+    shown = ", ".join(names[:_SHOWN])
+    return f"{shown} and {len(names) - _SHOWN} more" if len(names) > _SHOWN else shown

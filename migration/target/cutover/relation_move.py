@@ -1,0 +1,41 @@
+"""Moving a relation to another schema, as the cutover and its reverse do."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final
+
+from sqlalchemy.exc import DBAPIError
+
+from migration.target.pg_catalog.schema_relations import (
+    Relation,
+)
+from migration.target.sql_statements import quoted, run_sql
+from migration.target.target_connection import translate
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sqlalchemy import Connection
+
+
+# Long enough for a short query of users to end, short enough not to make them queue behind us.
+LOCK_TIMEOUT: Final = "10s"
+
+
+ALTER: Final = {"materialized view": "MATERIALIZED VIEW", "view": "VIEW", "table": "TABLE", "index": "INDEX"}
+
+
+def move_relation(connection: Connection, relation: Relation, schema: str) -> None:
+    """Give a table, view or index another schema; what belongs to it follows."""
+    kind = ALTER[relation.kind]
+    run_sql(connection, f"ALTER {kind} {quoted(relation.schema, relation.name)} SET SCHEMA {quoted(schema)}")
+
+
+@contextmanager
+def translated(where: str) -> Iterator[None]:
+    """Raise a server's error as what it means (`translate`)."""
+    try:
+        yield
+    except DBAPIError as error:
+        raise translate(error, where) from error

@@ -1,0 +1,127 @@
+"""The reverse of a cutover: one transaction that removes the run's tables and puts back what they replaced."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from migration.errors import TargetError
+from migration.model import ObjectResult, ObjectState
+from migration.target.cutover.occupied_names import listed
+from migration.target.cutover.relation_move import ALTER, LOCK_TIMEOUT, move_relation, translated
+from migration.target.pg_catalog.schema_relations import (
+    Relation,
+    dependents,
+    relations_with,
+)
+from migration.target.sql_statements import quoted, run_sql
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlalchemy import Connection
+
+
+def roll_back(connection: Connection, record: dict[str, Any], previous_schema: str) -> list[ObjectResult]:
+    """Reverse a cutover in the caller's transaction: remove the run's tables, put back what they replaced.
+
+    Args:
+        connection: in a transaction that the caller commits.
+        record: what `cut_over` returned.
+        previous_schema: the one that was given to `cut_over`.
+
+    Returns:
+        One line for each table and view that was removed or put back.
+
+    Raises:
+        TargetError: the run's tables, or those that it replaced, have been dropped, renamed or moved since, or
+            other objects use them now; nothing was changed.
+        RetryableError: others hold locks on the tables for too long; the connection broke.
+    """
+    if not record:
+        return []
+    schema = str(record["target_schema"])
+    with translated(f"rollback in schema {schema}"):
+        run_sql(connection, f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'")
+        own = _still_there(connection, record["tables"], schema, "of the run")
+        earlier = _still_there(connection, record["replaced"], previous_schema, "that were replaced")
+        hanging = dependents(connection, [relation.oid for relation in own])
+        if hanging:
+            raise TargetError(
+                f"Other objects use the run's tables now: {listed(hanging)}",
+                f"schema {schema}",
+                "Drop them, then roll back again; nothing was changed",
+            )
+        for kind in (
+            "materialized view",
+            "view",
+            "table",
+        ):  # views need tables; among themselves, in one statement
+            names = ", ".join(quoted(schema, relation.name) for relation in own if relation.kind == kind)
+            if names:
+                run_sql(connection, f"DROP {ALTER[kind]} {names}")
+        for relation in earlier:
+            move_relation(connection, relation, schema)
+        if earlier and not _holds_anything(connection, previous_schema):
+            run_sql(connection, f"DROP SCHEMA {quoted(previous_schema)}")
+        results = _results(own, earlier)
+        if record["created_schema"]:
+            results.append(_drop_created_schema(connection, schema))
+    return results
+
+
+def _still_there(
+    connection: Connection, recorded: Sequence[dict[str, Any]], schema: str, which: str
+) -> list[Relation]:
+    """Return the recorded relations as they stand; each must be the same one, under its name, in `schema`."""
+    found = relations_with(connection, [entry["oid"] for entry in recorded])
+    changed = [
+        entry["name"]
+        for entry in recorded
+        if (relation := found.get(entry["oid"])) is None
+        or (relation.schema, relation.name) != (schema, entry["name"])
+    ]
+    if changed:
+        raise TargetError(
+            f"Tables {which} have been dropped, replaced, renamed or moved since: {listed(changed)}",
+            f"schema {schema}",
+            "Put them back by hand from what is left; nothing was changed",
+        )
+    return [found[entry["oid"]] for entry in recorded]
+
+
+def _results(own: Sequence[Relation], earlier: Sequence[Relation]) -> list[ObjectResult]:
+    back = {relation.name: relation for relation in earlier}
+    results = [
+        ObjectResult(
+            relation.kind,
+            relation.name,
+            ObjectState.CHANGED,
+            "rolled back: the one that stood here before the run is back"
+            if back.pop(relation.name, None)
+            else "rolled back: removed",
+        )
+        for relation in own
+    ]
+    results += [
+        ObjectResult(relation.kind, relation.name, ObjectState.CHANGED, "rolled back: put back")
+        for relation in back.values()
+    ]
+    return results
+
+
+def _drop_created_schema(connection: Connection, schema: str) -> ObjectResult:
+    if _holds_anything(connection, schema):
+        reason = "rolled back: the schema that the run created stays, since other objects are in it now"
+    else:
+        run_sql(connection, f"DROP SCHEMA {quoted(schema)}")
+        reason = "rolled back: removed"
+    return ObjectResult("schema", schema, ObjectState.CHANGED, reason)
+
+
+def _holds_anything(connection: Connection, schema: str) -> bool:
+    """Whether any object needs the schema: tables, functions, types, ..."""
+    statement = (
+        "SELECT EXISTS (SELECT FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_namespace n ON n.oid = d.refobjid"
+        " WHERE d.refclassid = 'pg_catalog.pg_namespace'::regclass AND n.nspname = %(schema)s)"
+    )
+    return bool(connection.exec_driver_sql(statement, {"schema": schema}).scalar_one())

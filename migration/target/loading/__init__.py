@@ -1,0 +1,1 @@
+"""Staging schema, binary COPY, indexes and constraints, and reading the rows back."""

@@ -1,0 +1,192 @@
+"""Keys, indexes, constraints, sequences and views: built one by one, each in a savepoint.
+
+What cannot be built does not stop a run: the rows are there and proved. It is reported, with the reason.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+
+from migration.model import Finding, FindingKind, ObjectResult, ObjectState
+from migration.target.sql_statements import quoted, run_sql
+from migration.target.target_connection import translate
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from migration.model import TargetObject
+
+# Classes of SQLSTATE that speak of the statement or the data, not of the server or the connection.
+# https://www.postgresql.org/docs/current/errcodes-appendix.html
+_REFUSALS: Final = frozenset({"0A", "21", "22", "23", "2B", "2F", "3F", "42", "44", "54", "P0", "XX"})
+_PERMISSION: Final = "42501"
+_EXAMPLES: Final = 3
+
+
+def is_refusal(error: DBAPIError) -> bool:
+    """Whether the server refused this statement for what it says or for the rows that stand there."""
+    state = getattr(error.orig, "sqlstate", None) or ""
+    return state[:2] in _REFUSALS and state != _PERMISSION
+
+
+def build_object(
+    connection: Connection, item: TargetObject, schema: str
+) -> tuple[ObjectResult, tuple[Finding, ...]]:
+    """Build one object of a plan, or its fallback, or report why neither can be.
+
+    Args:
+        connection: in the caller's transaction, which stays usable whatever happens.
+        item: what to build. One that the plan has skipped already is only reported.
+        schema: the schema that the table is in now, unquoted.
+
+    Returns:
+        The line for the report, and findings; none of them is an error.
+
+    Raises:
+        RetryableError, PermanentError: the connection broke, the disk is full, ...: nothing to do with the object.
+    """
+    if item.state is ObjectState.SKIPPED or not item.sql:
+        return ObjectResult(item.kind, item.name, item.state, item.reason, item.table), ()
+    refused = _attempt(connection, item.sql, item, schema)
+    if refused is None:
+        problems = sequence_problems(connection, schema, item.table) if item.kind == "sequence" else []
+        if problems:
+            problem = "; ".join(problems)
+            finding = Finding(FindingKind.SEQUENCE, item.table, problem, is_error=False)
+            return ObjectResult(item.kind, item.name, ObjectState.CHANGED, problem, item.table), (finding,)
+        return ObjectResult(item.kind, item.name, item.state, item.reason, item.table), ()
+    if item.fallback_sql:
+        refused_too = _attempt(connection, item.fallback_sql, item, schema)
+        if refused_too is None:
+            return _fallen_back(connection, item, schema, refused)
+        refused = f"{refused}; {refused_too}"
+    message = f"{item.kind} {item.name} could not be built: {refused}"
+    finding = Finding(FindingKind.MISSING_CONSTRAINT, item.table, message, is_error=False)
+    return ObjectResult(item.kind, item.name, ObjectState.SKIPPED, refused, item.table), (finding,)
+
+
+def index_stands(connection: Connection, schema: str, name: str) -> bool:
+    """Tell whether an index of this name is there; `schema` and `name` are unquoted."""
+    found = connection.execute(text("SELECT to_regclass(:name)"), {"name": quoted(schema, name)})
+    return found.scalar_one() is not None
+
+
+def _attempt(connection: Connection, statement: str, item: TargetObject, schema: str) -> str | None:
+    """Run a statement in a savepoint; return why the server refused it, or None."""
+    savepoint = connection.begin_nested()
+    try:
+        run_sql(connection, statement.replace("{schema}", quoted(schema)))
+    except DBAPIError as error:
+        where = f"{item.kind} {item.name} of table {item.table}"
+        if not is_refusal(error):
+            raise translate(error, where) from error
+        savepoint.rollback()
+        return _reason(error)
+    savepoint.commit()
+    return None
+
+
+def _reason(error: DBAPIError) -> str:
+    diagnostics = getattr(error.orig, "diag", None)
+    primary = getattr(diagnostics, "message_primary", None) or str(error.orig)
+    # Duplicate and orphan keys are what the reader needs here.
+    detail = getattr(diagnostics, "message_detail", None)
+    return f"{primary} ({detail.rstrip('.')})" if detail else str(primary)
+
+
+def _fallen_back(
+    connection: Connection, item: TargetObject, schema: str, refused: str
+) -> tuple[ObjectResult, tuple[Finding, ...]]:
+    orphans = _orphans(connection, item.name, schema) if item.kind == "foreign key" else None
+    kind = FindingKind.MISSING_CONSTRAINT
+    reason = f"{item.reason}; {refused}" if item.reason else refused
+    if orphans is not None:
+        count, examples = orphans
+        kind = FindingKind.ORPHAN_ROWS
+        reason = (
+            f"{count} rows have no parent (for example {', '.join(examples)}), so the constraint is NOT VALID:"
+            f" it holds for new rows only"
+        )
+        if item.fallback_reason:
+            reason += f"; {item.fallback_reason}"
+    message = f"{item.kind} {item.name}: {reason}"
+    finding = Finding(kind, item.table, message, is_error=False)
+    return ObjectResult(item.kind, item.name, ObjectState.CHANGED, reason, item.table), (finding,)
+
+
+def _orphans(connection: Connection, name: str, schema: str) -> tuple[int, list[str]] | None:
+    """Count the child rows without a parent under a foreign key, with examples; None if it cannot be found."""
+    row = connection.execute(
+        text(
+            "SELECT child.relname AS child, pn.nspname AS parent_schema, parent.relname AS parent,"
+            " ARRAY(SELECT a.attname::text FROM unnest(c.conkey) WITH ORDINALITY k(n, i)"
+            "   JOIN pg_catalog.pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = k.n"
+            "   ORDER BY k.i) AS child_columns,"
+            " ARRAY(SELECT a.attname::text FROM unnest(c.confkey) WITH ORDINALITY k(n, i)"
+            "   JOIN pg_catalog.pg_attribute a ON a.attrelid = c.confrelid AND a.attnum = k.n"
+            "   ORDER BY k.i) AS parent_columns"
+            " FROM pg_catalog.pg_constraint c"
+            " JOIN pg_catalog.pg_class child ON child.oid = c.conrelid"
+            " JOIN pg_catalog.pg_class parent ON parent.oid = c.confrelid"
+            " JOIN pg_catalog.pg_namespace n ON n.oid = child.relnamespace"
+            " JOIN pg_catalog.pg_namespace pn ON pn.oid = parent.relnamespace"
+            " WHERE c.contype = 'f' AND n.nspname = :schema AND c.conname = :name"
+        ),
+        {"schema": schema, "name": name},
+    ).first()
+    if row is None:
+        return None
+    pairs = list(zip(row.child_columns, row.parent_columns, strict=True))
+    matches = " AND ".join(f"p.{quoted(parent)} = c.{quoted(child)}" for child, parent in pairs)
+    present = " AND ".join(f"c.{quoted(child)} IS NOT NULL" for child, _ in pairs)
+    keys = ", ".join(f"c.{quoted(child)}" for child, _ in pairs)
+    orphans = (
+        f"FROM {quoted(schema, row.child)} c WHERE {present} AND NOT EXISTS"
+        f" (SELECT FROM {quoted(row.parent_schema, row.parent)} p WHERE {matches})"
+    )
+    count = int(run_sql(connection, f"SELECT count(*) {orphans}").scalar_one())
+    examples = run_sql(connection, f"SELECT DISTINCT {keys} {orphans} LIMIT {_EXAMPLES}").all()
+    columns = ", ".join(row.child_columns)
+    return count, [f"{columns} = {', '.join(str(value) for value in example)}" for example in examples]
+
+
+def sequence_problems(connection: Connection, schema: str, table: str) -> list[str]:
+    """Return what is wrong with the sequences that a table owns: the next number of each must be free."""
+    columns = connection.execute(
+        text(
+            "SELECT a.attname AS column, s.seqrelid::regclass::text AS sequence,"
+            " s.seqincrement AS step, s.seqmax AS max,"
+            " has_sequence_privilege(s.seqrelid, 'SELECT') AS readable"
+            " FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+            " JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid"
+            " JOIN pg_catalog.pg_depend d ON d.refclassid = 'pg_catalog.pg_class'::regclass AND d.refobjid = c.oid"
+            "   AND d.refobjsubid = a.attnum"
+            "   AND d.classid = 'pg_catalog.pg_class'::regclass AND d.deptype IN ('a', 'i')"
+            " JOIN pg_catalog.pg_sequence s ON s.seqrelid = d.objid"
+            " WHERE n.nspname = :schema AND c.relname = :table"
+        ),
+        {"schema": schema, "table": table},
+    ).all()
+    problems = [_sequence_problem(connection, schema, table, column) for column in columns]
+    return [problem for problem in problems if problem]
+
+
+def _sequence_problem(connection: Connection, schema: str, table: str, column: Any) -> str | None:
+    if not column.readable:
+        return f"the sequence of column {column.column} was not checked: the role lacks SELECT on it"
+    largest = run_sql(
+        connection, f"SELECT max({quoted(column.column)}) FROM {quoted(schema, table)}"
+    ).scalar_one()
+    state = run_sql(connection, f"SELECT last_value, is_called FROM {column.sequence}").one()
+    following = state.last_value + (column.step if state.is_called else 0)
+    if following > column.max:
+        return (
+            f"column {column.column} holds the largest number of its sequence ({column.max}):"
+            " the next insert without a value will fail"
+        )
+    if largest is not None and following <= largest:
+        return f"the sequence of column {column.column} goes on with {following}, and {largest} is taken"
+    return None

@@ -1,0 +1,63 @@
+"""The schema in which a run builds its tables, out of users' sight."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy.exc import DBAPIError
+
+from migration.target.pg_catalog.schema_relations import schema_exists
+from migration.target.sql_statements import quoted, run_sql
+from migration.target.target_connection import translate
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlalchemy import Connection
+
+    from migration.model import TablePlan
+
+
+def create_staging(connection: Connection, plans: Sequence[TablePlan], staging_schema: str) -> None:
+    """Create the staging schema and its empty tables; what an earlier attempt left there is removed.
+
+    Autovacuum is off for the tables while they are filled, since it would read each row again; cutover turns it on.
+
+    Raises:
+        ConvoyError: as `translate` says; names the table whose DDL was refused.
+    """
+    drop_staging(connection, staging_schema)
+    try:
+        run_sql(connection, f"CREATE SCHEMA {quoted(staging_schema)}")
+    except DBAPIError as error:
+        raise translate(error, f"creating staging schema {staging_schema}") from error
+    for plan in sequences_make_way(plans):
+        try:
+            run_sql(connection, plan.create_sql.replace("{schema}", quoted(staging_schema)))
+            run_sql(
+                connection,
+                f"ALTER TABLE {quoted(staging_schema, plan.target_name)} SET (autovacuum_enabled = false)",
+            )
+        except DBAPIError as error:
+            raise translate(error, f"creating table {plan.target_name}") from error
+
+
+def drop_staging(connection: Connection, staging_schema: str) -> None:
+    """Remove the staging schema with all that is in it; no error if there is none.
+
+    Raises:
+        ConvoyError: as `translate` says.
+    """
+    try:
+        if schema_exists(connection, staging_schema):
+            run_sql(connection, f"DROP SCHEMA {quoted(staging_schema)} CASCADE")
+    except DBAPIError as error:
+        raise translate(error, f"dropping staging schema {staging_schema}") from error
+
+
+def sequences_make_way(plans: Sequence[TablePlan]) -> list[TablePlan]:
+    """Return the plans with such tables first as are called like the sequence of an identity column.
+
+    PostgreSQL gives a sequence another name where the usual one is taken; it does not do so for a table.
+    """
+    return sorted(plans, key=lambda plan: not plan.target_name.endswith("_seq"))

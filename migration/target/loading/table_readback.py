@@ -1,0 +1,184 @@
+"""Rows of the target as logical Arrow batches, for digests and comparison.
+
+ADBC's PostgreSQL driver reads binary COPY into Arrow. Each column is selected so that it comes back in the Arrow
+type that conversion gave it (value_kinds.ARROW_TYPES):
+
+- numeric as text, since ADBC spells its own decimals differently (``nan``, ``inf``);
+- jsonb as it is, which ADBC gives as text of an extension type: a cast in the server takes both sides a fifth longer;
+- json as text; char(n) as text, which PostgreSQL strips of its padding;
+- infinite dates and timestamps come as the numbers that ADBC wraps them to, far outside the years 1 to 9999: they
+  differ from every value of a source, as they should.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Self
+
+import adbc_driver_postgresql.dbapi
+import pyarrow as pa
+from adbc_driver_manager import Error as AdbcError
+from sqlalchemy import text
+
+from migration.model import ValueKind
+from migration.target.sql_statements import quoted
+from migration.target.target_connection import describe, translate, with_defaults
+from migration.value_conversion.value_kinds import ARROW_TYPES, split_type
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import TracebackType
+
+    from sqlalchemy import Connection
+
+    from migration.model import ColumnPlan, TablePlan
+
+_BATCH_BYTES: Final = 2 << 20
+_TID_RANGE_SCAN_SINCE: Final = 140_000
+_SESSION: Final = (
+    "SET TimeZone = 'UTC'",
+    # As for every connection of psycopg's (target_connection.py): types that Convoy does not know come as text.
+    "SET DateStyle = 'ISO, MDY'",
+    "SET IntervalStyle = 'postgres'",
+    "SET extra_float_digits = 1",
+    "SET statement_timeout = 0",
+    # A constraint that is being built locks its table for as long as it takes.
+    "SET lock_timeout = 0",
+    "SET idle_in_transaction_session_timeout = 0",
+    # A row that a policy hides would be counted as missing: better to be refused.
+    "SET row_security = off",
+)
+_AS_TEXT: Final = frozenset({ValueKind.NUMERIC, ValueKind.TEXT, ValueKind.JSON})
+_COME_AS_TEXT: Final = frozenset({"text", "jsonb"})
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Heap blocks ``first <= block < last`` of a table; `last` None is open."""
+
+    first: int
+    last: int | None
+
+
+def block_ranges(connection: Connection, schema: str, table: str, target_bytes: int) -> list[Block]:
+    """Split a table into ranges of heap blocks of about `target_bytes` each, the last one open.
+
+    PostgreSQL 14 and later reads such a range without touching the rest (TID range scan); older servers read
+    the whole table for each range, so they get one.
+    """
+    row = connection.execute(
+        text(
+            "SELECT pg_relation_size(c.oid) AS size, current_setting('block_size')::int AS block_bytes,"
+            " current_setting('server_version_num')::int AS version"
+            " FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+            " WHERE n.nspname = :schema AND c.relname = :table AND c.relkind = 'r'"
+        ),
+        {"schema": schema, "table": table},
+    ).one_or_none()
+    if row is None or row.version < _TID_RANGE_SCAN_SINCE:  # a partitioned table has no blocks of its own
+        return [Block(0, None)]
+    blocks = row.size // row.block_bytes
+    step = max(1, target_bytes // row.block_bytes)
+    starts = list(range(0, max(blocks, 1), step))
+    return [Block(first, last) for first, last in zip(starts, [*starts[1:], None], strict=True)]
+
+
+class TargetReader:
+    """Reads tables of the target; one connection of its own, opened in the process that uses it.
+
+    Args:
+        url: a libpq URL with everything that is needed to log in.
+        application_name: shown in pg_stat_activity.
+
+    Raises:
+        RetryableError: no connection.
+    """
+
+    def __init__(self, url: str, application_name: str = "convoy read-back") -> None:
+        try:
+            self._connection = adbc_driver_postgresql.dbapi.connect(
+                with_defaults(url, application_name), autocommit=True
+            )
+        except AdbcError as error:
+            raise translate(error, f"read-back from {describe(url)}") from error
+        try:
+            with self._connection.cursor() as cursor:
+                for statement in _SESSION:
+                    cursor.execute(statement)
+        except AdbcError as error:
+            self.close()
+            raise translate(error, f"read-back from {describe(url)}") from error
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._connection.close()
+
+    def batches(
+        self, schema: str, plan: TablePlan, block: Block | None = None, where_sql: str | None = None
+    ) -> Iterator[pa.RecordBatch]:
+        """Yield the rows of ``schema.<plan.target_name>`` in batches of about 2 MB.
+
+        Args:
+            schema: the schema that the table is in now, unquoted.
+            plan: the table.
+            block: only these heap blocks.
+            where_sql: only rows for which this SQL holds; the caller has quoted what is in it.
+
+        Yields:
+            Logical batches; columns named and ordered as `plan.copied_columns`.
+        """
+        statement = select_sql(schema, plan, block, where_sql)
+        where = f"read-back of table {plan.target_name}"
+        wanted = pa.schema([(c.name, ARROW_TYPES[c.kind]) for c in plan.copied_columns])
+        with self._connection.cursor() as cursor:
+            try:
+                cursor.adbc_statement.set_options(
+                    **{"adbc.postgresql.batch_size_hint_bytes": str(_BATCH_BYTES)}
+                )
+                cursor.execute(statement)
+                with cursor.fetch_record_batch() as reader:
+                    for batch in reader:
+                        yield _named(batch, wanted)
+            except (AdbcError, OSError) as error:  # Arrow's stream reports a lost connection as OSError
+                raise translate(error, where) from error
+
+
+def select_sql(schema: str, plan: TablePlan, block: Block | None = None, where_sql: str | None = None) -> str:
+    """Return the SELECT whose result has the logical types of the plan's copied columns."""
+    columns = ", ".join(_selected(column) for column in plan.copied_columns) or "NULL::bigint"
+    conditions = []
+    if block is not None and (block.first or block.last is not None):
+        conditions.append(f"ctid >= '({block.first},0)'::tid")
+        if block.last is not None:
+            conditions.append(f"ctid < '({block.last},0)'::tid")
+    if where_sql:
+        conditions.append(f"({where_sql})")
+    where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
+    return f"SELECT {columns} FROM {quoted(schema, plan.target_name)}{where}"
+
+
+def _selected(column: ColumnPlan) -> str:
+    name = quoted(column.target_name)
+    if column.kind in _AS_TEXT and split_type(column.target_type)[0] not in _COME_AS_TEXT:
+        return f"{name}::pg_catalog.text"
+    return name
+
+
+def _named(batch: pa.RecordBatch, wanted: pa.Schema) -> pa.RecordBatch:
+    """Return the batch under the plan's names; columns have the plan's types already, or are cast."""
+    if not wanted.names:
+        return batch
+    stored = [array.storage if isinstance(array, pa.ExtensionArray) else array for array in batch.columns]
+    arrays = [
+        array if array.type == field.type else array.cast(field.type)
+        for array, field in zip(stored, wanted, strict=True)
+    ]
+    return pa.RecordBatch.from_arrays(arrays, schema=wanted)

@@ -1,0 +1,1 @@
+"""What stands in the target already: questions to PostgreSQL's system catalog."""

@@ -1,0 +1,190 @@
+"""Tables that an application has made, as a load of rows has to know them: columns, keys, triggers, sequences."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from sqlalchemy import text
+
+from migration.target.sql_statements import quoted, run_sql
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from sqlalchemy import Connection
+
+_COLUMNS: Final = """
+SELECT a.attname AS name, pg_catalog.format_type(a.atttypid, a.atttypmod) AS type, a.attnotnull AS not_null,
+       a.attgenerated::text AS generated, a.attidentity::text AS identity, a.atthasdef AS has_default
+FROM pg_catalog.pg_attribute a WHERE a.attrelid = :oid AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum
+"""
+# One of the three lets a role lock a table against writers: https://www.postgresql.org/docs/current/sql-lock.html
+_TABLES: Final = """
+SELECT c.oid::bigint AS oid, c.relname AS name, pg_catalog.pg_has_role(c.relowner, 'USAGE') AS may_alter,
+       ARRAY(SELECT r FROM unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'TRUNCATE']) r
+             WHERE NOT pg_catalog.has_table_privilege(
+                 c.oid, CASE r WHEN 'UPDATE' THEN 'UPDATE, DELETE, TRUNCATE' ELSE r END)) AS lacking
+FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE n.nspname = :schema AND c.relname = ANY(:names) AND c.relkind IN ('r', 'p') ORDER BY c.relname
+"""
+_FOREIGN_KEYS: Final = """
+SELECT k.conname AS name, k.conrelid::bigint AS child, k.confrelid::bigint AS parent,
+       k.condeferrable AS deferrable, k.conrelid::regclass::text AS child_name
+FROM pg_catalog.pg_constraint k
+WHERE k.contype = 'f' AND k.conparentid = 0 AND k.confrelid::bigint = ANY(:oids) ORDER BY k.conname, k.conrelid
+"""
+_TRIGGERS: Final = """
+SELECT t.tgname AS name, t.tgrelid::bigint AS table, t.tgenabled::text AS enabled FROM pg_catalog.pg_trigger t
+WHERE NOT t.tgisinternal AND t.tgenabled <> 'D' AND t.tgrelid::bigint = ANY(:oids) ORDER BY t.tgname, t.tgrelid
+"""
+# Sequences of serial and identity columns belong to the column; others are only named by its default.
+_SEQUENCES: Final = """
+SELECT d.refobjid::bigint AS table, a.attname AS column, d.objid::regclass::text AS sequence
+FROM pg_catalog.pg_depend d
+JOIN pg_catalog.pg_class s ON s.oid = d.objid AND s.relkind = 'S'
+JOIN pg_catalog.pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
+WHERE d.classid = 'pg_catalog.pg_class'::regclass AND d.refclassid = 'pg_catalog.pg_class'::regclass
+  AND d.deptype IN ('a', 'i') AND d.refobjid::bigint = ANY(:oids)
+UNION
+SELECT f.adrelid::bigint, a.attname, d.refobjid::regclass::text
+FROM pg_catalog.pg_attrdef f
+JOIN pg_catalog.pg_attribute a ON a.attrelid = f.adrelid AND a.attnum = f.adnum
+JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_attrdef'::regclass AND d.objid = f.oid
+JOIN pg_catalog.pg_class s ON s.oid = d.refobjid AND s.relkind = 'S'
+WHERE d.refclassid = 'pg_catalog.pg_class'::regclass AND f.adrelid::bigint = ANY(:oids)
+ORDER BY 1, 2, 3
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class ApplicationColumn:
+    """A column of the application's table. `type` is as PostgreSQL writes it."""
+
+    name: str
+    type: str
+    not_null: bool
+    is_generated: bool
+    is_always_identity: bool
+    fills_itself: bool
+    """It has a default, an identity or an expression."""
+
+
+@dataclass(frozen=True, slots=True)
+class ApplicationTable:
+    """A table that the application has made. `lacking` names the rights that the session's role does not have."""
+
+    oid: int
+    schema: str
+    name: str
+    may_alter: bool
+    lacking: tuple[str, ...]
+    columns: tuple[ApplicationColumn, ...]
+
+    @property
+    def sql(self) -> str:
+        """Its name, quoted."""
+        return quoted(self.schema, self.name)
+
+
+@dataclass(frozen=True, slots=True)
+class ForeignKey:
+    """A foreign key whose parent is one of the tables asked for, by oids."""
+
+    name: str
+    child: int
+    parent: int
+    deferrable: bool
+    child_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Trigger:
+    """An enabled trigger of the application; `enabled` is pg_trigger.tgenabled."""
+
+    name: str
+    table: int
+    enabled: str
+
+
+@dataclass(frozen=True, slots=True)
+class OwnedSequence:
+    """A sequence that gives a column its numbers; `sequence` is quoted where it must be."""
+
+    table: int
+    column: str
+    sequence: str
+
+
+def read_application_tables(
+    connection: Connection, schema: str, names: Collection[str]
+) -> dict[str, ApplicationTable]:
+    """Return the ordinary and partitioned tables of these names, by name."""
+    rows = connection.execute(text(_TABLES), {"schema": schema, "names": list(names)}).all()
+    return {
+        row.name: ApplicationTable(
+            row.oid, schema, row.name, row.may_alter, tuple(row.lacking), _columns(connection, row.oid)
+        )
+        for row in rows
+    }
+
+
+def _columns(connection: Connection, oid: int) -> tuple[ApplicationColumn, ...]:
+    return tuple(
+        ApplicationColumn(
+            row.name,
+            row.type,
+            row.not_null,
+            row.generated != "",
+            row.identity == "a",
+            bool(row.has_default or row.identity or row.generated),
+        )
+        for row in connection.execute(text(_COLUMNS), {"oid": oid})
+    )
+
+
+def foreign_keys_to(connection: Connection, oids: Sequence[int]) -> list[ForeignKey]:
+    """Return the foreign keys that refer to these tables, from wherever."""
+    return [ForeignKey(*row) for row in connection.execute(text(_FOREIGN_KEYS), {"oids": list(oids)})]
+
+
+def triggers_of(connection: Connection, oids: Sequence[int]) -> list[Trigger]:
+    """Return the enabled triggers of these tables, without those of PostgreSQL's own constraints."""
+    return [Trigger(*row) for row in connection.execute(text(_TRIGGERS), {"oids": list(oids)})]
+
+
+def sequences_of(connection: Connection, oids: Sequence[int]) -> list[OwnedSequence]:
+    """Return the sequences from which columns of these tables take their numbers."""
+    return [OwnedSequence(*row) for row in connection.execute(text(_SEQUENCES), {"oids": list(oids)})]
+
+
+def holds_rows(connection: Connection, table: ApplicationTable) -> bool:
+    """Whether there is any row in the table."""
+    return bool(run_sql(connection, f"SELECT EXISTS (SELECT FROM {table.sql})").scalar_one())
+
+
+def parents_first(
+    tables: Sequence[ApplicationTable], keys: Sequence[ForeignKey]
+) -> tuple[list[ApplicationTable], list[ForeignKey]]:
+    """Return the tables so that parents come before children, and the keys of circles, which no order satisfies.
+
+    A table that refers to itself is no circle: a key is checked at the end of the statement that inserts all rows.
+    """
+    own = {table.oid for table in tables}
+    waits = {table.oid: set[int]() for table in tables}
+    for key in keys:
+        if key.child in own and key.parent in own and key.child != key.parent and not key.deferrable:
+            waits[key.child].add(key.parent)
+    ordered: list[ApplicationTable] = []
+    waiting = {table.oid: table for table in tables}
+    circular: list[ForeignKey] = []
+    while waiting:
+        ready = [oid for oid in waiting if not waits[oid] & waiting.keys()]
+        if not ready:
+            # The one that waits for the fewest: its keys are to be put off.
+            first = min(waiting, key=lambda oid: len(waits[oid] & waiting.keys()))
+            blocking = waits[first] & waiting.keys()
+            circular += [key for key in keys if key.child == first and key.parent in blocking]
+            ready = [first]
+        ordered += [waiting.pop(oid) for oid in ready]
+    return ordered, [key for key in circular if not key.deferrable]

@@ -1,0 +1,235 @@
+"""Tables that stand in PostgreSQL already, seen as the plans of a migration that would have made them."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
+
+from sqlalchemy import text
+
+from migration.column_types.column_decision import fit
+from migration.errors import PermanentError
+from migration.identifiers import fold, shorten
+from migration.model import IdentifierPolicy, TablePlan
+from migration.schema_translation.identifier_renames import nameless
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from sqlalchemy import Connection, Row
+
+    from migration.model import ColumnPlan, ColumnProfile
+    from migration.source_schema import SourceColumn, SourceTable
+
+_TABLES = (
+    "SELECT c.relname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+    " WHERE n.nspname = :schema AND c.relkind IN ('r', 'p', 'f', 'v', 'm') ORDER BY 1"
+)
+# A domain is seen as the type that it is over.
+_COLUMNS = (
+    "SELECT a.attname AS name, pg_catalog.format_type(CASE WHEN t.typtype = 'd' THEN t.typbasetype ELSE a.atttypid END,"
+    "   CASE WHEN t.typtype = 'd' THEN t.typtypmod ELSE a.atttypmod END) AS type, a.attnotnull AS not_null"
+    " FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type t ON t.oid = a.atttypid"
+    " JOIN pg_catalog.pg_class c ON c.oid = a.attrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+    " WHERE n.nspname = :schema AND c.relname = :table AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum"
+)
+_KEYS = (
+    "SELECT ARRAY(SELECT a.attname::text FROM unnest(i.indkey) WITH ORDINALITY k(n, p)"
+    "     JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.n ORDER BY k.p) AS columns,"
+    "   i.indisunique AS is_unique, i.indisprimary AS is_primary, 0 = ANY(i.indkey) AS has_expression,"
+    "   i.indpred IS NOT NULL AS is_partial"
+    " FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indrelid"
+    " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+    " WHERE n.nspname = :schema AND c.relname = :table AND i.indisvalid"
+)
+_FOREIGN_KEYS = (
+    "SELECT ARRAY(SELECT a.attname::text FROM unnest(f.conkey) WITH ORDINALITY k(n, p)"
+    "     JOIN pg_catalog.pg_attribute a ON a.attrelid = f.conrelid AND a.attnum = k.n ORDER BY k.p) AS columns,"
+    "   parent.relname AS parent"
+    " FROM pg_catalog.pg_constraint f JOIN pg_catalog.pg_class c ON c.oid = f.conrelid"
+    " JOIN pg_catalog.pg_class parent ON parent.oid = f.confrelid"
+    " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+    " WHERE f.contype = 'f' AND n.nspname = :schema AND c.relname = :table"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ExistingIndex:
+    """A valid index: its plain columns in order, and whether there is more to it (expressions, a WHERE)."""
+
+    columns: tuple[str, ...]
+    is_unique: bool
+    is_primary: bool
+    is_plain: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ExistingTable:
+    """A table of the target beside its source.
+
+    `plan` holds the columns that both have and that can be compared; `plan.key` is empty unless it has all of the key.
+    """
+
+    plan: TablePlan
+    missing_columns: tuple[str, ...]
+    """Source names of columns that the target does not have."""
+    extra_columns: tuple[str, ...]
+    """Target names of columns that the source does not have."""
+    foreign_columns: tuple[tuple[str, str], ...]
+    """(source name, PostgreSQL type) of columns whose type Convoy cannot compare."""
+    indexes: tuple[ExistingIndex, ...]
+    foreign_keys: tuple[tuple[tuple[str, ...], str], ...]
+    """(columns, parent table) by their names in the target."""
+    text_columns: tuple[ColumnPlan, ...] = ()
+    """Plans of `foreign_columns` as text, from which PostgreSQL can cast to their types."""
+
+
+def table_names(connection: Connection, schema: str) -> list[str]:
+    """Return the tables and views of a schema, sorted."""
+    return list(connection.execute(text(_TABLES), {"schema": schema}).scalars())
+
+
+def match_names(
+    source: Iterable[str], target: Iterable[str], renames: Mapping[str, str] = MappingProxyType({})
+) -> dict[str, str]:
+    """Pair names of the source with those that an identifier policy makes of them, the strictest first.
+
+    A name that could mean two others is not paired. One that a mapping file renames is paired with that name only.
+
+    >>> match_names(["UserId", "Name", "x"], ["user_id", "name", "y"])
+    {'Name': 'name', 'UserId': 'user_id'}
+    """
+    left, right = [name for name in source if name not in renames], list(target)
+    found: dict[str, str] = {name: renamed for name, renamed in renames.items() if renamed in right}
+    for form in _FORMS:
+        free: dict[str, list[str]] = {}
+        for name in right:
+            if name not in found.values():
+                free.setdefault(form(name), []).append(name)
+        wanted: dict[str, list[str]] = {}
+        for name in left:
+            if name not in found:
+                wanted.setdefault(form(name), []).append(name)
+        for key, names in wanted.items():
+            if len(names) == 1 and len(free.get(key, [])) == 1:
+                found[names[0]] = free[key][0]
+    return found
+
+
+def match_items(items: Sequence[SourceTable | SourceColumn], target: Iterable[str]) -> dict[str, str]:
+    """Pair tables or columns with names of the target: by their names, or by what a run calls those without a name."""
+    there = list(target)
+    found = match_names([item.name for item in items], there, renames(items))
+    for number, item in enumerate(items, 1):
+        given = nameless(item, number)
+        if item.name not in found and given in there and given not in found.values():
+            policies = (fold(item.name, policy) for policy in IdentifierPolicy)
+            if not all(policies):
+                found[item.name] = given
+    return found
+
+
+def renames(items: Iterable[SourceTable | SourceColumn]) -> dict[str, str]:
+    """Return what a mapping file renames: name in the source → name in the target."""
+    given = {item.name: item.override.rename for item in items if item.override is not None}
+    return {name: renamed for name, renamed in given.items() if renamed is not None}
+
+
+def read_existing(
+    connection: Connection,
+    schema: str,
+    table: str,
+    source_table: SourceTable,
+    profiles: Mapping[str, ColumnProfile],
+    source_label: str = "",
+) -> ExistingTable:
+    """Read a table of the target and plan, for its own types, how the source's values become its values.
+
+    Args:
+        connection: any connection to the target.
+        schema: its schema, unquoted.
+        table: its name, unquoted.
+        source_table: the table of the source that it is to hold.
+        profiles: what the source's columns hold; decides the unit of epochs and the like.
+        source_label: goes into the plan.
+    """
+    where = {"schema": schema, "table": table}
+    rows = {row.name: row for row in connection.execute(text(_COLUMNS), where)}
+    names = match_items(source_table.columns, rows)
+    columns: list[ColumnPlan] = []
+    foreign: list[tuple[str, str]] = []
+    as_text: list[ColumnPlan] = []
+    for column in source_table.columns:
+        if column.name not in names:
+            continue
+        standing = rows[names[column.name]]
+        try:
+            fitted = fit(column, source_table, standing.type, profiles.get(column.name))
+        except PermanentError:
+            foreign.append((column.name, standing.type))
+            fitted = fit(column, source_table, "text", profiles.get(column.name))
+            reason = f"The target's column is {standing.type}; travels as text and is cast on arrival"
+            as_text.append(
+                replace(
+                    fitted,
+                    target_name=standing.name,
+                    not_null=False,
+                    generated_sql=None,
+                    reason=reason,
+                    cast_to=standing.type,
+                )
+            )
+        else:
+            # Nothing is written: a NULL that stands under NOT NULL in SQLite has to be seen, not refused.
+            columns.append(replace(fitted, target_name=standing.name, not_null=False, generated_sql=None))
+    return ExistingTable(
+        plan=TablePlan(
+            source_label=source_label,
+            name=source_table.name,
+            target_schema=schema,
+            target_name=table,
+            columns=tuple(columns),
+            create_sql="",
+            key=_key(source_table, {column.name for column in columns}),
+        ),
+        missing_columns=tuple(c.name for c in source_table.columns if c.name not in names),
+        extra_columns=tuple(name for name in rows if name not in names.values()),
+        foreign_columns=tuple(foreign),
+        indexes=tuple(_index(row) for row in connection.execute(text(_KEYS), where)),
+        foreign_keys=tuple(
+            (tuple(row.columns), row.parent) for row in connection.execute(text(_FOREIGN_KEYS), where)
+        ),
+        text_columns=tuple(as_text),
+    )
+
+
+def _key(table: SourceTable, present: set[str]) -> tuple[str, ...]:
+    """Return the source's primary key, or else its first unique key, of which all columns are compared."""
+    asked = table.override.key if table.override is not None else ()
+    spelled = {column.name.lower(): column.name for column in table.columns}
+    candidates: list[Sequence[str]] = [[spelled[name.lower()] for name in asked], table.primary_key]
+    for index in table.indexes:
+        names = [column.name for column in index.columns if column.name is not None]
+        if index.unique and index.where_sql is None and len(names) == len(index.columns):
+            candidates.append(names)
+    return next((tuple(names) for names in candidates if names and present.issuperset(names)), ())
+
+
+def _index(row: Row[tuple[list[str], bool, bool, bool, bool]]) -> ExistingIndex:
+    return ExistingIndex(
+        tuple(row.columns), row.is_unique, row.is_primary, not (row.has_expression or row.is_partial)
+    )
+
+
+def _bare(name: str) -> str:
+    return re.sub(r"[\W_]", "", name.lower()) or name
+
+
+# Each is applied to both sides; a name of the target has been shortened already.
+_FORMS: Final[tuple[Callable[[str], str], ...]] = (
+    str,
+    *((lambda name, policy=policy: shorten(fold(name, policy))) for policy in IdentifierPolicy),
+    _bare,
+)

@@ -1,0 +1,146 @@
+"""The checks before anything is created in the target: server, schema, names, and the plans' DDL itself."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+
+from migration.errors import TargetError, TargetPermissionError, UsageError
+from migration.model import ObjectResult, ObjectState
+from migration.target.application_tables.data_only_plan import check_application_tables
+from migration.target.cutover.occupied_names import relations_to_replace
+from migration.target.loading.object_creation import build_object, is_refusal
+from migration.target.sql_statements import quoted, run_sql
+from migration.target.target_connection import translate
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlalchemy import Connection
+
+    from migration.model import RunOptions, TablePlan
+from migration.target.loading.staging_schema import sequences_make_way
+
+_OLDEST_VERSION: Final = 130_000
+
+
+_LEDGER_SCHEMA: Final = "convoy"
+
+
+def check_target(connection: Connection, plans: Sequence[TablePlan], options: RunOptions) -> None:
+    """Check all that can be known before anything is created.
+
+    The server's free disk space cannot be seen from a connection; a full disk fails the run, which can be resumed.
+
+    Raises:
+        UsageError: the options ask for something that cannot be.
+        TargetError: the server is too old, read-only, or its database is not in UTF-8.
+        TargetPermissionError: the role may not create the staging schema, or tables in the target schema.
+        TargetOccupiedError: the tables' names are taken and may not, or cannot, be replaced; for a load of rows
+            alone: the tables hold rows.
+    """
+    _check_server(connection)
+    if options.data_only:
+        check_application_tables(connection, plans, options)
+        return
+    for schema in sorted({plan.target_schema for plan in plans}):
+        _check_schema(connection, schema)
+        inside = [plan for plan in plans if plan.target_schema == schema]
+        relations_to_replace(connection, schema, inside, options.if_exists)
+
+
+def try_ddl(connection: Connection, plans: Sequence[TablePlan], schema: str) -> list[ObjectResult]:
+    """Create the plans' empty tables and all their objects in `schema`, and undo it all.
+
+    Returns:
+        One result for each table and object; what the server refuses is SKIPPED with its reason.
+
+    Raises:
+        RetryableError: the connection broke.
+    """
+    results: list[ObjectResult] = []
+    attempt = connection.begin_nested()
+    try:
+        run_sql(connection, f"CREATE SCHEMA {quoted(schema)}")
+        standing = []
+        for plan in sequences_make_way(plans):
+            refused = _try_table(connection, plan, schema)
+            if refused is None:
+                standing.append(plan)
+            state = ObjectState.CREATED if refused is None else ObjectState.SKIPPED
+            results.append(ObjectResult("table", plan.name, state, refused or "", plan.source_label))
+        items = [item for plan in standing for item in plan.objects]
+        for item in sorted(items, key=lambda item: item.stage):
+            result, _ = build_object(connection, item, schema)
+            results.append(result)
+    except DBAPIError as error:
+        raise translate(error, f"trying the DDL in schema {schema}") from error
+    finally:
+        if attempt.is_active and not connection.invalidated:
+            attempt.rollback()
+    return results
+
+
+def _try_table(connection: Connection, plan: TablePlan, schema: str) -> str | None:
+    """Create one table; return why the server refused it, or None."""
+    savepoint = connection.begin_nested()
+    try:
+        run_sql(connection, plan.create_sql.replace("{schema}", quoted(schema)))
+    except DBAPIError as error:
+        if not is_refusal(error):
+            raise
+        savepoint.rollback()
+        return translate(error, f"table {plan.target_name}").what
+    savepoint.commit()
+    return None
+
+
+def _check_server(connection: Connection) -> None:
+    row = connection.execute(
+        text(
+            "SELECT current_setting('server_version_num')::int AS version, current_setting('server_version') AS name,"
+            " current_database() AS database, current_user AS role, pg_catalog.pg_is_in_recovery() AS standby,"
+            " current_setting('transaction_read_only')::boolean AS read_only,"
+            " current_setting('server_encoding') AS encoding,"
+            " pg_catalog.has_database_privilege(current_database(), 'CREATE') AS may_create"
+        )
+    ).one()
+    where = f"database {row.database}"
+    if row.version < _OLDEST_VERSION:
+        raise TargetError(f"PostgreSQL {row.name} is too old", where, "Use PostgreSQL 13 or newer")
+    if row.standby or row.read_only:
+        raise TargetError("The server is read-only, a standby perhaps", where, "Name the primary server")
+    if row.encoding != "UTF8":
+        raise TargetError(
+            f"The database stores text as {row.encoding}, which cannot hold every character",
+            where,
+            "Create one with: CREATE DATABASE ... ENCODING 'UTF8' TEMPLATE template0",
+        )
+    if not row.may_create:
+        raise TargetPermissionError(
+            f"The role {row.role} may not create schemas, and the run needs one to stage its tables in",
+            where,
+            f"Run: GRANT CREATE ON DATABASE {quoted(row.database)} TO {quoted(row.role)}",
+        )
+
+
+def _check_schema(connection: Connection, schema: str) -> None:
+    if schema in (_LEDGER_SCHEMA, "information_schema") or schema.startswith("pg_"):
+        raise UsageError(
+            f"The schema {schema} is not for users' tables",
+            remedy="Choose another one with --target-schema; one that does not exist is created at cutover",
+        )
+    row = connection.execute(
+        text(
+            "SELECT current_user AS role, pg_catalog.has_schema_privilege(n.oid, 'CREATE') AS may_create"
+            " FROM pg_catalog.pg_namespace n WHERE n.nspname = :schema"
+        ),
+        {"schema": schema},
+    ).one_or_none()
+    if row is not None and not row.may_create:
+        raise TargetPermissionError(
+            f"The role {row.role} may not create tables in schema {schema}",
+            remedy=f"Run: GRANT CREATE, USAGE ON SCHEMA {quoted(schema)} TO {quoted(row.role)}",
+        )

@@ -1,0 +1,165 @@
+"""The one form of each value in which two sides are compared.
+
+A value may be written in several ways that mean the same (``1.50`` and ``1.5`` of a numeric, the order of keys in
+JSON, the padding of ``char(n)``). Here each becomes one integer, text or byte string, so that equal rows are equal
+bit for bit and nothing else is. What differs in SQLite's or PostgreSQL's eyes stays different: -0.0 and 0.0 of a
+double, NULL and the empty text.
+"""
+
+from __future__ import annotations
+
+from decimal import Context, Decimal
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import msgspec
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from migration.model import ColumnPlan, ValueKind
+from migration.value_conversion.repeated_values import find_repeats
+from migration.value_conversion.value_kinds import split_type
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+Values: TypeAlias = "pa.Array[Any]"
+
+# jsonb keeps numbers as numeric, which has up to 131072 digits before and 16383 after the point
+# (https://www.postgresql.org/docs/current/datatype-numeric.html).
+_JSON_NUMBERS = Context(prec=150_000, Emin=-999_999, Emax=999_999)
+_LARGEST_WHOLE_DIGITS = 4_000  # Python refuses to print longer integers
+_PADDED_TYPES = frozenset({"char", "character", "bpchar"})
+_NAN_BITS = 0x7FF8000000000000
+
+
+def canonical_table(table: pa.Table, columns: Sequence[ColumnPlan]) -> pa.Table:
+    """Return the table's columns in canonical form, named c0, c1, ... in the order of `columns`.
+
+    Args:
+        table: logical values (value_kinds.ARROW_TYPES); holds a column `ColumnPlan.name` for each of `columns`.
+        columns: the columns to keep.
+
+    Returns:
+        Columns of type int64, string or binary; a column `none` of NULLs where `columns` is empty.
+    """
+    if not columns:
+        return pa.table({"none": pa.nulls(table.num_rows, pa.int64())})
+    # By position where it can be: SQLite's names may repeat once their case is ignored, and positions are cheaper.
+    names = table.schema.names
+    arrays = [canonical_array(_flat(table.column(names.index(column.name))), column) for column in columns]
+    return pa.Table.from_arrays(arrays, names=[f"c{position}" for position in range(len(columns))])
+
+
+def canonical_array(array: Values, column: ColumnPlan) -> Values:
+    """Return one column's values in canonical form."""
+    if column.kind is ValueKind.TEXT and split_type(column.target_type)[0] in _PADDED_TYPES:
+        return pc.utf8_rtrim(pc.cast(array, pa.string()), characters=" ")
+    return _CANONICAL[column.kind](array)
+
+
+def canonical_json(document: str) -> str:
+    """Return a JSON document with sorted keys, the last of duplicate keys, and each number in one form.
+
+    A document that does not parse is returned as it is.
+
+    >>> canonical_json('{"b": 1.50, "a": 1e2, "a": 2.0}')
+    '{"a":2,"b":1.5}'
+    """
+    try:
+        return _json_encoder.encode(_json_decoder.decode(document)).decode()
+    except _MALFORMED:
+        return document
+
+
+_MALFORMED = (msgspec.MsgspecError, RecursionError, UnicodeError)
+
+
+def _exact_number(text: str) -> int | Decimal:
+    """Return a JSON number with a point or exponent as the integer or the shortest decimal of its value."""
+    number = _JSON_NUMBERS.create_decimal(text).normalize(_JSON_NUMBERS)
+    _, digits, exponent = number.as_tuple()
+    if isinstance(exponent, int) and exponent >= 0 and exponent + len(digits) < _LARGEST_WHOLE_DIGITS:
+        return int(number)
+    return number
+
+
+_json_decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(float_hook=_exact_number)
+_json_encoder = msgspec.json.Encoder(order="deterministic", decimal_format="number")
+
+
+def _flat(column: pa.ChunkedArray[Any]) -> Values:
+    return column.chunk(0) if column.num_chunks == 1 else pa.concat_arrays(column.chunks)
+
+
+def _whole(array: Values) -> Values:
+    return pc.cast(array, pa.int64())
+
+
+def _truth(array: Values) -> Values:
+    return pc.cast(pc.cast(array, pa.int8()), pa.int64())
+
+
+def _ticks(array: Values) -> Values:
+    """Days or microseconds since the epoch; a plain view, since a cast would refuse out-of-range dates."""
+    if array.type.bit_width == pa.date32().bit_width:
+        return pc.cast(array.view(pa.int32()), pa.int64())
+    return array.view(pa.int64())
+
+
+def _bits(array: Values) -> Values:
+    """The bit pattern of a double; a real is widened first, which is exact. All NaN are one NaN."""
+    wide = pc.cast(array, pa.float64())
+    return pc.if_else(pc.is_nan(wide), _NAN_BITS, wide.view(pa.int64()))
+
+
+def _text(array: Values) -> Values:
+    return pc.cast(array, pa.string())
+
+
+def _bytes(array: Values) -> Values:
+    return pc.cast(array, pa.binary())
+
+
+def _decimal(array: Values) -> Values:
+    """Plain decimal notation without zeros at the end of the fraction: 5.00 is 5, -0.0 is 0."""
+    text = pc.cast(array, pa.string())
+    fraction = pc.match_substring(text, ".")
+    if pc.any(fraction).as_py():
+        trimmed = pc.utf8_rtrim(pc.utf8_rtrim(text, characters="0"), characters=".")
+        text = pc.if_else(fraction, trimmed, text)
+    return pc.if_else(pc.equal(text, pa.scalar("-0")), "0", text)
+
+
+def _json(array: Values) -> Values:
+    repeated = find_repeats(array)
+    return repeated.spread(_canonical_documents(repeated.values))
+
+
+def _canonical_documents(array: Values) -> Values:
+    documents = pc.cast(array, pa.binary()).to_pylist()
+    encode, decode = _json_encoder.encode, _json_decoder.decode
+    try:
+        canonical = [None if document is None else encode(decode(document)) for document in documents]
+    except _MALFORMED:
+        canonical = [
+            None if document is None else canonical_json(document.decode()).encode() for document in documents
+        ]
+    return pa.array(canonical, pa.binary()).view(pa.string())
+
+
+_CANONICAL: dict[ValueKind, Callable[[Values], Values]] = {
+    ValueKind.INT16: _whole,
+    ValueKind.INT32: _whole,
+    ValueKind.INT64: _whole,
+    ValueKind.FLOAT32: _bits,
+    ValueKind.FLOAT64: _bits,
+    ValueKind.NUMERIC: _decimal,
+    ValueKind.TEXT: _text,
+    ValueKind.BYTES: _bytes,
+    ValueKind.BOOL: _truth,
+    ValueKind.DATE: _ticks,
+    ValueKind.TIME: _ticks,
+    ValueKind.TIMESTAMP: _ticks,
+    ValueKind.TIMESTAMPTZ: _ticks,
+    ValueKind.JSON: _json,
+}

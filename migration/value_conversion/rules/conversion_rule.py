@@ -1,0 +1,113 @@
+"""What a rule is: one way from a storage class to a value kind, told twice.
+
+The columnar form converts a whole slot at Arrow's speed and marks the values that it leaves to the row path; the
+scalar form converts one value and has the last word. A differential test holds the two to the same result.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from migration.value_conversion.value_kinds import ARROW_TYPES, split_type
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from migration.model import StorageClass, ValueKind
+
+Converted: TypeAlias = tuple["pa.Array", "pa.BooleanArray | None"]
+"""Values of the kind's Arrow type, and which of them the row path must decide (None: no one)."""
+
+
+class Misfit(Exception):  # noqa: N818 - not an error of the run: a value that a type cannot hold
+    """A value that a rule cannot convert faithfully.
+
+    Args:
+        reason: why, as it stands in the quarantine.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What a conversion depends on besides the value.
+
+    `length` is the limit of a varchar or char in characters; `precision` and `scale` are those of a numeric.
+    """
+
+    source_timezone: str = "UTC"
+    length: int | None = None
+    precision: int | None = None
+    scale: int | None = None
+    fraction_digits: int | None = None
+    """Of the seconds of a time, where its type keeps fewer than the microsecond."""
+
+    def for_type(self, target_type: str) -> Context:
+        """Return this context with the limits of one PostgreSQL type."""
+        base, modifier = split_type(target_type)
+        if not modifier:
+            return Context(self.source_timezone)
+        if base in {"numeric", "decimal"}:
+            scale = modifier[1] if len(modifier) > 1 else 0
+            return Context(self.source_timezone, precision=modifier[0], scale=scale)
+        if base in {"varchar", "character varying", "char", "character", "bpchar"}:
+            return Context(self.source_timezone, length=modifier[0])
+        if base.startswith("time"):
+            return Context(self.source_timezone, fraction_digits=modifier[0])
+        return Context(self.source_timezone)
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One way from a storage class to a kind.
+
+    `scalar` takes an int, float, str or bytes, never None; texts reach it only when they are UTF-8.
+    `transform` names a deliberate change of value; None where the value keeps its meaning. `changes` marks the
+    values of a slot that the transform changes; None: all of them. `lossy`: the original cannot be told from the
+    result. `only_checks`: a value that fits passes unchanged, so what a profile has tried need not be tried again.
+    """
+
+    name: str
+    storage_class: StorageClass
+    kind: ValueKind
+    columnar: Callable[[pa.Array, Context], Converted]
+    scalar: Callable[[Any, Context], Any]
+    transform: str | None = None
+    lossy: bool = False
+    only_checks: bool = False
+    changes: Callable[[pa.Array, Context], pa.BooleanArray] | None = None
+
+
+def drop(values: pa.Array, bad: pa.BooleanArray) -> pa.Array:
+    """Return the values with null where `bad` is true."""
+    return pc.if_else(bad, pa.scalar(None, values.type), values)
+
+
+def merge_bad(*masks: pa.BooleanArray | None) -> pa.BooleanArray | None:
+    """Return the union of masks, where null counts as false; None when nothing is bad."""
+    union: pa.BooleanArray | None = None
+    for mask in masks:
+        if mask is None:
+            continue
+        filled = mask.fill_null(False) if mask.null_count else mask
+        union = filled if union is None else pc.or_(union, filled)
+    if union is None or not union.true_count:
+        return None
+    return union
+
+
+def all_bad(values: pa.Array, target: pa.DataType) -> Converted:
+    """Leave every value to the row path: right where Arrow refuses a whole array for one odd value."""
+    return pa.nulls(len(values), target), merge_bad(values.is_valid())
+
+
+def by_rows(kind: ValueKind) -> Callable[[pa.Array, Context], Converted]:
+    """Return a columnar form that leaves all to the row path: for conversions that are rare."""
+    return lambda values, _context: all_bad(values, ARROW_TYPES[kind])

@@ -1,0 +1,297 @@
+"""Rules that end in dates, times and timestamps.
+
+Texts without an offset are read in the source's time zone (`Context.source_timezone`). Arrow's parser is strict, so
+where it takes a whole array, nothing else needs to be looked at.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date, datetime, time
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from migration.model import StorageClass, ValueKind
+from migration.value_conversion.rules.conversion_rule import (
+    Context,
+    Converted,
+    Misfit,
+    Rule,
+    all_bad,
+    by_rows,
+    drop,
+    merge_bad,
+)
+from migration.value_conversion.rules.time_parsing import (
+    from_microseconds,
+    julian_microseconds,
+    read_date,
+    read_time,
+    read_timestamp,
+    to_utc,
+    to_wall_clock,
+)
+from migration.value_conversion.value_kinds import ARROW_TYPES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+# Where only the meaning of a number changes, arrays are viewed: a cast costs ten times as much a batch.
+_NAIVE = ARROW_TYPES[ValueKind.TIMESTAMP]
+_AWARE = ARROW_TYPES[ValueKind.TIMESTAMPTZ]
+_DATE = ARROW_TYPES[ValueKind.DATE]
+_TIME = ARROW_TYPES[ValueKind.TIME]
+
+_DAY_FORM = r"^\d{4}-\d\d-\d\d([ T]00(:00(:00(\.0{1,6})?)?)?)?$"
+_CLOCK = r"([ T]\d\d(:\d\d(:\d\d(\.\d{1,6})?)?)?)"
+_NAIVE_FORM = rf"^\d{{4}}-\d\d-\d\d{_CLOCK}?$"
+_OFFSET_FORM = rf"^\d{{4}}-\d\d-\d\d{_CLOCK}(Z|[+-]\d\d(:?\d\d)?)$"
+_TIME_FORM = r"^\d\d:\d\d(:\d\d(\.\d{1,6})?)?$"
+
+_FIRST_MOMENT = -62_135_596_800_000_000  # 0001-01-01 in microseconds
+_ZONE_TABLES_END = 2_114_380_800_000_000  # 2037-01-01
+_FIRST_DAY = -719_162
+_LAST_MOMENT = 253_402_300_799_999_999  # 9999-12-31 23:59:59.999999
+
+EPOCH_UNITS = {"s": 1_000_000, "ms": 1_000, "us": 1}
+"""Unit of an epoch → microseconds in it."""
+JULIAN_DAYS = (1_721_425.5, 5_373_484.5)
+"""Years 1 to 9999 as Julian days: https://sqlite.org/lang_datefunc.html"""
+EPOCH_REALS = (1e8, 7_289_654_400.0)
+"""Reals that are taken for seconds since 1970: 1973 to 2200. Smaller ones may be day numbers."""
+
+
+def _outside_calendar(values: pa.Array) -> pa.BooleanArray | None:
+    """Mark moments outside the years 1 to 9999. `values` are timestamps in microseconds."""
+    micros = values.view(pa.int64())
+    bounds = pc.min_max(micros)
+    low, high = bounds["min"].as_py(), bounds["max"].as_py()
+    if low is None or (low >= _FIRST_MOMENT and high <= _LAST_MOMENT):
+        return None
+    return merge_bad(pc.or_(pc.less(micros, _FIRST_MOMENT), pc.greater(micros, _LAST_MOMENT)))
+
+
+def _within_calendar(moments: pa.Array, *masks: pa.BooleanArray | None) -> Converted:
+    """Leave what lies outside the calendar, and what `masks` mark, to the row path."""
+    bad = merge_bad(_outside_calendar(moments), *masks)
+    return (moments, None) if bad is None else (drop(moments, bad), bad)
+
+
+def _past_zone_tables(naive: pa.Array) -> pa.BooleanArray | None:
+    """Mark times after the last transition in the zone files, where Arrow knows no summer time and Python does."""
+    last = pc.max(naive.view(pa.int64())).as_py()
+    return (
+        None
+        if last is None or last < _ZONE_TABLES_END
+        else pc.greater_equal(naive.view(pa.int64()), _ZONE_TABLES_END)
+    )
+
+
+def _in_zone(naive: pa.Array, context: Context) -> Converted:
+    """Read wall-clock times in the source's time zone."""
+    if context.source_timezone == "UTC":
+        return _within_calendar(naive.view(_AWARE))
+    try:
+        options = {"timezone": context.source_timezone, "ambiguous": "earliest"}
+        try:
+            local = pc.assume_timezone(naive, nonexistent="raise", **options)
+            skipped = None
+        except pa.ArrowInvalid:
+            local = pc.assume_timezone(naive, nonexistent="earliest", **options)
+            later = pc.assume_timezone(naive, nonexistent="latest", **options)
+            skipped = pc.not_equal(local, later)
+    except pa.ArrowException:
+        return all_bad(naive, _AWARE)  # no zone files that Arrow finds; Python may have its own
+    return _within_calendar(local.view(_AWARE), skipped, _past_zone_tables(naive))
+
+
+def _matching(values: pa.Array, form: str, target: pa.DataType) -> pa.Array:
+    """Cast the values that have a form; null elsewhere. Raises ArrowInvalid where there is no such day."""
+    return drop(values, pc.invert(pc.match_substring_regex(values, form))).cast(target)
+
+
+def _columnar_timestamptz(values: pa.Array, context: Context) -> Converted:
+    try:
+        return _in_zone(values.cast(_NAIVE), context)
+    except pa.ArrowInvalid:
+        pass
+    try:
+        local, bad = _in_zone(_matching(values, _NAIVE_FORM, _NAIVE), context)
+        offset = _matching(values, _OFFSET_FORM, _AWARE)
+    except pa.ArrowInvalid:
+        return all_bad(values, _AWARE)
+    moments = pc.coalesce(local, offset)
+    return _within_calendar(moments, bad, pc.and_(values.is_valid(), moments.is_null()))
+
+
+def _columnar_timestamp(values: pa.Array, _context: Context) -> Converted:
+    try:
+        return _within_calendar(values.cast(_NAIVE))
+    except pa.ArrowInvalid:
+        pass
+    try:
+        moments = _matching(values, _NAIVE_FORM, _NAIVE)
+    except pa.ArrowInvalid:
+        return all_bad(values, _NAIVE)
+    return _within_calendar(moments, pc.and_(values.is_valid(), moments.is_null()))
+
+
+def _days(days: pa.Array, *masks: pa.BooleanArray | None) -> Converted:
+    """Leave the year 0, which Arrow reads, to the row path, which knows that there was none."""
+    first = pc.min(days.view(pa.int32())).as_py()
+    year_zero = (
+        pc.less(days.view(pa.int32()), _FIRST_DAY) if first is not None and first < _FIRST_DAY else None
+    )
+    bad = merge_bad(year_zero, *masks)
+    return (days, None) if bad is None else (drop(days, bad), bad)
+
+
+def _columnar_date(values: pa.Array, _context: Context) -> Converted:
+    try:
+        return _days(values.cast(_DATE))
+    except pa.ArrowInvalid:
+        pass
+    bad = merge_bad(pc.invert(pc.match_substring_regex(values, _DAY_FORM)))
+    days = values.cast(pa.binary()) if bad is None else drop(values, bad).cast(pa.binary())
+    try:
+        return _days(pc.binary_slice(days, 0, 10).cast(pa.string()).cast(_DATE), bad)
+    except pa.ArrowInvalid:
+        return all_bad(values, _DATE)
+
+
+def _columnar_time(values: pa.Array, _context: Context) -> Converted:
+    bad = merge_bad(pc.invert(pc.match_substring_regex(values, _TIME_FORM)))
+    clean = values if bad is None else drop(values, bad)
+    try:
+        moments = pc.binary_join_element_wise("1970-01-01", clean, " ").cast(_NAIVE)
+    except pa.ArrowInvalid:
+        return all_bad(values, _TIME)
+    return moments.cast(_TIME), bad
+
+
+def _columnar_epoch(factor: int) -> Callable[[pa.Array, Context], Converted]:
+    low, high = -(-_FIRST_MOMENT // factor), _LAST_MOMENT // factor
+
+    def convert(values: pa.Array, _context: Context) -> Converted:
+        bounds = pc.min_max(values)
+        bad = None
+        if (bounds["min"].as_py() or 0) < low or (bounds["max"].as_py() or 0) > high:
+            bad = merge_bad(pc.or_(pc.less(values, low), pc.greater(values, high)))
+        clean = values if bad is None else drop(values, bad)
+        return pc.multiply(clean, factor).cast(_AWARE), bad
+
+    return convert
+
+
+def _scalar_epoch(factor: int) -> Callable[[int, Context], datetime]:
+    return lambda value, _context: from_microseconds(value * factor)
+
+
+def _within(value: float, bounds: tuple[float, float], reason: str) -> float:
+    if not bounds[0] <= value <= bounds[1]:
+        raise Misfit(reason)
+    return value
+
+
+def _scalar_julian(value: float, _context: Context) -> datetime:
+    day = _within(value, JULIAN_DAYS, "number is not a Julian day of the years 1 to 9999")
+    return from_microseconds(julian_microseconds(day))
+
+
+def _scalar_epoch_real(value: float, _context: Context) -> datetime:
+    seconds = _within(value, EPOCH_REALS, "number is not a plausible count of seconds since 1970")
+    return from_microseconds(round(seconds * 1_000_000))
+
+
+def _columnar_real(scalar: Callable[[float, Context], datetime]) -> Callable[[pa.Array, Context], Converted]:
+    """Convert by Python's rounding, which Arrow does not have; dates as reals are rare."""
+
+    def convert(values: pa.Array, context: Context) -> Converted:
+        moments: list[datetime | None] = []
+        bad = []
+        for value in values.to_pylist():
+            try:
+                moments.append(None if value is None else scalar(value, context))
+                bad.append(False)
+            except Misfit:
+                moments.append(None)
+                bad.append(True)
+        return pa.array(moments, _AWARE), merge_bad(pa.array(bad, pa.bool_()))
+
+    return convert
+
+
+def _scalar_epoch_wall_clock(factor: int) -> Callable[[int, Context], datetime]:
+    return lambda value, context: to_wall_clock(from_microseconds(value * factor), context.source_timezone)
+
+
+def _scalar_epoch_day(factor: int) -> Callable[[int, Context], date]:
+    def convert(value: int, context: Context) -> date:
+        moment = to_wall_clock(from_microseconds(value * factor), context.source_timezone)
+        if moment.time() != time():
+            raise Misfit("number has a time of day, which a date cannot hold")
+        return moment.date()
+
+    return convert
+
+
+_I, _R, _T = StorageClass.INTEGER, StorageClass.REAL, StorageClass.TEXT
+_TZ = ValueKind.TIMESTAMPTZ
+
+
+def _text_rule(
+    kind: ValueKind,
+    columnar: Callable[[pa.Array, Context], Converted],
+    scalar: Callable[[Any, Context], date | time],
+) -> Rule:
+    return Rule(f"text_to_{kind}", _T, kind, columnar, scalar)
+
+
+def _epoch_rules(unit: str, factor: int) -> tuple[Rule, ...]:
+    aware, naive, day = (f"epoch_{unit}_to_{kind}" for kind in (_TZ, ValueKind.TIMESTAMP, ValueKind.DATE))
+    return (
+        Rule(aware, _I, _TZ, _columnar_epoch(factor), _scalar_epoch(factor), aware),
+        # Only where the application made the column: Convoy's own choice for epochs is timestamptz.
+        Rule(
+            naive,
+            _I,
+            ValueKind.TIMESTAMP,
+            by_rows(ValueKind.TIMESTAMP),
+            _scalar_epoch_wall_clock(factor),
+            naive,
+        ),
+        Rule(day, _I, ValueKind.DATE, by_rows(ValueKind.DATE), _scalar_epoch_day(factor), day),
+    )
+
+
+def _real_rule(name: str, scalar: Callable[[float, Context], datetime], *, lossy: bool = False) -> Rule:
+    return Rule(name, _R, _TZ, _columnar_real(scalar), scalar, name, lossy)
+
+
+TIME_RULES = (
+    _text_rule(ValueKind.DATE, _columnar_date, lambda value, _context: read_date(value)),
+    _text_rule(ValueKind.TIME, _columnar_time, lambda value, _context: read_time(value)),
+    _text_rule(
+        ValueKind.TIMESTAMP,
+        _columnar_timestamp,
+        lambda value, context: to_wall_clock(read_timestamp(value), context.source_timezone),
+    ),
+    _text_rule(
+        _TZ,
+        _columnar_timestamptz,
+        lambda value, context: to_utc(read_timestamp(value), context.source_timezone),
+    ),
+    *(rule for unit, factor in EPOCH_UNITS.items() for rule in _epoch_rules(unit, factor)),
+    _real_rule("julian_to_timestamptz", _scalar_julian),
+    # A column of affinity NUMERIC stores the noon of a day, which is a whole number, as an integer.
+    replace(
+        _real_rule("julian_to_timestamptz", _scalar_julian),
+        name="julian_day_to_timestamptz",
+        storage_class=StorageClass.INTEGER,
+    ),
+    # A double near today's date counts in steps of 0.24 microseconds, which the microsecond cannot tell apart.
+    _real_rule("epoch_fraction_to_timestamptz", _scalar_epoch_real, lossy=True),
+)

@@ -1,0 +1,320 @@
+"""The flags that several commands share, and what they amount to."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+from zoneinfo import available_timezones
+
+import click
+
+from migration.errors import UsageError
+from migration.mapping_file_model import OnOrphan
+from migration.model import IdentifierPolicy, IfExists, Mode, OnError, RunOptions, Source
+from producer.cli.target_options import Target, TargetFlags, choose_target
+
+if TYPE_CHECKING:
+    from migration.mapping_file_model import MappingFile
+    from migration.settings import Settings
+
+Decorated = TypeVar("Decorated", bound=Callable[..., Any])
+
+_MOST_WORKERS = 8
+_AUTO = "auto"
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """Where results go and how much is said."""
+
+    report: Path | None = None
+    as_json: bool = False
+    verbose: bool = False
+
+
+def target_flags(command: Decorated) -> Decorated:
+    """Add the flags that name the target."""
+    return _add(
+        command,
+        click.option("--target-host", metavar="HOST", help="PostgreSQL's host.  [default: localhost]"),
+        click.option("--target-port", type=click.IntRange(1, 65535), metavar="PORT", help="[default: 5432]"),
+        click.option("--target-db", metavar="NAME", help="Its database.  [default: educational_apps]"),
+        click.option("--target-user", metavar="NAME", help="[default: postgres]"),
+        click.option(
+            "--target-pass",
+            metavar="PASSWORD",
+            help="Seen by all users of this machine; better in MIGRATION_TARGET_PASSWORD, PGPASSWORD or ~/.pgpass.",
+        ),
+        click.option(
+            "--target-url",
+            metavar="URL",
+            help="Instead of the five above; `embedded` starts a PostgreSQL whose data is kept in .convoy/postgres.",
+        ),
+    )
+
+
+def source_flags(command: Decorated) -> Decorated:
+    """Add the flags that name and choose what is read."""
+    return _add(
+        command,
+        click.option(
+            "--source",
+            "sources",
+            multiple=True,
+            metavar="[LABEL=]PATH",
+            help="SQLite database: a file or a URL. May be given several times.",
+        ),
+        click.option("--tables", multiple=True, metavar="A,B", help="Only these tables."),
+        click.option(
+            "--exclude",
+            multiple=True,
+            metavar="C",
+            help="All tables but these; TABLE.COLUMN with --data-only, and to validate.",
+        ),
+        click.option(
+            "--catalog",
+            type=click.Choice(["educational"]),
+            help="Only tables of this catalog (see list-tables).",
+        ),
+        click.option(
+            "--target-schema",
+            default="public",
+            metavar="NAME",
+            show_default=True,
+            help="Schema for the tables.",
+        ),
+        click.option(
+            "--schema-per-source", is_flag=True, help="One schema for each source, named by its label."
+        ),
+        click.option(
+            "--identifiers",
+            type=click.Choice([policy.value for policy in IdentifierPolicy]),
+            default=IdentifierPolicy.PRESERVE.value,
+            show_default=True,
+            help="Names as they are, in lower case, or UserId as user_id.",
+        ),
+        click.option(
+            "--source-timezone",
+            default="UTC",
+            metavar="ZONE",
+            show_default=True,
+            help="Zone of times that name none, such as Europe/Berlin.",
+        ),
+        click.option(
+            "--mapping",
+            type=click.Path(path_type=Path),
+            metavar="FILE.toml",
+            help="Names, types, rules and more for single tables and columns (docs/mapping.md).",
+        ),
+    )
+
+
+def work_flags(command: Decorated) -> Decorated:
+    """Add the flags that say how the work is done."""
+    return _add(
+        command,
+        click.option(
+            "--batch-size",
+            default=_AUTO,
+            metavar="ROWS",
+            show_default=True,
+            help="Rows that are converted and sent at once.",
+        ),
+        click.option(
+            "--chunk-rows",
+            default=_AUTO,
+            metavar="ROWS",
+            show_default=True,
+            help="Rows of one unit of work and transaction.",
+        ),
+        worker_flag,
+    )
+
+
+def trouble_flags(command: Decorated) -> Decorated:
+    """Add the flags that say what to do with values that cannot be stored, and with damaged files."""
+    return _add(
+        command,
+        click.option(
+            "--on-error",
+            type=click.Choice([choice.value for choice in OnError]),
+            default=OnError.QUARANTINE.value,
+            show_default=True,
+            help="A value that cannot be stored: keep its row apart, or stop at once.",
+        ),
+        click.option(
+            "--on-orphan",
+            type=click.Choice([choice.value for choice in OnOrphan]),
+            default=OnOrphan.NOT_VALID.value,
+            show_default=True,
+            help="A row whose foreign key points at no row: keep it and leave the constraint NOT VALID, keep the row"
+            " apart, or set the reference to NULL.",
+        ),
+        salvage_flag,
+    )
+
+
+def salvage_flag(command: Decorated) -> Decorated:
+    """Add --salvage."""
+    return click.option(
+        "--salvage", is_flag=True, help="Of a damaged source, take what can be read and list the rest."
+    )(command)
+
+
+def worker_flag(command: Decorated) -> Decorated:
+    """Add --workers."""
+    return click.option(
+        "--workers",
+        type=click.IntRange(min=1),
+        metavar="N",
+        help="Chunks copied at the same time.  [default: one for each processor]",
+    )(command)
+
+
+def data_only_flag(command: Decorated) -> Decorated:
+    """Add --data-only."""
+    return click.option(
+        "--data-only",
+        is_flag=True,
+        help="Load rows into tables that the application has made already, or compare with these; make none.",
+    )(command)
+
+
+def unused_flags(command: Decorated) -> Decorated:
+    """Add the flags of a migration that say how to write, so that its line serves again where nothing is written."""
+    return _add(
+        command,
+        click.option(
+            "--if-exists",
+            type=click.Choice([choice.value for choice in IfExists]),
+            default=IfExists.REFUSE.value,
+            hidden=True,
+        ),
+        click.option(
+            "--on-error",
+            type=click.Choice([choice.value for choice in OnError]),
+            default=OnError.QUARANTINE.value,
+            hidden=True,
+        ),
+    )
+
+
+def output_flags(command: Decorated) -> Decorated:
+    """Add the flags that say what is printed where."""
+    return _add(
+        command,
+        click.option(
+            "--report",
+            type=click.Path(path_type=Path),
+            metavar="DIR",
+            help="Folder for report.json and report.html.  [default: .convoy/reports/RUN]",
+        ),
+        json_flag,
+        verbose_flag,
+    )
+
+
+def json_flag(command: Decorated) -> Decorated:
+    """Add --json."""
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON to stdout, all else to stderr.")(
+        command
+    )
+
+
+def verbose_flag(command: Decorated) -> Decorated:
+    """Add --verbose."""
+    return click.option("--verbose", is_flag=True, help="Say more: events, log files, tracebacks.")(command)
+
+
+def take_target(values: dict[str, Any], settings: Settings) -> Target:
+    """Take the target's flags out of a command's values and return the target."""
+    flags = TargetFlags(
+        url=values.pop("target_url"),
+        host=values.pop("target_host"),
+        port=values.pop("target_port"),
+        database=values.pop("target_db"),
+        user=values.pop("target_user"),
+        password=values.pop("target_pass"),
+    )
+    return choose_target(flags, settings)
+
+
+def take_output(values: dict[str, Any]) -> Output:
+    """Take the output flags out of a command's values."""
+    return Output(values.pop("report", None), values.pop("as_json", False), values.pop("verbose", False))
+
+
+def run_options(mode: Mode, sources: tuple[Source, ...], values: dict[str, Any]) -> RunOptions:
+    """Return the options of a run from a command's values; the target is filled in once it is reached.
+
+    Raises:
+        UsageError: a value makes no sense.
+    """
+    zone = values["source_timezone"]
+    if zone not in available_timezones():
+        raise UsageError(f"There is no time zone {zone}", "--source-timezone", "Write it as in Europe/Berlin")
+    if values["schema_per_source"] and values["target_schema"] != "public":
+        raise UsageError("--schema-per-source and --target-schema exclude each other")
+    if values["tables"] and values["exclude"]:
+        both = sorted(set(split_names(values["tables"])) & set(split_names(values["exclude"])))
+        if both:
+            raise UsageError(f"{both[0]} is in --tables and in --exclude")
+    return RunOptions(
+        mode=mode,
+        sources=sources,
+        target_schema=values["target_schema"],
+        schema_per_source=values["schema_per_source"],
+        tables=split_names(values["tables"]),
+        exclude=split_names(values["exclude"]),
+        catalog=values["catalog"],
+        if_exists=IfExists(values.get("if_exists", IfExists.REFUSE)),
+        data_only=values.get("data_only", False),
+        identifiers=IdentifierPolicy(values["identifiers"]),
+        source_timezone=zone,
+        batch_rows=_rows_or_auto("--batch-size", values.get("batch_size", _AUTO)),
+        chunk_rows=_rows_or_auto("--chunk-rows", values.get("chunk_rows", _AUTO)),
+        workers=worker_count(values.get("workers")),
+        skip_validation=values.get("skip_validation", False),
+        mapping=_mapping(values["mapping"]),
+        on_error=OnError(values.get("on_error", OnError.QUARANTINE)),
+        on_orphan=OnOrphan(values.get("on_orphan", OnOrphan.NOT_VALID)),
+        salvage=values.get("salvage", False),
+    )
+
+
+def _mapping(path: Path | None) -> MappingFile | None:
+    if path is None:
+        return None
+    from migration.mapping_file.mapping_file_reader import load_mapping
+
+    return load_mapping(path)
+
+
+def split_names(values: Sequence[str]) -> tuple[str, ...]:
+    """Return the names of `--tables a,b --tables c`."""
+    return tuple(name.strip() for value in values for name in value.split(",") if name.strip())
+
+
+def worker_count(wanted: int | None) -> int:
+    """Return how many chunks to copy at the same time: as asked, else one for each processor, at least 2."""
+    return wanted if wanted is not None else max(2, min(_MOST_WORKERS, os.cpu_count() or 2))
+
+
+def _rows_or_auto(flag: str, value: str) -> int | None:
+    if value == _AUTO:
+        return None
+    if not value.isdecimal():
+        raise UsageError(f"{flag} is a number of rows or {_AUTO}, not {value}")
+    rows = int(value)
+    if rows < 1:
+        raise UsageError(f"{flag} must be at least 1, not {rows}")
+    return rows
+
+
+def _add(command: Decorated, *flags: Callable[[Decorated], Decorated]) -> Decorated:
+    for flag in reversed(flags):
+        command = flag(command)
+    return command

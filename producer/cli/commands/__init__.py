@@ -1,0 +1,1 @@
+"""The commands of migration-cli, each an entry of producer.cli.app."""

@@ -1,0 +1,199 @@
+"""The commands that start or resume a run and follow it to its end."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from migration.errors import ConvoyError, UsageError
+from migration.model import IfExists, Mode
+from producer.cli.command_options import (
+    data_only_flag,
+    output_flags,
+    run_options,
+    salvage_flag,
+    source_flags,
+    take_output,
+    take_target,
+    target_flags,
+    trouble_flags,
+    unused_flags,
+    work_flags,
+    worker_count,
+    worker_flag,
+)
+
+if TYPE_CHECKING:
+    from producer.cli.run_session import Session
+
+
+@click.command(
+    epilog="Example: migration-cli migrate --source shop.db --target-url postgresql://me@host/shop",
+    short_help="Copy databases into PostgreSQL and prove them equal.",
+)
+@source_flags
+@target_flags
+@click.option(
+    "--if-exists",
+    type=click.Choice([choice.value for choice in IfExists]),
+    default=IfExists.REFUSE.value,
+    show_default=True,
+    help="Tables that stand there already: refuse, or replace and keep them for rollback.",
+)
+@data_only_flag
+@work_flags
+@trouble_flags
+@click.option("--skip-validation", is_flag=True, help="Copy without comparing: no proof, in less time.")
+@click.option("--dry-run", is_flag=True, help="The same as the command dry-run.")
+@output_flags
+def migrate(**values: Any) -> int:
+    """Copy SQLite databases into PostgreSQL and prove that every row is equal."""
+    return _start(Mode.DRY_RUN if values.pop("dry_run") else Mode.MIGRATE, values)
+
+
+@click.command(
+    "dry-run",
+    epilog="Example: migration-cli dry-run --source shop.db --target-url embedded",
+    short_help="Do everything but write: types, rows at risk, time, space.",
+)
+@source_flags
+@target_flags
+@click.option(
+    "--if-exists",
+    type=click.Choice([choice.value for choice in IfExists]),
+    default=IfExists.REFUSE.value,
+    show_default=True,
+    help="What the migration would do with tables that stand there already.",
+)
+@data_only_flag
+@work_flags
+@trouble_flags
+@click.option(
+    "--write-mapping",
+    type=click.Path(path_type=Path),
+    metavar="FILE.toml",
+    help="Write all decisions into a new file, to edit and to give to --mapping.",
+)
+@output_flags
+def dry_run(**values: Any) -> int:
+    """Try every value and all DDL, and write nothing but the ledger."""
+    return _start(Mode.DRY_RUN, values)
+
+
+@click.command(
+    epilog="Example: migration-cli validate --source shop.db --target-url postgresql://me@host/shop",
+    short_help="Compare a database with tables that stand in PostgreSQL.",
+)
+@source_flags
+@target_flags
+@data_only_flag
+@unused_flags
+@work_flags
+@salvage_flag
+@output_flags
+def validate(**values: Any) -> int:
+    """Compare SQLite databases with tables in PostgreSQL, whoever copied them.
+
+    Takes the flags of the migration. With --data-only, what such a load leaves out is left out, and keys and
+    indexes are not compared; --if-exists and --on-error have no effect. --exclude may name TABLE.COLUMN.
+    Where the role may not create the ledger, everything is only read, and the verdict only printed.
+    """
+    from migration.errors import TargetPermissionError
+
+    try:
+        return _start(Mode.VALIDATE, dict(values))
+    except TargetPermissionError as error:
+        return _validate_reading_only(values, error)
+
+
+def _validate_reading_only(values: dict[str, Any], why: ConvoyError) -> int:
+    from producer.cli.cli_settings import read_settings
+    from producer.cli.commands.read_only_validation import validate_reading_only
+    from producer.cli.source_arguments import parse_sources
+
+    click.echo(f"Nothing is recorded in the target: {why.what}.", err=True)
+    settings = read_settings()
+    sources = parse_sources(values.pop("sources"))
+    target, output = take_target(values, settings), take_output(values)
+    return validate_reading_only(run_options(Mode.VALIDATE, sources, values), target, settings, output)
+
+
+@click.command(
+    epilog="Example: migration-cli resume 0198c2 --target-url postgresql://me@host/shop",
+    short_help="Go on with a run that failed or was interrupted.",
+)
+@click.argument("run")
+@target_flags
+@worker_flag
+@output_flags
+def resume(run: str, **values: Any) -> int:
+    """Go on where a run stopped; what is done is not done again. RUN may be the beginning of its id."""
+    from producer.cli.cli_settings import read_settings
+    from producer.cli.run_session import open_session
+
+    settings = read_settings()
+    target, output = take_target(values, settings), take_output(values)
+    with open_session(target, settings, worker_count(values["workers"]), quiet=output.as_json) as session:
+        from migration.ledger.run_records import find_run, request_resume
+        from producer.cli.output.run_follower import follow
+
+        record = find_run(session.engine, run)
+        request_resume(session.engine, record.id)
+        session.send(record.id)
+        return follow(session, record.id, output)
+
+
+def _start(mode: Mode, values: dict[str, Any]) -> int:
+    from producer.cli.cli_settings import read_settings
+    from producer.cli.source_arguments import check_sources, parse_sources
+
+    settings = read_settings()
+    draft = _new_file(values.pop("write_mapping", None))
+    sources = parse_sources(values.pop("sources"))
+    target, output = take_target(values, settings), take_output(values)
+    options = run_options(mode, sources, values)
+    if settings.broker_url is None:
+        check_sources(sources)  # on another machine's cluster the files need not be here
+
+    from producer.cli.run_session import open_session
+
+    with open_session(target, settings, options.workers, quiet=output.as_json) as session:
+        # What takes long to import comes while the cluster boots.
+        from dataclasses import replace
+
+        from migration.ledger.run_records import create_run, request_cancel
+        from producer.cli.output.run_follower import follow
+
+        run_id = create_run(session.engine, replace(options, target=session.target_url))
+        try:
+            session.send(run_id)
+        except ConvoyError:
+            request_cancel(session.engine, run_id)  # no producer was told of it, and none is to find it later
+            raise
+        status = follow(session, run_id, output)
+        if draft is not None:
+            _write_mapping(session, run_id, draft, status)
+        return status
+
+
+def _new_file(path: Path | None) -> Path | None:
+    """Return the path of a file that is still to be written: one that somebody has edited is not overwritten."""
+    if path is not None and path.exists():
+        raise UsageError(
+            "The file exists already", f"--write-mapping {path}", "Name a new file, or remove it"
+        )
+    if path is not None and not path.absolute().parent.is_dir():
+        raise UsageError("There is no such folder", f"--write-mapping {path}")
+    return path
+
+
+def _write_mapping(session: Session, run_id: str, path: Path, status: int) -> None:
+    if status not in {0, 1}:
+        click.echo(f"Not written, because the dry-run did not come to its end: {path}", err=True)
+        return
+    from migration.report.mapping_file_draft import draft_mapping
+
+    path.write_text(draft_mapping(session.engine, run_id), encoding="utf-8")
+    click.echo(f"The decisions, to edit and to give to --mapping: {path}", err=True)

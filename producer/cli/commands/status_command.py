@@ -1,0 +1,143 @@
+"""The command `status`: one run, or the latest ones."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from producer.cli.command_options import json_flag, take_output, take_target, target_flags, verbose_flag
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+    from migration.ledger.run_progress import RunProgress
+    from migration.ledger.run_records import RunRecord
+    from migration.settings import Settings
+    from producer.cli.command_options import Output
+    from producer.cli.target_options import Target
+
+
+@click.command(
+    epilog="Example: migration-cli status --target-url postgresql://me@host/shop",
+    short_help="How far a run is; without RUN: the latest runs.",
+)
+@click.argument("run", required=False)
+@target_flags
+@click.option("--follow", "follows", is_flag=True, help="Stay until the run is at its end.")
+@click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, help="Runs to list.")
+@json_flag
+@verbose_flag
+def status(run: str | None, follows: bool, limit: int, **values: Any) -> int:
+    """Show how far a run is, or list the latest runs of a target."""
+    from migration.ledger.ledger_database import open_ledger
+    from migration.ledger.run_records import find_run, list_runs
+    from producer.cli.cli_settings import read_settings
+    from producer.cli.target_options import reach
+
+    settings = read_settings()
+    target, output = take_target(values, settings), take_output(values)
+    with reach(target, settings) as url:
+        engine = open_ledger(url, "convoy cli")
+        try:
+            if run is None:
+                _print_runs(list_runs(engine, limit), output)
+                return 0
+            record = find_run(engine, run)
+            if follows and not record.phase.is_end:
+                return _follow(engine, record, target, settings, output)
+            return _print_run(engine, record, target, output)
+        finally:
+            engine.dispose()
+
+
+def _follow(engine: Engine, record: RunRecord, target: Target, settings: Settings, output: Output) -> int:
+    from producer.cli.output.run_follower import follow
+    from producer.cli.run_session import Session
+
+    return follow(Session(engine, settings, target, record.options.target, None), record.id, output)
+
+
+def _print_run(engine: Engine, record: RunRecord, target: Target, output: Output) -> int:
+    from migration.ledger.run_progress import read_progress
+
+    progress = read_progress(engine, record.id)
+    if output.as_json:
+        import msgspec
+
+        click.echo(msgspec.json.format(msgspec.json.encode(progress), indent=2))
+        return 0
+    for line in _describe(record, progress, target):
+        click.echo(line)
+    return 0
+
+
+def _describe(record: RunRecord, progress: RunProgress, target: Target) -> list[str]:
+    from migration.model import Phase
+    from migration.report.text_formatting import count
+    from producer.cli.output.command_lines import command_line
+    from producer.cli.output.progress_display import activity, facts
+
+    sources = ", ".join(f"{source.label} ({source.location})" for source in record.options.sources)
+    lines = [
+        f"Run       {record.id} ({record.mode})",
+        f"Source    {sources}",
+        f"Target    {record.options.target}",
+        f"State     {activity(progress)}, {progress.percent:.0f} %",
+    ]
+    details = facts(progress)
+    if details:
+        lines.append(f"          {', '.join(details)}")
+    lines += [f"Waits     {wait}" for wait in progress.waits]
+    if progress.findings:
+        lines.append(f"Findings  {count(progress.findings, 'finding')}")
+    if progress.error:
+        lines.append(f"Error     {progress.error}")
+    if progress.phase is Phase.FAILED:
+        lines.append(f"Go on     {command_line(target, 'resume', record.id)}")
+    elif not progress.phase.is_end:
+        lines.append(f"Follow    {command_line(target, 'status', record.id, '--follow')}")
+    return lines
+
+
+def _print_runs(records: list[RunRecord], output: Output) -> None:
+    if output.as_json:
+        import msgspec
+
+        summaries = [
+            {
+                "run_id": record.id,
+                "mode": record.mode,
+                "phase": record.phase,
+                "sources": [source.location for source in record.options.sources],
+                "created_at": record.created_at,
+                "finished_at": record.finished_at,
+                "error": record.error,
+            }
+            for record in records
+        ]
+        click.echo(msgspec.json.format(msgspec.json.encode(summaries), indent=2))
+        return
+    if not records:
+        click.echo("This target knows no run yet.")
+        return
+    from migration.report.text_formatting import duration, phrase, printable
+
+    lines = [("RUN", "STARTED", "TOOK", "MODE", "STATE", "SOURCES")]
+    for record in records:
+        took = ""
+        if record.started_at is not None and record.finished_at is not None:
+            took = duration((record.finished_at - record.started_at).total_seconds())
+        lines.append(
+            (
+                record.id,
+                f"{record.created_at.astimezone():%Y-%m-%d %H:%M:%S}",
+                took,
+                record.mode,
+                phrase(record.phase.value),
+                printable(", ".join(source.label for source in record.options.sources)),
+            )
+        )
+    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
+    for line in lines:
+        click.echo("  ".join(f"{cell:<{width}}" for cell, width in zip(line, widths, strict=True)).rstrip())

@@ -1,0 +1,158 @@
+"""The commands around the local servers: `up` and `psql`."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import click
+
+from producer.cli.command_options import take_target, target_flags, verbose_flag, worker_count, worker_flag
+from producer.cli.target_options import DEFAULT_DATABASE, EMBEDDED, Target
+
+if TYPE_CHECKING:
+    from migration.settings import Settings
+    from producer.embedded.embedded_cluster import LocalCluster
+
+_FLOWER_PORT = 5555
+
+
+@click.command(
+    epilog="Example: migration-cli up --workers 4",
+    short_help="Run a local cluster in the foreground, until Ctrl-C.",
+)
+@target_flags
+@worker_flag
+@verbose_flag
+def up(workers: int | None, **values: Any) -> int:
+    """Run broker, producer, workers, API and Flower in the foreground until Ctrl-C.
+
+    Without a target, PostgreSQL is embedded and keeps its data in .convoy/postgres.
+    """
+    from pydantic import SecretStr
+
+    from migration.ledger.ledger_database import open_ledger
+    from migration.target.target_connection import redact, with_password
+    from producer.cli.cli_settings import read_settings
+    from producer.embedded.embedded_cluster import LocalCluster
+
+    settings = read_settings()
+    values.pop("verbose")
+    target = _target_or_embedded(values, settings)
+    if target.password:
+        settings = settings.model_copy(update={"target_password": SecretStr(target.password)})
+    if not target.is_embedded:
+        open_ledger(with_password(target.url, target.password)).dispose()
+    cluster = LocalCluster(
+        target=target.url,
+        database=target.database,
+        workers=worker_count(workers),
+        settings=settings,
+        on_start=lambda name: click.echo(f"Starting {name} …"),
+    )
+    try:
+        cluster.start()
+        open_ledger(with_password(cluster.target_url, target.password)).dispose()
+        web = _start_web(cluster, settings)
+        cluster.wait_ready()
+        click.echo(f"PostgreSQL  {redact(cluster.target_url)}")
+        click.echo(f"Broker      {redact_broker(cluster.broker_url)}")
+        for name, address in web.items():
+            click.echo(f"{name:<10}  {address}")
+        click.echo(f"Logs        {cluster.logs}")
+        click.echo("Ready. Ctrl-C stops everything.")
+        while True:
+            time.sleep(1.0)
+            for name in cluster.check():
+                click.echo(f"The local {name} had died and was started again", err=True)
+    except KeyboardInterrupt:
+        click.echo("\nStopping.", err=True)
+        return 0
+    finally:
+        cluster.stop()
+
+
+@click.command(
+    epilog="Example: migration-cli psql -c '\\dt'",
+    short_help="Look at the embedded database with psql.",
+    context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
+)
+@click.option(
+    "--target-db", metavar="NAME", default=DEFAULT_DATABASE, show_default=True, help="Database to open."
+)
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def psql(target_db: str, arguments: tuple[str, ...]) -> int:
+    """Open psql on the embedded PostgreSQL, which is started for that time. ARGUMENTS go to psql."""
+    from producer.cli.cli_settings import read_settings
+    from producer.cli.target_options import reach
+    from producer.embedded.embedded_postgres import EmbeddedPostgres
+
+    settings = read_settings()
+    program = EmbeddedPostgres.programs(settings.embedded_dir) / "bin" / "psql"
+    with reach(Target(EMBEDDED, target_db, None, ()), settings) as url:
+        # Ctrl-C in psql ends a query there, not this command.
+        before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+        try:
+            child = subprocess.Popen(
+                [str(program), url, *arguments],
+                preexec_fn=_take_interrupts,  # noqa: PLW1509
+            )
+            return child.wait()
+        finally:
+            signal.signal(signal.SIGINT, before)
+
+
+def redact_broker(url: str) -> str:
+    """Return a broker's URL without its password."""
+    from producer.cli.output.error_output import without_passwords
+
+    return without_passwords(url)
+
+
+def _take_interrupts() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def _target_or_embedded(values: dict[str, Any], settings: Settings) -> Target:
+    given = any(
+        values[name] is not None for name in ("target_url", "target_host", "target_port", "target_user")
+    )
+    if not given and settings.target_url is None:
+        values["target_url"] = EMBEDDED
+    return take_target(values, settings)
+
+
+def _start_web(cluster: LocalCluster, settings: Settings) -> dict[str, str]:
+    """Start the API and Flower; return what a user needs to reach them."""
+    told = {}
+    token = settings.api_token.get_secret_value() if settings.api_token else secrets.token_urlsafe(24)
+    if importlib.util.find_spec("api") is not None:
+        root = (settings.source_root or Path.cwd()).absolute()
+        env = {"MIGRATION_API_TOKEN": token, "MIGRATION_SOURCE_ROOT": str(root)}
+        cluster.start_program("api", [sys.executable, "-m", "api"], env)
+        told["API"] = f"http://{settings.api_host}:{settings.api_port}/  reads databases below {root}"
+    if importlib.util.find_spec("flower") is not None:
+        login = os.environ.get("FLOWER_BASIC_AUTH") or f"convoy:{token}"
+        port = urlsplit(settings.flower_url).port or _FLOWER_PORT
+        cluster.start_program(
+            "flower",
+            [sys.executable, "-m", "celery", "-A", "producer.app", "flower", "--address=127.0.0.1"],
+            {"FLOWER_PORT": str(port), "FLOWER_BASIC_AUTH": login},
+        )
+        hint = (
+            "login as in FLOWER_BASIC_AUTH"
+            if "FLOWER_BASIC_AUTH" in os.environ
+            else "user convoy, the token as password"
+        )
+        told["Flower"] = f"http://127.0.0.1:{port}/  {hint}"
+    if settings.api_token is None:
+        told["Token"] = token
+    return told

@@ -1,0 +1,193 @@
+"""Follow a run to its end, then say how it ended."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import click
+
+from migration.errors import ConvoyError, RetryableError, TargetUnreachableError
+from migration.exit_status import ExitStatus
+from migration.ledger.event_log import read_events
+from migration.ledger.run_progress import RunProgress, read_progress
+from migration.ledger.run_records import fail_run, find_run, read_run
+from migration.model import Phase
+from migration.report.report_builder import build_report, print_report, write_report
+from producer.cli.output.command_lines import command_line, with_target
+from producer.cli.output.error_output import without_passwords
+from producer.cli.output.progress_display import View, make_view
+from producer.snapshot_removal import prune_snapshots
+
+if TYPE_CHECKING:
+    from producer.cli.command_options import Output
+    from producer.cli.run_session import Session
+
+_POLL_SECONDS = 0.25
+_GLANCE_SECONDS = 0.04
+_SHORT_SECONDS = 10.0
+_CHECK_SECONDS = 1.0
+_SILENCE_SECONDS = 120.0
+_UNHEARD_SECONDS = 15.0
+_FILE_COLUMNS = 120
+
+
+def follow(session: Session, run_id: str, output: Output) -> int:
+    """Show a run until it ends, write and print its report, and return the exit status.
+
+    Raises:
+        ConvoyError: the local cluster broke down, or PostgreSQL was silent for two minutes.
+    """
+    if output.verbose:
+        click.echo(f"Run {run_id}", err=True)
+        if session.cluster is not None:
+            click.echo(f"Logs in {session.cluster.logs}", err=True)
+    try:
+        with make_view() as view:
+            watch(session, run_id, view, verbose=output.verbose)
+        if session.cluster is not None:
+            session.cluster.retire()
+        return finish(session, run_id, output)
+    except KeyboardInterrupt:
+        return _interrupted(session, run_id)
+    except ConvoyError as error:
+        resume = command_line(session.target, "resume", run_id)
+        if session.cluster is not None:
+            with contextlib.suppress(Exception):  # PostgreSQL may be what is gone
+                _stop_run(session, run_id, str(error))
+        click.echo(f"Go on with: {resume}", err=True)
+        raise
+
+
+def watch(session: Session, run_id: str, view: View, *, verbose: bool) -> RunProgress:
+    """Show progress until the run is at an end, and keep a local cluster alive."""
+    begun = answered = time.monotonic()
+    checked = 0.0
+    last_event = 0
+    hinted = False
+    told: set[str] = set()
+    while True:
+        now = time.monotonic()
+        if session.cluster is not None and now - checked > _CHECK_SECONDS:
+            checked = now
+            for name in session.cluster.check():
+                view.note(f"The local {name} had died and was started again")
+        try:
+            progress = read_progress(session.engine, run_id)
+            if verbose:
+                for event in read_events(session.engine, run_id, last_event):
+                    last_event = event.id
+                    words = " ".join(f"{name}={value}" for name, value in event.data.items())
+                    view.note(without_passwords(f"{event.at:%H:%M:%S}  {event.kind}  {words}"))
+        except Exception as error:  # noqa: BLE001  # `_bear` raises what does not pass by itself
+            _bear(error, run_id, now - answered)
+            time.sleep(_CHECK_SECONDS)
+            continue
+        answered = now
+        _tell_waits(progress, view, told)
+        view.show(progress)
+        if progress.phase.is_end:
+            return progress
+        if progress.phase is Phase.PENDING and now - begun > _UNHEARD_SECONDS and not hinted:
+            hinted = True
+            view.note(
+                "No producer has taken the run yet. Is one running on this broker, with this very target? "
+                "Start it with: celery -A producer.app worker -Q control --pool threads"
+            )
+        _pause(session, run_id, now - begun)
+
+
+def _pause(session: Session, run_id: str, elapsed_seconds: float) -> None:
+    """Wait until the next look; the end of a run that takes seconds is seen at once."""
+    if elapsed_seconds > _SHORT_SECONDS:
+        time.sleep(_POLL_SECONDS)
+        return
+    until = time.monotonic() + _POLL_SECONDS
+    with contextlib.suppress(Exception):  # the look that follows says what is wrong
+        while time.monotonic() < until:
+            time.sleep(_GLANCE_SECONDS)
+            with session.engine.connect() as connection:
+                if read_run(connection, run_id).phase.is_end:
+                    return
+
+
+def _tidy_up(session: Session) -> None:
+    """Remove the snapshots of a cluster that lives for one command; a failed run and a quarantine keep theirs."""
+    settings = session.settings
+    if session.cluster is not None and "snapshot_retention_hours" not in settings.model_fields_set:
+        prune_snapshots(session.engine, settings.snapshot_dir.absolute(), 0)
+
+
+def _tell_waits(progress: RunProgress, view: View, told: set[str]) -> None:
+    """Say once what holds a run up."""
+    for line in progress.waits:
+        if line not in told:
+            told.add(line)
+            view.note(without_passwords(line))
+
+
+def finish(session: Session, run_id: str, output: Output) -> int:
+    """Write and print the report of a run at its end, and return the exit status."""
+    report = with_target(build_report(session.engine, run_id), session.target)
+    folder = output.report or session.settings.report_dir / run_id
+    try:
+        json_path, html_path = write_report(report, folder)
+    except OSError as error:
+        raise ConvoyError(
+            f"The report cannot be written: {error.strerror}",
+            str(folder),
+            "Name another folder with --report",
+        ) from error
+    if output.as_json:
+        sys.stdout.write(json_path.read_text(encoding="utf-8"))
+    elif report.exit_status != ExitStatus.UNUSABLE_INPUT:
+        from rich.console import Console
+
+        # A file or pipe has no width; rich would take 80 columns and fold the table.
+        console = Console(highlight=False, width=None if sys.stdout.isatty() else _FILE_COLUMNS)
+        print_report(report, console)
+        console.print(f"\nThe whole report: {html_path}", markup=False, soft_wrap=True)
+    if report.status is Phase.FAILED:
+        click.echo(f"error: {without_passwords(report.error or 'The run failed.')}", err=True)
+        if report.exit_status == ExitStatus.UNUSABLE_INPUT:
+            click.echo(f"Nothing was changed. The report: {html_path}", err=True)
+        elif session.cluster is not None:
+            click.echo(f"Logs in {session.cluster.logs}", err=True)
+    _tidy_up(session)
+    return report.exit_status
+
+
+def _bear(error: Exception, run_id: str, silent_seconds: float) -> None:
+    """Let a lost connection pass for a while; raise anything else."""
+    from migration.target.target_connection import translate
+
+    reason = translate(error, f"run {run_id}")
+    passing = isinstance(reason, RetryableError | TargetUnreachableError)
+    if not passing or silent_seconds > _SILENCE_SECONDS:
+        raise reason from error
+
+
+def _interrupted(session: Session, run_id: str) -> int:
+    click.echo("", err=True)
+    if session.cluster is None:
+        click.echo("The run goes on in the cluster.", err=True)
+        click.echo(f"Follow it:  {command_line(session.target, 'status', run_id, '--follow')}", err=True)
+        click.echo(f"Stop it:    {command_line(session.target, 'cancel', run_id)}", err=True)
+        return ExitStatus.INTERRUPTED
+    resume = command_line(session.target, "resume", run_id)
+    _stop_run(session, run_id, "The run was interrupted")
+    click.echo("Interrupted; stopping the local cluster. What was copied is kept.", err=True)
+    click.echo(f"Go on with:   {resume}", err=True)
+    click.echo(f"Or drop it:   {command_line(session.target, 'cancel', run_id)}", err=True)
+    return ExitStatus.INTERRUPTED
+
+
+def _stop_run(session: Session, run_id: str, reason: str) -> None:
+    """Mark a run as stopped, so that no later cluster on this target takes it up by itself."""
+    run = find_run(session.engine, run_id)
+    while not run.phase.is_end:
+        remedy = f"Go on with `{command_line(session.target, 'resume', run_id)}`"
+        fail_run(session.engine, run, ConvoyError(reason.splitlines()[0].rstrip("."), remedy=remedy))
+        run = find_run(session.engine, run_id)

@@ -1,0 +1,123 @@
+"""What a command that follows a run needs: the ledger, a queue, and the cluster behind them."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+import click
+from pydantic import SecretStr
+
+from producer.cli.target_options import Target
+from producer.embedded.embedded_cluster import LocalCluster
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+    from migration.settings import Settings
+
+# What Celery imports by name when it first sends a message.
+_SENDING = ("celery.app.amqp", "celery.app.events", "celery.backends.redis", "kombu.transport.redis")
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """An open ledger, and the broker of the cluster that works on it. `cluster` is None for one that runs elsewhere.
+
+    `target_url` holds no password.
+    """
+
+    engine: Engine
+    settings: Settings
+    target: Target
+    target_url: str
+    cluster: LocalCluster | None
+
+    def send(self, run_id: str) -> None:
+        """Ask the producer to move a run on.
+
+        Raises:
+            BrokerError: the broker does not answer.
+        """
+        from migration.queue import make_app, send_advance
+
+        app = make_app(self.settings)
+        try:
+            send_advance(app, run_id)
+        finally:
+            app.close()
+
+
+@contextmanager
+def open_session(target: Target, settings: Settings, workers: int, *, quiet: bool) -> Iterator[Session]:
+    """Open the ledger on the configured cluster, or on one of its own that runs for the time of the block.
+
+    Raises:
+        BrokerError: the configured broker does not answer.
+        UsageError: the configured cluster writes to another database.
+        TargetError: PostgreSQL cannot be reached or used.
+        ConvoyError: the local cluster does not start.
+    """
+    if settings.broker_url is not None:
+        from migration.ledger.ledger_database import target_identity
+        from migration.queue import check_broker, check_target_is_announced
+
+        check_broker(settings.broker_url)
+        with _ledger(target.url, target.password) as (engine, shown):
+            check_target_is_announced(settings.broker_url, target_identity(engine), shown)
+            yield Session(engine, settings, target, shown, None)
+        return
+    if not target.is_embedded:
+        with _ledger(target.url, target.password):
+            pass  # a wrong address should cost no start of a cluster
+    cluster = LocalCluster(
+        target=target.url,
+        database=target.database,
+        workers=workers,
+        settings=settings.model_copy(
+            update={"target_password": SecretStr(target.password)} if target.password else {}
+        ),
+        on_start=lambda name: None if quiet else click.echo(f"Starting {name} …", err=True),
+    )
+    try:
+        cluster.start(meanwhile=lambda: _import_libraries(target, settings))
+        local = settings.model_copy(update={"broker_url": cluster.broker_url})
+        with _ledger(cluster.target_url, target.password) as (engine, shown):
+            yield Session(engine, local, target, shown, cluster)
+    finally:
+        cluster.stop()
+
+
+def _import_libraries(target: Target, settings: Settings) -> None:
+    """Load what a command that follows a run needs, while its servers start."""
+    modules = [
+        "migration.ledger.ledger_database",
+        "producer.cli.output.run_follower",
+        "migration.queue",
+        *_SENDING,
+    ]
+    if target.is_embedded and not (settings.embedded_dir / "PG_VERSION").exists():
+        modules.append("alembic.command")  # a new database gets a new ledger
+    gc.disable()  # imports make no garbage, and the collector takes a tenth of their time to find none
+    try:
+        for module in modules:
+            import_module(module)
+    finally:
+        gc.enable()
+
+
+@contextmanager
+def _ledger(url: str, password: str | None) -> Iterator[tuple[Engine, str]]:
+    """Yield the engine and the URL without its password."""
+    from migration.ledger.ledger_database import open_ledger
+    from migration.target.target_connection import redact, with_password
+
+    engine = open_ledger(with_password(url, password), "convoy cli")
+    try:
+        yield engine, redact(url)
+    finally:
+        engine.dispose()

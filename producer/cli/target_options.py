@@ -1,0 +1,136 @@
+"""Which PostgreSQL a command works on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from migration.errors import UsageError
+
+if TYPE_CHECKING:
+    from migration.settings import Settings
+
+EMBEDDED = "embedded"
+DEFAULT_HOST = "localhost"
+DEFAULT_PORT = 5432
+DEFAULT_DATABASE = "educational_apps"
+DEFAULT_USER = "postgres"
+
+
+@dataclass(frozen=True, slots=True)
+class TargetFlags:
+    """The target as it stands on the command line; None: not given."""
+
+    url: str | None = None
+    host: str | None = None
+    port: int | None = None
+    database: str | None = None
+    user: str | None = None
+    password: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A PostgreSQL, or `embedded`.
+
+    `url` may hold a password that the user wrote into it. `password` came separately and wins nothing over that.
+    `flags` names the same target again on a command line, without any password.
+    """
+
+    url: str
+    database: str
+    password: str | None
+    flags: tuple[str, ...]
+
+    @property
+    def is_embedded(self) -> bool:
+        """Whether the command starts the server itself."""
+        return self.url == EMBEDDED
+
+
+def choose_target(flags: TargetFlags, settings: Settings) -> Target:
+    """Return the target: flags first, MIGRATION_TARGET_URL next, and PostgreSQL on this machine otherwise.
+
+    Raises:
+        UsageError: the flags contradict each other, or the URL is not one of PostgreSQL.
+    """
+    password = flags.password
+    if password is None and settings.target_password is not None:
+        password = settings.target_password.get_secret_value()
+    parts = {"--target-host": flags.host, "--target-port": flags.port, "--target-user": flags.user}
+    if flags.url is not None:
+        given = [name for name, value in parts.items() if value is not None]
+        if flags.database is not None and flags.url != EMBEDDED:
+            given.append("--target-db")
+        if given:
+            raise UsageError(f"--target-url replaces {', '.join(given)}", remedy="Give one or the other")
+    url = flags.url
+    from_settings = False
+    if url is None and flags.database is None and not any(value is not None for value in parts.values()):
+        stored = settings.target_url
+        from_settings = stored is not None
+        url = stored.get_secret_value() if stored is not None else None
+    if url == EMBEDDED:
+        return _embedded(flags.database or DEFAULT_DATABASE, from_settings=from_settings)
+    if url is None:
+        url = _build_url(flags)
+    elif not url.startswith(("postgresql://", "postgres://")):
+        raise UsageError(
+            "The target is not a URL of PostgreSQL",
+            remedy="Write postgresql://user@host:5432/database, or `embedded` for a server of its own",
+        )
+    from migration.target.target_connection import redact
+
+    words = () if from_settings else ("--target-url", redact(url))
+    return Target(url, flags.database or "", password, words)
+
+
+@contextmanager
+def reach(target: Target, settings: Settings) -> Iterator[str]:
+    """Yield the libpq URL of a target, with its password; an embedded server runs for that time.
+
+    Raises:
+        ConvoyError: the embedded server does not start.
+    """
+    from migration.target.target_connection import with_password
+
+    if not target.is_embedded:
+        yield with_password(target.url, target.password)
+        return
+    from producer.embedded.embedded_postgres import EmbeddedPostgres
+
+    if not (settings.embedded_dir / "PG_VERSION").exists():
+        raise UsageError(
+            "There is no embedded database here yet",
+            str(settings.embedded_dir),
+            "Make one with `migration-cli migrate --source FILE --target-url embedded`",
+        )
+    server = EmbeddedPostgres(settings.embedded_dir)
+    server.start()
+    try:
+        yield server.ensure_database(target.database)
+    finally:
+        server.stop()
+
+
+def _embedded(database: str, *, from_settings: bool) -> Target:
+    words = () if from_settings else ("--target-url", EMBEDDED)
+    if database != DEFAULT_DATABASE:
+        words = (*words, "--target-db", database)
+    return Target(EMBEDDED, database, None, words)
+
+
+def _build_url(flags: TargetFlags) -> str:
+    host = flags.host or DEFAULT_HOST
+    user, database = (
+        quote(flags.user or DEFAULT_USER, safe=""),
+        quote(flags.database or DEFAULT_DATABASE, safe=""),
+    )
+    port = flags.port or DEFAULT_PORT
+    if host.startswith("/"):  # a folder with the server's socket, as libpq has it
+        return f"postgresql://{user}@/{database}?host={quote(host, safe='/')}&port={port}"
+    bracketed = f"[{host}]" if ":" in host else host
+    return f"postgresql://{user}@{bracketed}:{port}/{database}"

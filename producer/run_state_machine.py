@@ -1,0 +1,141 @@
+"""Moves a run from phase to phase: the one state machine that task, chord body, errback and watchdog all call."""
+
+from __future__ import annotations
+
+import logging
+from contextlib import suppress
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from sqlalchemy.exc import DBAPIError
+
+from migration.errors import BrokerError, ConvoyError, PermanentError, RetryableError, TargetUnreachableError
+from migration.ledger.event_log import add_event
+from migration.ledger.ledger_database import open_ledger, target_identity
+from migration.ledger.run_records import RunRecord, fail_run, move_run, read_run, run_lock
+from migration.ledger.step_records import WORKED_AHEAD, count_states, first_error, forget_sending, take_unsent
+from migration.ledger.table_records import read_tables
+from migration.ledger.worker_liveness import WAITING, table_users
+from migration.model import Phase, StepState
+from migration.queue import announce_target, send_steps
+from migration.steps.run_cancellation import remove_staging
+from migration.steps.step_context import target_url
+from migration.target.target_connection import redact, translate
+from producer.step_messages import MAX_MESSAGES, MAX_STEPS_PER_MESSAGE, group_steps
+from producer.transitions.phase_transitions import TRANSITIONS
+from producer.transitions.transition_context import TransitionContext
+
+if TYPE_CHECKING:
+    from celery import Celery
+    from sqlalchemy import Engine
+
+    from migration.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+
+class Runner:
+    """The producer's hold on the ledger and the queue; connections are opened on first use."""
+
+    def __init__(self, app: Celery, settings: Settings) -> None:
+        self.app = app
+        self.settings = settings
+
+    @cached_property
+    def engine(self) -> Engine:
+        """The ledger. A crash of the server may take back some steps of a run (docs/scaling.md)."""
+        return open_ledger(target_url(self.settings), "convoy producer", wait_for_disk=False)
+
+    @cached_property
+    def context(self) -> TransitionContext:
+        """What the transitions need."""
+        return TransitionContext(self.engine, target_url(self.settings), self.settings)
+
+    def announce(self) -> None:
+        """Tell commands on this broker which database this cluster writes to.
+
+        Raises:
+            BrokerError: the broker does not answer.
+        """
+        url = target_url(self.settings)
+        announce_target(str(self.app.conf.broker_url), target_identity(self.engine), redact(url))
+
+    def advance(self, run_id: str, *, wait: bool) -> None:
+        """Move a run as far as it goes: until its steps are with the workers, or to its end.
+
+        Doubled and late calls change nothing. With `wait` false, returns at once where somebody else is at it.
+        """
+        with run_lock(self.engine, run_id, wait=wait) as obtained:
+            if not obtained:
+                return
+            while self._move(run_id):
+                pass
+
+    def _move(self, run_id: str) -> bool:
+        with self.engine.begin() as connection:
+            run = read_run(connection, run_id)
+        if run.phase is Phase.CANCELLED:
+            remove_staging(self.engine, run)
+        if run.phase.is_end:
+            return False
+        try:
+            return self._work_on(run)
+        except BrokerError as problem:
+            # The watchdog sends again; the ledger knows what is unsent.
+            logger.warning("%s", problem)
+        except Exception as problem:
+            # A run must end with a reason, not with a stack in a log.
+            reason = problem if isinstance(problem, ConvoyError) else translate(problem, f"run {run_id}")
+            if isinstance(reason, RetryableError | TargetUnreachableError):
+                logger.warning("%s", reason, exc_info=problem)
+                self._note_waiting(run, reason)
+            else:
+                logger.exception("%s", reason)
+                fail_run(self.engine, run, reason)
+        return False
+
+    def _note_waiting(self, run: RunRecord, reason: ConvoyError) -> None:
+        """Say in the ledger what holds a run up; the watchdog tries again."""
+        with suppress(DBAPIError, ConvoyError), self.engine.begin() as connection:
+            plans = [table.plan for table in read_tables(connection, run.id) if table.plan is not None]
+            users = table_users(connection, {(plan.target_schema, plan.target_name) for plan in plans})
+            told = f"{reason} In use by {' and '.join(users)}." if users else str(reason)
+            add_event(connection, run.id, WAITING, phase=run.phase, reason=told)
+
+    def _work_on(self, run: RunRecord) -> bool:
+        with self.engine.begin() as connection:
+            states = count_states(connection, run.id, run.phase)
+            error = first_error(connection, run.id, run.phase)
+        if states.get(StepState.FAILED):
+            raise PermanentError(error or "A step failed", f"run {run.id}, {run.phase}")
+        if any(state is not StepState.DONE for state in states):
+            self._dispatch(run)
+            return False
+        return self._enter_next(run)
+
+    def _enter_next(self, run: RunRecord) -> bool:
+        if run.phase is Phase.PENDING:
+            with self.engine.begin() as connection:
+                return move_run(connection, run, Phase.SNAPSHOTTING)
+        return TRANSITIONS[run.phase](self.context, run)
+
+    def _dispatch(self, run: RunRecord) -> None:
+        """Send what is unsent of the phase, and of the one that is worked on ahead: a chord for each."""
+        self._send(run, run.phase)
+        if run.phase in WORKED_AHEAD:
+            self._send(run, WORKED_AHEAD[run.phase])
+
+    def _send(self, run: RunRecord, phase: Phase) -> None:
+        limit = MAX_MESSAGES * MAX_STEPS_PER_MESSAGE
+        with self.engine.begin() as connection:
+            waiting = take_unsent(connection, run.id, phase, limit)
+            if not waiting:
+                return
+            messages = group_steps(waiting, run.options.workers)
+            add_event(connection, run.id, "sent", phase=phase, messages=len(messages), steps=len(waiting))
+        try:
+            # A later stage of indexing is not to wait behind all the reading back that was sent ahead.
+            send_steps(self.app, run.id, messages, first=phase in WORKED_AHEAD)
+        except BrokerError:
+            forget_sending(self.engine, [step.id for step in waiting])
+            raise

@@ -1,0 +1,1 @@
+"""What the producer does between a phase of a run and the next."""

@@ -1,0 +1,54 @@
+"""The cutover: staged tables are put in place in the transaction that ends the run."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import update
+
+from migration.ledger.ledger_tables import runs
+from migration.ledger.run_records import move_run
+from migration.ledger.table_records import TableRecord, planned, read_tables
+from migration.steps.run_schema_names import previous_schema, staging_schema, target_schemas
+from migration.target.cutover.schema_cutover import cut_over
+from producer.transitions.data_only_loading import load_schema
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from migration.ledger.run_records import RunRecord
+    from producer.transitions.transition_context import TransitionContext
+from producer.transitions.run_end import completed
+
+
+def finish_cutting_over(context: TransitionContext, run: RunRecord) -> bool:
+    """Show the tables to users: one transaction, together with the run's end."""
+    with context.engine.begin() as connection:
+        tables = read_tables(connection, run.id)
+        put_in_place = load_schema if run.options.data_only else _show_tables
+        record = [
+            {
+                "record": put_in_place(
+                    connection,
+                    run,
+                    schema,
+                    [table for table in tables if planned(table).target_schema == schema],
+                ),
+                "previous_schema": previous_schema(run, schema),
+            }
+            for schema in target_schemas([planned(table) for table in tables])
+        ]
+        connection.execute(update(runs).where(runs.c.id == run.id).values(cutover=record))
+        return move_run(connection, run, completed(connection, run))
+
+
+def _show_tables(
+    connection: Connection, run: RunRecord, schema: str, tables: list[TableRecord]
+) -> dict[str, Any]:
+    return cut_over(
+        connection,
+        staging_schema=staging_schema(run, schema),
+        previous_schema=previous_schema(run, schema),
+        plans=[planned(table) for table in tables],
+        if_exists=run.options.if_exists,
+    )

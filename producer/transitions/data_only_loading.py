@@ -1,0 +1,54 @@
+"""The cutover of a run with --data-only: proved rows go into the application's tables, refused ones into quarantine."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from migration.ledger.run_results import save_objects
+from migration.ledger.table_records import planned, read_sources
+from migration.model import OnError
+from migration.steps.refused_row_quarantine import quarantine_refused, stop_at_refused
+from migration.steps.run_schema_names import previous_schema, staging_schema, told_apart
+from migration.target.application_tables.data_only_cutover import drop_staging, load_rows
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from migration.ledger.run_records import RunRecord
+    from migration.ledger.table_records import TableRecord
+
+
+def load_schema(
+    connection: Connection, run: RunRecord, schema: str, tables: list[TableRecord]
+) -> dict[str, Any]:
+    """Load the tables of one target schema, in the cutover's transaction; return the record for a rollback.
+
+    Raises:
+        RejectedValueError: a row is refused, and the run is to stop at the first one.
+        ConvoyError: as `load_rows`.
+    """
+    declared = {
+        (source.label, table.name): table.autoincrement_seq or 0
+        for source in read_sources(connection, run.id)
+        for table in source.schema.tables
+    }
+    plans = [planned(table) for table in tables]
+    by_name = {planned(table).target_name: table.id for table in tables}
+    staging = staging_schema(run, schema)
+    aborts = run.options.on_error is OnError.ABORT
+    loaded = load_rows(
+        connection,
+        staging_schema=staging,
+        previous_schema=previous_schema(run, schema),
+        plans=plans,
+        if_exists=run.options.if_exists,
+        given_out={plan.target_name: declared[plan.source_label, plan.name] for plan in plans},
+        first_only=aborts,
+    )
+    for refused in loaded.refused:
+        if aborts:
+            raise stop_at_refused(connection, run.id, by_name[refused.table], staging, refused)
+        quarantine_refused(connection, run.id, by_name[refused.table], staging, refused)
+    drop_staging(connection, staging)
+    save_objects(connection, run.id, [told_apart(run, schema, result) for result in loaded.results])
+    return loaded.record

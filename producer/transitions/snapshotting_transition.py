@@ -1,0 +1,133 @@
+"""Snapshotting: freeze every source, read what it declares, and split its tables into chunks."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from migration.ledger.chunk_records import NewChunk
+from migration.ledger.ledger_database import wait_for_disk
+from migration.ledger.run_records import move_run
+from migration.ledger.run_results import add_findings
+from migration.ledger.step_records import NewStep, add_steps
+from migration.ledger.table_records import SourceRecord, add_source, add_table, clear_contents
+from migration.mapping_file.mapping_file_application import apply_mapping, check_mapping
+from migration.model import Finding, FindingKind, Mode, Phase, RunOptions, Source
+from migration.schema_translation.table_selection import check_names, select_tables
+from migration.source.row_reading.chunk_size import split_into_chunks
+from migration.source.row_reading.mapping_expression_check import check_expressions, read_error
+from migration.source.schema_reading.schema_introspection import read_schema
+from migration.source.snapshot_connection import snapshot_uri
+from migration.source.snapshots.snapshot_creation import flush, take_and_read
+from migration.source.snapshots.snapshot_folder import note_use
+from migration.source_schema import SourceObject, SourceSchema
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from migration.ledger.run_records import RunRecord
+    from migration.mapping_file_model import MappingFile
+    from producer.transitions.transition_context import TransitionContext
+
+
+@dataclass(frozen=True, slots=True)
+class _Frozen:
+    """A source as its snapshot has it; `chunks` by the name of the table."""
+
+    record: SourceRecord
+    chunks: Mapping[str, list[NewChunk]]
+    damage: list[Finding]
+
+
+def finish_snapshotting(context: TransitionContext, run: RunRecord) -> bool:
+    """Write sources, tables, chunks and the steps of the next phase; done again from the start after a crash.
+
+    Raises:
+        SourceError: a source cannot be used.
+        UsageError: a table was named that is not there, or the mapping file does not fit the sources.
+    """
+    frozen = [_freeze(context, source, run) for source in run.options.sources]
+    schemas = [(found.record.label, found.record.schema) for found in frozen]
+    check_names(schemas, run.options)
+    check_mapping(schemas, run.options)
+    records = [_as_mapped(found.record, run.options.mapping) for found in frozen]
+    with context.engine.begin() as connection:
+        wait_for_disk(connection)
+        clear_contents(connection, run.id)
+        following = Phase.VALIDATING if run.options.mode is Mode.VALIDATE else Phase.PROFILING
+        new: list[NewStep] = []
+        for record, found in zip(records, frozen, strict=True):
+            source_id = add_source(connection, run.id, record)
+            add_findings(connection, run.id, found.damage)
+            if run.options.mode is Mode.VALIDATE:
+                new.append(NewStep(spec={"source_id": source_id}, weight=record.bytes))
+                continue
+            for table in select_tables(record.label, record.schema, run.options):
+                parts = found.chunks[table.name]
+                _, chunk_ids = add_table(connection, run.id, source_id, table.name, parts)
+                average = record.bytes // max(1, sum(part.rows for part in parts))
+                new.extend(
+                    NewStep(chunk_id=chunk_id, weight=part.rows * min(average, 1_000))
+                    for chunk_id, part in zip(chunk_ids, parts, strict=True)
+                )
+        add_steps(connection, run.id, following, new)
+        is_moved = move_run(connection, run, following)
+    if run.options.mode is not Mode.VALIDATE:  # only now: a commit would wait behind the snapshots
+        for found in frozen:
+            context.snapshot_flushes.start(run.id, Path(found.record.snapshot))
+    return is_moved
+
+
+def _freeze(context: TransitionContext, source: Source, run: RunRecord) -> _Frozen:
+    folder = context.settings.snapshot_dir.absolute()
+    folder.mkdir(parents=True, exist_ok=True)
+    look = partial(_look, source.label, run.options)
+    while True:
+        snapshot, (schema, chunks) = take_and_read(source, folder, look, salvage=run.options.salvage)
+        if note_use(snapshot.path, run.id):
+            break  # otherwise it was there already, and was removed at this moment
+    if run.options.mode is Mode.VALIDATE:
+        flush(snapshot.path)  # no plan follows, which waits for it
+    lost = [SourceObject("table", d.table, None, d.message) for d in snapshot.damage if d.is_table_lost]
+    record = SourceRecord(
+        0,
+        source.label,
+        source.location,
+        str(snapshot.path),
+        snapshot.sha256,
+        snapshot.bytes,
+        replace(schema, objects=(*schema.objects, *lost)),
+    )
+    damage = [
+        Finding(FindingKind.DAMAGED_RANGE, d.table, f"source {source.label}: {d.message}", None, d.key, False)
+        for d in snapshot.damage
+    ]
+    return _Frozen(record, chunks, damage)
+
+
+def _look(label: str, options: RunOptions, path: Path) -> tuple[SourceSchema, dict[str, list[NewChunk]]]:
+    """Read what a frozen source declares, and split the tables that the run asks for, by name."""
+    schema = read_schema(path)
+    if options.mode is Mode.VALIDATE:
+        return schema, {}
+    chunks = {}
+    with closing(sqlite3.connect(snapshot_uri(path), uri=True)) as opened:
+        for table in select_tables(label, schema, options):
+            try:
+                parts = split_into_chunks(opened, table, path.stat().st_size, options)
+            except sqlite3.Error as error:
+                raise read_error(table, error) from error
+            chunks[table.name] = [NewChunk(part.key_range, part.rows) for part in parts]
+    return schema, chunks
+
+
+def _as_mapped(record: SourceRecord, mapping: MappingFile | None) -> SourceRecord:
+    if mapping is None:
+        return record
+    schema = apply_mapping(record.schema, record.label, mapping)
+    check_expressions(Path(record.snapshot), schema, mapping.name)
+    return replace(record, schema=schema)

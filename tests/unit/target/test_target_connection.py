@@ -1,0 +1,128 @@
+from __future__ import annotations
+
+import pickle
+
+import psycopg
+import pytest
+import sqlalchemy as sa
+
+from migration.errors import (
+    PermanentError,
+    RetryableError,
+    TargetOccupiedError,
+    TargetPermissionError,
+    TargetUnreachableError,
+    UsageError,
+)
+from migration.target.target_connection import describe, redact, translate, with_password
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("postgresql://me:secret@db/school", "postgresql://me@db/school"),
+        (
+            "postgresql://me:secret@db:5433/school?sslmode=require",
+            "postgresql://me@db:5433/school?sslmode=require",
+        ),
+        ("postgres://me:s%40cret@db/school", "postgres://me@db/school"),
+        ("postgresql://me:sec?ret@db/school", "postgresql://me@db/school"),
+        ("postgresql://me@db/school?password=secret", "postgresql://me@db/school"),
+        ("postgresql://db/school?password=secret&sslmode=require", "postgresql://db/school?sslmode=require"),
+        ("postgresql://db/school?user=me&password=secret", "postgresql://db/school?user=me"),
+        ("postgresql://db/x?sslpassword=secret&user=me&password=secret", "postgresql://db/x?user=me"),
+        ("postgresql://db/x?PASSWORD=secret", "postgresql://db/x"),
+        ("postgresql:///school?host=/run/postgresql", "postgresql:///school?host=/run/postgresql"),
+        ("postgresql://postgres:@/postgres?host=/tmp/x", "postgresql://postgres@/postgres?host=/tmp/x"),
+        ("postgresql://me:sec/ret@db/school", "postgresql://...@db/school"),
+        ("postgresql://me:se@cret@db/school", "postgresql://...@db/school"),
+        ("postgresql://me:pw@[::1]:5432,b:1/school", "postgresql://me@[::1]:5432,b:1/school"),
+        ("host=db user=me password=secret dbname=school", "host=db user=me dbname=school"),
+        ("service=school", "service=school"),
+        ("password=secret broken", "(a connection string that cannot be read)"),
+    ],
+)
+def test_no_password_is_shown(url: str, shown: str) -> None:
+    found = redact(url)
+    assert "secret" not in found
+    assert "ret@" not in found
+    assert sorted(found.split()) == sorted(shown.split())
+
+
+@pytest.mark.parametrize(
+    ("url", "password", "expected"),
+    [
+        ("postgresql://me@db/x", None, None),
+        ("postgresql://me@db/x", "a b&c", "a b&c"),
+        ("postgresql://me@db/x?sslmode=require", "pw%", "pw%"),
+        ("postgresql://me:own@db/x", "other", "own"),
+        ("postgresql://me:@/x?host=/tmp", "other", "other"),
+        ("host=db user=me", "it's", "it's"),
+        ("postgresql://db/x?user=me&password=own", "other", "own"),
+    ],
+)
+def test_password_is_added_where_there_is_none(url: str, password: str | None, expected: str | None) -> None:
+    parts = psycopg.conninfo.conninfo_to_dict(with_password(url, password))
+    assert parts.get("password") == expected
+
+
+def test_url_that_libpq_cannot_read_is_a_usage_error_without_the_password() -> None:
+    with pytest.raises(UsageError) as caught:
+        with_password("postgresql://me:secret%zz@db/x", "other")
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("postgresql://me:pw@db:5433/school", "database school on db:5433"),
+        ("postgresql:///school?host=/run/postgresql", "database school on /run/postgresql"),
+        ("postgresql://me@db", "database me on db:5432"),
+        ("service=school", "database of the service or user on service school"),
+    ],
+)
+def test_messages_name_host_and_database(url: str, words: str) -> None:
+    assert describe(url) == words
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (psycopg.errors.AdminShutdown("x"), RetryableError),
+        (psycopg.errors.DeadlockDetected("x"), RetryableError),
+        (psycopg.errors.SerializationFailure("x"), RetryableError),
+        (psycopg.errors.LockNotAvailable("x"), RetryableError),
+        (psycopg.errors.TooManyConnections("x"), RetryableError),
+        (psycopg.errors.ConnectionFailure("x"), RetryableError),
+        (psycopg.OperationalError("server closed the connection unexpectedly"), RetryableError),
+        (psycopg.errors.DiskFull("x"), PermanentError),
+        (psycopg.errors.InsufficientPrivilege("x"), TargetPermissionError),
+        (psycopg.errors.InvalidPassword("x"), TargetUnreachableError),
+        (psycopg.errors.InvalidCatalogName("x"), TargetUnreachableError),
+        (psycopg.errors.DuplicateTable("x"), TargetOccupiedError),
+        (psycopg.errors.UniqueViolation("x"), PermanentError),
+        (psycopg.ProgrammingError("x"), PermanentError),
+        (ValueError("x"), PermanentError),
+        (PermanentError("x"), PermanentError),
+        (sa.exc.TimeoutError("x"), RetryableError),
+    ],
+)
+def test_errors_are_told_apart(error: Exception, kind: type[Exception]) -> None:
+    found = translate(error, "table t")
+    assert type(found) is kind
+    assert pickle.loads(pickle.dumps(found)).args == found.args
+    if isinstance(error, psycopg.Error):
+        assert "table t" in str(found)
+        wrapped = sa.exc.DBAPIError("SELECT", {}, error)
+        assert type(translate(wrapped, "table t")) is kind
+
+
+def test_full_disk_says_how_to_go_on() -> None:
+    found = translate(psycopg.errors.DiskFull("could not extend file"), "chunk 3")
+    assert "full" in str(found)
+    assert "resume" in found.remedy
+
+
+def test_detail_with_values_of_rows_is_left_out() -> None:
+    found = translate(psycopg.errors.UniqueViolation("duplicate key\nDETAIL: Key (email)=(a@b) exists"), "t")
+    assert "a@b" not in str(found)

@@ -1,0 +1,201 @@
+from __future__ import annotations
+
+import math
+from decimal import Decimal
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from migration.model import ColumnPlan, Digest, ValueKind
+from migration.validation.canonical_form import canonical_array, canonical_json
+from migration.validation.row_digest import DigestSum, combine
+from migration.value_conversion.value_kinds import ARROW_TYPES
+
+KINDS = {
+    ValueKind.INT64: "bigint",
+    ValueKind.FLOAT64: "double precision",
+    ValueKind.TEXT: "text",
+    ValueKind.BYTES: "bytea",
+    ValueKind.BOOL: "boolean",
+    ValueKind.NUMERIC: "numeric",
+}
+ALGORITHMS = ("hash128", "md5")
+
+
+def column(kind: ValueKind, name: str = "c", target_type: str | None = None) -> ColumnPlan:
+    return ColumnPlan(name, name, "", target_type or KINDS.get(kind, kind.value), kind, {}, "")
+
+
+COLUMNS = tuple(column(kind, kind.value) for kind in KINDS)
+
+
+def batch(rows: list[tuple[Any, ...]], columns: tuple[ColumnPlan, ...] = COLUMNS) -> pa.RecordBatch:
+    arrays = [
+        pa.array([row[i] for row in rows], ARROW_TYPES[column.kind]) for i, column in enumerate(columns)
+    ]
+    return pa.RecordBatch.from_arrays(arrays, names=[column.name for column in columns])
+
+
+def digest(
+    rows: list[tuple[Any, ...]], columns: tuple[ColumnPlan, ...] = COLUMNS, algorithm: str = "hash128"
+) -> Digest:
+    total = DigestSum(algorithm)
+    total.add(batch(rows, columns), columns)
+    return total.digest()
+
+
+texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=20)
+values = (
+    st.none() | st.integers(-(2**63), 2**63 - 1),
+    st.none() | st.floats(),
+    st.none() | texts,
+    st.none() | st.binary(max_size=20),
+    st.none() | st.booleans(),
+    st.none() | st.decimals(allow_nan=False, allow_infinity=False, places=3).map(lambda d: f"{d:f}"),
+)
+row_lists = st.lists(st.tuples(*values), max_size=30)
+quick = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+@quick
+@given(rows=row_lists, random=st.randoms(use_true_random=False))
+def test_order_of_rows_does_not_count(algorithm: str, rows: list[Any], random: Any) -> None:
+    shuffled = list(rows)
+    random.shuffle(shuffled)
+    assert digest(rows, algorithm=algorithm) == digest(shuffled, algorithm=algorithm)
+
+
+@quick
+@given(rows=row_lists, data=st.data())
+def test_digests_of_parts_add_up(rows: list[Any], data: st.DataObject) -> None:
+    cut = data.draw(st.integers(0, len(rows)))
+    assert combine([digest(rows[cut:]), digest(rows[:cut])]) == digest(rows)
+    streamed = DigestSum()
+    for row in rows:
+        streamed.add(batch([row]), COLUMNS)
+    assert streamed.digest() == digest(rows)
+
+
+def same(left: Any, right: Any) -> bool:
+    if isinstance(left, float) and isinstance(right, float):
+        if math.isnan(left) or math.isnan(right):
+            return math.isnan(left) and math.isnan(right)
+        return left == right and math.copysign(1, left) == math.copysign(1, right)
+    if isinstance(left, str) and isinstance(right, str):
+        return left == right
+    return left is right or left == right
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+@quick
+@given(rows=row_lists.filter(bool), data=st.data())
+def test_any_changed_value_changes_the_digest(algorithm: str, rows: list[Any], data: st.DataObject) -> None:
+    at = data.draw(st.integers(0, len(rows) - 1))
+    position = data.draw(st.integers(0, len(values) - 1))
+    new = data.draw(values[position])
+    changed = list(rows)
+    changed[at] = (*rows[at][:position], new, *rows[at][position + 1 :])
+    old = rows[at][position]
+    equal = (
+        Decimal(old) == Decimal(new)
+        if position == 5 and old is not None and new is not None
+        else same(old, new)
+    )
+    assert (digest(rows, algorithm=algorithm) == digest(changed, algorithm=algorithm)) is equal
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_null_empty_and_zero_differ(algorithm: str) -> None:
+    text = (column(ValueKind.TEXT),)
+    assert len({digest([(v,)], text, algorithm).checksum for v in (None, "", "0", "N", " ")}) == 5
+    number = (column(ValueKind.INT64),)
+    assert digest([(None,)], number, algorithm) != digest([(0,)], number, algorithm)
+    blob = (column(ValueKind.BYTES),)
+    assert len({digest([(v,)], blob, algorithm).checksum for v in (None, b"", b"\0", b"N")}) == 4
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_values_that_change_places_are_seen(algorithm: str) -> None:
+    columns = (column(ValueKind.TEXT, "a"), column(ValueKind.TEXT, "b"))
+    assert digest([("x", "y")], columns, algorithm) != digest([("y", "x")], columns, algorithm)
+    assert digest([("ab", "")], columns, algorithm) != digest([("a", "b")], columns, algorithm)
+    assert digest([("x", None)], columns, algorithm) != digest([(None, "x")], columns, algorithm)
+    straight, crossed = [("a", "1"), ("b", "2")], [("a", "2"), ("b", "1")]
+    assert digest(straight, columns, algorithm) != digest(crossed, columns, algorithm)
+    flags = (column(ValueKind.INT64, "a"), column(ValueKind.BOOL, "b"))
+    assert digest([(1, True), (2, False)], flags) != digest([(1, False), (2, True)], flags)
+
+
+def test_equal_rows_do_not_cancel_out() -> None:
+    row = (1, 1.0, "a", b"a", True, "1")
+    assert len({digest([row] * n).checksum for n in range(5)}) == 5
+
+
+def test_no_rows_is_zero() -> None:
+    assert DigestSum().digest() == combine([]) == Digest(0, "0" * 32)
+
+
+def test_rows_without_columns_are_counted() -> None:
+    total = DigestSum()
+    total.add(pa.RecordBatch.from_pylist([{"x": 1}, {"x": 2}]), ())
+    assert total.digest().rows == 2
+
+
+@pytest.mark.parametrize(
+    ("kind", "target_type", "left", "right", "equal"),
+    [
+        (ValueKind.NUMERIC, "numeric", "5.00", "5", True),
+        (ValueKind.NUMERIC, "numeric", "500", "5", False),
+        (ValueKind.NUMERIC, "numeric", "-0.00", "0", True),
+        (ValueKind.NUMERIC, "numeric", "0.10", "0.1", True),
+        (ValueKind.NUMERIC, "numeric", "NaN", "Infinity", False),
+        (ValueKind.TEXT, "char(5)", "ab", "ab   ", True),
+        (ValueKind.TEXT, "character(5)", "ab", "ab   ", True),
+        (ValueKind.TEXT, "varchar(5)", "ab", "ab ", False),
+        (ValueKind.TEXT, "text", "A", "a", False),
+        (ValueKind.FLOAT64, "double precision", 0.0, -0.0, False),
+        (ValueKind.FLOAT64, "double precision", math.nan, -math.nan, True),
+        (ValueKind.FLOAT64, "double precision", math.inf, -math.inf, False),
+        (ValueKind.JSON, "jsonb", '{"a": 1, "b": [1.50]}', '{"b":[1.5],"a":1}', True),
+        (ValueKind.JSON, "jsonb", '{"a": 1, "a": 2}', '{"a": 2}', True),
+        (ValueKind.JSON, "jsonb", "1.1", '"1.1"', False),
+        (ValueKind.JSON, "jsonb", "1e2", "100", True),
+        (ValueKind.JSON, "jsonb", "1.00000000000000000001", "1", False),
+        (ValueKind.JSON, "jsonb", "1e400", "1" + "0" * 400, True),
+        (ValueKind.JSON, "jsonb", '"\\u00e9"', '"é"', True),
+        (ValueKind.JSON, "jsonb", "null", None, False),
+        (ValueKind.JSON, "jsonb", "-0.0", "0", True),
+        (ValueKind.JSON, "jsonb", "[1,2]", "[2,1]", False),
+    ],
+)
+def test_what_counts_as_equal(
+    kind: ValueKind, target_type: str, left: Any, right: Any, *, equal: bool
+) -> None:
+    columns = (column(kind, target_type=target_type),)
+    for algorithm in ALGORITHMS:
+        one, other = (digest([(v,)], columns, algorithm) for v in (left, right))
+        assert (one == other) is equal
+
+
+def test_slices_of_arrays_keep_their_place() -> None:
+    for kind, value in ((ValueKind.FLOAT64, 1.5), (ValueKind.DATE, 3), (ValueKind.TIMESTAMPTZ, 3)):
+        storage = (
+            pa.float64()
+            if kind is ValueKind.FLOAT64
+            else pa.int32()
+            if kind is ValueKind.DATE
+            else pa.int64()
+        )
+        array = pa.array([0, None, value], storage).cast(ARROW_TYPES[kind])
+        plan = column(kind)
+        assert (
+            canonical_array(array.slice(2), plan).to_pylist() == canonical_array(array, plan).to_pylist()[2:]
+        )
+
+
+def test_broken_json_is_compared_as_text() -> None:
+    assert canonical_json("{broken") == "{broken"
