@@ -2,11 +2,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from html.parser import HTMLParser
 from pathlib import Path
 from typing import ClassVar
 
 import pytest
-from html.parser import HTMLParser
 
 from migration.model import Phase
 from migration.report import html_report
