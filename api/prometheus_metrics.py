@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from http import HTTPStatus
+from typing import Final
 
 from fastapi import APIRouter, Response
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
@@ -15,30 +17,61 @@ from migration.model import Phase
 router = APIRouter(tags=["health"])
 
 
-_ROWS_SQL = """
-SELECT coalesce(sum(rows_loaded), 0), coalesce(sum(rows_quarantined), 0), coalesce(sum(bytes), 0)
-FROM convoy.chunks WHERE state = 'done'
-"""
+@dataclass(frozen=True, slots=True)
+class LedgerGauge:
+    """A figure of the ledger: `sql` gives one number, or with a label one row of label and number for each value."""
+
+    name: str
+    meaning: str
+    sql: str
+    label: str | None = None
+    label_values: tuple[str, ...] = ()
+    """Shown as 0 where the ledger has none, so that a graph has no hole."""
 
 
-def _metrics(connection: Connection) -> CollectorRegistry:
+_DONE: Final = "FROM convoy.chunks WHERE state = 'done'"
+
+LEDGER_GAUGES: Final = (
+    LedgerGauge(
+        "convoy_runs",
+        "Runs in the ledger, by phase.",
+        "SELECT phase, count(*) FROM convoy.runs GROUP BY phase",
+        "phase",
+        tuple(phase.value for phase in Phase),
+    ),
+    LedgerGauge(
+        "convoy_rows_copied",
+        "Rows committed in PostgreSQL, of all runs in the ledger.",
+        f"SELECT coalesce(sum(rows_loaded), 0) {_DONE}",
+    ),
+    LedgerGauge(
+        "convoy_rows_quarantined",
+        "Rows kept out of PostgreSQL, of all runs in the ledger.",
+        f"SELECT coalesce(sum(rows_quarantined), 0) {_DONE}",
+    ),
+    LedgerGauge(
+        "convoy_bytes_copied",
+        "Size in SQLite of the values of finished chunks.",
+        f"SELECT coalesce(sum(bytes), 0) {_DONE}",
+    ),
+    LedgerGauge(
+        "convoy_findings", "Findings of all runs in the ledger.", "SELECT count(*) FROM convoy.findings"
+    ),
+)
+
+
+def _read(connection: Connection) -> CollectorRegistry:
     registry = CollectorRegistry()
-    by_phase = Gauge("convoy_runs", "Runs in the ledger, by phase.", ["phase"], registry=registry)
-    counts = {
-        row.phase: row.runs
-        for row in connection.execute(text("SELECT phase, count(*) AS runs FROM convoy.runs GROUP BY phase"))
-    }
-    for phase in Phase:
-        by_phase.labels(phase.value).set(counts.get(phase.value, 0))
-    loaded, quarantined, size = connection.execute(text(_ROWS_SQL)).one()
-    for name, meaning, value in (
-        ("convoy_rows_copied", "Rows committed in PostgreSQL, of all runs in the ledger.", loaded),
-        ("convoy_rows_quarantined", "Rows kept out of PostgreSQL, of all runs in the ledger.", quarantined),
-        ("convoy_bytes_copied", "Size in SQLite of the values of finished chunks.", size),
-    ):
-        Gauge(name, meaning, registry=registry).set(float(value))
-    findings = connection.execute(text("SELECT count(*) FROM convoy.findings")).scalar_one()
-    Gauge("convoy_findings", "Findings of all runs in the ledger.", registry=registry).set(findings)
+    for gauge in LEDGER_GAUGES:
+        labels = [gauge.label] if gauge.label else []
+        shown = Gauge(gauge.name, gauge.meaning, labels, registry=registry)
+        result = connection.execute(text(gauge.sql))
+        if gauge.label is None:
+            shown.set(float(result.scalar_one()))
+            continue
+        figures = dict.fromkeys(gauge.label_values, 0.0) | {value: float(figure) for value, figure in result}
+        for value, figure in figures.items():
+            shown.labels(value).set(figure)
     return registry
 
 
@@ -46,5 +79,5 @@ def _metrics(connection: Connection) -> CollectorRegistry:
 def metrics(cluster: ClusterDep) -> Response:
     """Return what the ledger holds, in Prometheus' text format."""
     with cluster.engine().connect() as connection:
-        body = generate_latest(_metrics(connection))
+        body = generate_latest(_read(connection))
     return Response(body, headers={"Content-Type": CONTENT_TYPE_LATEST})

@@ -15,7 +15,6 @@ from migration.model import FindingKind, Mode, ObjectState, Phase, RunOptions
 from migration.report import next_commands
 from migration.report.dry_run_estimate import build_dry_run
 from migration.report.not_migrated_sql import STUBS_NAME, build_stubs
-from migration.report.recommendations import Situation, recommend
 from migration.report.report_files import write_report
 from migration.report.report_model import (
     FailedStep,
@@ -34,6 +33,7 @@ from migration.report.report_model import (
 )
 from migration.report.run_facts import Facts
 from migration.report.run_facts_reader import read_facts
+from migration.report.run_recommendations import Situation, recommend
 from migration.report.run_timeline import build_timeline, phase_totals
 from migration.report.run_verdict import Outcome, exit_status, judge
 from migration.report.table_report_builder import build_table

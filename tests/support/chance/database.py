@@ -11,8 +11,9 @@ from pathlib import Path
 from hypothesis import strategies as st
 
 from tests.support.chance.names import quoted
+from tests.support.chance.raw_text import RawText
 from tests.support.chance.tables import Column, Draw, Table, draw_generated, draw_table, one_in, unique_names
-from tests.support.chance.values import RawText, Value
+from tests.support.chance.values import Value
 from tests.support.chance.virtual import draw_virtual
 
 ENCODINGS = ("UTF-8", "UTF-8", "UTF-8", "UTF-8", "UTF-16le", "UTF-16be")

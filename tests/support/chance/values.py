@@ -3,19 +3,12 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TypeAlias
 
 from hypothesis import strategies as st
 
-
-@dataclass(frozen=True)
-class RawText:
-    """A text given by its bytes in the database's encoding, which need not be valid."""
-
-    raw: bytes
-
+from tests.support.chance.raw_text import RawText
 
 Value: TypeAlias = int | float | str | bytes | RawText | None
 Values: TypeAlias = st.SearchStrategy[Value]

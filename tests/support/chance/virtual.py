@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from hypothesis import strategies as st
 
 from tests.support.chance.names import quoted
+from tests.support.chance.raw_text import RawText
 from tests.support.chance.tables import Draw, one_in, unique_names
-from tests.support.chance.values import FLAVOURS, RawText, Value, of_flavour
+from tests.support.chance.values import FLAVOURS, Value, of_flavour
 
 _OPTIONS = {
     "fts5": (

@@ -13,17 +13,17 @@ from migration.report import html_report
 from migration.report.html_report import render_html, table_rows
 from migration.report.report_builder import assemble
 from migration.report.run_facts import Facts
-from tests.unit.report import factories
+from tests.unit.report import factories, scenarios
 
 SCENARIOS = {
-    "school": factories.school_facts,
-    "troubled": factories.troubled_facts,
-    "dry_run": factories.dry_run_facts,
-    "validate": factories.validate_facts,
-    "failed": factories.failed_facts,
-    "empty": factories.empty_facts,
-    "cancelled": factories.cancelled_facts,
-    "many": factories.many_facts,
+    "school": scenarios.school_facts,
+    "troubled": scenarios.troubled_facts,
+    "dry_run": scenarios.dry_run_facts,
+    "validate": scenarios.validate_facts,
+    "failed": scenarios.failed_facts,
+    "empty": scenarios.empty_facts,
+    "cancelled": scenarios.cancelled_facts,
+    "many": scenarios.many_facts,
 }
 
 
@@ -86,14 +86,14 @@ def test_page_serves_dark_and_light_and_small_screens(page: str):
 
 
 def test_five_hundred_tables_stay_below_two_megabytes():
-    page = render_html(assemble(factories.many_facts(500)))
+    page = render_html(assemble(scenarios.many_facts(500)))
     assert len(page.encode()) < 2_000_000
     assert page.count('<th scope="row">table_') >= 500
 
 
 def test_values_of_a_stranger_are_never_markup():
     evil = "<script>alert(1)</script><img src=x onerror=alert(1)>"
-    facts = factories.troubled_facts(
+    facts = scenarios.troubled_facts(
         tables=(factories.table_facts(evil),),
         quarantine_reasons={evil: 1},
         quarantine_sample=(factories.sample(evil, evil, evil.encode(), evil, (evil,)),),
@@ -106,7 +106,7 @@ def test_values_of_a_stranger_are_never_markup():
 
 
 def test_both_digests_stand_beside_each_other():
-    facts = factories.school_facts(tables=(factories.table_facts(),))
+    facts = scenarios.school_facts(tables=(factories.table_facts(),))
     page = render_html(assemble(facts))
     digest = factories.checksum("users 1200")
     assert re.search(
@@ -115,7 +115,7 @@ def test_both_digests_stand_beside_each_other():
 
 
 def test_bars_are_to_scale_and_never_longer_than_the_largest():
-    rows = table_rows(assemble(factories.troubled_facts()))
+    rows = table_rows(assemble(scenarios.troubled_facts()))
     by_name = {row.table.name: row for row in rows}
     assert by_name["question_history"].loaded_percent == 100
     assert by_name["user_note"].loaded_percent == 0
@@ -124,7 +124,7 @@ def test_bars_are_to_scale_and_never_longer_than_the_largest():
 
 
 def test_password_never_reaches_the_page():
-    facts: Facts = factories.failed_facts(
+    facts: Facts = scenarios.failed_facts(
         run=factories.run_record(
             Phase.FAILED,
             factories.options(target="postgresql://ada:hunter2@db/app"),
@@ -178,6 +178,6 @@ def test_text_has_the_contrast_of_wcag_aa(theme: int, ink: str, paper: str):
     ],
 )
 def test_sizes_of_batches_and_chunks_are_told(batch_rows, chunk_rows, said):
-    report = assemble(factories.school_facts())
+    report = assemble(scenarios.school_facts())
     options = replace(report.options, batch_rows=batch_rows, chunk_rows=chunk_rows)
     assert said in render_html(replace(report, options=options))

@@ -7,11 +7,11 @@ import pytest
 from migration.model import Mode, Phase, Source, StorageClass
 from migration.report.report_builder import assemble
 from migration.report.report_model import TransformReport
-from tests.unit.report import factories
+from tests.unit.report import factories, scenarios
 
 
 def test_tables_carry_both_sides_and_the_reasons_of_types():
-    table = assemble(factories.school_facts()).tables[0]
+    table = assemble(scenarios.school_facts()).tables[0]
     assert (table.name, table.target, table.rows_source, table.rows_loaded) == (
         "users",
         "public.users",
@@ -28,7 +28,7 @@ def test_tables_carry_both_sides_and_the_reasons_of_types():
 
 
 def test_dry_run_loads_nothing_and_forecasts():
-    report = assemble(factories.dry_run_facts())
+    report = assemble(scenarios.dry_run_facts())
     assert report.rows_loaded == 0
     assert report.dry_run is not None
     assert report.dry_run.would_load == 300_128
@@ -40,14 +40,14 @@ def test_dry_run_loads_nothing_and_forecasts():
 
 
 def test_estimate_that_the_run_recorded_has_the_last_word():
-    facts = factories.dry_run_facts(estimate={"estimated_seconds": 7, "estimated_disk_bytes": 8})
+    facts = scenarios.dry_run_facts(estimate={"estimated_seconds": 7, "estimated_disk_bytes": 8})
     forecast = assemble(facts).dry_run
     assert forecast is not None
     assert (forecast.estimated_seconds, forecast.estimated_disk_bytes) == (7.0, 8)
 
 
 def test_speed_is_that_of_the_phase_that_moved_the_rows():
-    report = assemble(factories.school_facts())
+    report = assemble(scenarios.school_facts())
     assert report.throughput.rows_per_s == pytest.approx(301_337 / 3.8, abs=1)
     assert report.throughput.bytes_per_s == pytest.approx(301_337 * 96 / 3.8, abs=1)
 
@@ -55,9 +55,9 @@ def test_speed_is_that_of_the_phase_that_moved_the_rows():
 def test_run_that_failed_before_it_was_planned_still_has_a_report():
     tables = tuple(
         replace(table, plan=None, chunks_done=0, rows_loaded=0, equal=None)
-        for table in factories.school_facts().tables
+        for table in scenarios.school_facts().tables
     )
-    report = assemble(factories.failed_facts(tables=tables, phase_changes=(), works=()))
+    report = assemble(scenarios.failed_facts(tables=tables, phase_changes=(), works=()))
     assert report.tables[0].target == ""
     assert report.tables[0].columns == ()
     assert report.tables[0].conserved is None
@@ -68,7 +68,7 @@ def test_hostile_names_and_passwords_do_not_reach_the_report():
         target="postgresql://ada:hunter2@db/app",
         sources=(Source("school", "s3://key:hunter2@bucket/school.db"),),
     )
-    facts = factories.failed_facts(
+    facts = scenarios.failed_facts(
         run=factories.run_record(
             Phase.FAILED,
             options,
@@ -97,7 +97,7 @@ def test_repeated_command_keeps_what_the_user_asked_for():
         target_schema="apps",
         tables=("users", "xp_log"),
     )
-    report = assemble(factories.dry_run_facts(run=factories.run_record(Phase.COMPLETED, options)))
+    report = assemble(scenarios.dry_run_facts(run=factories.run_record(Phase.COMPLETED, options)))
     assert report.next_steps[0].command == (
         "migration-cli migrate --source 'my school=/data/my school.db'"
         f" --target-url {factories.TARGET} --target-schema apps --tables users,xp_log"
@@ -105,5 +105,5 @@ def test_repeated_command_keeps_what_the_user_asked_for():
 
 
 def test_reasons_that_differ_in_a_secret_only_are_counted_together():
-    facts = factories.troubled_facts(quarantine_reasons={"password=a": 1, "password=b": 2})
+    facts = scenarios.troubled_facts(quarantine_reasons={"password=a": 1, "password=b": 2})
     assert assemble(facts).quarantine.by_reason == {"password=***": 3}

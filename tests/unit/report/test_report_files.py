@@ -9,7 +9,7 @@ import pytest
 from migration.report.report_builder import assemble
 from migration.report.report_files import decode_report, encode_report, write_report
 from migration.report.report_json_schema import schema_document
-from tests.unit.report import factories
+from tests.unit.report import scenarios
 from tests.unit.report.test_html_report import SCENARIOS
 
 PUBLISHED_SCHEMA = Path(__file__).resolve().parents[3] / "docs" / "report.schema.json"
@@ -55,7 +55,7 @@ REQUIRED = {
 
 
 def test_report_json_has_all_that_is_promised():
-    document = json.loads(encode_report(assemble(factories.troubled_facts())))
+    document = json.loads(encode_report(assemble(scenarios.troubled_facts())))
     for place, fields in REQUIRED.items():
         part = document[place] if place else document
         for item in part if isinstance(part, list) else [part]:
@@ -85,7 +85,7 @@ def test_report_survives_the_way_through_json(scenario: str):
 
 
 def test_both_files_are_written_into_a_new_folder(tmp_path: Path):
-    report = assemble(factories.school_facts())
+    report = assemble(scenarios.school_facts())
     json_path, html_path = write_report(report, tmp_path / "deep" / "down")
     assert json_path.read_bytes() == encode_report(report)
     assert html_path.read_text().startswith("<!DOCTYPE html>")
@@ -93,7 +93,7 @@ def test_both_files_are_written_into_a_new_folder(tmp_path: Path):
 
 
 def test_failed_write_leaves_the_old_report_and_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    report = assemble(factories.school_facts())
+    report = assemble(scenarios.school_facts())
     write_report(report, tmp_path)
     before = (tmp_path / "report.json").read_bytes()
 
@@ -102,12 +102,12 @@ def test_failed_write_leaves_the_old_report_and_nothing_else(tmp_path: Path, mon
 
     monkeypatch.setattr(Path, "replace", full)
     with pytest.raises(OSError, match="No space"):
-        write_report(assemble(factories.failed_facts()), tmp_path)
+        write_report(assemble(scenarios.failed_facts()), tmp_path)
     assert (tmp_path / "report.json").read_bytes() == before
     assert len(list(tmp_path.iterdir())) == 2
 
 
 def test_second_report_replaces_the_first(tmp_path: Path):
-    write_report(assemble(factories.school_facts()), tmp_path)
-    json_path, _ = write_report(assemble(factories.failed_facts()), tmp_path)
+    write_report(assemble(scenarios.school_facts()), tmp_path)
+    json_path, _ = write_report(assemble(scenarios.failed_facts()), tmp_path)
     assert decode_report(json_path.read_bytes()).status.value == "failed"

@@ -7,17 +7,17 @@ import pytest
 from migration.model import Mode, Phase
 from migration.report.report_builder import assemble
 from migration.report.report_model import Report, VerdictLevel
-from tests.unit.report import factories
+from tests.unit.report import factories, scenarios
 
 
 def test_equal_rows_are_said_to_be_proved():
-    report = assemble(factories.school_facts())
+    report = assemble(scenarios.school_facts())
     assert report.verdict.headline == "Proved: 301,337 rows in 11 tables are equal on both sides."
     assert (report.verdict.level, report.exit_status) == (VerdictLevel.PROVED, 0)
 
 
 def test_quarantined_rows_are_named_in_the_first_line():
-    report = assemble(factories.troubled_facts())
+    report = assemble(scenarios.troubled_facts())
     assert report.verdict.headline == (
         "Proved, with 1,209 rows kept out: 300,128 of 301,337 rows in 11 tables are equal on both sides,"
         " 1,209 are in quarantine."
@@ -28,7 +28,7 @@ def test_quarantined_rows_are_named_in_the_first_line():
 def test_salvaged_source_is_never_said_to_be_proved_whole():
     lost = factories.finding("damaged_range", "users", "rows with 10 < id <= 20 cannot be read")
     run = factories.run_record(Phase.COMPLETED_WITH_FINDINGS)
-    report = assemble(factories.school_facts(run=run, findings=(lost,)))
+    report = assemble(scenarios.school_facts(run=run, findings=(lost,)))
     assert report.verdict.headline == (
         "Saved: all 301,337 rows in 11 tables that could be read from the damaged source are accounted for;"
         " 1 place could not be read."
@@ -37,14 +37,14 @@ def test_salvaged_source_is_never_said_to_be_proved_whole():
 
 
 def test_completed_run_with_an_unequal_table_is_not_proved():
-    facts = factories.school_facts(tables=(factories.table_facts(equal=False),))
+    facts = scenarios.school_facts(tables=(factories.table_facts(equal=False),))
     report = assemble(facts)
     assert report.verdict.headline == "Not proved: 1 table of 1 differ: users."
     assert (report.verdict.level, report.exit_status) == (VerdictLevel.FAILED, 1)
 
 
 def test_lost_rows_are_found_even_where_digests_are_equal():
-    facts = factories.school_facts(tables=(factories.table_facts(rows=100, rows_loaded=99),))
+    facts = scenarios.school_facts(tables=(factories.table_facts(rows=100, rows_loaded=99),))
     report = assemble(facts)
     assert report.verdict.level is VerdictLevel.FAILED
     assert [finding.kind.value for finding in report.findings] == ["conservation"]
@@ -54,19 +54,19 @@ def test_lost_rows_are_found_even_where_digests_are_equal():
 def test_skipped_validation_proves_nothing():
     table = factories.table_facts(equal=None, digest_target=None, rows_target=None)
     run = factories.run_record(given=factories.options(skip_validation=True))
-    report = assemble(factories.school_facts(run=run, tables=(table,)))
+    report = assemble(scenarios.school_facts(run=run, tables=(table,)))
     assert report.verdict.headline == "Loaded, not proved: 1,200 rows in 1 table; validation was skipped."
     assert report.verdict.level is VerdictLevel.ATTENTION
 
 
 def test_empty_database_is_success_with_nothing_to_do():
-    report = assemble(factories.empty_facts())
+    report = assemble(scenarios.empty_facts())
     assert report.verdict.headline == "Nothing to do: the source holds no tables."
     assert report.exit_status == 0
 
 
 def test_dry_run_says_that_nothing_was_written():
-    report = assemble(factories.dry_run_facts())
+    report = assemble(scenarios.dry_run_facts())
     assert report.verdict.headline.startswith(
         "Dry run: 300,128 rows of 301,337 in 11 tables would be loaded;"
     )
@@ -75,13 +75,13 @@ def test_dry_run_says_that_nothing_was_written():
 
 
 def test_validation_counts_the_tables_that_differ():
-    report = assemble(factories.validate_facts())
+    report = assemble(scenarios.validate_facts())
     assert report.verdict.headline == "Different: 1 of 11 tables differs between the two sides."
     assert (report.verdict.level, report.exit_status) == (VerdictLevel.FAILED, 1)
 
 
 def test_failed_run_says_where_it_stopped_and_what_is_safe():
-    report = assemble(factories.failed_facts())
+    report = assemble(scenarios.failed_facts())
     assert report.verdict.headline == (
         "Failed while copying: The disk of the server is full (table question_history, chunk 3)."
     )
@@ -92,17 +92,17 @@ def test_failed_run_says_where_it_stopped_and_what_is_safe():
 
 
 def test_unusable_input_keeps_its_own_exit_status():
-    assert assemble(factories.failed_facts(exit_status=2)).exit_status == 2
+    assert assemble(scenarios.failed_facts(exit_status=2)).exit_status == 2
 
 
 def test_cancelled_run_is_neither_good_nor_bad():
-    report = assemble(factories.cancelled_facts())
+    report = assemble(scenarios.cancelled_facts())
     assert report.verdict.headline == "Cancelled while copying: no table that users see has changed."
     assert (report.verdict.level, report.exit_status) == (VerdictLevel.NEUTRAL, 130)
 
 
 def test_rolled_back_run_lasts_as_long_as_the_migration_did():
-    facts = factories.school_facts()
+    facts = scenarios.school_facts()
     changes = (*facts.phase_changes, factories.PhaseChange(factories.at(90_000), Phase.ROLLED_BACK))
     run = factories.run_record(Phase.ROLLED_BACK, finished_at=factories.at(90_000))
     report = assemble(replace(facts, run=run, phase_changes=changes))
@@ -112,7 +112,7 @@ def test_rolled_back_run_lasts_as_long_as_the_migration_did():
 
 def test_unfinished_run_says_what_it_is_doing():
     run = factories.run_record(Phase.COPYING)
-    report = assemble(factories.school_facts(run=run, phase_changes=factories.phase_changes(Phase.COPYING)))
+    report = assemble(scenarios.school_facts(run=run, phase_changes=factories.phase_changes(Phase.COPYING)))
     assert report.verdict.headline == "Not finished: the run is copying."
     assert report.exit_status == 130
 
@@ -124,7 +124,7 @@ def test_proved_is_only_said_of_completed_runs_with_equal_tables(
     mode: Mode, phase: Phase, equal: bool | None
 ):
     run = factories.run_record(phase, factories.options(mode=mode))
-    report: Report = assemble(factories.school_facts(run=run, tables=(factories.table_facts(equal=equal),)))
+    report: Report = assemble(scenarios.school_facts(run=run, tables=(factories.table_facts(equal=equal),)))
     if report.verdict.headline.startswith("Proved"):
         assert equal is True
         assert phase in (Phase.COMPLETED, Phase.COMPLETED_WITH_FINDINGS)

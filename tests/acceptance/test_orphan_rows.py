@@ -2,69 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
-
 import pytest
 
-from migration.ledger.run_records import RunRecord
 from migration.mapping_file.mapping_file_reader import parse_mapping
 from migration.mapping_file_model import OnOrphan
 from migration.model import Mode, OnError, Phase
 from migration.report.report_builder import build_report
-from migration.report.report_model import FindingReport, Report
-from migration.steps.quarantine_retry.retry_transaction import retry_quarantine
 from migration.steps.step_execution import run_step
 from tests.support.direct import Direct
-from tests.support.proof import prove
-
-Build = Callable[[str], Path]
-
-FAMILY = """
-CREATE TABLE author (id INTEGER PRIMARY KEY, name TEXT);
-CREATE TABLE book (id INTEGER PRIMARY KEY, title TEXT, author INT REFERENCES author);
-CREATE TABLE page (id INTEGER PRIMARY KEY, book INT REFERENCES book (id) ON DELETE CASCADE);
-INSERT INTO author VALUES (1, 'Ann');
-INSERT INTO book VALUES (1, 'one', 1), (2, 'two', 99), (3, 'three', NULL), (4, 'four', 98);
-INSERT INTO page VALUES (10, 1), (20, 2), (21, 2), (30, 3), (40, 77);
-"""
-
-
-def migrate(direct: Direct, path: Path, on_orphan: OnOrphan, **options: Any) -> tuple[RunRecord, Report]:
-    run = direct.migrate(path, on_orphan=on_orphan, **options)
-    assert run.phase in {Phase.COMPLETED, Phase.COMPLETED_WITH_FINDINGS}, run.error
-    if on_orphan is not OnOrphan.SET_NULL and not {"mode", "mapping"} & set(options):
-        assert prove(path, direct.url, direct.ledger, run) == []
-    return run, build_report(direct.ledger, run.id)
-
-
-def orphans(report: Report) -> list[FindingReport]:
-    return [finding for finding in report.findings if finding.kind == "orphan_rows"]
-
-
-def keys(direct: Direct, schema: str) -> dict[str, bool]:
-    """Whether each foreign key holds for all rows."""
-    return dict(
-        direct.query(
-            "SELECT conname, convalidated FROM pg_constraint"
-            f" WHERE contype = 'f' AND connamespace = '\"{schema}\"'::regnamespace"
-        )
-    )
-
-
-def quarantined(direct: Direct, run: RunRecord) -> list[tuple[Any, ...]]:
-    return direct.query(
-        'SELECT t.name, q.key::text, q."column", q.storage_class, q.original, q.reason FROM convoy.quarantine q'
-        f" JOIN convoy.tables t ON t.id = q.table_id WHERE q.run_id = '{run.id}' ORDER BY 1, 2, 3"
-    )
-
-
-def assert_proved(report: Report) -> None:
-    for table in report.tables:
-        assert table.equal, table.name
-        assert table.rows_source == table.rows_loaded + table.rows_quarantined, table.name
-        assert table.rows_target == table.rows_loaded, table.name
+from tests.support.orphan_rows import FAMILY, Build, assert_proved, keys, migrate, orphans, quarantined
 
 
 def test_not_valid_leaves_all_rows_and_pays_for_no_search(direct: Direct, build: Build) -> None:
@@ -359,45 +305,3 @@ def test_step_that_is_done_again_finds_the_same(direct: Direct, build: Build) ->
     assert run_step(direct.context, step)
     assert direct.query(marked) == found
     assert direct.finish(run.id).phase is Phase.COMPLETED_WITH_FINDINGS
-
-
-def test_retry_stores_orphans_once_their_parent_is_there(direct: Direct, build: Build) -> None:
-    run, _ = migrate(direct, build(FAMILY), OnOrphan.QUARANTINE, target_schema="o_retry")
-    result = retry_quarantine(direct.ledger, run.id)
-    assert (result.stored, result.remaining) == (0, 5)
-    assert "author" in next(iter(result.tables[0].reasons))
-    direct.query("INSERT INTO o_retry.author VALUES (99, 'Found')")
-    result = retry_quarantine(direct.ledger, run.id)
-    assert {table.name: (table.stored, table.remaining) for table in result.tables} == {
-        "book": (1, 1),
-        "page": (2, 1),
-    }
-    assert direct.query("SELECT id FROM o_retry.page ORDER BY 1") == [(10,), (20,), (21,), (30,)]
-
-
-def test_retry_takes_another_mapping(direct: Direct, build: Build) -> None:
-    run, _ = migrate(direct, build(FAMILY), OnOrphan.QUARANTINE, target_schema="o_remap")
-    mapping = parse_mapping(
-        '[tables.book.columns.author]\ntype = "integer"\nexpression = "CASE author WHEN 98 THEN 1 ELSE author END"',
-        "m.toml",
-    )
-    result = retry_quarantine(direct.ledger, run.id, mapping)
-    assert direct.query("SELECT id, author FROM o_remap.book ORDER BY 1") == [(1, 1), (3, None), (4, 1)]
-    assert result.stored == 1
-
-
-def test_data_only_load_keeps_orphans_away_from_the_applications_constraints(
-    direct: Direct, build: Build
-) -> None:
-    direct.query("CREATE SCHEMA o_app")
-    direct.query("CREATE TABLE o_app.author (id integer PRIMARY KEY, name text)")
-    direct.query(
-        "CREATE TABLE o_app.book (id integer PRIMARY KEY, title text, author integer REFERENCES o_app.author)"
-    )
-    direct.query(
-        "CREATE TABLE o_app.page (id integer PRIMARY KEY, book integer NOT NULL REFERENCES o_app.book)"
-    )
-    run, report = migrate(direct, build(FAMILY), OnOrphan.QUARANTINE, target_schema="o_app", data_only=True)
-    assert direct.query("SELECT id FROM o_app.book ORDER BY 1") == [(1,), (3,)]
-    assert len(quarantined(direct, run)) == 5
-    assert_proved(report)

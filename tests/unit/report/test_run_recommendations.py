@@ -18,7 +18,7 @@ from migration.report.report_model import (
     Urgency,
 )
 from migration.report.run_facts import ForeignKeyFacts
-from tests.unit.report import factories
+from tests.unit.report import factories, scenarios
 
 
 def titles(report: Report) -> list[str]:
@@ -67,19 +67,19 @@ def test_each_reason_of_quarantine_has_its_advice(reason: str, title: str):
 
 
 def test_clean_run_is_left_in_peace():
-    report = assemble(factories.school_facts())
+    report = assemble(scenarios.school_facts())
     assert all(advice.urgency is not Urgency.MUST for advice in report.recommendations)
     assert "Vacuum before the first heavy load" in titles(report)
 
 
 def test_advice_comes_in_order_of_urgency():
     order = [Urgency.MUST, Urgency.SHOULD, Urgency.MAY]
-    found = [order.index(advice.urgency) for advice in assemble(factories.troubled_facts()).recommendations]
+    found = [order.index(advice.urgency) for advice in assemble(scenarios.troubled_facts()).recommendations]
     assert found == sorted(found)
 
 
 def test_troubled_run_gets_advice_for_each_trouble():
-    found = titles(assemble(factories.troubled_facts()))
+    found = titles(assemble(scenarios.troubled_facts()))
     for expected in (
         "Correct dates that no calendar has",
         "Repair text that is not UTF-8",
@@ -122,21 +122,21 @@ def test_orphan_query_takes_composite_keys_and_odd_names():
 
 
 def test_failed_run_is_told_to_resume_first():
-    (first, *_) = assemble(factories.failed_facts()).recommendations
+    (first, *_) = assemble(scenarios.failed_facts()).recommendations
     assert first.commands == (f"migration-cli resume {factories.RUN_ID}",)
 
 
 def test_skipped_validation_is_made_good_by_validate():
     table = factories.table_facts(equal=None)
     run = factories.run_record(given=factories.options(skip_validation=True))
-    (first, *_) = assemble(factories.school_facts(run=run, tables=(table,))).recommendations
+    (first, *_) = assemble(scenarios.school_facts(run=run, tables=(table,))).recommendations
     assert (first.urgency, first.title) == (Urgency.MUST, "Compare the two sides")
     assert first.commands[0].startswith("migration-cli validate --source")
 
 
 def test_table_without_a_key_is_named_with_the_statement_that_gives_it_one():
     table = factories.table_facts("log", plan=factories.table_plan("log", key=()))
-    report = assemble(factories.school_facts(tables=(table,)))
+    report = assemble(scenarios.school_facts(tables=(table,)))
     (advice,) = [a for a in report.recommendations if a.title == "Give log a primary key"]
     assert advice.commands == (
         'ALTER TABLE "public"."log" ADD COLUMN row_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY;',
@@ -145,11 +145,11 @@ def test_table_without_a_key_is_named_with_the_statement_that_gives_it_one():
 
 def test_names_with_capitals_bring_up_the_identifier_policy():
     plan = factories.table_plan("Users", target_name="Users")
-    report = assemble(factories.school_facts(tables=(factories.table_facts("Users", plan=plan),)))
+    report = assemble(scenarios.school_facts(tables=(factories.table_facts("Users", plan=plan),)))
     assert "Consider names that need no quotes" in titles(report)
 
 
 def test_cancelled_run_gets_no_advice_about_tables_that_are_gone():
-    report = assemble(factories.cancelled_facts())
+    report = assemble(scenarios.cancelled_facts())
     assert report.status is Phase.CANCELLED
     assert all("ALTER TABLE" not in line for advice in report.recommendations for line in advice.commands)
