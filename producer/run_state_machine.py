@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from contextlib import suppress
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -10,13 +9,16 @@ from typing import TYPE_CHECKING
 from sqlalchemy.exc import DBAPIError
 
 from migration.errors import BrokerError, ConvoyError, PermanentError, RetryableError, TargetUnreachableError
-from migration.ledger.event_log import add_event
+from migration.ledger.event_log_observer import EventLogObserver
 from migration.ledger.ledger_database import open_ledger, target_identity
 from migration.ledger.run_records import RunRecord, fail_run, move_run, read_run, run_lock
 from migration.ledger.step_records import WORKED_AHEAD, count_states, first_error, forget_sending, take_unsent
 from migration.ledger.table_records import read_tables
-from migration.ledger.worker_liveness import WAITING, table_users
+from migration.ledger.worker_liveness import table_users
 from migration.model import Phase, StepState
+from migration.observers.run_happenings import PhaseEntered, RunMoveFailed, RunWaiting, StepsSent
+from migration.observers.run_observer import Observers
+from migration.observers.standard_observers import STANDARD_OBSERVERS
 from migration.queue import announce_target, send_steps
 from migration.steps.run_cancellation import remove_staging
 from migration.steps.step_context import target_url
@@ -31,15 +33,14 @@ if TYPE_CHECKING:
 
     from migration.settings import Settings
 
-logger = logging.getLogger(__name__)
-
 
 class Runner:
     """The producer's hold on the ledger and the queue; connections are opened on first use."""
 
-    def __init__(self, app: Celery, settings: Settings) -> None:
+    def __init__(self, app: Celery, settings: Settings, observers: Observers = STANDARD_OBSERVERS) -> None:
         self.app = app
         self.settings = settings
+        self.observers = observers
 
     @cached_property
     def engine(self) -> Engine:
@@ -49,7 +50,7 @@ class Runner:
     @cached_property
     def context(self) -> TransitionContext:
         """What the transitions need."""
-        return TransitionContext(self.engine, target_url(self.settings), self.settings)
+        return TransitionContext(self.engine, target_url(self.settings), self.settings, self.observers)
 
     def announce(self) -> None:
         """Tell commands on this broker which database this cluster writes to.
@@ -82,25 +83,28 @@ class Runner:
             return self._work_on(run)
         except BrokerError as problem:
             # The watchdog sends again; the ledger knows what is unsent.
-            logger.warning("%s", problem)
-        except Exception as problem:
+            self.observers.tell(RunMoveFailed(run_id, run.phase, str(problem), None, final=False))
+        except Exception as problem:  # noqa: BLE001
             # A run must end with a reason, not with a stack in a log.
             reason = problem if isinstance(problem, ConvoyError) else translate(problem, f"run {run_id}")
-            if isinstance(reason, RetryableError | TargetUnreachableError):
-                logger.warning("%s", reason, exc_info=problem)
-                self._note_waiting(run, reason)
+            final = not isinstance(reason, RetryableError | TargetUnreachableError)
+            self.observers.tell(RunMoveFailed(run_id, run.phase, str(reason), problem, final))
+            if final:
+                fail_run(self.engine, run, reason, observers=self.observers)
             else:
-                logger.exception("%s", reason)
-                fail_run(self.engine, run, reason)
+                self._note_waiting(run, reason)
         return False
 
     def _note_waiting(self, run: RunRecord, reason: ConvoyError) -> None:
         """Say in the ledger what holds a run up; the watchdog tries again."""
-        with suppress(DBAPIError, ConvoyError), self.engine.begin() as connection:
-            plans = [table.plan for table in read_tables(connection, run.id) if table.plan is not None]
-            users = table_users(connection, {(plan.target_schema, plan.target_name) for plan in plans})
-            told = f"{reason} In use by {' and '.join(users)}." if users else str(reason)
-            add_event(connection, run.id, WAITING, phase=run.phase, reason=told)
+        with suppress(DBAPIError, ConvoyError):
+            with self.engine.begin() as connection:
+                plans = [table.plan for table in read_tables(connection, run.id) if table.plan is not None]
+                users = table_users(connection, {(plan.target_schema, plan.target_name) for plan in plans})
+                told = f"{reason} In use by {' and '.join(users)}." if users else str(reason)
+                waiting = RunWaiting(run.id, run.phase, told)
+                EventLogObserver(connection).observe(waiting)
+            self.observers.tell(waiting)
 
     def _work_on(self, run: RunRecord) -> bool:
         with self.engine.begin() as connection:
@@ -111,9 +115,13 @@ class Runner:
         if any(state is not StepState.DONE for state in states):
             self._dispatch(run)
             return False
-        return self._enter_next(run)
+        entered = self._enter_next(run)
+        if entered is None:
+            return False
+        self.observers.tell(entered)
+        return True
 
-    def _enter_next(self, run: RunRecord) -> bool:
+    def _enter_next(self, run: RunRecord) -> PhaseEntered | None:
         if run.phase is Phase.PENDING:
             with self.engine.begin() as connection:
                 return move_run(connection, run, Phase.SNAPSHOTTING)
@@ -132,10 +140,12 @@ class Runner:
             if not waiting:
                 return
             messages = group_steps(waiting, run.options.workers)
-            add_event(connection, run.id, "sent", phase=phase, messages=len(messages), steps=len(waiting))
+            sent = StepsSent(run.id, phase, len(messages), len(waiting))
+            EventLogObserver(connection).observe(sent)
         try:
             # A later stage of indexing is not to wait behind all the reading back that was sent ahead.
             send_steps(self.app, run.id, messages, first=phase in WORKED_AHEAD)
         except BrokerError:
             forget_sending(self.engine, [step.id for step in waiting])
             raise
+        self.observers.tell(sent)

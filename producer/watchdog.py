@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import text
 
-from migration.ledger.event_log import add_event
+from migration.ledger.event_log_observer import EventLogObserver
 from migration.ledger.run_records import active_runs, read_run
 from migration.ledger.step_records import recover_lost, recover_stalled
 from migration.ledger.worker_liveness import end_silent
+from migration.observers.run_happenings import StepsRecovered, WorkerStopped
 from producer.snapshot_removal import prune_snapshots
 
 if TYPE_CHECKING:
@@ -78,29 +79,20 @@ class Watchdog:
             )
 
     def _look_at(self, run_id: str) -> None:
-        settings = self._runner.settings
+        settings, observers = self._runner.settings, self._runner.observers
         with self._runner.engine.begin() as connection:
+            log = EventLogObserver(connection)
             run = read_run(connection, run_id)
             for hold in end_silent(connection, run_id, settings.silence_seconds):
-                add_event(
-                    connection,
-                    run_id,
-                    "worker_stopped",
-                    step=hold.step_id,
-                    part=hold.part,
-                    worker=hold.worker,
-                )
-                logger.warning(
-                    "Run %s: ended the connections of a silent worker. %s", run_id, hold.sentence()
-                )
+                stopped = WorkerStopped(run_id, hold.step_id, hold.part, hold.worker, hold.sentence())
+                log.observe(stopped)
+                # Not only after the commit: no rollback opens those connections again.
+                observers.tell(stopped)
             lost = recover_lost(connection, run_id)
             stalled = recover_stalled(connection, run_id, run.phase, settings.lease_seconds)
+            recovered = StepsRecovered(run_id, run.phase, len(lost), len(stalled))
             if lost or stalled:
-                add_event(connection, run_id, "resend", phase=run.phase, lost=len(lost), stalled=len(stalled))
-                logger.warning(
-                    "Run %s: sending %d steps again whose worker died, %d whose message is gone",
-                    run_id,
-                    len(lost),
-                    len(stalled),
-                )
+                log.observe(recovered)
+        if lost or stalled:
+            observers.tell(recovered)
         self._runner.advance(run_id, wait=False)

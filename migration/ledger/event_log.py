@@ -6,24 +6,19 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Engine, insert, select
+from sqlalchemy import Engine, select
 
 from migration.ledger.ledger_tables import events
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One entry of the log; ids grow."""
+    """One entry of the log; ids grow. `kind` is an EventName, or that of another version."""
 
     id: int
     at: datetime
     kind: str
     data: dict[str, Any]
-
-
-def add_event(connection: Connection, run_id: str, kind: str, **data: Any) -> None:
-    """Append an event within the caller's transaction."""
-    connection.execute(insert(events).values(run_id=run_id, kind=kind, data=data))
 
 
 def read_events(engine: Engine, run_id: str, after_id: int = 0) -> list[Event]:

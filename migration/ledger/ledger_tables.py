@@ -211,7 +211,7 @@ events = Table(
     _id(),
     _run(),
     _time("at", now=True),
-    Column("kind", Text, nullable=False),  # phase, finding, resend, error ...
+    Column("kind", Text, nullable=False),  # event_names.EventName
     Column("data", JSONB, nullable=False),
     Index("events_run", "run_id", "id"),
 )

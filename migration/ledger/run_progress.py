@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, Engine, text
 
+from migration.ledger.event_names import EventName
 from migration.ledger.run_records import read_run
 from migration.ledger.run_results import count_findings
 from migration.ledger.step_records import WORKED_AHEAD
@@ -98,7 +99,7 @@ SELECT coalesce(sum(weight + 1) FILTER (WHERE phase = :phase), 0)::bigint AS tot
        coalesce(sum(weight + 1) FILTER (WHERE phase = :ahead), 0)::bigint AS ahead_total,
        coalesce(sum(weight + 1) FILTER (WHERE phase = :ahead AND state = 'done'), 0)::bigint AS ahead_done
 FROM convoy.steps,
-     (SELECT max(at) AS at FROM convoy.events WHERE run_id = :run_id AND kind = 'phase') AS entered
+     (SELECT max(at) AS at FROM convoy.events WHERE run_id = :run_id AND kind = :entering) AS entered
 WHERE run_id = :run_id AND phase IN (:phase, :ahead)
 """
 
@@ -131,7 +132,13 @@ def _read(connection: Connection, run_id: str) -> RunProgress:
     phase = run.resume_phase if run.phase is Phase.FAILED and run.resume_phase else run.phase
     ahead = WORKED_AHEAD.get(phase)
     step = connection.execute(
-        text(_STEPS_SQL), {"run_id": run_id, "phase": phase.value, "ahead": ahead.value if ahead else ""}
+        text(_STEPS_SQL),
+        {
+            "run_id": run_id,
+            "phase": phase.value,
+            "ahead": ahead.value if ahead else "",
+            "entering": EventName.PHASE.value,
+        },
     ).one()
     copy_seconds = connection.execute(text(_COPY_SECONDS_SQL), {"run_id": run_id}).scalar() or 0.0
     workers = connection.execute(text(_WORKERS_SQL), {"run_id": run_id}).scalars().all()

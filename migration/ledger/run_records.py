@@ -13,11 +13,14 @@ import uuid6
 from sqlalchemy import Connection, Engine, Row, Text, cast, func, insert, select, text, update
 
 from migration.errors import ConvoyError, UsageError
-from migration.ledger.event_log import add_event
+from migration.ledger.event_log_observer import EventLogObserver, log_happenings
 from migration.ledger.json_encoding import from_json, to_json
 from migration.ledger.ledger_database import wait_for_disk
 from migration.ledger.ledger_tables import runs, steps
 from migration.model import Phase, RunOptions, StepState
+from migration.observers.run_happenings import Happening, PhaseEntered, RunFailed, RunResumed
+from migration.observers.run_observer import Observers
+from migration.observers.standard_observers import STANDARD_OBSERVERS
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +41,10 @@ class RunRecord:
     finished_at: datetime | None
 
 
-def create_run(engine: Engine, options: RunOptions) -> str:
+def create_run(engine: Engine, options: RunOptions, *, observers: Observers = STANDARD_OBSERVERS) -> str:
     """Write a new run in phase pending and return its id."""
     run_id = str(uuid6.uuid7())
+    entered = PhaseEntered(run_id, Phase.PENDING, None)
     prefix = f"convoy_{uuid.UUID(run_id).hex}"
     with engine.begin() as connection:
         connection.execute(
@@ -53,7 +57,8 @@ def create_run(engine: Engine, options: RunOptions) -> str:
                 previous_schema=f"{prefix}_previous",
             )
         )
-        add_event(connection, run_id, "phase", phase=Phase.PENDING.value)
+        EventLogObserver(connection).observe(entered)
+    observers.tell(entered)
     return run_id
 
 
@@ -112,11 +117,12 @@ def active_runs(engine: Engine) -> list[str]:
         return list(connection.execute(statement).scalars())
 
 
-def move_run(connection: Connection, run: RunRecord, following: Phase) -> bool:
+def move_run(connection: Connection, run: RunRecord, following: Phase) -> PhaseEntered | None:
     """Move a run to its next phase, if it still is where `run` says and no step of that phase is unfinished.
 
     Returns:
-        Whether this caller won. A lost, doubled or late caller changes nothing.
+        What the caller tells observers once it has committed. None for a lost, doubled or late caller, who changes
+        nothing.
     """
     open_steps = (
         select(steps.c.id)
@@ -139,13 +145,21 @@ def move_run(connection: Connection, run: RunRecord, following: Phase) -> bool:
         .values(values)
         .returning(runs.c.id)
     ).one_or_none()
-    if moved is not None:
-        add_event(connection, run.id, "phase", phase=following.value)
-    return moved is not None
+    if moved is None:
+        return None
+    entered = PhaseEntered(run.id, following, run.phase)
+    EventLogObserver(connection).observe(entered)
+    return entered
 
 
-def fail_run(engine: Engine, run: RunRecord, error: ConvoyError) -> None:
+def fail_run(
+    engine: Engine, run: RunRecord, error: ConvoyError, *, observers: Observers = STANDARD_OBSERVERS
+) -> None:
     """Stop a run without proof; `resume` goes on in the phase that it failed in."""
+    happenings = (
+        PhaseEntered(run.id, Phase.FAILED, run.phase),
+        RunFailed(run.id, run.phase, str(error), error.exit_status),
+    )
     with engine.begin() as connection:
         wait_for_disk(connection)
         failed = connection.execute(
@@ -159,14 +173,13 @@ def fail_run(engine: Engine, run: RunRecord, error: ConvoyError) -> None:
             )
             .returning(runs.c.id)
         ).one_or_none()
-        if failed is not None:
-            add_event(connection, run.id, "phase", phase=Phase.FAILED.value)
-            add_event(
-                connection, run.id, "failed", error=str(error), exit_status=error.exit_status, phase=run.phase
-            )
+        if failed is None:
+            return
+        log_happenings(connection, happenings)
+    observers.tell(*happenings)
 
 
-def request_cancel(engine: Engine, run_id: str) -> None:
+def request_cancel(engine: Engine, run_id: str, *, observers: Observers = STANDARD_OBSERVERS) -> None:
     """Stop a run for good: workers start no more of its steps.
 
     Raises:
@@ -185,10 +198,12 @@ def request_cancel(engine: Engine, run_id: str) -> None:
         ).one_or_none()
         if cancelled is None:
             raise UsageError(f"The run is {run.phase} and cannot be cancelled", f"run {run_id}")
-        add_event(connection, run_id, "phase", phase=Phase.CANCELLED.value)
+        entered = PhaseEntered(run_id, Phase.CANCELLED, run.phase)
+        EventLogObserver(connection).observe(entered)
+    observers.tell(entered)
 
 
-def request_resume(engine: Engine, run_id: str) -> None:
+def request_resume(engine: Engine, run_id: str, *, observers: Observers = STANDARD_OBSERVERS) -> None:
     """Let a failed or interrupted run go on where it stopped; finished steps stay finished.
 
     Raises:
@@ -199,13 +214,14 @@ def request_resume(engine: Engine, run_id: str) -> None:
         if run.phase.is_end and run.phase is not Phase.FAILED:
             raise UsageError(f"The run is {run.phase}; there is nothing to resume", f"run {run_id}")
         phase = run.resume_phase if run.phase is Phase.FAILED and run.resume_phase else run.phase
+        happenings: list[Happening] = [RunResumed(run_id, phase)]
         if phase is not run.phase:
             connection.execute(
                 update(runs)
                 .where(runs.c.id == run_id)
                 .values(phase=phase.value, resume_phase=None, error=None, finished_at=None)
             )
-            add_event(connection, run_id, "phase", phase=phase.value)
+            happenings.insert(0, PhaseEntered(run_id, phase, run.phase))
         lost = (
             select(steps.c.id)
             .where(steps.c.run_id == run_id, steps.c.state != StepState.DONE.value)
@@ -216,7 +232,8 @@ def request_resume(engine: Engine, run_id: str) -> None:
             .where(steps.c.id.in_(lost))
             .values(state=StepState.PENDING.value, attempts=0, sent_at=None, lease_expires_at=None)
         )
-        add_event(connection, run_id, "resume")
+        log_happenings(connection, happenings)
+    observers.tell(*happenings)
 
 
 @contextmanager

@@ -13,10 +13,9 @@ from datetime import datetime
 
 from sqlalchemy import Connection, text
 
+from migration.ledger.event_names import EventName
 from migration.model import Phase
 
-WAITING = "waiting"
-"""Kind of the event that says what holds a run up."""
 _WORTH_A_WORD_SECONDS = 45.0
 """Longer than between two signs of life of a worker."""
 _LONG_SECONDS = 60.0
@@ -161,7 +160,7 @@ def read_waits(connection: Connection, run_id: str, phase: Phase) -> tuple[str, 
     """Return a sentence for each thing that a run waits for now; nothing where it moves."""
     told = [hold.sentence() for hold in read_holds(connection, run_id) if hold.is_odd]
     told += connection.execute(
-        _LAST_WAIT, {"run_id": run_id, "phase": phase.value, "kind": WAITING}
+        _LAST_WAIT, {"run_id": run_id, "phase": phase.value, "kind": EventName.WAITING.value}
     ).scalars()
     return tuple(told)
 

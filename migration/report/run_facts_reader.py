@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, Row, case, func, select, text
 
+from migration.ledger.event_names import EventName
 from migration.ledger.json_encoding import from_json
 from migration.ledger.ledger_tables import chunks, events, findings, objects, quarantine, sources, steps
 from migration.ledger.ledger_tables import tables as ledger_tables
@@ -94,18 +95,19 @@ def _read_events(
     connection: Connection, run_id: str
 ) -> tuple[tuple[PhaseChange, ...], int | None, dict[str, Any]]:
     """Return the changes of phase, the exit status of the last failure, and the dry-run's own estimate."""
+    kinds = [name.value for name in (EventName.PHASE, EventName.FAILED, EventName.DRY_RUN)]
     statement = (
         select(events.c.at, events.c.kind, events.c.data)
-        .where(events.c.run_id == run_id, events.c.kind.in_(["phase", "failed", "dry_run"]))
+        .where(events.c.run_id == run_id, events.c.kind.in_(kinds))
         .order_by(events.c.id)
     )
     changes: list[PhaseChange] = []
     exit_status: int | None = None
     estimate: dict[str, Any] = {}
     for at, kind, data in connection.execute(statement):
-        if kind == "phase":
+        if kind == EventName.PHASE:
             changes.append(PhaseChange(at, Phase(data["phase"])))
-        elif kind == "failed":
+        elif kind == EventName.FAILED:
             exit_status = data.get("exit_status")
         else:
             estimate = data

@@ -19,6 +19,7 @@ from migration.source.row_reading.snapshot_reader import SnapshotReader
 from migration.steps.rejection_spool import RejectionSpool
 from migration.steps.run_schema_names import staging_schema
 from migration.steps.step_context import PlannedTable, StepContext
+from migration.steps.step_outcome import StepOutcome
 from migration.target.loading.binary_copy import copy_batches
 from migration.target.loading.copy_encoder import CopyEncoder
 from migration.validation.row_digest import DigestSum
@@ -102,7 +103,7 @@ def rejected(table: str, rejection: Rejection) -> RejectedValueError:
     )
 
 
-def copy_chunk(context: StepContext, connection: Connection, step: Step) -> dict[str, Any]:
+def copy_chunk(context: StepContext, connection: Connection, step: Step) -> StepOutcome:
     """Load a chunk into its staging table; in a dry-run, convert and encode it without sending anything."""
     if step.chunk_id is None:
         raise PermanentError("A copy step names no chunk", f"step {step.id}")
@@ -118,7 +119,13 @@ def copy_chunk(context: StepContext, connection: Connection, step: Step) -> dict
             bytes_sent = copy_batches(driver_connection(connection), schema, table.plan, stream.batches())
         result = stream.result(time.monotonic() - started)
         save_chunk_result(connection, step.run_id, chunk, context.worker, result)
-    return {"bytes_sent": bytes_sent, "seconds": result.seconds}
+    return StepOutcome(
+        {"bytes_sent": bytes_sent, "seconds": result.seconds},
+        table.plan.name,
+        result.rows_loaded,
+        result.rows_quarantined,
+        bytes_sent,
+    )
 
 
 def driver_connection(connection: Connection) -> psycopg.Connection[Any]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 from sqlalchemy import Connection, text
 
@@ -16,6 +15,7 @@ from migration.ledger.table_records import TableRecord, planned, read_table, rea
 from migration.model import Finding, ObjectResult, ObjectState, TablePlan, TargetObject
 from migration.steps.run_schema_names import staging_schema, told_apart
 from migration.steps.step_context import StepContext
+from migration.steps.step_outcome import StepOutcome
 from migration.target.loading.object_creation import build_object, index_stands
 from migration.target.session_time_zone import read_times_in
 from migration.target.sql_statements import quoted, run_sql
@@ -75,7 +75,7 @@ def _built_apart(table: TableRecord, plan: TablePlan) -> tuple[TargetObject, ...
     return indexes if len(indexes) > 1 or any(item.index_sql for item in indexes) else ()
 
 
-def build_objects(context: StepContext, connection: Connection, step: Step) -> dict[str, Any]:
+def build_objects(context: StepContext, connection: Connection, step: Step) -> StepOutcome:
     """Build the objects of one stage: of one table, or of all tables where the step names none.
 
     Foreign keys lock two tables at once, so one step builds them all, in order, and cannot deadlock with itself.
@@ -112,10 +112,10 @@ def build_objects(context: StepContext, connection: Connection, step: Step) -> d
             run_sql(connection, analyze)
     save_objects(connection, run.id, results)
     add_findings(connection, run.id, found)
-    return {"objects": len(results)}
+    return StepOutcome({"objects": len(results)}, records[0].name if step.table_id is not None else None)
 
 
-def _build_apart(connection: Connection, run: RunRecord, step: Step) -> dict[str, Any]:
+def _build_apart(connection: Connection, run: RunRecord, step: Step) -> StepOutcome:
     """Build one index of a large table; CREATE INDEX lets others of the same table be built meanwhile."""
     if step.table_id is None:
         raise PermanentError("A step that builds an index names no table", f"step {step.id}")
@@ -128,8 +128,8 @@ def _build_apart(connection: Connection, run: RunRecord, step: Step) -> dict[str
     if item.index_sql:
         # Refused for the same reason as the constraint will be, which is reported then.
         build_object(connection, replace(item, sql=item.index_sql, fallback_sql=None), schema)
-        return {"objects": 0}
+        return StepOutcome({"objects": 0}, plan.name)
     result, findings = build_object(connection, item, schema)
     save_objects(connection, run.id, [told_apart(run, plan.target_schema, result)])
     add_findings(connection, run.id, findings)
-    return {"objects": 1}
+    return StepOutcome({"objects": 1}, plan.name)

@@ -7,7 +7,7 @@ import tempfile
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import duckdb
 from sqlalchemy import Connection
@@ -32,6 +32,7 @@ from migration.model import (
 from migration.schema_translation.foreign_keys import Reference, find_references
 from migration.source_schema import SourceTable
 from migration.steps.step_context import PlannedTable, StepContext
+from migration.steps.step_outcome import StepOutcome
 from migration.validation.orphan_row_search import Found, OrphanSearch
 from migration.value_conversion.batch_conversion import Context, Converter
 from migration.value_conversion.batch_size import batch_rows
@@ -55,7 +56,7 @@ def searched(
     return [reference for reference in references if reference.action is not OnOrphan.NOT_VALID]
 
 
-def find_orphans(context: StepContext, connection: Connection, step: Step) -> dict[str, Any]:
+def find_orphans(context: StepContext, connection: Connection, step: Step) -> StepOutcome:
     """Search one source; its chunks then know their orphan rows, and the run has a finding for each foreign key.
 
     Raises:
@@ -98,7 +99,7 @@ def find_orphans(context: StepContext, connection: Connection, step: Step) -> di
             "Make room there, or set TMPDIR to a larger disk, and resume",
         ) from error
     add_findings(connection, run.id, findings)
-    return {"orphans": len(findings)}
+    return StepOutcome({"orphans": len(findings)})
 
 
 def _note(connection: Connection, search: OrphanSearch) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from sqlalchemy import Connection
 
 from migration.errors import PermanentError
@@ -12,10 +10,11 @@ from migration.ledger.step_records import Step
 from migration.ledger.table_records import read_table
 from migration.source.row_reading.column_profile import profile_range
 from migration.steps.step_context import StepContext
+from migration.steps.step_outcome import StepOutcome
 from migration.value_conversion.batch_conversion import Context
 
 
-def profile_chunk(context: StepContext, connection: Connection, step: Step) -> dict[str, Any]:
+def profile_chunk(context: StepContext, connection: Connection, step: Step) -> StepOutcome:
     """Read a chunk and store its profile in the step's transaction."""
     if step.chunk_id is None:
         raise PermanentError("A profile step names no chunk", f"step {step.id}")
@@ -31,4 +30,4 @@ def profile_chunk(context: StepContext, connection: Connection, step: Step) -> d
     )
     bytes_read = sum(column.total_bytes for column in profile.values())
     save_chunk_profile(connection, chunk.id, profile, bytes_read)
-    return {"bytes": bytes_read}
+    return StepOutcome({"bytes": bytes_read}, table.name, chunk.rows, bytes=bytes_read)

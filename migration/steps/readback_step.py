@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from sqlalchemy import Connection
 
 from migration.errors import PermanentError
 from migration.ledger.step_records import Step
 from migration.steps.run_schema_names import staging_schema
 from migration.steps.step_context import StepContext
+from migration.steps.step_outcome import StepOutcome
 from migration.target.loading.table_readback import Block
 from migration.validation.row_digest import DigestSum
 
 
-def read_back_part(context: StepContext, connection: Connection, step: Step) -> dict[str, Any]:
+def read_back_part(context: StepContext, connection: Connection, step: Step) -> StepOutcome:
     """Return rows and checksum of the heap blocks that the step names."""
     if step.table_id is None:
         raise PermanentError("A verify step names no table", f"step {step.id}")
@@ -25,4 +24,4 @@ def read_back_part(context: StepContext, connection: Connection, step: Step) -> 
     for batch in context.target_reader().batches(schema, table.plan, block):
         total.add(batch, table.plan.copied_columns)
     digest = total.digest()
-    return {"rows": digest.rows, "checksum": digest.checksum}
+    return StepOutcome({"rows": digest.rows, "checksum": digest.checksum}, table.plan.name, digest.rows)

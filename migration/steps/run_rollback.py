@@ -5,16 +5,21 @@ from __future__ import annotations
 from sqlalchemy import Engine, func, update
 
 from migration.errors import UsageError
-from migration.ledger.event_log import add_event
+from migration.ledger.event_log_observer import EventLogObserver
 from migration.ledger.ledger_tables import runs
 from migration.ledger.run_records import read_run
 from migration.ledger.run_results import save_objects
 from migration.model import ObjectResult, Phase
+from migration.observers.run_happenings import PhaseEntered
+from migration.observers.run_observer import Observers
+from migration.observers.standard_observers import STANDARD_OBSERVERS
 from migration.target.application_tables.data_only_cutover import take_back
 from migration.target.cutover.schema_rollback import roll_back
 
 
-def roll_back_run(engine: Engine, run_id: str) -> list[ObjectResult]:
+def roll_back_run(
+    engine: Engine, run_id: str, *, observers: Observers = STANDARD_OBSERVERS
+) -> list[ObjectResult]:
     """Put back the tables that stood before the cutover, and remove those that the run created.
 
     Raises:
@@ -39,5 +44,7 @@ def roll_back_run(engine: Engine, run_id: str) -> list[ObjectResult]:
             .values(phase=Phase.ROLLED_BACK.value, finished_at=func.clock_timestamp())
         )
         save_objects(connection, run_id, results)
-        add_event(connection, run_id, "phase", phase=Phase.ROLLED_BACK.value)
+        entered = PhaseEntered(run_id, Phase.ROLLED_BACK, run.phase)
+        EventLogObserver(connection).observe(entered)
+    observers.tell(entered)
     return results

@@ -13,6 +13,8 @@ from migration.errors import UsageError
 from migration.ledger.run_records import RunRecord, read_run
 from migration.ledger.table_records import KnownSources, SourceRecord, planned, read_profile, read_table
 from migration.model import ColumnProfile, TablePlan
+from migration.observers.run_observer import Observers
+from migration.observers.standard_observers import STANDARD_OBSERVERS
 from migration.settings import Settings
 from migration.source.row_reading.snapshot_reader import SnapshotReader
 from migration.source_schema import SourceTable
@@ -68,11 +70,12 @@ def read_planned_table(
 
 
 class StepContext:
-    """Connections of one process. `worker` names it in the ledger."""
+    """Connections of one process. `worker` names it in the ledger; `observers` hear of its steps."""
 
-    def __init__(self, settings: Settings, worker: str) -> None:
+    def __init__(self, settings: Settings, worker: str, observers: Observers = STANDARD_OBSERVERS) -> None:
         self.settings = settings
         self.worker = worker
+        self.observers = observers
         self.target_url = target_url(settings)
         # Rows and their `done` mark are in one commit, so a crash of the server loses both or neither; the cutover's
         # own commit, which waits for the disk, takes all that came before it along (docs/scaling.md).

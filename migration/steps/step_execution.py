@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-import logging
+import time
 from collections.abc import Callable
-from typing import Any
 
 from sqlalchemy import Connection
 
 from migration.errors import ConvoyError, RejectedValueError, RetryableError, TargetUnreachableError
-from migration.ledger.event_log import add_event
+from migration.ledger.event_log_observer import EventLogObserver
 from migration.ledger.run_records import fail_run, read_run
 from migration.ledger.step_records import Step, claim, finish_step, give_back, lock_step
 from migration.model import Mode, Phase
+from migration.observers.run_happenings import (
+    ObservedStep,
+    StepAttemptFailed,
+    StepClaimed,
+    StepDone,
+    StepGivenBack,
+)
 from migration.steps.copy_step import copy_chunk
 from migration.steps.index_step import build_objects
 from migration.steps.keepalive_thread import keepalive
@@ -20,12 +26,11 @@ from migration.steps.orphan_row_step import find_orphans
 from migration.steps.profile_step import profile_chunk
 from migration.steps.readback_step import read_back_part
 from migration.steps.step_context import StepContext
+from migration.steps.step_outcome import StepOutcome
 from migration.steps.validate_step import validate_source
 from migration.target.target_connection import translate
 
-logger = logging.getLogger(__name__)
-
-Work = Callable[[StepContext, Connection, Step], dict[str, Any]]
+Work = Callable[[StepContext, Connection, Step], StepOutcome]
 
 _KEEPALIVE_SECONDS = 20.0
 
@@ -51,13 +56,22 @@ def run_step(context: StepContext, step_id: int) -> bool:
         connection.execution_options(isolation_level="READ COMMITTED")
         if step is None:
             return False
+        observed = _observed(context, step)
+        context.observers.tell(StepClaimed(observed))
         if step.attempts <= context.settings.max_attempts:
-            return _work_on(context, connection, step)
-    _give_back(context, step, f"Its worker died {context.settings.max_attempts} times", final=True)
+            return _work_on(context, connection, step, observed)
+    _give_back(context, step, observed, f"Its worker died {context.settings.max_attempts} times", final=True)
     return False
 
 
-def _work_on(context: StepContext, connection: Connection, step: Step) -> bool:
+def _observed(context: StepContext, step: Step) -> ObservedStep:
+    return ObservedStep(
+        step.run_id, step.phase, step.id, step.table_id, step.chunk_id, step.attempts, context.worker
+    )
+
+
+def _work_on(context: StepContext, connection: Connection, step: Step, observed: ObservedStep) -> bool:
+    started = time.monotonic()
     try:
         with (
             keepalive(context.target_url, context.session_name, _keepalive_seconds(context)),
@@ -65,17 +79,23 @@ def _work_on(context: StepContext, connection: Connection, step: Step) -> bool:
         ):
             if not lock_step(connection, step.id):
                 return False
-            finish_step(connection, step.id, _work_of(context, connection, step)(context, connection, step))
-    except Exception as error:  # every failure belongs into the ledger, none may stop the queue
+            outcome = _work_of(context, connection, step)(context, connection, step)
+            finish_step(connection, step.id, outcome.result)
+    except Exception as error:  # noqa: BLE001  # every failure belongs into the ledger, none may stop the queue
         context.forget_connections()
         reason = error if isinstance(error, ConvoyError) else translate(error, f"step {step.id}")
         passing = isinstance(reason, RetryableError | TargetUnreachableError)
         final = not passing or step.attempts >= context.settings.max_attempts
-        logger.log(logging.ERROR if final else logging.WARNING, "%s", reason, exc_info=error)
-        _give_back(context, step, str(reason), final=final)
+        seconds = time.monotonic() - started
+        context.observers.tell(StepAttemptFailed(observed, str(reason), error, final, seconds))
+        _give_back(context, step, observed, str(reason), final=final)
         if isinstance(reason, RejectedValueError):
             _stop_run(context, step, reason)
         return False
+    seconds = time.monotonic() - started
+    context.observers.tell(
+        StepDone(observed, seconds, outcome.table, outcome.rows, outcome.rows_quarantined, outcome.bytes)
+    )
     return True
 
 
@@ -89,7 +109,7 @@ def _stop_run(context: StepContext, step: Step, reason: RejectedValueError) -> N
     with context.engine.begin() as connection:
         run = read_run(connection, step.run_id)
     if run.phase is step.phase:
-        fail_run(context.engine, run, reason)
+        fail_run(context.engine, run, reason, observers=context.observers)
 
 
 def _work_of(context: StepContext, connection: Connection, step: Step) -> Work:
@@ -100,9 +120,9 @@ def _work_of(context: StepContext, connection: Connection, step: Step) -> Work:
     return _WORK[step.phase]
 
 
-def _give_back(context: StepContext, step: Step, error: str, *, final: bool) -> None:
+def _give_back(context: StepContext, step: Step, observed: ObservedStep, error: str, *, final: bool) -> None:
+    happening = StepGivenBack(observed, error, final)
     with context.engine.begin() as connection:
         give_back(connection, step, error, final=final)
-        add_event(
-            connection, step.run_id, "step_failed", step=step.id, phase=step.phase, error=error, final=final
-        )
+        EventLogObserver(connection).observe(happening)
+    context.observers.tell(happening)

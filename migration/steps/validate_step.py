@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from sqlalchemy import Connection
 
@@ -12,10 +11,11 @@ from migration.ledger.run_results import add_findings, save_comparison
 from migration.ledger.step_records import Step
 from migration.ledger.table_records import add_table, read_sources
 from migration.steps.step_context import StepContext
+from migration.steps.step_outcome import StepOutcome
 from migration.validation.database_comparison import validate_database
 
 
-def validate_source(context: StepContext, connection: Connection, step: Step) -> dict[str, Any]:
+def validate_source(context: StepContext, connection: Connection, step: Step) -> StepOutcome:
     """Compare every table of the source that the step names, and store the verdicts and findings."""
     run = read_run(connection, step.run_id)
     source = next(s for s in read_sources(connection, run.id) if s.id == step.spec["source_id"])
@@ -32,4 +32,4 @@ def validate_source(context: StepContext, connection: Connection, step: Step) ->
             equal=table.equal,
         )
     add_findings(connection, run.id, result.findings)
-    return {"tables": len(result.tables), "equal": result.equal}
+    return StepOutcome({"tables": len(result.tables), "equal": result.equal})

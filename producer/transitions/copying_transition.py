@@ -24,10 +24,11 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from migration.ledger.run_records import RunRecord
+    from migration.observers.run_happenings import PhaseEntered
     from producer.transitions.transition_context import TransitionContext
 
 
-def finish_copying(context: TransitionContext, run: RunRecord) -> bool:
+def finish_copying(context: TransitionContext, run: RunRecord) -> PhaseEntered | None:
     """Check conservation, then lay out the indexing and the reading back; a dry-run ends here."""
     with context.engine.begin() as connection:
         tables = read_tables(connection, run.id)

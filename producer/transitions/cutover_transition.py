@@ -17,11 +17,12 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from migration.ledger.run_records import RunRecord
+    from migration.observers.run_happenings import PhaseEntered
     from producer.transitions.transition_context import TransitionContext
 from producer.transitions.run_end import completed
 
 
-def finish_cutting_over(context: TransitionContext, run: RunRecord) -> bool:
+def finish_cutting_over(context: TransitionContext, run: RunRecord) -> PhaseEntered | None:
     """Show the tables to users: one transaction, together with the run's end."""
     with context.engine.begin() as connection:
         tables = read_tables(connection, run.id)

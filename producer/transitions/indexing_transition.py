@@ -14,11 +14,12 @@ from migration.model import Finding, FindingKind, Phase
 
 if TYPE_CHECKING:
     from migration.ledger.run_records import RunRecord
+    from migration.observers.run_happenings import PhaseEntered
     from producer.transitions.transition_context import TransitionContext
 from producer.transitions.readback_layout import lay_out_validating
 
 
-def finish_indexing(context: TransitionContext, run: RunRecord) -> bool:
+def finish_indexing(context: TransitionContext, run: RunRecord) -> PhaseEntered | None:
     """Go on to the comparison; much of the reading back has been done meanwhile."""
     with context.engine.begin() as connection:
         if run.options.skip_validation:

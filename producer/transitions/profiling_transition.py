@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING
 
 from migration.errors import PermanentError, UsageError
 from migration.ledger.chunk_records import read_chunk_profiles, read_chunk_sizes
-from migration.ledger.event_log import add_event
+from migration.ledger.event_log_observer import EventLogObserver
 from migration.ledger.ledger_database import wait_for_disk
 from migration.ledger.run_records import move_run
 from migration.ledger.run_results import save_objects
 from migration.ledger.step_records import NewStep, add_steps
 from migration.ledger.table_records import TableRecord, read_sources, read_tables, save_plan
 from migration.model import ColumnProfile, Mode, ObjectResult, ObjectState, Phase, TablePlan
+from migration.observers.run_happenings import PhaseEntered, RunPlanned
 from migration.schema_translation.source_plan import ProfiledSource, check_collisions, plan_sources
 from migration.source.row_reading.column_profile import merge_profiles
 from migration.steps.orphan_row_step import searched
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from producer.transitions.transition_context import TransitionContext
 
 
-def finish_profiling(context: TransitionContext, run: RunRecord) -> bool:
+def finish_profiling(context: TransitionContext, run: RunRecord) -> PhaseEntered | None:
     """Plan every table and create the staging schema, in one transaction with the move to copying.
 
     Raises:
@@ -60,8 +61,11 @@ def finish_profiling(context: TransitionContext, run: RunRecord) -> bool:
             Phase.COPYING,
             [NewStep(table_id=table, chunk_id=chunk, stage=2, weight=size) for chunk, table, size in sizes],
         )
-        add_event(connection, run.id, "planned", tables=len(plans), chunks=len(sizes))
-        return move_run(connection, run, Phase.COPYING)
+        laid_out = RunPlanned(run.id, len(plans), len(sizes))
+        EventLogObserver(connection).observe(laid_out)
+        entered = move_run(connection, run, Phase.COPYING)
+    context.observers.tell(laid_out)
+    return entered
 
 
 def _orphan_steps(connection: Connection, run: RunRecord, plans: list[TablePlan]) -> list[NewStep]:

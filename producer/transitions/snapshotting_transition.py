@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from migration.ledger.run_records import RunRecord
     from migration.mapping_file_model import MappingFile
+    from migration.observers.run_happenings import PhaseEntered
     from producer.transitions.transition_context import TransitionContext
 
 
@@ -43,7 +44,7 @@ class _Frozen:
     damage: list[Finding]
 
 
-def finish_snapshotting(context: TransitionContext, run: RunRecord) -> bool:
+def finish_snapshotting(context: TransitionContext, run: RunRecord) -> PhaseEntered | None:
     """Write sources, tables, chunks and the steps of the next phase; done again from the start after a crash.
 
     Raises:
@@ -75,11 +76,11 @@ def finish_snapshotting(context: TransitionContext, run: RunRecord) -> bool:
                     for chunk_id, part in zip(chunk_ids, parts, strict=True)
                 )
         add_steps(connection, run.id, following, new)
-        is_moved = move_run(connection, run, following)
+        entered = move_run(connection, run, following)
     if run.options.mode is not Mode.VALIDATE:  # only now: a commit would wait behind the snapshots
         for found in frozen:
             context.snapshot_flushes.start(run.id, Path(found.record.snapshot))
-    return is_moved
+    return entered
 
 
 def _freeze(context: TransitionContext, source: Source, run: RunRecord) -> _Frozen:

@@ -6,6 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from migration.observers.run_happenings import PhaseEntered
+from migration.observers.run_observer import Observers
+from migration.observers.standard_observers import STANDARD_OBSERVERS
 from producer.transitions.snapshot_flush import SnapshotFlushes
 
 if TYPE_CHECKING:
@@ -22,8 +25,9 @@ class TransitionContext:
     engine: Engine
     target_url: str
     settings: Settings
+    observers: Observers = STANDARD_OBSERVERS
     snapshot_flushes: SnapshotFlushes = field(default_factory=SnapshotFlushes)
 
 
-Transition = Callable[[TransitionContext, "RunRecord"], bool]
-"""Does what lies between a phase and the next; returns whether this caller moved the run."""
+Transition = Callable[[TransitionContext, "RunRecord"], PhaseEntered | None]
+"""Does what lies between a phase and the next, and commits it; returns nothing where another has moved the run."""

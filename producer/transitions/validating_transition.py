@@ -23,11 +23,12 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from migration.ledger.run_records import RunRecord
+    from migration.observers.run_happenings import PhaseEntered
     from producer.transitions.transition_context import TransitionContext
 from producer.transitions.run_end import completed
 
 
-def finish_validating(context: TransitionContext, run: RunRecord) -> bool:
+def finish_validating(context: TransitionContext, run: RunRecord) -> PhaseEntered | None:
     """Compare the digests of both sides; without equality there is no cutover.
 
     Raises:

@@ -21,6 +21,8 @@ from migration.ledger.ledger_tables import runs
 from migration.ledger.run_records import RunRecord, create_run, fail_run, move_run, read_run
 from migration.ledger.step_records import count_states, first_error, take_unsent
 from migration.model import Phase, RunOptions, Source, StepState
+from migration.observers.run_observer import Observers
+from migration.observers.standard_observers import STANDARD_OBSERVERS
 from migration.settings import Settings
 from migration.steps.step_context import StepContext
 from migration.steps.step_execution import run_step
@@ -33,7 +35,7 @@ _ALL_STEPS = 1_000_000
 class Direct:
     """A producer and a worker in one process, on one PostgreSQL database that also holds the ledger."""
 
-    def __init__(self, url: str, folder: Path) -> None:
+    def __init__(self, url: str, folder: Path, observers: Observers = STANDARD_OBSERVERS) -> None:
         self.url = url
         self.folder = folder
         settings = Settings(
@@ -43,8 +45,8 @@ class Direct:
             _env_file=None,
         )
         self.ledger = open_ledger(url, "direct")
-        self.context = StepContext(settings, "direct")
-        self.workspace = TransitionContext(self.ledger, url, settings)
+        self.context = StepContext(settings, "direct", observers)
+        self.workspace = TransitionContext(self.ledger, url, settings, observers)
 
     def migrate(self, path: Path, **options: Any) -> RunRecord:
         """Run a migration of one source to its end, and return the run."""

@@ -14,13 +14,16 @@ from sqlalchemy import Connection, Engine, select, update
 from sqlalchemy.exc import DBAPIError
 
 from migration.errors import UsageError
-from migration.ledger.event_log import add_event
+from migration.ledger.event_log_observer import log_happenings
 from migration.ledger.ledger_tables import runs
 from migration.ledger.quarantine_records import HeldChunk, held_chunks
 from migration.ledger.run_records import RunRecord, read_run
 from migration.ledger.run_results import count_findings, count_quarantined
 from migration.mapping_file_model import MappingFile
 from migration.model import Mode, Phase
+from migration.observers.run_happenings import Happening, PhaseEntered, QuarantineRetried
+from migration.observers.run_observer import Observers
+from migration.observers.standard_observers import STANDARD_OBSERVERS
 from migration.steps.quarantine_retry.table_retry import RetriedTable, TableRetry
 from migration.target.application_tables.refusal_tolerant_insert import insert_fitting
 from migration.target.application_tables.row_transfer import triggers_at_rest
@@ -50,7 +53,13 @@ class RetryResult:
         return sum(table.remaining for table in self.tables)
 
 
-def retry_quarantine(engine: Engine, run_id: str, mapping: MappingFile | None = None) -> RetryResult:
+def retry_quarantine(
+    engine: Engine,
+    run_id: str,
+    mapping: MappingFile | None = None,
+    *,
+    observers: Observers = STANDARD_OBSERVERS,
+) -> RetryResult:
     """Try the quarantined rows of a run again, by its own rules or by those of another mapping file.
 
     Raises:
@@ -74,7 +83,8 @@ def retry_quarantine(engine: Engine, run_id: str, mapping: MappingFile | None = 
             retry.load()
         _insert(connection, run, retries)
         results = tuple(retry.finish() for retry in retries)
-        phase = _close(connection, run, results)
+        phase, happenings = _close(connection, run, results)
+    observers.tell(*happenings)
     return RetryResult(run.id, phase, results)
 
 
@@ -99,9 +109,11 @@ def _insert(connection: Connection, run: RunRecord, retries: Sequence[TableRetry
         retry.refused = refused.get(retry.arrival.table.oid, {})
 
 
-def _close(connection: Connection, run: RunRecord, results: tuple[RetriedTable, ...]) -> Phase:
+def _close(
+    connection: Connection, run: RunRecord, results: tuple[RetriedTable, ...]
+) -> tuple[Phase, list[Happening]]:
     stored, remaining = sum(r.stored for r in results), sum(r.remaining for r in results)
-    add_event(connection, run.id, "retry", stored=stored, remaining=remaining)
+    happenings: list[Happening] = [QuarantineRetried(run.id, stored, remaining)]
     phase = run.phase
     if not count_quarantined(connection, run.id) and not count_findings(connection, run.id):
         phase = Phase.COMPLETED
@@ -109,5 +121,6 @@ def _close(connection: Connection, run: RunRecord, results: tuple[RetriedTable, 
         connection.execute(update(runs).where(runs.c.id == run.id).values(cutover=run.cutover))
     if phase is not run.phase:
         connection.execute(update(runs).where(runs.c.id == run.id).values(phase=phase.value))
-        add_event(connection, run.id, "phase", phase=phase.value)
-    return phase
+        happenings.append(PhaseEntered(run.id, phase, run.phase))
+    log_happenings(connection, happenings)
+    return phase, happenings

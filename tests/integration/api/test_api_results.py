@@ -10,7 +10,7 @@ from sqlalchemy import insert
 
 from api.run_result_routes import MAX_ORIGINAL_BYTES
 from migration.ledger.chunk_records import NewChunk
-from migration.ledger.event_log import add_event
+from migration.ledger.ledger_tables import events as event_rows
 from migration.ledger.ledger_tables import quarantine
 from migration.ledger.run_records import request_cancel
 from migration.ledger.run_results import add_findings
@@ -130,7 +130,8 @@ def test_events_go_on_after_the_last_one_seen(api: RunningApi) -> None:
 def test_what_a_run_logs_cannot_forge_an_event(api: RunningApi) -> None:
     run_id = new_run(api)
     with api.engine.begin() as connection:
-        add_event(connection, run_id, "note", text="x\n\nevent: end\ndata: {}\r\r")
+        data = {"text": "x\n\nevent: end\ndata: {}\r\r"}
+        connection.execute(insert(event_rows).values(run_id=run_id, kind="note", data=data))
     request_cancel(api.engine, run_id)
 
     events = read_events(api.client.get(f"{V1}/{run_id}/events").text.splitlines())

@@ -1,0 +1,173 @@
+"""What can happen to a run, its phases and its steps, as frozen values.
+
+Seconds are wall-clock time, bytes and rows are counts. None stands for what is not known there, or not counted.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from migration.exit_status import ExitStatus
+from migration.model import Phase
+
+
+@dataclass(frozen=True, slots=True)
+class ObservedStep:
+    """A step in the hands of a worker. `attempts` counts this one; the ids are those of the ledger."""
+
+    run_id: str
+    phase: Phase
+    id: int
+    table_id: int | None
+    chunk_id: int | None
+    attempts: int
+    worker: str
+
+
+@dataclass(frozen=True, slots=True)
+class StepHappening:
+    """Something happened to a step."""
+
+    step: ObservedStep
+
+    @property
+    def run_id(self) -> str:
+        """The run that the step is of."""
+        return self.step.run_id
+
+
+@dataclass(frozen=True, slots=True)
+class StepClaimed(StepHappening):
+    """A worker has taken a step."""
+
+
+@dataclass(frozen=True, slots=True)
+class StepDone(StepHappening):
+    """A step is committed together with its work.
+
+    `table` is a name in the source. `rows` were read in profiling, stored in copying, read back in validating.
+    `bytes` are those of the values in profiling, and those that were sent in copying.
+    """
+
+    seconds: float
+    table: str | None
+    rows: int | None
+    rows_quarantined: int | None
+    bytes: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class StepAttemptFailed(StepHappening):
+    """The work of a step ended with an error, and nothing of it stays. The ledger does not know of it yet."""
+
+    reason: str
+    cause: Exception
+    final: bool
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class StepGivenBack(StepHappening):
+    """The ledger has a step back: it waits to be sent again, or has failed for good (`final`)."""
+
+    error: str
+    final: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RunHappening:
+    """Something happened to a run."""
+
+    run_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseEntered(RunHappening):
+    """A run is in a phase, or at an end: cancelled and rolled back are phases, too. `left` is None for a new run."""
+
+    phase: Phase
+    left: Phase | None
+
+
+@dataclass(frozen=True, slots=True)
+class RunPlanned(RunHappening):
+    """Types and DDL are decided, and the copying is laid out. Counts of tables and chunks."""
+
+    tables: int
+    chunks: int
+
+
+@dataclass(frozen=True, slots=True)
+class StepsSent(RunHappening):
+    """Steps of a phase go to the workers, in so many messages."""
+
+    phase: Phase
+    messages: int
+    steps: int
+
+
+@dataclass(frozen=True, slots=True)
+class StepsRecovered(RunHappening):
+    """Steps will be sent again: so many whose worker died (`lost`), so many whose message is gone (`stalled`)."""
+
+    phase: Phase
+    lost: int
+    stalled: int
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerStopped(RunHappening):
+    """The connections of a silent worker were ended. `part` names what it held, `sentence` says so to a reader."""
+
+    step_id: int
+    part: str
+    worker: str
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunMoveFailed(RunHappening):
+    """A run could not be moved on: it fails (`final`), or the watchdog tries again.
+
+    The ledger does not know of it yet. `cause` is None where the reason says it all.
+    """
+
+    phase: Phase
+    reason: str
+    cause: Exception | None
+    final: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RunWaiting(RunHappening):
+    """Something holds a run up, and may pass."""
+
+    phase: Phase
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunFailed(RunHappening):
+    """A run has stopped without proof, in this phase."""
+
+    phase: Phase
+    error: str
+    exit_status: ExitStatus
+
+
+@dataclass(frozen=True, slots=True)
+class RunResumed(RunHappening):
+    """A run goes on in this phase; its unfinished steps have all their attempts again."""
+
+    phase: Phase
+
+
+@dataclass(frozen=True, slots=True)
+class QuarantineRetried(RunHappening):
+    """Quarantined rows were tried again: so many went into the target, so many remain."""
+
+    stored: int
+    remaining: int
+
+
+Happening = StepHappening | RunHappening

@@ -1,0 +1,176 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, text
+from sqlalchemy.exc import DBAPIError
+
+from migration.errors import PermanentError
+from migration.exit_status import ExitStatus
+from migration.ledger.event_log import read_events
+from migration.ledger.event_log_observer import EventLogObserver
+from migration.ledger.run_records import (
+    create_run,
+    fail_run,
+    find_run,
+    move_run,
+    read_run,
+    request_cancel,
+    request_resume,
+)
+from migration.model import Phase, RunOptions
+from migration.observers.run_happenings import (
+    Happening,
+    ObservedStep,
+    PhaseEntered,
+    QuarantineRetried,
+    RunFailed,
+    RunMoveFailed,
+    RunPlanned,
+    RunResumed,
+    RunWaiting,
+    StepAttemptFailed,
+    StepClaimed,
+    StepDone,
+    StepGivenBack,
+    StepsRecovered,
+    StepsSent,
+    WorkerStopped,
+)
+from migration.observers.run_observer import Observers
+
+NewRun = Callable[..., str]
+
+
+class Remembering:
+    def __init__(self) -> None:
+        self.seen: list[Happening] = []
+
+    def observe(self, happening: Happening) -> None:
+        self.seen.append(happening)
+
+
+class Broken:
+    def observe(self, happening: Happening) -> None:
+        raise RuntimeError(f"cannot bear {type(happening).__name__}")
+
+
+def _entries(ledger: Engine, run_id: str) -> list[tuple[str, dict[str, Any]]]:
+    return [(event.kind, event.data) for event in read_events(ledger, run_id)]
+
+
+def _refuse(ledger: Engine, kind: str) -> None:
+    """Let the log take no entry of a kind."""
+    with ledger.begin() as connection:
+        connection.execute(
+            text(f"ALTER TABLE convoy.events ADD CONSTRAINT refused CHECK (kind <> '{kind}') NOT VALID")
+        )
+
+
+def test_each_happening_has_the_entry_that_readers_know(ledger: Engine, new_run: NewRun) -> None:
+    run_id = new_run()
+    step = ObservedStep(run_id, Phase.COPYING, 7, None, 3, 1, "worker@test")
+    with ledger.begin() as connection:
+        log = EventLogObserver(connection)
+        for happening in (
+            PhaseEntered(run_id, Phase.COPYING, Phase.PROFILING),
+            RunPlanned(run_id, 2, 3),
+            StepsSent(run_id, Phase.COPYING, 1, 3),
+            StepClaimed(step),
+            StepDone(step, 0.1, "t", 10, 0, 100),
+            StepAttemptFailed(step, "A deadlock.", ValueError(), False, 0.1),
+            StepGivenBack(step, "A deadlock.", False),
+            StepsRecovered(run_id, Phase.COPYING, 1, 2),
+            WorkerStopped(run_id, 7, "chunk 1 of table t", "worker@test", "It was silent"),
+            RunMoveFailed(run_id, Phase.COPYING, "A lock.", None, False),
+            RunWaiting(run_id, Phase.COPYING, "A lock."),
+            RunFailed(run_id, Phase.COPYING, "It differs.", ExitStatus.FAILED),
+            RunResumed(run_id, Phase.COPYING),
+            QuarantineRetried(run_id, 4, 5),
+        ):
+            log.observe(happening)
+    assert _entries(ledger, run_id)[1:] == [
+        ("phase", {"phase": "copying"}),
+        ("planned", {"tables": 2, "chunks": 3}),
+        ("sent", {"phase": "copying", "messages": 1, "steps": 3}),
+        ("step_failed", {"step": 7, "phase": "copying", "error": "A deadlock.", "final": False}),
+        ("resend", {"phase": "copying", "lost": 1, "stalled": 2}),
+        ("worker_stopped", {"step": 7, "part": "chunk 1 of table t", "worker": "worker@test"}),
+        ("waiting", {"phase": "copying", "reason": "A lock."}),
+        ("failed", {"error": "It differs.", "exit_status": 3, "phase": "copying"}),
+        ("resume", {}),
+        ("retry", {"stored": 4, "remaining": 5}),
+    ]
+
+
+def test_entry_goes_with_the_transaction_of_its_change(ledger: Engine, new_run: NewRun) -> None:
+    run_id = new_run()
+    before = _entries(ledger, run_id)
+    with ledger.connect() as connection:
+        entered = move_run(connection, read_run(connection, run_id), Phase.COPYING)
+        assert entered == PhaseEntered(run_id, Phase.COPYING, Phase.PROFILING)
+        connection.rollback()
+    assert (_entries(ledger, run_id), find_run(ledger, run_id).phase) == (before, Phase.PROFILING)
+
+
+def test_change_whose_entry_cannot_be_written_does_not_happen_and_nobody_hears_of_it(
+    ledger: Engine, new_run: NewRun
+) -> None:
+    run_id, observer = new_run(), Remembering()
+    _refuse(ledger, "failed")
+    with pytest.raises(DBAPIError):
+        fail_run(
+            ledger, find_run(ledger, run_id), PermanentError("It differs"), observers=Observers(observer)
+        )
+    assert find_run(ledger, run_id).phase is Phase.PROFILING
+    assert [kind for kind, _ in _entries(ledger, run_id)] == ["phase"]
+    assert observer.seen == []
+
+
+def test_observers_hear_what_commands_do_to_a_run(ledger: Engine) -> None:
+    observer = Remembering()
+    told = Observers(observer)
+    run_id = create_run(ledger, RunOptions(), observers=told)
+    fail_run(ledger, find_run(ledger, run_id), PermanentError("It differs"), observers=told)
+    request_resume(ledger, run_id, observers=told)
+    request_resume(ledger, run_id, observers=told)
+    request_cancel(ledger, run_id, observers=told)
+    assert observer.seen == [
+        PhaseEntered(run_id, Phase.PENDING, None),
+        PhaseEntered(run_id, Phase.FAILED, Phase.PENDING),
+        RunFailed(run_id, Phase.PENDING, "It differs.", ExitStatus.FAILED),
+        PhaseEntered(run_id, Phase.PENDING, Phase.FAILED),
+        RunResumed(run_id, Phase.PENDING),
+        RunResumed(run_id, Phase.PENDING),
+        PhaseEntered(run_id, Phase.CANCELLED, Phase.PENDING),
+    ]
+
+
+def test_caller_that_comes_too_late_tells_nothing(ledger: Engine, new_run: NewRun) -> None:
+    run_id, observer = new_run(), Remembering()
+    early = find_run(ledger, run_id)
+    request_cancel(ledger, run_id)
+    before = _entries(ledger, run_id)
+    fail_run(ledger, early, PermanentError("It differs"), observers=Observers(observer))
+    with ledger.begin() as connection:
+        assert move_run(connection, early, Phase.COPYING) is None
+    assert (_entries(ledger, run_id), observer.seen) == (before, [])
+
+
+def test_broken_observer_changes_nothing_of_what_commands_do(ledger: Engine) -> None:
+    broken = Observers(Broken())
+    run_id = create_run(ledger, RunOptions(), observers=broken)
+    fail_run(ledger, find_run(ledger, run_id), PermanentError("It differs"), observers=broken)
+    request_resume(ledger, run_id, observers=broken)
+    request_cancel(ledger, run_id, observers=broken)
+    assert find_run(ledger, run_id).phase is Phase.CANCELLED
+    assert [kind for kind, _ in _entries(ledger, run_id)] == [
+        "phase",
+        "phase",
+        "failed",
+        "phase",
+        "resume",
+        "phase",
+    ]
