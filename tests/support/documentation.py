@@ -19,7 +19,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(ROOT.glob("docs/**/*.md"))]
 
-CLUSTER_PAGES = [ROOT / "README.md", ROOT / "docs" / "http.md"]
+CLUSTER_PAGES = [ROOT / "README.md", ROOT / "docs" / "operations.md", ROOT / "docs" / "http.md"]
 """Played one after the other on one cluster, which the first of them starts; each other page has a shell of its own."""
 
 INFO = re.compile(r"console|sql|json answer|text|(?:toml|json|yaml|python)(?: [\w-]+\.\w+)?")
@@ -32,6 +32,7 @@ CHECKED_OTHERWISE = {
         "CONTRIBUTING.md",
         "make check",
     ): "is lint, types, contracts and `make test`; .ci/run runs them one by one",
+    ("CONTRIBUTING.md", "make test-fast"): "is a part of `make test`",
     ("CONTRIBUTING.md", ".venv/bin/ruff format . && make lint types contracts"): (
         "would rewrite the files that are tested; .ci/run checks the format"
     ),

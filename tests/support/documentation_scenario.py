@@ -31,7 +31,6 @@ PATIENCE_SECONDS = 120
 STOP_SECONDS = 30
 MARK = "CONVOY_DOCUMENTATION"
 FOREIGN = ("MIGRATION_", "FLOWER_", "PG", "PYTEST_", "MAKE", "MFLAGS", "WORKER", "COV_")
-LEFT_OUT = frozenset({".git", ".convoy", ".cache", ".env", ".venv"})
 RUN_ID = re.compile(r"\b[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}\b")
 
 
@@ -63,7 +62,7 @@ class Scenario:
         self._served: list[subprocess.Popen[bytes]] = []
         self._output = ""
         for entry in ROOT.iterdir():
-            if entry.name not in LEFT_OUT:
+            if not entry.name.startswith(".") or entry.name == ".env.example":  # no caches, no settings
                 (folder / entry.name).symlink_to(entry)
         (folder / ".venv").symlink_to(sys.prefix)
         (folder / ".curlrc").write_text("fail\n", encoding="utf-8")  # an error of HTTP is one of the command
@@ -141,8 +140,8 @@ class Scenario:
                 continue
 
     def is_serving(self) -> bool:
-        """Whether everything that was started to serve still runs."""
-        return all(process.poll() is None for process in self._served)
+        """Whether something was started to serve, and all of it still runs."""
+        return bool(self._served) and all(process.poll() is None for process in self._served)
 
     def log(self) -> str:
         """The end of what the servers have said."""

@@ -20,7 +20,6 @@ PACKAGES = ("migration", "producer", "worker", "api")
 ROOMS = (ROOT / "docs/architecture.md").read_text(encoding="utf-8").split("\n## ")[2]
 WALK = (ROOT / "docs/chunk-walkthrough.md").read_text(encoding="utf-8")
 MARK = r"`([^`\n]+)`"
-SHOWN = re.findall(MARK + r"(?:,\s+" + MARK + ")?", WALK)
 STOPS = re.split(r"^(?=\d+\. )", WALK, flags=re.MULTILINE)[1:]
 
 
@@ -95,6 +94,15 @@ def test_the_walk_counts_its_stops() -> None:
 @pytest.mark.parametrize("page", ["docs/architecture.md", "CONTRIBUTING.md"])
 def test_the_walk_can_be_found(page: str) -> None:
     assert "chunk-walkthrough.md)" in (ROOT / page).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("page", sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")]), ids=lambda p: p.name)
+def test_programs_that_are_named_exist(page: Path) -> None:
+    for name in re.findall(
+        r"python -m ((?:bench|examples|api|producer|worker)[\w.]*)", page.read_text("utf-8")
+    ):
+        path = ROOT / name.replace(".", "/")
+        assert path.with_suffix(".py").is_file() or (path / "__main__.py").is_file(), name
 
 
 @pytest.mark.parametrize("page", sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")]), ids=lambda p: p.name)
