@@ -95,7 +95,7 @@ class OnError(StrEnum):
 
 
 class ValueKind(StrEnum):
-    """How a value travels and is compared: its Arrow type on both sides (mapping/kinds.py)."""
+    """How a value travels and is compared: its Arrow type on both sides (value_conversion/value_kinds.py)."""
 
     INT16 = "int16"
     INT32 = "int32"
@@ -208,7 +208,7 @@ class ColumnPlan:
     """As it stands in DDL: `varchar(40)`."""
     kind: ValueKind
     rules: dict[StorageClass, str]
-    """Storage class → name of the rule in mapping/rules.py; a class that is missing is quarantined."""
+    """Storage class → name of the rule in value_conversion/rules; a class that is missing is quarantined."""
     reason: str
     not_null: bool = False
     default_sql: str | None = None

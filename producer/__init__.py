@@ -1,1 +1,1 @@
-"""The control plane: preparation, planning, chords, watchdog, and the command line."""
+"""The control plane: the state machine of runs, its transitions, chords, watchdog, and the command line."""

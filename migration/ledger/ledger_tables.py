@@ -136,12 +136,14 @@ steps = Table(
     metadata,
     _id(),
     _run(),
-    Column("phase", Text, nullable=False),  # worked on while the run is in it, or ahead (steps.py)
+    Column("phase", Text, nullable=False),  # worked on while the run is in it, or ahead (step_records.py)
     Column("stage", Integer, nullable=False, server_default="1"),  # order inside a phase
     Column("table_id", BigInteger, ForeignKey("convoy.tables.id", ondelete="CASCADE")),
     Column("chunk_id", BigInteger, ForeignKey("convoy.chunks.id", ondelete="CASCADE")),
     Column("spec", JSONB, nullable=False, server_default="{}"),
-    Column("weight", BigInteger, nullable=False, server_default="0"),  # bytes, for order and packing
+    Column(
+        "weight", BigInteger, nullable=False, server_default="0"
+    ),  # bytes, for order, and for what shares a message
     Column("state", Text, nullable=False, server_default="pending"),  # model.StepState
     Column("attempts", Integer, nullable=False, server_default="0"),
     Column("worker", Text),

@@ -24,7 +24,7 @@ Rows are read back while indexes are built on them: no index changes a row.
 
 @dataclass(frozen=True, slots=True)
 class NewStep:
-    """A step to add to a phase. `weight` is its size in bytes, for order and packing."""
+    """A step to add to a phase. `weight` is its size in bytes, for order, and for what shares a message."""
 
     table_id: int | None = None
     chunk_id: int | None = None

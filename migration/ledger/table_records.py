@@ -52,7 +52,7 @@ class TableRecord:
 
 
 def clear_contents(connection: Connection, run_id: str) -> None:
-    """Forget the sources of a run and all below them, so that a broken preparation can be done again."""
+    """Forget the sources of a run and all below them, so that a snapshotting that broke off can be done again."""
     connection.execute(delete(sources).where(sources.c.run_id == run_id))
 
 

@@ -10,7 +10,7 @@ from migration.report.report_model import ColumnReport, TableReport, TransformRe
 from migration.report.run_facts import TableFacts
 from migration.report.text_formatting import printable, without_secrets
 
-# As mapping/widen.py puts it.
+# As column_types/type_widening.py puts it.
 _WIDENED: Final = re.compile(r"\bwidened to\b|\bstored as\b", re.IGNORECASE)
 
 

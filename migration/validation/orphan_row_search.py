@@ -25,7 +25,7 @@ from migration.value_conversion.row_key import Key
 
 _MEMORY: Final = "256MB"
 _ROUNDS: Final = 20
-"""Joins before the rest is followed row by row (`descent`)."""
+"""Joins before the rest is followed row by row (`orphan_row_cascade`)."""
 _ROWS_OF_A_TABLE: Final = 1 << 48
 
 

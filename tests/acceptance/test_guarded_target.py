@@ -233,7 +233,7 @@ def test_whole_migration_leaves_the_password_nowhere(server: GuardedServer, tmp_
     out, err = process.communicate()
     assert process.returncode == 0, err
     assert _rows(server, f"by_{way}") == 300
-    assert len(family) > 4  # guardian, broker, producer, workers: all were looked at
+    assert len(family) > 4  # supervisor, broker, producer, workers: all were looked at
     written = [path.read_bytes() for path in _files(tmp_path)]
     assert written
     with psycopg.connect(server.superuser_url) as connection:

@@ -80,7 +80,7 @@ def make_database(path: Path, rows: int = 300) -> Path:
 
 
 def session_of(process: subprocess.Popen[str]) -> list[int]:
-    """Return the pids of all processes that the command has started: the guardian is its child."""
+    """Return the pids of all processes that the command has started: the supervisor is its child."""
     return [child.pid for child in psutil.Process(process.pid).children(recursive=True)]
 
 

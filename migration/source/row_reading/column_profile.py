@@ -125,7 +125,7 @@ class _Column:
             not self.tally.add(storage_class, values)
             or self._natural.rules.get(StorageClass.TEXT) == "text_to_text"
         ):
-            return  # every value fits into text; its lengths are in the tally
+            return  # every value fits into text; its lengths are in the statistics
         taken = accepted(self._natural, storage_class, values, context)
         taken_wider = 0
         if self._wider is not None:

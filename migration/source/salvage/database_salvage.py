@@ -53,7 +53,7 @@ def freeze_damaged(source: Path, copy: Path, where: str) -> tuple[Damage, ...]:
     Raises:
         NotADatabaseError: no SQLite header: another kind of file, or encrypted.
         SourceCorruptError: nothing can be read.
-        SourceUnreadableError, OSError: see `freeze.copy_database`.
+        SourceUnreadableError, OSError: see `database_copy.copy_database`.
     """
     damage: tuple[Damage, ...] = ()
     try:

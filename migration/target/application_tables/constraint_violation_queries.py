@@ -106,7 +106,7 @@ def _unique(arrival: RowTransfer, name: str, columns: tuple[str, ...]) -> Iterat
 def orphan_violation_queries(
     connection: Connection, arrivals: Mapping[int, RowTransfer]
 ) -> Iterator[tuple[RowTransfer, ViolationQuery]]:
-    """Yield a sieve for each foreign key whose columns wait on both sides; what one takes out, others may need.
+    """Yield a query for each foreign key whose columns wait on both sides; what one takes out, others may need.
 
     Args:
         connection: to the target.

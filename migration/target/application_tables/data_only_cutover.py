@@ -136,7 +136,7 @@ def load_rows(
 
 
 def recorded(found: Fingerprint) -> dict[str, Any]:
-    """Return a fingerprint as it stands in the record of a load."""
+    """Return a checksum of the server's as it stands in the record of a load."""
     return {"rows": found.rows, "checksum": str(found.checksum)}
 
 

@@ -22,7 +22,7 @@ class Fingerprint:
 
 
 def fingerprint(connection: Connection, table: str, row: str = WHOLE_ROW) -> Fingerprint:
-    """Return the fingerprint of a table, quoted; `row` is the SQL of a row `t` as text."""
+    """Return the checksum of a table, quoted; `row` is the SQL of a row `t` as text."""
     statement = (
         f"SELECT count(*) AS rows, coalesce(sum(hashtextextended({row}, 0)::numeric), 0) AS checksum"
         f" FROM {table} t"

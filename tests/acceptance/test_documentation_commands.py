@@ -1,0 +1,38 @@
+"""Every command and query of the documents that needs no cluster of its own, executed as a reader would."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.documentation import CLUSTER_PAGES, EXECUTED, PAGES, ROOT, blocks_of, page_name
+from tests.support.documentation_scenario import Scenario, Script
+
+
+@pytest.fixture
+def scenario(target_url: str) -> Iterator[Scenario]:
+    with tempfile.TemporaryDirectory(prefix="convoy-test-", ignore_cleanup_errors=True) as folder:
+        opened = Scenario(Path(folder), target_url, MIGRATION_TARGET_URL=target_url)
+        try:
+            yield opened
+        finally:
+            opened.close()
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        page
+        for page in PAGES
+        if page not in CLUSTER_PAGES and any(block.kind in EXECUTED for block in blocks_of(page))
+    ],
+    ids=page_name,
+)
+def test_blocks_do_what_the_page_says(page: Path, scenario: Scenario) -> None:
+    if page == ROOT / "CONTRIBUTING.md":
+        # Tests that start tests: this shows that the arguments name some, and leaves them to the run it is part of.
+        scenario.environment["PYTEST_ADDOPTS"] = "--collect-only -q"
+    scenario.play(page, Script())

@@ -1,0 +1,68 @@
+"""What has happened to the readers of the documents before they type a command."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import psycopg
+
+from tests.support.documentation_scenario import Scenario
+from tests.support.shell import make_database
+
+
+def migrated(scenario: Scenario, source: str, status: int = 0) -> None:
+    """Migrate a source of the scenario into a schema of its own."""
+    into = f"--target-schema {Path(source).stem} --if-exists replace"
+    command = f"migration-cli migrate --source {source} {into} --workers 1"
+    found, out, err = scenario.shell(command)
+    assert found == status, out + err
+
+
+def run_that_failed(scenario: Scenario) -> None:
+    """The disk of the server was full at the cutover; there is room again by now."""
+    path = scenario.folder / "full.db"
+    if not path.exists():
+        make_database(path, rows=20)
+    with psycopg.connect(scenario.target, autocommit=True) as connection:
+        connection.execute(
+            """CREATE OR REPLACE FUNCTION public.no_room() RETURNS event_trigger LANGUAGE plpgsql AS $$
+               BEGIN
+                   IF current_query() ILIKE '%SET SCHEMA%' THEN
+                       RAISE EXCEPTION 'could not extend file' USING ERRCODE = 'disk_full';
+                   END IF;
+               END $$"""
+        )
+        connection.execute(
+            "CREATE EVENT TRIGGER no_room ON ddl_command_start WHEN TAG IN ('ALTER TABLE')"
+            " EXECUTE FUNCTION public.no_room()"
+        )
+        try:
+            migrated(scenario, "full.db", status=3)
+        finally:
+            connection.execute("DROP EVENT TRIGGER no_room; DROP FUNCTION public.no_room()")
+
+
+def run_that_is_complete(scenario: Scenario) -> None:
+    make_database(scenario.folder / "whole.db", rows=20)
+    migrated(scenario, "whole.db")
+
+
+def run_with_quarantine(scenario: Scenario) -> None:
+    """One title is no text in any encoding."""
+    with (
+        closing(sqlite3.connect(make_database(scenario.folder / "odd.db", rows=20))) as connection,
+        connection,
+    ):
+        connection.execute("UPDATE book SET title = CAST(x'FF' AS TEXT) WHERE id = 7")
+    migrated(scenario, "odd.db", status=1)
+
+
+def damaged_source(scenario: Scenario) -> None:
+    """A page of the table is zeroes."""
+    path = make_database(scenario.folder / "app.db", rows=2000)
+    data = bytearray(path.read_bytes())
+    page = data.index(b"Title 1000 ") // 4096 * 4096
+    data[page : page + 4096] = bytes(4096)
+    path.write_bytes(data)
