@@ -9,11 +9,20 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy.exc import DBAPIError
 
-from migration.errors import BrokerError, ConvoyError, PermanentError, RetryableError, TargetUnreachableError
+from migration.error_record import error_from_record
+from migration.errors import BrokerError, ConvoyError, RetryableError, RunFailedError, TargetUnreachableError
+from migration.exit_status import ExitStatus
 from migration.ledger.event_log import add_event
 from migration.ledger.ledger_database import open_ledger, target_identity
 from migration.ledger.run_records import RunRecord, fail_run, move_run, read_run, run_lock
-from migration.ledger.step_records import WORKED_AHEAD, count_states, first_error, forget_sending, take_unsent
+from migration.ledger.step_records import (
+    WORKED_AHEAD,
+    Failure,
+    count_states,
+    first_failure,
+    forget_sending,
+    take_unsent,
+)
 from migration.ledger.table_records import read_tables
 from migration.ledger.worker_liveness import WAITING, table_users
 from migration.model import Phase, StepState
@@ -85,7 +94,7 @@ class Runner:
             logger.warning("%s", problem)
         except Exception as problem:
             # A run must end with a reason, not with a stack in a log.
-            reason = problem if isinstance(problem, ConvoyError) else translate(problem, f"run {run_id}")
+            reason = problem if isinstance(problem, ConvoyError) else translate(problem, run=run_id)
             if isinstance(reason, RetryableError | TargetUnreachableError):
                 logger.warning("%s", reason, exc_info=problem)
                 self._note_waiting(run, reason)
@@ -105,9 +114,13 @@ class Runner:
     def _work_on(self, run: RunRecord) -> bool:
         with self.engine.begin() as connection:
             states = count_states(connection, run.id, run.phase)
-            error = first_error(connection, run.id, run.phase)
-        if states.get(StepState.FAILED):
-            raise PermanentError(error or "A step failed", f"run {run.id}, {run.phase}")
+            failure = first_failure(connection, run.id, run.phase)
+        if failure is not None:
+            # Not raised: what may pass for a step that is tried again has passed for this one.
+            error = _error_of(run, failure)
+            logger.error("%s", error)
+            fail_run(self.engine, run, error)
+            return False
         if any(state is not StepState.DONE for state in states):
             self._dispatch(run)
             return False
@@ -139,3 +152,15 @@ class Runner:
         except BrokerError:
             forget_sending(self.engine, [step.id for step in waiting])
             raise
+
+
+def _error_of(run: RunRecord, failure: Failure) -> ConvoyError:
+    """Return the error of a run whose step gave up: the step's own, with the run's place before it."""
+    if failure.details is None:
+        error: ConvoyError = RunFailedError(failure.error or "A step failed")
+    else:
+        error = error_from_record(failure.details)
+    error.place = {"run": run.id, "phase": run.phase.value, **error.place}
+    # Steps have run, so something may have been changed, whatever the class of the error says.
+    error.exit_status = ExitStatus.FAILED
+    return error

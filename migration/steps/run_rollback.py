@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Engine, func, update
 
-from migration.errors import UsageError
+from migration.errors import RunStateError
 from migration.ledger.event_log import add_event
 from migration.ledger.ledger_tables import runs
 from migration.ledger.run_records import read_run
@@ -24,10 +24,10 @@ def roll_back_run(engine: Engine, run_id: str) -> list[ObjectResult]:
     with engine.begin() as connection:
         run = read_run(connection, run_id)
         if run.phase not in (Phase.COMPLETED, Phase.COMPLETED_WITH_FINDINGS) or not run.cutover:
-            raise UsageError(
+            raise RunStateError(
                 f"The run is {run.phase} and has nothing to roll back",
-                f"run {run_id}",
-                "Only a completed migration can be rolled back",
+                run=run_id,
+                remedy="Only a completed migration can be rolled back",
             )
         results: list[ObjectResult] = []
         for part in run.cutover:

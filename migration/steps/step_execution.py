@@ -8,10 +8,17 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from migration.errors import ConvoyError, RejectedValueError, RetryableError, TargetUnreachableError
+from migration.error_record import error_record
+from migration.errors import (
+    ConvoyError,
+    RejectedValueError,
+    RetryableError,
+    TargetUnreachableError,
+    WorkerDiedError,
+)
 from migration.ledger.event_log import add_event
 from migration.ledger.run_records import fail_run, read_run
-from migration.ledger.step_records import Step, claim, finish_step, give_back, lock_step
+from migration.ledger.step_records import STEP_FAILED, Step, claim, finish_step, give_back, lock_step
 from migration.model import Mode, Phase
 from migration.steps.copy_step import copy_chunk
 from migration.steps.index_step import build_objects
@@ -53,7 +60,8 @@ def run_step(context: StepContext, step_id: int) -> bool:
             return False
         if step.attempts <= context.settings.max_attempts:
             return _work_on(context, connection, step)
-    _give_back(context, step, f"Its worker died {context.settings.max_attempts} times", final=True)
+    died = WorkerDiedError(f"Its worker died {context.settings.max_attempts} times", step=step.id)
+    _give_back(context, step, died, final=True)
     return False
 
 
@@ -68,11 +76,11 @@ def _work_on(context: StepContext, connection: Connection, step: Step) -> bool:
             finish_step(connection, step.id, _work_of(context, connection, step)(context, connection, step))
     except Exception as error:  # every failure belongs into the ledger, none may stop the queue
         context.forget_connections()
-        reason = error if isinstance(error, ConvoyError) else translate(error, f"step {step.id}")
+        reason = error if isinstance(error, ConvoyError) else translate(error, step=step.id)
         passing = isinstance(reason, RetryableError | TargetUnreachableError)
         final = not passing or step.attempts >= context.settings.max_attempts
         logger.log(logging.ERROR if final else logging.WARNING, "%s", reason, exc_info=error)
-        _give_back(context, step, str(reason), final=final)
+        _give_back(context, step, reason, final=final)
         if isinstance(reason, RejectedValueError):
             _stop_run(context, step, reason)
         return False
@@ -100,9 +108,16 @@ def _work_of(context: StepContext, connection: Connection, step: Step) -> Work:
     return _WORK[step.phase]
 
 
-def _give_back(context: StepContext, step: Step, error: str, *, final: bool) -> None:
+def _give_back(context: StepContext, step: Step, error: ConvoyError, *, final: bool) -> None:
     with context.engine.begin() as connection:
-        give_back(connection, step, error, final=final)
+        give_back(connection, step, str(error), final=final)
         add_event(
-            connection, step.run_id, "step_failed", step=step.id, phase=step.phase, error=error, final=final
+            connection,
+            step.run_id,
+            STEP_FAILED,
+            step=step.id,
+            phase=step.phase,
+            error=str(error),
+            final=final,
+            error_details=error_record(error),
         )

@@ -255,7 +255,11 @@ def run_options(mode: Mode, sources: tuple[Source, ...], values: dict[str, Any])
     """
     zone = values["source_timezone"]
     if zone not in available_timezones():
-        raise UsageError(f"There is no time zone {zone}", "--source-timezone", "Write it as in Europe/Berlin")
+        raise UsageError(
+            f"There is no time zone {zone}",
+            setting="--source-timezone",
+            remedy="Write it as in Europe/Berlin",
+        )
     if values["schema_per_source"] and values["target_schema"] != "public":
         raise UsageError("--schema-per-source and --target-schema exclude each other")
     if values["tables"] and values["exclude"]:

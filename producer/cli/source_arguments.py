@@ -41,7 +41,7 @@ def check_sources(sources: Sequence[Source]) -> None:
     for source in sources:
         path = local_path(source.location)
         if path is not None:
-            check_start(path, f"source {source.label}: {path}")
+            check_start(path, {"source": source.label, "file": path})
 
 
 def _parse(value: str) -> Source:
@@ -50,7 +50,10 @@ def _parse(value: str) -> Source:
         label, location = "", value
     if not location:
         raise UsageError(
-            "A source has no path", f"--source {value}", "Write --source FILE or --source label=FILE"
+            "A source has no path",
+            setting="--source",
+            source=label,
+            remedy="Write --source FILE or --source label=FILE",
         )
     path = local_path(location)
     if path is None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from migration.errors import UsageError
+from migration.errors import EmbeddedDatabaseError, NextStep, TargetUrlError, UsageError
 
 if TYPE_CHECKING:
     from migration.settings import Settings
@@ -78,7 +78,7 @@ def choose_target(flags: TargetFlags, settings: Settings) -> Target:
     if url is None:
         url = _build_url(flags)
     elif not url.startswith(("postgresql://", "postgres://")):
-        raise UsageError(
+        raise TargetUrlError(
             "The target is not a URL of PostgreSQL",
             remedy="Write postgresql://user@host:5432/database, or `embedded` for a server of its own",
         )
@@ -103,10 +103,11 @@ def reach(target: Target, settings: Settings) -> Iterator[str]:
     from producer.embedded.embedded_postgres import EmbeddedPostgres
 
     if not (settings.embedded_dir / "PG_VERSION").exists():
-        raise UsageError(
+        raise EmbeddedDatabaseError(
             "There is no embedded database here yet",
-            str(settings.embedded_dir),
-            "Make one with `migration-cli migrate --source FILE --target-url embedded`",
+            file=str(settings.embedded_dir),
+            remedy="Make one with `migration-cli migrate --source FILE --target-url embedded`",
+            next_steps=(NextStep("Make one", "migration-cli migrate --source FILE --target-url embedded"),),
         )
     server = EmbeddedPostgres(settings.embedded_dir)
     server.start()

@@ -37,8 +37,8 @@ def validate_reading_only(options: RunOptions, target: Target, settings: Setting
     if output.report is not None:
         raise UsageError(
             "A report is made from the ledger, and this role may not create one",
-            "--report",
-            "Leave --report out, or grant CREATE on the database",
+            setting="--report",
+            remedy="Leave --report out, or grant CREATE on the database",
         )
     folder = settings.snapshot_dir.absolute()
     folder.mkdir(parents=True, exist_ok=True)

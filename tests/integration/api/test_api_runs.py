@@ -146,7 +146,7 @@ def test_the_summary_of_an_unfinished_run_is_a_conflict(api: RunningApi) -> None
 def test_the_summary_of_a_failed_run_is_its_report(api: RunningApi) -> None:
     accepted = start(api)
     run = find_run(api.engine, accepted["run_id"])
-    fail_run(api.engine, run, PermanentError("The disk is full", "school"))
+    fail_run(api.engine, run, PermanentError("The disk is full", source="school"))
 
     report = api.client.get(accepted["links"]["summary"]).json()
     page = api.client.get(f"{V1}/{run.id}/report.html")

@@ -8,6 +8,8 @@ from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
+from migration.error_record import error_record
+from migration.errors import DiskError
 from migration.ledger.run_records import RunRecord
 from migration.model import (
     ColumnPlan,
@@ -227,7 +229,7 @@ def school_facts(**changes: Any) -> Facts:
         works=works(),
         failed_steps=(),
         retries=0,
-        exit_status=None,
+        failure={},
         estimate={},
         unvalidated=(),
         previous={},
@@ -401,13 +403,18 @@ def validate_facts(**changes: Any) -> Facts:
     return replace(facts, **changes)
 
 
+DISK_FULL = DiskError(
+    "The disk of the server is full",
+    table="question_history",
+    chunk=3,
+    remedy="Free space in its data folder, then resume",
+)
+
+
 def failed_facts(**changes: Any) -> Facts:
     """The server went away in the middle of the copy."""
     facts = school_facts()
-    error = (
-        "The disk of the server is full (table question_history, chunk 3)."
-        " Free space in its data folder, then resume."
-    )
+    error = str(DISK_FULL)
     tables = tuple(
         replace(
             table,
@@ -441,7 +448,7 @@ def failed_facts(**changes: Any) -> Facts:
             ),
         ),
         retries=4,
-        exit_status=3,
+        failure={"exit_status": 3, "error_details": error_record(DISK_FULL)},
     )
     return replace(facts, **changes)
 
@@ -456,7 +463,7 @@ def cancelled_facts(**changes: Any) -> Facts:
     facts = failed_facts(
         run=run_record(Phase.CANCELLED, finished_at=at(6.0)),
         failed_steps=(),
-        exit_status=None,
+        failure={},
         phase_changes=(
             *phase_changes(Phase.COPYING, until=Phase.COPYING),
             PhaseChange(at(6.0), Phase.CANCELLED),
