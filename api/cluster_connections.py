@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from fastapi import Depends, Request
 
-from migration.errors import BrokerSettingError, TargetUnreachableError, UsageError
+from migration.errors import BrokerSettingError, TargetSettingError, UsageError
 from migration.ledger.ledger_database import open_ledger
 from migration.queue import check_broker, make_app, send_advance
 from migration.settings import Settings
@@ -51,7 +51,7 @@ class Cluster:
             if self._engine is None:
                 url = self.settings.target_url
                 if url is None:
-                    raise TargetUnreachableError(
+                    raise TargetSettingError(
                         "The server knows no PostgreSQL",
                         setting="MIGRATION_TARGET_URL",
                         remedy="Set MIGRATION_TARGET_URL",
@@ -61,7 +61,7 @@ class Cluster:
                 try:
                     full_url = with_password(url.get_secret_value(), secret)
                 except UsageError as error:  # a mistake of the server's, not of the caller's
-                    raise TargetUnreachableError(
+                    raise TargetSettingError(
                         error.what, remedy=error.remedy, setting="MIGRATION_TARGET_URL"
                     ) from error
                 self._engine = open_ledger(full_url, "convoy api")

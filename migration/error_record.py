@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 from migration.errors import ConvoyError, NextStep, Place, RunFailedError
 
 
-def error_classes() -> Iterator[type[ConvoyError]]:
-    """Yield every class of error, bases first."""
-    waiting = [ConvoyError]
-    while waiting:
-        found = waiting.pop(0)
-        yield found
-        waiting += found.__subclasses__()
+def error_classes() -> tuple[type[ConvoyError], ...]:
+    """Return every class of error, bases first."""
+    found = [ConvoyError]
+    for kind in found:
+        found += kind.__subclasses__()
+    return tuple(found)
 
 
 def error_record(error: ConvoyError, clean: Callable[[str], str] = str) -> dict[str, Any]:

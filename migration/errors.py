@@ -8,6 +8,7 @@ Errors cross process boundaries by pickle: what `__init__` sets stands in the in
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TypedDict, Unpack, cast
 
@@ -57,8 +58,8 @@ class Place(TypedDict, total=False):
     object: str
 
 
-def place_text(place: Place) -> str:
-    """Return the place as people read it: ``table orders, key 17, column paid_at``; empty where nothing is known."""
+def place_parts(place: Place) -> list[str]:
+    """Return the place as people read it, one part for each thing: ``table orders``, ``key 17``, ``column paid_at``."""
     parts = [f"run {place['run']}"] if "run" in place else []
     parts += [place["phase"]] if "phase" in place else []
     parts += [f"step {place['step']}"] if "step" in place else []
@@ -69,7 +70,11 @@ def place_text(place: Place) -> str:
     parts += [f"chunk {place['chunk']}"] if "chunk" in place else []
     parts += [f"key {place['key']}"] if "key" in place else []
     parts += [f"column {place['column']}"] if "column" in place else []
-    return ", ".join(parts)
+    return parts
+
+
+def _says(sentence: str, words: str) -> bool:
+    return re.search(rf"(?<![\w-]){re.escape(words)}(?![\w-])", sentence) is not None
 
 
 def _file_parts(place: Place) -> list[str]:
@@ -129,8 +134,10 @@ class ConvoyError(Exception):
 
     @property
     def where(self) -> str:
-        """The place as people read it."""
-        return place_text(self.place)
+        """The place as people read it, without a flag or schema that the sentence has named already."""
+        named = {self.place.get("setting"), f"schema {self.place.get('schema')}"}
+        parts = [part for part in place_parts(self.place) if part not in named or not _says(self.what, part)]
+        return ", ".join(parts)
 
     def __str__(self) -> str:
         place = f" ({self.where})" if self.where else ""
@@ -188,7 +195,7 @@ class RunStateError(UsageError):
 
 
 class UnknownTableError(UsageError):
-    """No source, or not the target, has a table of this name."""
+    """No source has a table of this name."""
 
     code = "table-unknown"
 
@@ -289,6 +296,12 @@ class TargetUnreachableError(TargetError):
     """No connection: wrong host or port, or no server there."""
 
     code = "target-unreachable"
+
+
+class TargetSettingError(TargetUnreachableError):
+    """This server knows no target, or its setting cannot be read."""
+
+    code = "target-setting-invalid"
 
 
 class TargetLoginError(TargetUnreachableError):
@@ -429,6 +442,12 @@ class RejectedValueError(PermanentError):
     """A value cannot be stored faithfully, and the user asked to stop at the first one."""
 
     code = "value-rejected"
+
+
+class AmbiguousKeyError(PermanentError):
+    """The key of a quarantined row names several rows, so none of them can be tried again."""
+
+    code = "key-ambiguous"
 
 
 class UnsupportedTypeError(PermanentError):

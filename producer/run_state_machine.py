@@ -117,7 +117,7 @@ class Runner:
             failure = first_failure(connection, run.id, run.phase)
         if failure is not None:
             # Not raised: what may pass for a step that is tried again has passed for this one.
-            error = _error_of(run, failure)
+            error = error_of_step(run, failure)
             logger.error("%s", error)
             fail_run(self.engine, run, error)
             return False
@@ -154,7 +154,7 @@ class Runner:
             raise
 
 
-def _error_of(run: RunRecord, failure: Failure) -> ConvoyError:
+def error_of_step(run: RunRecord, failure: Failure) -> ConvoyError:
     """Return the error of a run whose step gave up: the step's own, with the run's place before it."""
     if failure.details is None:
         error: ConvoyError = RunFailedError(failure.error or "A step failed")

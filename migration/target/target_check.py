@@ -150,6 +150,7 @@ def _check_schema(connection: Connection, schema: str) -> None:
     if schema in (_LEDGER_SCHEMA, "information_schema") or schema.startswith("pg_"):
         raise UsageError(
             f"The schema {schema} is not for users' tables",
+            schema=schema,
             remedy="Choose another one with --target-schema; one that does not exist is created at cutover",
         )
     row = connection.execute(
@@ -163,6 +164,7 @@ def _check_schema(connection: Connection, schema: str) -> None:
         grant = f"GRANT CREATE, USAGE ON SCHEMA {quoted(schema)} TO {quoted(row.role)}"
         raise TargetPermissionError(
             f"The role {row.role} may not create tables in schema {schema}",
+            schema=schema,
             remedy=f"Run: {grant}",
             next_steps=(NextStep("Let the role create tables there", grant),),
         )

@@ -19,13 +19,16 @@ def parse_sources(values: Sequence[str]) -> tuple[Source, ...]:
         UsageError: none is named, or two have the same label.
     """
     if not values:
-        raise UsageError("No source is named", remedy="Name a SQLite database with --source FILE")
+        raise UsageError(
+            "No source is named", setting="--source", remedy="Name a SQLite database with --source FILE"
+        )
     sources: dict[str, Source] = {}
     for value in values:
         source = _parse(value)
         if source.label in sources:
             raise UsageError(
                 f"Two sources have the label {source.label}",
+                setting="--source",
                 remedy="Name each with a label of its own: --source first=a/app.db --source second=b/app.db",
             )
         sources[source.label] = source

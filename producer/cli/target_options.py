@@ -66,7 +66,11 @@ def choose_target(flags: TargetFlags, settings: Settings) -> Target:
         if flags.database is not None and flags.url != EMBEDDED:
             given.append("--target-db")
         if given:
-            raise UsageError(f"--target-url replaces {', '.join(given)}", remedy="Give one or the other")
+            raise UsageError(
+                f"--target-url replaces {', '.join(given)}",
+                remedy="Give one or the other",
+                setting="--target-url",
+            )
     url = flags.url
     from_settings = False
     if url is None and flags.database is None and not any(value is not None for value in parts.values()):
@@ -80,6 +84,7 @@ def choose_target(flags: TargetFlags, settings: Settings) -> Target:
     elif not url.startswith(("postgresql://", "postgres://")):
         raise TargetUrlError(
             "The target is not a URL of PostgreSQL",
+            setting="--target-url" if flags.url is not None else "MIGRATION_TARGET_URL",
             remedy="Write postgresql://user@host:5432/database, or `embedded` for a server of its own",
         )
     from migration.target.target_connection import redact

@@ -82,7 +82,9 @@ def target_address(settings: Settings) -> Address:
     try:
         parts: Mapping[str, Any] = conninfo_to_dict(settings.target_url.get_secret_value())
     except psycopg.ProgrammingError as error:
-        raise TargetUrlError("MIGRATION_TARGET_URL is no PostgreSQL URL") from error
+        raise TargetUrlError(
+            "MIGRATION_TARGET_URL is no PostgreSQL URL", setting="MIGRATION_TARGET_URL"
+        ) from error
     _loopback("MIGRATION_TARGET_URL", str(parts.get("host", "")), "postgres")
     user = str(parts.get("user", "postgres"))
     fallback = settings.target_password.get_secret_value() if settings.target_password else ""

@@ -7,7 +7,7 @@ import pytest
 
 from migration import errors
 from migration.error_record import error_classes, error_from_record, error_record
-from migration.errors import NextStep, Place, place_text
+from migration.errors import NextStep, Place, place_parts
 
 ALL = [
     item for item in vars(errors).values() if isinstance(item, type) and issubclass(item, errors.ConvoyError)
@@ -85,11 +85,21 @@ def test_every_class_has_a_code_of_its_own() -> None:
     ],
 )
 def test_a_place_reads_as_people_say_it(place: Place, words: str) -> None:
-    assert place_text(place) == words
+    assert ", ".join(place_parts(place)) == words
 
 
 def test_a_place_names_every_field() -> None:
-    assert all(str(value) in place_text(EVERYWHERE) for value in EVERYWHERE.values())
+    assert all(str(value) in ", ".join(place_parts(EVERYWHERE)) for value in EVERYWHERE.values())
+
+
+def test_a_place_that_the_sentence_names_is_not_said_twice() -> None:
+    error = errors.UsageError("--batch-size must be at least 1", setting="--batch-size")
+    assert str(error) == "--batch-size must be at least 1."
+    assert error.place == {"setting": "--batch-size"}
+    error = errors.UsageError("The schema app is not for users' tables", schema="app")
+    assert str(error) == "The schema app is not for users' tables."
+    error = errors.UsageError("The schema apps is not for users' tables", schema="app")
+    assert str(error) == "The schema apps is not for users' tables (schema app)."
 
 
 def test_details_stand_last_and_empty_parts_nowhere() -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from migration.errors import NextStep, PermanentError
+from migration.errors import AmbiguousKeyError, NextStep
 from migration.ledger.chunk_records import ChunkRecord
 from migration.model import ColumnProfile, Digest, KeyRange, Rejection, TablePlan
 from migration.source.row_reading.snapshot_reader import SnapshotReader
@@ -77,7 +77,7 @@ class ChunkReplay:
         """Yield the rows that fit, and with each batch the values that do not.
 
         Raises:
-            PermanentError: a key names several rows, so that nobody can say which of them is in quarantine.
+            AmbiguousKeyError: a key names several rows, so that nobody can say which of them is in quarantine.
         """
         for raw in self._raw():
             keys, batch = self._chosen(raw)
@@ -128,7 +128,7 @@ class ChunkReplay:
                 command = shlex.join(
                     ["migration-cli", "migrate", "--tables", table, "--if-exists", "replace"]
                 )
-                raise PermanentError(
+                raise AmbiguousKeyError(
                     f"The key {', '.join(map(str, key))} names several rows, and the quarantine holds one of them",
                     remedy="Migrate the table again: migrate --tables TABLE --if-exists replace",
                     next_steps=(NextStep("Migrate the table again, from its source", command),),

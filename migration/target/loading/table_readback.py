@@ -147,7 +147,7 @@ class TargetReader:
                     for batch in reader:
                         yield _named(batch, wanted)
             except (AdbcError, OSError) as error:  # Arrow's stream reports a lost connection as OSError
-                raise translate(error, schema=schema, table=plan.target_name) from error
+                raise translate(error, table=plan.target_name) from error
 
 
 def select_sql(schema: str, plan: TablePlan, block: Block | None = None, where_sql: str | None = None) -> str:

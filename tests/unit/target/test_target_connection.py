@@ -18,7 +18,7 @@ from migration.errors import (
     TargetPermissionError,
     TargetRefusedError,
     UsageError,
-    place_text,
+    place_parts,
 )
 from migration.target.target_connection import place_of, redact, translate, with_password
 
@@ -88,7 +88,7 @@ def test_url_that_libpq_cannot_read_is_a_usage_error_without_the_password() -> N
     ],
 )
 def test_messages_name_host_and_database(url: str, words: str) -> None:
-    assert place_text(place_of(url)) == words
+    assert place_parts(place_of(url)) == [words]
 
 
 @pytest.mark.parametrize(
