@@ -30,7 +30,8 @@ from api.authentication import BearerToken
 from api.body_limit import BodyLimit
 from api.cluster_connections import Cluster
 from api.response_models import Problem
-from migration.errors import ConvoyError, NextStep, SettingError
+from migration.convoy_error import ConvoyError, NextStep
+from migration.errors import SettingError
 from migration.settings import Settings, load_settings
 
 logger = logging.getLogger(__name__)

@@ -18,10 +18,10 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from migration.convoy_error import ConvoyError
 from migration.error_record import error_record, place_in
 from migration.errors import (
     BrokerError,
-    ConvoyError,
     RetryableError,
     SourceError,
     TargetError,

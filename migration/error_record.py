@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, cast
 
-from migration.errors import ConvoyError, NextStep, Place, RunFailedError
+from migration.convoy_error import ConvoyError, NextStep, Place
+from migration.errors import RunFailedError
 
 
 def error_classes() -> tuple[type[ConvoyError], ...]:

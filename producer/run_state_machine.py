@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy.exc import DBAPIError
 
+from migration.convoy_error import ConvoyError
 from migration.error_record import error_from_record
-from migration.errors import BrokerError, ConvoyError, RetryableError, RunFailedError, TargetUnreachableError
+from migration.errors import BrokerError, RetryableError, RunFailedError, TargetUnreachableError
 from migration.exit_status import ExitStatus
 from migration.ledger.event_log import add_event
 from migration.ledger.ledger_database import open_ledger, target_identity

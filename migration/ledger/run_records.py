@@ -12,8 +12,9 @@ from typing import Any, Final
 import uuid6
 from sqlalchemy import Connection, Engine, Row, Text, cast, func, insert, select, text, update
 
+from migration.convoy_error import ConvoyError, NextStep
 from migration.error_record import error_record
-from migration.errors import ConvoyError, NextStep, RunStateError, UnknownRunError
+from migration.errors import RunStateError, UnknownRunError
 from migration.ledger.event_log import add_event
 from migration.ledger.json_encoding import from_json, to_json
 from migration.ledger.ledger_database import wait_for_disk

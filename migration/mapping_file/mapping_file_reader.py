@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any, Final, NoReturn, TypeVar
 from zoneinfo import available_timezones
 
-from migration.errors import MappingFileError, Place
+from migration.convoy_error import Place
+from migration.errors import MappingFileError
 from migration.identifiers import shorten
 from migration.mapping_file.default_expression_check import is_expression
 from migration.mapping_file.mapping_file_types import UnusableTypeError, check_type, known_types

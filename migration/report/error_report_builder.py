@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
+from migration.convoy_error import NextStep
 from migration.error_record import place_in
-from migration.errors import DiskError, NextStep, RejectedValueError, SourceCorruptError, TargetOccupiedError
+from migration.errors import DiskError, RejectedValueError, SourceCorruptError, TargetOccupiedError
 from migration.ledger.run_records import RunRecord
 from migration.model import IfExists, OnError, RunOptions
 from migration.report import next_commands

@@ -6,7 +6,7 @@ import re
 import shlex
 from typing import Final
 
-from migration.errors import NextStep
+from migration.convoy_error import NextStep
 from migration.mapping_file_model import OnOrphan
 from migration.model import IdentifierPolicy, IfExists, Mode, OnError, Phase, RunOptions
 from migration.report.text_formatting import printable, without_secrets

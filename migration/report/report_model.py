@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from migration.errors import NextStep
+from migration.convoy_error import NextStep
 from migration.model import FindingKind, Mode, ObjectState, Phase, StorageClass
 
 REPORT_VERSION = 1

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from migration.errors import MappingFileError, Place
+from migration.convoy_error import Place
+from migration.errors import MappingFileError
 from migration.identifiers import fold, shorten, why_renamed
 
 if TYPE_CHECKING:

@@ -6,7 +6,8 @@ import difflib
 from collections.abc import Sequence
 
 from migration.catalog import CATALOG
-from migration.errors import NextStep, UnknownTableError
+from migration.convoy_error import NextStep
+from migration.errors import UnknownTableError
 from migration.model import Mode, RunOptions
 from migration.schema_translation.bookkeeping_tables import bookkeeper
 from migration.source_schema import SourceSchema, SourceTable, TableKind
@@ -77,6 +78,6 @@ def check_names(sources: Sequence[tuple[str, SourceSchema]], options: RunOptions
                 f"No source has a table {name}",
                 remedy=hint,
                 next_steps=() if near else (NextStep("List the tables", "migration-cli list-tables"),),
-                source=", ".join(label for label, _ in sources),
+                source=sources[0][0] if len(sources) == 1 else "",
                 table=name,
             )

@@ -17,7 +17,8 @@ from contextlib import closing
 from typing import TYPE_CHECKING, BinaryIO
 from urllib.parse import quote
 
-from migration.errors import Place, SourceCorruptError, SourceLockedError
+from migration.convoy_error import Place
+from migration.errors import SourceCorruptError, SourceLockedError
 from migration.source.integrity_check import SAMPLE_BYTES, read_header
 
 if TYPE_CHECKING:

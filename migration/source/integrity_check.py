@@ -15,7 +15,8 @@ from contextlib import closing, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from migration.errors import NextStep, NotADatabaseError, Place, SourceCorruptError, SourceEncryptedError
+from migration.convoy_error import NextStep, Place
+from migration.errors import NotADatabaseError, SourceCorruptError, SourceEncryptedError
 from migration.source.snapshot_connection import register_missing_collations, snapshot_uri
 from migration.source.sqlite_syntax import quote_name
 

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
-from migration.errors import Place, SourceNotFoundError, SourcePermissionError, SourceUnreadableError
+from migration.convoy_error import Place
+from migration.errors import SourceNotFoundError, SourcePermissionError, SourceUnreadableError
 from migration.source.integrity_check import SAMPLE_BYTES, read_header
 
 if TYPE_CHECKING:

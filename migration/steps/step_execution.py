@@ -8,14 +8,9 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from migration.convoy_error import ConvoyError
 from migration.error_record import error_record
-from migration.errors import (
-    ConvoyError,
-    RejectedValueError,
-    RetryableError,
-    TargetUnreachableError,
-    WorkerDiedError,
-)
+from migration.errors import RejectedValueError, RetryableError, TargetUnreachableError, WorkerDiedError
 from migration.ledger.event_log import add_event
 from migration.ledger.run_records import fail_run, read_run
 from migration.ledger.step_records import STEP_FAILED, Step, claim, finish_step, give_back, lock_step

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Final
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
+from migration.convoy_error import NextStep, Place
 from migration.errors import (
-    NextStep,
-    Place,
     TargetEncodingError,
     TargetPermissionError,
     TargetReadOnlyError,

@@ -17,12 +17,11 @@ from sqlalchemy import Engine, create_engine
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
+from migration.convoy_error import ConvoyError, Place
 from migration.errors import (
     ConnectionLostError,
-    ConvoyError,
     DiskError,
     PermanentError,
-    Place,
     RetryableError,
     TargetBusyError,
     TargetDatabaseMissingError,

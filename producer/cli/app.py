@@ -10,7 +10,8 @@ from typing import NoReturn
 
 import click
 
-from migration.errors import CommandInterruptedError, ConvoyError
+from migration.convoy_error import ConvoyError
+from migration.errors import CommandInterruptedError
 from migration.exit_status import ExitStatus
 from producer.cli.output.error_json import of_click, of_crash, print_error_json
 from producer.cli.output.error_output import report_crash, report_error

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from migration.errors import EmbeddedDatabaseError, NextStep, TargetUrlError, UsageError
+from migration.convoy_error import NextStep
+from migration.errors import EmbeddedDatabaseError, TargetUrlError, UsageError
 
 if TYPE_CHECKING:
     from migration.settings import Settings

@@ -23,7 +23,8 @@ from typing import Self
 
 from pydantic import SecretStr
 
-from migration.errors import ConvoyError, LocalClusterError
+from migration.convoy_error import ConvoyError
+from migration.errors import LocalClusterError
 from migration.settings import Settings
 from producer.embedded.celery_process import FORK_SERVER
 from producer.embedded.embedded_postgres import EmbeddedPostgres

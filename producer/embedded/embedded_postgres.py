@@ -18,7 +18,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from urllib.parse import quote
 
-from migration.errors import EmbeddedFolderError, EmbeddedMissingError, LocalClusterError, NextStep
+from migration.convoy_error import NextStep
+from migration.errors import EmbeddedFolderError, EmbeddedMissingError, LocalClusterError
 from producer.embedded.supervisor_client import Program, SupervisorClient, tail
 from producer.embedded.unprivileged_folders import (
     passable_folder,

@@ -10,7 +10,8 @@ import time
 from pathlib import Path
 from urllib.parse import quote
 
-from migration.errors import EmbeddedMissingError, LocalClusterError, NextStep
+from migration.convoy_error import NextStep
+from migration.errors import EmbeddedMissingError, LocalClusterError
 from producer.embedded.supervisor_client import Program, SupervisorClient, tail
 
 _START_SECONDS = 10.0

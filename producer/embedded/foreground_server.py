@@ -19,7 +19,8 @@ import psycopg
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
-from migration.errors import ConvoyError, LocalClusterError, NextStep, SettingError, TargetUrlError
+from migration.convoy_error import ConvoyError, NextStep
+from migration.errors import LocalClusterError, SettingError, TargetUrlError
 from migration.exit_status import ExitStatus
 from migration.settings import Settings, load_settings
 from producer.embedded.embedded_postgres import EmbeddedPostgres

@@ -16,7 +16,8 @@ import stat
 import tempfile
 from pathlib import Path
 
-from migration.errors import EmbeddedFolderError, LocalClusterError, NextStep
+from migration.convoy_error import NextStep
+from migration.errors import EmbeddedFolderError, LocalClusterError
 
 _SHARED_STATE = Path("/var/lib/convoy")
 _USERS = ("pgserver", "postgres", "nobody")

@@ -156,16 +156,19 @@ def copying(shell: Shell) -> bool:
 
 def test_interrupted_says_how_to_resume_and_resume_finishes(shell: Shell) -> None:
     make_database(shell.folder / "shop.db", rows=60_000)
-    process = shell.start("migrate", "--source", "shop.db", "--chunk-rows", "500", "--workers", "2")
+    process = shell.start("migrate", "--source", "shop.db", "--chunk-rows", "500", "--workers", "2", "--json")
     try:
         assert wait_until(lambda: copying(shell) or process.poll() is not None)
         started = session_of(process)
         assert len(started) >= 4
         os.killpg(process.pid, signal.SIGINT)
-        _, err = process.communicate(timeout=PATIENCE_SECONDS)
+        out, err = process.communicate(timeout=PATIENCE_SECONDS)
     finally:
         process.kill()
     assert process.returncode == 130, err
+    error = json.loads(out)["error"]
+    assert error["code"] == "interrupted"
+    assert [step["command"].split()[-2:-1] for step in error["next_steps"]] == [["resume"], ["cancel"]]
     assert [pid for pid in started if not is_gone(pid)] == []
     line = re.search(r"Go on with: +migration-cli (.*)", err)
     assert line is not None, err

@@ -15,7 +15,7 @@ from typing import Any
 import psycopg
 from sqlalchemy import delete, text
 
-from migration.errors import ConvoyError
+from migration.convoy_error import ConvoyError
 from migration.ledger.ledger_database import open_ledger
 from migration.ledger.ledger_tables import runs
 from migration.ledger.run_records import RunRecord, create_run, fail_run, move_run, read_run

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from api.problem_documents import from_convoy
+from migration.convoy_error import ConvoyError, Place
 from migration.error_record import error_classes, error_record
-from migration.errors import ConvoyError, Place
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "errors.md").read_text(encoding="utf-8")

@@ -1,7 +1,8 @@
 from __future__ import annotations
 
+from migration.convoy_error import NextStep
 from migration.error_record import error_from_record, error_record
-from migration.errors import NextStep, RunFailedError, TargetPermissionError
+from migration.errors import RunFailedError, TargetPermissionError
 
 ERROR = TargetPermissionError(
     "The role app may not create schemas",

@@ -5,7 +5,8 @@ from __future__ import annotations
 import sqlite3
 from typing import TYPE_CHECKING, Final
 
-from migration.errors import MappingFileError, Place, SourceCorruptError
+from migration.convoy_error import Place
+from migration.errors import MappingFileError, SourceCorruptError
 from migration.model import KeyRange
 from migration.source.row_reading.key_range_sql import from_clause
 from migration.source.snapshot_connection import open_snapshot

@@ -11,7 +11,8 @@ import adbc_driver_manager
 import adbc_driver_sqlite.dbapi
 import pyarrow as pa
 
-from migration.errors import ConvoyError, InternalError, Place, SourceCorruptError, UnexpectedClassError
+from migration.convoy_error import ConvoyError, Place
+from migration.errors import InternalError, SourceCorruptError, UnexpectedClassError
 from migration.model import StorageClass
 from migration.source.row_reading.batch_query import SLOT_TYPES, Guard, build_query
 from migration.source.snapshot_connection import connect_snapshot, open_snapshot, snapshot_uri

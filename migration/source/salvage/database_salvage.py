@@ -13,7 +13,8 @@ from contextlib import closing, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from migration.errors import Place, SourceCorruptError
+from migration.convoy_error import Place
+from migration.errors import SourceCorruptError
 from migration.source.database_copy import copy_database
 from migration.source.integrity_check import HEADER_BYTES, SAMPLE_BYTES, check_database, read_header
 from migration.source.salvage.btree_pages import leaf_bounds

@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from migration.errors import Place, SnapshotError, SnapshotLostError
+from migration.convoy_error import Place
+from migration.errors import SnapshotError, SnapshotLostError
 from migration.source.database_copy import copy_database
 from migration.source.integrity_check import check_database
 from migration.source.salvage.database_salvage import Damage, freeze_damaged

@@ -11,7 +11,8 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 
 import fsspec
 
-from migration.errors import NextStep, Place, SourceError, SourceFetchError, SourceNotFoundError
+from migration.convoy_error import NextStep, Place
+from migration.errors import SourceError, SourceFetchError, SourceNotFoundError
 from migration.source.source_path import local_path
 
 if TYPE_CHECKING:

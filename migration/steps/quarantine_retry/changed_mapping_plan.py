@@ -7,7 +7,8 @@ from pathlib import Path
 
 from sqlalchemy import Connection
 
-from migration.errors import MappingFileError, Place
+from migration.convoy_error import Place
+from migration.errors import MappingFileError
 from migration.ledger.table_records import read_sources
 from migration.mapping_file.mapping_file_application import apply_mapping, check_mapping
 from migration.mapping_file_model import MappingFile

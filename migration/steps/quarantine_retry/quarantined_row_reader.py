@@ -11,7 +11,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from migration.errors import AmbiguousKeyError, NextStep
+from migration.convoy_error import NextStep
+from migration.errors import AmbiguousKeyError
 from migration.ledger.chunk_records import ChunkRecord
 from migration.model import ColumnProfile, Digest, KeyRange, Rejection, TablePlan
 from migration.source.row_reading.snapshot_reader import SnapshotReader

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 from sqlalchemy.exc import DBAPIError
 
-from migration.errors import Place, RowsChangedError, StagingLostError, TargetChangedError
+from migration.convoy_error import Place
+from migration.errors import RowsChangedError, StagingLostError, TargetChangedError
 from migration.model import IfExists, ObjectResult, ObjectState
 from migration.target.application_tables.data_only_plan import check_tables
 from migration.target.application_tables.refusal_tolerant_insert import insert_fitting, number_rows

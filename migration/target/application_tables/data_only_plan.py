@@ -7,13 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import text
 
-from migration.errors import (
-    ApplicationTableError,
-    NextStep,
-    Place,
-    TargetOccupiedError,
-    TargetPermissionError,
-)
+from migration.convoy_error import NextStep, Place
+from migration.errors import ApplicationTableError, TargetOccupiedError, TargetPermissionError
 from migration.mapping_file.mapping_file_conflicts import disagreements
 from migration.model import IfExists, ObjectResult, ObjectState, TablePlan
 from migration.schema_translation.source_plan import PlannedSource

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy.exc import DBAPIError
 
-from migration.errors import Place, TargetChangedError
+from migration.convoy_error import Place
+from migration.errors import TargetChangedError
 from migration.target.application_tables.constraint_violation_queries import NUMBER
 from migration.target.application_tables.row_transfer import RowTransfer
 from migration.target.cutover.relation_move import LOCK_TIMEOUT

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, Unpack
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from migration.errors import Place
+from migration.convoy_error import Place
 from migration.target.target_connection import translate
 
 if TYPE_CHECKING:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from migration.errors import Place, TargetOccupiedError, TargetPermissionError
+from migration.convoy_error import Place
+from migration.errors import TargetOccupiedError, TargetPermissionError
 from migration.model import IfExists
 from migration.target.pg_catalog.schema_relations import dependents, relations_named, types_named
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, Unpack
 
 from sqlalchemy.exc import DBAPIError
 
-from migration.errors import Place
+from migration.convoy_error import Place
 from migration.target.pg_catalog.schema_relations import (
     Relation,
 )

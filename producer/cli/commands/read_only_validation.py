@@ -10,7 +10,8 @@ import click
 import msgspec
 from psycopg.conninfo import conninfo_to_dict
 
-from migration.errors import NextStep, UsageError
+from migration.convoy_error import NextStep
+from migration.errors import UsageError
 from migration.report.text_formatting import count, printable
 from migration.schema_translation.table_selection import check_names
 from migration.source.schema_reading.schema_introspection import read_schema

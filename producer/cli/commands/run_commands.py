@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from migration.errors import CommandInterruptedError, ConvoyError, OutputFileError
+from migration.convoy_error import ConvoyError
+from migration.errors import CommandInterruptedError, OutputFileError
 from migration.model import IfExists, Mode
 from producer.cli.command_options import (
     data_only_flag,

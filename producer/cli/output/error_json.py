@@ -8,8 +8,9 @@ from collections.abc import Sequence
 
 import click
 
+from migration.convoy_error import ConvoyError, NextStep
 from migration.error_record import error_record
-from migration.errors import ConvoyError, NextStep, UsageError
+from migration.errors import UsageError
 from migration.report.text_formatting import without_secrets
 from producer.cli.output.command_lines import fit_command, program
 from producer.cli.output.error_output import without_passwords
@@ -44,7 +45,8 @@ def of_click(error: click.ClickException) -> ConvoyError:
     context = getattr(error, "ctx", None)
     words = context.command_path.split()[1:] if context is not None else []
     steps = (NextStep("See the flags", shlex.join([program(), *words, "--help"])),)
-    return UsageError(error.format_message().rstrip("."), next_steps=steps, setting=named or "")
+    what, _, hint = error.format_message().rstrip(".?").partition(". ")  # Did you mean ...?
+    return UsageError(what, remedy=hint, next_steps=steps, setting=named or "")
 
 
 def of_crash(error: Exception) -> ConvoyError:

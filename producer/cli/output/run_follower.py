@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from migration.convoy_error import ConvoyError, NextStep
 from migration.errors import (
     CommandInterruptedError,
-    ConvoyError,
     InterruptedRunError,
-    NextStep,
     ReportNotWrittenError,
     RetryableError,
     TargetUnreachableError,

@@ -4,15 +4,9 @@ from dataclasses import replace
 
 import pytest
 
+from migration.convoy_error import ConvoyError, NextStep
 from migration.error_record import error_record
-from migration.errors import (
-    ConvoyError,
-    NextStep,
-    NotEqualError,
-    RejectedValueError,
-    SourceCorruptError,
-    TargetOccupiedError,
-)
+from migration.errors import NotEqualError, RejectedValueError, SourceCorruptError, TargetOccupiedError
 from migration.model import OnError
 from migration.report.report_builder import assemble
 from migration.report.run_facts import Facts

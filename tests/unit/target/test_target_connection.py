@@ -6,6 +6,7 @@ import psycopg
 import pytest
 import sqlalchemy as sa
 
+from migration.convoy_error import place_parts
 from migration.errors import (
     ConnectionLostError,
     DiskError,
@@ -18,7 +19,6 @@ from migration.errors import (
     TargetPermissionError,
     TargetRefusedError,
     UsageError,
-    place_parts,
 )
 from migration.target.target_connection import place_of, redact, translate, with_password
 

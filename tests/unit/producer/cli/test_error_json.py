@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from migration.errors import CommandInterruptedError, NextStep, UnknownRunError
+from migration.convoy_error import NextStep
+from migration.errors import CommandInterruptedError, UnknownRunError
 from producer.cli import main
 from producer.cli.output.error_json import print_error_json
 
@@ -95,6 +96,11 @@ def test_wrong_usage_points_at_the_flags(capsys: Capture) -> None:
     main(["quarantine", "list", "--no-such-flag", "--json"])
     (step,) = printed(capsys)[0]["next_steps"]
     assert step["command"].endswith("migration-cli quarantine list --help")
+
+    main(["migrate", "--verbos", "--json"])
+    error, _ = printed(capsys)
+    assert error["message"] == "No such option '--verbos'. Did you mean '--verbose'."
+    assert error["remedy"] == "Did you mean '--verbose'"
 
 
 def test_a_damaged_source_comes_with_its_commands(folder: Path, capsys: Capture) -> None:
