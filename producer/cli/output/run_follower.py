@@ -67,7 +67,8 @@ def follow(session: Session, run_id: str, output: Output) -> int:
         if session.cluster is not None:
             with contextlib.suppress(Exception):  # PostgreSQL may be what is gone
                 _stop_run(session, run_id, error)
-        error.next_steps = (*error.next_steps, _go_on(run_id))
+        if not isinstance(error, ReportNotWrittenError):
+            error.next_steps = (*error.next_steps, _go_on(run_id))
         click.echo(f"Go on with: {resume}", err=True)
         raise
 
@@ -203,7 +204,8 @@ def _interrupted(session: Session, run_id: str) -> CommandInterruptedError:
 def _stop_run(session: Session, run_id: str, reason: ConvoyError) -> None:
     """Mark a run as stopped, so that no later cluster on this target takes it up by itself."""
     remedy = f"Go on with `{command_line(session.target, 'resume', run_id)}`"
-    error = type(reason)(reason.what, remedy=remedy, next_steps=(_go_on(run_id),), **reason.place)
+    what = reason.what.splitlines()[0]
+    error = type(reason)(what, remedy=remedy, next_steps=(_go_on(run_id),), **reason.place)
     # The run had begun, so something may have been changed, whatever the class of the error says.
     error.exit_status = ExitStatus.FAILED
     run = find_run(session.engine, run_id)
