@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import uvicorn
 
 from api.app import create_app
-from migration.errors import ConvoyError
+from migration.convoy_error import ConvoyError
 from migration.settings import load_settings
 
 if TYPE_CHECKING:

@@ -30,7 +30,8 @@ from api.authentication import BearerToken
 from api.body_limit import BodyLimit
 from api.cluster_connections import Cluster
 from api.response_models import Problem
-from migration.errors import ConvoyError, UsageError
+from migration.convoy_error import ConvoyError, NextStep
+from migration.errors import SettingError
 from migration.settings import Settings, load_settings
 
 logger = logging.getLogger(__name__)
@@ -56,15 +57,16 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     """Return the application.
 
     Raises:
-        UsageError: no token is configured. An open API could be told to read files and to fill a database.
+        SettingError: no token is configured. An open API could be told to read files and to fill a database.
     """
     settings = settings or load_settings()
     token = settings.api_token.get_secret_value() if settings.api_token else ""
     if not token:
-        raise UsageError(
+        raise SettingError(
             "The API does not start without a token",
-            "MIGRATION_API_TOKEN",
-            "Set MIGRATION_API_TOKEN to a long random text, for example from `openssl rand -hex 32`",
+            setting="MIGRATION_API_TOKEN",
+            remedy="Set MIGRATION_API_TOKEN to a long random text, for example from `openssl rand -hex 32`",
+            next_steps=(NextStep("Make a token", "export MIGRATION_API_TOKEN=$(openssl rand -hex 32)"),),
         )
     app = FastAPI(
         title="Convoy",

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from fastapi import Depends, Request
 
-from migration.errors import BrokerError, TargetUnreachableError, UsageError
+from migration.errors import BrokerSettingError, TargetSettingError, UsageError
 from migration.ledger.ledger_database import open_ledger
 from migration.queue import check_broker, make_app, send_advance
 from migration.settings import Settings
@@ -51,22 +51,28 @@ class Cluster:
             if self._engine is None:
                 url = self.settings.target_url
                 if url is None:
-                    raise TargetUnreachableError(
-                        "The server knows no PostgreSQL", "MIGRATION_TARGET_URL", "Set MIGRATION_TARGET_URL"
+                    raise TargetSettingError(
+                        "The server knows no PostgreSQL",
+                        setting="MIGRATION_TARGET_URL",
+                        remedy="Set MIGRATION_TARGET_URL",
                     )
                 password = self.settings.target_password
                 secret = password.get_secret_value() if password else None
                 try:
                     full_url = with_password(url.get_secret_value(), secret)
                 except UsageError as error:  # a mistake of the server's, not of the caller's
-                    raise TargetUnreachableError(error.what, error.where, error.remedy) from error
+                    raise TargetSettingError(
+                        error.what, remedy=error.remedy, setting="MIGRATION_TARGET_URL"
+                    ) from error
                 self._engine = open_ledger(full_url, "convoy api")
             return self._engine
 
     def _broker_url(self) -> str:
         if not self.settings.broker_url:
-            raise BrokerError(
-                "The server knows no broker", "MIGRATION_BROKER_URL", "Set MIGRATION_BROKER_URL"
+            raise BrokerSettingError(
+                "The server knows no broker",
+                setting="MIGRATION_BROKER_URL",
+                remedy="Set MIGRATION_BROKER_URL",
             )
         return self.settings.broker_url
 

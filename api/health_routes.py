@@ -12,7 +12,8 @@ from sqlalchemy.exc import DBAPIError
 
 from api.cluster_connections import ClusterDep
 from api.problem_documents import ProblemError, responses
-from migration.errors import BrokerError, ConvoyError
+from migration.convoy_error import ConvoyError
+from migration.errors import BrokerError
 
 router = APIRouter(tags=["health"])
 

@@ -18,15 +18,18 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from migration.convoy_error import ConvoyError
+from migration.error_record import error_record, place_in
 from migration.errors import (
     BrokerError,
-    ConvoyError,
     RetryableError,
     SourceError,
     TargetError,
     TargetUnreachableError,
     UsageError,
 )
+from migration.ledger.ledger_tables import LEDGER_SCHEMA
+from migration.report.text_formatting import without_secrets
 from migration.target.target_connection import translate
 
 MEDIA_TYPE = "application/problem+json"
@@ -89,8 +92,14 @@ def from_convoy(error: ConvoyError) -> ProblemError:
     """Return the problem that stands for an error of the domain."""
     for error_type, name, status in _BY_ERROR:
         if isinstance(error, error_type):
-            return ProblemError(name, status, str(error))
-    return ProblemError("internal", HTTPStatus.INTERNAL_SERVER_ERROR, str(error))
+            return ProblemError(name, status, str(error), members_of(error))
+    return ProblemError("internal", HTTPStatus.INTERNAL_SERVER_ERROR, str(error), members_of(error))
+
+
+def members_of(error: ConvoyError) -> dict[str, Any]:
+    """Return the extension members that say of an error what a program needs: `code`, its place, `next_steps`."""
+    record = error_record(error, without_secrets)
+    return {"code": record["code"], **place_in(record), "next_steps": record["next_steps"]}
 
 
 def invalid_request(errors: Sequence[tuple[str, str]]) -> ProblemError:
@@ -99,7 +108,11 @@ def invalid_request(errors: Sequence[tuple[str, str]]) -> ProblemError:
         "invalid-request",
         HTTPStatus.UNPROCESSABLE_ENTITY,
         " ".join(f"{pointer}: {sentence}." for pointer, sentence in errors),
-        {"errors": [{"pointer": pointer, "detail": sentence} for pointer, sentence in errors]},
+        {
+            "code": UsageError.code,
+            "next_steps": [],
+            "errors": [{"pointer": pointer, "detail": sentence} for pointer, sentence in errors],
+        },
     )
 
 
@@ -127,7 +140,7 @@ async def _on_convoy(request: Request, error: Exception) -> Response:
 
 
 async def _on_database(request: Request, error: Exception) -> Response:
-    return problem_response(from_convoy(translate(error, "ledger")), request.url.path)
+    return problem_response(from_convoy(translate(error, schema=LEDGER_SCHEMA)), request.url.path)
 
 
 async def _on_validation(request: Request, error: Exception) -> Response:
@@ -158,7 +171,10 @@ async def _on_anything(request: Request, error: Exception) -> Response:
     # The server's error middleware logs the traceback; the client learns nothing of the inside.
     logger.error("Unexpected %s in %s %s", type(error).__name__, request.method, request.url.path)
     problem = ProblemError(
-        "internal", HTTPStatus.INTERNAL_SERVER_ERROR, "The server met an error of its own; its log has more."
+        "internal",
+        HTTPStatus.INTERNAL_SERVER_ERROR,
+        "The server met an error of its own; its log has more.",
+        {"code": ConvoyError.code, "next_steps": []},
     )
     return problem_response(problem, request.url.path)
 

@@ -15,7 +15,11 @@ PREFIX = "/api/v1/migration"
 
 
 class Problem(BaseModel):
-    """RFC 9457. `errors` names each wrong field of a request by a JSON pointer into its body."""
+    """RFC 9457. `errors` names each wrong field of a request by a JSON pointer into its body.
+
+    `code` is one of docs/errors.md, and further members (`source`, `table` ...) say where; `next_steps` are the
+    commands that `detail` names.
+    """
 
     model_config = ConfigDict(extra="allow")
 
@@ -24,6 +28,9 @@ class Problem(BaseModel):
     status: int
     detail: str
     instance: str
+    code: str | None = None
+    next_steps: list[dict[str, str]] = []
+    """Each has `purpose` and `command`."""
 
 
 class Links(BaseModel):

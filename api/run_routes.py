@@ -12,7 +12,7 @@ from starlette.responses import HTMLResponse
 from api.cluster_connections import Cluster, ClusterDep
 from api.idempotency_keys import create_once, wake
 from api.page_routes import PAGE_HEADERS
-from api.problem_documents import ProblemError, responses
+from api.problem_documents import ProblemError, members_of, responses
 from api.request_models import RunRequest
 from api.response_models import (
     PREFIX,
@@ -26,7 +26,7 @@ from api.response_models import (
     status_of,
 )
 from api.source_root import resolve_sources
-from migration.errors import TargetError, TargetUnreachableError, UsageError
+from migration.errors import RunStateError, TargetError, TargetUnreachableError, UnknownRunError, UsageError
 from migration.ledger.run_progress import read_progress
 from migration.ledger.run_records import RunRecord, find_run, list_runs, request_cancel, request_resume
 from migration.model import Mode, Phase
@@ -57,7 +57,10 @@ _CHANGE = responses(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, HTTPStatus.SERVIC
 def known_run(run_id: RunId, cluster: ClusterDep) -> RunRecord:
     """Return the run that a path names by its full id; 404 where there is none."""
     missing = ProblemError(
-        "run-not-found", HTTPStatus.NOT_FOUND, f"There is no such run. {PREFIX} lists them all."
+        "run-not-found",
+        HTTPStatus.NOT_FOUND,
+        f"There is no such run. {PREFIX} lists them all.",
+        {"code": UnknownRunError.code, "next_steps": []},
     )
     try:
         full_id = str(uuid.UUID(run_id))
@@ -134,7 +137,7 @@ def rollback(run: KnownRun, cluster: ClusterDep) -> RolledBack:
     except TargetUnreachableError:
         raise
     except (UsageError, TargetError) as error:
-        raise _conflict("rollback-refused", run, str(error)) from error
+        raise _conflict("rollback-refused", run, str(error), members_of(error)) from error
     return RolledBack(
         run_id=run.id,
         status=Phase.ROLLED_BACK,
@@ -151,7 +154,7 @@ def cancel(run: KnownRun, cluster: ClusterDep) -> Accepted:
     try:
         request_cancel(cluster.engine(), run.id)
     except UsageError as error:
-        raise _conflict("cancel-refused", run, str(error)) from error
+        raise _conflict("cancel-refused", run, str(error), members_of(error)) from error
     return _woken(cluster, run)
 
 
@@ -161,7 +164,7 @@ def resume(run: KnownRun, cluster: ClusterDep) -> Accepted:
     try:
         request_resume(cluster.engine(), run.id)
     except UsageError as error:
-        raise _conflict("resume-refused", run, str(error)) from error
+        raise _conflict("resume-refused", run, str(error), members_of(error)) from error
     return _woken(cluster, run)
 
 
@@ -175,9 +178,10 @@ def _require_end(run: RunRecord, purpose: str) -> None:
     if not run.phase.is_end:
         path = links(run.id).status
         sentence = f"The run is still {run.phase}; a {purpose} needs a finished run. Follow it at {path}."
-        raise _conflict("run-not-finished", run, sentence)
+        members = {"code": RunStateError.code, "run": run.id, "next_steps": []}
+        raise _conflict("run-not-finished", run, sentence, members)
 
 
-def _conflict(name: str, run: RunRecord, sentence: str) -> ProblemError:
-    members: dict[str, Any] = {"run_id": run.id, "phase": run.phase.value}
+def _conflict(name: str, run: RunRecord, sentence: str, members: dict[str, Any]) -> ProblemError:
+    members = {**members, "run_id": run.id, "phase": run.phase.value}
     return ProblemError(name, HTTPStatus.CONFLICT, sentence, members)

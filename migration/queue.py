@@ -14,7 +14,7 @@ from kombu.exceptions import OperationalError
 from redis import Redis
 from redis.exceptions import RedisError
 
-from migration.errors import BrokerError, UsageError
+from migration.errors import BrokerError, BrokerSettingError, OtherClusterError
 from migration.settings import Settings
 
 CONTROL_QUEUE = "control"
@@ -34,10 +34,10 @@ def make_app(settings: Settings, name: str = "convoy") -> Celery:
         BrokerError: no broker is configured.
     """
     if settings.broker_url is None:
-        raise BrokerError(
+        raise BrokerSettingError(
             "This process does not know its broker",
-            "settings",
-            "Set MIGRATION_BROKER_URL to a Redis or Valkey",
+            setting="MIGRATION_BROKER_URL",
+            remedy="Set MIGRATION_BROKER_URL to a Redis or Valkey",
         )
     app = Celery(name, broker=settings.broker_url, backend=settings.broker_url, set_as_current=False)
     transport = {
@@ -120,7 +120,9 @@ def _broker(url: str) -> Iterator[Redis]:
     try:
         client = Redis.from_url(url, socket_connect_timeout=5, socket_timeout=5, decode_responses=True)
     except ValueError as error:
-        raise BrokerError(f"The broker URL is not one: {error}", "MIGRATION_BROKER_URL") from error
+        raise BrokerSettingError(
+            f"The broker URL is not one: {error}", setting="MIGRATION_BROKER_URL"
+        ) from error
     try:
         yield client
     except (RedisError, OSError) as error:
@@ -155,16 +157,16 @@ def check_target_is_announced(url: str, identity: str, shown: str) -> None:
     Silent where no producer has ever announced one.
 
     Raises:
-        UsageError: the cluster writes elsewhere.
+        OtherClusterError: the cluster writes elsewhere.
         BrokerError: the broker does not answer.
     """
     with _broker(url) as client:
         known, where = client.hmget(_TARGET_KEY, ["identity", "shown"])
     if known is not None and known != identity:
-        raise UsageError(
+        raise OtherClusterError(
             f"This cluster writes to {where!s}, not to {shown}",
-            "MIGRATION_BROKER_URL",
-            "Name the cluster's own target, or unset MIGRATION_BROKER_URL to run on a local cluster",
+            setting="MIGRATION_BROKER_URL",
+            remedy="Name the cluster's own target, or unset MIGRATION_BROKER_URL to run on a local cluster",
         )
 
 
@@ -172,5 +174,7 @@ def _unreachable(url: str) -> BrokerError:
     from migration.target.target_connection import redact
 
     return BrokerError(
-        "The message broker does not answer", redact(url), "Start it, or correct MIGRATION_BROKER_URL"
+        "The message broker does not answer",
+        broker=redact(url),
+        remedy="Start it, or correct MIGRATION_BROKER_URL",
     )

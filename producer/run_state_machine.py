@@ -8,11 +8,21 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy.exc import DBAPIError
 
-from migration.errors import BrokerError, ConvoyError, PermanentError, RetryableError, TargetUnreachableError
+from migration.convoy_error import ConvoyError
+from migration.error_record import error_from_record
+from migration.errors import BrokerError, RetryableError, RunFailedError, TargetUnreachableError
+from migration.exit_status import ExitStatus
 from migration.ledger.event_log_observer import EventLogObserver
 from migration.ledger.ledger_database import open_ledger, target_identity
 from migration.ledger.run_records import RunRecord, fail_run, move_run, read_run, run_lock
-from migration.ledger.step_records import WORKED_AHEAD, count_states, first_error, forget_sending, take_unsent
+from migration.ledger.step_records import (
+    WORKED_AHEAD,
+    Failure,
+    count_states,
+    first_failure,
+    forget_sending,
+    take_unsent,
+)
 from migration.ledger.table_records import read_tables
 from migration.ledger.worker_liveness import table_users
 from migration.model import Phase, StepState
@@ -86,7 +96,7 @@ class Runner:
             self.observers.tell(RunMoveFailed(run_id, run.phase, str(problem), None, final=False))
         except Exception as problem:  # noqa: BLE001
             # A run must end with a reason, not with a stack in a log.
-            reason = problem if isinstance(problem, ConvoyError) else translate(problem, f"run {run_id}")
+            reason = problem if isinstance(problem, ConvoyError) else translate(problem, run=run_id)
             final = not isinstance(reason, RetryableError | TargetUnreachableError)
             self.observers.tell(RunMoveFailed(run_id, run.phase, str(reason), problem, final))
             if final:
@@ -109,9 +119,13 @@ class Runner:
     def _work_on(self, run: RunRecord) -> bool:
         with self.engine.begin() as connection:
             states = count_states(connection, run.id, run.phase)
-            error = first_error(connection, run.id, run.phase)
-        if states.get(StepState.FAILED):
-            raise PermanentError(error or "A step failed", f"run {run.id}, {run.phase}")
+            failure = first_failure(connection, run.id, run.phase)
+        if failure is not None:
+            # Not raised: what may pass for a step that is tried again has passed for this one.
+            error = error_of_step(run, failure)
+            self.observers.tell(RunMoveFailed(run.id, run.phase, str(error), None, final=True))
+            fail_run(self.engine, run, error, observers=self.observers)
+            return False
         if any(state is not StepState.DONE for state in states):
             self._dispatch(run)
             return False
@@ -149,3 +163,15 @@ class Runner:
             forget_sending(self.engine, [step.id for step in waiting])
             raise
         self.observers.tell(sent)
+
+
+def error_of_step(run: RunRecord, failure: Failure) -> ConvoyError:
+    """Return the error of a run whose step gave up: the step's own, with the run's place before it."""
+    if failure.details is None:
+        error: ConvoyError = RunFailedError(failure.error or "A step failed")
+    else:
+        error = error_from_record(failure.details)
+    error.place = {"run": run.id, "phase": run.phase.value, **error.place}
+    # Steps have run, so something may have been changed, whatever the class of the error says.
+    error.exit_status = ExitStatus.FAILED
+    return error

@@ -7,6 +7,8 @@ from typing import Any
 
 from sqlalchemy import Connection, insert
 
+from migration.convoy_error import ConvoyError
+from migration.error_record import error_record
 from migration.ledger.event_names import EventName
 from migration.ledger.ledger_tables import events
 from migration.observers.run_happenings import (
@@ -57,7 +59,12 @@ def log_happenings(connection: Connection, happenings: Iterable[Happening]) -> N
 
 def _step_failed(happening: StepGivenBack) -> dict[str, Any]:
     step = happening.step
-    return {"step": step.id, "phase": step.phase, "error": happening.error, "final": happening.final}
+    return {"step": step.id, "phase": step.phase, "final": happening.final, **_error(happening.error)}
+
+
+def _error(error: ConvoyError) -> dict[str, Any]:
+    """Return the sentence for people, and all of the error for programs."""
+    return {"error": str(error), "error_details": error_record(error)}
 
 
 # Names and data are what the API's stream, the report and `--verbose` show.
@@ -77,7 +84,7 @@ _ENTRIES: dict[type[Happening], tuple[EventName, Callable[[Any], dict[str, Any]]
     RunWaiting: (EventName.WAITING, lambda it: {"phase": it.phase, "reason": it.reason}),
     RunFailed: (
         EventName.FAILED,
-        lambda it: {"error": it.error, "exit_status": it.exit_status, "phase": it.phase},
+        lambda it: {"exit_status": it.error.exit_status, "phase": it.phase, **_error(it.error)},
     ),
     RunResumed: (EventName.RESUME, lambda _: {}),
     QuarantineRetried: (EventName.RETRY, lambda it: {"stored": it.stored, "remaining": it.remaining}),

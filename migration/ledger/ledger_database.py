@@ -30,7 +30,7 @@ def open_ledger(url: str, application_name: str = "convoy", *, wait_for_disk: bo
                 _upgrade(connection)
     except Exception as error:
         engine.dispose()
-        raise translate(error, "ledger") from error
+        raise translate(error, schema=LEDGER_SCHEMA) from error
     return engine
 
 

@@ -7,12 +7,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import uuid6
 from sqlalchemy import Connection, Engine, Row, Text, cast, func, insert, select, text, update
 
-from migration.errors import ConvoyError, UsageError
+from migration.convoy_error import ConvoyError, NextStep
+from migration.errors import RunStateError, UnknownRunError
 from migration.ledger.event_log_observer import EventLogObserver, log_happenings
 from migration.ledger.json_encoding import from_json, to_json
 from migration.ledger.ledger_database import wait_for_disk
@@ -21,6 +22,9 @@ from migration.model import Phase, RunOptions, StepState
 from migration.observers.run_happenings import Happening, PhaseEntered, RunFailed, RunResumed
 from migration.observers.run_observer import Observers
 from migration.observers.standard_observers import STANDARD_OBSERVERS
+
+_LIST_RUNS: Final = "List the runs with `migration-cli status`"
+_STATUS: Final = (NextStep("List the runs", "migration-cli status"),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +78,12 @@ def read_run(connection: Connection, run_id: str) -> RunRecord:
     """Return a run by its full id.
 
     Raises:
-        UsageError: this ledger does not know the run.
+        UnknownRunError: this ledger does not know the run.
     """
     row = connection.execute(select(runs).where(runs.c.id == run_id)).one_or_none()
     if row is None:
-        raise UsageError(
-            "The ledger does not know this run", f"run {run_id}", "List the runs with `migration-cli status`"
+        raise UnknownRunError(
+            "The ledger does not know this run", remedy=_LIST_RUNS, next_steps=_STATUS, run=run_id
         )
     return _record(row)
 
@@ -88,7 +92,7 @@ def find_run(engine: Engine, run_id_or_prefix: str) -> RunRecord:
     """Return the one run whose id begins so.
 
     Raises:
-        UsageError: no run, or more than one, matches.
+        UnknownRunError: no run, or more than one, matches.
     """
     pattern = run_id_or_prefix.lower().replace("%", "").replace("_", "") + "%"
     statement = select(runs).where(cast(runs.c.id, Text).like(pattern)).limit(2)
@@ -97,7 +101,7 @@ def find_run(engine: Engine, run_id_or_prefix: str) -> RunRecord:
     if len(rows) == 1:
         return _record(rows[0])
     what = "More than one run has an id that begins so" if rows else "The ledger does not know this run"
-    raise UsageError(what, f"run {run_id_or_prefix}", "List the runs with `migration-cli status`")
+    raise UnknownRunError(what, remedy=_LIST_RUNS, next_steps=_STATUS, run=run_id_or_prefix)
 
 
 def list_runs(engine: Engine, limit: int = 50) -> list[RunRecord]:
@@ -155,11 +159,11 @@ def move_run(connection: Connection, run: RunRecord, following: Phase) -> PhaseE
 def fail_run(
     engine: Engine, run: RunRecord, error: ConvoyError, *, observers: Observers = STANDARD_OBSERVERS
 ) -> None:
-    """Stop a run without proof; `resume` goes on in the phase that it failed in."""
-    happenings = (
-        PhaseEntered(run.id, Phase.FAILED, run.phase),
-        RunFailed(run.id, run.phase, str(error), error.exit_status),
-    )
+    """Stop a run without proof; `resume` goes on in the phase that it failed in.
+
+    The event `failed` keeps the error as data, too: `error_details` is what `error_record` makes of it.
+    """
+    happenings = (PhaseEntered(run.id, Phase.FAILED, run.phase), RunFailed(run.id, run.phase, error))
     with engine.begin() as connection:
         wait_for_disk(connection)
         failed = connection.execute(
@@ -183,7 +187,7 @@ def request_cancel(engine: Engine, run_id: str, *, observers: Observers = STANDA
     """Stop a run for good: workers start no more of its steps.
 
     Raises:
-        UsageError: the run is at an end already.
+        RunStateError: the run is at an end already.
     """
     with engine.begin() as connection:
         run = read_run(connection, run_id)
@@ -197,7 +201,7 @@ def request_cancel(engine: Engine, run_id: str, *, observers: Observers = STANDA
             .returning(runs.c.id)
         ).one_or_none()
         if cancelled is None:
-            raise UsageError(f"The run is {run.phase} and cannot be cancelled", f"run {run_id}")
+            raise RunStateError(f"The run is {run.phase} and cannot be cancelled", run=run_id)
         entered = PhaseEntered(run_id, Phase.CANCELLED, run.phase)
         EventLogObserver(connection).observe(entered)
     observers.tell(entered)
@@ -207,12 +211,12 @@ def request_resume(engine: Engine, run_id: str, *, observers: Observers = STANDA
     """Let a failed or interrupted run go on where it stopped; finished steps stay finished.
 
     Raises:
-        UsageError: the run is complete, cancelled or rolled back.
+        RunStateError: the run is complete, cancelled or rolled back.
     """
     with engine.begin() as connection:
         run = read_run(connection, run_id)
         if run.phase.is_end and run.phase is not Phase.FAILED:
-            raise UsageError(f"The run is {run.phase}; there is nothing to resume", f"run {run_id}")
+            raise RunStateError(f"The run is {run.phase}; there is nothing to resume", run=run_id)
         phase = run.resume_phase if run.phase is Phase.FAILED and run.resume_phase else run.phase
         happenings: list[Happening] = [RunResumed(run_id, phase)]
         if phase is not run.phase:

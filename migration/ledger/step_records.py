@@ -12,8 +12,11 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Engine, bindparam, func, insert, select, text, update
 
-from migration.ledger.ledger_tables import chunks, steps
+from migration.ledger.event_names import EventName
+from migration.ledger.ledger_tables import chunks, events, steps
 from migration.model import Phase, StepState
+
+"""Kind of the event that keeps the error of a step; its data names the step."""
 
 WORKED_AHEAD: Final = {Phase.INDEXING: Phase.VALIDATING}
 """By the phase of a run: the later phase whose steps may be done already.
@@ -45,6 +48,14 @@ class Step:
     chunk_id: int | None
     spec: dict[str, Any]
     attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a step failed: as text, and as `error_record` has it; None in a ledger of an older Convoy."""
+
+    error: str
+    details: dict[str, Any] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,17 +97,30 @@ def count_states(connection: Connection, run_id: str, phase: Phase) -> dict[Step
     return {StepState(state): count for state, count in connection.execute(statement)}
 
 
-def first_error(connection: Connection, run_id: str, phase: Phase) -> str:
-    """Return the error of the first failed step of a phase."""
+def first_failure(connection: Connection, run_id: str, phase: Phase) -> Failure | None:
+    """Return why the first failed step of a phase has failed; None where none has."""
     statement = (
-        select(steps.c.error)
+        select(steps.c.id, steps.c.error)
         .where(
             steps.c.run_id == run_id, steps.c.phase == phase.value, steps.c.state == StepState.FAILED.value
         )
         .order_by(steps.c.id)
         .limit(1)
     )
-    return connection.execute(statement).scalar() or ""
+    failed = connection.execute(statement).one_or_none()
+    if failed is None:
+        return None
+    told = (
+        select(events.c.data["error_details"])
+        .where(
+            events.c.run_id == run_id,
+            events.c.kind == EventName.STEP_FAILED.value,
+            events.c.data["step"].as_integer() == failed.id,
+        )
+        .order_by(events.c.id.desc())
+        .limit(1)
+    )
+    return Failure(failed.error or "", connection.execute(told).scalar())
 
 
 def take_unsent(connection: Connection, run_id: str, phase: Phase, limit: int) -> list[Waiting]:

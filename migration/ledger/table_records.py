@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, delete, insert, select, update
 
-from migration.errors import PermanentError
+from migration.errors import InternalError
 from migration.ledger.chunk_records import NewChunk
 from migration.ledger.json_encoding import from_json, to_json
 from migration.ledger.ledger_tables import (
@@ -154,7 +154,7 @@ def planned(table: TableRecord) -> TablePlan:
         PermanentError: the table has not been planned.
     """
     if table.plan is None:
-        raise PermanentError("The table has no plan yet", f"table {table.name}", "Start a new run")
+        raise InternalError("The table has no plan yet", table=table.name, remedy="Start a new run")
     return table.plan
 
 

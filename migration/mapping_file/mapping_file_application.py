@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NoReturn
 
-from migration.errors import UsageError
+from migration.errors import MappingFileError
 from migration.mapping_file.mapping_file_reader import suggest
 from migration.source_schema import GeneratedKind, SourceObject
 
@@ -31,7 +31,7 @@ def check_mapping(sources: Sequence[tuple[str, SourceSchema]], options: RunOptio
         options: of the run.
 
     Raises:
-        UsageError: names file, table, column and the nearest name.
+        MappingFileError: names file, table, column and the nearest name.
     """
     mapping = options.mapping
     if mapping is None:
@@ -93,13 +93,14 @@ class _Place:
     table: TableOverride
 
     def fail(self, what: str, remedy: str = "", column: str | None = None) -> NoReturn:
-        parts = [self.mapping.name]
-        if self.table.source is not None:
-            parts.append(f"source {self.table.source}")
-        parts.append(f"table {self.table.table}")
-        if column is not None:
-            parts.append(f"column {column}")
-        raise UsageError(what, ", ".join(parts), remedy)
+        raise MappingFileError(
+            what,
+            remedy=remedy,
+            mapping=self.mapping.name,
+            source=self.table.source or "",
+            table=self.table.table,
+            column=column or "",
+        )
 
 
 def _check_table(place: _Place, declared: SourceTable) -> None:

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any, Final, NoReturn, TypeVar
 from zoneinfo import available_timezones
 
-from migration.errors import UsageError
+from migration.convoy_error import Place
+from migration.errors import MappingFileError
 from migration.identifiers import shorten
 from migration.mapping_file.default_expression_check import is_expression
 from migration.mapping_file.mapping_file_types import UnusableTypeError, check_type, known_types
@@ -40,13 +41,13 @@ def load_mapping(path: Path) -> MappingFile:
     """Read a mapping file.
 
     Raises:
-        UsageError: there is no such file, it is no TOML, or it asks for something that does not exist.
+        MappingFileError: there is no such file, it is no TOML, or it asks for something that does not exist.
     """
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-        raise UsageError(f"The mapping file cannot be read: {reason}", str(path)) from error
+        raise MappingFileError(f"The mapping file cannot be read: {reason}", file=str(path)) from error
     return parse_mapping(text, path.name)
 
 
@@ -54,12 +55,12 @@ def parse_mapping(text: str, name: str) -> MappingFile:
     """Return what a mapping file asks for; `name` stands in messages.
 
     Raises:
-        UsageError: the text is no TOML, or asks for something that does not exist.
+        MappingFileError: the text is no TOML, or asks for something that does not exist.
     """
     try:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise UsageError(f"The mapping file is no TOML: {error}", name) from error
+        raise MappingFileError(f"The mapping file is no TOML: {error}", mapping=name) from error
     return read_mapping(document, name)
 
 
@@ -67,19 +68,19 @@ def read_mapping(document: Mapping[str, Any], name: str) -> MappingFile:
     """Return what a mapping asks for that has been parsed already, from TOML or JSON.
 
     Raises:
-        UsageError: it asks for something that does not exist; names the table, the column and the nearest word.
+        MappingFileError: it asks for something that does not exist; names the table, the column and the nearest word.
     """
-    top = _Section(document, (name,), ("tables", "sources"))
+    top = _Section(document, {"mapping": name}, ("tables", "sources"))
     tables = _tables(top, None)
     sources = top.section("sources", None)
     for label in sources.words:
-        source = sources.section(label, ("tables",), f"source {label}")
+        source = sources.section(label, ("tables",), {"source": label})
         tables += _tables(source, label)
     seen: set[tuple[str | None, str]] = set()
     for table in tables:
         key = (table.source and table.source.lower(), table.table.lower())
         if key in seen:
-            raise UsageError(f"The table {table.table} stands there twice", name)
+            raise MappingFileError(f"The table {table.table} stands there twice", mapping=name)
         seen.add(key)
     return MappingFile(name, tuple(tables))
 
@@ -98,7 +99,7 @@ class _Section:
     """A table of the TOML file. `known` are the words that it may hold; None: any."""
 
     words: Mapping[str, Any]
-    place: tuple[str, ...]
+    place: Place
     known: Sequence[str] | None
 
     def __post_init__(self) -> None:
@@ -106,19 +107,15 @@ class _Section:
             if self.known is not None and word not in self.known:
                 self.fail(f"There is no option {word}", suggest(word, self.known))
 
-    @property
-    def where(self) -> str:
-        return ", ".join(self.place)
-
     def fail(self, what: str, remedy: str = "") -> NoReturn:
-        raise UsageError(what, self.where, remedy)
+        raise MappingFileError(what, remedy=remedy, **self.place)
 
-    def section(self, word: str, known: Sequence[str] | None, place: str | None = None) -> _Section:
+    def section(self, word: str, known: Sequence[str] | None, place: Place | None = None) -> _Section:
         """Return a section below this one; an empty one where it is missing."""
         value = self.words.get(word, {})
         if not isinstance(value, Mapping):
             self.fail(f"{word} must be a table of options, not {value!r}")
-        return _Section(value, (*self.place, place) if place else self.place, known)
+        return _Section(value, {**self.place, **(place or {})}, known)
 
     def text(self, word: str) -> str | None:
         value = self.words.get(word)
@@ -159,10 +156,10 @@ def _tables(section: _Section, source: str | None) -> list[TableOverride]:
 
 
 def _table(tables: _Section, name: str, source: str | None) -> TableOverride:
-    section = tables.section(name, TABLE_OPTIONS, f"table {name}")
+    section = tables.section(name, TABLE_OPTIONS, {"table": name})
     columns = section.section("columns", None)
     read = [
-        _column(columns.section(column, tuple(_COLUMN_OPTIONS), f"column {column}"), column)
+        _column(columns.section(column, tuple(_COLUMN_OPTIONS), {"column": column}), column)
         for column in columns.words
     ]
     folded = [column.column.lower() for column in read]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from migration.exit_status import ExitStatus
+from migration.convoy_error import ConvoyError
 from migration.model import Phase
 
 
@@ -70,7 +70,7 @@ class StepAttemptFailed(StepHappening):
 class StepGivenBack(StepHappening):
     """The ledger has a step back: it waits to be sent again, or has failed for good (`final`)."""
 
-    error: str
+    error: ConvoyError
     final: bool
 
 
@@ -151,8 +151,7 @@ class RunFailed(RunHappening):
     """A run has stopped without proof, in this phase."""
 
     phase: Phase
-    error: str
-    exit_status: ExitStatus
+    error: ConvoyError
 
 
 @dataclass(frozen=True, slots=True)

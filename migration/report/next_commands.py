@@ -6,9 +6,9 @@ import re
 import shlex
 from typing import Final
 
+from migration.convoy_error import NextStep
 from migration.mapping_file_model import OnOrphan
 from migration.model import IdentifierPolicy, IfExists, Mode, OnError, Phase, RunOptions
-from migration.report.report_model import NextStep
 from migration.report.text_formatting import printable, without_secrets
 
 _DEFAULTS: Final = {
@@ -73,12 +73,17 @@ def resume(run_id: str) -> str:
     return f"migration-cli resume {run_id}"
 
 
+def cancel(run_id: str) -> str:
+    """Return the command that ends a run for good."""
+    return f"migration-cli cancel {run_id}"
+
+
 def next_steps(run_id: str, status: Phase, options: RunOptions, *, has_tables: bool) -> tuple[NextStep, ...]:
     """Return what is worth typing now, most likely first."""
     if status is Phase.FAILED:
         return (
             NextStep("Go on where it stopped; finished chunks are not copied again", resume(run_id)),
-            NextStep("Give up and remove the staging schema", f"migration-cli cancel {run_id}"),
+            NextStep("Give up and remove the staging schema", cancel(run_id)),
         )
     if not status.is_end:
         return (

@@ -12,7 +12,7 @@ from typing import IO, Any, Final
 import msgspec
 from sqlalchemy import Engine
 
-from migration.errors import UsageError
+from migration.errors import OutputFileError, UsageError
 from migration.ledger.quarantine_records import Quarantined, stream_quarantine
 from migration.model import StorageClass
 from migration.report.text_formatting import printable
@@ -46,8 +46,8 @@ def export_quarantine(engine: Engine, run_id: str, path: Path, tables: Sequence[
     if write is None:
         raise UsageError(
             "The ending of the file says nothing of its format",
-            str(path),
-            f"End it in {', '.join(_FORMATS)}",
+            file=str(path),
+            remedy=f"End it in {', '.join(_FORMATS)}",
         )
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
     try:
@@ -56,7 +56,7 @@ def export_quarantine(engine: Engine, run_id: str, path: Path, tables: Sequence[
             write(file, counted)
         temporary.replace(path)
     except OSError as error:
-        raise UsageError(f"The file cannot be written: {error.strerror}", str(path)) from error
+        raise OutputFileError(f"The file cannot be written: {error.strerror}", file=str(path)) from error
     finally:
         temporary.unlink(missing_ok=True)
     return counted.number

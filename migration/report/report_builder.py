@@ -10,10 +10,11 @@ from typing import Any, Final
 
 from sqlalchemy import Engine, Row
 
-from migration.errors import UsageError
+from migration.errors import UnknownRunError
 from migration.model import FindingKind, Mode, ObjectState, Phase, RunOptions
 from migration.report import next_commands
 from migration.report.dry_run_estimate import build_dry_run
+from migration.report.error_report_builder import report_error
 from migration.report.not_migrated_sql import STUBS_NAME, build_stubs
 from migration.report.report_files import write_report
 from migration.report.report_model import (
@@ -50,12 +51,12 @@ def build_report(engine: Engine, run_id: str) -> Report:
     """Return the report of a run at this moment, finished or not. `run_id` is the full id.
 
     Raises:
-        UsageError: the ledger does not know the run.
+        UnknownRunError: the ledger does not know the run.
     """
     try:
         uuid.UUID(run_id)
     except ValueError as error:
-        raise UsageError("This is not the id of a run", f"run {run_id}") from error
+        raise UnknownRunError("This is not the id of a run", run=run_id) from error
     return assemble(read_facts(engine, run_id))
 
 
@@ -95,7 +96,7 @@ def assemble(facts: Facts) -> Report:
         skip_validation=options.skip_validation,
         error=error,
         last_phase=_last_phase(facts),
-        failed_exit_status=facts.exit_status,
+        failed_exit_status=facts.failure.get("exit_status"),
     )
     quarantine = _quarantine(facts, tables)
     resumable = run.phase is Phase.FAILED or not run.phase.is_end
@@ -139,6 +140,7 @@ def assemble(facts: Facts) -> Report:
         options=_options(options),
         retries=facts.retries,
         error=error,
+        error_details=report_error(facts) if error else None,
         failed_steps=tuple(
             FailedStep(
                 row.phase,

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from migration.convoy_error import NextStep
 from migration.model import FindingKind, Mode, ObjectState, Phase, StorageClass
 
 REPORT_VERSION = 1
@@ -252,11 +253,36 @@ class Recommendation:
 
 
 @dataclass(frozen=True, slots=True)
-class NextStep:
-    """Something to type, and what it does."""
+class ErrorReport:
+    """An error as data; docs/errors.md lists the codes. The fields from `run` on say where, and are null elsewhere."""
 
-    purpose: str
-    command: str
+    code: str
+    message: str
+    """The whole sentence, as `Report.error` has it."""
+    what: str
+    remedy: str
+    details: str
+    exit_status: int
+    next_steps: tuple[NextStep, ...] = ()
+    """Commands that the remedy names, such as a GRANT."""
+    run: str | None = None
+    phase: str | None = None
+    step: int | None = None
+    setting: str | None = None
+    mapping: str | None = None
+    source: str | None = None
+    file: str | None = None
+    process: str | None = None
+    broker: str | None = None
+    database: str | None = None
+    server: str | None = None
+    schema: str | None = None
+    table: str | None = None
+    chunk: int | None = None
+    key: str | None = None
+    column: str | None = None
+    object_kind: str | None = None
+    object: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -330,6 +356,8 @@ class Report:
     retries: int = 0
     """Attempts beyond the first: crashed workers, lost connections."""
     error: str | None = None
+    error_details: ErrorReport | None = None
+    """The error of a failed run as data; null where it did not fail, or where an older Convoy kept the text alone."""
     failed_steps: tuple[FailedStep, ...] = ()
     dry_run: DryRunReport | None = None
     staging_schema: str = ""

@@ -71,7 +71,8 @@ class Facts:
     works: tuple[Work, ...]
     failed_steps: tuple[Row[Any], ...]
     retries: int
-    exit_status: int | None
+    failure: dict[str, Any]
+    """Data of the last event `failed`; empty where there is none."""
     estimate: dict[str, Any]
     """Data of the event `dry_run`, where the run wrote one."""
     unvalidated: tuple[ForeignKeyFacts, ...]

@@ -41,7 +41,7 @@ def read_facts(engine: Engine, run_id: str) -> Facts:
         source_rows = connection.execute(
             select(sources).where(sources.c.run_id == run_id).order_by(sources.c.id)
         ).all()
-        changes, exit_status, estimate = _read_events(connection, run_id)
+        changes, failure, estimate = _read_events(connection, run_id)
         now = connection.execute(select(func.now())).scalar_one()
         finding_rows = (
             select(findings)
@@ -83,7 +83,7 @@ def read_facts(engine: Engine, run_id: str) -> Facts:
                     )
                 ).scalar_one()
             ),
-            exit_status=exit_status,
+            failure=failure,
             estimate=estimate,
             unvalidated=_read_unvalidated(connection, run_id),
             previous=_read_previous(connection, run),
@@ -93,8 +93,8 @@ def read_facts(engine: Engine, run_id: str) -> Facts:
 
 def _read_events(
     connection: Connection, run_id: str
-) -> tuple[tuple[PhaseChange, ...], int | None, dict[str, Any]]:
-    """Return the changes of phase, the exit status of the last failure, and the dry-run's own estimate."""
+) -> tuple[tuple[PhaseChange, ...], dict[str, Any], dict[str, Any]]:
+    """Return the changes of phase, the data of the last failure, and the dry-run's own estimate."""
     kinds = [name.value for name in (EventName.PHASE, EventName.FAILED, EventName.DRY_RUN)]
     statement = (
         select(events.c.at, events.c.kind, events.c.data)
@@ -102,16 +102,16 @@ def _read_events(
         .order_by(events.c.id)
     )
     changes: list[PhaseChange] = []
-    exit_status: int | None = None
+    failure: dict[str, Any] = {}
     estimate: dict[str, Any] = {}
     for at, kind, data in connection.execute(statement):
         if kind == EventName.PHASE:
             changes.append(PhaseChange(at, Phase(data["phase"])))
         elif kind == EventName.FAILED:
-            exit_status = data.get("exit_status")
+            failure = data
         else:
             estimate = data
-    return tuple(changes), exit_status, estimate
+    return tuple(changes), failure, estimate
 
 
 def _read_sample(connection: Connection, run_id: str) -> tuple[Row[Any], ...]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from migration.errors import UsageError
+from migration.convoy_error import Place
+from migration.errors import MappingFileError
 from migration.identifiers import fold, shorten, why_renamed
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ def claim_names(
     items: Sequence[SourceTable | SourceColumn],
     names: Namespace,
     policy: IdentifierPolicy,
-    where: str,
+    place: Place,
 ) -> list[str]:
     """Return the target names of the tables of a source, or of the columns of a table, in their order.
 
@@ -27,10 +28,10 @@ def claim_names(
         items: tables or columns.
         names: what they share; taken from.
         policy: makes the names that the mapping file does not give.
-        where: they belong to, for messages.
+        place: they belong to, for messages.
 
     Raises:
-        UsageError: the mapping file gives a name that another one has, or that PostgreSQL keeps for itself.
+        MappingFileError: the mapping file gives a name that another one has, or that PostgreSQL keeps for itself.
     """
     given: dict[str, str] = {}
     for item in items:
@@ -38,10 +39,12 @@ def claim_names(
         if name is None:
             continue
         if name in given:
-            raise UsageError(f"The mapping file renames both {given[name]} and {item.name} to {name}", where)
+            raise MappingFileError(
+                f"The mapping file renames both {given[name]} and {item.name} to {name}", **place
+            )
         if names.claim(name) != name:
-            raise UsageError(
-                f"{item.name} cannot be renamed to {name}: PostgreSQL has that name for itself", where
+            raise MappingFileError(
+                f"{item.name} cannot be renamed to {name}: PostgreSQL has that name for itself", **place
             )
         given[name] = item.name
     claimed: list[str] = []
@@ -52,7 +55,7 @@ def claim_names(
             if shorten(wanted) in given:
                 other = given[shorten(wanted)]
                 what = f"The mapping file renames {other} to {wanted}, which is the name of {item.name}"
-                raise UsageError(what, where, f"Rename {item.name} as well, or skip it")
+                raise MappingFileError(what, remedy=f"Rename {item.name} as well, or skip it", **place)
             name = names.claim(wanted)
         claimed.append(name)
     return claimed

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from migration.column_types.column_decision import decide
-from migration.errors import UsageError
+from migration.errors import NameConflictError
 from migration.identifiers import Namespace, column_namespace, fold, why_renamed
 from migration.model import ColumnProfile, ObjectResult, ObjectState, TablePlan, TargetObject, ValueKind
 from migration.schema_translation.column_defaults import translate_default
@@ -110,10 +110,10 @@ def check_collisions(plans: Sequence[TablePlan]) -> None:
     for plan in plans:
         other = first.setdefault((plan.target_schema, plan.target_name), plan)
         if other is not plan and other.source_label != plan.source_label:
-            raise UsageError(
+            raise NameConflictError(
                 f"The sources {other.source_label} and {plan.source_label} both have a table {plan.target_name}",
-                f"schema {plan.target_schema}",
-                "Give each source its own schema with --schema-per-source, or leave one out with"
+                schema=plan.target_schema,
+                remedy="Give each source its own schema with --schema-per-source, or leave one out with"
                 f" --exclude {plan.source_label}.{plan.name}",
             )
 
@@ -134,7 +134,7 @@ class _SourcePlanner:
     def map_tables(self) -> list[str]:
         """Decide about tables and columns; return all names that the tables take in their schema."""
         chosen = select_tables(self._label, self._schema, self._options)
-        names = claim_names(chosen, self._names, self._policy, f"source {self._label}")
+        names = claim_names(chosen, self._names, self._policy, {"source": self._label})
         for table, name in zip(chosen, names, strict=True):
             self._tables[table.name.lower()] = self._map(table, name)
         return [
@@ -162,7 +162,7 @@ class _SourcePlanner:
         else:
             self._say("table", table.name, renamed)
         profiles = self._profiles.get(table.name, {})
-        names = claim_names(table.columns, column_namespace(), self._policy, f"table {table.name}")
+        names = claim_names(table.columns, column_namespace(), self._policy, {"table": table.name})
         columns: dict[str, ColumnPlan] = {}
         for column, name in zip(table.columns, names, strict=True):
             renamed = rename_reason(column, name, self._policy)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from migration.errors import UsageError
+from migration.errors import MappingFileError
 from migration.model import ColumnPlan, ObjectState, StorageClass, ValueKind
 from migration.value_conversion.rules.empty_text_rules import or_null_name
 
@@ -84,7 +84,7 @@ def row_key(
     """Return the source names of the columns that identify a row on both sides; empty where none do.
 
     Raises:
-        UsageError: the mapping file names a key that cannot identify a row.
+        MappingFileError: the mapping file names a key that cannot identify a row.
     """
     if table.override is not None and table.override.key:
         return _asked_key(table, table.override.key, columns, profiles)
@@ -113,5 +113,5 @@ def _asked_key(
         plan = columns[name.lower()]
         if plan.generated_sql is not None or not is_complete(name, columns, profiles):
             why = "it is generated" if plan.generated_sql is not None else "it holds NULL"
-            raise UsageError(f"The key of the mapping file names {name}, but {why}", f"table {table.name}")
+            raise MappingFileError(f"The key of the mapping file names {name}, but {why}", table=table.name)
     return tuple(columns[name.lower()].name for name in key)

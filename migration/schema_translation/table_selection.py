@@ -6,7 +6,8 @@ import difflib
 from collections.abc import Sequence
 
 from migration.catalog import CATALOG
-from migration.errors import UsageError
+from migration.convoy_error import NextStep
+from migration.errors import UnknownTableError
 from migration.model import Mode, RunOptions
 from migration.schema_translation.bookkeeping_tables import bookkeeper
 from migration.source_schema import SourceSchema, SourceTable, TableKind
@@ -57,7 +58,7 @@ def check_names(sources: Sequence[tuple[str, SourceSchema]], options: RunOptions
     Where only rows are loaded or compared, `--exclude` may name columns too.
 
     Raises:
-        UsageError: a name is unknown; the message offers the nearest one.
+        UnknownTableError: a name is unknown; the message offers the nearest one.
     """
     there: dict[str, str] = {}
     for label, schema in sources:
@@ -73,4 +74,10 @@ def check_names(sources: Sequence[tuple[str, SourceSchema]], options: RunOptions
         if name.lower() not in there:
             near = difflib.get_close_matches(name.lower(), there, n=1)
             hint = f"Did you mean {there[near[0]]}" if near else "List them with `migration-cli list-tables`"
-            raise UsageError(f"No source has a table {name}", ", ".join(label for label, _ in sources), hint)
+            raise UnknownTableError(
+                f"No source has a table {name}",
+                remedy=hint,
+                next_steps=() if near else (NextStep("List the tables", "migration-cli list-tables"),),
+                source=sources[0][0] if len(sources) == 1 else "",
+                table=name,
+            )

@@ -17,7 +17,8 @@ from contextlib import closing
 from typing import TYPE_CHECKING, BinaryIO
 from urllib.parse import quote
 
-from migration.errors import SourceCorruptError, SourceUnreadableError
+from migration.convoy_error import Place
+from migration.errors import SourceCorruptError, SourceLockedError
 from migration.source.integrity_check import SAMPLE_BYTES, read_header
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ _SUFFIXES = ("", "-wal", "-journal")
 _REMEDY = "Stop the application that uses it, or try again"
 
 
-def copy_database(source: Path, copy: Path, where: str) -> None:
+def copy_database(source: Path, copy: Path, place: Place) -> None:
     """Make `copy` a plain database file with all that was committed to `source`; nothing else is left beside it.
 
     Memory is bounded; the source and its folder are only read. Locks are those of POSIX: they belong to this process,
@@ -44,23 +45,23 @@ def copy_database(source: Path, copy: Path, where: str) -> None:
     Raises:
         NotADatabaseError: see `check.read_header`.
         SourceCorruptError: the log or journal cannot be recovered.
-        SourceUnreadableError: it is being written to, or locked.
+        SourceLockedError: it is being written to, or locked.
         OSError: it cannot be read; the caller knows how to say so.
     """
     for attempt in range(_ATTEMPTS):
         if attempt:
             time.sleep(_PAUSE_SECONDS * attempt)
         before = _settled_state(source)
-        suffixes = _copy_once(source, copy, where)
+        suffixes = _copy_once(source, copy, place)
         after = _state(source)
         if all(before[suffix] == after[suffix] for suffix in suffixes):
-            _make_plain(copy, where)
+            _make_plain(copy, place)
             return
         _remove(copy)
-    raise SourceUnreadableError("The database is being written to", where, _REMEDY)
+    raise SourceLockedError("The database is being written to", remedy=_REMEDY, **place)
 
 
-def _copy_once(source: Path, copy: Path, where: str) -> tuple[str, ...]:
+def _copy_once(source: Path, copy: Path, place: Place) -> tuple[str, ...]:
     """Copy the file and what belongs to it; return the suffixes of the files that must not have moved meanwhile."""
     with source.open("rb") as file:
         start = file.read(SAMPLE_BYTES)
@@ -70,8 +71,8 @@ def _copy_once(source: Path, copy: Path, where: str) -> tuple[str, ...]:
             copy.touch()
             return _SUFFIXES
         # While a log lies there SQLite reads it, whatever the header says.
-        uses_wal = read_header(start, file_bytes, where).uses_wal or _size(_beside(source, "-wal")) > 0
-        if not uses_wal and _copy_under_lock(file, source, copy, where):
+        uses_wal = read_header(start, file_bytes, place).uses_wal or _size(_beside(source, "-wal")) > 0
+        if not uses_wal and _copy_under_lock(file, source, copy, place):
             # A journal there belongs to a writer that has committed nothing yet.
             return ("", "-wal")
         _copy_open_file(file, copy)
@@ -81,7 +82,7 @@ def _copy_once(source: Path, copy: Path, where: str) -> tuple[str, ...]:
         return _SUFFIXES
 
 
-def _copy_under_lock(file: BinaryIO, source: Path, copy: Path, where: str) -> bool:
+def _copy_under_lock(file: BinaryIO, source: Path, copy: Path, place: Place) -> bool:
     """Copy while no writer can commit. False: no lock, because of a hot journal or damage; nothing is copied.
 
     Closing any handle of a file drops all locks of this process on it, so `file` was opened before the lock is
@@ -94,7 +95,9 @@ def _copy_under_lock(file: BinaryIO, source: Path, copy: Path, where: str) -> bo
             lock.execute("SELECT count(*) FROM sqlite_schema").fetchone()
         except sqlite3.OperationalError as error:
             if error.sqlite_errorname == "SQLITE_BUSY":
-                raise SourceUnreadableError("The database is locked by a writer", where, _REMEDY) from error
+                raise SourceLockedError(
+                    "The database is locked by a writer", remedy=_REMEDY, **place
+                ) from error
             return False
         except (sqlite3.Error, UnicodeDecodeError):
             return False
@@ -176,14 +179,14 @@ def _settled_state(source: Path) -> dict[str, tuple[int, int, int] | None]:
     return state
 
 
-def _make_plain(copy: Path, where: str) -> None:
+def _make_plain(copy: Path, place: Place) -> None:
     """Let SQLite recover log or journal into the private copy, and leave one file without either."""
     if _size(copy) == 0:
         _beside(copy, "-wal").unlink(missing_ok=True)
         _beside(copy, "-journal").unlink(missing_ok=True)
         return
     with copy.open("rb") as file:
-        uses_wal = read_header(file.read(SAMPLE_BYTES), _size(copy), where).uses_wal
+        uses_wal = read_header(file.read(SAMPLE_BYTES), _size(copy), place).uses_wal
     has_log = _size(_beside(copy, "-wal")) > _WAL_HEADER_BYTES
     has_journal = _size(_beside(copy, "-journal")) > 0
     if uses_wal or has_log or has_journal:
@@ -194,9 +197,9 @@ def _make_plain(copy: Path, where: str) -> None:
                 ).fetchone()  # rolls a hot journal back
                 (mode,) = connection.execute("PRAGMA journal_mode = DELETE").fetchone()
         except (sqlite3.Error, UnicodeDecodeError) as error:
-            raise SourceCorruptError(f"The write-ahead log cannot be recovered: {error}", where) from error
+            raise SourceCorruptError(f"The write-ahead log cannot be recovered: {error}", **place) from error
         if mode != "delete":
-            raise SourceCorruptError("The write-ahead log cannot be recovered", where)
+            raise SourceCorruptError("The write-ahead log cannot be recovered", **place)
     for suffix in ("-wal", "-shm", "-journal"):
         _beside(copy, suffix).unlink(missing_ok=True)
 

@@ -8,13 +8,15 @@ from __future__ import annotations
 import math
 import os
 import re
+import shlex
 import sqlite3
 from collections import Counter
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from migration.errors import NotADatabaseError, SourceCorruptError
+from migration.convoy_error import NextStep, Place
+from migration.errors import NotADatabaseError, SourceCorruptError, SourceEncryptedError
 from migration.source.snapshot_connection import register_missing_collations, snapshot_uri
 from migration.source.sqlite_syntax import quote_name
 
@@ -42,6 +44,7 @@ _REMEDY = (
     "Restore a backup, take what can still be read with --salvage, or recover it with "
     "`sqlite3 damaged.db .recover | sqlite3 recovered.db` and migrate that file"
 )
+_DECRYPT = (NextStep("Write a plain copy, in SQLCipher's own shell", "SELECT sqlcipher_export('plain')"),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +56,13 @@ class Header:
     pages: int | None
 
 
-def read_header(start: bytes, file_bytes: int, where: str) -> Header:
+def _recover(place: Place) -> tuple[NextStep, ...]:
+    file = shlex.quote(place.get("file", "damaged.db"))
+    command = f"sqlite3 {file} .recover | sqlite3 recovered.db"
+    return (NextStep("Recover what can be read into another file, and migrate that", command),)
+
+
+def read_header(start: bytes, file_bytes: int, place: Place) -> Header:
     """Judge a file by its first bytes (up to `SAMPLE_BYTES`).
 
     Raises:
@@ -62,23 +71,37 @@ def read_header(start: bytes, file_bytes: int, where: str) -> Header:
     """
     if not start.startswith(MAGIC):
         if MAGIC.startswith(start):
-            raise SourceCorruptError(f"The file is cut off after {file_bytes} bytes", where, _REMEDY)
+            raise SourceCorruptError(
+                f"The file is cut off after {file_bytes} bytes",
+                remedy=_REMEDY,
+                next_steps=_recover(place),
+                **place,
+            )
         if file_bytes % _SECTOR_BYTES == 0 and _bits_per_byte(start) > _RANDOM_BITS:
-            raise NotADatabaseError(
+            raise SourceEncryptedError(
                 "The file is not a SQLite database, or it is encrypted",
-                where,
-                "Decrypt it with the application's key first (SQLCipher: `SELECT sqlcipher_export('plain')`)",
+                remedy="Decrypt it with the application's key first (SQLCipher: `SELECT sqlcipher_export('plain')`)",
+                next_steps=_DECRYPT,
+                **place,
             )
         raise NotADatabaseError(
-            "The file is not a SQLite database", where, "Check the path given as --source"
+            "The file is not a SQLite database", remedy="Check the path given as --source", **place
         )
     if len(start) < HEADER_BYTES:
-        raise SourceCorruptError(f"The file is cut off after {file_bytes} bytes", where, _REMEDY)
+        raise SourceCorruptError(
+            f"The file is cut off after {file_bytes} bytes",
+            remedy=_REMEDY,
+            next_steps=_recover(place),
+            **place,
+        )
     page_bytes = int.from_bytes(start[16:18], "big")
     page_bytes = 65536 if page_bytes == 1 else page_bytes
     if page_bytes < _SECTOR_BYTES or page_bytes & (page_bytes - 1):
         raise SourceCorruptError(
-            f"The header names a page size of {page_bytes} bytes: it is damaged or encrypted", where, _REMEDY
+            f"The header names a page size of {page_bytes} bytes: it is damaged or encrypted",
+            remedy=_REMEDY,
+            next_steps=_recover(place),
+            **place,
         )
     # The page count holds only where the last writer was new enough to keep it (section 1.3.7 of the file format).
     counted = start[24:28] == start[92:96]
@@ -92,8 +115,8 @@ def _bits_per_byte(sample: bytes) -> float:
     return -sum(n / total * math.log2(n / total) for n in Counter(sample).values()) if total else 0.0
 
 
-def check_database(path: Path, where: str) -> None:
-    """Check a private copy that has no journal left; `where` is what the user calls the source.
+def check_database(path: Path, place: Place) -> None:
+    """Check a private copy that has no journal left; `place` is what the user calls the source.
 
     A copy that fails the check may be changed by it, and is of no further use.
 
@@ -105,7 +128,7 @@ def check_database(path: Path, where: str) -> None:
     if file_bytes == 0:
         return  # SQLite's own definition of an empty database
     with path.open("rb") as file:
-        header = read_header(file.read(SAMPLE_BYTES), file_bytes, where)
+        header = read_header(file.read(SAMPLE_BYTES), file_bytes, place)
     whole_bytes = (header.pages or 0) * header.page_bytes
     if whole_bytes > file_bytes:
         if whole_bytes < file_bytes * _MAX_PADDING:
@@ -113,12 +136,20 @@ def check_database(path: Path, where: str) -> None:
                 path, whole_bytes
             )  # SQLite opens no file that is too short, not even to say what is missing
         raise SourceCorruptError(
-            f"The file is cut off: {file_bytes} bytes of {whole_bytes}{_hurt_suffix(path)}", where, _REMEDY
+            f"The file is cut off: {file_bytes} bytes of {whole_bytes}{_hurt_suffix(path)}",
+            remedy=_REMEDY,
+            next_steps=_recover(place),
+            **place,
         )
     problems = list(_problems(path, None))
     if problems:
         shown = "; ".join(problems[:3])
-        raise SourceCorruptError(f"The database is damaged{_hurt_suffix(path)}: {shown}", where, _REMEDY)
+        raise SourceCorruptError(
+            f"The database is damaged{_hurt_suffix(path)}: {shown}",
+            remedy=_REMEDY,
+            next_steps=_recover(place),
+            **place,
+        )
 
 
 def hurt_tables(path: Path) -> list[str]:

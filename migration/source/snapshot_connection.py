@@ -34,13 +34,13 @@ def connect_snapshot(path: Path) -> sqlite3.Connection:
     try:
         connection = sqlite3.connect(snapshot_uri(path), uri=True)
     except sqlite3.Error as error:
-        raise SourceCorruptError(f"The snapshot cannot be opened: {error}", str(path)) from error
+        raise SourceCorruptError(f"The snapshot cannot be opened: {error}", file=str(path)) from error
     connection.text_factory = _lenient_text
     try:
         register_missing_collations(connection)
     except (sqlite3.Error, UnicodeDecodeError) as error:
         connection.close()
-        raise SourceCorruptError(f"The schema cannot be read: {error}", str(path)) from error
+        raise SourceCorruptError(f"The schema cannot be read: {error}", file=str(path)) from error
     return connection
 
 

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
-from migration.errors import SourceNotFoundError, SourceUnreadableError
+from migration.convoy_error import Place
+from migration.errors import SourceNotFoundError, SourcePermissionError, SourceUnreadableError
 from migration.source.integrity_check import SAMPLE_BYTES, read_header
 
 if TYPE_CHECKING:
@@ -21,8 +22,8 @@ def local_path(location: str) -> str | None:
     return None if "://" in location else location
 
 
-def checked_path(path: str, where: str) -> Path:
-    """Return the file itself that a path leads to; `where` is what the user calls it.
+def checked_path(path: str, place: Place) -> Path:
+    """Return the file itself that a path leads to; `place` is what the user calls it.
 
     Raises:
         SourceNotFoundError: there is no such file.
@@ -33,50 +34,54 @@ def checked_path(path: str, where: str) -> Path:
         original = Path(path).expanduser().resolve()
     except RuntimeError as error:  # a loop of links, or a user without a home
         raise SourceNotFoundError(
-            "There is no such file", where, "Check the path given as --source"
+            "There is no such file", remedy="Check the path given as --source", **place
         ) from error
     if original.is_dir():
-        raise SourceUnreadableError("This is a directory, not a database", where, "Name a file in it")
+        raise SourceUnreadableError(
+            "This is a directory, not a database", remedy="Name a file in it", **place
+        )
     if original.exists() and not original.is_file():
-        raise SourceUnreadableError("This is not a regular file", where, "Copy the database to a file first")
+        raise SourceUnreadableError(
+            "This is not a regular file", remedy="Copy the database to a file first", **place
+        )
     if not original.exists():
-        raise SourceNotFoundError("There is no such file", where, "Check the path given as --source")
+        raise SourceNotFoundError("There is no such file", remedy="Check the path given as --source", **place)
     return original
 
 
-def check_start(path: str, where: str) -> None:
+def check_start(path: str, place: Place) -> None:
     """Make sure that a path leads to a file that begins like a database, or is empty, as SQLite allows.
 
     Raises:
         SourceNotFoundError, SourceUnreadableError: see `checked_path` and `readable`.
         NotADatabaseError, SourceCorruptError: see `check.read_header`.
     """
-    with readable(where):
-        original = checked_path(path, where)
+    with readable(place):
+        original = checked_path(path, place)
         with original.open("rb") as file:
             start = file.read(SAMPLE_BYTES)
         if start:
-            read_header(start, original.stat().st_size, where)
+            read_header(start, original.stat().st_size, place)
 
 
 @contextmanager
-def readable(where: str) -> Iterator[None]:
+def readable(place: Place) -> Iterator[None]:
     """Say in the words of this project why a file cannot be read."""
     try:
         yield
     except FileNotFoundError as error:
         raise SourceNotFoundError(
-            "There is no such file", where, "Check the path given as --source"
+            "There is no such file", remedy="Check the path given as --source", **place
         ) from error
     except PermissionError as error:
-        raise SourceUnreadableError(
+        raise SourcePermissionError(
             "There is no permission to read the file",
-            where,
-            "Give this user the right to read it and its folder",
+            remedy="Give this user the right to read it and its folder",
+            **place,
         ) from error
     except OSError as error:
         raise SourceUnreadableError(
             f"The file cannot be copied: {error.strerror or error}",
-            where,
-            "Check the disk and the space on it",
+            remedy="Check the disk and the space on it",
+            **place,
         ) from error

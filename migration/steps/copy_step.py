@@ -11,7 +11,7 @@ import psycopg
 import pyarrow as pa
 from sqlalchemy import Connection
 
-from migration.errors import PermanentError, RejectedValueError
+from migration.errors import InternalError, RejectedValueError
 from migration.ledger.chunk_records import ChunkRecord, ChunkResult, read_chunk, save_chunk_result
 from migration.ledger.step_records import Step
 from migration.model import Mode, OnError, Rejection, TablePlan
@@ -75,16 +75,17 @@ class ChunkStream:
         """Return the result once all batches are through.
 
         Raises:
-            PermanentError: the snapshot gave other rows than were counted in it: nothing is committed.
+            InternalError: the snapshot gave other rows than were counted in it: nothing is committed.
         """
         if self._orphans is not None:
             self._orphans.check()
         digest = self._digest.digest()
         if self.rows_read != self._chunk.rows or digest.rows + self.rows_rejected != self.rows_read:
-            raise PermanentError(
+            raise InternalError(
                 f"The chunk holds {self._chunk.rows} rows, but {self.rows_read} were read and {digest.rows} kept",
-                f"table {self._table.name}, chunk {self._chunk.position}",
-                "Report this as a bug; nothing of the chunk was stored",
+                table=self._table.name,
+                chunk=self._chunk.position,
+                remedy="Report this as a bug; nothing of the chunk was stored",
             )
         return ChunkResult(
             digest.rows, self.rows_rejected, digest, seconds, self._spool.groups(), self.transforms
@@ -94,11 +95,12 @@ class ChunkStream:
 def rejected(table: str, rejection: Rejection) -> RejectedValueError:
     """Return the error that stops a run with `--on-error abort`; it names table, key and column."""
     key = ", ".join("NULL" if part is None else str(part) for part in rejection.key)
-    where = f"table {table}, key {key}" if rejection.key else f"table {table}"
     return RejectedValueError(
         f"A value cannot be stored: {rejection.reason}",
-        f"{where}, column {rejection.column}",
-        "No table that users see was changed; correct the value, map the column with --mapping,"
+        table=table,
+        key=key,
+        column=rejection.column,
+        remedy="No table that users see was changed; correct the value, map the column with --mapping,"
         " or keep such rows apart with --on-error quarantine",
     )
 
@@ -106,7 +108,7 @@ def rejected(table: str, rejection: Rejection) -> RejectedValueError:
 def copy_chunk(context: StepContext, connection: Connection, step: Step) -> StepOutcome:
     """Load a chunk into its staging table; in a dry-run, convert and encode it without sending anything."""
     if step.chunk_id is None:
-        raise PermanentError("A copy step names no chunk", f"step {step.id}")
+        raise InternalError("A copy step names no chunk", step=step.id)
     started = time.monotonic()
     chunk = read_chunk(connection, step.chunk_id)
     table = context.planned_table(connection, step.run_id, chunk.table_id)

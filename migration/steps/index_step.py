@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from sqlalchemy import Connection, text
 
-from migration.errors import PermanentError
+from migration.errors import InternalError
 from migration.ledger.run_records import RunRecord
 from migration.ledger.run_results import add_findings, save_objects
 from migration.ledger.step_records import NewStep, Step
@@ -118,7 +118,7 @@ def build_objects(context: StepContext, connection: Connection, step: Step) -> S
 def _build_apart(connection: Connection, run: RunRecord, step: Step) -> StepOutcome:
     """Build one index of a large table; CREATE INDEX lets others of the same table be built meanwhile."""
     if step.table_id is None:
-        raise PermanentError("A step that builds an index names no table", f"step {step.id}")
+        raise InternalError("A step that builds an index names no table", step=step.id)
     plan = planned(read_table(connection, step.table_id))
     schema = staging_schema(run, plan.target_schema)
     builders = step.spec["builders"]

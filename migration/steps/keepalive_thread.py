@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from migration.errors import ConvoyError
+from migration.convoy_error import ConvoyError
 from migration.target.target_connection import connect
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from typing import Final
 import duckdb
 from sqlalchemy import Connection
 
-from migration.errors import PermanentError
+from migration.errors import DiskError
 from migration.ledger.chunk_records import read_ranges, save_orphans
 from migration.ledger.run_results import add_findings
 from migration.ledger.step_records import Step
@@ -93,10 +93,10 @@ def find_orphans(context: StepContext, connection: Connection, step: Step) -> St
                 if found.rows:
                     findings.append(_finding(reference, found, run.options.mode))
     except (duckdb.Error, sqlite3.Error, OSError) as error:
-        raise PermanentError(
+        raise DiskError(
             f"The search for orphan rows cannot go on: {error}",
-            f"folder {tempfile.gettempdir()}",
-            "Make room there, or set TMPDIR to a larger disk, and resume",
+            file=tempfile.gettempdir(),
+            remedy="Make room there, or set TMPDIR to a larger disk, and resume",
         ) from error
     add_findings(connection, run.id, findings)
     return StepOutcome({"orphans": len(findings)})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Connection
 
-from migration.errors import PermanentError
+from migration.errors import InternalError
 from migration.ledger.chunk_records import read_chunk, save_chunk_profile
 from migration.ledger.step_records import Step
 from migration.ledger.table_records import read_table
@@ -17,7 +17,7 @@ from migration.value_conversion.batch_conversion import Context
 def profile_chunk(context: StepContext, connection: Connection, step: Step) -> StepOutcome:
     """Read a chunk and store its profile in the step's transaction."""
     if step.chunk_id is None:
-        raise PermanentError("A profile step names no chunk", f"step {step.id}")
+        raise InternalError("A profile step names no chunk", step=step.id)
     run = context.run(connection, step.run_id)
     chunk = read_chunk(connection, step.chunk_id)
     table = read_table(connection, chunk.table_id)

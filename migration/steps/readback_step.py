@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Connection
 
-from migration.errors import PermanentError
+from migration.errors import InternalError
 from migration.ledger.step_records import Step
 from migration.steps.run_schema_names import staging_schema
 from migration.steps.step_context import StepContext
@@ -16,7 +16,7 @@ from migration.validation.row_digest import DigestSum
 def read_back_part(context: StepContext, connection: Connection, step: Step) -> StepOutcome:
     """Return rows and checksum of the heap blocks that the step names."""
     if step.table_id is None:
-        raise PermanentError("A verify step names no table", f"step {step.id}")
+        raise InternalError("A verify step names no table", step=step.id)
     table = context.planned_table(connection, step.run_id, step.table_id)
     schema = staging_schema(table.run, table.plan.target_schema)
     block = Block(step.spec["first"], step.spec["last"])

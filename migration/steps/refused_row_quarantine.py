@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from sqlalchemy import Connection
 
-from migration.errors import PermanentError
+from migration.errors import InternalError, PermanentError
 from migration.ledger.chunk_records import read_chunk, read_loaded
 from migration.ledger.quarantine_records import HeldChunk, add_rejections, hold_rows, loaded_chunks
 from migration.ledger.run_results import read_digests, save_verdict
@@ -56,7 +56,7 @@ def quarantine_refused(
     """Put the refused rows of one table into the quarantine, in the transaction that loaded the others.
 
     Raises:
-        PermanentError: a refused row is not in the source.
+        InternalError: a refused row is not in the source.
     """
     _Return(connection, run_id, table_id, staging_schema, refused).quarantine()
 
@@ -113,11 +113,11 @@ class _Return:
                     return rejected(self._table.plan.name, rejections[0])
         return self._lost()
 
-    def _lost(self) -> PermanentError:
-        return PermanentError(
+    def _lost(self) -> InternalError:
+        return InternalError(
             "A row that the table refused is not in the source",
-            f"table {self._table.plan.name}",
-            "Report this as a bug; no table that users see was changed",
+            table=self._table.plan.name,
+            remedy="Report this as a bug; no table that users see was changed",
         )
 
     def _read_waiting(

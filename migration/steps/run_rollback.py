@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Engine, func, update
 
-from migration.errors import UsageError
+from migration.errors import RunStateError
 from migration.ledger.event_log_observer import EventLogObserver
 from migration.ledger.ledger_tables import runs
 from migration.ledger.run_records import read_run
@@ -29,10 +29,10 @@ def roll_back_run(
     with engine.begin() as connection:
         run = read_run(connection, run_id)
         if run.phase not in (Phase.COMPLETED, Phase.COMPLETED_WITH_FINDINGS) or not run.cutover:
-            raise UsageError(
+            raise RunStateError(
                 f"The run is {run.phase} and has nothing to roll back",
-                f"run {run_id}",
-                "Only a completed migration can be rolled back",
+                run=run_id,
+                remedy="Only a completed migration can be rolled back",
             )
         results: list[ObjectResult] = []
         for part in run.cutover:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, Engine
 
-from migration.errors import UsageError
+from migration.errors import SettingError
 from migration.ledger.run_records import RunRecord, read_run
 from migration.ledger.table_records import KnownSources, SourceRecord, planned, read_profile, read_table
 from migration.model import ColumnProfile, TablePlan
@@ -34,10 +34,10 @@ def target_url(settings: Settings) -> str:
         UsageError: MIGRATION_TARGET_URL is not set.
     """
     if settings.target_url is None:
-        raise UsageError(
+        raise SettingError(
             "This process does not know its target",
-            "settings",
-            "Set MIGRATION_TARGET_URL to the PostgreSQL that holds the ledger",
+            setting="MIGRATION_TARGET_URL",
+            remedy="Set MIGRATION_TARGET_URL to the PostgreSQL that holds the ledger",
         )
     password = settings.target_password.get_secret_value() if settings.target_password else None
     return with_password(settings.target_url.get_secret_value(), password)

@@ -7,7 +7,8 @@ from collections.abc import Callable
 
 from sqlalchemy import Connection
 
-from migration.errors import ConvoyError, RejectedValueError, RetryableError, TargetUnreachableError
+from migration.convoy_error import ConvoyError
+from migration.errors import RejectedValueError, RetryableError, TargetUnreachableError, WorkerDiedError
 from migration.ledger.event_log_observer import EventLogObserver
 from migration.ledger.run_records import fail_run, read_run
 from migration.ledger.step_records import Step, claim, finish_step, give_back, lock_step
@@ -60,7 +61,8 @@ def run_step(context: StepContext, step_id: int) -> bool:
         context.observers.tell(StepClaimed(observed))
         if step.attempts <= context.settings.max_attempts:
             return _work_on(context, connection, step, observed)
-    _give_back(context, step, observed, f"Its worker died {context.settings.max_attempts} times", final=True)
+    died = WorkerDiedError(f"Its worker died {context.settings.max_attempts} times", step=step.id)
+    _give_back(context, step, observed, died, final=True)
     return False
 
 
@@ -83,12 +85,12 @@ def _work_on(context: StepContext, connection: Connection, step: Step, observed:
             finish_step(connection, step.id, outcome.result)
     except Exception as error:  # noqa: BLE001  # every failure belongs into the ledger, none may stop the queue
         context.forget_connections()
-        reason = error if isinstance(error, ConvoyError) else translate(error, f"step {step.id}")
+        reason = error if isinstance(error, ConvoyError) else translate(error, step=step.id)
         passing = isinstance(reason, RetryableError | TargetUnreachableError)
         final = not passing or step.attempts >= context.settings.max_attempts
         seconds = time.monotonic() - started
         context.observers.tell(StepAttemptFailed(observed, str(reason), error, final, seconds))
-        _give_back(context, step, observed, str(reason), final=final)
+        _give_back(context, step, observed, reason, final=final)
         if isinstance(reason, RejectedValueError):
             _stop_run(context, step, reason)
         return False
@@ -120,9 +122,11 @@ def _work_of(context: StepContext, connection: Connection, step: Step) -> Work:
     return _WORK[step.phase]
 
 
-def _give_back(context: StepContext, step: Step, observed: ObservedStep, error: str, *, final: bool) -> None:
+def _give_back(
+    context: StepContext, step: Step, observed: ObservedStep, error: ConvoyError, *, final: bool
+) -> None:
     happening = StepGivenBack(observed, error, final)
     with context.engine.begin() as connection:
-        give_back(connection, step, error, final=final)
+        give_back(connection, step, str(error), final=final)
         EventLogObserver(connection).observe(happening)
     context.observers.tell(happening)

@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Final
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from migration.errors import TargetError, TargetPermissionError, UsageError
+from migration.convoy_error import NextStep, Place
+from migration.errors import (
+    TargetEncodingError,
+    TargetPermissionError,
+    TargetReadOnlyError,
+    TargetVersionError,
+    UsageError,
+)
 from migration.model import ObjectResult, ObjectState
 from migration.target.application_tables.data_only_plan import check_application_tables
 from migration.target.cutover.occupied_names import relations_to_replace
@@ -36,7 +43,7 @@ def check_target(connection: Connection, plans: Sequence[TablePlan], options: Ru
 
     Raises:
         UsageError: the options ask for something that cannot be.
-        TargetError: the server is too old, read-only, or its database is not in UTF-8.
+        TargetVersionError, TargetReadOnlyError, TargetEncodingError: what they say of server and database.
         TargetPermissionError: the role may not create the staging schema, or tables in the target schema.
         TargetOccupiedError: the tables' names are taken and may not, or cannot, be replaced; for a load of rows
             alone: the tables hold rows.
@@ -76,7 +83,7 @@ def try_ddl(connection: Connection, plans: Sequence[TablePlan], schema: str) -> 
             result, _ = build_object(connection, item, schema)
             results.append(result)
     except DBAPIError as error:
-        raise translate(error, f"trying the DDL in schema {schema}") from error
+        raise translate(error, schema=schema) from error
     finally:
         if attempt.is_active and not connection.invalidated:
             attempt.rollback()
@@ -92,7 +99,7 @@ def _try_table(connection: Connection, plan: TablePlan, schema: str) -> str | No
         if not is_refusal(error):
             raise
         savepoint.rollback()
-        return translate(error, f"table {plan.target_name}").what
+        return translate(error, table=plan.target_name).what
     savepoint.commit()
     return None
 
@@ -107,22 +114,34 @@ def _check_server(connection: Connection) -> None:
             " pg_catalog.has_database_privilege(current_database(), 'CREATE') AS may_create"
         )
     ).one()
-    where = f"database {row.database}"
+    place: Place = {"database": row.database}
     if row.version < _OLDEST_VERSION:
-        raise TargetError(f"PostgreSQL {row.name} is too old", where, "Use PostgreSQL 13 or newer")
+        raise TargetVersionError(
+            f"PostgreSQL {row.name} is too old", remedy="Use PostgreSQL 13 or newer", **place
+        )
     if row.standby or row.read_only:
-        raise TargetError("The server is read-only, a standby perhaps", where, "Name the primary server")
+        raise TargetReadOnlyError(
+            "The server is read-only, a standby perhaps", remedy="Name the primary server", **place
+        )
     if row.encoding != "UTF8":
-        raise TargetError(
+        raise TargetEncodingError(
             f"The database stores text as {row.encoding}, which cannot hold every character",
-            where,
-            "Create one with: CREATE DATABASE ... ENCODING 'UTF8' TEMPLATE template0",
+            remedy="Create one with: CREATE DATABASE ... ENCODING 'UTF8' TEMPLATE template0",
+            next_steps=(
+                NextStep(
+                    "Create a database in UTF-8, and name it as the target",
+                    f"CREATE DATABASE {quoted(row.database + '_utf8')} ENCODING 'UTF8' TEMPLATE template0",
+                ),
+            ),
+            **place,
         )
     if not row.may_create:
+        grant = f"GRANT CREATE ON DATABASE {quoted(row.database)} TO {quoted(row.role)}"
         raise TargetPermissionError(
             f"The role {row.role} may not create schemas, and the run needs one to stage its tables in",
-            where,
-            f"Run: GRANT CREATE ON DATABASE {quoted(row.database)} TO {quoted(row.role)}",
+            remedy=f"Run: {grant}",
+            next_steps=(NextStep("Let the role create schemas", grant),),
+            **place,
         )
 
 
@@ -130,6 +149,7 @@ def _check_schema(connection: Connection, schema: str) -> None:
     if schema in (_LEDGER_SCHEMA, "information_schema") or schema.startswith("pg_"):
         raise UsageError(
             f"The schema {schema} is not for users' tables",
+            schema=schema,
             remedy="Choose another one with --target-schema; one that does not exist is created at cutover",
         )
     row = connection.execute(
@@ -140,7 +160,10 @@ def _check_schema(connection: Connection, schema: str) -> None:
         {"schema": schema},
     ).one_or_none()
     if row is not None and not row.may_create:
+        grant = f"GRANT CREATE, USAGE ON SCHEMA {quoted(schema)} TO {quoted(row.role)}"
         raise TargetPermissionError(
             f"The role {row.role} may not create tables in schema {schema}",
-            remedy=f"Run: GRANT CREATE, USAGE ON SCHEMA {quoted(schema)} TO {quoted(row.role)}",
+            schema=schema,
+            remedy=f"Run: {grant}",
+            next_steps=(NextStep("Let the role create tables there", grant),),
         )

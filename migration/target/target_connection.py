@@ -7,7 +7,7 @@ with or without host, a socket folder in ``?host=``, TLS options, a service, ``.
 from __future__ import annotations
 
 import re
-from typing import Any, Final
+from typing import Any, Final, Unpack
 from urllib.parse import quote
 
 import psycopg
@@ -17,14 +17,20 @@ from sqlalchemy import Engine, create_engine
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
+from migration.convoy_error import ConvoyError, Place
 from migration.errors import (
-    ConvoyError,
+    ConnectionLostError,
+    DiskError,
     PermanentError,
     RetryableError,
+    TargetBusyError,
+    TargetDatabaseMissingError,
+    TargetLoginError,
     TargetOccupiedError,
     TargetPermissionError,
+    TargetRefusedError,
     TargetUnreachableError,
-    UsageError,
+    TargetUrlError,
 )
 
 _CONNECT: Final = {
@@ -81,7 +87,7 @@ def with_password(url: str, password: str | None) -> str:
     The result is for libpq (psycopg, ADBC) alone: it must not be logged; see `redact`.
 
     Raises:
-        UsageError: libpq cannot read the URL.
+        TargetUrlError: libpq cannot read the URL.
     """
     if not password or _parse(url).get("password"):
         return url
@@ -90,15 +96,20 @@ def with_password(url: str, password: str | None) -> str:
     return f"{url}{'&' if '?' in url else '?'}password={quote(password, safe='')}"
 
 
-def describe(url: str) -> str:
-    """Return ``database <name> on <host>:<port>`` for messages."""
+def place_of(url: str) -> Place:
+    """Return database and server that a URL or connection string names.
+
+    Raises:
+        TargetUrlError: libpq cannot read it.
+    """
     parts = _parse(url)
     host = str(parts.get("host") or parts.get("hostaddr") or "localhost")
     port = "" if host.startswith(("/", "@")) else f":{parts.get('port') or 5432}"
     if parts.get("service") and not parts.get("host"):
         host, port = f"service {parts['service']}", ""
-    name = parts.get("dbname") or parts.get("user") or "of the service or user"
-    return f"database {name} on {host}{port}"
+    place: Place = {"server": f"{host}{port}"}
+    name = parts.get("dbname") or parts.get("user")
+    return {**place, "database": str(name)} if name else place
 
 
 def with_defaults(url: str, application_name: str) -> str:
@@ -118,14 +129,14 @@ def connect(url: str, application_name: str, *, wait_for_disk: bool = True) -> p
     made safe includes it. See `synchronous_commit` in PostgreSQL's manual.
 
     Raises:
-        UsageError: libpq cannot read the URL.
+        TargetUrlError: libpq cannot read the URL.
         TargetUnreachableError: no connection; says which host and database, and why.
     """
-    where = describe(url)
+    place = place_of(url)
     try:
         connection = psycopg.connect(with_defaults(url, application_name), autocommit=True)
     except psycopg.Error as error:
-        raise _unreachable(error, where) from error
+        raise _unreachable(error, place) from error
     try:
         session = dict(_SESSION)
         if connection.info.server_version >= _CHECK_INTERVAL_SINCE:
@@ -140,7 +151,7 @@ def connect(url: str, application_name: str, *, wait_for_disk: bool = True) -> p
         connection.autocommit = False
     except psycopg.Error as error:
         connection.close()
-        raise translate(error, where) from error
+        raise translate(error, **place) from error
     return connection
 
 
@@ -162,12 +173,12 @@ def make_engine(url: str, application_name: str, *, wait_for_disk: bool = True) 
     )
 
 
-def translate(error: Exception, where: str) -> ConvoyError:
+def translate(error: Exception, **place: Unpack[Place]) -> ConvoyError:
     """Return the ConvoyError that an error of psycopg, SQLAlchemy or ADBC amounts to.
 
     Args:
         error: what was caught. A ConvoyError is returned as it is.
-        where: run, table or chunk, and database; without passwords.
+        place: what was worked on; without passwords.
     """
     if isinstance(error, ConvoyError):
         return error
@@ -175,67 +186,77 @@ def translate(error: Exception, where: str) -> ConvoyError:
     if isinstance(cause, ConvoyError):
         return cause
     if isinstance(cause, PoolTimeoutError):
-        return RetryableError("No connection to PostgreSQL became free in 30 s", where)
+        return TargetBusyError("No connection to PostgreSQL became free in 30 s", **place)
     state = getattr(cause, "sqlstate", None) or ""
     message = _first_line(cause or error)
     if state in _STATES or state[:2] in _STATES:
         kind, sentence, remedy = _STATES.get(state) or _STATES[state[:2]]
-        return kind(f"{sentence}: {message}", where, remedy)
+        return kind(f"{sentence}: {message}", remedy=remedy, **place)
     lost = isinstance(error, DBAPIError) and error.connection_invalidated
     # Without a SQLSTATE the server said nothing: the connection itself broke.
     if lost or (not state and isinstance(cause, (psycopg.OperationalError, AdbcError, OSError))):
-        return RetryableError(f"The connection to PostgreSQL was lost: {message}", where)
-    return PermanentError(f"PostgreSQL refused: {message}", where)
+        return ConnectionLostError(f"The connection to PostgreSQL was lost: {message}", **place)
+    refused = isinstance(cause, psycopg.Error | AdbcError)
+    return (TargetRefusedError if refused else PermanentError)(f"PostgreSQL refused: {message}", **place)
 
 
 _RESUME = "Make room on the server, then resume the run: finished chunks are kept"
 _STATES: Final[dict[str, tuple[type[ConvoyError], str, str]]] = {
     # https://www.postgresql.org/docs/current/errcodes-appendix.html; five characters win over the class.
-    "08": (RetryableError, "The connection to PostgreSQL was lost", ""),
+    "08": (ConnectionLostError, "The connection to PostgreSQL was lost", ""),
     "40": (RetryableError, "PostgreSQL rolled the transaction back", ""),
-    "55P03": (RetryableError, "Another session holds a lock that is needed", ""),
-    "57P01": (RetryableError, "PostgreSQL is being shut down", ""),
-    "57P02": (RetryableError, "PostgreSQL crashed and restarts", ""),
-    "57P03": (RetryableError, "PostgreSQL does not accept connections at the moment", ""),
-    "57P05": (RetryableError, "PostgreSQL closed an idle connection", ""),
+    "55P03": (TargetBusyError, "Another session holds a lock that is needed", ""),
+    "57P01": (ConnectionLostError, "PostgreSQL is being shut down", ""),
+    "57P02": (ConnectionLostError, "PostgreSQL crashed and restarts", ""),
+    "57P03": (ConnectionLostError, "PostgreSQL does not accept connections at the moment", ""),
+    "57P05": (ConnectionLostError, "PostgreSQL closed an idle connection", ""),
     "57014": (RetryableError, "The statement was cancelled on the server", ""),
-    "25P03": (RetryableError, "PostgreSQL closed an idle transaction", ""),
+    "25P03": (ConnectionLostError, "PostgreSQL closed an idle transaction", ""),
     "53300": (
-        RetryableError,
+        TargetBusyError,
         "PostgreSQL has no free connection",
         "Raise max_connections or use fewer workers",
     ),
-    "53200": (RetryableError, "PostgreSQL has no memory left", ""),
-    "53100": (PermanentError, "The disk of the PostgreSQL server is full", _RESUME),
-    "58030": (PermanentError, "The disk of the PostgreSQL server failed", _RESUME),
+    "53200": (TargetBusyError, "PostgreSQL has no memory left", ""),
+    "53100": (DiskError, "The disk of the PostgreSQL server is full", _RESUME),
+    "58030": (DiskError, "The disk of the PostgreSQL server failed", _RESUME),
     "42501": (TargetPermissionError, "The role lacks a right", "Grant it, or use another role"),
-    "28": (TargetUnreachableError, "PostgreSQL refused the login", "Check the user and the password"),
-    "3D000": (TargetUnreachableError, "There is no such database", "Create it, or name another one"),
+    "28": (TargetLoginError, "PostgreSQL refused the login", "Check the user and the password"),
+    "3D000": (TargetDatabaseMissingError, "There is no such database", "Create it, or name another one"),
     "42P07": (TargetOccupiedError, "A relation of that name already stands there", ""),
 }
 
-# A refused login comes without a SQLSTATE, and its text may be translated: these decide only the remedy.
-_LOGIN_REMEDIES: Final = (
-    ("password", "Check the user and the password (--target-pass, MIGRATION_TARGET_PASSWORD, ~/.pgpass)"),
-    ("certificate", "Check sslmode, sslrootcert and the host's name"),
-    ("definition of service", "Check the service's name, and PGSERVICEFILE"),
-    ("channel binding", "Leave channel_binding out, or connect by TLS to the server itself"),
-    ("does not exist", "Create it, or name another one"),
-    ("pg_hba.conf", "Allow this host and user in the server's pg_hba.conf"),
-    ("too many", "Use fewer workers, or raise max_connections"),
-    ("SSL", "Check sslmode and the certificates"),
-    ("resolve host", "Check the spelling of the host"),
-    ("translate host name", "Check the spelling of the host"),
+# A refused login comes without a SQLSTATE, and its text may be translated: these decide only the remedy,
+# and which kind of unreachable it is.
+_LOGIN_REMEDIES: Final[tuple[tuple[str, type[TargetUnreachableError], str], ...]] = (
+    (
+        "password",
+        TargetLoginError,
+        "Check the user and the password (--target-pass, MIGRATION_TARGET_PASSWORD, ~/.pgpass)",
+    ),
+    ("certificate", TargetLoginError, "Check sslmode, sslrootcert and the host's name"),
+    ("definition of service", TargetUnreachableError, "Check the service's name, and PGSERVICEFILE"),
+    (
+        "channel binding",
+        TargetLoginError,
+        "Leave channel_binding out, or connect by TLS to the server itself",
+    ),
+    ("does not exist", TargetDatabaseMissingError, "Create it, or name another one"),
+    ("pg_hba.conf", TargetLoginError, "Allow this host and user in the server's pg_hba.conf"),
+    ("too many", TargetUnreachableError, "Use fewer workers, or raise max_connections"),
+    ("SSL", TargetUnreachableError, "Check sslmode and the certificates"),
+    ("resolve host", TargetUnreachableError, "Check the spelling of the host"),
+    ("translate host name", TargetUnreachableError, "Check the spelling of the host"),
 )
 
 
-def _unreachable(error: psycopg.Error, where: str) -> TargetUnreachableError:
+def _unreachable(error: psycopg.Error, place: Place) -> TargetUnreachableError:
     message = _first_line(error)
-    remedy = next(
-        (remedy for sign, remedy in _LOGIN_REMEDIES if sign.lower() in message.lower()),
-        "Check that the server runs and that host and port are right",
+    kind, remedy = next(
+        ((kind, remedy) for sign, kind, remedy in _LOGIN_REMEDIES if sign.lower() in message.lower()),
+        (TargetUnreachableError, "Check that the server runs and that host and port are right"),
     )
-    return TargetUnreachableError(f"Cannot connect to PostgreSQL: {message}", where, remedy)
+    return kind(f"Cannot connect to PostgreSQL: {message}", remedy=remedy, **place)
 
 
 def _first_line(error: BaseException) -> str:
@@ -251,9 +272,8 @@ def _parse(url: str) -> dict[str, Any]:
         return dict(conninfo_to_dict(url))
     except psycopg.Error:
         # libpq's own message quotes what it could not read, which may be the password.
-        raise UsageError(
-            "The target is not a URL that PostgreSQL's client library reads",
-            where=redact(url),
+        raise TargetUrlError(
+            f"The target {redact(url)} is not a URL that PostgreSQL's client library reads",
             remedy="Write postgresql://user@host:port/database, and %-encode special characters",
         ) from None
 

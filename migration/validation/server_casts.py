@@ -63,7 +63,7 @@ class ServerCasts:
             written[first : last + 1] = list(found.scalars())
         except DBAPIError as error:
             self._connection.rollback()
-            return refusal_of(error, f"type {type_}")
+            return refusal_of(error, object_kind="type", object=type_)
         self._connection.rollback()
         return None
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from migration.errors import PermanentError
+from migration.errors import InternalError
 from migration.mapping_file_model import OnOrphan
 from migration.model import Orphans, Rejection, StorageClass
 from migration.source_schema import SourceTable
@@ -79,10 +79,10 @@ class OrphanRows:
             PermanentError: two rows of a WITHOUT ROWID table read alike, such as the keys 1 and '1'.
         """
         if self._seen != self._expected:
-            raise PermanentError(
+            raise InternalError(
                 f"{self._expected} rows have no parent, but {self._seen} were found by their keys",
-                f"table {self._table.name}",
-                'Leave the table\'s orphan rows where they are: on_orphan = "not-valid" in a mapping file',
+                table=self._table.name,
+                remedy='Leave the table\'s orphan rows where they are: on_orphan = "not-valid" in a mapping file',
             )
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 import pyarrow as pa
 
-from migration.errors import PermanentError
+from migration.errors import UnsupportedTypeError
 from migration.model import ValueKind
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ def kind_of(target_type: str) -> ValueKind:
     try:
         return _KINDS[base]
     except KeyError:
-        raise PermanentError(
+        raise UnsupportedTypeError(
             f"Convoy cannot move values into the PostgreSQL type {target_type!r}",
             remedy=f"Change the column to one of: {', '.join(sorted(_KINDS))}",
         ) from None

@@ -10,8 +10,10 @@ from typing import NoReturn
 
 import click
 
-from migration.errors import ConvoyError
+from migration.convoy_error import ConvoyError
+from migration.errors import CommandInterruptedError
 from migration.exit_status import ExitStatus
+from producer.cli.output.error_json import of_click, of_crash, print_error_json
 from producer.cli.output.error_output import report_crash, report_error
 
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -74,23 +76,35 @@ def commands(mode: str | None) -> None:
 def run(arguments: list[str]) -> int:
     """Run one command line and return the exit status."""
     signal.signal(signal.SIGTERM, _interrupt)
-    verbose = "--verbose" in arguments
     try:
         status = commands.main(named_by_mode(arguments), prog_name="migration-cli", standalone_mode=False)
-    except click.ClickException as error:
-        error.show()
-        return error.exit_code
-    except (KeyboardInterrupt, click.exceptions.Abort):
-        click.echo("Interrupted.", err=True)
-        return ExitStatus.INTERRUPTED
     except BrokenPipeError:
         sys.stderr.close()  # whoever read the output has seen enough
         return 0
-    except ConvoyError as error:
-        return report_error(error, verbose=verbose)
-    except Exception as error:  # noqa: BLE001  # the last resort: one sentence, and the details in a file
-        return report_crash(error, verbose=verbose)
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001  # the last resort: one sentence for each
+        return _end(error, arguments)
     return status if isinstance(status, int) else 0
+
+
+def _end(problem: Exception | KeyboardInterrupt, arguments: list[str]) -> int:
+    """Say on stderr what went wrong, on stdout too where JSON is asked for, and return the exit status."""
+    verbose = "--verbose" in arguments
+    error: ConvoyError
+    match problem:
+        case click.ClickException():
+            problem.show()
+            error, status = of_click(problem), problem.exit_code
+        case CommandInterruptedError():  # whoever followed a run has said how to go on
+            error, status = problem, problem.exit_status
+        case KeyboardInterrupt() | click.exceptions.Abort():
+            click.echo("Interrupted.", err=True)
+            error, status = CommandInterruptedError("Interrupted"), ExitStatus.INTERRUPTED
+        case ConvoyError():
+            error, status = problem, report_error(problem, verbose=verbose)
+        case _:
+            error, status = of_crash(problem), report_crash(problem, verbose=verbose)
+    print_error_json(error, arguments)
+    return status
 
 
 def named_by_mode(arguments: list[str]) -> list[str]:

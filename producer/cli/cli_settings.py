@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from migration.errors import UsageError
+from migration.errors import SettingError
 from migration.settings import Settings, load_settings
 
 
@@ -10,7 +10,7 @@ def read_settings() -> Settings:
     """Return the settings.
 
     Raises:
-        UsageError: a variable of the environment or of .env has a value that makes no sense.
+        SettingError: a variable of the environment or of .env has a value that makes no sense.
     """
     from pydantic import ValidationError
 
@@ -19,6 +19,8 @@ def read_settings() -> Settings:
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         name = "_".join(str(part) for part in first["loc"]).upper()
-        raise UsageError(
-            f"{first['msg']}", f"MIGRATION_{name}", "Correct it in the environment or in .env"
+        raise SettingError(
+            f"{first['msg']}",
+            setting=f"MIGRATION_{name}",
+            remedy="Correct it in the environment or in .env",
         ) from None

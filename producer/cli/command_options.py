@@ -255,13 +255,19 @@ def run_options(mode: Mode, sources: tuple[Source, ...], values: dict[str, Any])
     """
     zone = values["source_timezone"]
     if zone not in available_timezones():
-        raise UsageError(f"There is no time zone {zone}", "--source-timezone", "Write it as in Europe/Berlin")
+        raise UsageError(
+            f"There is no time zone {zone}",
+            setting="--source-timezone",
+            remedy="Write it as in Europe/Berlin",
+        )
     if values["schema_per_source"] and values["target_schema"] != "public":
-        raise UsageError("--schema-per-source and --target-schema exclude each other")
+        raise UsageError(
+            "--schema-per-source and --target-schema exclude each other", setting="--schema-per-source"
+        )
     if values["tables"] and values["exclude"]:
         both = sorted(set(split_names(values["tables"])) & set(split_names(values["exclude"])))
         if both:
-            raise UsageError(f"{both[0]} is in --tables and in --exclude")
+            raise UsageError(f"{both[0]} is in --tables and in --exclude", setting="--exclude")
     return RunOptions(
         mode=mode,
         sources=sources,
@@ -307,10 +313,10 @@ def _rows_or_auto(flag: str, value: str) -> int | None:
     if value == _AUTO:
         return None
     if not value.isdecimal():
-        raise UsageError(f"{flag} is a number of rows or {_AUTO}, not {value}")
+        raise UsageError(f"{flag} is a number of rows or {_AUTO}, not {value}", setting=flag)
     rows = int(value)
     if rows < 1:
-        raise UsageError(f"{flag} must be at least 1, not {rows}")
+        raise UsageError(f"{flag} must be at least 1, not {rows}", setting=flag)
     return rows
 
 

@@ -19,13 +19,16 @@ def parse_sources(values: Sequence[str]) -> tuple[Source, ...]:
         UsageError: none is named, or two have the same label.
     """
     if not values:
-        raise UsageError("No source is named", remedy="Name a SQLite database with --source FILE")
+        raise UsageError(
+            "No source is named", setting="--source", remedy="Name a SQLite database with --source FILE"
+        )
     sources: dict[str, Source] = {}
     for value in values:
         source = _parse(value)
         if source.label in sources:
             raise UsageError(
                 f"Two sources have the label {source.label}",
+                setting="--source",
                 remedy="Name each with a label of its own: --source first=a/app.db --source second=b/app.db",
             )
         sources[source.label] = source
@@ -41,7 +44,7 @@ def check_sources(sources: Sequence[Source]) -> None:
     for source in sources:
         path = local_path(source.location)
         if path is not None:
-            check_start(path, f"source {source.label}: {path}")
+            check_start(path, {"source": source.label, "file": path})
 
 
 def _parse(value: str) -> Source:
@@ -50,7 +53,10 @@ def _parse(value: str) -> Source:
         label, location = "", value
     if not location:
         raise UsageError(
-            "A source has no path", f"--source {value}", "Write --source FILE or --source label=FILE"
+            "A source has no path",
+            setting="--source",
+            source=label,
+            remedy="Write --source FILE or --source label=FILE",
         )
     path = local_path(location)
     if path is None:

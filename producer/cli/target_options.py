@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from migration.errors import UsageError
+from migration.convoy_error import NextStep
+from migration.errors import EmbeddedDatabaseError, TargetUrlError, UsageError
 
 if TYPE_CHECKING:
     from migration.settings import Settings
@@ -66,7 +67,11 @@ def choose_target(flags: TargetFlags, settings: Settings) -> Target:
         if flags.database is not None and flags.url != EMBEDDED:
             given.append("--target-db")
         if given:
-            raise UsageError(f"--target-url replaces {', '.join(given)}", remedy="Give one or the other")
+            raise UsageError(
+                f"--target-url replaces {', '.join(given)}",
+                remedy="Give one or the other",
+                setting="--target-url",
+            )
     url = flags.url
     from_settings = False
     if url is None and flags.database is None and not any(value is not None for value in parts.values()):
@@ -78,8 +83,9 @@ def choose_target(flags: TargetFlags, settings: Settings) -> Target:
     if url is None:
         url = _build_url(flags)
     elif not url.startswith(("postgresql://", "postgres://")):
-        raise UsageError(
+        raise TargetUrlError(
             "The target is not a URL of PostgreSQL",
+            setting="--target-url" if flags.url is not None else "MIGRATION_TARGET_URL",
             remedy="Write postgresql://user@host:5432/database, or `embedded` for a server of its own",
         )
     from migration.target.target_connection import redact
@@ -103,10 +109,11 @@ def reach(target: Target, settings: Settings) -> Iterator[str]:
     from producer.embedded.embedded_postgres import EmbeddedPostgres
 
     if not (settings.embedded_dir / "PG_VERSION").exists():
-        raise UsageError(
+        raise EmbeddedDatabaseError(
             "There is no embedded database here yet",
-            str(settings.embedded_dir),
-            "Make one with `migration-cli migrate --source FILE --target-url embedded`",
+            file=str(settings.embedded_dir),
+            remedy="Make one with `migration-cli migrate --source FILE --target-url embedded`",
+            next_steps=(NextStep("Make one", "migration-cli migrate --source FILE --target-url embedded"),),
         )
     server = EmbeddedPostgres(settings.embedded_dir)
     server.start()

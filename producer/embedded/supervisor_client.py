@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from migration.errors import ConvoyError
+from migration.errors import LocalClusterError
 from producer.embedded import process_supervisor
 
 _STOP_SECONDS = 90.0
@@ -155,7 +155,7 @@ class SupervisorClient:
             line = json.dumps(request | {"id": number}).encode() + b"\n"
             stdin, stdout = self._process.stdin, self._process.stdout
             if stdin is None or stdout is None or stdin.closed:
-                raise ConvoyError("The local cluster has been stopped", name)
+                raise LocalClusterError("The local cluster has been stopped", process=name)
             try:
                 stdin.write(line)
                 stdin.flush()
@@ -163,11 +163,13 @@ class SupervisorClient:
                 while answer.get("id") != number:  # an interrupted request leaves its answer behind
                     answer = json.loads(stdout.readline())
             except (OSError, ValueError) as error:
-                raise ConvoyError(
-                    "The supervisor of the local servers has died", name, "Start the command again"
+                raise LocalClusterError(
+                    "The supervisor of the local servers has died",
+                    process=name,
+                    remedy="Start the command again",
                 ) from error
         if "error" in answer:
-            raise ConvoyError(f"Cannot start {name}: {answer['error']}")
+            raise LocalClusterError(f"Cannot start {name}: {answer['error']}", process=name)
         return answer
 
 

@@ -16,7 +16,8 @@ import stat
 import tempfile
 from pathlib import Path
 
-from migration.errors import ConvoyError
+from migration.convoy_error import NextStep
+from migration.errors import EmbeddedFolderError, LocalClusterError
 
 _SHARED_STATE = Path("/var/lib/convoy")
 _USERS = ("pgserver", "postgres", "nobody")
@@ -35,10 +36,10 @@ def server_user(folder: Path) -> tuple[int, int] | None:
     owner = folder.stat() if folder.exists() else None
     if os.geteuid() != 0:
         if owner is not None and owner.st_uid != os.geteuid():
-            raise ConvoyError(
+            raise EmbeddedFolderError(
                 "The data folder of the embedded PostgreSQL belongs to another user",
-                str(folder),
-                "Run the command as that user, or name another folder in MIGRATION_EMBEDDED_DIR",
+                file=str(folder),
+                remedy="Run the command as that user, or name another folder in MIGRATION_EMBEDDED_DIR",
             )
         return None
     if owner is not None and owner.st_uid != 0:
@@ -47,9 +48,10 @@ def server_user(folder: Path) -> tuple[int, int] | None:
         with contextlib.suppress(KeyError):
             entry = pwd.getpwnam(name)
             return entry.pw_uid, entry.pw_gid
-    raise ConvoyError(
+    raise LocalClusterError(
         "PostgreSQL does not run as root and this machine has no other user for it",
         remedy="Run the command as a normal user, or create one with `useradd --system pgserver`",
+        next_steps=(NextStep("Make a user for the server", "useradd --system pgserver"),),
     )
 
 
@@ -60,10 +62,10 @@ def passable_folder(folder: Path, user: tuple[int, int]) -> Path:
     temporary = Path(tempfile.gettempdir()).resolve()
     if closed and not all(temporary in parent.parents for parent in closed):
         if folder.is_dir() and any(folder.iterdir()):
-            raise ConvoyError(
+            raise EmbeddedFolderError(
                 "The data folder of the embedded PostgreSQL cannot be entered by the user that it runs as",
-                str(folder),
-                "Name a folder that all users may pass through in MIGRATION_EMBEDDED_DIR",
+                file=str(folder),
+                remedy="Name a folder that all users may pass through in MIGRATION_EMBEDDED_DIR",
             )
         folder.mkdir(parents=True, exist_ok=True)
         folder.rmdir()
@@ -118,10 +120,10 @@ def socket_folder(data: Path, user: tuple[int, int] | None) -> Path:
         os.chown(folder, *owner)
     found = folder.lstat()
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != owner[0] or found.st_mode & 0o077:
-        raise ConvoyError(
+        raise EmbeddedFolderError(
             "The folder for PostgreSQL's socket is not private",
-            str(folder),
-            "Remove it, or name a shorter path in MIGRATION_EMBEDDED_DIR",
+            file=str(folder),
+            remedy="Remove it, or name a shorter path in MIGRATION_EMBEDDED_DIR",
         )
     return folder
 

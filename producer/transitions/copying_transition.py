@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from migration.errors import PermanentError
+from migration.errors import InternalError
 from migration.ledger.chunk_records import read_loaded
 from migration.ledger.run_records import move_run
 from migration.ledger.run_results import (
@@ -35,11 +35,11 @@ def finish_copying(context: TransitionContext, run: RunRecord) -> PhaseEntered |
         for table in tables:
             loaded = read_loaded(connection, table.id)
             if loaded.rows_loaded + loaded.rows_quarantined != table.rows:
-                raise PermanentError(
+                raise InternalError(
                     f"{table.rows} rows were counted, but {loaded.rows_loaded} were loaded and "
                     f"{loaded.rows_quarantined} quarantined",
-                    f"table {table.name}",
-                    "Report this as a bug; no table that users see was changed",
+                    table=table.name,
+                    remedy="Report this as a bug; no table that users see was changed",
                 )
         add_findings(connection, run.id, _lossy_transforms(connection, run, tables))
         if run.options.mode is Mode.DRY_RUN:

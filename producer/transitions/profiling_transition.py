@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from migration.errors import PermanentError, UsageError
+from migration.errors import DiskError, MappingFileError, PermanentError
 from migration.ledger.chunk_records import read_chunk_profiles, read_chunk_sizes
 from migration.ledger.event_log_observer import EventLogObserver
 from migration.ledger.ledger_database import wait_for_disk
@@ -82,10 +82,10 @@ def _create_staging(connection: Connection, run: RunRecord, plans: list[TablePla
     try:
         create_staging(connection, plans, staging_schema(run, schema))
     except PermanentError as error:
-        if run.options.mapping is None:
+        if run.options.mapping is None or isinstance(error, DiskError):
             raise
         # Without the file, types and defaults are Convoy's own; with it, they may be what the server does not know.
-        raise UsageError(error.what, error.where, "Correct the mapping file") from error
+        raise MappingFileError(error.what, remedy="Correct the mapping file", **error.place) from error
 
 
 def _save_plans(connection: Connection, run: RunRecord) -> tuple[list[TablePlan], list[ObjectResult]]:

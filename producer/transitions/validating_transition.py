@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
-from migration.errors import PermanentError
+from migration.errors import NotEqualError
 from migration.ledger.chunk_records import read_loaded
 from migration.ledger.ledger_tables import steps
 from migration.ledger.run_records import move_run
@@ -44,10 +44,10 @@ def finish_validating(context: TransitionContext, run: RunRecord) -> PhaseEntere
         found = [finding for table in unequal for finding in find_difference(context, run, table)]
         with context.engine.begin() as connection:
             add_findings(connection, run.id, found)
-        raise PermanentError(
+        raise NotEqualError(
             f"Source and target differ in {', '.join(table.name for table in unequal)}",
-            f"run {run.id}",
-            "No table that users see was changed; read the findings in the report",
+            run=run.id,
+            remedy="No table that users see was changed; read the findings in the report",
         )
     with context.engine.begin() as connection:
         return move_run(connection, run, Phase.CUTTING_OVER)

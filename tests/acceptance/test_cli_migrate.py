@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import signal
 import uuid
 from pathlib import Path
@@ -73,6 +74,40 @@ def test_json_is_all_that_stdout_gets(shell: Shell) -> None:
     assert shell.query("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'") == [(0,)]
 
 
+def test_json_of_a_failing_command_is_its_error(shell: Shell) -> None:
+    make_database(shell.folder / "shop.db", rows=10)
+    unreachable = "postgresql://me:s3cret@127.0.0.1:1/x"
+    status, out, err = shell.run("migrate", "--source", "shop.db", "--target-url", unreachable, "--json")
+    error = json.loads(out)["error"]
+    assert (status, error["code"], error["exit_status"]) == (2, "target-unreachable", 2)
+    assert (error["database"], error["server"]) == ("x", "127.0.0.1:1")
+    assert err.strip() == f"error: {error['message']}"
+    assert "s3cret" not in out + err
+
+    status, out, err = shell.run("rollback", "0000", "--target-url", shell.target, "--json")
+    error = json.loads(out)["error"]
+    assert (status, error["code"], error["run"]) == (2, "run-unknown", "0000")
+    (step,) = error["next_steps"]
+    assert re.search(r"migration-cli status --target-url \S+$", step["command"])
+    assert "does not know this run" in err
+
+
+def test_json_of_a_failed_run_is_its_report_with_the_error_as_data(shell: Shell) -> None:
+    make_database(shell.folder / "shop.db", rows=10)
+    assert shell.run("migrate", "--source", "shop.db")[0] == 0
+    status, out, err = shell.run("migrate", "--source", "shop.db", "--json")
+    report = json.loads(out)
+    error = report["error_details"]
+    assert (status, report["status"], error["code"]) == (2, "failed", "target-occupied")
+    assert (error["schema"], error["run"], error["message"]) == ("public", report["run_id"], report["error"])
+    (step,) = error["next_steps"]
+    assert "--if-exists replace" in step["command"]
+    assert report["error"] in err
+
+    status, _, err = shell.run(*shlex.split(step["command"])[1:])
+    assert status == 0, err
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
@@ -121,16 +156,19 @@ def copying(shell: Shell) -> bool:
 
 def test_interrupted_says_how_to_resume_and_resume_finishes(shell: Shell) -> None:
     make_database(shell.folder / "shop.db", rows=60_000)
-    process = shell.start("migrate", "--source", "shop.db", "--chunk-rows", "500", "--workers", "2")
+    process = shell.start("migrate", "--source", "shop.db", "--chunk-rows", "500", "--workers", "2", "--json")
     try:
         assert wait_until(lambda: copying(shell) or process.poll() is not None)
         started = session_of(process)
         assert len(started) >= 4
         os.killpg(process.pid, signal.SIGINT)
-        _, err = process.communicate(timeout=PATIENCE_SECONDS)
+        out, err = process.communicate(timeout=PATIENCE_SECONDS)
     finally:
         process.kill()
     assert process.returncode == 130, err
+    error = json.loads(out)["error"]
+    assert error["code"] == "interrupted"
+    assert [step["command"].split()[-2:-1] for step in error["next_steps"]] == [["resume"], ["cancel"]]
     assert [pid for pid in started if not is_gone(pid)] == []
     line = re.search(r"Go on with: +migration-cli (.*)", err)
     assert line is not None, err

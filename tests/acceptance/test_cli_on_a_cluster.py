@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -32,7 +33,7 @@ def test_a_run_is_followed_on_the_configured_cluster(shell: Shell) -> None:
 def test_ctrl_c_leaves_the_run_to_the_cluster(shell: Shell) -> None:
     make_database(shell.folder / "shop.db", rows=20_000)
     process = shell.start(
-        "migrate", "--source", "shop.db", "--target-schema", "cli left", "--chunk-rows", "200"
+        "migrate", "--source", "shop.db", "--target-schema", "cli left", "--chunk-rows", "200", "--json"
     )
     newest = "SELECT id::text, phase FROM convoy.runs WHERE options ->> 'target_schema' = 'cli left'"
     try:
@@ -40,11 +41,14 @@ def test_ctrl_c_leaves_the_run_to_the_cluster(shell: Shell) -> None:
         assert process.stderr is not None
         process.stderr.readline()  # it follows
         os.killpg(process.pid, signal.SIGINT)
-        _, err = process.communicate(timeout=PATIENCE_SECONDS)
+        out, err = process.communicate(timeout=PATIENCE_SECONDS)
     finally:
         process.kill()
     assert process.returncode == 130, err
     assert "The run goes on" in err
+    error = json.loads(out)["error"]
+    assert (error["code"], error["exit_status"]) == ("interrupted", 130)
+    assert error["next_steps"][0]["command"].endswith(f"migration-cli status {error['run']} --follow")
     follow = re.search(r"Follow it: +migration-cli (.*)", err)
     assert follow is not None
 

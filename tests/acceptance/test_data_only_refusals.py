@@ -286,7 +286,13 @@ def test_role_that_owns_nothing_finds_the_refused_rows_too(
     try:
         refused = load(guest, source, "ref_guest")
         assert "The role lacks the right to UPDATE on t" in (refused.error or "")
-        direct.query("GRANT UPDATE ON ref_guest.t TO guest")
+        error = build_report(guest.ledger, refused.id).error_details
+        assert error is not None
+        assert (error.code, [step.command for step in error.next_steps]) == (
+            "target-permission-denied",
+            ['GRANT UPDATE ON "ref_guest"."t" TO "guest"'],
+        )
+        direct.query(error.next_steps[0].command)
         run = load(guest, source, "ref_guest")
     finally:
         guest.close()

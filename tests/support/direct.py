@@ -15,17 +15,18 @@ from typing import Any
 import psycopg
 from sqlalchemy import delete, text
 
-from migration.errors import ConvoyError
+from migration.convoy_error import ConvoyError
 from migration.ledger.ledger_database import open_ledger
 from migration.ledger.ledger_tables import runs
 from migration.ledger.run_records import RunRecord, create_run, fail_run, move_run, read_run
-from migration.ledger.step_records import count_states, first_error, take_unsent
+from migration.ledger.step_records import count_states, first_failure, take_unsent
 from migration.model import Phase, RunOptions, Source, StepState
 from migration.observers.run_observer import Observers
 from migration.observers.standard_observers import STANDARD_OBSERVERS
 from migration.settings import Settings
 from migration.steps.step_context import StepContext
 from migration.steps.step_execution import run_step
+from producer.run_state_machine import error_of_step
 from producer.transitions.phase_transitions import TRANSITIONS
 from producer.transitions.transition_context import TransitionContext
 
@@ -80,9 +81,9 @@ class Direct:
             run_step(self.context, step.id)
         with self.ledger.begin() as connection:
             states = count_states(connection, run.id, run.phase)
-            error = first_error(connection, run.id, run.phase)
-        if StepState.FAILED in states:
-            raise ConvoyError(error or "A step failed", str(run.phase))
+            failure = first_failure(connection, run.id, run.phase)
+        if failure is not None:
+            raise error_of_step(run, failure)
         if waiting or set(states) <= {StepState.DONE}:
             if set(states) <= {StepState.DONE}:
                 TRANSITIONS[run.phase](self.workspace, run)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import sqlite3
 from typing import TYPE_CHECKING, Final
 
-from migration.errors import SourceCorruptError, UsageError
+from migration.convoy_error import Place
+from migration.errors import MappingFileError, SourceCorruptError
 from migration.model import KeyRange
 from migration.source.row_reading.key_range_sql import from_clause
 from migration.source.snapshot_connection import open_snapshot
@@ -58,11 +59,11 @@ def read_error(table: SourceTable, error: Exception) -> SourceCorruptError:
         return error
     what = error.what if isinstance(error, SourceCorruptError) else f"The rows cannot be read: {error}"
     remedy = "If an expression of the mapping file fails on some rows, guard it with CASE" if asked else ""
-    return SourceCorruptError(what, f"table {table.name}", remedy)
+    return SourceCorruptError(what, table=table.name, remedy=remedy)
 
 
 def _check(connection: sqlite3.Connection, table: SourceTable, column: SourceColumn, name: str) -> None:
-    where = f"{name}, table {table.name}, column {column.name}"
+    place: Place = {"mapping": name, "table": table.name, "column": column.name}
     called: set[str] = set()
 
     def note(
@@ -79,12 +80,14 @@ def _check(connection: sqlite3.Connection, table: SourceTable, column: SourceCol
         connection.execute(f"EXPLAIN {rows} WHERE {value_sql(column)} IS NULL").close()
     except sqlite3.Error as error:
         remedy = "Write it as SQLite would take it in SELECT ... FROM this table"
-        raise UsageError(f"SQLite does not take the expression: {error}", where, remedy) from error
+        raise MappingFileError(
+            f"SQLite does not take the expression: {error}", remedy=remedy, **place
+        ) from error
     finally:
         connection.set_authorizer(None)
     if called & _UNSTEADY:
         unsteady = ", ".join(sorted(called & _UNSTEADY))
-        raise UsageError(f"The expression gives another value at each reading: {unsteady}", where)
+        raise MappingFileError(f"The expression gives another value at each reading: {unsteady}", **place)
     try:
         connection.execute(f"{rows} LIMIT {_TRIED_ROWS}").fetchall()
     except sqlite3.Error as error:

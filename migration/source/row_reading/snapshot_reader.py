@@ -11,7 +11,8 @@ import adbc_driver_manager
 import adbc_driver_sqlite.dbapi
 import pyarrow as pa
 
-from migration.errors import ConvoyError, PermanentError, SourceCorruptError, UnexpectedClassError
+from migration.convoy_error import ConvoyError, Place
+from migration.errors import InternalError, SourceCorruptError, UnexpectedClassError
 from migration.model import StorageClass
 from migration.source.row_reading.batch_query import SLOT_TYPES, Guard, build_query
 from migration.source.snapshot_connection import connect_snapshot, open_snapshot, snapshot_uri
@@ -38,7 +39,7 @@ class SnapshotReader:
         try:
             self._connection = adbc_driver_sqlite.dbapi.connect(snapshot_uri(path))
         except adbc_driver_manager.Error as error:
-            raise SourceCorruptError(f"The snapshot cannot be opened: {error}", str(path)) from error
+            raise SourceCorruptError(f"The snapshot cannot be opened: {error}", file=str(path)) from error
 
     def __enter__(self) -> Self:
         return self
@@ -88,13 +89,13 @@ class SnapshotReader:
             SourceCorruptError: SQLite cannot read the rows.
         """
         query = build_query(table, classes, key_range, guard=guard, encoding=self.encoding)
-        where = f"table {table.name}"
+        place: Place = {"table": table.name}
         with ExitStack() as stack:
             try:
                 readers = [self._open(stack, query, group, batch_rows) for group in range(len(query.groups))]
             except adbc_driver_manager.Error as error:
                 if guard is Guard.COERCED:  # rows that sqlite3 gives raise no error for another class
-                    raise _mismatch(error, where) from error
+                    raise _mismatch(error, place) from error
                 # Most likely a collation that only the application has: sqlite3 can be given a stand-in for it.
                 connection = stack.enter_context(open_snapshot(self._path))
                 connection.text_factory = bytes
@@ -104,15 +105,15 @@ class SnapshotReader:
             else:
                 streams = [_without_first_row(reader) for reader in readers]
                 for group, reader in enumerate(readers):
-                    _check_types(reader.schema, query.slots(group), where)
+                    _check_types(reader.schema, query.slots(group), place)
             try:
                 for parts in zip(*streams, strict=True):
-                    raw = _raw_batch(query, classes, parts, where)
+                    raw = _raw_batch(query, classes, parts, place)
                     del parts
                     yield raw
                     del raw
             except (sqlite3.Error, adbc_driver_manager.Error, pa.ArrowException, OSError) as error:
-                raise _read_error(error, where) from error
+                raise _read_error(error, place) from error
 
     def _open(self, stack: ExitStack, query: BatchQuery, group: int, batch_rows: int) -> pa.RecordBatchReader:
         cursor = stack.enter_context(closing(self._connection.cursor()))
@@ -147,14 +148,14 @@ def _array(values: tuple[object, ...], kind: pa.DataType) -> pa.Array:
     return pa.array(values, kind)
 
 
-def _check_types(schema: pa.Schema, slots: Sequence[Slot], where: str) -> None:
+def _check_types(schema: pa.Schema, slots: Sequence[Slot], place: Place) -> None:
     """Refuse a stream whose first rows have made ADBC change the type of a column."""
     for kind, slot in zip(schema.types, slots, strict=False):
         if kind != SLOT_TYPES[slot.arrow_class]:
             raise UnexpectedClassError(
                 f"Column {slot.column} holds {kind} values, of which its profile knows nothing",
-                where,
-                "The snapshot does not belong to this profile: start a new run",
+                remedy="The snapshot does not belong to this profile: start a new run",
+                **place,
             )
 
 
@@ -162,14 +163,14 @@ def _raw_batch(
     query: BatchQuery,
     classes: Mapping[str, Sequence[StorageClass]],
     parts: Sequence[Sequence[pa.Array]],
-    where: str,
+    place: Place,
 ) -> RawBatch:
     """Put the columns of one batch of each statement into their slots."""
     key_count = len(query.keys)
     keys = tuple(parts[0][:key_count])
     if any(part[:key_count] != list(keys) for part in parts[1:]):
-        raise PermanentError(
-            "Two reads of the same rows came in a different order", where, "Report this as a bug"
+        raise InternalError(
+            "Two reads of the same rows came in a different order", remedy="Report this as a bug", **place
         )
     slots: dict[str, dict[StorageClass, pa.Array]] = {column: {} for column in classes}
     for group, part in enumerate(parts):
@@ -211,17 +212,17 @@ def _printable(key: pa.Array) -> pa.Array:
     return key
 
 
-def _mismatch(error: Exception, where: str) -> UnexpectedClassError:
+def _mismatch(error: Exception, place: Place) -> UnexpectedClassError:
     return UnexpectedClassError(
         f"A column holds values that its profile does not have: {error}",
-        where,
-        "The snapshot does not belong to this profile: start a new run",
+        remedy="The snapshot does not belong to this profile: start a new run",
+        **place,
     )
 
 
-def _read_error(error: Exception, where: str) -> ConvoyError:
+def _read_error(error: Exception, place: Place) -> ConvoyError:
     if "mismatch" in str(error).lower():
-        return _mismatch(error, where)
+        return _mismatch(error, place)
     return SourceCorruptError(
-        f"The rows cannot be read: {error}", where, "Check the snapshot's disk, or start again"
+        f"The rows cannot be read: {error}", remedy="Check the snapshot's disk, or start again", **place
     )

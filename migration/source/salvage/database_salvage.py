@@ -13,6 +13,7 @@ from contextlib import closing, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from migration.convoy_error import Place
 from migration.errors import SourceCorruptError
 from migration.source.database_copy import copy_database
 from migration.source.integrity_check import HEADER_BYTES, SAMPLE_BYTES, check_database, read_header
@@ -47,7 +48,7 @@ class Damage:
     is_table_lost: bool = False
 
 
-def freeze_damaged(source: Path, copy: Path, where: str) -> tuple[Damage, ...]:
+def freeze_damaged(source: Path, copy: Path, place: Place) -> tuple[Damage, ...]:
     """Make `copy` a sound database with all that can be read of `source`; return what is lost.
 
     Raises:
@@ -57,34 +58,34 @@ def freeze_damaged(source: Path, copy: Path, where: str) -> tuple[Damage, ...]:
     """
     damage: tuple[Damage, ...] = ()
     try:
-        copy_database(source, copy, where)
+        copy_database(source, copy, place)
     except SourceCorruptError as error:
         # The file alone, without the log or journal that cannot be applied to it.
         shutil.copyfile(source, copy)
         for suffix in ("-wal", "-shm", "-journal"):
             copy.with_name(copy.name + suffix).unlink(missing_ok=True)
         with copy.open("rb") as file:
-            read_header(file.read(SAMPLE_BYTES), copy.stat().st_size, where)
+            read_header(file.read(SAMPLE_BYTES), copy.stat().st_size, place)
         damage = (Damage("", f"{error.what}: what was written last may be missing"),)
     try:
-        check_database(copy, where)
+        check_database(copy, place)
     except SourceCorruptError as error:
         free = read_free_pages(copy)
         repair_header(copy)
         clean = copy.with_name("clean.db")
-        lost = salvage_database(copy, clean, where, free)
+        lost = salvage_database(copy, clean, place, free)
         clean.replace(copy)
         return (*damage, Damage("", f"SQLite's own check: {error.what}"), *lost)
     return damage
 
 
-def salvage_database(damaged: Path, clean: Path, where: str, free: FreePages) -> tuple[Damage, ...]:
+def salvage_database(damaged: Path, clean: Path, place: Place, free: FreePages) -> tuple[Damage, ...]:
     """Write all that can be read of `damaged` into the new database `clean`; return what is lost.
 
     Args:
         damaged: a private copy whose header is in order (`repair_header`), without log or journal.
         clean: where the new database goes.
-        where: what the user calls the source.
+        place: what the user calls the source.
         free: the list of free pages, as it was before the header was repaired.
 
     Raises:
@@ -95,7 +96,7 @@ def salvage_database(damaged: Path, clean: Path, where: str, free: FreePages) ->
             return _Salvage(source, damaged, clean, free).run()
     except UNREADABLE as error:
         raise SourceCorruptError(
-            f"Nothing of the database can be read: {error}", where, "Restore a backup"
+            f"Nothing of the database can be read: {error}", remedy="Restore a backup", **place
         ) from error
 
 

@@ -66,7 +66,7 @@ def read_schema(snapshot: Path) -> SourceSchema:
         with open_snapshot(snapshot) as connection:
             return _read(connection, snapshot)
     except (sqlite3.Error, UnicodeDecodeError) as error:
-        raise SourceCorruptError(f"The schema cannot be read: {error}", str(snapshot)) from error
+        raise SourceCorruptError(f"The schema cannot be read: {error}", file=str(snapshot)) from error
 
 
 def _read(connection: sqlite3.Connection, snapshot: Path) -> SourceSchema:

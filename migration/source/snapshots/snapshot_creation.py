@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from migration.errors import SourceUnreadableError
+from migration.convoy_error import Place
+from migration.errors import SnapshotError, SnapshotLostError
 from migration.source.database_copy import copy_database
 from migration.source.integrity_check import check_database
 from migration.source.salvage.database_salvage import Damage, freeze_damaged
@@ -66,19 +67,19 @@ def take_and_read(
 
     What `read` raises counts only where the snapshot is sound. Otherwise raises the same as `take_snapshot`.
     """
-    where = f"source {source.label}: {without_credentials(source.location)}"
-    with _private_folder(folder) as private, readable(where):
+    place: Place = {"source": source.label, "file": without_credentials(source.location)}
+    with _private_folder(folder) as private, readable(place):
         path = local_path(source.location)
-        original = fetch(source.location, private) if path is None else checked_path(path, where)
+        original = fetch(source.location, private, place) if path is None else checked_path(path, place)
         copy = private / "copy.db"
         if salvage:
-            damage = freeze_damaged(original, copy, where)
+            damage = freeze_damaged(original, copy, place)
             found = read(copy)
             return replace(_publish(copy, _sha256(copy), folder), damage=damage), found
-        copy_database(original, copy, where)
+        copy_database(original, copy, place)
         # Hashing leaves the interpreter alone, and so does SQLite's check, which takes longest.
         with ThreadPoolExecutor(2) as beside:
-            check = beside.submit(check_database, copy, where)
+            check = beside.submit(check_database, copy, place)
             sha256 = beside.submit(_sha256, copy)
             try:
                 found = read(copy)
@@ -96,10 +97,10 @@ def _private_folder(folder: Path) -> Iterator[Path]:
         folder.mkdir(parents=True, exist_ok=True)
         private = Path(tempfile.mkdtemp(prefix=".incoming-", dir=folder))
     except OSError as error:
-        raise SourceUnreadableError(
+        raise SnapshotError(
             f"The folder for snapshots cannot be written to: {error.strerror}",
-            str(folder),
-            "Choose another folder",
+            file=str(folder),
+            remedy="Choose another folder",
         ) from error
     try:
         yield private
@@ -111,16 +112,16 @@ def flush(snapshot: Path) -> None:
     """Return once a snapshot is safe on the disk.
 
     Raises:
-        SourceUnreadableError: the disk refuses it.
+        SnapshotError: the disk refuses it.
     """
     try:
         with snapshot.open("rb") as file:
             os.fsync(file.fileno())
     except OSError as error:
-        raise SourceUnreadableError(
+        raise SnapshotError(
             f"The snapshot cannot be written to the disk: {error.strerror}",
-            str(snapshot),
-            "Check that disk, or choose another folder for snapshots, and start a new run",
+            file=str(snapshot),
+            remedy="Check that disk, or choose another folder for snapshots, and start a new run",
         ) from error
 
 
@@ -128,14 +129,14 @@ def confirm(snapshot: Path, sha256: str) -> None:
     """Make sure that a snapshot which another process has taken is on the disk as it was frozen.
 
     Raises:
-        SourceUnreadableError: it is not.
+        SnapshotLostError: it is not.
     """
     flush(snapshot)
     if _sha256(snapshot) != sha256:
-        raise SourceUnreadableError(
+        raise SnapshotLostError(
             "The snapshot is not what was frozen; the machine may have gone down before it had reached the disk",
-            str(snapshot),
-            "Start a new run",
+            file=str(snapshot),
+            remedy="Start a new run",
         )
 
 

@@ -11,7 +11,8 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 
 import fsspec
 
-from migration.errors import SourceError, SourceNotFoundError, SourceUnreadableError
+from migration.convoy_error import NextStep, Place
+from migration.errors import SourceError, SourceFetchError, SourceNotFoundError
 from migration.source.source_path import local_path
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 _COPY_BYTES = 1 << 20
 _TIMEOUT_SECONDS = 60
+_DRIVERS = {"s3": "s3fs", "s3a": "s3fs", "gs": "gcsfs", "gcs": "gcsfs"}
 _WAL_MAGIC = (b"\x37\x7f\x06\x82", b"\x37\x7f\x06\x83")
 
 
@@ -31,19 +33,21 @@ def without_credentials(location: str) -> str:
     return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
 
 
-def fetch(location: str, folder: Path) -> Path:
+def fetch(location: str, folder: Path, place: Place) -> Path:
     """Download a remote database into `folder`, with its write-ahead log if one lies beside it; return its path.
+
+    `place` is what the user calls the source, without credentials.
 
     Raises:
         SourceNotFoundError: there is nothing at that URL.
-        SourceUnreadableError: no access, no connection, a broken transfer, or no driver for that kind of URL.
+        SourceFetchError: no access, no connection, a broken transfer, or no driver for that kind of URL.
     """
     main = folder / "source.db"
-    _download(location, main)
+    _download(location, main, place)
     log = folder / "source.db-wal"
     parts = urlsplit(location)
     try:
-        _download(urlunsplit(parts._replace(path=parts.path + "-wal")), log)
+        _download(urlunsplit(parts._replace(path=parts.path + "-wal")), log, place)
     except SourceError:
         log.unlink(missing_ok=True)  # the normal case: a database at rest has no log
     else:
@@ -54,8 +58,7 @@ def fetch(location: str, folder: Path) -> Path:
     return main
 
 
-def _download(location: str, path: Path) -> None:
-    where = without_credentials(location)
+def _download(location: str, path: Path, place: Place) -> None:
     scheme = urlsplit(location).scheme.lower()
     opener: Callable[[str], tuple[BinaryIO, int | None]] = (
         _open_http if scheme in {"http", "https"} else _open_fsspec
@@ -67,32 +70,34 @@ def _download(location: str, path: Path) -> None:
     except urllib.error.HTTPError as error:
         with error:
             if error.code in {404, 410}:
-                raise SourceNotFoundError("There is no such file", where, "Check the URL") from error
-            raise SourceUnreadableError(
+                raise SourceNotFoundError("There is no such file", remedy="Check the URL", **place) from error
+            raise SourceFetchError(
                 f"The server answers {error.code} {error.reason}",
-                where,
-                "Check the URL and the rights of its user",
+                remedy="Check the URL and the rights of its user",
+                **place,
             ) from error
     except FileNotFoundError as error:
-        raise SourceNotFoundError("There is no such file", where, "Check the URL") from error
+        raise SourceNotFoundError("There is no such file", remedy="Check the URL", **place) from error
     except ImportError as error:
-        raise SourceUnreadableError(
+        driver = _DRIVERS.get(scheme)
+        raise SourceFetchError(
             f"Reading {scheme}:// needs a package that is not installed: {error}",
-            where,
-            "Install it with pip (s3:// needs s3fs, gs:// needs gcsfs), or download the file first",
+            remedy="Install it with pip (s3:// needs s3fs, gs:// needs gcsfs), or download the file first",
+            next_steps=(NextStep("Install what reads such URLs", f"pip install {driver}"),) if driver else (),
+            **place,
         ) from error
     except Exception as error:
         # Every storage library behind fsspec brings its own family of errors.
         reason = str(error) or type(error).__name__
-        raise SourceUnreadableError(
+        raise SourceFetchError(
             f"The file cannot be fetched: {reason}",
-            where,
-            "Check URL, credentials and network, or download it first",
+            remedy="Check URL, credentials and network, or download it first",
+            **place,
         ) from error
     received_bytes = path.stat().st_size
     if expected_bytes is not None and received_bytes != expected_bytes:
-        raise SourceUnreadableError(
-            f"The transfer broke off: {received_bytes} bytes of {expected_bytes}", where, "Try again"
+        raise SourceFetchError(
+            f"The transfer broke off: {received_bytes} bytes of {expected_bytes}", remedy="Try again", **place
         )
 
 

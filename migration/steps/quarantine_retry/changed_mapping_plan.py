@@ -7,7 +7,8 @@ from pathlib import Path
 
 from sqlalchemy import Connection
 
-from migration.errors import UsageError
+from migration.convoy_error import Place
+from migration.errors import MappingFileError
 from migration.ledger.table_records import read_sources
 from migration.mapping_file.mapping_file_application import apply_mapping, check_mapping
 from migration.mapping_file_model import MappingFile
@@ -61,8 +62,8 @@ def remapped(
     check_expressions(snapshot, schema, mapping.name)
     declared = next((item for item in schema.tables if item.name == table.declared.name), None)
     if declared is None:
-        raise UsageError(
-            "The mapping file skips a table that has rows in quarantine", f"table {table.declared.name}"
+        raise MappingFileError(
+            "The mapping file skips a table that has rows in quarantine", table=table.declared.name
         )
     with SnapshotReader(snapshot) as reader:
         profile = profile_range(reader, declared, KeyRange(), context)
@@ -78,22 +79,28 @@ def remapped(
 
 def _check_same_shape(standing: TablePlan, wanted: TablePlan) -> None:
     columns = {column.name: column for column in wanted.copied_columns}
-    where = f"table {standing.name}"
     differing = {column.name for column in standing.copied_columns} ^ columns.keys()
     if differing:
-        raise UsageError(f"The mapping adds or leaves out the column {min(differing)}", where, _REMEDY)
+        raise MappingFileError(
+            f"The mapping adds or leaves out the column {min(differing)}",
+            remedy=_REMEDY,
+            table=standing.name,
+            column=min(differing),
+        )
     for column in standing.copied_columns:
         new = columns[column.name]
-        place = f"{where}, column {column.name}"
+        place: Place = {"table": standing.name, "column": column.name}
         if new.target_type != column.target_type:
-            raise UsageError(
+            raise MappingFileError(
                 f"The mapping would need the type {new.target_type}, and the column stands there as"
                 f" {column.target_type}",
-                place,
-                f'Write type = "{column.target_type}" for the column in the mapping file. {_REMEDY}',
+                remedy=f'Write type = "{column.target_type}" for the column in the mapping file. {_REMEDY}',
+                **place,
             )
         if new.target_name != column.target_name:
-            raise UsageError(f"The mapping renames the column to {new.target_name}", place, _REMEDY)
+            raise MappingFileError(
+                f"The mapping renames the column to {new.target_name}", remedy=_REMEDY, **place
+            )
 
 
 def _in_order(standing: TablePlan, wanted: TablePlan) -> TablePlan:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,7 +11,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from migration.errors import PermanentError
+from migration.convoy_error import NextStep
+from migration.errors import AmbiguousKeyError
 from migration.ledger.chunk_records import ChunkRecord
 from migration.model import ColumnProfile, Digest, KeyRange, Rejection, TablePlan
 from migration.source.row_reading.snapshot_reader import SnapshotReader
@@ -76,7 +78,7 @@ class ChunkReplay:
         """Yield the rows that fit, and with each batch the values that do not.
 
         Raises:
-            PermanentError: a key names several rows, so that nobody can say which of them is in quarantine.
+            AmbiguousKeyError: a key names several rows, so that nobody can say which of them is in quarantine.
         """
         for raw in self._raw():
             keys, batch = self._chosen(raw)
@@ -123,10 +125,16 @@ class ChunkReplay:
                 continue
             self._seen[key] += 1
             if self._seen[key] > 1:
-                raise PermanentError(
+                table = self._table.declared.name
+                command = shlex.join(
+                    ["migration-cli", "migrate", "--tables", table, "--if-exists", "replace"]
+                )
+                raise AmbiguousKeyError(
                     f"The key {', '.join(map(str, key))} names several rows, and the quarantine holds one of them",
-                    f"table {self._table.declared.name}",
-                    "Migrate the table again: migrate --tables TABLE --if-exists replace",
+                    remedy="Migrate the table again: migrate --tables TABLE --if-exists replace",
+                    next_steps=(NextStep("Migrate the table again, from its source", command),),
+                    table=table,
+                    key=", ".join(map(str, key)),
                 )
             if key not in self._left_out:
                 at.append(row)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, Engine, select, update
 from sqlalchemy.exc import DBAPIError
 
-from migration.errors import UsageError
+from migration.errors import RunStateError
 from migration.ledger.event_log_observer import log_happenings
 from migration.ledger.ledger_tables import runs
 from migration.ledger.quarantine_records import HeldChunk, held_chunks
@@ -90,9 +90,9 @@ def retry_quarantine(
 
 def _check_run(run: RunRecord) -> None:
     if run.options.mode is not Mode.MIGRATE or run.phase not in _DONE:
-        raise UsageError(
+        raise RunStateError(
             f"The run is a {run.mode} in phase {run.phase}; only a completed migration has rows to try again",
-            f"run {run.id}",
+            run=run.id,
         )
 
 
@@ -104,7 +104,7 @@ def _insert(connection: Connection, run: RunRecord, retries: Sequence[TableRetry
         with triggers_at_rest(connection, tables) if run.options.data_only else nullcontext():
             refused = insert_fitting(connection, arrivals, alters_keys=False)
     except DBAPIError as error:
-        raise translate(error, f"run {run.id}") from error
+        raise translate(error, run=run.id) from error
     for retry in retries:
         retry.refused = refused.get(retry.arrival.table.oid, {})
 

@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 from sqlalchemy import Connection
 
-from migration.errors import PermanentError, TargetError, UsageError
+from migration.errors import RowsChangedError, SnapshotLostError, TargetChangedError
 from migration.ledger.chunk_records import ChunkRecord, read_chunk, read_loaded
 from migration.ledger.object_notes import add_remark
 from migration.ledger.quarantine_records import (
@@ -98,10 +98,10 @@ class TableRetry:
         self._table = read_planned_table(connection, run.id, table_id)
         self._snapshot = Path(self._table.source.snapshot)
         if not self._snapshot.exists():
-            raise UsageError(
+            raise SnapshotLostError(
                 "The snapshot that the run was made from is gone",
-                str(self._snapshot),
-                "Migrate the source again",
+                file=str(self._snapshot),
+                remedy="Migrate the source again",
             )
         self._schema, self._standing, self._entry = _where_it_stands(connection, run, self._table)
         self._waiting = RetryTable(connection, self._schema, self._standing, number)
@@ -210,10 +210,12 @@ class TableRetry:
         came = self._digest(self._waiting.batches(driver_connection(self._connection), self._batch_rows))
         stored = combine(part.stored for part in self._parts)
         if came != stored or not self._waiting.has_grown_by_these():
-            raise PermanentError(
+            raise RowsChangedError(
                 "The rows in the table would not be those of the source",
-                f"table {self._schema}.{self._standing.target_name}",
-                "Nothing was changed. A trigger or rule of the table changes rows: put it to rest, and try again",
+                schema=self._schema,
+                table=self._standing.target_name,
+                remedy="Nothing was changed. A trigger or rule of the table changes rows:"
+                " put it to rest, and try again",
             )
         source = combine(read_loaded(self._connection, self._table.id).digests)
         stood = read_digests(self._connection, self._table.id)
@@ -262,7 +264,7 @@ def _where_it_stands(
     The third is its entry in the record of a load of rows alone (`run.cutover`); None for tables that the run made.
 
     Raises:
-        TargetError: it has been dropped since the cutover.
+        TargetChangedError: it has been dropped since the cutover.
     """
     plan = planned(read_table(connection, table.id))
     moved: list[dict[str, Any]] = [part["record"] for part in run.cutover or [] if part["record"]]
@@ -276,10 +278,11 @@ def _where_it_stands(
     found = relations_with(connection, list(entries))
     if not found:
         what = "of the run" if run.options.data_only else "that the run made"
-        raise TargetError(
+        raise TargetChangedError(
             f"The table {what} has been dropped or replaced since",
-            f"table {plan.target_schema}.{plan.target_name}",
-            "Migrate it again",
+            schema=plan.target_schema,
+            table=plan.target_name,
+            remedy="Migrate it again",
         )
     relation = next(iter(found.values()))
     entry = entries[relation.oid] if run.options.data_only else None

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 from sqlalchemy.exc import DBAPIError
 
-from migration.errors import PermanentError, TargetError
+from migration.convoy_error import Place
+from migration.errors import RowsChangedError, StagingLostError, TargetChangedError
 from migration.model import IfExists, ObjectResult, ObjectState
 from migration.target.application_tables.data_only_plan import check_tables
 from migration.target.application_tables.refusal_tolerant_insert import insert_fitting, number_rows
@@ -86,17 +87,18 @@ def load_rows(
 
     Raises:
         TargetOccupiedError: rows have come in since the run began.
-        PermanentError: a table or the rows changed on their way.
+        StagingLostError: a table is gone.
+        RowsChangedError: the rows changed on their way.
     """
     if not plans:
         return LoadedRows({}, [], [])
     schema = plans[0].target_schema
-    with _translated(f"loading into schema {schema}"):
+    with _translated(schema=schema):
         run_sql(connection, f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'")
         tables = read_application_tables(connection, schema, [plan.target_name for plan in plans])
         gone = [plan.target_name for plan in plans if plan.target_name not in tables]
         if gone:
-            raise PermanentError(f"Tables are gone since the run began: {listed(gone)}", f"schema {schema}")
+            raise StagingLostError(f"Tables are gone since the run began: {listed(gone)}", schema=schema)
         standing = list(tables.values())
         # Readers of rows that are to be replaced wait; readers of empty tables need not.
         mode = "ACCESS EXCLUSIVE" if if_exists is IfExists.REPLACE else "SHARE ROW EXCLUSIVE"
@@ -148,7 +150,7 @@ def is_changed(connection: Connection, table: ApplicationTable, entry: Mapping[s
 
 def drop_staging(connection: Connection, staging_schema: str) -> None:
     """Drop the schema that the rows waited in."""
-    with _translated(f"schema {staging_schema}"):
+    with _translated(schema=staging_schema):
         run_sql(connection, f"DROP SCHEMA {quoted(staging_schema)} CASCADE")
 
 
@@ -156,25 +158,26 @@ def take_back(connection: Connection, record: dict[str, Any], previous_schema: s
     """Reverse `load_rows` in the caller's transaction: remove the run's rows, put back those that stood there.
 
     Raises:
-        TargetError: tables are gone, or their rows have been changed since; nothing was changed.
+        TargetChangedError: tables are gone, or their rows have been changed since; nothing was changed.
     """
     schema = str(record["target_schema"])
-    where = f"schema {schema}"
-    with _translated(f"rollback in schema {schema}"):
+    with _translated(schema=schema):
         run_sql(connection, f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'")
         entries = {entry["oid"]: entry for entry in record["tables"]}
         found = relations_with(connection, list(entries))
         gone = [entry["name"] for oid, entry in entries.items() if oid not in found]
         if gone:
-            raise TargetError(f"Tables of the run have been dropped since: {listed(gone)}", where)
+            raise TargetChangedError(
+                f"Tables of the run have been dropped since: {listed(gone)}", schema=schema
+            )
         tables = list(read_application_tables(connection, schema, [r.name for r in found.values()]).values())
         run_sql(connection, f"LOCK TABLE {', '.join(table.sql for table in tables)} IN ACCESS EXCLUSIVE MODE")
         changed = [table.name for table in tables if is_changed(connection, table, entries[table.oid])]
         if changed:
-            raise TargetError(
+            raise TargetChangedError(
                 f"Rows have been changed since the run: {listed(changed)}",
-                where,
-                "A rollback would lose these changes; empty the tables by hand if they may go",
+                remedy="A rollback would lose these changes; empty the tables by hand if they may go",
+                schema=schema,
             )
         run_sql(connection, f"TRUNCATE {', '.join(table.sql for table in tables)}")
         back = [
@@ -267,16 +270,16 @@ def _prove(connection: Connection, arrival: RowTransfer) -> None:
     staged = f"ROW({', '.join(arrival.value(name) for name in arrival.columns)})::text"
     stands = f"ROW({', '.join(quoted(name) for name in arrival.columns)})::text"
     if fingerprint(connection, arrival.origin, staged) != fingerprint(connection, arrival.table.sql, stands):
-        raise PermanentError(
+        raise RowsChangedError(
             "The rows in the table are not those that were put into it; a trigger, rule or policy changed them",
-            f"table {arrival.table.name}",
-            "Connect as the table's owner, whose right it is to put its triggers to rest",
+            table=arrival.table.name,
+            remedy="Connect as the table's owner, whose right it is to put its triggers to rest",
         )
 
 
 @contextmanager
-def _translated(where: str) -> Iterator[None]:
+def _translated(**place: Unpack[Place]) -> Iterator[None]:
     try:
         yield
     except DBAPIError as error:
-        raise translate(error, where) from error
+        raise translate(error, **place) from error

@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from migration.errors import PermanentError, TargetOccupiedError, TargetPermissionError, UsageError
+from sqlalchemy import text
+
+from migration.convoy_error import NextStep, Place
+from migration.errors import ApplicationTableError, TargetOccupiedError, TargetPermissionError
 from migration.mapping_file.mapping_file_conflicts import disagreements
 from migration.model import IfExists, ObjectResult, ObjectState, TablePlan
 from migration.schema_translation.source_plan import PlannedSource
@@ -20,6 +23,7 @@ from migration.target.pg_catalog.application_table_facts import (
     read_application_tables,
 )
 from migration.target.pg_catalog.existing_table_plans import match_items, read_existing, table_names
+from migration.target.sql_statements import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -81,21 +85,23 @@ def check_tables(connection: Connection, tables: Sequence[ApplicationTable], if_
     """Check tables of one schema as `check_application_tables` does; once more when they are locked for the cutover."""
     if not tables:
         return
-    where = f"schema {tables[0].schema}"
+    place: Place = {"schema": tables[0].schema}
     full = [table.name for table in tables if holds_rows(connection, table)]
     if full and if_exists is IfExists.REFUSE:
         raise TargetOccupiedError(
             f"The tables hold rows already: {listed(full)}",
-            where,
-            "Empty them, or put the source's rows in their place with --if-exists replace (the old ones are kept)",
+            remedy="Empty them, or put the source's rows in their place with --if-exists replace"
+            " (the old ones are kept)",
+            **place,
         )
     needed = {"SELECT", "INSERT", "UPDATE"} | ({"TRUNCATE"} if full else set())
     lacking = [f"{right} on {table.name}" for table in tables for right in table.lacking if right in needed]
     if lacking:
         raise TargetPermissionError(
             f"The role lacks the right to {listed(lacking)}",
-            where,
-            "Grant it, or connect as the tables' owner",
+            remedy="Grant it, or connect as the tables' owner",
+            next_steps=_grants(connection, tables, needed),
+            **place,
         )
     own = {table.oid for table in tables}
     keys = foreign_keys_to(connection, sorted(own))
@@ -103,8 +109,8 @@ def check_tables(connection: Connection, tables: Sequence[ApplicationTable], if_
     if full and outside:
         raise TargetOccupiedError(
             f"Tables to be emptied are referred to by others: {listed(outside)}",
-            where,
-            "Migrate these too, or empty the tables by hand",
+            remedy="Migrate these too, or empty the tables by hand",
+            **place,
         )
     _, circular = parents_first(tables, keys)
     fixed = {key.child for key in circular} - {table.oid for table in tables if table.may_alter}
@@ -112,9 +118,21 @@ def check_tables(connection: Connection, tables: Sequence[ApplicationTable], if_
         names = [key.name for key in circular if key.child in fixed]
         raise TargetPermissionError(
             f"Tables refer to each other in a circle, and the keys are not deferrable: {listed(names)}",
-            where,
-            "Connect as the tables' owner, who can put the check off, or make the keys DEFERRABLE",
+            remedy="Connect as the tables' owner, who can put the check off, or make the keys DEFERRABLE",
+            **place,
         )
+
+
+def _grants(
+    connection: Connection, tables: Sequence[ApplicationTable], needed: set[str]
+) -> tuple[NextStep, ...]:
+    role = quoted(str(connection.execute(text("SELECT current_user")).scalar()))
+    lacking = [(table, sorted(needed.intersection(table.lacking))) for table in tables]
+    return tuple(
+        NextStep(f"Let the role work on {table.name}", f"GRANT {', '.join(rights)} ON {table.sql} TO {role}")
+        for table, rights in lacking
+        if rights
+    )
 
 
 def cuts_values(target_type: str) -> bool:
@@ -147,10 +165,10 @@ class _SourcePlanner:
         standing = read_application_tables(self._connection, self._schema, list(there.values()))
         missing = [table.name for table in chosen if there.get(table.name) not in standing]
         if missing:
-            raise UsageError(
+            raise ApplicationTableError(
                 f"The target has no tables for {listed(missing)}",
-                f"schema {self._schema}",
-                "Let the application create them, or leave them out with --exclude",
+                schema=self._schema,
+                remedy="Let the application create them, or leave them out with --exclude",
             )
         plans = [self.plan_table(table, standing[there[table.name]]) for table in chosen]
         self.check()
@@ -162,12 +180,12 @@ class _SourcePlanner:
         return PlannedSource(tuple(plans), tuple(self._results))
 
     def check(self) -> None:
-        """Raise a UsageError that lists all reasons for which rows cannot go into the tables."""
+        """Raise an ApplicationTableError that lists all reasons for which rows cannot go into the tables."""
         if self._problems:
-            raise UsageError(
+            raise ApplicationTableError(
                 "The rows do not fit into the application's tables: " + "; ".join(self._problems),
-                f"schema {self._schema}",
-                "Change the tables or the mapping file, or leave columns out with --exclude TABLE.COLUMN",
+                schema=self._schema,
+                remedy="Change the tables or the mapping file, or leave columns out with --exclude TABLE.COLUMN",
             )
 
     def plan_table(self, table: SourceTable, standing: ApplicationTable) -> TablePlan:
@@ -205,7 +223,9 @@ class _SourcePlanner:
             if flag.name not in taken and flag.not_null and not flag.fills_itself
         ]
         if not columns:
-            raise PermanentError("No column is left to load", f"table {table.name}", "Leave the table out")
+            raise ApplicationTableError(
+                "No column is left to load", table=table.name, remedy="Leave the table out"
+            )
         key = existing.plan.key
         return replace(
             existing.plan,

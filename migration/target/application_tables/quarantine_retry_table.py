@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy.exc import DBAPIError
 
-from migration.errors import TargetError
+from migration.convoy_error import Place
+from migration.errors import TargetChangedError
 from migration.target.application_tables.constraint_violation_queries import NUMBER
 from migration.target.application_tables.row_transfer import RowTransfer
 from migration.target.cutover.relation_move import LOCK_TIMEOUT
@@ -42,12 +43,12 @@ class RetryTable:
     Raises:
         RetryableError: others hold locks on the table for too long.
         TargetPermissionError: the role may not write to it.
-        TargetError: it is no table any more.
+        TargetChangedError: it is no table any more.
     """
 
     def __init__(self, connection: Connection, schema: str, plan: TablePlan, number: int) -> None:
         self._connection = connection
-        self._where = f"table {schema}.{plan.target_name}"
+        self._place: Place = {"schema": schema, "table": plan.target_name}
         self._staged = replace(plan, target_name=f"convoy_retry_{number}")
         origin = quoted(_TEMPORARY, self._staged.target_name)
         columns = "".join(f"{quoted(c.target_name)} {c.target_type}, " for c in plan.copied_columns)
@@ -55,7 +56,7 @@ class RetryTable:
         self._run(f"LOCK TABLE {quoted(schema, plan.target_name)} IN SHARE ROW EXCLUSIVE MODE")
         standing = read_application_tables(connection, schema, [plan.target_name]).get(plan.target_name)
         if standing is None:
-            raise TargetError("This is no table any more", self._where, "Migrate it again")
+            raise TargetChangedError("This is no table any more", remedy="Migrate it again", **self._place)
         self._run(f"CREATE TEMP TABLE {origin} ({columns}{NUMBER} bigserial PRIMARY KEY) ON COMMIT DROP")
         self.arrival = RowTransfer(standing, origin, tuple(c.target_name for c in plan.copied_columns))
         self._row = f"ROW({', '.join(quoted(name) for name in self.arrival.columns)})::text"
@@ -66,7 +67,7 @@ class RetryTable:
         try:
             copy_batches(driver, _TEMPORARY, self._staged, batches)
         except Exception as error:
-            raise translate(error, self._where) from error
+            raise translate(error, **self._place) from error
 
     def batches(self, driver: psycopg.Connection[Any], batch_rows: int) -> Iterator[pa.RecordBatch]:
         """Yield the rows that wait, as the server has them; after `insert_fitting` these are the ones that got in."""
@@ -83,4 +84,4 @@ class RetryTable:
         try:
             run_sql(self._connection, statement)
         except DBAPIError as error:
-            raise translate(error, self._where) from error
+            raise translate(error, **self._place) from error

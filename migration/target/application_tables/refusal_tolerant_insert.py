@@ -191,7 +191,7 @@ class _Fitting:
             with self._connection.begin_nested():
                 run_sql(self._connection, statement)
         except DBAPIError as error:
-            return refusal_of(error, f"table {arrival.table.name}")
+            return refusal_of(error, table=arrival.table.name)
         return None
 
     def _spans(self, arrival: RowTransfer) -> list[tuple[int, int]]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Unpack
 
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
+from migration.convoy_error import Place
 from migration.target.target_connection import translate
 
 if TYPE_CHECKING:
@@ -43,14 +44,14 @@ class Refusal:
     columns: tuple[str, ...] = ()
 
 
-def refusal_of(error: DBAPIError, where: str) -> Refusal:
+def refusal_of(error: DBAPIError, **place: Unpack[Place]) -> Refusal:
     """Return what an error says of a row.
 
     Raises:
         ConvoyError: the error does not speak of a row.
     """
     if not speaks_of_a_row(error):
-        raise translate(error, where) from error
+        raise translate(error, **place) from error
     diagnostics = getattr(error.orig, "diag", None)
     column = getattr(diagnostics, "column_name", None)
     return Refusal(

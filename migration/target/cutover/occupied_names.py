@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from migration.convoy_error import Place
 from migration.errors import TargetOccupiedError, TargetPermissionError
 from migration.model import IfExists
 from migration.target.pg_catalog.schema_relations import dependents, relations_named, types_named
@@ -43,18 +44,18 @@ def relations_to_replace(
     wanted = {*tables, *view_names(plans)}
     found = relations_named(connection, schema, wanted)
     taken = types_named(connection, schema, wanted)
-    where = f"schema {schema}"
+    place: Place = {"schema": schema}
     if taken:
         raise TargetOccupiedError(
             f"The target schema has data types of the same names as tables: {listed(taken)}",
-            where,
-            "Choose another schema with --target-schema, or rename or drop the types",
+            remedy="Choose another schema with --target-schema, or rename or drop the types",
+            **place,
         )
     if found and if_exists is IfExists.REFUSE:
         raise TargetOccupiedError(
             f"The target schema already holds {listed([f'{r.kind} {r.name}' for r in found])}",
-            where,
-            "Replace them with --if-exists replace (they are kept for rollback), or choose --target-schema",
+            remedy="Replace them with --if-exists replace (they are kept for rollback), or choose --target-schema",
+            **place,
         )
     others = [
         relation
@@ -66,22 +67,22 @@ def relations_to_replace(
         names = [f"partition {r.name}" if r.is_partition else f"{r.kind} {r.name}" for r in others]
         raise TargetOccupiedError(
             f"Only tables can be replaced, and the target schema holds {listed(names)}",
-            where,
-            "Rename or drop them, or choose --target-schema",
+            remedy="Rename or drop them, or choose --target-schema",
+            **place,
         )
     foreign = [relation.name for relation in found if not relation.may_alter]
     if foreign:
         raise TargetPermissionError(
             f"Tables to replace belong to another role: {listed(foreign)}",
-            where,
-            "Connect as their owner, or grant its role to yours",
+            remedy="Connect as their owner, or grant its role to yours",
+            **place,
         )
     hanging = dependents(connection, [relation.oid for relation in found])
     if hanging:
         raise TargetOccupiedError(
             f"Tables to replace are used by other objects: {listed(hanging)}",
-            where,
-            "Drop these and create them again after the run, or choose --target-schema",
+            remedy="Drop these and create them again after the run, or choose --target-schema",
+            **place,
         )
     return found
 

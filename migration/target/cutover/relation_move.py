@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Unpack
 
 from sqlalchemy.exc import DBAPIError
 
+from migration.convoy_error import Place
 from migration.target.pg_catalog.schema_relations import (
     Relation,
 )
@@ -33,9 +34,9 @@ def move_relation(connection: Connection, relation: Relation, schema: str) -> No
 
 
 @contextmanager
-def translated(where: str) -> Iterator[None]:
+def translated(**place: Unpack[Place]) -> Iterator[None]:
     """Raise a server's error as what it means (`translate`)."""
     try:
         yield
     except DBAPIError as error:
-        raise translate(error, where) from error
+        raise translate(error, **place) from error

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from migration.errors import PermanentError
+from migration.errors import StagingLostError
 from migration.target.cutover.occupied_names import listed, relations_to_replace
 from migration.target.cutover.privilege_transfer import hand_over_rights
 from migration.target.cutover.relation_move import LOCK_TIMEOUT, move_relation, translated
@@ -60,7 +60,7 @@ def cut_over(
     if not plans:
         return {}
     schema = plans[0].target_schema
-    with translated(f"cutover to schema {schema}"):
+    with translated(schema=schema):
         run_sql(connection, f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'")
         created = not schema_exists(connection, schema)
         if created:
@@ -69,10 +69,10 @@ def cut_over(
         staged = relations_in(connection, staging_schema, _MOVABLE)
         missing = sorted({plan.target_name for plan in plans} - {relation.name for relation in staged})
         if missing:
-            raise PermanentError(
+            raise StagingLostError(
                 f"Staged tables are gone: {listed(missing)}",
-                f"schema {staging_schema}",
-                "Start the run again; no table that users see was changed",
+                schema=staging_schema,
+                remedy="Start the run again; no table that users see was changed",
             )
         renamed = _free_names(connection, staging_schema, schema)
         for relation in staged:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from migration.errors import TargetError
+from migration.errors import TargetChangedError
 from migration.model import ObjectResult, ObjectState
 from migration.target.cutover.occupied_names import listed
 from migration.target.cutover.relation_move import ALTER, LOCK_TIMEOUT, move_relation, translated
@@ -33,23 +33,23 @@ def roll_back(connection: Connection, record: dict[str, Any], previous_schema: s
         One line for each table and view that was removed or put back.
 
     Raises:
-        TargetError: the run's tables, or those that it replaced, have been dropped, renamed or moved since, or
+        TargetChangedError: the run's tables, or those that it replaced, have been dropped, renamed or moved since, or
             other objects use them now; nothing was changed.
         RetryableError: others hold locks on the tables for too long; the connection broke.
     """
     if not record:
         return []
     schema = str(record["target_schema"])
-    with translated(f"rollback in schema {schema}"):
+    with translated(schema=schema):
         run_sql(connection, f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'")
         own = _still_there(connection, record["tables"], schema, "of the run")
         earlier = _still_there(connection, record["replaced"], previous_schema, "that were replaced")
         hanging = dependents(connection, [relation.oid for relation in own])
         if hanging:
-            raise TargetError(
+            raise TargetChangedError(
                 f"Other objects use the run's tables now: {listed(hanging)}",
-                f"schema {schema}",
-                "Drop them, then roll back again; nothing was changed",
+                schema=schema,
+                remedy="Drop them, then roll back again; nothing was changed",
             )
         for kind in (
             "materialized view",
@@ -81,10 +81,10 @@ def _still_there(
         or (relation.schema, relation.name) != (schema, entry["name"])
     ]
     if changed:
-        raise TargetError(
+        raise TargetChangedError(
             f"Tables {which} have been dropped, replaced, renamed or moved since: {listed(changed)}",
-            f"schema {schema}",
-            "Put them back by hand from what is left; nothing was changed",
+            schema=schema,
+            remedy="Put them back by hand from what is left; nothing was changed",
         )
     return [found[entry["oid"]] for entry in recorded]
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from psycopg import sql
 
-from migration.errors import PermanentError
+from migration.errors import RowsChangedError
 from migration.target.loading.copy_encoder import CopyEncoder
 
 if TYPE_CHECKING:
@@ -64,8 +64,8 @@ def copy_batches(
 
 def _check_count(plan: TablePlan, sent: int, stored: int) -> None:
     if stored != sent:
-        raise PermanentError(
+        raise RowsChangedError(
             f"PostgreSQL stored {stored} of {sent} rows that were sent",
-            where=f"table {plan.target_name}",
+            table=plan.target_name,
             remedy="Look for triggers or rules on the table that drop rows",
         )

@@ -17,7 +17,7 @@ from pgpq import encoders
 from pgpq import schema as pg
 from psycopg.adapt import PyFormat, Transformer
 
-from migration.errors import PermanentError
+from migration.errors import InternalError
 from migration.model import ColumnPlan, ValueKind
 from migration.value_conversion.value_kinds import ARROW_TYPES, split_type
 
@@ -98,7 +98,7 @@ class CopyEncoder:
         try:
             ready = pa.RecordBatch.from_arrays(arrays, schema=self._schema)
         except (pa.ArrowInvalid, pa.ArrowTypeError, TypeError) as error:
-            raise PermanentError(f"Converted values do not have the types of their plan: {error}") from error
+            raise InternalError(f"Converted values do not have the types of their plan: {error}") from error
         data: bytes = self._encoder.write_batch(ready)
         return data
 
@@ -123,7 +123,7 @@ def encode_numerics(values: pa.Array[Any]) -> pa.Array[Any]:
             for text in distinct.dictionary.to_pylist()
         ]
     except ArithmeticError as error:
-        raise PermanentError(f"A value planned as numeric is not a number: {error}") from error
+        raise InternalError(f"A value planned as numeric is not a number: {error}") from error
     return pc.take(pa.array(wire, pa.binary()), distinct.indices)
 
 

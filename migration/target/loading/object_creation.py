@@ -80,9 +80,8 @@ def _attempt(connection: Connection, statement: str, item: TargetObject, schema:
     try:
         run_sql(connection, statement.replace("{schema}", quoted(schema)))
     except DBAPIError as error:
-        where = f"{item.kind} {item.name} of table {item.table}"
         if not is_refusal(error):
-            raise translate(error, where) from error
+            raise translate(error, table=item.table, object_kind=item.kind, object=item.name) from error
         savepoint.rollback()
         return _reason(error)
     savepoint.commit()

@@ -30,7 +30,7 @@ def create_staging(connection: Connection, plans: Sequence[TablePlan], staging_s
     try:
         run_sql(connection, f"CREATE SCHEMA {quoted(staging_schema)}")
     except DBAPIError as error:
-        raise translate(error, f"creating staging schema {staging_schema}") from error
+        raise translate(error, schema=staging_schema) from error
     for plan in sequences_make_way(plans):
         try:
             run_sql(connection, plan.create_sql.replace("{schema}", quoted(staging_schema)))
@@ -39,7 +39,7 @@ def create_staging(connection: Connection, plans: Sequence[TablePlan], staging_s
                 f"ALTER TABLE {quoted(staging_schema, plan.target_name)} SET (autovacuum_enabled = false)",
             )
         except DBAPIError as error:
-            raise translate(error, f"creating table {plan.target_name}") from error
+            raise translate(error, table=plan.target_name) from error
 
 
 def drop_staging(connection: Connection, staging_schema: str) -> None:
@@ -52,7 +52,7 @@ def drop_staging(connection: Connection, staging_schema: str) -> None:
         if schema_exists(connection, staging_schema):
             run_sql(connection, f"DROP SCHEMA {quoted(staging_schema)} CASCADE")
     except DBAPIError as error:
-        raise translate(error, f"dropping staging schema {staging_schema}") from error
+        raise translate(error, schema=staging_schema) from error
 
 
 def sequences_make_way(plans: Sequence[TablePlan]) -> list[TablePlan]:

@@ -22,7 +22,7 @@ from sqlalchemy import text
 
 from migration.model import ValueKind
 from migration.target.sql_statements import quoted
-from migration.target.target_connection import describe, translate, with_defaults
+from migration.target.target_connection import place_of, translate, with_defaults
 from migration.value_conversion.value_kinds import ARROW_TYPES, split_type
 
 if TYPE_CHECKING:
@@ -100,14 +100,14 @@ class TargetReader:
                 with_defaults(url, application_name), autocommit=True
             )
         except AdbcError as error:
-            raise translate(error, f"read-back from {describe(url)}") from error
+            raise translate(error, **place_of(url)) from error
         try:
             with self._connection.cursor() as cursor:
                 for statement in _SESSION:
                     cursor.execute(statement)
         except AdbcError as error:
             self.close()
-            raise translate(error, f"read-back from {describe(url)}") from error
+            raise translate(error, **place_of(url)) from error
 
     def __enter__(self) -> Self:
         return self
@@ -136,7 +136,6 @@ class TargetReader:
             Logical batches; columns named and ordered as `plan.copied_columns`.
         """
         statement = select_sql(schema, plan, block, where_sql)
-        where = f"read-back of table {plan.target_name}"
         wanted = pa.schema([(c.name, ARROW_TYPES[c.kind]) for c in plan.copied_columns])
         with self._connection.cursor() as cursor:
             try:
@@ -148,7 +147,7 @@ class TargetReader:
                     for batch in reader:
                         yield _named(batch, wanted)
             except (AdbcError, OSError) as error:  # Arrow's stream reports a lost connection as OSError
-                raise translate(error, where) from error
+                raise translate(error, table=plan.target_name) from error
 
 
 def select_sql(schema: str, plan: TablePlan, block: Block | None = None, where_sql: str | None = None) -> str:

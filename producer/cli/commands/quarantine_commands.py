@@ -248,7 +248,7 @@ def _print_result(result: RetryResult) -> None:
 def _write_report(
     engine: Engine, record: RunRecord, target: Target, settings: Settings, output: Output
 ) -> Report:
-    from migration.errors import ConvoyError
+    from migration.errors import ReportNotWrittenError
     from migration.report.report_builder import build_report, write_report
     from producer.cli.output.command_lines import with_target
 
@@ -257,10 +257,10 @@ def _write_report(
     try:
         _, html_path = write_report(report, folder)
     except OSError as error:
-        raise ConvoyError(
+        raise ReportNotWrittenError(
             f"The rows are stored, but the report cannot be written: {error.strerror}",
-            str(folder),
-            "Name another folder with --report",
+            file=str(folder),
+            remedy="Name another folder with --report",
         ) from error
     click.echo(f"The report, written anew: {html_path}", err=True)
     return report

@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING
 
 import click
 import msgspec
+from psycopg.conninfo import conninfo_to_dict
 
+from migration.convoy_error import NextStep
 from migration.errors import UsageError
 from migration.report.text_formatting import count, printable
 from migration.schema_translation.table_selection import check_names
 from migration.source.schema_reading.schema_introspection import read_schema
 from migration.source.snapshots.snapshot_creation import take_snapshot
+from migration.target.sql_statements import quoted
 from migration.validation.database_comparison import TableValidation, validate_database
 from producer.cli.target_options import reach
 
@@ -37,8 +40,9 @@ def validate_reading_only(options: RunOptions, target: Target, settings: Setting
     if output.report is not None:
         raise UsageError(
             "A report is made from the ledger, and this role may not create one",
-            "--report",
-            "Leave --report out, or grant CREATE on the database",
+            setting="--report",
+            remedy="Leave --report out, or grant CREATE on the database",
+            next_steps=_grant(target),
         )
     folder = settings.snapshot_dir.absolute()
     folder.mkdir(parents=True, exist_ok=True)
@@ -64,6 +68,16 @@ def validate_reading_only(options: RunOptions, target: Target, settings: Setting
         verdict = "Proved: both sides are equal" if equal else "Different: the two sides do not hold the same"
         click.echo(f"{verdict}; {count(tables, 'table')} compared, {count(found, 'finding')}.")
     return _EQUAL if equal and not found else _DIFFERENT
+
+
+def _grant(target: Target) -> tuple[NextStep, ...]:
+    """Return the statement that lets the role make a ledger, where the target names database and role."""
+    parts = {} if target.is_embedded else conninfo_to_dict(target.url)
+    role, database = parts.get("user"), parts.get("dbname") or parts.get("user")
+    if not role or not database:
+        return ()
+    grant = f"GRANT CREATE ON DATABASE {quoted(str(database))} TO {quoted(str(role))}"
+    return (NextStep("Let the role create the ledger", grant),)
 
 
 def _show(table: TableValidation) -> None:

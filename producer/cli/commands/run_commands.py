@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from migration.errors import ConvoyError, UsageError
+from migration.convoy_error import ConvoyError
+from migration.errors import CommandInterruptedError, OutputFileError
 from migration.model import IfExists, Mode
 from producer.cli.command_options import (
     data_only_flag,
@@ -172,7 +173,12 @@ def _start(mode: Mode, values: dict[str, Any]) -> int:
         except ConvoyError:
             request_cancel(session.engine, run_id)  # no producer was told of it, and none is to find it later
             raise
-        status = follow(session, run_id, output)
+        try:
+            status = follow(session, run_id, output)
+        except CommandInterruptedError as error:
+            if draft is not None:
+                _write_mapping(session, run_id, draft, error.exit_status)
+            raise
         if draft is not None:
             _write_mapping(session, run_id, draft, status)
         return status
@@ -181,11 +187,14 @@ def _start(mode: Mode, values: dict[str, Any]) -> int:
 def _new_file(path: Path | None) -> Path | None:
     """Return the path of a file that is still to be written: one that somebody has edited is not overwritten."""
     if path is not None and path.exists():
-        raise UsageError(
-            "The file exists already", f"--write-mapping {path}", "Name a new file, or remove it"
+        raise OutputFileError(
+            "The file exists already",
+            setting="--write-mapping",
+            file=str(path),
+            remedy="Name a new file, or remove it",
         )
     if path is not None and not path.absolute().parent.is_dir():
-        raise UsageError("There is no such folder", f"--write-mapping {path}")
+        raise OutputFileError("There is no such folder", setting="--write-mapping", file=str(path))
     return path
 
 

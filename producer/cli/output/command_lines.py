@@ -40,8 +40,13 @@ def with_target(report: Report, target: Target) -> Report:
     def fit(line: str) -> str:
         return fit_command(line, target)
 
+    error = report.error_details
     return replace(
         report,
+        error_details=error
+        and replace(
+            error, next_steps=tuple(replace(step, command=fit(step.command)) for step in error.next_steps)
+        ),
         resume_command=report.resume_command and fit(report.resume_command),
         next_steps=tuple(replace(step, command=fit(step.command)) for step in report.next_steps),
         recommendations=tuple(

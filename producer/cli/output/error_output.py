@@ -11,7 +11,7 @@ from pathlib import Path
 
 import click
 
-from migration.errors import ConvoyError
+from migration.convoy_error import ConvoyError
 from migration.exit_status import ExitStatus
 
 _PASSWORD = re.compile(r"(://[^\s:/@]*):[^\s@/]+@|\b(password=)[^\s&'\"]+", re.IGNORECASE)

@@ -9,12 +9,20 @@ from typing import TYPE_CHECKING
 
 import click
 
-from migration.errors import ConvoyError, RetryableError, TargetUnreachableError
+from migration.convoy_error import ConvoyError, NextStep
+from migration.errors import (
+    CommandInterruptedError,
+    InterruptedRunError,
+    ReportNotWrittenError,
+    RetryableError,
+    TargetUnreachableError,
+)
 from migration.exit_status import ExitStatus
 from migration.ledger.event_log import read_events
 from migration.ledger.run_progress import RunProgress, read_progress
 from migration.ledger.run_records import fail_run, find_run, read_run
 from migration.model import Phase
+from migration.report import next_commands
 from migration.report.report_builder import build_report, print_report, write_report
 from producer.cli.output.command_lines import command_line, with_target
 from producer.cli.output.error_output import without_passwords
@@ -32,6 +40,8 @@ _CHECK_SECONDS = 1.0
 _SILENCE_SECONDS = 120.0
 _UNHEARD_SECONDS = 15.0
 _FILE_COLUMNS = 120
+_UNTOLD = frozenset({"error_details"})
+"""Data of events that say once more, for programs, what stands beside it."""
 
 
 def follow(session: Session, run_id: str, output: Output) -> int:
@@ -51,12 +61,14 @@ def follow(session: Session, run_id: str, output: Output) -> int:
             session.cluster.retire()
         return finish(session, run_id, output)
     except KeyboardInterrupt:
-        return _interrupted(session, run_id)
+        raise _interrupted(session, run_id) from None
     except ConvoyError as error:
         resume = command_line(session.target, "resume", run_id)
         if session.cluster is not None:
             with contextlib.suppress(Exception):  # PostgreSQL may be what is gone
-                _stop_run(session, run_id, str(error))
+                _stop_run(session, run_id, error)
+        if not isinstance(error, ReportNotWrittenError):
+            error.next_steps = (*error.next_steps, _go_on(run_id))
         click.echo(f"Go on with: {resume}", err=True)
         raise
 
@@ -79,7 +91,9 @@ def watch(session: Session, run_id: str, view: View, *, verbose: bool) -> RunPro
             if verbose:
                 for event in read_events(session.engine, run_id, last_event):
                     last_event = event.id
-                    words = " ".join(f"{name}={value}" for name, value in event.data.items())
+                    words = " ".join(
+                        f"{name}={value}" for name, value in event.data.items() if name not in _UNTOLD
+                    )
                     view.note(without_passwords(f"{event.at:%H:%M:%S}  {event.kind}  {words}"))
         except Exception as error:  # noqa: BLE001  # `_bear` raises what does not pass by itself
             _bear(error, run_id, now - answered)
@@ -135,10 +149,10 @@ def finish(session: Session, run_id: str, output: Output) -> int:
     try:
         json_path, html_path = write_report(report, folder)
     except OSError as error:
-        raise ConvoyError(
+        raise ReportNotWrittenError(
             f"The report cannot be written: {error.strerror}",
-            str(folder),
-            "Name another folder with --report",
+            file=str(folder),
+            remedy="Name another folder with --report",
         ) from error
     if output.as_json:
         sys.stdout.write(json_path.read_text(encoding="utf-8"))
@@ -163,31 +177,44 @@ def _bear(error: Exception, run_id: str, silent_seconds: float) -> None:
     """Let a lost connection pass for a while; raise anything else."""
     from migration.target.target_connection import translate
 
-    reason = translate(error, f"run {run_id}")
+    reason = translate(error, run=run_id)
     passing = isinstance(reason, RetryableError | TargetUnreachableError)
     if not passing or silent_seconds > _SILENCE_SECONDS:
         raise reason from error
 
 
-def _interrupted(session: Session, run_id: str) -> int:
+def _interrupted(session: Session, run_id: str) -> CommandInterruptedError:
+    """Say how to go on, stop what would go on unseen, and return what to end with."""
+    drop = NextStep("Give up and remove the staging schema", next_commands.cancel(run_id))
     click.echo("", err=True)
     if session.cluster is None:
         click.echo("The run goes on in the cluster.", err=True)
         click.echo(f"Follow it:  {command_line(session.target, 'status', run_id, '--follow')}", err=True)
         click.echo(f"Stop it:    {command_line(session.target, 'cancel', run_id)}", err=True)
-        return ExitStatus.INTERRUPTED
+        watch_on = NextStep("Follow it; it goes on in the cluster", f"migration-cli status {run_id} --follow")
+        return CommandInterruptedError("Interrupted", next_steps=(watch_on, drop), run=run_id)
     resume = command_line(session.target, "resume", run_id)
-    _stop_run(session, run_id, "The run was interrupted")
+    _stop_run(session, run_id, InterruptedRunError("The run was interrupted"))
     click.echo("Interrupted; stopping the local cluster. What was copied is kept.", err=True)
     click.echo(f"Go on with:   {resume}", err=True)
     click.echo(f"Or drop it:   {command_line(session.target, 'cancel', run_id)}", err=True)
-    return ExitStatus.INTERRUPTED
+    return CommandInterruptedError("Interrupted", next_steps=(_go_on(run_id), drop), run=run_id)
 
 
-def _stop_run(session: Session, run_id: str, reason: str) -> None:
+def _stop_run(session: Session, run_id: str, reason: ConvoyError) -> None:
     """Mark a run as stopped, so that no later cluster on this target takes it up by itself."""
+    remedy = f"Go on with `{command_line(session.target, 'resume', run_id)}`"
+    what = reason.what.splitlines()[0]
+    error = type(reason)(what, remedy=remedy, next_steps=(_go_on(run_id),), **reason.place)
+    # The run had begun, so something may have been changed, whatever the class of the error says.
+    error.exit_status = ExitStatus.FAILED
     run = find_run(session.engine, run_id)
     while not run.phase.is_end:
-        remedy = f"Go on with `{command_line(session.target, 'resume', run_id)}`"
-        fail_run(session.engine, run, ConvoyError(reason.splitlines()[0].rstrip("."), remedy=remedy))
+        fail_run(session.engine, run, error)
         run = find_run(session.engine, run_id)
+
+
+def _go_on(run_id: str) -> NextStep:
+    return NextStep(
+        "Go on where it stopped; finished chunks are not copied again", next_commands.resume(run_id)
+    )

@@ -146,13 +146,14 @@ def test_the_summary_of_an_unfinished_run_is_a_conflict(api: RunningApi) -> None
 def test_the_summary_of_a_failed_run_is_its_report(api: RunningApi) -> None:
     accepted = start(api)
     run = find_run(api.engine, accepted["run_id"])
-    fail_run(api.engine, run, PermanentError("The disk is full", "school"))
+    fail_run(api.engine, run, PermanentError("The disk is full", source="school"))
 
     report = api.client.get(accepted["links"]["summary"]).json()
     page = api.client.get(f"{V1}/{run.id}/report.html")
 
     assert (report["run_id"], report["status"]) == (run.id, "failed")
     assert "The disk is full" in report["error"]
+    assert (report["error_details"]["code"], report["error_details"]["source"]) == ("step-failed", "school")
     assert page.headers["content-type"].startswith("text/html")
     assert "default-src 'none'" in page.headers["content-security-policy"]
 
@@ -165,6 +166,7 @@ def test_a_rollback_before_the_end_is_a_conflict(api: RunningApi, phase: Phase) 
     answer = api.client.post(accepted["links"]["rollback"])
 
     assert (answer.status_code, answer.json()["phase"]) == (409, phase.value)
+    assert (answer.json()["code"], answer.json()["run"]) == ("run-state-conflict", accepted["run_id"])
 
 
 @pytest.mark.parametrize("phase", [Phase.FAILED, Phase.CANCELLED, Phase.ROLLED_BACK])

@@ -15,7 +15,7 @@ import psycopg
 import pytest
 from pydantic import SecretStr
 
-from migration.errors import ConvoyError
+from migration.convoy_error import ConvoyError
 from migration.queue import make_app
 from migration.settings import Settings
 from producer.embedded.embedded_cluster import LocalCluster

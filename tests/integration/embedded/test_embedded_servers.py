@@ -15,7 +15,7 @@ import psycopg
 import pytest
 import redis
 
-from migration.errors import ConvoyError
+from migration.convoy_error import ConvoyError
 from producer.embedded.embedded_postgres import EmbeddedPostgres
 from producer.embedded.embedded_valkey import EmbeddedValkey
 from producer.embedded.supervisor_client import Program, SupervisorClient

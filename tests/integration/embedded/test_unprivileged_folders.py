@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from migration.errors import ConvoyError
+from migration.convoy_error import ConvoyError
 from producer.embedded import unprivileged_folders
 from producer.embedded.embedded_postgres import EmbeddedPostgres
 

@@ -7,8 +7,8 @@ import pytest
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import DBAPIError
 
-from migration.errors import PermanentError
-from migration.exit_status import ExitStatus
+from migration.error_record import error_record
+from migration.errors import PermanentError, RetryableError
 from migration.ledger.event_log import read_events
 from migration.ledger.event_log_observer import EventLogObserver
 from migration.ledger.run_records import (
@@ -57,6 +57,10 @@ class Broken:
         raise RuntimeError(f"cannot bear {type(happening).__name__}")
 
 
+DEADLOCK = RetryableError("A deadlock")
+DIFFERS = PermanentError("It differs")
+
+
 def _entries(ledger: Engine, run_id: str) -> list[tuple[str, dict[str, Any]]]:
     return [(event.kind, event.data) for event in read_events(ledger, run_id)]
 
@@ -81,12 +85,12 @@ def test_each_happening_has_the_entry_that_readers_know(ledger: Engine, new_run:
             StepClaimed(step),
             StepDone(step, 0.1, "t", 10, 0, 100),
             StepAttemptFailed(step, "A deadlock.", ValueError(), False, 0.1),
-            StepGivenBack(step, "A deadlock.", False),
+            StepGivenBack(step, DEADLOCK, False),
             StepsRecovered(run_id, Phase.COPYING, 1, 2),
             WorkerStopped(run_id, 7, "chunk 1 of table t", "worker@test", "It was silent"),
             RunMoveFailed(run_id, Phase.COPYING, "A lock.", None, False),
             RunWaiting(run_id, Phase.COPYING, "A lock."),
-            RunFailed(run_id, Phase.COPYING, "It differs.", ExitStatus.FAILED),
+            RunFailed(run_id, Phase.COPYING, DIFFERS),
             RunResumed(run_id, Phase.COPYING),
             QuarantineRetried(run_id, 4, 5),
         ):
@@ -95,11 +99,28 @@ def test_each_happening_has_the_entry_that_readers_know(ledger: Engine, new_run:
         ("phase", {"phase": "copying"}),
         ("planned", {"tables": 2, "chunks": 3}),
         ("sent", {"phase": "copying", "messages": 1, "steps": 3}),
-        ("step_failed", {"step": 7, "phase": "copying", "error": "A deadlock.", "final": False}),
+        (
+            "step_failed",
+            {
+                "step": 7,
+                "phase": "copying",
+                "error": "A deadlock.",
+                "final": False,
+                "error_details": error_record(DEADLOCK),
+            },
+        ),
         ("resend", {"phase": "copying", "lost": 1, "stalled": 2}),
         ("worker_stopped", {"step": 7, "part": "chunk 1 of table t", "worker": "worker@test"}),
         ("waiting", {"phase": "copying", "reason": "A lock."}),
-        ("failed", {"error": "It differs.", "exit_status": 3, "phase": "copying"}),
+        (
+            "failed",
+            {
+                "error": "It differs.",
+                "exit_status": 3,
+                "phase": "copying",
+                "error_details": error_record(DIFFERS),
+            },
+        ),
         ("resume", {}),
         ("retry", {"stored": 4, "remaining": 5}),
     ]
@@ -121,9 +142,7 @@ def test_change_whose_entry_cannot_be_written_does_not_happen_and_nobody_hears_o
     run_id, observer = new_run(), Remembering()
     _refuse(ledger, "failed")
     with pytest.raises(DBAPIError):
-        fail_run(
-            ledger, find_run(ledger, run_id), PermanentError("It differs"), observers=Observers(observer)
-        )
+        fail_run(ledger, find_run(ledger, run_id), DIFFERS, observers=Observers(observer))
     assert find_run(ledger, run_id).phase is Phase.PROFILING
     assert [kind for kind, _ in _entries(ledger, run_id)] == ["phase"]
     assert observer.seen == []
@@ -133,14 +152,14 @@ def test_observers_hear_what_commands_do_to_a_run(ledger: Engine) -> None:
     observer = Remembering()
     told = Observers(observer)
     run_id = create_run(ledger, RunOptions(), observers=told)
-    fail_run(ledger, find_run(ledger, run_id), PermanentError("It differs"), observers=told)
+    fail_run(ledger, find_run(ledger, run_id), DIFFERS, observers=told)
     request_resume(ledger, run_id, observers=told)
     request_resume(ledger, run_id, observers=told)
     request_cancel(ledger, run_id, observers=told)
     assert observer.seen == [
         PhaseEntered(run_id, Phase.PENDING, None),
         PhaseEntered(run_id, Phase.FAILED, Phase.PENDING),
-        RunFailed(run_id, Phase.PENDING, "It differs.", ExitStatus.FAILED),
+        RunFailed(run_id, Phase.PENDING, DIFFERS),
         PhaseEntered(run_id, Phase.PENDING, Phase.FAILED),
         RunResumed(run_id, Phase.PENDING),
         RunResumed(run_id, Phase.PENDING),
@@ -153,7 +172,7 @@ def test_caller_that_comes_too_late_tells_nothing(ledger: Engine, new_run: NewRu
     early = find_run(ledger, run_id)
     request_cancel(ledger, run_id)
     before = _entries(ledger, run_id)
-    fail_run(ledger, early, PermanentError("It differs"), observers=Observers(observer))
+    fail_run(ledger, early, DIFFERS, observers=Observers(observer))
     with ledger.begin() as connection:
         assert move_run(connection, early, Phase.COPYING) is None
     assert (_entries(ledger, run_id), observer.seen) == (before, [])
@@ -162,7 +181,7 @@ def test_caller_that_comes_too_late_tells_nothing(ledger: Engine, new_run: NewRu
 def test_broken_observer_changes_nothing_of_what_commands_do(ledger: Engine) -> None:
     broken = Observers(Broken())
     run_id = create_run(ledger, RunOptions(), observers=broken)
-    fail_run(ledger, find_run(ledger, run_id), PermanentError("It differs"), observers=broken)
+    fail_run(ledger, find_run(ledger, run_id), DIFFERS, observers=broken)
     request_resume(ledger, run_id, observers=broken)
     request_cancel(ledger, run_id, observers=broken)
     assert find_run(ledger, run_id).phase is Phase.CANCELLED

@@ -3,14 +3,18 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import Connection, Engine, insert, text
 
+from migration.ledger.event_names import EventName
+from migration.ledger.ledger_tables import events
 from migration.ledger.run_records import move_run, read_run
 from migration.ledger.step_records import (
     WORKED_AHEAD,
+    Failure,
     claim,
     count_states,
     finish_step,
+    first_failure,
     give_back,
     lock_step,
     recover_lost,
@@ -46,6 +50,10 @@ def _age(ledger: Engine, run_id: str, seconds: float) -> None:
             ),
             {"s": seconds, "run": run_id},
         )
+
+
+def _log_failure(connection: Connection, run_id: str, **data: object) -> None:
+    connection.execute(insert(events).values(run_id=run_id, kind=EventName.STEP_FAILED.value, data=data))
 
 
 def test_finished_step_is_never_claimed_again(ledger: Engine, new_run: NewRun, step_ids: StepIds) -> None:
@@ -173,3 +181,38 @@ def test_run_moves_once_and_only_when_its_steps_are_done(
     with ledger.begin() as connection:
         assert move_run(connection, run, Phase.COPYING)
         assert not move_run(connection, run, Phase.COPYING)
+
+
+def test_failure_of_a_step_is_the_last_that_was_told_of_it(
+    ledger: Engine, new_run: NewRun, step_ids: StepIds
+) -> None:
+    run_id = new_run(steps=2)
+    first, second = step_ids(run_id)
+    with ledger.begin() as connection:
+        assert first_failure(connection, run_id, Phase.PROFILING) is None
+    _claim(ledger, first)
+    with ledger.begin() as connection:
+        step = claim(connection, second, "worker@test", 30.0)
+        assert step is not None
+        for code in ("connection-lost", "disk-full"):
+            details = {"code": code}
+            _log_failure(connection, run_id, step=second, error=code, error_details=details)
+        _log_failure(connection, run_id, step=first, error="x", error_details={"code": "x"})
+        give_back(connection, step, "disk-full", final=True)
+    with ledger.begin() as connection:
+        found = first_failure(connection, run_id, Phase.PROFILING)
+    assert found == Failure("disk-full", {"code": "disk-full"})
+
+
+def test_failure_without_data_is_that_of_an_older_convoy(
+    ledger: Engine, new_run: NewRun, step_ids: StepIds
+) -> None:
+    run_id = new_run(steps=1)
+    (step_id,) = step_ids(run_id)
+    with ledger.begin() as connection:
+        step = claim(connection, step_id, "worker@test", 30.0)
+        assert step is not None
+        _log_failure(connection, run_id, step=step_id, error="deadlock")
+        give_back(connection, step, "deadlock", final=True)
+    with ledger.begin() as connection:
+        assert first_failure(connection, run_id, Phase.PROFILING) == Failure("deadlock", None)

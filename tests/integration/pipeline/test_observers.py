@@ -12,6 +12,7 @@ import redis
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
+from migration.error_record import error_record
 from migration.errors import BrokerError
 from migration.exit_status import ExitStatus
 from migration.ledger.event_log import read_events
@@ -139,7 +140,7 @@ def test_attempt_that_fails_is_told_and_given_back_with_a_broken_observer_as_wit
     (given_back,) = observer.of(StepGivenBack)
     assert failed.step == given_back.step
     assert (failed.final, given_back.final) == (True, True)
-    assert (failed.reason, failed.step.phase) == (given_back.error, Phase.COPYING)
+    assert (failed.reason, failed.step.phase) == (str(given_back.error), Phase.COPYING)
     assert observer.seen.index(failed) < observer.seen.index(given_back)
     ((state, error),) = watched.query("SELECT state, error FROM convoy.steps WHERE phase = 'copying'")
     assert (state, error) == ("failed", failed.reason)
@@ -149,6 +150,7 @@ def test_attempt_that_fails_is_told_and_given_back_with_a_broken_observer_as_wit
         "phase": "copying",
         "error": failed.reason,
         "final": True,
+        "error_details": error_record(given_back.error),
     }
 
 
@@ -161,7 +163,8 @@ def test_step_whose_workers_died_is_claimed_and_given_back_for_good(
     assert not run_step(watched.context, step_id)
     claimed, given_back = observer.seen
     assert (type(claimed), claimed.step.attempts) == (StepClaimed, 6)
-    assert given_back == StepGivenBack(claimed.step, "Its worker died 5 times", final=True)
+    assert (type(given_back), given_back.step, given_back.final) == (StepGivenBack, claimed.step, True)
+    assert given_back.error.what == "Its worker died 5 times"
     assert watched.query("SELECT state FROM convoy.steps WHERE phase = 'copying'") == [("failed",)]
 
 
@@ -186,7 +189,8 @@ def test_value_that_stops_a_run_is_told_as_its_failure(
         run = watched.migrate(build(SCRIPT), target_schema="observed", on_error=OnError.ABORT)
     assert run.phase is Phase.FAILED
     (failed,) = observer.of(RunFailed)
-    assert failed == RunFailed(run.id, Phase.COPYING, str(run.error), ExitStatus.FAILED)
+    assert (failed.run_id, failed.phase) == (run.id, Phase.COPYING)
+    assert (str(failed.error), failed.error.exit_status) == (str(run.error), ExitStatus.FAILED)
 
 
 def test_state_machine_tells_phases_and_what_it_sends(
@@ -235,7 +239,8 @@ def test_run_that_cannot_be_moved_fails_with_a_broken_observer_as_without(
     _, moving, entered, failed = observer.seen
     assert (type(moving), moving.reason, moving.final) == (RunMoveFailed, run.error, True)
     assert entered == PhaseEntered(run_id, Phase.FAILED, Phase.SNAPSHOTTING)
-    assert failed == RunFailed(run_id, Phase.SNAPSHOTTING, str(run.error), ExitStatus.UNUSABLE_INPUT)
+    assert (type(failed), failed.run_id, failed.phase) == (RunFailed, run_id, Phase.SNAPSHOTTING)
+    assert (str(failed.error), failed.error.exit_status) == (str(run.error), ExitStatus.UNUSABLE_INPUT)
 
 
 def test_watchdog_tells_what_it_recovers(

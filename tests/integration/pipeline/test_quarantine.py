@@ -43,6 +43,9 @@ def test_abort_stops_at_the_first_value_and_names_it(pipeline: Pipeline, build: 
         f"SELECT data->>'exit_status' FROM convoy.events WHERE run_id = '{run.id}' AND kind = 'failed'"
     )
     assert status == ("3",)
+    error = build_report(pipeline.ledger, run.id).error_details
+    assert error is not None
+    assert (error.code, error.table, error.key, error.column) == ("value-rejected", "t", "2", "name")
 
 
 def test_abort_changes_nothing_where_all_values_can_be_stored(pipeline: Pipeline, build: Build) -> None:

@@ -9,6 +9,7 @@ import pytest
 from migration.ledger.event_log import read_events
 from migration.ledger.table_records import read_tables
 from migration.model import IfExists, Mode, Phase
+from migration.report.report_builder import build_report
 from migration.steps.run_rollback import roll_back_run
 
 if TYPE_CHECKING:
@@ -118,6 +119,12 @@ def test_missing_file_fails_with_status_2_and_leaves_nothing(pipeline: Pipeline,
     assert run.phase is Phase.FAILED
     (failed,) = [event for event in read_events(pipeline.ledger, run.id) if event.kind == "failed"]
     assert failed.data["exit_status"] == 2
+    details = failed.data["error_details"]
+    assert (details["code"], details["source"]) == ("source-not-found", "nowhere")
+    assert (details["file"], details["exit_status"]) == (str(tmp_path / "nowhere.db"), 2)
+    report = build_report(pipeline.ledger, run.id).error_details
+    assert report is not None
+    assert (report.code, report.run, report.file) == ("source-not-found", run.id, details["file"])
 
 
 def test_unknown_table_offers_the_nearest(pipeline: Pipeline, build: Build) -> None:

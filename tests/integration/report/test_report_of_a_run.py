@@ -213,7 +213,7 @@ def test_failed_run_has_a_partial_report(ledger: Engine):
 
 def fail_last_step(engine: Engine, run_id: str, chunk_id: int) -> None:
     error = PermanentError(
-        "no connection to postgresql://ada:hunter2@db/app", "table notes", "Free space, then resume"
+        "no connection to postgresql://ada:hunter2@db/app", table="notes", remedy="Free space, then resume"
     )
     with engine.begin() as connection:
         add_steps(connection, run_id, Phase.COPYING, [NewStep(chunk_id=chunk_id)])

@@ -40,7 +40,7 @@ def test_statement_on_an_ended_connection_can_be_tried_again(engine: Engine, fil
         end_others(filled, "test")
         with pytest.raises(DBAPIError) as caught:
             run_sql(connection, "SELECT 1")
-    assert isinstance(translate(caught.value, "step 1"), RetryableError)
+    assert isinstance(translate(caught.value, step=1), RetryableError)
     with engine.connect() as connection:
         assert run_sql(connection, "SELECT count(*) FROM t").scalar_one() == 500_000
 
@@ -54,7 +54,7 @@ def test_copy_on_an_ended_connection_can_be_tried_again(filled: str) -> None:
 
     with connect(filled, "copier") as connection, pytest.raises(psycopg.Error) as caught:
         copy_batches(connection, "public", PLAN, batches())  # type: ignore[arg-type]
-    assert isinstance(translate(caught.value, "chunk 1"), RetryableError)
+    assert isinstance(translate(caught.value, chunk=1), RetryableError)
 
 
 def test_read_back_that_is_cut_off_can_be_tried_again(filled: str) -> None:

@@ -106,11 +106,15 @@ def test_rights_that_lack_are_named(engine: Engine, poor_url: str) -> None:
         with pytest.raises(TargetPermissionError, match="may not create schemas") as caught:
             check(poor)
         assert "GRANT CREATE ON DATABASE" in caught.value.remedy
-        run(engine, f"GRANT CREATE ON DATABASE {engine_database(engine)} TO poor")
+        (step,) = caught.value.next_steps
+        assert step.command == f'GRANT CREATE ON DATABASE {engine_database(engine)} TO "poor"'
+        run(engine, step.command)
         run(engine, "REVOKE ALL ON SCHEMA public FROM PUBLIC")
-        with pytest.raises(TargetPermissionError, match="schema public"):
+        with pytest.raises(TargetPermissionError, match="schema public") as caught:
             check(poor)
-        run(engine, "GRANT CREATE, USAGE ON SCHEMA public TO poor", "CREATE TABLE class ()")
+        (step,) = caught.value.next_steps
+        assert step.command == 'GRANT CREATE, USAGE ON SCHEMA "public" TO "poor"'
+        run(engine, step.command, "CREATE TABLE class ()")
         with pytest.raises(TargetPermissionError, match="another role: class"):
             check(poor, REPLACE)
     finally:
@@ -262,6 +266,7 @@ def test_wrong_targets_are_told_apart(target_url: str) -> None:
             connect(url, "test")
         assert "secret" not in str(caught.value)
         assert "database" in caught.value.where
+        assert {"database", "server"} <= caught.value.place.keys()
 
 
 def test_session_does_not_depend_on_the_roles_settings(engine: Engine, target_url: str) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import logging
 
 import pytest
@@ -7,8 +8,10 @@ from sqlalchemy.exc import OperationalError
 
 from api.app import create_app
 from api.cluster_connections import Cluster
-from api.problem_documents import from_convoy
+from api.problem_documents import from_convoy, members_of, problem_response
 from migration import errors
+from migration.convoy_error import ConvoyError, NextStep, Place
+from migration.error_record import error_classes
 from tests.support.api import TOKEN, ApiClient, api_settings
 
 START = "/api/v1/migration/start"
@@ -138,5 +141,51 @@ def test_a_lost_connection_asks_to_try_again(client: ApiClient, monkeypatch: pyt
         (errors.RunFailedError("x"), 500),
     ],
 )
-def test_errors_of_the_domain_have_their_status(error: errors.ConvoyError, status: int) -> None:
+def test_errors_of_the_domain_have_their_status(error: ConvoyError, status: int) -> None:
     assert from_convoy(error).status == status
+
+
+def test_a_problem_carries_code_place_and_commands() -> None:
+    error = errors.TargetPermissionError(
+        "The role app may not create schemas",
+        database="shop",
+        next_steps=(NextStep("Let it", "GRANT CREATE ON DATABASE shop TO app"),),
+    )
+    document = json.loads(bytes(problem_response(from_convoy(error), "/api/v1/migration").body))
+    assert document == {
+        "type": "urn:convoy:problem:target-conflict",
+        "title": "Conflict",
+        "status": 409,
+        "detail": "The role app may not create schemas (database shop).",
+        "instance": "/api/v1/migration",
+        "code": "target-permission-denied",
+        "database": "shop",
+        "next_steps": [{"purpose": "Let it", "command": "GRANT CREATE ON DATABASE shop TO app"}],
+    }
+
+
+@pytest.mark.parametrize("kind", error_classes(), ids=lambda kind: kind.code)
+def test_no_place_takes_the_place_of_a_member_of_the_standard(kind: type[ConvoyError]) -> None:
+    members = members_of(kind("x"))
+    assert members == {"code": kind.code, "next_steps": []}
+    assert not {"type", "title", "status", "detail", "instance"} & set(Place.__annotations__)
+
+
+def test_no_member_holds_a_password() -> None:
+    secret = "postgresql://me:s3cret@db/shop"
+    step = NextStep(secret, secret)
+    assert "s3cret" not in str(members_of(errors.TargetError("x", file=secret, next_steps=(step,))))
+
+
+@pytest.mark.parametrize(
+    ("path", "code"),
+    [
+        ("/api/v1/migration/not-an-id/status", "run-unknown"),
+        ("/api/v1/migration?limit=0", "wrong-usage"),
+        ("/api/v1/migration", "target-unreachable"),
+    ],
+)
+def test_answers_have_a_code(client: ApiClient, path: str, code: str) -> None:
+    answer = client.get(path).json()
+    assert answer["code"] == code
+    assert answer["next_steps"] == []

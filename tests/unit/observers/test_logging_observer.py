@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from migration.exit_status import ExitStatus
+from migration.errors import PermanentError
 from migration.model import Phase
 from migration.observers.logging_observer import LoggingObserver
 from migration.observers.run_happenings import (
@@ -68,12 +68,12 @@ def test_what_goes_wrong_has_a_line(
     [
         StepClaimed(STEP),
         StepDone(STEP, 0.1, "t", 10, 0, 100),
-        StepGivenBack(STEP, "A deadlock.", True),
+        StepGivenBack(STEP, PermanentError("A deadlock"), True),
         PhaseEntered(RUN, Phase.COPYING, Phase.PROFILING),
         RunPlanned(RUN, 1, 1),
         StepsSent(RUN, Phase.COPYING, 1, 1),
         RunWaiting(RUN, Phase.COPYING, "A lock."),
-        RunFailed(RUN, Phase.COPYING, "It differs.", ExitStatus.FAILED),
+        RunFailed(RUN, Phase.COPYING, PermanentError("It differs")),
         RunResumed(RUN, Phase.COPYING),
         QuarantineRetried(RUN, 1, 0),
     ],

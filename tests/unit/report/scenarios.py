@@ -6,6 +6,8 @@ from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
+from migration.error_record import error_record
+from migration.errors import DiskError
 from migration.model import (
     Mode,
     ObjectState,
@@ -51,7 +53,7 @@ def school_facts(**changes: Any) -> Facts:
         works=works(),
         failed_steps=(),
         retries=0,
-        exit_status=None,
+        failure={},
         estimate={},
         unvalidated=(),
         previous={},
@@ -196,13 +198,18 @@ def validate_facts(**changes: Any) -> Facts:
     return replace(facts, **changes)
 
 
+DISK_FULL = DiskError(
+    "The disk of the server is full",
+    table="question_history",
+    chunk=3,
+    remedy="Free space in its data folder, then resume",
+)
+
+
 def failed_facts(**changes: Any) -> Facts:
     """The server went away in the middle of the copy."""
     facts = school_facts()
-    error = (
-        "The disk of the server is full (table question_history, chunk 3)."
-        " Free space in its data folder, then resume."
-    )
+    error = str(DISK_FULL)
     tables = tuple(
         replace(
             table,
@@ -236,7 +243,7 @@ def failed_facts(**changes: Any) -> Facts:
             ),
         ),
         retries=4,
-        exit_status=3,
+        failure={"exit_status": 3, "error_details": error_record(DISK_FULL)},
     )
     return replace(facts, **changes)
 
@@ -251,7 +258,7 @@ def cancelled_facts(**changes: Any) -> Facts:
     facts = failed_facts(
         run=run_record(Phase.CANCELLED, finished_at=at(6.0)),
         failed_steps=(),
-        exit_status=None,
+        failure={},
         phase_changes=(
             *phase_changes(Phase.COPYING, until=Phase.COPYING),
             PhaseChange(at(6.0), Phase.CANCELLED),

@@ -92,7 +92,7 @@ def test_failed_run_says_where_it_stopped_and_what_is_safe():
 
 
 def test_unusable_input_keeps_its_own_exit_status():
-    assert assemble(scenarios.failed_facts(exit_status=2)).exit_status == 2
+    assert assemble(scenarios.failed_facts(failure={"exit_status": 2})).exit_status == 2
 
 
 def test_cancelled_run_is_neither_good_nor_bad():

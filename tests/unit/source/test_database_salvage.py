@@ -94,7 +94,7 @@ def salvage(path: Path, folder: Path) -> Snapshot:
     before = path.read_bytes()
     snapshot = take_snapshot(Source("app", str(path)), folder, salvage=True)
     assert path.read_bytes() == before
-    check_database(snapshot.path, "the snapshot")
+    check_database(snapshot.path, {"source": "snapshot"})
     assert [entry.name for entry in folder.iterdir()] == [snapshot.path.name]
     return snapshot
 

@@ -105,7 +105,7 @@ def test_values_that_a_constraint_forbids_are_no_damage(build):
         sql = "CREATE TABLE t(a TEXT NOT NULL, b INT CHECK (b > 0))"
         connection.execute("UPDATE sqlite_schema SET sql = ?", (sql,))
         connection.commit()
-    check_database(path, "source app")
+    check_database(path, {"source": "app"})
 
 
 def test_what_only_the_application_has_is_no_damage(build):
@@ -121,7 +121,7 @@ def test_what_only_the_application_has_is_no_damage(build):
             "CREATE INDEX c_k ON c(secret(k)) WHERE secret(k) > '';"
             "INSERT INTO a VALUES ('x'), ('y'); INSERT INTO b VALUES ('x'), ('y'); INSERT INTO c VALUES ('x');"
         )
-    check_database(path, "source app")
+    check_database(path, {"source": "app"})
 
 
 def test_a_virtual_table_of_a_missing_module_is_no_damage(build):
@@ -135,4 +135,4 @@ def test_a_virtual_table_of_a_missing_module_is_no_damage(build):
         connection.commit()
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("VACUUM")
-    check_database(path, "source app")
+    check_database(path, {"source": "app"})

@@ -58,7 +58,7 @@ def root_page(path: Path, name: str) -> int:
 
 def salvage(path: Path, folder: Path) -> Snapshot:
     snapshot = take_snapshot(Source("app", str(path)), folder, salvage=True)
-    check_database(snapshot.path, "the snapshot")
+    check_database(snapshot.path, {"source": "snapshot"})
     return snapshot
 
 

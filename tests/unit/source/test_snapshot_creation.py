@@ -248,7 +248,7 @@ def test_a_file_without_permission_is_refused_clearly(build):
         "os.rmdir(folder)\n"
     )
     done = subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=True)
-    assert done.stdout.startswith("SourceUnreadableError There is no permission to read the file")
+    assert done.stdout.startswith("SourcePermissionError There is no permission to read the file")
 
 
 def test_a_folder_that_cannot_be_made_is_named(build, tmp_path):

@@ -6,15 +6,21 @@ import psycopg
 import pytest
 import sqlalchemy as sa
 
+from migration.convoy_error import place_parts
 from migration.errors import (
+    ConnectionLostError,
+    DiskError,
     PermanentError,
     RetryableError,
+    TargetBusyError,
+    TargetDatabaseMissingError,
+    TargetLoginError,
     TargetOccupiedError,
     TargetPermissionError,
-    TargetUnreachableError,
+    TargetRefusedError,
     UsageError,
 )
-from migration.target.target_connection import describe, redact, translate, with_password
+from migration.target.target_connection import place_of, redact, translate, with_password
 
 
 @pytest.mark.parametrize(
@@ -82,47 +88,49 @@ def test_url_that_libpq_cannot_read_is_a_usage_error_without_the_password() -> N
     ],
 )
 def test_messages_name_host_and_database(url: str, words: str) -> None:
-    assert describe(url) == words
+    assert place_parts(place_of(url)) == [words]
 
 
 @pytest.mark.parametrize(
     ("error", "kind"),
     [
-        (psycopg.errors.AdminShutdown("x"), RetryableError),
+        (psycopg.errors.AdminShutdown("x"), ConnectionLostError),
         (psycopg.errors.DeadlockDetected("x"), RetryableError),
         (psycopg.errors.SerializationFailure("x"), RetryableError),
-        (psycopg.errors.LockNotAvailable("x"), RetryableError),
-        (psycopg.errors.TooManyConnections("x"), RetryableError),
-        (psycopg.errors.ConnectionFailure("x"), RetryableError),
-        (psycopg.OperationalError("server closed the connection unexpectedly"), RetryableError),
-        (psycopg.errors.DiskFull("x"), PermanentError),
+        (psycopg.errors.LockNotAvailable("x"), TargetBusyError),
+        (psycopg.errors.TooManyConnections("x"), TargetBusyError),
+        (psycopg.errors.ConnectionFailure("x"), ConnectionLostError),
+        (psycopg.OperationalError("server closed the connection unexpectedly"), ConnectionLostError),
+        (psycopg.errors.DiskFull("x"), DiskError),
         (psycopg.errors.InsufficientPrivilege("x"), TargetPermissionError),
-        (psycopg.errors.InvalidPassword("x"), TargetUnreachableError),
-        (psycopg.errors.InvalidCatalogName("x"), TargetUnreachableError),
+        (psycopg.errors.InvalidPassword("x"), TargetLoginError),
+        (psycopg.errors.InvalidCatalogName("x"), TargetDatabaseMissingError),
         (psycopg.errors.DuplicateTable("x"), TargetOccupiedError),
-        (psycopg.errors.UniqueViolation("x"), PermanentError),
-        (psycopg.ProgrammingError("x"), PermanentError),
+        (psycopg.errors.UniqueViolation("x"), TargetRefusedError),
+        (psycopg.ProgrammingError("x"), TargetRefusedError),
         (ValueError("x"), PermanentError),
         (PermanentError("x"), PermanentError),
-        (sa.exc.TimeoutError("x"), RetryableError),
+        (sa.exc.TimeoutError("x"), TargetBusyError),
     ],
 )
 def test_errors_are_told_apart(error: Exception, kind: type[Exception]) -> None:
-    found = translate(error, "table t")
+    found = translate(error, table="t")
     assert type(found) is kind
     assert pickle.loads(pickle.dumps(found)).args == found.args
     if isinstance(error, psycopg.Error):
         assert "table t" in str(found)
         wrapped = sa.exc.DBAPIError("SELECT", {}, error)
-        assert type(translate(wrapped, "table t")) is kind
+        assert type(translate(wrapped, table="t")) is kind
 
 
 def test_full_disk_says_how_to_go_on() -> None:
-    found = translate(psycopg.errors.DiskFull("could not extend file"), "chunk 3")
+    found = translate(psycopg.errors.DiskFull("could not extend file"), chunk=3)
     assert "full" in str(found)
     assert "resume" in found.remedy
 
 
 def test_detail_with_values_of_rows_is_left_out() -> None:
-    found = translate(psycopg.errors.UniqueViolation("duplicate key\nDETAIL: Key (email)=(a@b) exists"), "t")
+    found = translate(
+        psycopg.errors.UniqueViolation("duplicate key\nDETAIL: Key (email)=(a@b) exists"), table="t"
+    )
     assert "a@b" not in str(found)

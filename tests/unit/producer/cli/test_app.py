@@ -114,7 +114,7 @@ def test_an_error_nobody_foresaw_is_one_sentence_and_a_file(tmp_path, monkeypatc
 
 def test_an_error_on_purpose_shows_its_trace_only_when_asked(monkeypatch, capsys) -> None:
     def fail(_values: object) -> None:
-        raise SourceNotFoundError("There is no such file", "x")
+        raise SourceNotFoundError("There is no such file", file="x")
 
     monkeypatch.setattr("producer.cli.source_arguments.parse_sources", fail)
     assert main(["migrate", "--source", "x", "--verbose"]) == 2

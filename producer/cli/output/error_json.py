@@ -1,0 +1,75 @@
+"""The error of a command as one JSON object on stdout, where `--json` asks for it (docs/errors.md)."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Sequence
+
+import click
+
+from migration.convoy_error import ConvoyError, NextStep
+from migration.error_record import error_record
+from migration.errors import UsageError
+from migration.report.text_formatting import without_secrets
+from producer.cli.output.command_lines import fit_command, program
+from producer.cli.output.error_output import without_passwords
+from producer.cli.target_options import Target
+
+# --target-pass is left out: no command that is handed on holds a password.
+_TARGET_FLAGS = ("--target-url", "--target-host", "--target-port", "--target-db", "--target-user")
+
+
+def print_error_json(error: ConvoyError, arguments: Sequence[str]) -> None:
+    """Print ``{"error": {...}}``, as `error_record` has it, without passwords; nothing where nobody asked for JSON.
+
+    Args:
+        error: any.
+        arguments: of the command; the commands in `next_steps` get the flags that name its target.
+    """
+    if "--json" not in _own(arguments):
+        return
+    target = _target(arguments)
+    record = error_record(error, _clean)
+    record["next_steps"] = [
+        step | {"command": fit_command(step["command"], target)} for step in record["next_steps"]
+    ]
+    click.echo(json.dumps({"error": record}, indent=2))
+
+
+def of_click(error: click.ClickException) -> ConvoyError:
+    """Return what click has to say about a command line as an error with a code."""
+    named: str | None = getattr(error, "option_name", None)
+    if isinstance(error, click.BadParameter) and error.param is not None:
+        named = max(error.param.opts, key=len) if isinstance(error.param, click.Option) else error.param.name
+    context = getattr(error, "ctx", None)
+    words = context.command_path.split()[1:] if context is not None else []
+    steps = (NextStep("See the flags", shlex.join([program(), *words, "--help"])),)
+    what, _, hint = error.format_message().rstrip(".?").partition(". ")  # Did you mean ...?
+    return UsageError(what, remedy=hint, next_steps=steps, setting=named or "")
+
+
+def of_crash(error: Exception) -> ConvoyError:
+    """Return an error that nobody foresaw as one with a code; its first line stands for it."""
+    lines = str(error).strip().splitlines() or [""]
+    return ConvoyError(f"{type(error).__name__}: {lines[0]}".rstrip(".: "))
+
+
+def _own(arguments: Sequence[str]) -> Sequence[str]:
+    """Return the arguments before ``--``: what follows belongs to another program."""
+    return arguments[: arguments.index("--")] if "--" in arguments else arguments
+
+
+def _target(arguments: Sequence[str]) -> Target:
+    flags: dict[str, str] = {}
+    words = iter(_own(arguments))
+    for word in words:
+        name, equals, value = word.partition("=")
+        if name in _TARGET_FLAGS:
+            flags[name] = _clean(value if equals else next(words, ""))
+    pairs = tuple(part for pair in flags.items() for part in pair)
+    return Target(flags.get("--target-url", ""), flags.get("--target-db", ""), None, pairs)
+
+
+def _clean(text: str) -> str:
+    return without_secrets(without_passwords(text))

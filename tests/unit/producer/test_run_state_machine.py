@@ -1,0 +1,35 @@
+"""What a run says of a step that gave up."""
+
+from __future__ import annotations
+
+from migration.error_record import error_record
+from migration.errors import ConnectionLostError, RunFailedError, TargetOccupiedError
+from migration.ledger.step_records import Failure
+from migration.model import Phase
+from producer.run_state_machine import error_of_step
+from tests.unit.report.factories import RUN_ID, run_record
+
+RUN = run_record(Phase.COPYING)
+
+
+def test_the_error_of_a_step_becomes_that_of_its_run() -> None:
+    step = ConnectionLostError(
+        "The connection was lost", table="orders", chunk=3, remedy="Look at the server"
+    )
+    error = error_of_step(RUN, Failure(str(step), error_record(step)))
+    assert type(error) is ConnectionLostError
+    assert error.place == {"run": RUN_ID, "phase": "copying", "table": "orders", "chunk": 3}
+    assert str(error) == (
+        f"The connection was lost (run {RUN_ID}, copying, table orders, chunk 3). Look at the server."
+    )
+
+
+def test_a_step_that_gave_up_is_never_unusable_input() -> None:
+    step = TargetOccupiedError("A relation stands there")
+    assert error_of_step(RUN, Failure(str(step), error_record(step))).exit_status == 3
+
+
+def test_a_step_of_an_older_ledger_fails_its_run_by_its_text() -> None:
+    error = error_of_step(RUN, Failure("The disk is full.", None))
+    assert type(error) is RunFailedError
+    assert "The disk is full." in str(error)
