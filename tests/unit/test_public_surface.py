@@ -1,0 +1,320 @@
+"""The public surface, frozen: whatever programs, scripts and dashboards of others may rely on, as plain lists.
+
+A change of any of them shows in review. Add what is new; take away or rename only what a major version may.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+
+from api.app import create_app
+from api.prometheus_metrics import LEDGER_GAUGES
+from migration.error_record import error_classes
+from migration.exit_status import ExitStatus
+from migration.ledger.event_names import EventName
+from migration.report.report_json_schema import schema_document
+from migration.report.report_model import REPORT_VERSION
+from migration.settings import Settings
+from producer.cli.app import COMMANDS, commands
+from tests.support.api import api_settings
+
+PAGES = ("/", "/docs")
+
+COMMAND_LINES = """
+migration-cli: --mode --version
+migrate: --batch-size --catalog --chunk-rows --data-only --dry-run --exclude --identifiers --if-exists
+    --json --mapping --on-error --on-orphan --report --salvage --schema-per-source --skip-validation
+    --source --source-timezone --tables --target-db --target-host --target-pass --target-port
+    --target-schema --target-url --target-user --verbose --workers
+dry-run: --batch-size --catalog --chunk-rows --data-only --exclude --identifiers --if-exists --json
+    --mapping --on-error --on-orphan --report --salvage --schema-per-source --source --source-timezone
+    --tables --target-db --target-host --target-pass --target-port --target-schema --target-url
+    --target-user --verbose --workers --write-mapping
+validate: --batch-size --catalog --chunk-rows --data-only --exclude --identifiers --if-exists --json
+    --mapping --on-error --report --salvage --schema-per-source --source --source-timezone --tables
+    --target-db --target-host --target-pass --target-port --target-schema --target-url --target-user
+    --verbose --workers
+resume: --json --report --target-db --target-host --target-pass --target-port --target-url --target-user
+    --verbose --workers RUN
+rollback: --json --target-db --target-host --target-pass --target-port --target-url --target-user
+    --verbose RUN
+cancel: --target-db --target-host --target-pass --target-port --target-url --target-user --verbose RUN
+quarantine:
+quarantine list: --after --json --limit --table --target-db --target-host --target-pass --target-port
+    --target-url --target-user --verbose RUN
+quarantine export: --table --target-db --target-host --target-pass --target-port --target-url
+    --target-user --verbose FILE RUN
+quarantine retry: --json --mapping --report --target-db --target-host --target-pass --target-port
+    --target-url --target-user --verbose RUN
+status: --follow --json --limit --target-db --target-host --target-pass --target-port --target-url
+    --target-user --verbose RUN
+list-tables: --json --source --verbose
+up: --target-db --target-host --target-pass --target-port --target-url --target-user --verbose --workers
+psql: --target-db ARGUMENTS
+"""
+
+EXIT_STATUSES = """
+0 PROVED
+1 FINDINGS
+2 UNUSABLE_INPUT
+3 FAILED
+130 INTERRUPTED
+"""
+
+REPORT_KEYS = """
+ColumnReport: name declared target_type reason transforms target widened nulls stored
+DryRunReport: estimated_seconds estimated_disk_bytes would_load would_quarantine chunks ddl
+ErrorReport: code message what remedy details exit_status next_steps run phase step setting mapping
+    source file process broker database server schema table chunk key column object_kind object
+FailedStep: phase table chunk attempts worker error
+FindingKind: conservation damaged_range differing_row digest_mismatch extra_row lossy_transform
+    missing_column missing_constraint missing_row missing_table orphan_rows row_count sequence
+    type_mismatch
+FindingReport: kind table message column key is_error
+Mode: dry-run migrate validate
+NextStep: purpose command
+ObjectReport: kind name state reason owner
+ObjectScore: kind created changed skipped
+ObjectState: changed created skipped
+OptionsReport: tables exclude identifiers source_timezone if_exists data_only schema_per_source
+    skip_validation batch_rows chunk_rows workers on_orphan
+Phase: cancelled completed completed_with_findings copying cutting_over failed indexing pending profiling
+    rolled_back snapshotting validating
+PhaseReport: name seconds
+PhaseSpan: name start end
+QuarantineReport: total values by_reason sample
+QuarantineSample: source table key column storage_class original original_hex original_bytes reason
+Recommendation: urgency title detail commands
+Report: run_id status mode verdict exit_status sources target tables objects findings quarantine phases
+    throughput recommendations created_at started_at finished_at seconds findings_total timeline options
+    retries error error_details failed_steps dry_run staging_schema previous_schemas resume_command
+    next_steps object_scores stubs stubs_file report_version
+SourceReport: label path sha256 bytes
+StorageClass: blob integer null real text
+StubReport: kind name owner reason source_sql draft
+TableReport: source name target rows_source rows_loaded rows_quarantined rows_target bytes seconds
+    digest_source digest_target equal columns target_schema target_table conserved has_key chunks
+    chunks_done worker_seconds
+TargetReport: url schema server_version
+Throughput: rows_per_s bytes_per_s
+Timeline: phases work
+TransformReport: name values
+Urgency: may must should
+Verdict: level headline detail
+VerdictLevel: attention failed neutral proved
+WorkSpan: worker phase start end steps tables failed
+"""
+
+HTTP_PATHS = """
+GET /
+GET /docs
+GET /healthz
+GET /readyz
+GET /metrics
+GET /api/v1/migration/tables
+GET /api/v1/migration/schema/{table}
+POST /api/v1/migration/start
+POST /api/v1/migration/dry-run
+POST /api/v1/migration/validate
+GET /api/v1/migration
+GET /api/v1/migration/{id}/status
+GET /api/v1/migration/{id}/summary
+GET /api/v1/migration/{id}/report.html
+POST /api/v1/migration/{id}/rollback
+POST /api/v1/migration/{id}/cancel
+POST /api/v1/migration/{id}/resume
+GET /api/v1/migration/{id}/findings
+GET /api/v1/migration/{id}/quarantine
+GET /api/v1/migration/{id}/events
+"""
+
+ERROR_CODES = """
+application-tables-differ
+broker-setting-invalid
+broker-unreachable
+cluster-of-another-target
+connection-lost
+disk-full
+embedded-database-missing
+embedded-folder-unusable
+embedded-not-installed
+internal-error
+interrupted
+key-ambiguous
+local-cluster-failed
+mapping-file-invalid
+names-collide
+not-equal
+output-file-refused
+profile-differs
+report-not-written
+rows-changed-by-target
+run-failed
+run-interrupted
+run-state-conflict
+run-unknown
+setting-invalid
+snapshot-lost
+snapshot-not-written
+source-corrupt
+source-encrypted
+source-locked
+source-not-a-database
+source-not-fetched
+source-not-found
+source-permission-denied
+source-unreadable
+source-unusable
+step-failed
+table-unknown
+tables-gone
+target-busy
+target-changed
+target-database-missing
+target-encoding
+target-login-refused
+target-occupied
+target-permission-denied
+target-read-only
+target-refused
+target-setting-invalid
+target-too-old
+target-unreachable
+target-unusable
+target-url-invalid
+try-again
+type-unsupported
+unexpected-error
+value-rejected
+worker-died
+wrong-usage
+"""
+
+EVENT_NAMES = """
+phase
+planned
+sent
+resend
+step_failed
+worker_stopped
+waiting
+failed
+resume
+retry
+dry_run
+"""
+
+METRIC_NAMES = """
+convoy_runs phase
+convoy_rows_copied
+convoy_rows_quarantined
+convoy_bytes_copied
+convoy_findings
+"""
+
+SETTING_NAMES = """
+MIGRATION_BROKER_URL
+MIGRATION_TARGET_URL
+MIGRATION_TARGET_PASSWORD
+MIGRATION_SOURCE_ROOT
+MIGRATION_SNAPSHOT_DIR
+MIGRATION_SNAPSHOT_RETENTION_HOURS
+MIGRATION_EMBEDDED_DIR
+MIGRATION_REPORT_DIR
+MIGRATION_API_TOKEN
+MIGRATION_API_HOST
+MIGRATION_API_PORT
+MIGRATION_FLOWER_URL
+MIGRATION_LEASE_SECONDS
+MIGRATION_WATCHDOG_SECONDS
+MIGRATION_SILENCE_SECONDS
+MIGRATION_MAX_ATTEMPTS
+MIGRATION_SOFT_TIME_LIMIT_SECONDS
+MIGRATION_HARD_TIME_LIMIT_SECONDS
+MIGRATION_VISIBILITY_TIMEOUT_SECONDS
+MIGRATION_LOG_LEVEL
+"""
+
+
+def surface_of(name: str, command: click.Command) -> Iterator[str]:
+    """Each command as a line: its words, then its flags and arguments in alphabetical order."""
+    words: list[str] = []
+    for parameter in command.params:
+        if isinstance(parameter, click.Option):
+            words += [*parameter.opts, *parameter.secondary_opts]
+        else:
+            words.append(str(parameter.name).upper())
+    yield " ".join([f"{name}:", *sorted(words)])
+    if isinstance(command, click.Group) and name != "migration-cli":
+        for below, found in command.commands.items():
+            yield from surface_of(f"{name} {below}", found)
+
+
+def all_commands() -> list[str]:
+    lines = list(surface_of("migration-cli", commands))
+    for name in COMMANDS:
+        found = commands.get_command(click.Context(commands), name)
+        assert found is not None
+        lines += surface_of(name, found)
+    return lines
+
+
+def report_keys() -> list[str]:
+    records: dict[str, Any] = json.loads(schema_document())["$defs"]
+    return [
+        " ".join([f"{name}:", *record.get("properties", record.get("enum", ()))])
+        for name, record in records.items()
+    ]
+
+
+def http_routes(folder: Path) -> list[str]:
+    """The pages for people, which OpenAPI leaves out, and each method of each path of the API."""
+    described = create_app(api_settings(folder)).openapi()["paths"]
+    return [
+        *(f"GET {path}" for path in PAGES),
+        *(f"{m.upper()} {path}" for path in described for m in described[path]),
+    ]
+
+
+def listed(text: str) -> list[str]:
+    """The lines of a list; one that is indented belongs to the line before it."""
+    return text.strip().replace("\n    ", " ").splitlines()
+
+
+def test_commands_flags_and_arguments() -> None:
+    assert all_commands() == listed(COMMAND_LINES)
+
+
+def test_exit_statuses() -> None:
+    assert [f"{status.value} {status.name}" for status in ExitStatus] == listed(EXIT_STATUSES)
+
+
+def test_keys_and_values_of_report_json() -> None:
+    assert report_keys() == listed(REPORT_KEYS)
+    assert REPORT_VERSION == 1
+
+
+def test_http_paths(tmp_path: Path) -> None:
+    assert http_routes(tmp_path) == listed(HTTP_PATHS)
+
+
+def test_codes_of_errors() -> None:
+    assert sorted(error.code for error in error_classes()) == listed(ERROR_CODES)
+
+
+def test_names_of_events() -> None:
+    assert [event.value for event in EventName] == listed(EVENT_NAMES)
+
+
+def test_names_and_labels_of_metrics() -> None:
+    names = [f"{gauge.name} {gauge.label}" if gauge.label else gauge.name for gauge in LEDGER_GAUGES]
+    assert names == listed(METRIC_NAMES)
+
+
+def test_settings() -> None:
+    assert [f"MIGRATION_{name.upper()}" for name in Settings.model_fields] == listed(SETTING_NAMES)
