@@ -28,7 +28,8 @@ from api.response_models import (
 from api.source_root import resolve_sources
 from migration.errors import RunStateError, TargetError, TargetUnreachableError, UnknownRunError, UsageError
 from migration.ledger.run_progress import read_progress
-from migration.ledger.run_records import RunRecord, find_run, list_runs, request_cancel, request_resume
+from migration.ledger.run_records import RunRecord, find_run, list_runs
+from migration.ledger.run_requests import request_cancel, request_resume
 from migration.model import Mode, Phase
 from migration.report.html_report import render_html
 from migration.report.report_builder import build_report

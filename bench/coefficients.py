@@ -24,13 +24,13 @@ from bench.model import Coefficients, print_model
 from bench.processes import cpu_seconds
 from bench.server import BenchServer, MissingProgramError
 from migration.ledger.ledger_database import open_ledger
-from migration.ledger.run_records import create_run, find_run, move_run
+from migration.ledger.run_records import create_run, find_run
 from migration.ledger.step_records import take_unsent
 from migration.model import IfExists, Phase, RunOptions, Source
 from migration.settings import Settings
 from migration.steps.step_context import StepContext
 from migration.steps.step_execution import run_step
-from producer.transitions.phase_transitions import TRANSITIONS
+from producer.transitions.phase_transitions import move_on
 from producer.transitions.transition_context import TransitionContext
 
 _ALL_STEPS = 1_000_000
@@ -73,12 +73,8 @@ class Cluster:
         used: dict[Phase, Used] = {}
         while not (run := find_run(self._engine, run_id)).phase.is_end:
             spent = used[run.phase] = Used()
-            if run.phase is Phase.PENDING:
-                with self._engine.begin() as connection:
-                    move_run(connection, run, Phase.SNAPSHOTTING)
-                continue
             spent.worker, server = self._timed(partial(self._work, run_id, run.phase, spent))
-            spent.producer, more = self._timed(partial(TRANSITIONS[run.phase], self._workspace, run))
+            spent.producer, more = self._timed(partial(move_on, self._workspace, run))
             spent.server = server + more
         with self._engine.connect() as connection:
             self.bytes_sent = connection.exec_driver_sql(

@@ -291,6 +291,12 @@ class TargetBusyError(RetryableError):
     code = "target-busy"
 
 
+class TransitionLostError(RetryableError):
+    """Another process has moved, stopped or ended the run meanwhile; this one's work was rolled back."""
+
+    code = "transition-lost"
+
+
 class PermanentError(ConvoyError):
     """A step failed for a reason that will not pass by itself."""
 

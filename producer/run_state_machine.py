@@ -14,7 +14,9 @@ from migration.errors import BrokerError, RetryableError, RunFailedError, Target
 from migration.exit_status import ExitStatus
 from migration.ledger.event_log_observer import EventLogObserver
 from migration.ledger.ledger_database import open_ledger, target_identity
-from migration.ledger.run_records import RunRecord, fail_run, move_run, read_run, run_lock
+from migration.ledger.run_lock import run_lock
+from migration.ledger.run_records import RunRecord, read_run
+from migration.ledger.run_requests import fail_run
 from migration.ledger.step_records import (
     WORKED_AHEAD,
     Failure,
@@ -26,7 +28,7 @@ from migration.ledger.step_records import (
 from migration.ledger.table_records import read_tables
 from migration.ledger.worker_liveness import table_users
 from migration.model import Phase, StepState
-from migration.observers.run_happenings import PhaseEntered, RunMoveFailed, RunWaiting, StepsSent
+from migration.observers.run_happenings import RunMoveFailed, RunWaiting, StepsSent
 from migration.observers.run_observer import Observers
 from migration.observers.standard_observers import STANDARD_OBSERVERS
 from migration.queue import announce_target, send_steps
@@ -34,7 +36,7 @@ from migration.steps.run_cancellation import remove_staging
 from migration.steps.step_context import target_url
 from migration.target.target_connection import redact, translate
 from producer.step_messages import MAX_MESSAGES, MAX_STEPS_PER_MESSAGE, group_steps
-from producer.transitions.phase_transitions import TRANSITIONS
+from producer.transitions.phase_transitions import move_on
 from producer.transitions.transition_context import TransitionContext
 
 if TYPE_CHECKING:
@@ -76,10 +78,8 @@ class Runner:
 
         Doubled and late calls change nothing. With `wait` false, returns at once where somebody else is at it.
         """
-        with run_lock(self.engine, run_id, wait=wait) as obtained:
-            if not obtained:
-                return
-            while self._move(run_id):
+        with run_lock(self.engine, run_id, wait=wait) as is_held:
+            while is_held() and self._move(run_id):
                 pass
 
     def _move(self, run_id: str) -> bool:
@@ -129,17 +129,7 @@ class Runner:
         if any(state is not StepState.DONE for state in states):
             self._dispatch(run)
             return False
-        entered = self._enter_next(run)
-        if entered is None:
-            return False
-        self.observers.tell(entered)
-        return True
-
-    def _enter_next(self, run: RunRecord) -> PhaseEntered | None:
-        if run.phase is Phase.PENDING:
-            with self.engine.begin() as connection:
-                return move_run(connection, run, Phase.SNAPSHOTTING)
-        return TRANSITIONS[run.phase](self.context, run)
+        return move_on(self.context, run)
 
     def _dispatch(self, run: RunRecord) -> None:
         """Send what is unsent of the phase, and of the one that is worked on ahead: a chord for each."""

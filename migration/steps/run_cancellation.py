@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from sqlalchemy import Engine
 
-from migration.ledger.run_records import RunRecord, read_run, request_cancel
+from migration.ledger.run_records import RunRecord, read_run
+from migration.ledger.run_requests import request_cancel
 from migration.ledger.table_records import read_tables
 from migration.steps.run_schema_names import staging_schema
 from migration.target.loading.staging_schema import drop_staging

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Engine, func, update
+from sqlalchemy import Engine
 
 from migration.errors import RunStateError
-from migration.ledger.event_log_observer import EventLogObserver
-from migration.ledger.ledger_tables import runs
-from migration.ledger.run_records import read_run
 from migration.ledger.run_results import save_objects
+from migration.ledger.run_transition import transition
 from migration.model import ObjectResult, Phase
-from migration.observers.run_happenings import PhaseEntered
 from migration.observers.run_observer import Observers
 from migration.observers.standard_observers import STANDARD_OBSERVERS
 from migration.target.application_tables.data_only_cutover import take_back
@@ -26,8 +23,8 @@ def roll_back_run(
         UsageError: the run has not been cut over, or was rolled back already.
         TargetError: the tables have been changed since in a way that a rollback would destroy.
     """
-    with engine.begin() as connection:
-        run = read_run(connection, run_id)
+    with transition(engine, run_id, observers) as locked:
+        run = locked.record
         if run.phase not in (Phase.COMPLETED, Phase.COMPLETED_WITH_FINDINGS) or not run.cutover:
             raise RunStateError(
                 f"The run is {run.phase} and has nothing to roll back",
@@ -37,14 +34,7 @@ def roll_back_run(
         results: list[ObjectResult] = []
         for part in run.cutover:
             reverse = take_back if part["record"].get("data_only") else roll_back
-            results.extend(reverse(connection, part["record"], part["previous_schema"]))
-        connection.execute(
-            update(runs)
-            .where(runs.c.id == run_id)
-            .values(phase=Phase.ROLLED_BACK.value, finished_at=func.clock_timestamp())
-        )
-        save_objects(connection, run_id, results)
-        entered = PhaseEntered(run_id, Phase.ROLLED_BACK, run.phase)
-        EventLogObserver(connection).observe(entered)
-    observers.tell(entered)
+            results.extend(reverse(locked.connection, part["record"], part["previous_schema"]))
+        save_objects(locked.connection, run_id, results)
+        locked.enter(Phase.ROLLED_BACK)
     return results

@@ -10,7 +10,8 @@ from sqlalchemy import Connection
 from migration.convoy_error import ConvoyError
 from migration.errors import RejectedValueError, RetryableError, TargetUnreachableError, WorkerDiedError
 from migration.ledger.event_log_observer import EventLogObserver
-from migration.ledger.run_records import fail_run, read_run
+from migration.ledger.run_records import read_run
+from migration.ledger.run_requests import fail_run
 from migration.ledger.step_records import Step, claim, finish_step, give_back, lock_step
 from migration.model import Mode, Phase
 from migration.observers.run_happenings import (

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from migration.errors import InternalError
 from migration.ledger.chunk_records import read_loaded
-from migration.ledger.run_records import move_run
 from migration.ledger.run_results import (
     add_findings,
     read_transform_totals,
@@ -24,30 +23,34 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from migration.ledger.run_records import RunRecord
-    from migration.observers.run_happenings import PhaseEntered
+    from migration.ledger.run_transition import LockedRun
     from producer.transitions.transition_context import TransitionContext
 
 
-def finish_copying(context: TransitionContext, run: RunRecord) -> PhaseEntered | None:
-    """Check conservation, then lay out the indexing and the reading back; a dry-run ends here."""
-    with context.engine.begin() as connection:
-        tables = read_tables(connection, run.id)
-        for table in tables:
-            loaded = read_loaded(connection, table.id)
-            if loaded.rows_loaded + loaded.rows_quarantined != table.rows:
-                raise InternalError(
-                    f"{table.rows} rows were counted, but {loaded.rows_loaded} were loaded and "
-                    f"{loaded.rows_quarantined} quarantined",
-                    table=table.name,
-                    remedy="Report this as a bug; no table that users see was changed",
-                )
-        add_findings(connection, run.id, _lossy_transforms(connection, run, tables))
-        if run.options.mode is Mode.DRY_RUN:
-            return move_run(connection, run, completed(connection, run))
-        add_steps(connection, run.id, Phase.INDEXING, index_steps(tables, run.options.workers))
-        if not run.options.skip_validation:
-            lay_out_validating(connection, run, tables)
-        return move_run(connection, run, Phase.INDEXING)
+def finish_copying(_context: TransitionContext, locked: LockedRun, _prepared: None) -> Phase:
+    """Check conservation, then lay out the indexing and the reading back; a dry-run ends here.
+
+    Raises:
+        InternalError: rows are neither loaded nor in quarantine.
+    """
+    connection, run = locked.connection, locked.record
+    tables = read_tables(connection, run.id)
+    for table in tables:
+        loaded = read_loaded(connection, table.id)
+        if loaded.rows_loaded + loaded.rows_quarantined != table.rows:
+            raise InternalError(
+                f"{table.rows} rows were counted, but {loaded.rows_loaded} were loaded and "
+                f"{loaded.rows_quarantined} quarantined",
+                table=table.name,
+                remedy="Report this as a bug; no table that users see was changed",
+            )
+    add_findings(connection, run.id, _lossy_transforms(connection, run, tables))
+    if run.options.mode is Mode.DRY_RUN:
+        return completed(connection, run)
+    add_steps(connection, run.id, Phase.INDEXING, index_steps(tables, run.options.workers))
+    if not run.options.skip_validation:
+        lay_out_validating(connection, run, tables)
+    return Phase.INDEXING
 
 
 def _lossy_transforms(connection: Connection, run: RunRecord, tables: list[TableRecord]) -> list[Finding]:

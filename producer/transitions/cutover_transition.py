@@ -7,40 +7,40 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import update
 
 from migration.ledger.ledger_tables import runs
-from migration.ledger.run_records import move_run
 from migration.ledger.table_records import TableRecord, planned, read_tables
 from migration.steps.run_schema_names import previous_schema, staging_schema, target_schemas
 from migration.target.cutover.schema_cutover import cut_over
 from producer.transitions.data_only_loading import load_schema
+from producer.transitions.run_end import completed
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from migration.ledger.run_records import RunRecord
-    from migration.observers.run_happenings import PhaseEntered
+    from migration.ledger.run_transition import LockedRun
+    from migration.model import Phase
     from producer.transitions.transition_context import TransitionContext
-from producer.transitions.run_end import completed
 
 
-def finish_cutting_over(context: TransitionContext, run: RunRecord) -> PhaseEntered | None:
+def finish_cutting_over(_context: TransitionContext, locked: LockedRun, _prepared: None) -> Phase:
     """Show the tables to users: one transaction, together with the run's end."""
-    with context.engine.begin() as connection:
-        tables = read_tables(connection, run.id)
-        put_in_place = load_schema if run.options.data_only else _show_tables
-        record = [
-            {
-                "record": put_in_place(
-                    connection,
-                    run,
-                    schema,
-                    [table for table in tables if planned(table).target_schema == schema],
-                ),
-                "previous_schema": previous_schema(run, schema),
-            }
-            for schema in target_schemas([planned(table) for table in tables])
-        ]
-        connection.execute(update(runs).where(runs.c.id == run.id).values(cutover=record))
-        return move_run(connection, run, completed(connection, run))
+    connection, run = locked.connection, locked.record
+    tables = read_tables(connection, run.id)
+    put_in_place = load_schema if run.options.data_only else _show_tables
+    record = [
+        {
+            "record": put_in_place(
+                connection,
+                run,
+                schema,
+                [table for table in tables if planned(table).target_schema == schema],
+            ),
+            "previous_schema": previous_schema(run, schema),
+        }
+        for schema in target_schemas([planned(table) for table in tables])
+    ]
+    connection.execute(update(runs).where(runs.c.id == run.id).values(cutover=record))
+    return completed(connection, run)
 
 
 def _show_tables(

@@ -6,14 +6,12 @@ from typing import TYPE_CHECKING
 
 from migration.errors import DiskError, MappingFileError, PermanentError
 from migration.ledger.chunk_records import read_chunk_profiles, read_chunk_sizes
-from migration.ledger.event_log_observer import EventLogObserver
 from migration.ledger.ledger_database import wait_for_disk
-from migration.ledger.run_records import move_run
 from migration.ledger.run_results import save_objects
 from migration.ledger.step_records import NewStep, add_steps
 from migration.ledger.table_records import TableRecord, read_sources, read_tables, save_plan
 from migration.model import ColumnProfile, Mode, ObjectResult, ObjectState, Phase, TablePlan
-from migration.observers.run_happenings import PhaseEntered, RunPlanned
+from migration.observers.run_happenings import RunPlanned
 from migration.schema_translation.source_plan import ProfiledSource, check_collisions, plan_sources
 from migration.source.row_reading.column_profile import merge_profiles
 from migration.steps.orphan_row_step import searched
@@ -27,45 +25,50 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from migration.ledger.run_records import RunRecord
+    from migration.ledger.run_transition import LockedRun
     from producer.transitions.transition_context import TransitionContext
 
 
-def finish_profiling(context: TransitionContext, run: RunRecord) -> PhaseEntered | None:
-    """Plan every table and create the staging schema, in one transaction with the move to copying.
+def wait_for_snapshots(context: TransitionContext, run: RunRecord) -> None:
+    """Return once the snapshots are on the disk: no table is created before.
 
     Raises:
-        TargetError: the target cannot take the tables; nothing was created.
         SourceUnreadableError: a snapshot has not reached the disk; nothing was created.
     """
     with context.engine.connect() as connection:
         sources = read_sources(connection, run.id)
     context.snapshot_flushes.wait(run.id, sources)
-    with context.engine.begin() as connection:
-        wait_for_disk(connection)
-        plans, results = _save_plans(connection, run)
-        check_collisions(plans)
-        check_target(connection, plans, run.options)
-        read_times_in(connection, run.options.source_timezone)
-        if run.options.mode is Mode.DRY_RUN:
-            results = results + _try_on_target(connection, run, plans)
-        else:
-            for schema in target_schemas(plans):
-                of_schema = [plan for plan in plans if plan.target_schema == schema]
-                _create_staging(connection, run, of_schema, schema)
-        save_objects(connection, run.id, results)
-        sizes = read_chunk_sizes(connection, run.id)
-        add_steps(connection, run.id, Phase.COPYING, _orphan_steps(connection, run, plans))
-        add_steps(
-            connection,
-            run.id,
-            Phase.COPYING,
-            [NewStep(table_id=table, chunk_id=chunk, stage=2, weight=size) for chunk, table, size in sizes],
-        )
-        laid_out = RunPlanned(run.id, len(plans), len(sizes))
-        EventLogObserver(connection).observe(laid_out)
-        entered = move_run(connection, run, Phase.COPYING)
-    context.observers.tell(laid_out)
-    return entered
+
+
+def finish_profiling(_context: TransitionContext, locked: LockedRun, _prepared: None) -> Phase:
+    """Plan every table and create the staging schema.
+
+    Raises:
+        TargetError: the target cannot take the tables; nothing was created.
+    """
+    connection, run = locked.connection, locked.record
+    wait_for_disk(connection)
+    plans, results = _save_plans(connection, run)
+    check_collisions(plans)
+    check_target(connection, plans, run.options)
+    read_times_in(connection, run.options.source_timezone)
+    if run.options.mode is Mode.DRY_RUN:
+        results = results + _try_on_target(connection, run, plans)
+    else:
+        for schema in target_schemas(plans):
+            of_schema = [plan for plan in plans if plan.target_schema == schema]
+            _create_staging(connection, run, of_schema, schema)
+    save_objects(connection, run.id, results)
+    sizes = read_chunk_sizes(connection, run.id)
+    add_steps(connection, run.id, Phase.COPYING, _orphan_steps(connection, run, plans))
+    add_steps(
+        connection,
+        run.id,
+        Phase.COPYING,
+        [NewStep(table_id=table, chunk_id=chunk, stage=2, weight=size) for chunk, table, size in sizes],
+    )
+    locked.note(RunPlanned(run.id, len(plans), len(sizes)))
+    return Phase.COPYING
 
 
 def _orphan_steps(connection: Connection, run: RunRecord, plans: list[TablePlan]) -> list[NewStep]:

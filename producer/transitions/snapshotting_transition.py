@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from migration.ledger.chunk_records import NewChunk
 from migration.ledger.ledger_database import wait_for_disk
-from migration.ledger.run_records import move_run
 from migration.ledger.run_results import add_findings
 from migration.ledger.step_records import NewStep, add_steps
 from migration.ledger.table_records import SourceRecord, add_source, add_table, clear_contents
@@ -30,8 +29,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from migration.ledger.run_records import RunRecord
+    from migration.ledger.run_transition import LockedRun
     from migration.mapping_file_model import MappingFile
-    from migration.observers.run_happenings import PhaseEntered
     from producer.transitions.transition_context import TransitionContext
 
 
@@ -44,8 +43,8 @@ class _Frozen:
     damage: list[Finding]
 
 
-def finish_snapshotting(context: TransitionContext, run: RunRecord) -> PhaseEntered | None:
-    """Write sources, tables, chunks and the steps of the next phase; done again from the start after a crash.
+def freeze_sources(context: TransitionContext, run: RunRecord) -> list[_Frozen]:
+    """Freeze every source, read what it declares, and split its tables into chunks.
 
     Raises:
         SourceError: a source cannot be used.
@@ -55,32 +54,40 @@ def finish_snapshotting(context: TransitionContext, run: RunRecord) -> PhaseEnte
     schemas = [(found.record.label, found.record.schema) for found in frozen]
     check_names(schemas, run.options)
     check_mapping(schemas, run.options)
-    records = [_as_mapped(found.record, run.options.mapping) for found in frozen]
-    with context.engine.begin() as connection:
-        wait_for_disk(connection)
-        clear_contents(connection, run.id)
-        following = Phase.VALIDATING if run.options.mode is Mode.VALIDATE else Phase.PROFILING
-        new: list[NewStep] = []
-        for record, found in zip(records, frozen, strict=True):
-            source_id = add_source(connection, run.id, record)
-            add_findings(connection, run.id, found.damage)
-            if run.options.mode is Mode.VALIDATE:
-                new.append(NewStep(spec={"source_id": source_id}, weight=record.bytes))
-                continue
-            for table in select_tables(record.label, record.schema, run.options):
-                parts = found.chunks[table.name]
-                _, chunk_ids = add_table(connection, run.id, source_id, table.name, parts)
-                average = record.bytes // max(1, sum(part.rows for part in parts))
-                new.extend(
-                    NewStep(chunk_id=chunk_id, weight=part.rows * min(average, 1_000))
-                    for chunk_id, part in zip(chunk_ids, parts, strict=True)
-                )
-        add_steps(connection, run.id, following, new)
-        entered = move_run(connection, run, following)
-    if run.options.mode is not Mode.VALIDATE:  # only now: a commit would wait behind the snapshots
+    return [replace(found, record=_as_mapped(found.record, run.options.mapping)) for found in frozen]
+
+
+def finish_snapshotting(_context: TransitionContext, locked: LockedRun, frozen: list[_Frozen]) -> Phase:
+    """Write sources, tables, chunks and the steps of the next phase, in place of what an earlier try has left."""
+    connection, run = locked.connection, locked.record
+    wait_for_disk(connection)
+    clear_contents(connection, run.id)
+    following = Phase.VALIDATING if run.options.mode is Mode.VALIDATE else Phase.PROFILING
+    new: list[NewStep] = []
+    for found in frozen:
+        record = found.record
+        source_id = add_source(connection, run.id, record)
+        add_findings(connection, run.id, found.damage)
+        if run.options.mode is Mode.VALIDATE:
+            new.append(NewStep(spec={"source_id": source_id}, weight=record.bytes))
+            continue
+        for table in select_tables(record.label, record.schema, run.options):
+            parts = found.chunks[table.name]
+            _, chunk_ids = add_table(connection, run.id, source_id, table.name, parts)
+            average = record.bytes // max(1, sum(part.rows for part in parts))
+            new.extend(
+                NewStep(chunk_id=chunk_id, weight=part.rows * min(average, 1_000))
+                for chunk_id, part in zip(chunk_ids, parts, strict=True)
+            )
+    add_steps(connection, run.id, following, new)
+    return following
+
+
+def start_flushes(context: TransitionContext, run: RunRecord, frozen: list[_Frozen]) -> None:
+    """Begin to write the snapshots to the disk: only now, because a commit would wait behind them."""
+    if run.options.mode is not Mode.VALIDATE:
         for found in frozen:
             context.snapshot_flushes.start(run.id, Path(found.record.snapshot))
-    return entered
 
 
 def _freeze(context: TransitionContext, source: Source, run: RunRecord) -> _Frozen:

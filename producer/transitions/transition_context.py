@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from migration.observers.run_happenings import PhaseEntered
 from migration.observers.run_observer import Observers
 from migration.observers.standard_observers import STANDARD_OBSERVERS
 from producer.transitions.snapshot_flush import SnapshotFlushes
@@ -14,7 +13,10 @@ from producer.transitions.snapshot_flush import SnapshotFlushes
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
+    from migration.convoy_error import ConvoyError
     from migration.ledger.run_records import RunRecord
+    from migration.ledger.run_transition import LockedRun
+    from migration.model import Phase
     from migration.settings import Settings
 
 
@@ -29,5 +31,24 @@ class TransitionContext:
     snapshot_flushes: SnapshotFlushes = field(default_factory=SnapshotFlushes)
 
 
-Transition = Callable[[TransitionContext, "RunRecord"], PhaseEntered | None]
-"""Does what lies between a phase and the next, and commits it; returns nothing where another has moved the run."""
+def _nothing(_context: TransitionContext, _run: RunRecord) -> None:
+    return None
+
+
+def _no_more(_context: TransitionContext, _run: RunRecord, _prepared: Any) -> None:
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """What lies between a phase and the next."""
+
+    apply: Callable[[TransitionContext, LockedRun, Any], Phase | ConvoyError]
+    """The changes, in the transaction that has the run locked and moves it; all stay or none.
+
+    Takes what `prepare` returned. Returns the phase that follows, or the error that the run fails with.
+    """
+    prepare: Callable[[TransitionContext, RunRecord], Any] = _nothing
+    """Work that takes long and changes nothing in the ledger and the target; done again where it was in vain."""
+    after: Callable[[TransitionContext, RunRecord, Any], None] = _no_more
+    """What follows once the move is committed, and only then."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sqlalchemy import select
@@ -9,58 +10,70 @@ from sqlalchemy import select
 from migration.errors import NotEqualError
 from migration.ledger.chunk_records import read_loaded
 from migration.ledger.ledger_tables import steps
-from migration.ledger.run_records import move_run
-from migration.ledger.run_results import (
-    add_findings,
-    save_verdict,
-)
+from migration.ledger.run_results import add_findings, save_verdict
 from migration.ledger.table_records import TableRecord, read_tables
 from migration.model import Digest, Mode, Phase
 from migration.validation.row_digest import combine
 from producer.transitions.differing_rows import find_difference
+from producer.transitions.run_end import completed
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from migration.ledger.run_records import RunRecord
-    from migration.observers.run_happenings import PhaseEntered
+    from migration.ledger.run_transition import LockedRun
+    from migration.model import Finding
     from producer.transitions.transition_context import TransitionContext
-from producer.transitions.run_end import completed
 
 
-def finish_validating(context: TransitionContext, run: RunRecord) -> PhaseEntered | None:
-    """Compare the digests of both sides; without equality there is no cutover.
+@dataclass(frozen=True, slots=True)
+class _Comparison:
+    """The digests of one table on both sides, and what differs."""
 
-    Raises:
-        PermanentError: a table differs.
-    """
+    table: TableRecord
+    source: Digest
+    target: Digest
+    findings: list[Finding]
+
+
+def compare_digests(context: TransitionContext, run: RunRecord) -> list[_Comparison]:
+    """Compare the digests of both sides of every table; where they differ, read both again and name the rows."""
+    if run.options.mode is Mode.VALIDATE:
+        return []  # its step has compared
     with context.engine.begin() as connection:
-        if run.options.mode is Mode.VALIDATE:
-            return move_run(connection, run, completed(connection, run))
-        unequal = [
-            table for table in read_tables(connection, run.id) if not _is_equal(connection, run, table)
-        ]
-    if unequal:
-        found = [finding for table in unequal for finding in find_difference(context, run, table)]
-        with context.engine.begin() as connection:
-            add_findings(connection, run.id, found)
-        raise NotEqualError(
-            f"Source and target differ in {', '.join(table.name for table in unequal)}",
-            run=run.id,
-            remedy="No table that users see was changed; read the findings in the report",
-        )
-    with context.engine.begin() as connection:
-        return move_run(connection, run, Phase.CUTTING_OVER)
+        digests = [(table, *_digests(connection, run, table)) for table in read_tables(connection, run.id)]
+    return [
+        _Comparison(table, source, target, find_difference(context, run, table) if source != target else [])
+        for table, source, target in digests
+    ]
 
 
-def _is_equal(connection: Connection, run: RunRecord, table: TableRecord) -> bool:
+def finish_validating(
+    _context: TransitionContext, locked: LockedRun, compared: list[_Comparison]
+) -> Phase | NotEqualError:
+    """Write the verdicts; without equality the run ends here."""
+    connection, run = locked.connection, locked.record
+    if run.options.mode is Mode.VALIDATE:
+        return completed(connection, run)
+    for one in compared:
+        save_verdict(connection, one.table.id, one.source, one.target)
+        add_findings(connection, run.id, one.findings)
+    unequal = [one.table.name for one in compared if one.source != one.target]
+    if not unequal:
+        return Phase.CUTTING_OVER
+    return NotEqualError(
+        f"Source and target differ in {', '.join(unequal)}",
+        run=run.id,
+        remedy="No table that users see was changed; read the findings in the report",
+    )
+
+
+def _digests(connection: Connection, run: RunRecord, table: TableRecord) -> tuple[Digest, Digest]:
     loaded = read_loaded(connection, table.id)
     results = connection.execute(
         select(steps.c.result).where(
             steps.c.run_id == run.id, steps.c.phase == Phase.VALIDATING.value, steps.c.table_id == table.id
         )
     ).scalars()
-    source = combine(loaded.digests)
     target = combine(Digest(result["rows"], result["checksum"]) for result in results)
-    save_verdict(connection, table.id, source, target)
-    return source == target
+    return combine(loaded.digests), target

@@ -18,7 +18,8 @@ from sqlalchemy import delete, text
 from migration.convoy_error import ConvoyError
 from migration.ledger.ledger_database import open_ledger
 from migration.ledger.ledger_tables import runs
-from migration.ledger.run_records import RunRecord, create_run, fail_run, move_run, read_run
+from migration.ledger.run_records import RunRecord, create_run, read_run
+from migration.ledger.run_requests import fail_run
 from migration.ledger.step_records import count_states, first_failure, take_unsent
 from migration.model import Phase, RunOptions, Source, StepState
 from migration.observers.run_observer import Observers
@@ -27,7 +28,7 @@ from migration.settings import Settings
 from migration.steps.step_context import StepContext
 from migration.steps.step_execution import run_step
 from producer.run_state_machine import error_of_step
-from producer.transitions.phase_transitions import TRANSITIONS
+from producer.transitions.phase_transitions import move_on
 from producer.transitions.transition_context import TransitionContext
 
 _ALL_STEPS = 1_000_000
@@ -73,9 +74,6 @@ class Direct:
 
     def _move(self, run: RunRecord) -> None:
         with self.ledger.begin() as connection:
-            if run.phase is Phase.PENDING:
-                move_run(connection, run, Phase.SNAPSHOTTING)
-                return
             waiting = take_unsent(connection, run.id, run.phase, _ALL_STEPS)
         for step in waiting:
             run_step(self.context, step.id)
@@ -86,7 +84,7 @@ class Direct:
             raise error_of_step(run, failure)
         if waiting or set(states) <= {StepState.DONE}:
             if set(states) <= {StepState.DONE}:
-                TRANSITIONS[run.phase](self.workspace, run)
+                move_on(self.workspace, run)
             return
         raise AssertionError(f"nothing waits and nothing is done: {states}")
 

@@ -10,18 +10,18 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, Engine, select, update
+from sqlalchemy import Connection, Engine, update
 from sqlalchemy.exc import DBAPIError
 
 from migration.errors import RunStateError
-from migration.ledger.event_log_observer import log_happenings
 from migration.ledger.ledger_tables import runs
 from migration.ledger.quarantine_records import HeldChunk, held_chunks
-from migration.ledger.run_records import RunRecord, read_run
+from migration.ledger.run_records import RunRecord
 from migration.ledger.run_results import count_findings, count_quarantined
+from migration.ledger.run_transition import LockedRun, transition
 from migration.mapping_file_model import MappingFile
 from migration.model import Mode, Phase
-from migration.observers.run_happenings import Happening, PhaseEntered, QuarantineRetried
+from migration.observers.run_happenings import QuarantineRetried
 from migration.observers.run_observer import Observers
 from migration.observers.standard_observers import STANDARD_OBSERVERS
 from migration.steps.quarantine_retry.table_retry import RetriedTable, TableRetry
@@ -68,9 +68,8 @@ def retry_quarantine(
         PermanentError: source and target would not be equal afterwards; nothing was changed.
         RetryableError: others hold locks for too long; the connection broke.
     """
-    with engine.begin() as connection:
-        connection.execute(select(runs.c.id).where(runs.c.id == run_id).with_for_update())
-        run = read_run(connection, run_id)
+    with transition(engine, run_id, observers) as locked:
+        connection, run = locked.connection, locked.record
         _check_run(run)
         held: dict[int, list[HeldChunk]] = {}
         for chunk in held_chunks(connection, run_id):
@@ -83,9 +82,8 @@ def retry_quarantine(
             retry.load()
         _insert(connection, run, retries)
         results = tuple(retry.finish() for retry in retries)
-        phase, happenings = _close(connection, run, results)
-    observers.tell(*happenings)
-    return RetryResult(run.id, phase, results)
+        phase = _close(locked, results)
+    return RetryResult(run_id, phase, results)
 
 
 def _check_run(run: RunRecord) -> None:
@@ -109,18 +107,13 @@ def _insert(connection: Connection, run: RunRecord, retries: Sequence[TableRetry
         retry.refused = refused.get(retry.arrival.table.oid, {})
 
 
-def _close(
-    connection: Connection, run: RunRecord, results: tuple[RetriedTable, ...]
-) -> tuple[Phase, list[Happening]]:
-    stored, remaining = sum(r.stored for r in results), sum(r.remaining for r in results)
-    happenings: list[Happening] = [QuarantineRetried(run.id, stored, remaining)]
-    phase = run.phase
-    if not count_quarantined(connection, run.id) and not count_findings(connection, run.id):
-        phase = Phase.COMPLETED
+def _close(locked: LockedRun, results: tuple[RetriedTable, ...]) -> Phase:
+    connection, run = locked.connection, locked.record
+    locked.note(QuarantineRetried(run.id, sum(r.stored for r in results), sum(r.remaining for r in results)))
     if run.options.data_only:
         connection.execute(update(runs).where(runs.c.id == run.id).values(cutover=run.cutover))
-    if phase is not run.phase:
-        connection.execute(update(runs).where(runs.c.id == run.id).values(phase=phase.value))
-        happenings.append(PhaseEntered(run.id, phase, run.phase))
-    log_happenings(connection, happenings)
-    return phase, happenings
+    is_clean = not count_quarantined(connection, run.id) and not count_findings(connection, run.id)
+    if not is_clean or run.phase is Phase.COMPLETED:
+        return run.phase
+    locked.enter(Phase.COMPLETED)
+    return Phase.COMPLETED

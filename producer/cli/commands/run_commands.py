@@ -137,7 +137,8 @@ def resume(run: str, **values: Any) -> int:
     settings = read_settings()
     target, output = take_target(values, settings), take_output(values)
     with open_session(target, settings, worker_count(values["workers"]), quiet=output.as_json) as session:
-        from migration.ledger.run_records import find_run, request_resume
+        from migration.ledger.run_records import find_run
+        from migration.ledger.run_requests import request_resume
         from producer.cli.output.run_follower import follow
 
         record = find_run(session.engine, run)
@@ -164,7 +165,8 @@ def _start(mode: Mode, values: dict[str, Any]) -> int:
         # What takes long to import comes while the cluster boots.
         from dataclasses import replace
 
-        from migration.ledger.run_records import create_run, request_cancel
+        from migration.ledger.run_records import create_run
+        from migration.ledger.run_requests import request_cancel
         from producer.cli.output.run_follower import follow
 
         run_id = create_run(session.engine, replace(options, target=session.target_url))

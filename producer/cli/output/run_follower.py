@@ -20,7 +20,8 @@ from migration.errors import (
 from migration.exit_status import ExitStatus
 from migration.ledger.event_log import read_events
 from migration.ledger.run_progress import RunProgress, read_progress
-from migration.ledger.run_records import fail_run, find_run, read_run
+from migration.ledger.run_records import find_run, read_run
+from migration.ledger.run_requests import fail_run
 from migration.model import Phase
 from migration.report import next_commands
 from migration.report.report_builder import build_report, print_report, write_report

@@ -12,7 +12,7 @@ from api.run_result_routes import MAX_ORIGINAL_BYTES
 from migration.ledger.chunk_records import NewChunk
 from migration.ledger.ledger_tables import events as event_rows
 from migration.ledger.ledger_tables import quarantine
-from migration.ledger.run_records import request_cancel
+from migration.ledger.run_requests import request_cancel
 from migration.ledger.run_results import add_findings
 from migration.ledger.table_records import SourceRecord, add_source, add_table
 from migration.model import Finding, FindingKind, KeyRange

@@ -11,7 +11,8 @@ from sqlalchemy import text, update
 
 from migration.errors import PermanentError
 from migration.ledger.ledger_tables import runs
-from migration.ledger.run_records import fail_run, find_run
+from migration.ledger.run_records import find_run
+from migration.ledger.run_requests import fail_run
 from migration.mapping_file.mapping_file_reader import read_mapping
 from migration.model import IdentifierPolicy, IfExists, Mode, Phase, Source
 from migration.queue import CONTROL_QUEUE

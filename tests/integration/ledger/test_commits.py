@@ -67,6 +67,7 @@ def test_the_producer_waits_for_the_disk_with_tables_with_the_plan_and_at_the_en
         direct.close()
         direct.workspace.engine.dispose()
     assert waiting == {
+        "snapshotting": "off",
         "profiling": "on",
         "copying": "on",
         "indexing": "off",

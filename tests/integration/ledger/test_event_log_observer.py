@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -8,18 +9,12 @@ from sqlalchemy import Engine, text
 from sqlalchemy.exc import DBAPIError
 
 from migration.error_record import error_record
-from migration.errors import PermanentError, RetryableError
+from migration.errors import PermanentError, RetryableError, TransitionLostError
 from migration.ledger.event_log import read_events
 from migration.ledger.event_log_observer import EventLogObserver
-from migration.ledger.run_records import (
-    create_run,
-    fail_run,
-    find_run,
-    move_run,
-    read_run,
-    request_cancel,
-    request_resume,
-)
+from migration.ledger.run_records import create_run, find_run
+from migration.ledger.run_requests import fail_run, request_cancel, request_resume
+from migration.ledger.run_transition import transition
 from migration.model import Phase, RunOptions
 from migration.observers.run_happenings import (
     Happening,
@@ -129,11 +124,13 @@ def test_each_happening_has_the_entry_that_readers_know(ledger: Engine, new_run:
 def test_entry_goes_with_the_transaction_of_its_change(ledger: Engine, new_run: NewRun) -> None:
     run_id = new_run()
     before = _entries(ledger, run_id)
-    with ledger.connect() as connection:
-        entered = move_run(connection, read_run(connection, run_id), Phase.COPYING)
-        assert entered == PhaseEntered(run_id, Phase.COPYING, Phase.PROFILING)
-        connection.rollback()
+    observer = Remembering()
+    with suppress(ZeroDivisionError), transition(ledger, run_id, Observers(observer)) as locked:
+        locked.enter(Phase.COPYING)
+        assert locked.happenings == [PhaseEntered(run_id, Phase.COPYING, Phase.PROFILING)]
+        raise ZeroDivisionError
     assert (_entries(ledger, run_id), find_run(ledger, run_id).phase) == (before, Phase.PROFILING)
+    assert observer.seen == []
 
 
 def test_change_whose_entry_cannot_be_written_does_not_happen_and_nobody_hears_of_it(
@@ -172,9 +169,9 @@ def test_caller_that_comes_too_late_tells_nothing(ledger: Engine, new_run: NewRu
     early = find_run(ledger, run_id)
     request_cancel(ledger, run_id)
     before = _entries(ledger, run_id)
-    fail_run(ledger, early, DIFFERS, observers=Observers(observer))
-    with ledger.begin() as connection:
-        assert move_run(connection, early, Phase.COPYING) is None
+    assert not fail_run(ledger, early, DIFFERS, observers=Observers(observer))
+    with pytest.raises(TransitionLostError), transition(ledger, run_id, Observers(observer)) as locked:
+        locked.expect(early.phase)
     assert (_entries(ledger, run_id), observer.seen) == (before, [])
 
 

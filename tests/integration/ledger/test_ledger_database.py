@@ -15,8 +15,10 @@ from migration.errors import UsageError
 from migration.ledger.event_log import read_events
 from migration.ledger.ledger_database import MIGRATIONS, newest_revision, open_ledger
 from migration.ledger.ledger_tables import LEDGER_SCHEMA, metadata
+from migration.ledger.run_lock import run_lock
 from migration.ledger.run_progress import read_progress
-from migration.ledger.run_records import find_run, list_runs, request_cancel, request_resume, run_lock
+from migration.ledger.run_records import find_run, list_runs
+from migration.ledger.run_requests import request_cancel, request_resume
 from migration.model import Phase
 
 
@@ -86,9 +88,27 @@ def test_cancelled_run_cannot_be_resumed_or_cancelled_again(
 def test_only_one_holds_the_lock_of_a_run(ledger: Engine, new_run: Callable[..., str]) -> None:
     run_id = new_run()
     with run_lock(ledger, run_id, wait=False) as first, run_lock(ledger, run_id, wait=False) as second:
-        assert (first, second) == (True, False)
+        assert (first(), second()) == (True, False)
     with run_lock(ledger, run_id, wait=False) as again:
-        assert again
+        assert again()
+
+
+def test_a_lock_whose_session_was_ended_is_noticed_and_free(
+    ledger: Engine, new_run: Callable[..., str]
+) -> None:
+    run_id = new_run()
+    with run_lock(ledger, run_id, wait=False) as is_held:
+        with ledger.begin() as connection:
+            ended = connection.execute(
+                text(
+                    "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND granted"
+                    " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+                )
+            ).all()
+        assert len(ended) == 1
+        assert not is_held()
+        with run_lock(ledger, run_id, wait=True) as other:
+            assert other()
 
 
 def test_time_left_is_told_by_what_was_done_since_the_phase_began(

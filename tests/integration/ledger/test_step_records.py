@@ -5,9 +5,11 @@ from collections.abc import Callable
 import pytest
 from sqlalchemy import Connection, Engine, insert, text
 
+from migration.errors import TransitionLostError
 from migration.ledger.event_names import EventName
 from migration.ledger.ledger_tables import events
-from migration.ledger.run_records import move_run, read_run
+from migration.ledger.run_records import find_run
+from migration.ledger.run_transition import transition
 from migration.ledger.step_records import (
     WORKED_AHEAD,
     Failure,
@@ -22,6 +24,7 @@ from migration.ledger.step_records import (
     take_unsent,
 )
 from migration.model import Phase, StepState
+from migration.observers.run_observer import Observers
 
 NewRun = Callable[..., str]
 StepIds = Callable[[str], list[int]]
@@ -173,14 +176,22 @@ def test_run_moves_once_and_only_when_its_steps_are_done(
     ledger: Engine, new_run: NewRun, step_ids: StepIds
 ) -> None:
     run_id = new_run(steps=1)
-    with ledger.begin() as connection:
-        run = read_run(connection, run_id)
-        assert not move_run(connection, run, Phase.COPYING)
+    with (
+        pytest.raises(TransitionLostError, match="not done"),
+        transition(ledger, run_id, Observers()) as locked,
+    ):
+        locked.enter(Phase.COPYING)
+    assert find_run(ledger, run_id).phase is Phase.PROFILING
     _claim(ledger, step_ids(run_id)[0])
     _finish(ledger, step_ids(run_id)[0])
-    with ledger.begin() as connection:
-        assert move_run(connection, run, Phase.COPYING)
-        assert not move_run(connection, run, Phase.COPYING)
+    with transition(ledger, run_id, Observers()) as locked:
+        locked.expect(Phase.PROFILING)
+        locked.enter(Phase.COPYING)
+    with (
+        pytest.raises(TransitionLostError, match="is copying by now"),
+        transition(ledger, run_id, Observers()) as locked,
+    ):
+        locked.expect(Phase.PROFILING)
 
 
 def test_failure_of_a_step_is_the_last_that_was_told_of_it(

@@ -15,7 +15,8 @@ from sqlalchemy import text
 
 from migration.errors import UsageError
 from migration.ledger.run_progress import read_progress
-from migration.ledger.run_records import RunRecord, find_run, request_resume
+from migration.ledger.run_records import RunRecord, find_run
+from migration.ledger.run_requests import request_resume
 from migration.model import Mode, Phase
 from migration.queue import make_app
 from migration.steps.run_cancellation import cancel_run

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import psycopg
 
-from migration.ledger.run_records import request_cancel
+from migration.ledger.run_requests import request_cancel
 from migration.model import Mode, Phase
 from producer.snapshot_removal import prune_snapshots
 from tests.support.direct import Direct, quiet_steps

@@ -13,8 +13,10 @@ from migration.errors import PermanentError, UsageError
 from migration.ledger.chunk_records import ChunkRecord, ChunkResult, NewChunk, save_chunk_result
 from migration.ledger.ledger_database import open_ledger
 from migration.ledger.ledger_tables import runs
-from migration.ledger.run_records import create_run, fail_run, move_run, read_run, request_cancel
+from migration.ledger.run_records import create_run, read_run
+from migration.ledger.run_requests import fail_run, request_cancel
 from migration.ledger.run_results import add_findings, save_objects, save_verdict
+from migration.ledger.run_transition import transition
 from migration.ledger.step_records import NewStep, add_steps, claim, finish_step, give_back
 from migration.ledger.table_records import SourceRecord, add_source, add_table, save_plan
 from migration.model import (
@@ -32,6 +34,7 @@ from migration.model import (
     Source,
     StorageClass,
 )
+from migration.observers.run_observer import Observers
 from migration.report.report_builder import build_report, write_report
 from migration.report.report_model import VerdictLevel
 from migration.source_schema import SourceColumn, SourceSchema, SourceTable, TableKind
@@ -79,8 +82,8 @@ def prepare(engine: Engine, run_id: str, tables: tuple[str, ...] = ("users",)) -
 
 def move(engine: Engine, run_id: str, *phases: Phase) -> None:
     for phase in phases:
-        with engine.begin() as connection:
-            assert move_run(connection, read_run(connection, run_id), phase)
+        with transition(engine, run_id, Observers()) as locked:
+            locked.enter(phase)
 
 
 def copy(engine: Engine, run_id: str, table_id: int, chunk_ids: list[int], rejected: int = 0) -> None:
@@ -238,7 +241,8 @@ def test_empty_database_has_a_report(ledger: Engine):
     run_id = create_run(ledger, options())
     move(ledger, run_id, Phase.SNAPSHOTTING)
     prepare(ledger, run_id, ())
-    move(ledger, run_id, Phase.COMPLETED)
+    middle = (Phase.PROFILING, Phase.COPYING, Phase.INDEXING, Phase.VALIDATING, Phase.CUTTING_OVER)
+    move(ledger, run_id, *middle, Phase.COMPLETED)
     report = build_report(ledger, run_id)
     assert report.verdict.headline == "Nothing to do: the source holds no tables."
     assert len(report.sources) == 1
