@@ -10,7 +10,6 @@ from contextlib import contextmanager
 
 from celery import Celery, chord, signature
 from celery.canvas import Signature
-from kombu.exceptions import OperationalError
 from redis import Redis
 from redis.exceptions import RedisError
 
@@ -21,6 +20,8 @@ CONTROL_QUEUE = "control"
 COPY_QUEUE = "copy"
 ADVANCE_TASK = "convoy.advance"
 RUN_STEPS_TASK = "convoy.run_steps"
+BROKER_TIMEOUT_SECONDS = 15.0
+BROKER_CONNECT_SECONDS = 5.0
 _TARGET_KEY = "convoy:target"
 # On Redis the lowest number is served first. Each of 0, 3, 6 and 9 has a list of its own; every worker reads them all.
 _FIRST = 0
@@ -45,6 +46,10 @@ def make_app(settings: Settings, name: str = "convoy") -> Celery:
         # A dead connection is noticed although nobody writes to it.
         "socket_keepalive": True,
         "health_check_interval": 10,
+        # A broker may vanish without closing (failover, firewall): nothing waits longer for it than this, and kombu's
+        # check for a reply that is overdue gets its turn.
+        "socket_timeout": BROKER_TIMEOUT_SECONDS,
+        "socket_connect_timeout": BROKER_CONNECT_SECONDS,
     }
     app.conf.update(
         task_acks_late=True,
@@ -65,6 +70,10 @@ def make_app(settings: Settings, name: str = "convoy") -> Celery:
         worker_cancel_long_running_tasks_on_connection_loss=False,
         worker_hijack_root_logger=False,
         broker_connection_retry_on_startup=True,
+        broker_connection_max_retries=None,  # for ever: a process that gives up is one that somebody must start
+        redis_socket_timeout=BROKER_TIMEOUT_SECONDS,
+        redis_socket_connect_timeout=BROKER_CONNECT_SECONDS,
+        redis_socket_keepalive=True,
         broker_transport_options=transport,
         # Without this a broker that restarts turns finished headers of a chord into errors.
         result_backend_always_retry=True,
@@ -88,10 +97,8 @@ def send_advance(app: Celery, run_id: str) -> None:
     Raises:
         BrokerError: the broker does not answer.
     """
-    try:
+    with _publishing(app):
         _signature(app, ADVANCE_TASK, CONTROL_QUEUE, run_id).apply_async(retry=False)
-    except (OperationalError, RedisError, OSError) as error:
-        raise _unreachable(str(app.conf.broker_url)) from error
 
 
 def send_steps(app: Celery, run_id: str, messages: Sequence[Sequence[int]], *, first: bool = False) -> None:
@@ -108,10 +115,21 @@ def send_steps(app: Celery, run_id: str, messages: Sequence[Sequence[int]], *, f
         _signature(app, RUN_STEPS_TASK, COPY_QUEUE, run_id, list(step_ids)).set(priority=priority)
         for step_ids in messages
     ]
-    try:
+    with _publishing(app):
         # A header that errs (its worker was killed once too often) must move the run on as well.
         chord(headers, app=app)(advance.on_error(advance.clone()))
-    except (OperationalError, RedisError, OSError) as error:
+
+
+@contextmanager
+def _publishing(app: Celery) -> Iterator[None]:
+    """Take whatever goes wrong while a message is sent for what it is: a fault of the broker, which may pass.
+
+    Messages hold ids alone, so nothing of ours can be wrong with them. kombu, redis-py and Celery's result backend
+    raise errors of many families; the last one a bare RuntimeError once it has tried for twenty seconds.
+    """
+    try:
+        yield
+    except Exception as error:
         raise _unreachable(str(app.conf.broker_url)) from error
 
 

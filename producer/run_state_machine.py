@@ -14,6 +14,7 @@ from migration.errors import BrokerError, RetryableError, RunFailedError, Target
 from migration.exit_status import ExitStatus
 from migration.ledger.event_log_observer import EventLogObserver
 from migration.ledger.ledger_database import open_ledger, target_identity
+from migration.ledger.producer_liveness import producer_session
 from migration.ledger.run_lock import run_lock
 from migration.ledger.run_records import RunRecord, read_run
 from migration.ledger.run_requests import fail_run
@@ -57,7 +58,7 @@ class Runner:
     @cached_property
     def engine(self) -> Engine:
         """The ledger. A crash of the server may take back some steps of a run (docs/scaling.md)."""
-        return open_ledger(target_url(self.settings), "convoy producer", wait_for_disk=False)
+        return open_ledger(target_url(self.settings), producer_session(), wait_for_disk=False)
 
     @cached_property
     def context(self) -> TransitionContext:
@@ -94,6 +95,7 @@ class Runner:
         except BrokerError as problem:
             # The watchdog sends again; the ledger knows what is unsent.
             self.observers.tell(RunMoveFailed(run_id, run.phase, str(problem), None, final=False))
+            self._note_waiting(run, problem)
         except Exception as problem:  # noqa: BLE001
             # A run must end with a reason, not with a stack in a log.
             reason = problem if isinstance(problem, ConvoyError) else translate(problem, run=run_id)

@@ -9,15 +9,19 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from sqlalchemy import text
 
+from migration.errors import RetryableError
 from migration.ledger.event_log_observer import EventLogObserver
-from migration.ledger.run_records import active_runs, read_run
+from migration.ledger.producer_liveness import end_silent_producers
+from migration.ledger.run_records import active_runs, read_run, runs_with_leftovers
 from migration.ledger.step_records import recover_lost, recover_stalled
 from migration.ledger.worker_liveness import end_silent
 from migration.observers.run_happenings import StepsRecovered, WorkerStopped
+from migration.steps.run_cancellation import remove_staging
 from producer.snapshot_removal import prune_snapshots
 
 if TYPE_CHECKING:
@@ -57,6 +61,9 @@ class Watchdog:
         """Look at every active run once, if no other producer is the leader at this moment."""
         engine = self._runner.engine
         with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            # Before the leader's lock, which the silent one may hold.
+            for silent in end_silent_producers(connection, self._runner.settings.silence_seconds):
+                logger.warning("Ended the connections of a silent producer: %s", silent)
             key = {"key": _LEADER_LOCK}
             if not connection.execute(text("SELECT pg_try_advisory_lock(:key)"), key).scalar():
                 return
@@ -64,6 +71,9 @@ class Watchdog:
                 self._runner.announce()  # again each time: the broker may have been emptied
                 for run_id in active_runs(engine):
                     self._look_at(run_id)
+                for run in runs_with_leftovers(engine):
+                    with suppress(RetryableError):  # somebody holds it: the next look tries again
+                        remove_staging(engine, run)
                 self._prune()
             finally:
                 connection.execute(text("SELECT pg_advisory_unlock(:key)"), key)

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, Final
 
 import uuid6
-from sqlalchemy import Connection, Engine, Row, Text, cast, insert, select
+from sqlalchemy import Connection, Engine, Row, Text, cast, column, func, insert, select, table
 
 from migration.convoy_error import NextStep
 from migration.errors import UnknownRunError
@@ -108,6 +108,19 @@ def list_runs(engine: Engine, limit: int = 50) -> list[RunRecord]:
             _record(row)
             for row in connection.execute(select(runs).order_by(runs.c.created_at.desc()).limit(limit))
         ]
+
+
+def runs_with_leftovers(engine: Engine) -> list[RunRecord]:
+    """Return the ended runs whose staging schema is still there: its removal was interrupted, or others held it.
+
+    A failed run keeps its own, for `resume`.
+    """
+    ends = [phase.value for phase in Phase if phase.is_end and phase is not Phase.FAILED]
+    namespaces = table("pg_namespace", column("nspname"), schema="pg_catalog")
+    left = select(namespaces.c.nspname).where(func.starts_with(namespaces.c.nspname, runs.c.staging_schema))
+    with engine.connect() as connection:
+        found = connection.execute(select(runs).where(runs.c.phase.in_(ends), left.exists()))
+        return [_record(row) for row in found]
 
 
 def active_runs(engine: Engine) -> list[str]:

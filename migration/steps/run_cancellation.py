@@ -2,29 +2,53 @@
 
 from __future__ import annotations
 
+import time
+from typing import Final
+
 from sqlalchemy import Engine
 
-from migration.ledger.run_records import RunRecord, read_run
+from migration.errors import RetryableError
+from migration.ledger.run_records import RunRecord, find_run
 from migration.ledger.run_requests import request_cancel
 from migration.ledger.table_records import read_tables
+from migration.observers.run_observer import Observers
+from migration.observers.standard_observers import STANDARD_OBSERVERS
 from migration.steps.run_schema_names import staging_schema
 from migration.target.loading.staging_schema import drop_staging
 
+_PAUSES_SECONDS: Final = (0.1, 0.3, 1.0, 3.0)
+"""A step in flight may hold one table and wait for another that is being dropped: the server ends one of the two."""
 
-def cancel_run(engine: Engine, run_id: str) -> None:
-    """Stop a run and remove its staging schema; waits for the chunks in flight to end.
+
+def cancel_run(engine: Engine, run_id: str, *, observers: Observers = STANDARD_OBSERVERS) -> bool:
+    """Stop a run and remove its staging schema; waits for a transition and for the chunks in flight to end.
+
+    Returns:
+        Whether nothing is left. Otherwise others hold it, and the watchdog removes it once they are done.
 
     Raises:
-        UsageError: the run is at an end already, or unknown.
+        RunStateError: the run is at an end already.
+        UnknownRunError: this ledger does not know the run.
+        TargetBusyError: the run was in the middle of a transition for a minute.
     """
-    request_cancel(engine, run_id)
-    with engine.begin() as connection:
-        run = read_run(connection, run_id)
-    remove_staging(engine, run)
+    request_cancel(engine, run_id, observers=observers)
+    run = find_run(engine, run_id)
+    for pause in _PAUSES_SECONDS:
+        try:
+            remove_staging(engine, run)
+        except RetryableError:
+            time.sleep(pause)
+        else:
+            return True
+    return False
 
 
 def remove_staging(engine: Engine, run: RunRecord) -> None:
-    """Drop whatever the run has built and not shown to users yet."""
+    """Drop whatever the run has built and not shown to users yet.
+
+    Raises:
+        RetryableError: others hold it.
+    """
     with engine.begin() as connection:
         schemas = {run.staging_schema}
         for table in read_tables(connection, run.id):

@@ -27,6 +27,7 @@ from migration.steps.keepalive_thread import keepalive
 from migration.steps.orphan_row_step import find_orphans
 from migration.steps.profile_step import profile_chunk
 from migration.steps.readback_step import read_back_part
+from migration.steps.snapshot_check_step import check_snapshot
 from migration.steps.step_context import StepContext
 from migration.steps.step_outcome import StepOutcome
 from migration.steps.validate_step import validate_source
@@ -118,6 +119,8 @@ def _stop_run(context: StepContext, step: Step, reason: RejectedValueError) -> N
 def _work_of(context: StepContext, connection: Connection, step: Step) -> Work:
     if step.phase is Phase.VALIDATING and context.run(connection, step.run_id).options.mode is Mode.VALIDATE:
         return validate_source
+    if step.phase is Phase.VALIDATING and step.table_id is None:
+        return check_snapshot
     if step.phase is Phase.COPYING and step.chunk_id is None:
         return find_orphans
     return _WORK[step.phase]

@@ -10,6 +10,7 @@ from migration.ledger.run_records import read_run
 from migration.ledger.run_results import add_findings, save_comparison
 from migration.ledger.step_records import Step
 from migration.ledger.table_records import add_table, read_sources
+from migration.source.snapshots.snapshot_creation import check_unchanged
 from migration.steps.step_context import StepContext
 from migration.steps.step_outcome import StepOutcome
 from migration.validation.database_comparison import validate_database
@@ -31,5 +32,6 @@ def validate_source(context: StepContext, connection: Connection, step: Step) ->
             digest_target=table.digest_target.checksum if table.digest_target else None,
             equal=table.equal,
         )
+    check_unchanged(Path(source.snapshot), source.sha256)  # last, when all of it has been read
     add_findings(connection, run.id, result.findings)
     return StepOutcome({"tables": len(result.tables), "equal": result.equal})

@@ -56,6 +56,9 @@ _SESSION: Final = {
     "row_security": "off",
 }
 
+# Each would end a session that waits on purpose: for a snapshot, for the next step, for a user's lock.
+_TIMEOUTS_SINCE: Final = {"idle_session_timeout": 140_000, "transaction_timeout": 170_000}
+
 _USERINFO_PASSWORD = re.compile(r"^(\w+://[^:@/?#]*):[^@/]*@")
 _QUERY_PASSWORD = re.compile(r"(?i)([?&])((?:ssl)?password|oauth_client_secret)=[^&]*(&?)")
 _HOST = r"(\[[^\]@/]*\]|[^\[\]@/:?,]*)(:\d*)?"
@@ -139,7 +142,9 @@ def connect(url: str, application_name: str, *, wait_for_disk: bool = True) -> p
         raise _unreachable(error, place) from error
     try:
         session = dict(_SESSION)
-        if connection.info.server_version >= _CHECK_INTERVAL_SINCE:
+        known = connection.info.server_version
+        session |= {name: "0" for name, since in _TIMEOUTS_SINCE.items() if known >= since}
+        if known >= _CHECK_INTERVAL_SINCE:
             # The server notices a killed client within a second, and its row locks go.
             session["client_connection_check_interval"] = "1s"
         if not wait_for_disk:

@@ -1,11 +1,11 @@
-"""The steps of the validating phase: every table is read back from staging, a part of its heap in each step."""
+"""The steps of the validating phase: tables are read back by parts of their heap, snapshots hashed."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from migration.ledger.step_records import NewStep, add_steps
-from migration.ledger.table_records import TableRecord, planned
+from migration.ledger.table_records import TableRecord, planned, read_sources
 from migration.model import Phase
 from migration.steps.run_schema_names import staging_schema
 from migration.target.loading.table_readback import block_ranges
@@ -21,8 +21,14 @@ READBACK_BYTES = 32 * 1024 * 1024
 
 
 def lay_out_validating(connection: Connection, run: RunRecord, tables: list[TableRecord]) -> None:
-    """Write the steps that read every table back from staging, where its rows stand and change no more."""
-    new: list[NewStep] = []
+    """Write the steps that read every table back from staging, where its rows stand and change no more.
+
+    And one for each source that hashes its snapshot again, of which no row is read any more.
+    """
+    new = [
+        NewStep(spec={"source_id": source.id}, weight=source.bytes)
+        for source in read_sources(connection, run.id)
+    ]
     for table in tables:
         plan = planned(table)
         schema = staging_schema(run, plan.target_schema)

@@ -72,11 +72,16 @@ class Direct:
             except ConvoyError as error:
                 fail_run(self.ledger, run, error)
 
-    def _move(self, run: RunRecord) -> None:
+    def work(self, run: RunRecord) -> bool:
+        """Run the steps that wait in the phase of a run; return whether there were any."""
         with self.ledger.begin() as connection:
             waiting = take_unsent(connection, run.id, run.phase, _ALL_STEPS)
         for step in waiting:
             run_step(self.context, step.id)
+        return bool(waiting)
+
+    def _move(self, run: RunRecord) -> None:
+        waiting = self.work(run)
         with self.ledger.begin() as connection:
             states = count_states(connection, run.id, run.phase)
             failure = first_failure(connection, run.id, run.phase)

@@ -187,6 +187,7 @@ target-too-old
 target-unreachable
 target-unusable
 target-url-invalid
+transition-lost
 try-again
 type-unsupported
 unexpected-error

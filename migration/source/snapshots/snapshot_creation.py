@@ -132,9 +132,27 @@ def confirm(snapshot: Path, sha256: str) -> None:
         SnapshotLostError: it is not.
     """
     flush(snapshot)
-    if _sha256(snapshot) != sha256:
+    check_unchanged(snapshot, sha256)
+
+
+def check_unchanged(snapshot: Path, sha256: str) -> None:
+    """Make sure that a snapshot still has the bytes that were frozen.
+
+    Raises:
+        SnapshotLostError: it is not there, or a byte of it has changed.
+    """
+    try:
+        found = _sha256(snapshot)
+    except OSError as error:
         raise SnapshotLostError(
-            "The snapshot is not what was frozen; the machine may have gone down before it had reached the disk",
+            f"The snapshot cannot be read any more: {error.strerror}",
+            file=str(snapshot),
+            remedy="Start a new run",
+        ) from error
+    if found != sha256:
+        raise SnapshotLostError(
+            "The snapshot is not what was frozen: something has written to it, the disk has changed it, or the"
+            " machine went down before it had reached the disk",
             file=str(snapshot),
             remedy="Start a new run",
         )

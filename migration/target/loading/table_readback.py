@@ -45,6 +45,11 @@ _SESSION: Final = (
     # A constraint that is being built locks its table for as long as it takes.
     "SET lock_timeout = 0",
     "SET idle_in_transaction_session_timeout = 0",
+    # Newer than the oldest servers: set where there is one.
+    (
+        "SELECT pg_catalog.set_config(name, '0', false) FROM pg_catalog.pg_settings"
+        " WHERE name IN ('idle_session_timeout', 'transaction_timeout')"
+    ),
     # A row that a policy hides would be counted as missing: better to be refused.
     "SET row_security = off",
 )

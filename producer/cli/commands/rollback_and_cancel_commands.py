@@ -69,8 +69,10 @@ def cancel(run: str, **values: Any) -> int:
         engine = open_ledger(url, "convoy cli")
         try:
             record = find_run(engine, run)
-            cancel_run(engine, record.id)
+            is_gone = cancel_run(engine, record.id)
         finally:
             engine.dispose()
-    click.echo(f"Run {record.id} is cancelled; nothing of it is left in the target but its record.")
+    left = "nothing of it is left in the target but its record"
+    held = f"its schema {record.staging_schema} is in use, and goes once it is free and a producer runs"
+    click.echo(f"Run {record.id} is cancelled; {left if is_gone else held}.")
     return 0

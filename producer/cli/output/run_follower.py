@@ -15,6 +15,7 @@ from migration.errors import (
     InterruptedRunError,
     ReportNotWrittenError,
     RetryableError,
+    TargetBusyError,
     TargetUnreachableError,
 )
 from migration.exit_status import ExitStatus
@@ -31,6 +32,7 @@ from producer.cli.output.progress_display import View, make_view
 from producer.snapshot_removal import prune_snapshots
 
 if TYPE_CHECKING:
+    from migration.report.report_model import Report
     from producer.cli.command_options import Output
     from producer.cli.run_session import Session
 
@@ -62,6 +64,8 @@ def follow(session: Session, run_id: str, output: Output) -> int:
             session.cluster.retire()
         return finish(session, run_id, output)
     except KeyboardInterrupt:
+        if session.cluster is not None and _was_through(session, run_id):
+            return finish(session, run_id, output)
         raise _interrupted(session, run_id) from None
     except ConvoyError as error:
         resume = command_line(session.target, "resume", run_id)
@@ -145,7 +149,7 @@ def _tell_waits(progress: RunProgress, view: View, told: set[str]) -> None:
 
 def finish(session: Session, run_id: str, output: Output) -> int:
     """Write and print the report of a run at its end, and return the exit status."""
-    report = with_target(build_report(session.engine, run_id), session.target)
+    report = with_target(_build_report(session, run_id), session.target)
     folder = output.report or session.settings.report_dir / run_id
     try:
         json_path, html_path = write_report(report, folder)
@@ -174,6 +178,17 @@ def finish(session: Session, run_id: str, output: Output) -> int:
     return report.exit_status
 
 
+def _build_report(session: Session, run_id: str) -> Report:
+    """Build the report; a connection that breaks meanwhile changes nothing of how the run has ended."""
+    begun = time.monotonic()
+    while True:
+        try:
+            return build_report(session.engine, run_id)
+        except Exception as error:  # noqa: BLE001  # `_bear` raises what does not pass by itself
+            _bear(error, run_id, time.monotonic() - begun)
+            time.sleep(_CHECK_SECONDS)
+
+
 def _bear(error: Exception, run_id: str, silent_seconds: float) -> None:
     """Let a lost connection pass for a while; raise anything else."""
     from migration.target.target_connection import translate
@@ -195,15 +210,27 @@ def _interrupted(session: Session, run_id: str) -> CommandInterruptedError:
         watch_on = NextStep("Follow it; it goes on in the cluster", f"migration-cli status {run_id} --follow")
         return CommandInterruptedError("Interrupted", next_steps=(watch_on, drop), run=run_id)
     resume = command_line(session.target, "resume", run_id)
-    _stop_run(session, run_id, InterruptedRunError("The run was interrupted"))
     click.echo("Interrupted; stopping the local cluster. What was copied is kept.", err=True)
     click.echo(f"Go on with:   {resume}", err=True)
     click.echo(f"Or drop it:   {command_line(session.target, 'cancel', run_id)}", err=True)
     return CommandInterruptedError("Interrupted", next_steps=(_go_on(run_id), drop), run=run_id)
 
 
-def _stop_run(session: Session, run_id: str, reason: ConvoyError) -> None:
-    """Mark a run as stopped, so that no later cluster on this target takes it up by itself."""
+def _was_through(session: Session, run_id: str) -> bool:
+    """Stop an interrupted run, unless its end comes first: a cutover that has begun is waited for."""
+    try:
+        phase = _stop_run(session, run_id, InterruptedRunError("The run was interrupted"))
+    except TargetBusyError as error:  # what is not committed when the cluster stops is rolled back
+        click.echo(f"warning: {error}", err=True)
+        return False
+    if phase in (Phase.COMPLETED, Phase.COMPLETED_WITH_FINDINGS):
+        click.echo("\nThe run was through before it could be stopped.", err=True)
+        return True
+    return False
+
+
+def _stop_run(session: Session, run_id: str, reason: ConvoyError) -> Phase:
+    """Mark a run as stopped, so that no later cluster on this target takes it up by itself; return how it ended."""
     remedy = f"Go on with `{command_line(session.target, 'resume', run_id)}`"
     what = reason.what.splitlines()[0]
     error = type(reason)(what, remedy=remedy, next_steps=(_go_on(run_id),), **reason.place)
@@ -213,6 +240,7 @@ def _stop_run(session: Session, run_id: str, reason: ConvoyError) -> None:
     while not run.phase.is_end:
         fail_run(session.engine, run, error)
         run = find_run(session.engine, run_id)
+    return run.phase
 
 
 def _go_on(run_id: str) -> NextStep:

@@ -102,7 +102,7 @@ def test_steps_are_told_with_table_and_chunk_and_what_they_moved(
     assert run.phase is Phase.COMPLETED_WITH_FINDINGS
     steps = [happening for happening in observer.seen if isinstance(happening, StepHappening)]
     assert all(happening.run_id == run.id for happening in observer.seen)
-    assert Counter(map(type, steps)) == {StepClaimed: 4, StepDone: 4}
+    assert Counter(map(type, steps)) == {StepClaimed: 5, StepDone: 5}
     assert [type(happening) for happening in steps[:2]] == [StepClaimed, StepDone]
     assert {(happening.step.attempts, happening.step.worker) for happening in steps} == {(1, "direct")}
     (chunk_id,) = (chunk_id for (chunk_id,) in watched.query("SELECT id FROM convoy.chunks"))
