@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from urllib.parse import urlsplit
 
 from celery import Celery, chord, signature
 from celery.canvas import Signature
@@ -20,7 +21,7 @@ CONTROL_QUEUE = "control"
 COPY_QUEUE = "copy"
 ADVANCE_TASK = "convoy.advance"
 RUN_STEPS_TASK = "convoy.run_steps"
-BROKER_TIMEOUT_SECONDS = 15.0
+BROKER_TIMEOUT_SECONDS = 10.0
 BROKER_CONNECT_SECONDS = 5.0
 _TARGET_KEY = "convoy:target"
 # On Redis the lowest number is served first. Each of 0, 3, 6 and 9 has a list of its own; every worker reads them all.
@@ -63,6 +64,7 @@ def make_app(settings: Settings, name: str = "convoy") -> Celery:
         task_routes={ADVANCE_TASK: {"queue": CONTROL_QUEUE}, RUN_STEPS_TASK: {"queue": COPY_QUEUE}},
         task_default_queue=CONTROL_QUEUE,
         task_send_sent_event=True,
+        task_publish_retry=False,  # the ledger knows what is unsent, and the watchdog sends it again
         worker_send_task_events=True,
         worker_prefetch_multiplier=1,
         worker_soft_shutdown_timeout=10.0,
@@ -188,11 +190,19 @@ def check_target_is_announced(url: str, identity: str, shown: str) -> None:
         )
 
 
-def _unreachable(url: str) -> BrokerError:
-    from migration.target.target_connection import redact
+def broker_address(url: str) -> str:
+    """Return where a broker is, without user, password and options.
 
+    >>> broker_address("redis://:secret@cache.example:6379/0?ssl_keyfile=x")
+    'redis://cache.example:6379/0'
+    """
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+
+
+def _unreachable(url: str) -> BrokerError:
     return BrokerError(
         "The message broker does not answer",
-        broker=redact(url),
+        broker=broker_address(url),
         remedy="Start it, or correct MIGRATION_BROKER_URL",
     )

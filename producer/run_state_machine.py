@@ -32,7 +32,7 @@ from migration.model import Phase, StepState
 from migration.observers.run_happenings import RunMoveFailed, RunWaiting, StepsSent
 from migration.observers.run_observer import Observers
 from migration.observers.standard_observers import STANDARD_OBSERVERS
-from migration.queue import announce_target, send_steps
+from migration.queue import announce_target, check_broker, send_steps
 from migration.steps.run_cancellation import remove_staging
 from migration.steps.step_context import target_url
 from migration.target.target_connection import redact, translate
@@ -150,6 +150,7 @@ class Runner:
             EventLogObserver(connection).observe(sent)
         try:
             # A later stage of indexing is not to wait behind all the reading back that was sent ahead.
+            check_broker(str(self.app.conf.broker_url))  # at once, where publishing tries for a while
             send_steps(self.app, run.id, messages, first=phase in WORKED_AHEAD)
         except BrokerError:
             forget_sending(self.engine, [step.id for step in waiting])

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import text
 
-from migration.errors import RetryableError
+from migration.errors import BrokerError, RetryableError
 from migration.ledger.event_log_observer import EventLogObserver
 from migration.ledger.producer_liveness import end_silent_producers
 from migration.ledger.run_records import active_runs, read_run, runs_with_leftovers
@@ -68,7 +68,8 @@ class Watchdog:
             if not connection.execute(text("SELECT pg_try_advisory_lock(:key)"), key).scalar():
                 return
             try:
-                self._runner.announce()  # again each time: the broker may have been emptied
+                with suppress(BrokerError):  # each run says by itself that it waits for the broker
+                    self._runner.announce()  # again each time: it may have been emptied
                 for run_id in active_runs(engine):
                     self._look_at(run_id)
                 for run in runs_with_leftovers(engine):

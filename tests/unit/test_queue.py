@@ -67,6 +67,7 @@ def test_broker_that_does_not_answer_is_a_sentence_without_its_password() -> Non
     with pytest.raises(BrokerError, match="does not answer") as caught:
         check_broker("redis://:secret@127.0.0.1:1/0")
     assert "secret" not in str(caught.value)
+    assert caught.value.place == {"broker": "redis://127.0.0.1:1/0"}
 
 
 def test_no_broker_says_what_to_set() -> None:
