@@ -285,6 +285,12 @@ class ConnectionLostError(RetryableError):
     code = "connection-lost"
 
 
+class ServerAwayError(ConnectionLostError):
+    """The server is shut down, restarts, or has ended the session: no fault of what was being done."""
+
+    code = "server-away"
+
+
 class TargetBusyError(RetryableError):
     """PostgreSQL has no connection, memory or lock to spare at the moment."""
 

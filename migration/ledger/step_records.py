@@ -222,10 +222,11 @@ def finish_step(connection: Connection, step_id: int, result: Any) -> None:
     connection.execute(_FINISH, {"step_id": step_id, "result": result})
 
 
-def give_back(connection: Connection, step: Step, error: str, *, final: bool) -> None:
+def give_back(connection: Connection, step: Step, error: str, *, final: bool, counts: bool = True) -> None:
     """Record a failed attempt: the step fails for good, or waits to be sent again.
 
-    Nothing is recorded where another worker has taken the step since: this one was stopped for a while.
+    An attempt does not count in which the step cannot be to blame. Nothing is recorded where another worker has taken
+    the step since: this one was stopped for a while.
     """
     state = StepState.FAILED if final else StepState.PENDING
     ours = connection.execute(
@@ -235,7 +236,13 @@ def give_back(connection: Connection, step: Step, error: str, *, final: bool) ->
             steps.c.state == StepState.RUNNING.value,
             steps.c.attempts == step.attempts,
         )
-        .values(state=state.value, error=error, sent_at=None, finished_at=func.clock_timestamp())
+        .values(
+            state=state.value,
+            error=error,
+            attempts=step.attempts if counts else step.attempts - 1,
+            sent_at=None,
+            finished_at=func.clock_timestamp(),
+        )
     )
     if ours.rowcount and step.phase is Phase.COPYING:
         connection.execute(update(chunks).where(chunks.c.id == step.chunk_id).values(state=state.value))

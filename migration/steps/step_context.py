@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import random
 import threading
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +25,8 @@ from migration.target.target_connection import make_engine, with_password
 
 _MOST_TABLES = 1_000
 """Tables that a process remembers before it forgets them all."""
+_SHORTEST_PAUSE_SECONDS = 0.1
+_LONGEST_PAUSE_SECONDS = 20.0
 _LONGEST_NAME = 56
 """Of PostgreSQL's 63 bytes for the name of an application."""
 
@@ -81,6 +85,8 @@ class StepContext:
         # own commit, which waits for the disk, takes all that came before it along (docs/scaling.md).
         self.engine: Engine = make_engine(self.target_url, self.session_name, wait_for_disk=False)
         self.sources = KnownSources()
+        self.disturbances = 0
+        """Attempts in a row that something passing has ended: a lost connection, a deadlock, a lock."""
         self._runs: dict[str, RunRecord] = {}
         self._tables: dict[int, PlannedTable] = {}
         self._readers: dict[str, SnapshotReader] = {}
@@ -134,6 +140,12 @@ class StepContext:
             if self._target_reader is not None:
                 reader, self._target_reader = self._target_reader, None
                 reader.__exit__(None, None, None)
+
+    def back_off(self) -> None:
+        """Pause after an attempt that something passing has ended: longer each time in a row, so that it can pass."""
+        self.disturbances += 1
+        longest = min(_LONGEST_PAUSE_SECONDS, _SHORTEST_PAUSE_SECONDS * 2**self.disturbances)
+        time.sleep(random.uniform(longest / 2, longest))  # noqa: S311 - so that processes do not come all at once
 
     def close(self) -> None:
         """Close everything."""

@@ -6,9 +6,17 @@ import time
 from collections.abc import Callable
 
 from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
 
 from migration.convoy_error import ConvoyError
-from migration.errors import RejectedValueError, RetryableError, TargetUnreachableError, WorkerDiedError
+from migration.errors import (
+    ConnectionLostError,
+    RejectedValueError,
+    RetryableError,
+    ServerAwayError,
+    TargetUnreachableError,
+    WorkerDiedError,
+)
 from migration.ledger.event_log_observer import EventLogObserver
 from migration.ledger.run_records import read_run
 from migration.ledger.run_requests import fail_run
@@ -35,6 +43,7 @@ from migration.target.target_connection import translate
 
 Work = Callable[[StepContext, Connection, Step], StepOutcome]
 
+_PAUSES_SECONDS = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0)
 _KEEPALIVE_SECONDS = 20.0
 
 _WORK: dict[Phase, Work] = {
@@ -89,13 +98,20 @@ def _work_on(context: StepContext, connection: Connection, step: Step, observed:
         context.forget_connections()
         reason = error if isinstance(error, ConvoyError) else translate(error, step=step.id)
         passing = isinstance(reason, RetryableError | TargetUnreachableError)
-        final = not passing or step.attempts >= context.settings.max_attempts
+        blameless = isinstance(reason, ServerAwayError | TargetUnreachableError)
+        is_last = step.attempts >= context.settings.max_attempts and not blameless
+        if passing and is_last:
+            reason.details = f"It was the last of {step.attempts} attempts"
+        final = not passing or is_last
         seconds = time.monotonic() - started
         context.observers.tell(StepAttemptFailed(observed, str(reason), error, final, seconds))
-        _give_back(context, step, observed, reason, final=final)
+        _give_back(context, step, observed, reason, final=final, counts=not blameless)
+        if passing:
+            context.back_off()
         if isinstance(reason, RejectedValueError):
             _stop_run(context, step, reason)
         return False
+    context.disturbances = 0
     seconds = time.monotonic() - started
     context.observers.tell(
         StepDone(observed, seconds, outcome.table, outcome.rows, outcome.rows_quarantined, outcome.bytes)
@@ -127,10 +143,26 @@ def _work_of(context: StepContext, connection: Connection, step: Step) -> Work:
 
 
 def _give_back(
-    context: StepContext, step: Step, observed: ObservedStep, error: ConvoyError, *, final: bool
+    context: StepContext,
+    step: Step,
+    observed: ObservedStep,
+    error: ConvoyError,
+    *,
+    final: bool,
+    counts: bool = True,
 ) -> None:
+    """Write the failed attempt down; a server that is away is waited for, or the attempt would count."""
     happening = StepGivenBack(observed, error, final)
-    with context.engine.begin() as connection:
-        give_back(connection, step, str(error), final=final)
-        EventLogObserver(connection).observe(happening)
+    for pause in (*_PAUSES_SECONDS, None):
+        try:
+            with context.engine.begin() as connection:
+                give_back(connection, step, str(error), final=final, counts=counts)
+                EventLogObserver(connection).observe(happening)
+        except (ConvoyError, DBAPIError) as problem:
+            passing = isinstance(translate(problem), ConnectionLostError | TargetUnreachableError)
+            if pause is None or not passing:
+                raise
+            time.sleep(pause)
+        else:
+            break
     context.observers.tell(happening)

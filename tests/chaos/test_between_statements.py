@@ -10,6 +10,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 
 import psycopg
@@ -23,6 +24,7 @@ from migration.ledger.run_records import RunRecord, find_run
 from migration.ledger.run_requests import fail_run, request_resume
 from migration.model import Phase
 from migration.steps.run_cancellation import cancel_run
+from migration.steps.step_execution import run_step
 from producer.transitions.phase_transitions import TRANSITIONS, move_on
 from tests.support.direct import Direct, quiet_steps
 from tests.support.ledger_consistency import complaints
@@ -160,6 +162,31 @@ def test_transition_and_who_comes_between(
         direct.forget(ended)
 
 
+def end_session(direct: Direct, connection: Connection) -> None:
+    """Let an administrator end the session of a connection."""
+    pid = connection.connection.dbapi_connection.info.backend_pid
+    with psycopg.connect(direct.url) as administrator:
+        administrator.execute("SELECT pg_terminate_backend(%s, 5000)", (pid,))
+
+
+def test_sessions_that_the_server_ends_use_up_no_attempt(
+    direct: Direct, build: Callable[[str], Path]
+) -> None:
+    run = direct.start(build(SCRIPT), until=Phase.COPYING, target_schema="attempts")
+    ((step_id,), *_) = direct.query("SELECT id FROM convoy.steps WHERE phase = 'copying' ORDER BY id")
+    times = direct.context.settings.max_attempts + 1
+    with quiet_steps():
+        for _ in range(times):
+            with disturbed(direct.context.engine, 3, partial(end_session, direct)) as seen:
+                assert not run_step(direct.context, step_id)
+            assert len(seen) > 3
+            direct.context.disturbances = 0  # no need to wait longer each time
+    assert direct.query(f"SELECT state, attempts FROM convoy.steps WHERE id = {step_id}") == [("pending", 0)]
+    ended = direct.finish(run.id)
+    assert (ended.phase, ended.error) == (Phase.COMPLETED, None)
+    assert direct.query(f"SELECT attempts FROM convoy.steps WHERE id = {step_id}") == [(1,)]
+
+
 @pytest.mark.parametrize("phase", TRANSITIONS)
 def test_transition_whose_connection_the_server_ends(
     direct: Direct, build: Callable[[str], Path], phase: Phase
@@ -170,12 +197,10 @@ def test_transition_whose_connection_the_server_ends(
         schema = f"ended_{phase}_{number}"
         run = ready_for(direct, path, phase, schema)
 
-        def end(connection: Connection) -> None:
-            pid = connection.connection.dbapi_connection.info.backend_pid
-            with psycopg.connect(direct.url) as administrator:
-                administrator.execute("SELECT pg_terminate_backend(%s, 5000)", (pid,))
-
-        with disturbed(direct.ledger, number, end) as seen, suppress(DBAPIError, ConvoyError):
+        with (
+            disturbed(direct.ledger, number, partial(end_session, direct)) as seen,
+            suppress(DBAPIError, ConvoyError),
+        ):
             move_on(direct.workspace, run)
         where = f"ended before statement {number} of {phase}: {seen[number]}"
         assert complaints(direct.ledger, run.id) == [], where

@@ -158,6 +158,7 @@ run-failed
 run-interrupted
 run-state-conflict
 run-unknown
+server-away
 setting-invalid
 snapshot-lost
 snapshot-not-written
