@@ -30,7 +30,7 @@ from migration.errors import (
 )
 from migration.ledger.ledger_tables import LEDGER_SCHEMA
 from migration.report.text_formatting import without_secrets
-from migration.target.target_connection import translate
+from migration.target.postgres_errors import translate
 
 MEDIA_TYPE = "application/problem+json"
 TYPE_PREFIX = "urn:convoy:problem:"

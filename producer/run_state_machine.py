@@ -13,8 +13,9 @@ from migration.error_record import error_from_record
 from migration.errors import BrokerError, RetryableError, RunFailedError, TargetUnreachableError
 from migration.exit_status import ExitStatus
 from migration.ledger.event_log_observer import EventLogObserver
+from migration.ledger.frozen_producers import producer_session
+from migration.ledger.frozen_workers import table_users
 from migration.ledger.ledger_database import open_ledger, target_identity
-from migration.ledger.producer_liveness import producer_session
 from migration.ledger.run_lock import run_lock
 from migration.ledger.run_records import RunRecord, read_run
 from migration.ledger.run_requests import fail_run
@@ -27,7 +28,6 @@ from migration.ledger.step_records import (
     take_unsent,
 )
 from migration.ledger.table_records import read_tables
-from migration.ledger.worker_liveness import table_users
 from migration.model import Phase, StepState
 from migration.observers.run_happenings import RunMoveFailed, RunWaiting, StepsSent
 from migration.observers.run_observer import Observers
@@ -35,7 +35,8 @@ from migration.observers.standard_observers import STANDARD_OBSERVERS
 from migration.queue import announce_target, check_broker, send_steps
 from migration.steps.run_cancellation import remove_staging
 from migration.steps.step_context import target_url
-from migration.target.target_connection import redact, translate
+from migration.target.postgres_errors import translate
+from migration.target.target_connection import redact
 from producer.step_messages import MAX_MESSAGES, MAX_STEPS_PER_MESSAGE, group_steps
 from producer.transitions.phase_transitions import move_on
 from producer.transitions.transition_context import TransitionContext

@@ -16,10 +16,10 @@ from sqlalchemy import text
 
 from migration.errors import BrokerError, RetryableError
 from migration.ledger.event_log_observer import EventLogObserver
-from migration.ledger.producer_liveness import end_silent_producers
+from migration.ledger.frozen_producers import end_silent_producers
+from migration.ledger.frozen_workers import end_silent
 from migration.ledger.run_records import active_runs, read_run, runs_with_leftovers
 from migration.ledger.step_records import recover_lost, recover_stalled
-from migration.ledger.worker_liveness import end_silent
 from migration.observers.run_happenings import StepsRecovered, WorkerStopped
 from migration.steps.run_cancellation import remove_staging
 from producer.snapshot_removal import prune_snapshots

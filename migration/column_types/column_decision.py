@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from migration.column_types.declared_type import DeclaredType, read_declared
 from migration.column_types.epoch_unit import find_unit
 from migration.column_types.type_widening import TIMESTAMPTZ, Choice, Evidence, choose
+from migration.mapping_file.mapping_file_allowed_types import TYPE_OF_KIND
 from migration.mapping_file.mapping_file_reader import QUARANTINE
-from migration.mapping_file.mapping_file_types import TYPE_OF_KIND
 from migration.mapping_file_model import ColumnOverride, EpochUnit, NulPolicy
 from migration.model import ColumnPlan, StorageClass, ValueKind
 from migration.value_conversion.rules import BLANK_PADDED, RULES, Context, Misfit, or_null_name, rules_for

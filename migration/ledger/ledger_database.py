@@ -7,7 +7,8 @@ from pathlib import Path
 from sqlalchemy import Connection, Engine, text
 
 from migration.ledger.ledger_tables import LEDGER_SCHEMA
-from migration.target.target_connection import make_engine, translate
+from migration.target.postgres_errors import translate
+from migration.target.target_connection import make_engine
 
 MIGRATIONS = Path(__file__).with_name("migrations")
 _UPGRADE_LOCK = 0x636F6E766F79  # "convoy": one process upgrades, the others wait

@@ -15,7 +15,7 @@ from migration.convoy_error import Place
 from migration.errors import MappingFileError
 from migration.identifiers import shorten
 from migration.mapping_file.default_expression_check import is_expression
-from migration.mapping_file.mapping_file_types import UnusableTypeError, check_type, known_types
+from migration.mapping_file.mapping_file_allowed_types import UnusableTypeError, check_type, known_types
 from migration.mapping_file_model import (
     ColumnOverride,
     EpochUnit,

@@ -7,10 +7,10 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from migration.mapping_file.accepted_losses import is_requested
+from migration.mapping_file.mapping_file_allowed_types import UnusableTypeError, check_type
 from migration.mapping_file.mapping_file_application import find_table
 from migration.mapping_file.mapping_file_reader import QUARANTINE
-from migration.mapping_file.mapping_file_types import UnusableTypeError, check_type
-from migration.mapping_file.requested_losses import is_requested
 from migration.mapping_file_model import ColumnOverride, NulPolicy, TableOverride
 from migration.model import ColumnProfile, StorageClass
 from migration.source_schema import SourceTable

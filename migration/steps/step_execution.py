@@ -39,7 +39,7 @@ from migration.steps.snapshot_check_step import check_snapshot
 from migration.steps.step_context import StepContext
 from migration.steps.step_outcome import StepOutcome
 from migration.steps.validate_step import validate_source
-from migration.target.target_connection import translate
+from migration.target.postgres_errors import translate
 
 Work = Callable[[StepContext, Connection, Step], StepOutcome]
 

@@ -7,32 +7,18 @@ with or without host, a socket folder in ``?host=``, TLS options, a service, ``.
 from __future__ import annotations
 
 import re
-from typing import Any, Final, Unpack
+from typing import Any, Final
 from urllib.parse import quote
 
 import psycopg
-from adbc_driver_manager import Error as AdbcError
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from sqlalchemy import Engine, create_engine
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from migration.convoy_error import ConvoyError, Place
+from migration.convoy_error import Place
 from migration.errors import (
-    ConnectionLostError,
-    DiskError,
-    PermanentError,
-    RetryableError,
-    ServerAwayError,
-    TargetBusyError,
-    TargetDatabaseMissingError,
-    TargetLoginError,
-    TargetOccupiedError,
-    TargetPermissionError,
-    TargetRefusedError,
-    TargetUnreachableError,
     TargetUrlError,
 )
+from migration.target.postgres_errors import translate, unreachable
 
 _CONNECT: Final = {
     "connect_timeout": "10",
@@ -140,7 +126,7 @@ def connect(url: str, application_name: str, *, wait_for_disk: bool = True) -> p
     try:
         connection = psycopg.connect(with_defaults(url, application_name), autocommit=True)
     except psycopg.Error as error:
-        raise _unreachable(error, place) from error
+        raise unreachable(error, place) from error
     try:
         session = dict(_SESSION)
         known = connection.info.server_version
@@ -177,100 +163,6 @@ def make_engine(url: str, application_name: str, *, wait_for_disk: bool = True) 
         pool_timeout=30,
         pool_pre_ping=True,
     )
-
-
-def translate(error: Exception, **place: Unpack[Place]) -> ConvoyError:
-    """Return the ConvoyError that an error of psycopg, SQLAlchemy or ADBC amounts to.
-
-    Args:
-        error: what was caught. A ConvoyError is returned as it is.
-        place: what was worked on; without passwords.
-    """
-    if isinstance(error, ConvoyError):
-        return error
-    cause: BaseException | None = error.orig if isinstance(error, DBAPIError) else error
-    if isinstance(cause, ConvoyError):
-        return cause
-    if isinstance(cause, PoolTimeoutError):
-        return TargetBusyError("No connection to PostgreSQL became free in 30 s", **place)
-    state = getattr(cause, "sqlstate", None) or ""
-    message = _first_line(cause or error)
-    if state in _STATES or state[:2] in _STATES:
-        kind, sentence, remedy = _STATES.get(state) or _STATES[state[:2]]
-        return kind(f"{sentence}: {message}", remedy=remedy, **place)
-    lost = isinstance(error, DBAPIError) and error.connection_invalidated
-    # Without a SQLSTATE the server said nothing: the connection itself broke.
-    if lost or (not state and isinstance(cause, (psycopg.OperationalError, AdbcError, OSError))):
-        return ConnectionLostError(f"The connection to PostgreSQL was lost: {message}", **place)
-    refused = isinstance(cause, psycopg.Error | AdbcError)
-    return (TargetRefusedError if refused else PermanentError)(f"PostgreSQL refused: {message}", **place)
-
-
-_RESUME = "Make room on the server, then resume the run: finished chunks are kept"
-_STATES: Final[dict[str, tuple[type[ConvoyError], str, str]]] = {
-    # https://www.postgresql.org/docs/current/errcodes-appendix.html; five characters win over the class.
-    "08": (ConnectionLostError, "The connection to PostgreSQL was lost", ""),
-    "40": (RetryableError, "PostgreSQL rolled the transaction back", ""),
-    "55P03": (TargetBusyError, "Another session holds a lock that is needed", ""),
-    "57P01": (ServerAwayError, "PostgreSQL is being shut down", ""),
-    "57P02": (ServerAwayError, "PostgreSQL crashed and restarts", ""),
-    "57P03": (ServerAwayError, "PostgreSQL does not accept connections at the moment", ""),
-    "57P05": (ServerAwayError, "PostgreSQL closed an idle connection", ""),
-    "57014": (RetryableError, "The statement was cancelled on the server", ""),
-    "25P03": (ServerAwayError, "PostgreSQL closed an idle transaction", ""),
-    "53300": (
-        TargetBusyError,
-        "PostgreSQL has no free connection",
-        "Raise max_connections or use fewer workers",
-    ),
-    "53200": (TargetBusyError, "PostgreSQL has no memory left", ""),
-    "53100": (DiskError, "The disk of the PostgreSQL server is full", _RESUME),
-    "58030": (DiskError, "The disk of the PostgreSQL server failed", _RESUME),
-    "42501": (TargetPermissionError, "The role lacks a right", "Grant it, or use another role"),
-    "28": (TargetLoginError, "PostgreSQL refused the login", "Check the user and the password"),
-    "3D000": (TargetDatabaseMissingError, "There is no such database", "Create it, or name another one"),
-    "42P07": (TargetOccupiedError, "A relation of that name already stands there", ""),
-}
-
-# A refused login comes without a SQLSTATE, and its text may be translated: these decide only the remedy,
-# and which kind of unreachable it is.
-_LOGIN_REMEDIES: Final[tuple[tuple[str, type[TargetUnreachableError], str], ...]] = (
-    (
-        "password",
-        TargetLoginError,
-        "Check the user and the password (--target-pass, MIGRATION_TARGET_PASSWORD, ~/.pgpass)",
-    ),
-    ("certificate", TargetLoginError, "Check sslmode, sslrootcert and the host's name"),
-    ("definition of service", TargetUnreachableError, "Check the service's name, and PGSERVICEFILE"),
-    (
-        "channel binding",
-        TargetLoginError,
-        "Leave channel_binding out, or connect by TLS to the server itself",
-    ),
-    ("does not exist", TargetDatabaseMissingError, "Create it, or name another one"),
-    ("pg_hba.conf", TargetLoginError, "Allow this host and user in the server's pg_hba.conf"),
-    ("too many", TargetUnreachableError, "Use fewer workers, or raise max_connections"),
-    ("SSL", TargetUnreachableError, "Check sslmode and the certificates"),
-    ("resolve host", TargetUnreachableError, "Check the spelling of the host"),
-    ("translate host name", TargetUnreachableError, "Check the spelling of the host"),
-)
-
-
-def _unreachable(error: psycopg.Error, place: Place) -> TargetUnreachableError:
-    message = _first_line(error)
-    kind, remedy = next(
-        ((kind, remedy) for sign, kind, remedy in _LOGIN_REMEDIES if sign.lower() in message.lower()),
-        (TargetUnreachableError, "Check that the server runs and that host and port are right"),
-    )
-    return kind(f"Cannot connect to PostgreSQL: {message}", remedy=remedy, **place)
-
-
-def _first_line(error: BaseException) -> str:
-    """Return the server's primary message; its detail may quote values of rows."""
-    diagnostics = getattr(error, "diag", None)
-    primary = getattr(diagnostics, "message_primary", None)
-    lines = str(primary or error).strip().splitlines()
-    return lines[0].strip().removeprefix("connection failed: ") if lines else type(error).__name__
 
 
 def _parse(url: str) -> dict[str, Any]:

@@ -27,7 +27,7 @@ from migration.observers.standard_observers import STANDARD_OBSERVERS
 from migration.steps.quarantine_retry.table_retry import RetriedTable, TableRetry
 from migration.target.application_tables.refusal_tolerant_insert import insert_fitting
 from migration.target.application_tables.row_transfer import triggers_at_rest
-from migration.target.target_connection import translate
+from migration.target.postgres_errors import translate
 
 __all__ = ["RetriedTable", "RetryResult", "retry_quarantine"]
 

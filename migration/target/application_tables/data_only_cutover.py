@@ -31,8 +31,8 @@ from migration.target.pg_catalog.sequence_positions import (
     restore_sequences,
     sequence_states,
 )
+from migration.target.postgres_errors import translate
 from migration.target.sql_statements import quoted, run_sql
-from migration.target.target_connection import translate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -16,8 +16,8 @@ from migration.target.loading.binary_copy import copy_batches
 from migration.target.loading.server_checksum import Fingerprint, fingerprint
 from migration.target.loading.uncommitted_readback import read_uncommitted
 from migration.target.pg_catalog.application_table_facts import read_application_tables
+from migration.target.postgres_errors import translate
 from migration.target.sql_statements import quoted, run_sql
-from migration.target.target_connection import translate
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -9,7 +9,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from migration.convoy_error import Place
-from migration.target.target_connection import translate
+from migration.target.postgres_errors import translate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence

@@ -11,8 +11,8 @@ from migration.convoy_error import Place
 from migration.target.pg_catalog.schema_relations import (
     Relation,
 )
+from migration.target.postgres_errors import translate
 from migration.target.sql_statements import quoted, run_sql
-from migration.target.target_connection import translate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,8 +11,8 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from migration.model import Finding, FindingKind, ObjectResult, ObjectState
+from migration.target.postgres_errors import translate
 from migration.target.sql_statements import quoted, run_sql
-from migration.target.target_connection import translate
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from sqlalchemy.exc import DBAPIError
 
 from migration.target.pg_catalog.schema_relations import schema_exists
+from migration.target.postgres_errors import translate
 from migration.target.sql_statements import quoted, run_sql
-from migration.target.target_connection import translate
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -21,8 +21,9 @@ from adbc_driver_manager import Error as AdbcError
 from sqlalchemy import text
 
 from migration.model import ValueKind
+from migration.target.postgres_errors import translate
 from migration.target.sql_statements import quoted
-from migration.target.target_connection import place_of, translate, with_defaults
+from migration.target.target_connection import place_of, with_defaults
 from migration.value_conversion.value_kinds import ARROW_TYPES, split_type
 
 if TYPE_CHECKING:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from migration.convoy_error import ConvoyError
-from migration.errors import CommandInterruptedError, OutputFileError
+from migration.errors import CommandInterruptedError
 from migration.model import IfExists, Mode
 from producer.cli.command_options import (
     data_only_flag,
@@ -25,9 +25,7 @@ from producer.cli.command_options import (
     worker_count,
     worker_flag,
 )
-
-if TYPE_CHECKING:
-    from producer.cli.run_session import Session
+from producer.cli.output.mapping_file_output import new_mapping_file, write_mapping
 
 
 @click.command(
@@ -152,7 +150,7 @@ def _start(mode: Mode, values: dict[str, Any]) -> int:
     from producer.cli.source_arguments import check_sources, parse_sources
 
     settings = read_settings()
-    draft = _new_file(values.pop("write_mapping", None))
+    draft = new_mapping_file(values.pop("write_mapping", None))
     sources = parse_sources(values.pop("sources"))
     target, output = take_target(values, settings), take_output(values)
     options = run_options(mode, sources, values)
@@ -179,32 +177,8 @@ def _start(mode: Mode, values: dict[str, Any]) -> int:
             status = follow(session, run_id, output)
         except CommandInterruptedError as error:
             if draft is not None:
-                _write_mapping(session, run_id, draft, error.exit_status)
+                write_mapping(session, run_id, draft, error.exit_status)
             raise
         if draft is not None:
-            _write_mapping(session, run_id, draft, status)
+            write_mapping(session, run_id, draft, status)
         return status
-
-
-def _new_file(path: Path | None) -> Path | None:
-    """Return the path of a file that is still to be written: one that somebody has edited is not overwritten."""
-    if path is not None and path.exists():
-        raise OutputFileError(
-            "The file exists already",
-            setting="--write-mapping",
-            file=str(path),
-            remedy="Name a new file, or remove it",
-        )
-    if path is not None and not path.absolute().parent.is_dir():
-        raise OutputFileError("There is no such folder", setting="--write-mapping", file=str(path))
-    return path
-
-
-def _write_mapping(session: Session, run_id: str, path: Path, status: int) -> None:
-    if status not in {0, 1}:
-        click.echo(f"Not written, because the dry-run did not come to its end: {path}", err=True)
-        return
-    from migration.report.mapping_file_draft import draft_mapping
-
-    path.write_text(draft_mapping(session.engine, run_id), encoding="utf-8")
-    click.echo(f"The decisions, to edit and to give to --mapping: {path}", err=True)

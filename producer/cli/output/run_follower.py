@@ -191,7 +191,7 @@ def _build_report(session: Session, run_id: str) -> Report:
 
 def _bear(error: Exception, run_id: str, silent_seconds: float) -> None:
     """Let a lost connection pass for a while; raise anything else."""
-    from migration.target.target_connection import translate
+    from migration.target.postgres_errors import translate
 
     reason = translate(error, run=run_id)
     passing = isinstance(reason, RetryableError | TargetUnreachableError)

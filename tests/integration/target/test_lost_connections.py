@@ -11,8 +11,9 @@ from sqlalchemy.exc import DBAPIError
 from migration.errors import PermanentError, RetryableError
 from migration.target.loading.binary_copy import copy_batches
 from migration.target.loading.table_readback import TargetReader
+from migration.target.postgres_errors import translate
 from migration.target.sql_statements import run_sql
-from migration.target.target_connection import connect, translate
+from migration.target.target_connection import connect
 from tests.integration.target.plans import table
 
 PLAN = table("t", {"a": "integer"})

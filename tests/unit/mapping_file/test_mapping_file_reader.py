@@ -7,8 +7,8 @@ import pytest
 from migration.errors import UsageError
 from migration.ledger.json_encoding import from_json, to_json
 from migration.mapping_file.default_expression_check import is_expression
+from migration.mapping_file.mapping_file_allowed_types import UnusableTypeError, check_type
 from migration.mapping_file.mapping_file_reader import load_mapping, parse_mapping, read_mapping
-from migration.mapping_file.mapping_file_types import UnusableTypeError, check_type
 from migration.mapping_file_model import (
     ColumnOverride,
     EpochUnit,

@@ -20,7 +20,8 @@ from migration.errors import (
     TargetRefusedError,
     UsageError,
 )
-from migration.target.target_connection import place_of, redact, translate, with_password
+from migration.target.postgres_errors import translate
+from migration.target.target_connection import place_of, redact, with_password
 
 
 @pytest.mark.parametrize(
