@@ -12,6 +12,7 @@ from migration.errors import (
     DiskError,
     PermanentError,
     RetryableError,
+    ServerAwayError,
     TargetBusyError,
     TargetDatabaseMissingError,
     TargetLoginError,
@@ -95,7 +96,7 @@ def test_messages_name_host_and_database(url: str, words: str) -> None:
 @pytest.mark.parametrize(
     ("error", "kind"),
     [
-        (psycopg.errors.AdminShutdown("x"), ConnectionLostError),
+        (psycopg.errors.AdminShutdown("x"), ServerAwayError),
         (psycopg.errors.DeadlockDetected("x"), RetryableError),
         (psycopg.errors.SerializationFailure("x"), RetryableError),
         (psycopg.errors.LockNotAvailable("x"), TargetBusyError),
