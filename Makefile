@@ -19,7 +19,7 @@ EMBEDDED_FLAGS = $(if $(filter embedded,$(TARGET)),--if-exists replace --target-
 # Most tests wait for servers, so two processes pay; a file stays in one of them, and so does its cluster.
 PYTEST_ARGS ?= -n 2 --dist loadfile
 
-.PHONY: help setup demo migrate up test test-fast lint types contracts check bench bench-full lock clean
+.PHONY: help setup demo migrate up test test-fast chaos lint types contracts check bench bench-full lock clean
 
 help: ## Show this list.
 	@echo "Usage: make TARGET"
@@ -51,6 +51,9 @@ test: $(SETUP_DONE) ## Run all tests, on real servers of their own.
 
 test-fast: $(SETUP_DONE) ## Run the unit tests only.
 	@$(PYTHON_IN_VENV) -m pytest tests/unit $(PYTEST_ARGS)
+
+chaos: $(SETUP_DONE) ## Run the fault tests in their long form: before every statement, longer outages, 200 interrupted cutovers; an hour.
+	@CONVOY_CHAOS=1 $(PYTHON_IN_VENV) -m pytest tests/chaos --timeout 1800 $(PYTEST_ARGS)
 
 lint: $(SETUP_DONE) ## Check style and formatting with ruff.
 	@.venv/bin/ruff check .

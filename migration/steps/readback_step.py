@@ -16,7 +16,7 @@ from migration.validation.row_digest import DigestSum
 def read_back_part(context: StepContext, connection: Connection, step: Step) -> StepOutcome:
     """Return rows and checksum of the heap blocks that the step names."""
     if step.table_id is None:
-        raise InternalError("A verify step names no table", step=step.id)
+        raise InternalError("A step that reads back names no table", step=step.id)
     table = context.planned_table(connection, step.run_id, step.table_id)
     schema = staging_schema(table.run, table.plan.target_schema)
     block = Block(step.spec["first"], step.spec["last"])

@@ -210,11 +210,11 @@ class _Job:
         }
         if self.options.data_only:
             standing = read_application_tables(self.connection, self.schema, [name]).get(name)
-            computed = {c.name for c in standing.columns if c.is_generated} if standing else set()
+            generated = {c.name for c in standing.columns if c.is_generated} if standing else set()
             left_out |= {
                 column.name
                 for column in (*found.plan.columns, *found.text_columns)
-                if column.target_name in computed
+                if column.target_name in generated
             }
         # In the type that stands there, as which the server writes them; what it would cut cannot be compared.
         cast = tuple(
