@@ -14,7 +14,7 @@ from migration.errors import BrokerError, RetryableError, RunFailedError, Target
 from migration.exit_status import ExitStatus
 from migration.ledger.event_log_observer import EventLogObserver
 from migration.ledger.frozen_producers import producer_session
-from migration.ledger.frozen_workers import table_users
+from migration.ledger.hung_workers_and_lock_waits import table_users
 from migration.ledger.ledger_database import open_ledger, target_identity
 from migration.ledger.run_lock import run_lock
 from migration.ledger.run_records import RunRecord, read_run

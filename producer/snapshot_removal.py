@@ -10,7 +10,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 
 from migration.ledger.snapshot_uses import read_uses
-from migration.source.snapshots.snapshot_folder import clear, list_snapshots
+from migration.source.snapshots.snapshot_retention import clear, list_snapshots
 
 logger = logging.getLogger(__name__)
 

@@ -17,7 +17,7 @@ from sqlalchemy import text
 from migration.errors import BrokerError, RetryableError
 from migration.ledger.event_log_observer import EventLogObserver
 from migration.ledger.frozen_producers import end_silent_producers
-from migration.ledger.frozen_workers import end_silent
+from migration.ledger.hung_workers_and_lock_waits import end_silent
 from migration.ledger.run_records import active_runs, read_run, runs_with_leftovers
 from migration.ledger.step_records import recover_lost, recover_stalled
 from migration.observers.run_happenings import StepsRecovered, WorkerStopped

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, Engine, text
 
 from migration.ledger.event_names import EventName
-from migration.ledger.frozen_workers import read_waits
+from migration.ledger.hung_workers_and_lock_waits import read_waits
 from migration.ledger.run_records import read_run
 from migration.ledger.run_results import count_findings
 from migration.ledger.step_records import WORKED_AHEAD

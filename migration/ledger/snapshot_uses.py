@@ -7,7 +7,7 @@ from collections.abc import Collection
 from sqlalchemy import Connection, text
 
 from migration.model import Phase
-from migration.source.snapshots.snapshot_folder import Use
+from migration.source.snapshots.snapshot_retention import Use
 
 _USES = text(
     """

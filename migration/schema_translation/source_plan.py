@@ -15,8 +15,8 @@ from migration.schema_translation.comment_ddl import commented
 from migration.schema_translation.constraint_and_index_ddl import ObjectPlanner, sequence_names
 from migration.schema_translation.expression_translation import Untranslatable
 from migration.schema_translation.generated_columns import translate_generated
-from migration.schema_translation.identifier_renames import claim_names, rename_reason
 from migration.schema_translation.mapped_table import MappedTable
+from migration.schema_translation.requested_names import claim_names, rename_reason
 from migration.schema_translation.table_ddl import create_table
 from migration.schema_translation.table_keys import collation_outcome, row_key
 from migration.schema_translation.table_selection import check_names, select_tables

@@ -2,7 +2,7 @@
 
 A thread of its own says a word to PostgreSQL now and then, on a connection that is opened only once a step has lasted
 so long: the many steps that take seconds cost none. A process that is stopped stops saying it, and the watchdog ends
-its connections (migration.ledger.frozen_workers).
+its connections (migration.ledger.hung_workers_and_lock_waits).
 """
 
 from __future__ import annotations

@@ -30,7 +30,7 @@ from migration.observers.run_happenings import (
     StepGivenBack,
 )
 from migration.steps.copy_step import copy_chunk
-from migration.steps.index_step import build_objects
+from migration.steps.index_build_step import build_objects
 from migration.steps.keepalive_thread import keepalive
 from migration.steps.orphan_row_step import find_orphans
 from migration.steps.profile_step import profile_chunk

@@ -12,7 +12,7 @@ from migration.ledger.step_records import add_steps
 from migration.ledger.table_records import TableRecord, read_sources, read_tables
 from migration.mapping_file.accepted_losses import is_requested
 from migration.model import Finding, FindingKind, Mode, Phase
-from migration.steps.index_step import index_steps
+from migration.steps.index_build_step import index_steps
 from migration.value_conversion.rules import RULES
 from producer.transitions.readback_layout import lay_out_validating
 from producer.transitions.row_conservation import check_conservation

@@ -22,7 +22,7 @@ from migration.source.row_reading.mapping_expression_check import check_expressi
 from migration.source.schema_reading.schema_introspection import read_schema
 from migration.source.snapshot_connection import snapshot_uri
 from migration.source.snapshots.snapshot_creation import flush, take_and_read
-from migration.source.snapshots.snapshot_folder import note_use
+from migration.source.snapshots.snapshot_retention import note_use
 from migration.source_schema import SourceObject, SourceSchema
 
 if TYPE_CHECKING:

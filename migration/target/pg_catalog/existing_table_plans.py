@@ -13,7 +13,7 @@ from migration.column_types.column_decision import fit
 from migration.errors import PermanentError
 from migration.identifiers import fold, shorten
 from migration.model import IdentifierPolicy, TablePlan
-from migration.schema_translation.identifier_renames import nameless
+from migration.schema_translation.requested_names import nameless
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence

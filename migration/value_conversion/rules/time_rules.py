@@ -24,7 +24,7 @@ from migration.value_conversion.rules.conversion_rule import (
     drop,
     merge_bad,
 )
-from migration.value_conversion.rules.time_parsing import (
+from migration.value_conversion.rules.time_text_parsing import (
     from_microseconds,
     julian_microseconds,
     read_date,

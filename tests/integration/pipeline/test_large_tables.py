@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from migration.model import Phase
-from migration.steps import index_step
+from migration.steps import index_build_step
 from tests.support.direct import Direct
 
 SOURCE = """
@@ -47,7 +47,7 @@ def outcome(direct: Direct, path: Path, schema: str) -> tuple[Any, ...]:
 def test_lone_key_of_a_large_table_is_built_as_an_index_so_that_rows_can_be_read_meanwhile(
     direct: Direct, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(index_step, "_LARGE_BYTES", 0)
+    monkeypatch.setattr(index_build_step, "_LARGE_BYTES", 0)
     path = tmp_path / "lone.db"
     with closing(sqlite3.connect(path)) as connection:
         connection.executescript(
@@ -71,7 +71,7 @@ def test_large_and_small_tables_end_up_the_same(
         connection.executescript(SOURCE)
 
     at_once, no_steps = outcome(direct, path, "small")
-    monkeypatch.setattr(index_step, "_LARGE_BYTES", 0)
+    monkeypatch.setattr(index_build_step, "_LARGE_BYTES", 0)
     apart, steps = outcome(direct, path, "large")
 
     assert (no_steps, steps) == (0, 8)

@@ -11,7 +11,7 @@ import psycopg
 import pytest
 from sqlalchemy import Connection, Engine, text
 
-from migration.ledger.frozen_workers import end_silent, read_holds, read_waits
+from migration.ledger.hung_workers_and_lock_waits import end_silent, read_holds, read_waits
 from migration.ledger.step_records import Step, claim, give_back, lock_step, recover_lost
 from migration.model import Phase
 from migration.steps.keepalive_thread import keepalive

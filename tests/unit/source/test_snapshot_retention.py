@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from migration.model import Phase
-from migration.source.snapshots.snapshot_folder import Use, clear, is_needed, list_snapshots, note_use
+from migration.source.snapshots.snapshot_retention import Use, clear, is_needed, list_snapshots, note_use
 
 DAY = 24 * 3600.0
 SHA = "a" * 64
