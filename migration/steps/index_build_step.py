@@ -16,7 +16,7 @@ from migration.model import Finding, ObjectResult, ObjectState, TablePlan, Targe
 from migration.steps.run_schema_names import staging_schema, told_apart
 from migration.steps.step_context import StepContext
 from migration.steps.step_outcome import StepOutcome
-from migration.target.loading.object_creation import build_object, index_stands
+from migration.target.loading.index_and_constraint_creation import build_object, index_stands
 from migration.target.session_time_zone import read_times_in
 from migration.target.sql_statements import quoted, run_sql
 

@@ -18,7 +18,7 @@ from migration.errors import (
 from migration.model import ObjectResult, ObjectState
 from migration.target.application_tables.data_only_plan import check_application_tables
 from migration.target.cutover.occupied_names import relations_to_replace
-from migration.target.loading.object_creation import build_object, is_refusal
+from migration.target.loading.index_and_constraint_creation import build_object, is_refusal
 from migration.target.postgres_errors import translate
 from migration.target.sql_statements import quoted, run_sql
 

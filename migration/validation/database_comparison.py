@@ -15,15 +15,11 @@ from migration.source.row_reading.mapping_expression_check import check_expressi
 from migration.source.row_reading.snapshot_reader import SnapshotReader
 from migration.source.schema_reading.schema_introspection import read_schema
 from migration.target.application_tables.data_only_plan import cuts_values
-from migration.target.loading.object_creation import sequence_problems
+from migration.target.loading.index_and_constraint_creation import sequence_problems
 from migration.target.loading.table_readback import TargetReader
 from migration.target.pg_catalog.application_table_facts import read_application_tables
-from migration.target.pg_catalog.existing_table_plans import (
-    ExistingTable,
-    match_items,
-    read_existing,
-    table_names,
-)
+from migration.target.pg_catalog.existing_table_plans import ExistingTable, read_existing, table_names
+from migration.target.pg_catalog.source_name_matching import match_items
 from migration.target.target_connection import make_engine
 from migration.validation.row_comparison import compare_rows
 from migration.validation.row_digest import DigestSum

@@ -15,14 +15,14 @@ from migration.target.application_tables.data_only_plan import check_tables
 from migration.target.application_tables.refusal_tolerant_insert import insert_fitting, number_rows
 from migration.target.application_tables.row_refusal_errors import speaks_of_a_row
 from migration.target.application_tables.row_transfer import RowTransfer, keys_put_off, triggers_at_rest
+from migration.target.application_tables.table_load_order import parents_first
+from migration.target.cutover.cutover_lock_timeout import LOCK_TIMEOUT
 from migration.target.cutover.occupied_names import listed
-from migration.target.cutover.relation_move import LOCK_TIMEOUT
 from migration.target.loading.server_checksum import Fingerprint, fingerprint
 from migration.target.pg_catalog.application_table_facts import (
     ApplicationTable,
     foreign_keys_to,
     holds_rows,
-    parents_first,
     read_application_tables,
 )
 from migration.target.pg_catalog.schema_relations import relations_with

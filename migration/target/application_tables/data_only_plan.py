@@ -14,15 +14,16 @@ from migration.model import IfExists, ObjectResult, ObjectState, TablePlan
 from migration.schema_translation.source_plan import PlannedSource
 from migration.schema_translation.table_ddl import create_table
 from migration.schema_translation.table_selection import leaves_out, select_tables, stays_out
+from migration.target.application_tables.table_load_order import parents_first
 from migration.target.cutover.occupied_names import listed
 from migration.target.pg_catalog.application_table_facts import (
     ApplicationTable,
     foreign_keys_to,
     holds_rows,
-    parents_first,
     read_application_tables,
 )
-from migration.target.pg_catalog.existing_table_plans import match_items, read_existing, table_names
+from migration.target.pg_catalog.existing_table_plans import read_existing, table_names
+from migration.target.pg_catalog.source_name_matching import match_items
 from migration.target.sql_statements import quoted
 
 if TYPE_CHECKING:

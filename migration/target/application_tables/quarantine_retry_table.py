@@ -11,7 +11,7 @@ from migration.convoy_error import Place
 from migration.errors import TargetChangedError
 from migration.target.application_tables.constraint_violation_queries import NUMBER
 from migration.target.application_tables.row_transfer import RowTransfer
-from migration.target.cutover.relation_move import LOCK_TIMEOUT
+from migration.target.cutover.cutover_lock_timeout import LOCK_TIMEOUT
 from migration.target.loading.binary_copy import copy_batches
 from migration.target.loading.server_checksum import Fingerprint, fingerprint
 from migration.target.loading.uncommitted_readback import read_uncommitted

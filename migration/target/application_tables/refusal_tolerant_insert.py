@@ -22,7 +22,8 @@ from migration.target.application_tables.constraint_violation_queries import (
 )
 from migration.target.application_tables.row_refusal_errors import Refusal, at_fault, halve, refusal_of
 from migration.target.application_tables.row_transfer import RowTransfer, keys_put_off
-from migration.target.pg_catalog.application_table_facts import foreign_keys_to, parents_first
+from migration.target.application_tables.table_load_order import parents_first
+from migration.target.pg_catalog.application_table_facts import foreign_keys_to
 from migration.target.sql_statements import run_sql
 
 if TYPE_CHECKING:

@@ -20,10 +20,6 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
 
-# Long enough for a short query of users to end, short enough not to make them queue behind us.
-LOCK_TIMEOUT: Final = "10s"
-
-
 ALTER: Final = {"materialized view": "MATERIALIZED VIEW", "view": "VIEW", "table": "TABLE", "index": "INDEX"}
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from migration.errors import StagingLostError
+from migration.target.cutover.cutover_lock_timeout import LOCK_TIMEOUT
 from migration.target.cutover.occupied_names import listed, relations_to_replace
 from migration.target.cutover.privilege_transfer import hand_over_rights
-from migration.target.cutover.relation_move import LOCK_TIMEOUT, move_relation, translated
+from migration.target.cutover.relation_move import move_relation, translated
 from migration.target.pg_catalog.schema_relations import (
     Relation,
     relations_in,

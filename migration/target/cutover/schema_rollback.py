@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from migration.errors import TargetChangedError
 from migration.model import ObjectResult, ObjectState
+from migration.target.cutover.cutover_lock_timeout import LOCK_TIMEOUT
 from migration.target.cutover.occupied_names import listed
-from migration.target.cutover.relation_move import ALTER, LOCK_TIMEOUT, move_relation, translated
+from migration.target.cutover.relation_move import ALTER, move_relation, translated
 from migration.target.pg_catalog.schema_relations import (
     Relation,
     dependents,

@@ -161,30 +161,3 @@ def sequences_of(connection: Connection, oids: Sequence[int]) -> list[OwnedSeque
 def holds_rows(connection: Connection, table: ApplicationTable) -> bool:
     """Whether there is any row in the table."""
     return bool(run_sql(connection, f"SELECT EXISTS (SELECT FROM {table.sql})").scalar_one())
-
-
-def parents_first(
-    tables: Sequence[ApplicationTable], keys: Sequence[ForeignKey]
-) -> tuple[list[ApplicationTable], list[ForeignKey]]:
-    """Return the tables so that parents come before children, and the keys of circles, which no order satisfies.
-
-    A table that refers to itself is no circle: a key is checked at the end of the statement that inserts all rows.
-    """
-    own = {table.oid for table in tables}
-    waits = {table.oid: set[int]() for table in tables}
-    for key in keys:
-        if key.child in own and key.parent in own and key.child != key.parent and not key.deferrable:
-            waits[key.child].add(key.parent)
-    ordered: list[ApplicationTable] = []
-    waiting = {table.oid: table for table in tables}
-    circular: list[ForeignKey] = []
-    while waiting:
-        ready = [oid for oid in waiting if not waits[oid] & waiting.keys()]
-        if not ready:
-            # The one that waits for the fewest: its keys are to be put off.
-            first = min(waiting, key=lambda oid: len(waits[oid] & waiting.keys()))
-            blocking = waits[first] & waiting.keys()
-            circular += [key for key in keys if key.child == first and key.parent in blocking]
-            ready = [first]
-        ordered += [waiting.pop(oid) for oid in ready]
-    return ordered, [key for key in circular if not key.deferrable]

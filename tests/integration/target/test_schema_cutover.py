@@ -13,7 +13,7 @@ from migration.model import IfExists, TablePlan
 from migration.target.cutover import schema_cutover
 from migration.target.cutover.schema_cutover import cut_over
 from migration.target.cutover.schema_rollback import roll_back
-from migration.target.loading.object_creation import build_object
+from migration.target.loading.index_and_constraint_creation import build_object
 from migration.target.loading.staging_schema import create_staging
 from migration.target.pg_catalog.schema_relations import schema_exists
 from migration.target.sql_statements import run_sql

@@ -15,7 +15,7 @@ from migration.errors import (
     UsageError,
 )
 from migration.model import FindingKind, IfExists, ObjectState, RunOptions
-from migration.target.loading.object_creation import build_object
+from migration.target.loading.index_and_constraint_creation import build_object
 from migration.target.loading.staging_schema import create_staging, drop_staging
 from migration.target.pg_catalog.schema_relations import schema_exists
 from migration.target.sql_statements import run_sql

@@ -4,7 +4,7 @@ import pytest
 
 from migration.identifiers import fold, shorten
 from migration.model import IdentifierPolicy
-from migration.target.pg_catalog.existing_table_plans import match_names
+from migration.target.pg_catalog.source_name_matching import match_names
 
 
 @pytest.mark.parametrize(
