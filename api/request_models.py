@@ -70,6 +70,10 @@ class Options(_Strict):
     """Rows in memory at once; null: chosen from the size of the rows."""
     chunk_rows: Annotated[int, Field(ge=1)] | None = None
     """Rows of one task; null: chosen from the table's size."""
+    priority: Annotated[int, Field(ge=-100, le=100)] = 0
+    """Steps of a run with a higher one are started first."""
+    max_workers: Annotated[int, Field(ge=1)] | None = None
+    """At most so many workers at a time; null: as many as there are."""
     skip_validation: bool = False
     mapping: (
         Annotated[dict[str, Any], Field(examples=[{"tables": {"orders": {"rename": "sale"}}}])] | None
@@ -129,6 +133,8 @@ class RunRequest(_Strict):
             source_timezone=asked.source_timezone,
             batch_rows=asked.batch_size,
             chunk_rows=asked.chunk_rows,
+            priority=asked.priority,
+            max_workers=asked.max_workers,
             skip_validation=asked.skip_validation,
             mapping=None if asked.mapping is None else read_mapping(asked.mapping, "mapping"),
             on_error=asked.on_error,

@@ -43,6 +43,7 @@ class Links(BaseModel):
     quarantine: str
     rollback: str
     cancel: str
+    pause: str
     resume: str
 
 
@@ -147,6 +148,8 @@ class Status(BaseModel):
     error: str | None
     created_at: datetime
     started_at: datetime | None
+    paused_at: datetime | None
+    """When somebody paused it; null where it moves."""
     finished_at: datetime | None
     links: Links
 
@@ -188,6 +191,7 @@ def status_of(run: RunRecord, progress: RunProgress) -> Status:
         error=progress.error,
         created_at=run.created_at,
         started_at=run.started_at,
+        paused_at=progress.paused_at,
         finished_at=run.finished_at,
         links=links(run.id),
     )

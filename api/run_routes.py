@@ -29,7 +29,7 @@ from api.source_root import resolve_sources
 from migration.errors import RunStateError, TargetError, TargetUnreachableError, UnknownRunError, UsageError
 from migration.ledger.run_progress import read_progress
 from migration.ledger.run_records import RunRecord, find_run, list_runs
-from migration.ledger.run_requests import request_cancel, request_resume
+from migration.ledger.run_requests import request_cancel, request_pause, request_resume
 from migration.model import Mode, Phase
 from migration.report.html_report import render_html
 from migration.report.report_builder import build_report
@@ -159,9 +159,19 @@ def cancel(run: KnownRun, cluster: ClusterDep) -> Accepted:
     return _woken(cluster, run)
 
 
+@one_run.post("/pause", status_code=HTTPStatus.ACCEPTED, responses=_CHANGE)
+def pause(run: KnownRun, cluster: ClusterDep) -> Accepted:
+    """Let a run stand still until it is resumed: what is under way is ended, nothing more is started."""
+    try:
+        phase = request_pause(cluster.engine(), run.id)
+    except UsageError as error:
+        raise _conflict("pause-refused", run, str(error), members_of(error)) from error
+    return Accepted(run_id=run.id, status=phase, links=links(run.id))
+
+
 @one_run.post("/resume", status_code=HTTPStatus.ACCEPTED, responses=_CHANGE)
 def resume(run: KnownRun, cluster: ClusterDep) -> Accepted:
-    """Let a failed or interrupted run go on where it stopped; finished chunks are not copied again."""
+    """Let a failed, paused or interrupted run go on where it stopped; finished chunks are not copied again."""
     try:
         request_resume(cluster.engine(), run.id)
     except UsageError as error:

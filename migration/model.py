@@ -360,6 +360,10 @@ class RunOptions:
     chunk_rows: int | None = None
     """None: chosen from the size of the table and the number of workers."""
     workers: int = 2
+    priority: int = 0
+    """Steps of a run with a higher one are started first."""
+    max_workers: int | None = None
+    """At most so many workers at a time; None: as many as there are."""
     skip_validation: bool = False
     on_error: OnError = OnError.QUARANTINE
     on_orphan: OnOrphan = OnOrphan.NOT_VALID

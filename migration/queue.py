@@ -24,9 +24,6 @@ RUN_STEPS_TASK = "convoy.run_steps"
 BROKER_TIMEOUT_SECONDS = 10.0
 BROKER_CONNECT_SECONDS = 5.0
 _TARGET_KEY = "convoy:target"
-# On Redis the lowest number is served first. Each of 0, 3, 6 and 9 has a list of its own; every worker reads them all.
-_FIRST = 0
-_IN_TURN = 3
 
 
 def make_app(settings: Settings, name: str = "convoy") -> Celery:
@@ -103,23 +100,29 @@ def send_advance(app: Celery, run_id: str) -> None:
         _signature(app, ADVANCE_TASK, CONTROL_QUEUE, run_id).apply_async(retry=False)
 
 
-def send_steps(app: Celery, run_id: str, messages: Sequence[Sequence[int]], *, first: bool = False) -> None:
-    """Send a chord: one message for each group of step ids, and `advance` once all have been worked on.
+def send_steps(app: Celery, run_id: str, counts: Sequence[int]) -> None:
+    """Send a chord: for each number a message that wakes a worker for so many steps, and `advance` after all of them.
 
-    Those sent with `first` overtake the others that wait in the queue.
+    Workers choose the steps (`migration/ledger/step_claims.py`), so those of other runs may be among them.
 
     Raises:
         BrokerError: the broker does not answer; the messages may have been sent in part.
     """
     advance = _signature(app, ADVANCE_TASK, CONTROL_QUEUE, run_id)
-    priority = _FIRST if first else _IN_TURN
-    headers = [
-        _signature(app, RUN_STEPS_TASK, COPY_QUEUE, run_id, list(step_ids)).set(priority=priority)
-        for step_ids in messages
-    ]
+    headers = [_signature(app, RUN_STEPS_TASK, COPY_QUEUE, run_id, count) for count in counts]
     with _publishing(app):
         # A header that errs (its worker was killed once too often) must move the run on as well.
         chord(headers, app=app)(advance.on_error(advance.clone()))
+
+
+def send_wake_up_call(app: Celery, run_id: str) -> None:
+    """Wake one worker for one step, outside of any chord.
+
+    Raises:
+        BrokerError: the broker does not answer.
+    """
+    with _publishing(app):
+        _signature(app, RUN_STEPS_TASK, COPY_QUEUE, run_id, 1).apply_async(retry=False)
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from contextlib import suppress
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -55,6 +56,9 @@ class Runner:
         self.app = app
         self.settings = settings
         self.observers = observers
+        self._calls: dict[str, bool] = {}
+        """Runs that a thread of this process moves now, and whether there was a call for them meanwhile."""
+        self._calls_lock = threading.Lock()
 
     @cached_property
     def engine(self) -> Engine:
@@ -78,18 +82,35 @@ class Runner:
     def advance(self, run_id: str, *, wait: bool) -> None:
         """Move a run as far as it goes: until its steps are with the workers, or to its end.
 
-        Doubled and late calls change nothing. With `wait` false, returns at once where somebody else is at it.
+        Doubled and late calls change nothing. One that comes while another thread of this process is at it lets that
+        thread look once more. With `wait` false, returns at once where another process is at it.
         """
-        with run_lock(self.engine, run_id, wait=wait) as is_held:
-            while is_held() and self._move(run_id):
-                pass
+        with self._calls_lock:
+            if run_id in self._calls:
+                self._calls[run_id] = True
+                return
+            self._calls[run_id] = False
+        try:
+            while True:
+                with run_lock(self.engine, run_id, wait=wait) as is_held:
+                    while is_held() and self._move(run_id):
+                        pass
+                with self._calls_lock:
+                    if not self._calls[run_id]:
+                        del self._calls[run_id]
+                        return
+                    self._calls[run_id] = False
+        except BaseException:
+            with self._calls_lock:
+                del self._calls[run_id]
+            raise
 
     def _move(self, run_id: str) -> bool:
         with self.engine.begin() as connection:
             run = read_run(connection, run_id)
         if run.phase is Phase.CANCELLED:
             remove_staging(self.engine, run)
-        if run.phase.is_end:
+        if run.phase.is_end or run.paused_at is not None:
             return False
         try:
             return self._work_on(run)
@@ -146,13 +167,12 @@ class Runner:
             waiting = take_unsent(connection, run.id, phase, limit)
             if not waiting:
                 return
-            messages = group_steps(waiting, run.options.workers)
-            sent = StepsSent(run.id, phase, len(messages), len(waiting))
+            counts = group_steps(waiting, run.options.workers)
+            sent = StepsSent(run.id, phase, len(counts), len(waiting))
             EventLogObserver(connection).observe(sent)
         try:
-            # A later stage of indexing is not to wait behind all the reading back that was sent ahead.
             check_broker(str(self.app.conf.broker_url))  # at once, where publishing tries for a while
-            send_steps(self.app, run.id, messages, first=phase in WORKED_AHEAD)
+            send_steps(self.app, run.id, counts)
         except BrokerError:
             forget_sending(self.engine, [step.id for step in waiting])
             raise

@@ -100,7 +100,12 @@ class Watchdog:
                 # Not only after the commit: no rollback opens those connections again.
                 observers.tell(stopped)
             lost = recover_lost(connection, run_id)
-            stalled = recover_stalled(connection, run_id, run.phase, settings.lease_seconds)
+            is_paused = (
+                run.paused_at is not None
+            )  # its messages have found nothing; `resume` has them sent again
+            stalled = (
+                [] if is_paused else recover_stalled(connection, run_id, run.phase, settings.lease_seconds)
+            )
             recovered = StepsRecovered(run_id, run.phase, len(lost), len(stalled))
             if lost or stalled:
                 log.observe(recovered)

@@ -1,20 +1,23 @@
-"""Copy-queue tasks: decode a message, make one call into the domain for each step it names."""
+"""Copy-queue tasks: decode a message, make one call into the domain."""
 
 from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from celery import signals
 
-from migration.queue import RUN_STEPS_TASK
+from migration.errors import BrokerError
+from migration.queue import RUN_STEPS_TASK, send_advance, send_wake_up_call
 from migration.settings import load_settings
 from migration.steps.step_context import StepContext
-from migration.steps.step_execution import run_step
+from migration.steps.wake_up_call import Callers, answer_call
 
 if TYPE_CHECKING:
-    from celery import Celery
+    from celery import Celery, Task
 
 logger = logging.getLogger(__name__)
 
@@ -42,15 +45,29 @@ class Process:
 def register(app: Celery) -> None:
     """Give the application its task."""
 
+    def call_producer(run_id: str) -> None:
+        with _lost_calls_logged(run_id):
+            send_advance(app, run_id)
+
+    def call_worker(run_id: str) -> None:
+        with _lost_calls_logged(run_id):
+            send_wake_up_call(app, run_id)
+
+    callers = Callers(call_producer, call_worker)
+
     @app.task(name=RUN_STEPS_TASK, bind=True)
-    def run_steps(task: object, run_id: str, step_ids: list[int]) -> None:
-        hostname = str(task.request.hostname)  # type: ignore[attr-defined]
-        for step_id in step_ids:
-            try:
-                run_step(Process.open(hostname), step_id)
-            except Exception:  # the chord must fire; the ledger knows that the step is open
-                logger.exception(
-                    "Run %s: step %d could not be recorded; the watchdog will send it again", run_id, step_id
-                )
+    def run_steps(task: Task, run_id: str, count: int) -> None:  # noqa: ARG001 - for those who watch the queue
+        context = Process.open(str(task.request.hostname))
+        redelivered = bool((task.request.delivery_info or {}).get("redelivered"))
+        answer_call(context, count, callers, in_place_of_the_dead=redelivered)
 
     signals.worker_process_shutdown.connect(Process.close, weak=False)
+
+
+@contextmanager
+def _lost_calls_logged(run_id: str) -> Iterator[None]:
+    """Let a call that the broker does not take be: the watchdog finds by itself what is to be done."""
+    try:
+        yield
+    except BrokerError as error:
+        logger.warning("Run %s: nobody could be called; the watchdog will look: %s", run_id, error)

@@ -16,6 +16,7 @@ from migration.observers.run_happenings import (
     PhaseEntered,
     QuarantineRetried,
     RunFailed,
+    RunPaused,
     RunPlanned,
     RunResumed,
     RunWaiting,
@@ -86,6 +87,7 @@ _ENTRIES: dict[type[Happening], tuple[EventName, Callable[[Any], dict[str, Any]]
         EventName.FAILED,
         lambda it: {"exit_status": it.error.exit_status, "phase": it.phase, **_error(it.error)},
     ),
+    RunPaused: (EventName.PAUSED, lambda it: {"phase": it.phase}),
     RunResumed: (EventName.RESUME, lambda _: {}),
     QuarantineRetried: (EventName.RETRY, lambda it: {"stored": it.stored, "remaining": it.remaining}),
 }

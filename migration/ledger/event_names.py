@@ -16,6 +16,7 @@ class EventName(StrEnum):
     WORKER_STOPPED = "worker_stopped"  # a silent worker's connections were ended
     WAITING = "waiting"  # something holds the run up
     FAILED = "failed"  # the run stopped without proof
+    PAUSED = "paused"  # somebody asked for it to stand still
     RESUME = "resume"  # somebody asked for it to go on
     RETRY = "retry"  # the quarantined rows were tried again
     DRY_RUN = "dry_run"  # a dry-run's own estimate; written by earlier versions, still read

@@ -12,6 +12,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Computed,
     Float,
     ForeignKey,
     Identity,
@@ -24,6 +25,7 @@ from sqlalchemy import (
     UniqueConstraint,
     Uuid,
     func,
+    text,
 )
 from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP
 
@@ -58,9 +60,27 @@ runs = Table(
     Column("previous_schema", Text, nullable=False),  # holds what the cutover replaced
     Column("error", Text),
     Column("cutover", JSONB),  # what the cutover moved and created, for rollback
+    # Of the options, for the claim of steps, which must not read all of them.
+    Column("priority", Integer, Computed("coalesce((options->>'priority')::int, 0)", persisted=True)),
+    Column("max_workers", Integer, Computed("(options->>'max_workers')::int", persisted=True)),
+    _time("paused_at"),  # workers start no more of its steps, and it enters no further phase, until `resume`
     _time("created_at", now=True),
     _time("started_at"),
     _time("finished_at"),
+    Index(
+        "runs_working",
+        "id",
+        postgresql_where=text("phase IN ('profiling', 'copying', 'indexing', 'validating')"),
+    ),
+)
+
+# Apart from `runs`, whose rows are locked while a run moves: each claim of a step writes here.
+run_service = Table(
+    "run_service",
+    metadata,
+    Column("run_id", Uuid(as_uuid=False), ForeignKey("convoy.runs.id", ondelete="CASCADE"), primary_key=True),
+    Column("bytes", BigInteger, nullable=False),  # weight of the steps that workers have taken
+    Column("claimed_at", TIMESTAMP(timezone=True), nullable=False),  # when one took the last
 )
 
 sources = Table(
@@ -154,6 +174,15 @@ steps = Table(
     _time("claimed_at"),
     _time("finished_at"),
     Index("steps_open", "run_id", "phase", "state"),
+    Index(
+        "steps_sent",
+        "run_id",
+        "phase",
+        text("weight DESC"),
+        "id",
+        postgresql_where=text("state = 'pending' AND sent_at IS NOT NULL"),
+    ),
+    Index("steps_running", "run_id", postgresql_where=text("state = 'running'")),
 )
 
 quarantine = Table(

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy import Connection, Engine, text
 
 from migration.ledger.event_names import EventName
 from migration.ledger.hung_workers_and_lock_waits import read_waits
-from migration.ledger.run_records import read_run
+from migration.ledger.run_records import RunRecord, read_run
 from migration.ledger.run_results import count_findings
 from migration.ledger.step_records import WORKED_AHEAD
 from migration.model import Phase, StepState
@@ -45,7 +46,8 @@ class RunProgress:
     `percent` is of the whole run: finished phases, the present one's steps by bytes, and those of the phase that is
     worked on ahead. `eta_seconds` is for the
     present phase and None while nothing can be said. `rows_*` and `bytes_*` are of the copy. `workers` are those
-    that run a step now. `waits` are sentences on what takes longer than it should: who holds a chunk or a lock.
+    that run a step now. `waits` are sentences on what takes longer than it should: who holds a chunk or a lock; that
+    somebody has paused the run.
     """
 
     run_id: str
@@ -67,6 +69,7 @@ class RunProgress:
     chunks_total: int
     chunks_done: int
     waits: tuple[str, ...] = ()
+    paused_at: datetime | None = None
 
 
 _TABLES_SQL = """
@@ -174,8 +177,15 @@ def _read(connection: Connection, run_id: str) -> RunProgress:
         quarantined=sum(row.quarantined for row in rows),
         chunks_total=sum(row.chunks_total for row in rows),
         chunks_done=sum(row.chunks_done for row in rows),
-        waits=() if run.phase.is_end else read_waits(connection, run_id, run.phase),
+        waits=() if run.phase.is_end else (*_pause(run), *read_waits(connection, run_id, run.phase)),
+        paused_at=run.paused_at,
     )
+
+
+def _pause(run: RunRecord) -> tuple[str, ...]:
+    if run.paused_at is None:
+        return ()
+    return (f"It was paused at {run.paused_at.astimezone():%H:%M:%S}; `resume` lets it go on.",)
 
 
 def _percent(

@@ -21,6 +21,7 @@ from migration.observers.run_observer import Observers
 from migration.observers.standard_observers import STANDARD_OBSERVERS
 
 _LIST_RUNS: Final = "List the runs with `migration-cli status`"
+_ALSO_IN_OPTIONS: Final = frozenset({runs.c.priority.name, runs.c.max_workers.name})
 _STATUS: Final = (NextStep("List the runs", "migration-cli status"),)
 
 
@@ -40,6 +41,7 @@ class RunRecord:
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
+    paused_at: datetime | None = None
 
 
 def create_run(engine: Engine, options: RunOptions, *, observers: Observers = STANDARD_OBSERVERS) -> str:
@@ -64,7 +66,7 @@ def create_run(engine: Engine, options: RunOptions, *, observers: Observers = ST
 
 
 def _record(row: Row[Any]) -> RunRecord:
-    values = row._asdict()
+    values = {name: value for name, value in row._asdict().items() if name not in _ALSO_IN_OPTIONS}
     values["phase"] = Phase(values["phase"])
     values["resume_phase"] = Phase(values["resume_phase"]) if values["resume_phase"] else None
     values["options"] = from_json(RunOptions, values["options"])

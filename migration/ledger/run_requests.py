@@ -1,16 +1,16 @@
-"""What may be asked of a run from outside its own course: to fail, to be cancelled, to go on."""
+"""What may be asked of a run from outside its own course: to fail, to be cancelled, to pause, to go on."""
 
 from __future__ import annotations
 
-from sqlalchemy import Engine, select, update
+from sqlalchemy import Engine, func, select, update
 
 from migration.convoy_error import ConvoyError, NextStep
 from migration.errors import RunStateError
-from migration.ledger.ledger_tables import steps
+from migration.ledger.ledger_tables import runs, steps
 from migration.ledger.run_records import RunRecord
 from migration.ledger.run_transition import LockedRun, transition
 from migration.model import Phase, StepState
-from migration.observers.run_happenings import RunFailed, RunResumed
+from migration.observers.run_happenings import RunFailed, RunPaused, RunResumed
 from migration.observers.run_observer import Observers
 from migration.observers.standard_observers import STANDARD_OBSERVERS
 
@@ -57,8 +57,36 @@ def request_cancel(engine: Engine, run_id: str, *, observers: Observers = STANDA
         locked.enter(Phase.CANCELLED)
 
 
+def request_pause(engine: Engine, run_id: str, *, observers: Observers = STANDARD_OBSERVERS) -> Phase:
+    """Let a run stand still until `request_resume`: workers start no more of its steps, and it enters no other phase.
+
+    Steps that are under way are ended. A run that is paused already stays so.
+
+    Returns:
+        The phase that it stands in.
+
+    Raises:
+        RunStateError: the run is at an end already.
+    """
+    with transition(engine, run_id, observers) as locked:
+        phase = locked.record.phase
+        if phase.is_end:
+            remedy = f"It stands still already; go on with `migration-cli resume {run_id}`"
+            raise RunStateError(
+                f"The run is {phase} and cannot be paused",
+                run=run_id,
+                remedy=remedy if phase is Phase.FAILED else "",
+            )
+        if locked.record.paused_at is None:
+            locked.connection.execute(
+                update(runs).where(runs.c.id == run_id).values(paused_at=func.clock_timestamp())
+            )
+            locked.note(RunPaused(run_id, phase))
+    return phase
+
+
 def request_resume(engine: Engine, run_id: str, *, observers: Observers = STANDARD_OBSERVERS) -> None:
-    """Let a failed or interrupted run go on where it stopped; finished steps stay finished.
+    """Let a failed, paused or interrupted run go on where it stopped; finished steps stay finished.
 
     Raises:
         RunStateError: the run is complete, cancelled or rolled back.
@@ -71,6 +99,8 @@ def request_resume(engine: Engine, run_id: str, *, observers: Observers = STANDA
         if run.phase is Phase.FAILED:
             phase = run.resume_phase or Phase.PENDING
             locked.enter(phase, resume_phase=None, error=None, finished_at=None)
+        elif run.paused_at is not None:
+            locked.connection.execute(update(runs).where(runs.c.id == run_id).values(paused_at=None))
         lost = (
             select(steps.c.id)
             .where(steps.c.run_id == run_id, steps.c.state != StepState.DONE.value)

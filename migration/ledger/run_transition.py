@@ -64,8 +64,10 @@ class LockedRun:
         """Make sure that the run still is where the caller's work began.
 
         Raises:
-            TransitionLostError: it is not; the transaction must roll back.
+            TransitionLostError: it is not, or is paused; the transaction must roll back.
         """
+        if self.record.paused_at is not None:
+            raise TransitionLostError("The run is paused", run=self.record.id)
         if self.record.phase is not phase:
             raise TransitionLostError(
                 f"The run was {phase} and is {self.record.phase} by now", run=self.record.id
@@ -93,6 +95,7 @@ class LockedRun:
         if following not in _STOPS and not phase.is_end and self._has_open_steps(phase):
             raise TransitionLostError(f"Steps of {phase} are not done", run=self.record.id)
         values["phase"] = following.value
+        values["paused_at"] = None
         if self.record.started_at is None and following not in _STOPS:
             values["started_at"] = func.clock_timestamp()
         if following.is_end:

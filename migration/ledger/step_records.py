@@ -16,8 +16,6 @@ from migration.ledger.event_names import EventName
 from migration.ledger.ledger_tables import chunks, events, steps
 from migration.model import Phase, StepState
 
-"""Kind of the event that keeps the error of a step; its data names the step."""
-
 WORKED_AHEAD: Final = {Phase.INDEXING: Phase.VALIDATING}
 """By the phase of a run: the later phase whose steps may be done already.
 
@@ -161,60 +159,10 @@ def forget_sending(engine: Engine, step_ids: Sequence[int]) -> None:
         )
 
 
-# Written out, because every step pays for it: one round trip, and nothing to be composed. Holds WORKED_AHEAD.
-_CLAIM = text(
-    """
-    WITH free AS (
-        SELECT s.id FROM convoy.steps s JOIN convoy.runs r ON r.id = s.run_id
-        WHERE s.id = :step_id AND s.state IN ('pending', 'running')
-          AND (r.phase = s.phase OR (r.phase = 'indexing' AND s.phase = 'validating'))
-        FOR UPDATE OF s SKIP LOCKED
-    ), claimed AS (
-        UPDATE convoy.steps s
-        SET state = 'running', attempts = s.attempts + 1, worker = :worker, claimed_at = clock_timestamp(),
-            lease_expires_at = clock_timestamp() + make_interval(secs => :lease_seconds)
-        FROM free WHERE s.id = free.id
-        RETURNING s.id, s.run_id, s.phase, s.stage, s.table_id, s.chunk_id, s.spec, s.attempts
-    ), copied AS (
-        UPDATE convoy.chunks c SET state = 'running', attempts = claimed.attempts, worker = :worker
-        FROM claimed WHERE c.id = claimed.chunk_id AND claimed.phase = 'copying'
-    )
-    SELECT * FROM claimed
-    """
-).columns(
-    steps.c.id,
-    steps.c.run_id,
-    steps.c.phase,
-    steps.c.stage,
-    steps.c.table_id,
-    steps.c.chunk_id,
-    steps.c.spec,
-    steps.c.attempts,
-)
-_LOCK = text("SELECT id FROM convoy.steps WHERE id = :step_id AND state = 'running' FOR UPDATE SKIP LOCKED")
-
 _FINISH = text(
     "UPDATE convoy.steps SET state = 'done', result = :result, error = NULL, finished_at = clock_timestamp()"
     " WHERE id = :step_id"
 ).bindparams(bindparam("result", type_=steps.c.result.type))
-
-
-def claim(connection: Connection, step_id: int, worker: str, lease_seconds: float) -> Step | None:
-    """Count an attempt at a step and take its lease, in a transaction of its own.
-
-    Returns:
-        None where there is nothing to do: the step is finished, another worker holds it,
-        or the run is not in the step's phase, nor in one that it may be worked ahead in.
-    """
-    claimed = connection.execute(
-        _CLAIM, {"step_id": step_id, "worker": worker, "lease_seconds": lease_seconds}
-    ).one_or_none()
-    return None if claimed is None else Step(**{**claimed._asdict(), "phase": Phase(claimed.phase)})
-
-
-def lock_step(connection: Connection, step_id: int) -> bool:
-    """Lock a claimed step for the time of its transaction; False where somebody else has it or finished it."""
-    return connection.execute(_LOCK, {"step_id": step_id}).one_or_none() is not None
 
 
 def finish_step(connection: Connection, step_id: int, result: Any) -> None:

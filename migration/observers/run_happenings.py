@@ -155,6 +155,13 @@ class RunFailed(RunHappening):
 
 
 @dataclass(frozen=True, slots=True)
+class RunPaused(RunHappening):
+    """Somebody asked that no more steps of a run are started; it stays in this phase."""
+
+    phase: Phase
+
+
+@dataclass(frozen=True, slots=True)
 class RunResumed(RunHappening):
     """A run goes on in this phase; its unfinished steps have all their attempts again."""
 

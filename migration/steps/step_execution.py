@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
+from typing import TypeVar
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
@@ -20,7 +22,8 @@ from migration.errors import (
 from migration.ledger.event_log_observer import EventLogObserver
 from migration.ledger.run_records import read_run
 from migration.ledger.run_requests import fail_run
-from migration.ledger.step_records import Step, claim, finish_step, give_back, lock_step
+from migration.ledger.step_claims import LOST_SECONDS, claim, claim_next, is_beyond_limit, lock_step
+from migration.ledger.step_records import Step, finish_step, give_back
 from migration.model import Mode, Phase
 from migration.observers.run_happenings import (
     ObservedStep,
@@ -41,6 +44,7 @@ from migration.steps.step_outcome import StepOutcome
 from migration.steps.validate_step import validate_source
 from migration.target.postgres_errors import translate
 
+T = TypeVar("T")
 Work = Callable[[StepContext, Connection, Step], StepOutcome]
 
 _PAUSES_SECONDS = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0)
@@ -55,23 +59,60 @@ _WORK: dict[Phase, Work] = {
 
 
 def run_step(context: StepContext, step_id: int) -> bool:
-    """Run a step once. A step that is done, or in other hands, is left alone.
+    """Run the step that is named once. One that is done, or in other hands, is left alone.
 
     Returns:
         Whether the step was done by this call.
     """
+    lease_seconds = context.settings.lease_seconds
     with context.engine.connect() as connection:
-        # One statement, and so a transaction of its own: without BEGIN and COMMIT, each a round trip.
-        connection.execution_options(isolation_level="AUTOCOMMIT")
-        with connection.begin():
-            step = claim(connection, step_id, context.worker, context.settings.lease_seconds)
-        connection.execution_options(isolation_level="READ COMMITTED")
-        if step is None:
-            return False
-        observed = _observed(context, step)
-        context.observers.tell(StepClaimed(observed))
-        if step.attempts <= context.settings.max_attempts:
-            return _work_on(context, connection, step, observed)
+        step = _at_once(connection, lambda: claim(connection, step_id, context.worker, lease_seconds))
+        return step is not None and _run(context, connection, step)
+
+
+def run_next_step(
+    context: StepContext, *, limited_only: bool = False, lost_seconds: float = LOST_SECONDS
+) -> Step | None:
+    """Run the step whose turn it is once; the arguments are those of `claim_next`.
+
+    Returns:
+        The step, whatever came of it; None where nothing waits that may be started now.
+    """
+    lease_seconds = context.settings.lease_seconds
+    with context.engine.connect() as connection:
+
+        def take() -> Step | None:
+            return claim_next(
+                connection,
+                context.worker,
+                lease_seconds,
+                limited_only=limited_only,
+                lost_seconds=lost_seconds,
+            )
+
+        while (step := _at_once(connection, take)) is not None:
+            is_limited = context.run(connection, step.run_id).options.max_workers is not None
+            connection.rollback()
+            if not is_limited or not _at_once(connection, partial(is_beyond_limit, connection, step)):
+                _run(context, connection, step)
+                break
+        return step
+
+
+def _at_once(connection: Connection, statement: Callable[[], T]) -> T:
+    """Run one statement that is a transaction of its own: without BEGIN and COMMIT, each a round trip."""
+    connection.execution_options(isolation_level="AUTOCOMMIT")
+    with connection.begin():
+        result = statement()
+    connection.execution_options(isolation_level="READ COMMITTED")
+    return result
+
+
+def _run(context: StepContext, connection: Connection, step: Step) -> bool:
+    observed = _observed(context, step)
+    context.observers.tell(StepClaimed(observed))
+    if step.attempts <= context.settings.max_attempts:
+        return _work_on(context, connection, step, observed)
     died = WorkerDiedError(f"Its worker died {context.settings.max_attempts} times", step=step.id)
     _give_back(context, step, observed, died, final=True)
     return False

@@ -131,6 +131,20 @@ def work_flags(command: Decorated) -> Decorated:
             help="Rows of one unit of work and transaction.",
         ),
         worker_flag,
+        click.option(
+            "--max-workers",
+            type=click.IntRange(min=1),
+            metavar="N",
+            help="On a cluster: at most so many of its workers at a time.  [default: all]",
+        ),
+        click.option(
+            "--priority",
+            type=click.IntRange(-100, 100),
+            default=0,
+            show_default=True,
+            metavar="N",
+            help="On a cluster: runs with a higher one come first.",
+        ),
     )
 
 
@@ -283,6 +297,8 @@ def run_options(mode: Mode, sources: tuple[Source, ...], values: dict[str, Any])
         batch_rows=_rows_or_auto("--batch-size", values.get("batch_size", _AUTO)),
         chunk_rows=_rows_or_auto("--chunk-rows", values.get("chunk_rows", _AUTO)),
         workers=worker_count(values.get("workers")),
+        priority=values.get("priority", 0),
+        max_workers=values.get("max_workers"),
         skip_validation=values.get("skip_validation", False),
         mapping=_mapping(values["mapping"]),
         on_error=OnError(values.get("on_error", OnError.QUARANTINE)),

@@ -12,7 +12,8 @@ from sqlalchemy import text
 from migration.ledger.run_progress import read_progress
 from migration.ledger.run_records import RunRecord
 from migration.ledger.run_requests import request_resume
-from migration.ledger.step_records import claim, recover_lost, take_unsent
+from migration.ledger.step_claims import claim
+from migration.ledger.step_records import recover_lost, take_unsent
 from migration.ledger.table_records import read_tables
 from migration.model import IfExists, Phase
 from migration.queue import make_app

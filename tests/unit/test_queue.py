@@ -48,19 +48,18 @@ def test_tasks_go_to_their_queues(settings: Settings) -> None:
     assert routes[ADVANCE_TASK]["queue"] == "control"
 
 
-@pytest.mark.parametrize(("first", "priority"), [(True, 0), (False, 3)])
-def test_messages_that_go_first_have_the_number_that_redis_serves_first(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch, first: bool, priority: int
+def test_each_message_of_a_chord_names_the_run_and_a_number_of_steps(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sent: list[list[int]] = []
+    sent: list[tuple[object, ...]] = []
 
     def chord(headers: list[Signature], **_options: object) -> Callable[[Signature], None]:
-        sent.extend([header.args[1][0], header.options["priority"]] for header in headers)
+        sent.extend(header.args for header in headers)
         return lambda _body: None
 
     monkeypatch.setattr(queue, "chord", chord)
-    send_steps(make_app(settings), "run", [[1], [2]], first=first)
-    assert sent == [[1, priority], [2, priority]]
+    send_steps(make_app(settings), "run", [3, 1])
+    assert sent == [("run", 3), ("run", 1)]
 
 
 def test_broker_that_does_not_answer_is_a_sentence_without_its_password() -> None:

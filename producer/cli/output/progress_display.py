@@ -126,7 +126,8 @@ def make_view() -> BarView | LineView:
 def activity(progress: RunProgress) -> str:
     """Return what a run is doing, in words."""
     dry_run = DRY_RUN_PHASES if progress.mode == Mode.DRY_RUN else {}
-    return dry_run.get(progress.phase, PHASES[progress.phase])
+    doing = dry_run.get(progress.phase, PHASES[progress.phase])
+    return doing if progress.paused_at is None else f"Paused: {doing}"
 
 
 def facts(progress: RunProgress) -> list[str]:

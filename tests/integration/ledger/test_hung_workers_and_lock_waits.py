@@ -12,7 +12,8 @@ import pytest
 from sqlalchemy import Connection, Engine, text
 
 from migration.ledger.hung_workers_and_lock_waits import end_silent, read_holds, read_waits
-from migration.ledger.step_records import Step, claim, give_back, lock_step, recover_lost
+from migration.ledger.step_claims import claim, lock_step
+from migration.ledger.step_records import Step, give_back, recover_lost
 from migration.model import Phase
 from migration.steps.keepalive_thread import keepalive
 from migration.target.target_connection import make_engine

@@ -10,15 +10,14 @@ from migration.ledger.event_names import EventName
 from migration.ledger.ledger_tables import events
 from migration.ledger.run_records import find_run
 from migration.ledger.run_transition import transition
+from migration.ledger.step_claims import claim, lock_step
 from migration.ledger.step_records import (
     WORKED_AHEAD,
     Failure,
-    claim,
     count_states,
     finish_step,
     first_failure,
     give_back,
-    lock_step,
     recover_lost,
     recover_stalled,
     take_unsent,

@@ -17,7 +17,8 @@ from migration.ledger.run_records import create_run, read_run
 from migration.ledger.run_requests import fail_run, request_cancel
 from migration.ledger.run_results import add_findings, save_objects, save_verdict
 from migration.ledger.run_transition import transition
-from migration.ledger.step_records import NewStep, add_steps, claim, finish_step, give_back
+from migration.ledger.step_claims import claim
+from migration.ledger.step_records import NewStep, add_steps, finish_step, give_back
 from migration.ledger.table_records import SourceRecord, add_source, add_table, save_plan
 from migration.model import (
     ColumnProfile,

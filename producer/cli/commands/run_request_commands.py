@@ -1,4 +1,4 @@
-"""The commands that change a run without following it: rollback and cancel."""
+"""The commands that ask something of a run without following it: rollback, cancel and pause."""
 
 from __future__ import annotations
 
@@ -75,4 +75,34 @@ def cancel(run: str, **values: Any) -> int:
     left = "nothing of it is left in the target but its record"
     held = f"its schema {record.staging_schema} is in use, and goes once it is free and a producer runs"
     click.echo(f"Run {record.id} is cancelled; {left if is_gone else held}.")
+    return 0
+
+
+@click.command(
+    epilog="Example: migration-cli pause 0198c2 --target-url postgresql://me@host/shop",
+    short_help="Let a run stand still until resume.",
+)
+@click.argument("run")
+@target_flags
+@verbose_flag
+def pause(run: str, **values: Any) -> int:
+    """Let a run stand still: what is under way is ended, nothing more is started until `resume`."""
+    from migration.ledger.ledger_database import open_ledger
+    from migration.ledger.run_records import find_run
+    from migration.ledger.run_requests import request_pause
+    from producer.cli.cli_settings import read_settings
+    from producer.cli.output.command_lines import command_line
+    from producer.cli.target_options import reach
+
+    settings = read_settings()
+    target = take_target(values, settings)
+    with reach(target, settings) as url:
+        engine = open_ledger(url, "convoy cli")
+        try:
+            record = find_run(engine, run)
+            phase = request_pause(engine, record.id)
+        finally:
+            engine.dispose()
+    click.echo(f"Run {record.id} is paused in {phase}; steps that are under way are ended.")
+    click.echo(f"Go on with: {command_line(target, 'resume', record.id)}")
     return 0

@@ -1,0 +1,179 @@
+"""Who works on what: a worker asks for the step whose turn it is, and takes it in the same statement.
+
+A message to the workers is a wake-up call for so many steps, of whatever run. So a big run's queue is nobody else's
+queue, and a priority, a limit or a pause takes effect with the next step.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from sqlalchemy import Connection, TextualSelect, text
+
+from migration.ledger.ledger_tables import steps
+from migration.ledger.step_records import Step
+from migration.model import Phase
+
+LEVEL_BYTES: Final = 32 * 1024 * 1024
+"""Runs that were given less than this are served before all others of their priority; from there on, each doubling
+is a level of its own: those of a lower level first, and in a level the oldest. So small runs end in the time of their
+own order, and large ones share what is left."""
+STARVING_SECONDS: Final = 10.0
+"""A run that was given nothing for so long gets the next step, whatever its level and priority."""
+LOST_SECONDS: Final = 2.0
+"""A worker locks its step at once. One that is marked as running, is not locked and was claimed longer ago than this
+has lost its worker."""
+
+# Written out, because every step pays for it: one round trip, and nothing to be composed. `free` holds WORKED_AHEAD.
+_TAKE: Final = """
+    claimed AS (
+        UPDATE convoy.steps s
+        SET state = 'running', attempts = s.attempts + 1, worker = :worker, claimed_at = clock_timestamp(),
+            lease_expires_at = clock_timestamp() + make_interval(secs => :lease_seconds)
+        FROM free WHERE s.id = free.id
+        RETURNING s.id, s.run_id, s.phase, s.stage, s.table_id, s.chunk_id, s.spec, s.attempts, s.weight
+    ), copied AS (
+        UPDATE convoy.chunks c SET state = 'running', attempts = claimed.attempts, worker = :worker
+        FROM claimed WHERE c.id = claimed.chunk_id AND claimed.phase = 'copying'
+    ), served AS (
+        INSERT INTO convoy.run_service AS v (run_id, bytes, claimed_at)
+        SELECT run_id, weight, clock_timestamp() FROM claimed
+        ON CONFLICT (run_id) DO UPDATE SET bytes = v.bytes + excluded.bytes, claimed_at = excluded.claimed_at
+    )
+    SELECT id, run_id, phase, stage, table_id, chunk_id, spec, attempts FROM claimed
+"""
+_NAMED: Final = """
+    WITH free AS (
+        SELECT s.id FROM convoy.steps s JOIN convoy.runs r ON r.id = s.run_id
+        WHERE s.id = :step_id AND s.state IN ('pending', 'running') AND r.paused_at IS NULL
+          AND (r.phase = s.phase OR (r.phase = 'indexing' AND s.phase = 'validating'))
+        FOR UPDATE OF s SKIP LOCKED
+    ),
+"""
+# The lateral query is asked run by run, in the order of the runs, until one has a step: it locks no other.
+_IN_TURN: Final = f"""
+    WITH turn AS (
+        SELECT r.id, r.phase FROM (
+            SELECT r.id, r.phase, r.priority, v.claimed_at,
+                   coalesce(v.claimed_at, r.created_at)
+                       < clock_timestamp() - make_interval(secs => {STARVING_SECONDS}) AS is_starving,
+                   floor(ln(greatest(coalesce(v.bytes, 0) / {LEVEL_BYTES}::float8, 0.5)) / ln(2)) AS level
+            FROM convoy.runs r LEFT JOIN convoy.run_service v ON v.run_id = r.id
+            WHERE r.phase IN ('profiling', 'copying', 'indexing', 'validating') AND r.paused_at IS NULL
+              AND (r.max_workers IS NOT NULL OR NOT :limited_only)
+              AND (r.max_workers IS NULL OR r.max_workers > (
+                  SELECT count(*) FROM convoy.steps s WHERE s.run_id = r.id AND s.state = 'running'))
+        ) r
+        ORDER BY is_starving DESC, priority DESC, CASE WHEN is_starving THEN claimed_at END NULLS FIRST, level, id
+    ), free AS (
+        SELECT step.id FROM turn CROSS JOIN LATERAL (
+            SELECT id FROM (
+                SELECT s.id FROM convoy.steps s
+                WHERE s.run_id = turn.id AND s.phase = turn.phase AND s.state = 'pending' AND s.sent_at IS NOT NULL
+                ORDER BY s.weight DESC, s.id LIMIT 1 FOR UPDATE SKIP LOCKED) of_the_phase
+            UNION ALL
+            SELECT id FROM (
+                SELECT s.id FROM convoy.steps s
+                WHERE s.run_id = turn.id AND turn.phase = 'indexing' AND s.phase = 'validating'
+                  AND s.state = 'pending' AND s.sent_at IS NOT NULL
+                ORDER BY s.weight DESC, s.id LIMIT 1 FOR UPDATE SKIP LOCKED) ahead_of_it
+            UNION ALL
+            SELECT id FROM (
+                SELECT s.id FROM convoy.steps s
+                WHERE s.run_id = turn.id AND s.state = 'running'
+                  AND (s.phase = turn.phase OR (turn.phase = 'indexing' AND s.phase = 'validating'))
+                  AND s.claimed_at < clock_timestamp() - make_interval(secs => :lost_seconds)
+                LIMIT 1 FOR UPDATE SKIP LOCKED) lost
+            LIMIT 1
+        ) step LIMIT 1
+    ),
+"""
+
+
+def _claim(free: str) -> TextualSelect:
+    columns = ("id", "run_id", "phase", "stage", "table_id", "chunk_id", "spec", "attempts")
+    return text(free + _TAKE).columns(*(steps.c[name] for name in columns))
+
+
+_CLAIM_NAMED: Final = _claim(_NAMED)
+_CLAIM_IN_TURN: Final = _claim(_IN_TURN)
+_LOCK: Final = text(
+    "SELECT id FROM convoy.steps WHERE id = :step_id AND state = 'running' FOR UPDATE SKIP LOCKED"
+)
+_BEYOND_LIMIT: Final = text(
+    """
+    UPDATE convoy.steps SET state = 'pending', attempts = attempts - 1, lease_expires_at = NULL
+    WHERE id = :step_id AND state = 'running' AND id NOT IN (
+        SELECT s.id FROM convoy.steps s WHERE s.run_id = :run_id AND s.state = 'running'
+        ORDER BY s.claimed_at, s.id LIMIT (SELECT max_workers FROM convoy.runs WHERE id = :run_id))
+    RETURNING id
+    """
+)
+_UNDER_WAY: Final = text(
+    """
+    SELECT EXISTS (SELECT FROM convoy.steps WHERE run_id = :run_id AND phase = :phase AND state = 'running')
+        OR EXISTS (SELECT FROM convoy.steps WHERE run_id = :run_id AND phase = :phase AND state = 'pending'
+                   AND sent_at IS NOT NULL)
+    """
+)
+
+
+def claim(connection: Connection, step_id: int, worker: str, lease_seconds: float) -> Step | None:
+    """Count an attempt at the step that is named and take its lease, in a transaction of its own.
+
+    Returns:
+        None where there is nothing to do: the step is finished, another worker holds it, its run is paused,
+        or is not in the step's phase, nor in one that it may be worked ahead in.
+    """
+    values = {"step_id": step_id, "worker": worker, "lease_seconds": lease_seconds}
+    return _taken(connection, _CLAIM_NAMED, values)
+
+
+def claim_next(
+    connection: Connection,
+    worker: str,
+    lease_seconds: float,
+    *,
+    limited_only: bool = False,
+    lost_seconds: float = LOST_SECONDS,
+) -> Step | None:
+    """Count an attempt at the step whose turn it is and take its lease, in transactions of its own.
+
+    Args:
+        connection: one that commits each statement by itself.
+        worker: who asks, as the ledger names it.
+        lease_seconds: how long the step is its own without a sign of life.
+        limited_only: only steps of runs that have a limit of workers.
+        lost_seconds: how long ago a step was claimed that is taken from a worker which does not hold it.
+
+    Returns:
+        None where nothing waits that may be started now.
+    """
+    values = {
+        "worker": worker,
+        "lease_seconds": lease_seconds,
+        "limited_only": limited_only,
+        "lost_seconds": lost_seconds,
+    }
+    return _taken(connection, _CLAIM_IN_TURN, values)
+
+
+def _taken(connection: Connection, statement: TextualSelect, values: dict[str, Any]) -> Step | None:
+    claimed = connection.execute(statement, values).one_or_none()
+    return None if claimed is None else Step(**{**claimed._asdict(), "phase": Phase(claimed.phase)})
+
+
+def is_beyond_limit(connection: Connection, step: Step) -> bool:
+    """Give a step back that was claimed at the same moment as another, where only one of them was within the limit."""
+    values = {"step_id": step.id, "run_id": step.run_id}
+    return connection.execute(_BEYOND_LIMIT, values).one_or_none() is not None
+
+
+def is_under_way(connection: Connection, run_id: str, phase: Phase) -> bool:
+    """Return whether workers have steps of a phase in their hands, or will take them; the producer waits."""
+    return bool(connection.execute(_UNDER_WAY, {"run_id": run_id, "phase": phase.value}).scalar_one())
+
+
+def lock_step(connection: Connection, step_id: int) -> bool:
+    """Lock a claimed step for the time of its transaction; False where somebody else has it or finished it."""
+    return connection.execute(_LOCK, {"step_id": step_id}).one_or_none() is not None
