@@ -21,7 +21,7 @@ from sqlalchemy.exc import DBAPIError
 from migration.errors import CommandInterruptedError, ConvoyError, RunStateError
 from migration.ledger.ledger_database import open_ledger
 from migration.ledger.run_records import RunRecord, find_run
-from migration.ledger.run_requests import fail_run, request_resume
+from migration.ledger.run_requests import fail_run, request_pause, request_resume
 from migration.model import Phase
 from migration.steps.run_cancellation import cancel_run
 from migration.steps.step_execution import run_step
@@ -76,6 +76,10 @@ def interrupt(_direct: Direct, other: Engine, run: RunRecord) -> None:
     fail_run(other, run, CommandInterruptedError("The run was interrupted"))
 
 
+def pause(_direct: Direct, other: Engine, run: RunRecord) -> None:
+    request_pause(other, run.id)
+
+
 def do_the_same(direct: Direct, other: Engine, run: RunRecord) -> None:
     """A second producer, which believes that the first has died."""
     context = direct.workspace
@@ -111,7 +115,7 @@ def statements_of(direct: Direct, path: Path, phase: Phase) -> int:
 def go_on(direct: Direct, run_id: str) -> RunRecord:
     """Do what the command tells a user to type next, until the run is at an end."""
     run = find_run(direct.ledger, run_id)
-    if run.phase is Phase.FAILED:
+    if run.phase is Phase.FAILED or run.paused_at is not None:
         request_resume(direct.ledger, run_id)
     with quiet_steps():
         return direct.finish(run_id)
@@ -125,7 +129,7 @@ def other(direct: Direct) -> Iterator[Engine]:
 
 
 @pytest.mark.parametrize("phase", TRANSITIONS)
-@pytest.mark.parametrize("disturb", [cancel, interrupt, do_the_same])
+@pytest.mark.parametrize("disturb", [cancel, interrupt, pause, do_the_same])
 def test_transition_and_who_comes_between(
     direct: Direct, other: Engine, build: Callable[[str], Path], phase: Phase, disturb: Disturbance
 ) -> None:
@@ -152,6 +156,8 @@ def test_transition_and_who_comes_between(
         if raised:
             assert now.phase in SHOWN, where
             assert [type(error) for error in raised] == [RunStateError], where
+        elif disturb is pause:
+            assert now.paused_at is not None, where
         elif disturb is cancel:
             assert now.phase is Phase.CANCELLED, where
         ended = now if now.phase is Phase.CANCELLED else go_on(direct, run.id)

@@ -28,21 +28,22 @@ PAGES = ("/", "/docs")
 COMMAND_LINES = """
 migration-cli: --mode --version
 migrate: --batch-size --catalog --chunk-rows --data-only --dry-run --exclude --identifiers --if-exists
-    --json --mapping --on-error --on-orphan --report --salvage --schema-per-source --skip-validation
-    --source --source-timezone --tables --target-db --target-host --target-pass --target-port
-    --target-schema --target-url --target-user --verbose --workers
+    --json --mapping --max-workers --on-error --on-orphan --priority --report --salvage
+    --schema-per-source --skip-validation --source --source-timezone --tables --target-db --target-host
+    --target-pass --target-port --target-schema --target-url --target-user --verbose --workers
 dry-run: --batch-size --catalog --chunk-rows --data-only --exclude --identifiers --if-exists --json
-    --mapping --on-error --on-orphan --report --salvage --schema-per-source --source --source-timezone
-    --tables --target-db --target-host --target-pass --target-port --target-schema --target-url
-    --target-user --verbose --workers --write-mapping
+    --mapping --max-workers --on-error --on-orphan --priority --report --salvage --schema-per-source
+    --source --source-timezone --tables --target-db --target-host --target-pass --target-port
+    --target-schema --target-url --target-user --verbose --workers --write-mapping
 validate: --batch-size --catalog --chunk-rows --data-only --exclude --identifiers --if-exists --json
-    --mapping --on-error --report --salvage --schema-per-source --source --source-timezone --tables
-    --target-db --target-host --target-pass --target-port --target-schema --target-url --target-user
-    --verbose --workers
+    --mapping --max-workers --on-error --priority --report --salvage --schema-per-source --source
+    --source-timezone --tables --target-db --target-host --target-pass --target-port --target-schema
+    --target-url --target-user --verbose --workers
 resume: --json --report --target-db --target-host --target-pass --target-port --target-url --target-user
     --verbose --workers RUN
 rollback: --json --target-db --target-host --target-pass --target-port --target-url --target-user
     --verbose RUN
+pause: --target-db --target-host --target-pass --target-port --target-url --target-user --verbose RUN
 cancel: --target-db --target-host --target-pass --target-port --target-url --target-user --verbose RUN
 quarantine:
 quarantine list: --after --json --limit --table --target-db --target-host --target-pass --target-port
@@ -127,6 +128,7 @@ GET /api/v1/migration/{id}/summary
 GET /api/v1/migration/{id}/report.html
 POST /api/v1/migration/{id}/rollback
 POST /api/v1/migration/{id}/cancel
+POST /api/v1/migration/{id}/pause
 POST /api/v1/migration/{id}/resume
 GET /api/v1/migration/{id}/findings
 GET /api/v1/migration/{id}/quarantine
@@ -206,6 +208,7 @@ step_failed
 worker_stopped
 waiting
 failed
+paused
 resume
 retry
 dry_run

@@ -13,6 +13,7 @@ def test_names_are_those_that_the_api_and_ledgers_of_other_versions_know() -> No
         "worker_stopped",
         "waiting",
         "failed",
+        "paused",
         "resume",
         "retry",
         "dry_run",

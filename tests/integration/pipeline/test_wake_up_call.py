@@ -1,0 +1,120 @@
+"""What a worker does when it is woken: steps of whatever run has its turn, and who is called afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from migration.ledger.run_requests import request_pause
+from migration.ledger.step_records import take_unsent
+from migration.model import Phase
+from migration.steps import wake_up_call
+from migration.steps.wake_up_call import Callers, answer_call
+from tests.support.direct import Direct, quiet_steps
+
+SCRIPT = """
+CREATE TABLE t (id INTEGER PRIMARY KEY, body TEXT);
+WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100) INSERT INTO t SELECT i, 'x' FROM n;
+"""
+
+
+class Calls(list[tuple[str, str]]):
+    """Who was called, and for which run."""
+
+    @property
+    def callers(self) -> Callers:
+        return Callers(lambda run: self.append(("producer", run)), lambda run: self.append(("worker", run)))
+
+
+@pytest.fixture
+def direct(target_url: str, tmp_path: Path) -> Iterator[Direct]:
+    driver = Direct(target_url, tmp_path / "direct")
+    yield driver
+    driver.close()
+
+
+@pytest.fixture
+def copying(direct: Direct, build: Callable[[str], Path]) -> Callable[..., str]:
+    """Return a run whose copying has been sent: four chunks."""
+    path = build(SCRIPT)
+
+    def make(schema: str, **options: int) -> str:
+        run = direct.start(path, until=Phase.COPYING, target_schema=schema, chunk_rows=25, **options)
+        with direct.ledger.begin() as connection:
+            assert len(take_unsent(connection, run.id, Phase.COPYING, 100)) == 4
+        return run.id
+
+    return make
+
+
+def states(direct: Direct, run_id: str) -> list[str]:
+    rows = direct.query(
+        f"SELECT state FROM convoy.steps WHERE run_id = '{run_id}' AND phase = 'copying' ORDER BY state"
+    )
+    return [state for (state,) in rows]
+
+
+def test_worker_runs_as_many_steps_as_it_was_woken_for(direct: Direct, copying: Callable[..., str]) -> None:
+    run_id, calls = copying("counted"), Calls()
+    answer_call(direct.context, 3, calls.callers)
+    assert (states(direct, run_id), calls) == (["done"] * 3 + ["pending"], [])
+    answer_call(direct.context, 1, calls.callers)
+    assert (states(direct, run_id), calls) == (["done"] * 4, [("producer", run_id)])
+
+
+def test_producer_is_called_for_each_run_that_is_through(direct: Direct, copying: Callable[..., str]) -> None:
+    first, second, calls = copying("first"), copying("second"), Calls()
+    answer_call(direct.context, 20, calls.callers)
+    assert calls == [("producer", first), ("producer", second)]
+
+
+def test_step_that_fails_for_good_calls_the_producer(direct: Direct, copying: Callable[..., str]) -> None:
+    run_id, calls = copying("failing"), Calls()
+    with direct.ledger.begin() as connection:
+        connection.execute(text("UPDATE convoy.steps SET attempts = 5 WHERE run_id = :run"), {"run": run_id})
+    with quiet_steps():
+        answer_call(direct.context, 4, calls.callers)
+    assert (states(direct, run_id), calls) == (["failed"] * 4, [("producer", run_id)])
+
+
+def test_worker_stays_with_a_run_that_has_a_limit(direct: Direct, copying: Callable[..., str]) -> None:
+    limited, other, calls = copying("limited", max_workers=1), copying("other"), Calls()
+    answer_call(direct.context, 1, calls.callers)
+    assert (states(direct, limited), calls) == (["done"] * 4, [("producer", limited)])
+    assert states(direct, other) == ["pending"] * 4
+
+
+def test_worker_that_stayed_long_enough_calls_another(
+    direct: Direct, copying: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(wake_up_call, "EXTRA_SECONDS", 0.0)
+    run_id, calls = copying("relieved", max_workers=1), Calls()
+    answer_call(direct.context, 1, calls.callers)
+    assert (states(direct, run_id), calls) == (["done", "done", "pending", "pending"], [("worker", run_id)])
+
+
+def test_call_for_a_paused_run_finds_nothing(direct: Direct, copying: Callable[..., str]) -> None:
+    run_id, calls = copying("paused"), Calls()
+    request_pause(direct.ledger, run_id)
+    answer_call(direct.context, 4, calls.callers)
+    assert (states(direct, run_id), calls) == (["pending"] * 4, [])
+
+
+def test_call_whose_worker_cannot_reach_the_ledger_ends(
+    direct: Direct, copying: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_id, calls = copying("unreachable"), Calls()
+    monkeypatch.setattr(direct.context, "back_off", lambda: None)
+
+    def refuse(*_arguments: object) -> None:
+        raise ConnectionRefusedError
+
+    with monkeypatch.context() as broken, quiet_steps():
+        broken.setattr(direct.context.engine, "connect", refuse)
+        answer_call(direct.context, 4, calls.callers)
+    assert (states(direct, run_id), calls) == (["pending"] * 4, [])
+    answer_call(direct.context, 4, calls.callers)
+    assert (states(direct, run_id), calls) == (["done"] * 4, [("producer", run_id)])
