@@ -90,10 +90,10 @@ class ConvoyCluster:
         """Return the CPU seconds of each kind of process so far."""
         return {name: cpu_seconds(pid) for name, pid in self.pids.items()}
 
-    def start(self, **options: Any) -> str:
-        """Ask for a migration and return its run's id."""
+    def start(self, source: str = "", **options: Any) -> str:
+        """Ask for a migration of the cluster's source, or of another file in its folder; return the run's id."""
         asked = {"if_exists": "replace", "batch_size": self.batch_rows, **options}
-        body = json.dumps({"sources": [self._source.name], "options": asked}).encode()
+        body = json.dumps({"sources": [source or self._source.name], "options": asked}).encode()
         request = urllib.request.Request(  # noqa: S310  # the address is our own
             f"{self._api}/api/v1/migration/start",
             data=body,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from celery import signals
 
 from migration.errors import BrokerError
-from migration.queue import RUN_STEPS_TASK, send_advance, send_wake_up_call
+from migration.queue import RUN_STEPS_TASK, send_return, send_wake_up_call
 from migration.settings import load_settings
 from migration.steps.step_context import StepContext
 from migration.steps.wake_up_call import Callers, answer_call
@@ -47,7 +47,7 @@ def register(app: Celery) -> None:
 
     def call_producer(run_id: str) -> None:
         with _lost_calls_logged(run_id):
-            send_advance(app, run_id)
+            send_return(app, run_id)
 
     def call_worker(run_id: str) -> None:
         with _lost_calls_logged(run_id):
