@@ -25,6 +25,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "cancel": ("rollback_and_cancel_commands", "cancel"),
     "quarantine": ("quarantine_commands", "quarantine"),
     "status": ("status_command", "status"),
+    "cleanup": ("cleanup_command", "cleanup"),
     "list-tables": ("list_tables_command", "list_tables"),
     "up": ("up_and_psql_commands", "up"),
     "psql": ("up_and_psql_commands", "psql"),
