@@ -10,7 +10,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 
 from migration.ledger.snapshot_uses import read_uses
-from migration.source.snapshots.snapshot_retention import clear, list_snapshots
+from migration.source.snapshots.snapshot_retention import clear, list_snapshots, unfinished_copies
 
 logger = logging.getLogger(__name__)
 
@@ -21,7 +21,7 @@ def prune_snapshots(engine: Engine, folder: Path, retention_hours: float) -> int
     Where that fails, the folder is left as it is: only room is lost.
     """
     on_shelf = list_snapshots(folder)
-    if not on_shelf:
+    if not on_shelf and not unfinished_copies(folder):
         return 0
     try:
         return _prune(engine, folder, on_shelf, retention_hours * 3600)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
+import time
 import uuid
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -13,6 +16,9 @@ from migration.report.report_model import Report
 
 JSON_NAME = "report.json"
 HTML_NAME = "report.html"
+_UNFINISHED = re.compile(
+    rf"\.({'|'.join(re.escape(name) for name in (JSON_NAME, HTML_NAME, STUBS_NAME))})\.[0-9a-f]{{32}}"
+)
 
 
 def write_report(report: Report, folder: Path) -> tuple[Path, Path]:
@@ -46,6 +52,22 @@ def decode_report(encoded: bytes) -> Report:
         msgspec.ValidationError: the JSON does not have the shape of a report.
     """
     return msgspec.json.decode(encoded, type=Report)
+
+
+def unfinished_reports(folder: Path, quiet_seconds: float) -> list[Path]:
+    """Return what processes that were killed while they wrote a report have left in the folders of a folder, sorted.
+
+    Args:
+        folder: of the folders of reports, one for each run.
+        quiet_seconds: a file on which something was written since may be one that is being written.
+    """
+    newest = time.time() - quiet_seconds
+    found = []
+    for path in folder.glob("*/.*"):
+        with suppress(OSError):  # put in place at this moment
+            if _UNFINISHED.fullmatch(path.name) and path.stat().st_mtime < newest:
+                found.append(path)
+    return sorted(found)
 
 
 def _write(path: Path, content: bytes) -> Path:

@@ -54,6 +54,8 @@ quarantine retry: --json --mapping --report --target-db --target-host --target-p
     --target-url --target-user --verbose RUN
 status: --follow --json --limit --target-db --target-host --target-pass --target-port --target-url
     --target-user --verbose RUN
+cleanup: --json --target-db --target-host --target-pass --target-port --target-url --target-user
+    --verbose --with-replaced --yes
 list-tables: --json --source --verbose
 up: --target-db --target-host --target-pass --target-port --target-url --target-user --verbose --workers
 psql: --target-db ARGUMENTS

@@ -11,7 +11,7 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,8 +20,9 @@ from migration.model import Phase
 
 _SNAPSHOT = re.compile(r"([0-9a-f]{64})\.sqlite")
 _NOTE = re.compile(r"([0-9a-f]{64})\.needed-by-([0-9a-f-]{36})")
-_UNFINISHED = ".incoming-*"
-_UNFINISHED_SECONDS = 24 * 3600.0
+_PRIVATE = (".incoming-*", ".look-*", ".validating-*")
+"""Folders in which a process makes a snapshot, or looks at one that no run will need, and which it removes itself."""
+UNFINISHED_SECONDS = 24 * 3600.0
 """A copy on which nothing was written for so long was left by a process that was killed."""
 _WITH_RETRY = (Phase.COMPLETED, Phase.COMPLETED_WITH_FINDINGS)
 
@@ -44,9 +45,45 @@ def is_needed(use: Use, retention_seconds: float) -> bool:
     return use.ended_seconds < retention_seconds
 
 
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """Who has to do with a snapshot: ids of runs of this ledger that need it no more, or need it, and of other runs."""
+
+    over: frozenset[str]
+    needing: frozenset[str]
+    others: frozenset[str]
+    """Have a note at it, and this ledger does not know them: another one does."""
+
+    @property
+    def is_free(self) -> bool:
+        """Whether runs have read it, and none needs it."""
+        return bool(self.over) and not self.needing and not self.others
+
+    @property
+    def is_unknown(self) -> bool:
+        """Whether no run has to do with it: its process was killed before the note, or takes it at this moment."""
+        return not (self.over or self.needing or self.others)
+
+
+def judge(
+    noted: Collection[str], readers: Collection[str], uses: Mapping[str, Use], retention_seconds: float
+) -> Judgement:
+    """Return who needs a snapshot.
+
+    Args:
+        noted: ids of the runs that have a note at it.
+        readers: ids of the runs that have read it, by this ledger.
+        uses: id → use, of each of these runs that this ledger knows.
+        retention_seconds: how long a snapshot stays after the end of the last run.
+    """
+    own = {run_id for run_id in (*noted, *readers) if run_id in uses}
+    needing = {run_id for run_id in own if is_needed(uses[run_id], retention_seconds)}
+    return Judgement(frozenset(own - needing), frozenset(needing), frozenset(noted) - own)
+
+
 def note_use(snapshot: Path, run_id: str) -> bool:
     """Note that a run needs a snapshot; False where the snapshot has gone meanwhile and must be taken again."""
-    with _locked(snapshot.parent):
+    with locked_folder(snapshot.parent):
         if not snapshot.exists():
             return False
         (snapshot.parent / f"{snapshot.stem}.needed-by-{run_id}").touch()
@@ -79,23 +116,27 @@ def clear(
         The number of snapshots that were removed.
     """
     removed = 0
-    with _locked(folder):
+    with locked_folder(folder):
         for sha256, noted in list_snapshots(folder).items():
-            own = {run_id for run_id in (*noted, *users.get(sha256, ())) if run_id in uses}
-            over = {run_id for run_id in own if not is_needed(uses[run_id], retention_seconds)}
-            for run_id in over & noted:
+            judgement = judge(noted, users.get(sha256, ()), uses, retention_seconds)
+            for run_id in judgement.over & noted:
                 (folder / f"{sha256}.needed-by-{run_id}").unlink(missing_ok=True)
-            if own and own == over and noted <= over:
+            if judgement.is_free:
                 (folder / f"{sha256}.sqlite").unlink(missing_ok=True)
                 removed += 1
-    for unfinished in folder.glob(_UNFINISHED):
-        if time.time() - _last_written(unfinished) > _UNFINISHED_SECONDS:
-            shutil.rmtree(unfinished, ignore_errors=True)
+    for unfinished in unfinished_copies(folder):
+        shutil.rmtree(unfinished, ignore_errors=True)
     return removed
 
 
+def unfinished_copies(folder: Path) -> list[Path]:
+    """Return the folders that killed processes have left beside the snapshots, sorted."""
+    found = [path for pattern in _PRIVATE for path in folder.glob(pattern)]
+    return sorted(path for path in found if time.time() - _last_written(path) > UNFINISHED_SECONDS)
+
+
 def _last_written(folder: Path) -> float:
-    times = [time.time() - _UNFINISHED_SECONDS * 2]
+    times = [time.time() - UNFINISHED_SECONDS * 2]
     for path in (folder, *folder.glob("*")):
         with suppress(OSError):
             times.append(path.stat().st_mtime)
@@ -103,7 +144,7 @@ def _last_written(folder: Path) -> float:
 
 
 @contextmanager
-def _locked(folder: Path) -> Iterator[None]:
+def locked_folder(folder: Path) -> Iterator[None]:
     """Hold the lock of the folder: between a look at the notes and what follows from it nothing may change."""
     descriptor = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
     try:

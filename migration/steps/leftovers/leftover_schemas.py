@@ -1,0 +1,141 @@
+"""Staging and previous schemas in the target: who needs them, and their removal."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from dataclasses import dataclass
+from typing import Final
+
+from sqlalchemy import Connection, Engine, text
+
+from migration.convoy_error import NextStep
+from migration.errors import UnknownRunError
+from migration.ledger.run_records import RunRecord, read_run
+from migration.ledger.run_transition import transition
+from migration.ledger.table_records import read_tables
+from migration.model import Phase
+from migration.observers.run_observer import Observers
+from migration.observers.standard_observers import STANDARD_OBSERVERS
+from migration.steps.leftovers.leftover_record import Leftover, LeftoverKind
+from migration.target.cutover.schema_removal import remove_schema
+
+_NAME: Final = re.compile(r"convoy_([0-9a-f]{32})_(staging|previous)(_[0-9]+)?")
+_KINDS: Final = {"staging": LeftoverKind.STAGING_SCHEMA, "previous": LeftoverKind.PREVIOUS_SCHEMA}
+_VIEWS: Final = frozenset({"view", "materialized view"})
+_SHOWN: Final = frozenset({Phase.COMPLETED, Phase.COMPLETED_WITH_FINDINGS})
+_SCHEMAS: Final = text(
+    "SELECT n.nspname AS name, coalesce(sum(pg_catalog.pg_total_relation_size(c.oid)), 0)::bigint AS bytes"
+    " FROM pg_catalog.pg_namespace n"
+    " LEFT JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relkind IN ('r', 'm', 'S')"
+    " WHERE n.nspname LIKE 'convoy\\_%' GROUP BY n.nspname ORDER BY n.nspname"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Whether a schema is needed, and the words for it."""
+
+    is_needed: bool
+    reason: str
+    next_steps: tuple[NextStep, ...] = ()
+
+
+def judge_schema(kind: LeftoverKind, run: RunRecord | None, *, with_replaced: bool) -> Verdict:
+    """Return whether a run needs a schema of its own.
+
+    Args:
+        kind: staging or previous schema.
+        run: None where the ledger does not know it.
+        with_replaced: whether tables go that a run has replaced of which the ledger knows nothing.
+    """
+    is_staging = kind is LeftoverKind.STAGING_SCHEMA
+    if run is None:
+        if is_staging or with_replaced:
+            return Verdict(False, "this ledger does not know its run")
+        return Verdict(True, "holds tables that a run has replaced which this ledger does not know")
+    if not is_staging:
+        return _judge_previous(run)
+    if run.phase is Phase.FAILED:
+        steps = (
+            NextStep("Go on where it stopped", f"migration-cli resume {run.id}"),
+            NextStep("Give the run up", f"migration-cli cancel {run.id}"),
+        )
+        return Verdict(True, f"run {run.id} has failed and can be resumed", steps)
+    return Verdict(not run.phase.is_end, f"run {run.id} is {run.phase}")
+
+
+def _judge_previous(run: RunRecord) -> Verdict:
+    if run.phase in _SHOWN:
+        back = NextStep("Put back what stood there before", f"migration-cli rollback {run.id}")
+        return Verdict(True, f"kept for rollback of run {run.id}", (back,))
+    if run.phase is Phase.ROLLED_BACK:
+        return Verdict(False, f"run {run.id} is {run.phase}")
+    return Verdict(True, f"run {run.id} is {run.phase}, and has replaced nothing: look at what is in it")
+
+
+class LeftoverSchemas:
+    """The schemas of runs in the database of a ledger; with `with_replaced`, also those of unknown runs can go."""
+
+    def __init__(
+        self, engine: Engine, *, with_replaced: bool = False, observers: Observers = STANDARD_OBSERVERS
+    ) -> None:
+        self._engine = engine
+        self._with_replaced = with_replaced
+        self._observers = observers
+
+    def find(self) -> list[Leftover]:
+        """Return every schema that bears the name of a run's."""
+        with self._engine.begin() as connection:
+            # Schemas first: a run is in the ledger before its schemas are made.
+            schemas = [(row.name, row.bytes) for row in connection.execute(_SCHEMAS)]
+            return [self._leftover(connection, name, size) for name, size in schemas if _NAME.fullmatch(name)]
+
+    def remove(self, leftover: Leftover) -> list[str]:
+        """Remove a schema, with the row of its run locked: nobody resumes the run meanwhile."""
+        _, run_id = _parts(leftover.name)
+        try:
+            with transition(self._engine, run_id, self._observers) as locked:
+                return self._remove(locked.connection, locked.record, leftover.name)
+        except UnknownRunError:
+            with self._engine.begin() as connection:
+                return self._remove(connection, _known(connection, run_id), leftover.name)
+
+    def _leftover(self, connection: Connection, name: str, size: int) -> Leftover:
+        kind, run_id = _parts(name)
+        verdict = judge_schema(kind, _known(connection, run_id), with_replaced=self._with_replaced)
+        return Leftover(
+            kind, name, size, verdict.is_needed, verdict.reason, run_id, next_steps=verdict.next_steps
+        )
+
+    def _remove(self, connection: Connection, run: RunRecord | None, name: str) -> list[str]:
+        kind, _ = _parts(name)
+        verdict = judge_schema(kind, run, with_replaced=self._with_replaced)
+        if verdict.is_needed:
+            return [f"it is needed by now: {verdict.reason}"]
+        return remove_schema(connection, name, _made_by(connection, run, kind))
+
+
+def _parts(name: str) -> tuple[LeftoverKind, str]:
+    found = _NAME.fullmatch(name)
+    if found is None:
+        raise ValueError(f"{name} is no schema of a run")
+    return _KINDS[found[2]], str(uuid.UUID(found[1]))
+
+
+def _known(connection: Connection, run_id: str) -> RunRecord | None:
+    try:
+        return read_run(connection, run_id)
+    except UnknownRunError:
+        return None
+
+
+def _made_by(connection: Connection, run: RunRecord | None, kind: LeftoverKind) -> set[str] | None:
+    """Return the names of the tables and views that a run may have made in a schema; None: nobody knows."""
+    if run is None:
+        return None
+    if kind is LeftoverKind.PREVIOUS_SCHEMA:
+        return set()  # a rollback has put back what it held
+    plans = [table.plan for table in read_tables(connection, run.id) if table.plan is not None]
+    views = {item.name for plan in plans for item in plan.objects if item.kind in _VIEWS}
+    return views | {plan.target_name for plan in plans}

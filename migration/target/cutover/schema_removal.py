@@ -1,0 +1,87 @@
+"""Removes a schema that a run has left, and nothing of others: what they put there, or hung on it, stands in the way.
+
+The server is asked by trying: tables are dropped without CASCADE, then the schema; its refusal names what is left.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import TYPE_CHECKING, Any, Final
+
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+
+from migration.target.cutover.cutover_lock_timeout import LOCK_TIMEOUT
+from migration.target.pg_catalog.schema_relations import Relation, relations_in, schema_exists
+from migration.target.postgres_errors import translate
+from migration.target.sql_statements import quoted, run_sql
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+_MADE_BY_RUNS: Final = ("materialized view", "view", "table")
+"""In the order in which they can go: views need tables."""
+# https://www.postgresql.org/docs/current/errcodes-appendix.html
+_STILL_NEEDED: Final = "2BP01"
+_OF_OTHER_OWNERS: Final = text(
+    "SELECT c.oid::bigint AS oid, pg_catalog.pg_get_userbyid(c.relowner) AS owner"
+    " FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+    " WHERE n.nspname = :schema AND c.relowner <> n.nspowner"
+)
+
+
+def remove_schema(connection: Connection, schema: str, made_by_run: Collection[str] | None) -> list[str]:
+    """Drop a schema with the tables and views of its run, in the caller's transaction.
+
+    Args:
+        connection: in a transaction; where something stands in the way, nothing is changed in it.
+        schema: a staging or previous schema; no error if there is none.
+        made_by_run: names of the tables and views that the run has made; None: all that the schema's owner has there.
+
+    Returns:
+        What stands in the way, in words of PostgreSQL; nothing where the schema is gone.
+
+    Raises:
+        ConvoyError: as `translate` says, but for what belongs to others or is in use by them.
+    """
+    if not schema_exists(connection, schema):
+        return []
+    relations = relations_in(connection, schema, _MADE_BY_RUNS)
+    owners = {row.oid: row.owner for row in connection.execute(_OF_OTHER_OWNERS, {"schema": schema})}
+    foreign = [
+        f"{relation.kind} {schema}.{relation.name}{_of(owners.get(relation.oid))}"
+        for relation in relations
+        if relation.oid in owners or (made_by_run is not None and relation.name not in made_by_run)
+    ]
+    if foreign:
+        return foreign
+    attempt = connection.begin_nested()
+    try:
+        _drop(connection, schema, relations)
+    except DBAPIError as error:
+        attempt.rollback()
+        if getattr(error.orig, "sqlstate", None) != _STILL_NEEDED:
+            raise translate(error, schema=schema) from error
+        return _named_by_the_server(error.orig)
+    attempt.commit()
+    return []
+
+
+def _drop(connection: Connection, schema: str, relations: list[Relation]) -> None:
+    run_sql(connection, f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'")
+    for kind in _MADE_BY_RUNS:
+        # All of a kind at once: they may refer to each other.
+        names = ", ".join(quoted(schema, relation.name) for relation in relations if relation.kind == kind)
+        if names:
+            run_sql(connection, f"DROP {kind.upper()} {names}")
+    run_sql(connection, f"DROP SCHEMA {quoted(schema)}")
+
+
+def _of(owner: str | None) -> str:
+    return f" of role {owner}" if owner else ""
+
+
+def _named_by_the_server(refusal: Any) -> list[str]:
+    """Return the lines of the server's detail: ``view public.v depends on table convoy_..._staging.t``."""
+    detail = getattr(refusal.diag, "message_detail", None) or str(refusal.diag.message_primary)
+    return [line for line in detail.splitlines() if line]
