@@ -21,7 +21,7 @@ from migration.steps.leftovers.leftover_schemas import LeftoverSchemas
 from tests.support.crash_points import Action, die
 from tests.support.finished_work import FinishedWork, row_complaints
 from tests.support.ledger_consistency import complaints
-from tests.support.ledger_world import Shape, World, request_pause, run_next_step
+from tests.support.ledger_world import Shape, World
 from tests.support.proof import prove
 
 MOST_RUNS_AT_WORK = 2
@@ -50,6 +50,7 @@ shapes = st.builds(
     bad=st.sampled_from((0, 0, 20)),
     chunk_rows=st.sampled_from((3, 7, None)),
     skips_validation=st.sampled_from((False, False, True)),
+    max_workers=st.sampled_from((None, None, 1)),
 )
 runs = Bundle("runs")
 workers = st.sampled_from("AB")
@@ -91,6 +92,7 @@ class LedgerMachine(RuleBasedStateMachine):
             until=until,
             chunk_rows=shape.chunk_rows,
             skip_validation=shape.skips_validation,
+            max_workers=shape.max_workers,
             if_exists=IfExists.REFUSE,
         )
         self.paths[run.id] = path
@@ -132,7 +134,6 @@ class LedgerMachine(RuleBasedStateMachine):
             self.world.workers["A"].run(step)
             self.world.workers["B"].run(step)
 
-    @precondition(lambda _: run_next_step is not None)
     @rule(worker=workers)
     def work_in_turn(self, worker: str) -> None:
         self.world.workers[worker].run_next()
@@ -173,7 +174,7 @@ class LedgerMachine(RuleBasedStateMachine):
             "interrupt": partial(world.interrupt, run),
             "resume": partial(world.resume, run),
             "stop": partial(world.stop_for_good, run),
-            "pause": partial(world.pause, run) if request_pause else lambda: None,
+            "pause": partial(world.pause, run),
         }
 
         def act() -> None:
@@ -239,9 +240,6 @@ class LedgerMachine(RuleBasedStateMachine):
                 place = LeftoverSchemas(self.world.other_ledger)
                 for removal in remove_leftovers([(place, leftover) for leftover in place.find()]):
                     assert removal.in_the_way == (), removal
-            case "pause":
-                if request_pause is not None:
-                    self.world.pause(run)
             case _:
                 getattr(self.world, command)(run)
 

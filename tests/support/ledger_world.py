@@ -8,13 +8,12 @@ from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy import Engine, text
+from sqlalchemy import text
 
 from migration.errors import CommandInterruptedError, RunStateError
-from migration.ledger import run_requests
 from migration.ledger.ledger_database import open_ledger
 from migration.ledger.run_records import RunRecord, find_run, runs_with_leftovers
-from migration.ledger.run_requests import fail_run, request_cancel, request_resume
+from migration.ledger.run_requests import fail_run, request_cancel, request_pause, request_resume
 from migration.ledger.step_records import recover_lost, recover_stalled, take_unsent
 from migration.mapping_file.mapping_file_reader import parse_mapping
 from migration.model import Phase, StepState
@@ -30,9 +29,6 @@ from producer.transitions.phase_transitions import move_on
 from tests.support.crash_points import Action, ClaimObserver, Stop, stopped_at
 from tests.support.direct import Direct
 
-Claims = Callable[..., object]
-request_pause: Callable[[Engine, str], object] | None = getattr(run_requests, "request_pause", None)
-run_next_step: Claims | None = getattr(step_execution, "run_next_step", None)
 _HEALING = parse_mapping("tables.child.columns.note.expression = \"'healed ' || id\"", "healing.toml")
 
 
@@ -82,8 +78,7 @@ class Worker:
 
     def run_next(self) -> None:
         """Take the step whose turn it is, of whatever run, as a message that names none asks for."""
-        assert run_next_step is not None
-        run_next_step(self._context)
+        step_execution.run_next_step(self._context)
 
     def close(self) -> None:
         self._context.close()
@@ -114,6 +109,7 @@ class Shape:
     bad: int
     chunk_rows: int | None
     skips_validation: bool
+    max_workers: int | None = None
 
     def build(self, path: Path) -> Path:
         """Write the database."""
@@ -209,7 +205,6 @@ class World:
             request_resume(self.other_ledger, run_id)
 
     def pause(self, run_id: str) -> None:
-        assert request_pause is not None
         with suppress(RunStateError):
             request_pause(self.other_ledger, run_id)
 
