@@ -17,7 +17,7 @@ IS_LONG = bool(os.environ.get("CONVOY_CHAOS"))
 SEED = int(os.environ.get("CONVOY_SEED", "20260301"))
 """The long form prints the smallest sequence of rules that leads to a fault; the short one only that it found one."""
 SETTINGS = settings(
-    max_examples=150 if IS_LONG else 14,
+    max_examples=150 if IS_LONG else 7,
     stateful_step_count=60 if IS_LONG else 30,
     phases=(Phase.generate, Phase.shrink) if IS_LONG else (Phase.generate,),
     database=None,

@@ -78,7 +78,8 @@ class Worker:
 
     def run_next(self) -> None:
         """Take the step whose turn it is, of whatever run, as a message that names none asks for."""
-        step_execution.run_next_step(self._context)
+        self._claims.stop = stop = Stop(None)
+        self._until_death(lambda: step_execution.run_next_step(self._context), stop)
 
     def close(self) -> None:
         self._context.close()
