@@ -6,6 +6,7 @@ queue, and a priority, a limit or a pause takes effect with the next step.
 
 from __future__ import annotations
 
+import time
 from typing import Any, Final
 
 from sqlalchemy import Connection, TextualSelect, text
@@ -23,6 +24,9 @@ STARVING_SECONDS: Final = 10.0
 LOST_SECONDS: Final = 2.0
 """A worker locks its step at once. One that is marked as running, is not locked and was claimed longer ago than this
 has lost its worker."""
+_LOOKED_AT_SECONDS: Final = (0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.128, 0.256)
+"""Another claim, begun before this one was committed, may have the row for the time of its statement: as it locks a
+step it finds that this is not what waited any more."""
 
 # Written out, because every step pays for it: one round trip, and nothing to be composed. `free` holds WORKED_AHEAD.
 _TAKE: Final = """
@@ -176,4 +180,9 @@ def is_under_way(connection: Connection, run_id: str, phase: Phase) -> bool:
 
 def lock_step(connection: Connection, step_id: int) -> bool:
     """Lock a claimed step for the time of its transaction; False where somebody else has it or finished it."""
-    return connection.execute(_LOCK, {"step_id": step_id}).one_or_none() is not None
+    for pause_seconds in (*_LOOKED_AT_SECONDS, None):
+        if connection.execute(_LOCK, {"step_id": step_id}).one_or_none() is not None:
+            return True
+        if pause_seconds is not None:
+            time.sleep(pause_seconds)
+    return False

@@ -35,15 +35,16 @@ def set_phase(api: RunningApi, run_id: str, phase: Phase) -> None:
 
 def test_start_writes_the_run_and_wakes_the_producer(api: RunningApi, root: Path, valkey_url: str) -> None:
     queue = redis.Redis.from_url(valkey_url)
-    before = queue.llen(CONTROL_QUEUE)
+    of_new_runs = f"{CONTROL_QUEUE}\x06\x166"  # kombu's name for the list of a priority
+    before = queue.llen(of_new_runs)
 
     accepted = start(api)
 
     run = find_run(api.engine, accepted["run_id"])
     assert (accepted["status"], run.phase, run.options.mode) == ("pending", Phase.PENDING, Mode.MIGRATE)
     assert run.options.sources == (Source("school", str(root / "school.db")),)
-    assert queue.llen(CONTROL_QUEUE) == before + 1
-    message = queue.lindex(CONTROL_QUEUE, 0).decode()
+    assert queue.llen(of_new_runs) == before + 1
+    message = queue.lindex(of_new_runs, 0).decode()
     assert "hunter2" not in message
     queue.close()
 
