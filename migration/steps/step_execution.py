@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
@@ -11,6 +12,7 @@ from sqlalchemy.exc import DBAPIError
 from migration.convoy_error import ConvoyError
 from migration.errors import (
     ConnectionLostError,
+    DiskFullError,
     RejectedValueError,
     RetryableError,
     ServerAwayError,
@@ -35,6 +37,7 @@ from migration.steps.keepalive_thread import keepalive
 from migration.steps.orphan_row_step import find_orphans
 from migration.steps.profile_step import profile_chunk
 from migration.steps.readback_step import read_back_part
+from migration.steps.room_for_writes import once_there_is_room
 from migration.steps.snapshot_check_step import check_snapshot
 from migration.steps.step_context import StepContext
 from migration.steps.step_outcome import StepOutcome
@@ -63,8 +66,7 @@ def run_step(context: StepContext, step_id: int) -> bool:
     with context.engine.connect() as connection:
         # One statement, and so a transaction of its own: without BEGIN and COMMIT, each a round trip.
         connection.execution_options(isolation_level="AUTOCOMMIT")
-        with connection.begin():
-            step = claim(connection, step_id, context.worker, context.settings.lease_seconds)
+        step = once_there_is_room(context, None, partial(_claim, context, connection, step_id))
         connection.execution_options(isolation_level="READ COMMITTED")
         if step is None:
             return False
@@ -75,6 +77,11 @@ def run_step(context: StepContext, step_id: int) -> bool:
     died = WorkerDiedError(f"Its worker died {context.settings.max_attempts} times", step=step.id)
     _give_back(context, step, observed, died, final=True)
     return False
+
+
+def _claim(context: StepContext, connection: Connection, step_id: int) -> Step | None:
+    with connection.begin():
+        return claim(connection, step_id, context.worker, context.settings.lease_seconds)
 
 
 def _observed(context: StepContext, step: Step) -> ObservedStep:
@@ -98,7 +105,7 @@ def _work_on(context: StepContext, connection: Connection, step: Step, observed:
         context.forget_connections()
         reason = error if isinstance(error, ConvoyError) else translate(error, step=step.id)
         passing = isinstance(reason, RetryableError | TargetUnreachableError)
-        blameless = isinstance(reason, ServerAwayError | TargetUnreachableError)
+        blameless = isinstance(reason, ServerAwayError | TargetUnreachableError | DiskFullError)
         is_last = step.attempts >= context.settings.max_attempts and not blameless
         if passing and is_last:
             reason.details = f"It was the last of {step.attempts} attempts"
@@ -106,12 +113,14 @@ def _work_on(context: StepContext, connection: Connection, step: Step, observed:
         seconds = time.monotonic() - started
         context.observers.tell(StepAttemptFailed(observed, str(reason), error, final, seconds))
         _give_back(context, step, observed, reason, final=final, counts=not blameless)
-        if passing:
+        if isinstance(reason, DiskFullError):
+            context.await_room(reason, step.run_id)
+        elif passing:
             context.back_off()
         if isinstance(reason, RejectedValueError):
             _stop_run(context, step, reason)
         return False
-    context.disturbances = 0
+    context.note_success()
     seconds = time.monotonic() - started
     context.observers.tell(
         StepDone(observed, seconds, outcome.table, outcome.rows, outcome.rows_quarantined, outcome.bytes)
@@ -151,13 +160,23 @@ def _give_back(
     final: bool,
     counts: bool = True,
 ) -> None:
-    """Write the failed attempt down; a server that is away is waited for, or the attempt would count."""
+    """Write the failed attempt down; a server that is away is waited for, or the attempt would count.
+
+    So is room for it. Of a disk that is full, the log of the run gets one entry and not one for each attempt: the room
+    that it needs may be what is lacking.
+    """
     happening = StepGivenBack(observed, error, final)
+    is_news = not (isinstance(error, DiskFullError) and context.disturbances)
+
+    def write() -> None:
+        with context.engine.begin() as connection:
+            give_back(connection, step, str(error), final=final, counts=counts)
+            if is_news:
+                EventLogObserver(connection).observe(happening)
+
     for pause in (*_PAUSES_SECONDS, None):
         try:
-            with context.engine.begin() as connection:
-                give_back(connection, step, str(error), final=final, counts=counts)
-                EventLogObserver(connection).observe(happening)
+            once_there_is_room(context, step.run_id, write)
         except (ConvoyError, DBAPIError) as problem:
             passing = isinstance(translate(problem), ConnectionLostError | TargetUnreachableError)
             if pause is None or not passing:

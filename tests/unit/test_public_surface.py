@@ -139,6 +139,7 @@ broker-setting-invalid
 broker-unreachable
 cluster-of-another-target
 connection-lost
+disk-failed
 disk-full
 embedded-database-missing
 embedded-folder-unusable
@@ -160,6 +161,7 @@ run-state-conflict
 run-unknown
 server-away
 setting-invalid
+snapshot-disk-full
 snapshot-lost
 snapshot-not-written
 source-corrupt
@@ -188,6 +190,7 @@ target-too-old
 target-unreachable
 target-unusable
 target-url-invalid
+temporary-disk-full
 transition-lost
 try-again
 type-unsupported

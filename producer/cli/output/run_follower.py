@@ -15,7 +15,6 @@ from migration.errors import (
     InterruptedRunError,
     ReportNotWrittenError,
     RetryableError,
-    TargetBusyError,
     TargetUnreachableError,
 )
 from migration.exit_status import ExitStatus
@@ -191,12 +190,16 @@ def _build_report(session: Session, run_id: str) -> Report:
 
 def _bear(error: Exception, run_id: str, silent_seconds: float) -> None:
     """Let a lost connection pass for a while; raise anything else."""
-    from migration.target.postgres_errors import translate
-
-    reason = translate(error, run=run_id)
+    reason = _translated(error, run_id)
     passing = isinstance(reason, RetryableError | TargetUnreachableError)
     if not passing or silent_seconds > _SILENCE_SECONDS:
         raise reason from error
+
+
+def _translated(error: Exception, run_id: str) -> ConvoyError:
+    from migration.target.postgres_errors import translate
+
+    return translate(error, run=run_id)
 
 
 def _interrupted(session: Session, run_id: str) -> CommandInterruptedError:
@@ -220,8 +223,9 @@ def _was_through(session: Session, run_id: str) -> bool:
     """Stop an interrupted run, unless its end comes first: a cutover that has begun is waited for."""
     try:
         phase = _stop_run(session, run_id, InterruptedRunError("The run was interrupted"))
-    except TargetBusyError as error:  # what is not committed when the cluster stops is rolled back
-        click.echo(f"warning: {error}", err=True)
+    except Exception as error:  # noqa: BLE001  # what is not committed when the cluster stops is rolled back
+        # PostgreSQL may be busy or away, or its disk full. `resume` goes on all the same.
+        click.echo(f"warning: {_translated(error, run_id)}", err=True)
         return False
     if phase in (Phase.COMPLETED, Phase.COMPLETED_WITH_FINDINGS):
         click.echo("\nThe run was through before it could be stopped.", err=True)
