@@ -31,6 +31,8 @@ from producer.cli.output.progress_display import View, make_view
 from producer.snapshot_removal import prune_snapshots
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from migration.report.report_model import Report
     from producer.cli.command_options import Output
     from producer.cli.run_session import Session
@@ -90,6 +92,9 @@ def watch(session: Session, run_id: str, view: View, *, verbose: bool) -> RunPro
             checked = now
             for name in session.cluster.check():
                 view.note(f"The local {name} had died and was started again")
+            if session.cluster.full_disk is not None:
+                answered = now  # it is known why nobody answers
+                _tell([str(session.cluster.full_disk)], view, told)
         try:
             progress = read_progress(session.engine, run_id)
             if verbose:
@@ -104,7 +109,7 @@ def watch(session: Session, run_id: str, view: View, *, verbose: bool) -> RunPro
             time.sleep(_CHECK_SECONDS)
             continue
         answered = now
-        _tell_waits(progress, view, told)
+        _tell(progress.waits, view, told)
         view.show(progress)
         if progress.phase.is_end:
             return progress
@@ -138,9 +143,9 @@ def _tidy_up(session: Session) -> None:
         prune_snapshots(session.engine, settings.snapshot_dir.absolute(), 0)
 
 
-def _tell_waits(progress: RunProgress, view: View, told: set[str]) -> None:
+def _tell(lines: Sequence[str], view: View, told: set[str]) -> None:
     """Say once what holds a run up."""
-    for line in progress.waits:
+    for line in lines:
         if line not in told:
             told.add(line)
             view.note(without_passwords(line))
