@@ -125,10 +125,11 @@ class Watchdog:
                 log.observe(stopped)
                 # Not only after the commit: no rollback opens those connections again.
                 observers.tell(stopped)
-            # A worker that waits to write its step down holds no lock of it.
-            is_to_blame = not (was_full or read_full_disks(connection, run_id))
-            lost = recover_lost(connection, run_id, counts=is_to_blame)
-            stalled = recover_stalled(connection, run_id, run.phase, settings.lease_seconds)
+            # A worker that waits to write its step down holds no lock of it, and has its messages.
+            is_full = bool(read_full_disks(connection, run_id))
+            lost = recover_lost(connection, run_id, counts=not (was_full or is_full))
+            seconds = settings.lease_seconds
+            stalled = [] if is_full else recover_stalled(connection, run_id, run.phase, seconds)
             recovered = StepsRecovered(run_id, run.phase, len(lost), len(stalled))
             if lost or stalled:
                 log.observe(recovered)

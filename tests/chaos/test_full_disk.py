@@ -8,7 +8,7 @@ import subprocess
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import psycopg
@@ -22,14 +22,16 @@ from migration.ledger.run_records import find_run, list_runs
 from migration.model import Phase
 from migration.settings import Settings
 from producer.embedded.embedded_cluster import LocalCluster
+from producer.embedded.embedded_valkey import EmbeddedValkey
 from tests.support.api import ApiClient, api_settings
 from tests.support.full_disk import SmallDisk, small_disk, tablespace_on
 from tests.support.ledger_consistency import complaints
-from tests.support.shell import CLI
+from tests.support.shell import CLI, Shell
 
 ROWS = 40_000
 PATIENCE_SECONDS = 60
 DISK_MEGABYTES = 64
+EMBEDDED_MEGABYTES = 400
 WORKERS = 2
 PLACES = ["both", "snapshots", *(["tables", "ledger"] if os.environ.get("CONVOY_CHAOS") else [])]
 _LEDGER_TABLES = ("chunks", "events", "steps", "columns", "tables")
@@ -75,8 +77,24 @@ def database_on(server_url: str, disk: SmallDisk, what: str) -> Iterator[str]:
             administrator.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
 
 
+class ClusterWithBrokerOn(LocalCluster):
+    """A cluster whose broker keeps its log in another folder."""
+
+    broker_folder: Path
+
+    def _start_valkey(self) -> None:
+        supervisor, _ = self._running()
+        self._valkey = EmbeddedValkey(
+            self.broker_folder, log=self.logs / "valkey.log", supervisor=supervisor
+        )
+        self._valkey.start()
+        self.broker_url = self._valkey.url
+
+
 @contextmanager
-def cluster_on(url: str, folder: Path, snapshots: Path) -> Iterator[LocalCluster]:
+def cluster_on(
+    url: str, folder: Path, snapshots: Path, broker_folder: Path | None = None
+) -> Iterator[LocalCluster]:
     settings = Settings(
         snapshot_dir=snapshots,
         report_dir=folder / "reports",
@@ -85,7 +103,9 @@ def cluster_on(url: str, folder: Path, snapshots: Path) -> Iterator[LocalCluster
         watchdog_seconds=1.0,
         _env_file=None,
     )
-    with LocalCluster(target=url, workers=WORKERS, settings=settings) as cluster:
+    cluster = ClusterWithBrokerOn(target=url, workers=WORKERS, settings=settings)
+    cluster.broker_folder = broker_folder or folder / "valkey"
+    with cluster:
         cluster.wait_ready()
         yield cluster
 
@@ -190,3 +210,59 @@ def test_full_disk_is_waited_for(
             counted = connection.execute(text('SELECT count(*), count(DISTINCT id) FROM "full".t'))
             assert counted.one() == (ROWS, ROWS)
         wait_until(lambda: api.get("/readyz").status_code == 200, "readiness")
+
+
+def test_full_disk_of_the_broker_is_waited_for(
+    target_url: str, disk: SmallDisk, source: Path, tmp_path: Path
+) -> None:
+    with (
+        cluster_on(target_url, tmp_path, tmp_path / "snapshots", disk.path / "valkey") as cluster,
+        ledger_on(target_url) as ledger,
+        command_on(cluster, source, tmp_path) as command,
+    ):
+        pids = dict(cluster.pids)
+        run_id = wait_for_run(ledger, Phase.COPYING)
+        disk.fill()
+        wait_until(
+            lambda: any("message broker" in wait for wait in read_progress(ledger, run_id).waits),
+            "word of the broker",
+        )
+        time.sleep(3)
+        assert not find_run(ledger, run_id).phase.is_end
+        disk.make_room()
+        status = command.wait(PATIENCE_SECONDS)
+        assert status == 0, (tmp_path / "stderr").read_text()
+        assert attempts_of(ledger, run_id) == 1
+        assert complaints(ledger, run_id) == []
+        assert cluster.check() == []
+        assert dict(cluster.pids) == pids
+
+
+def test_embedded_postgres_that_ends_for_lack_of_room_comes_back(source: Path, tmp_path: Path) -> None:
+    with small_disk(EMBEDDED_MEGABYTES) as disk:
+        shell = Shell(tmp_path, "embedded")
+        shell.environment["MIGRATION_EMBEDDED_DIR"] = str(disk.path / "postgres")
+        # Slow on purpose: the disk must be full before the rows are there.
+        command = shell.start("migrate", "--source", str(source), "--batch-size", "20", "--chunk-rows", "1000")
+        try:
+            assert command.stderr is not None
+            told = []
+            for line in command.stderr:
+                told.append(line)
+                if "Copying rows" in line and len(told) < 10:
+                    disk.fill(leave_bytes=4 << 20)
+                    use_up_the_log(f"postgresql://postgres@/educational_apps?host={disk.path}/postgres")
+                if "The disk of the embedded PostgreSQL is full" in line:
+                    disk.make_room()
+            assert command.wait(PATIENCE_SECONDS) == 0, told
+            assert any("The disk of the embedded PostgreSQL is full" in line for line in told), told
+        finally:
+            command.kill()
+            command.communicate()
+
+
+def use_up_the_log(url: str) -> None:
+    """Write into the write-ahead log of a server until it ends for lack of room."""
+    with suppress(psycopg.Error), psycopg.connect(url, autocommit=True) as connection:
+        while True:
+            connection.execute("SELECT pg_logical_emit_message(false, 'ballast', repeat('x', 1000000))")
