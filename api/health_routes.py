@@ -7,13 +7,13 @@ from typing import Literal
 
 from fastapi import APIRouter
 from pydantic import BaseModel
-from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from api.cluster_connections import ClusterDep
 from api.problem_documents import ProblemError, responses
 from migration.convoy_error import ConvoyError
 from migration.errors import BrokerError
+from migration.ledger.disk_room_notices import FullDisk, read_full_disks
 
 router = APIRouter(tags=["health"])
 
@@ -25,11 +25,13 @@ class Health(BaseModel):
 
 
 class Readiness(BaseModel):
-    """Both servers answer."""
+    """Both servers answer, and PostgreSQL has room."""
 
     status: Literal["ready"] = "ready"
     ledger: Literal["ok"] = "ok"
     broker: Literal["ok"] = "ok"
+    disks: str = "ok"
+    """`ok`, or which are full: of the folder for `snapshots`, of a folder for `temporary` files."""
 
 
 @router.get("/healthz")
@@ -40,23 +42,29 @@ def healthz() -> Health:
 
 @router.get("/readyz", responses=responses(HTTPStatus.SERVICE_UNAVAILABLE))
 def readyz(cluster: ClusterDep) -> Readiness:
-    """Say whether ledger and broker can be reached. Needs no token, and so names no address."""
-    parts = {"ledger": "ok", "broker": "ok"}
+    """Say whether ledger and broker can be reached, and have room. Needs no token, and so names no address.
+
+    `disks` names those that producer or workers wait for. Of `server`, `snapshots` and `temporary` only the first
+    keeps runs from being started.
+    """
+    parts = {"ledger": "ok", "broker": "ok", "disks": "ok"}
+    full: tuple[FullDisk, ...] = ()
     try:
         with cluster.engine().connect() as connection:
-            connection.execute(text("SELECT 1"))
+            full = read_full_disks(connection)
     except (ConvoyError, DBAPIError):
         parts["ledger"] = "unreachable"
+    if full:
+        parts["disks"] = f"full: {', '.join(disk.name for disk in full)}"
     try:
         cluster.check_broker()
     except BrokerError:
         parts["broker"] = "unreachable"
-    missing = [name for name, state in parts.items() if state != "ok"]
-    if missing:
-        raise ProblemError(
-            "not-ready",
-            HTTPStatus.SERVICE_UNAVAILABLE,
-            f"No answer from the {' and the '.join(missing)}.",
-            parts,
-        )
-    return Readiness()
+    silent = [name for name, state in parts.items() if state == "unreachable"]
+    told = [f"No answer from the {' and the '.join(silent)}."] if silent else []
+    told += [
+        f"The disk of {disk.place} is full; runs wait for room." for disk in full if disk.name == "server"
+    ]
+    if told:
+        raise ProblemError("not-ready", HTTPStatus.SERVICE_UNAVAILABLE, " ".join(told), parts)
+    return Readiness(disks=parts["disks"])

@@ -297,6 +297,24 @@ class TargetBusyError(RetryableError):
     code = "target-busy"
 
 
+class DiskFullError(RetryableError):
+    """The disk of the PostgreSQL server has no room: waited for, and no attempt counts."""
+
+    code = "disk-full"
+
+
+class SnapshotDiskFullError(DiskFullError):
+    """The disk of the folder for snapshots has no room: waited for."""
+
+    code = "snapshot-disk-full"
+
+
+class TemporaryDiskFullError(DiskFullError):
+    """A disk that a worker keeps temporary files on has no room: waited for, and no attempt counts."""
+
+    code = "temporary-disk-full"
+
+
 class TransitionLostError(RetryableError):
     """Another process has moved, stopped or ended the run meanwhile; this one's work was rolled back."""
 
@@ -334,9 +352,9 @@ class UnsupportedTypeError(PermanentError):
 
 
 class DiskError(PermanentError):
-    """A disk is full or fails: the server's, or the worker's folder for temporary files."""
+    """A disk fails: the server's, or the one of the worker's folder for temporary files."""
 
-    code = "disk-full"
+    code = "disk-failed"
 
 
 class TargetRefusedError(PermanentError):

@@ -74,6 +74,8 @@ def make_app(settings: Settings, name: str = "convoy") -> Celery:
         worker_hijack_root_logger=False,
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,  # for ever: a process that gives up is one that somebody must start
+        # A broker whose disk or memory is full, or that has become a replica, answers and refuses: that passes, too.
+        broker_channel_error_retry=True,
         redis_socket_timeout=BROKER_TIMEOUT_SECONDS,
         redis_socket_connect_timeout=BROKER_CONNECT_SECONDS,
         redis_socket_keepalive=True,

@@ -11,8 +11,15 @@ from sqlalchemy.exc import DBAPIError
 
 from migration.convoy_error import ConvoyError
 from migration.error_record import error_from_record
-from migration.errors import BrokerError, RetryableError, RunFailedError, TargetUnreachableError
+from migration.errors import (
+    BrokerError,
+    DiskFullError,
+    RetryableError,
+    RunFailedError,
+    TargetUnreachableError,
+)
 from migration.exit_status import ExitStatus
+from migration.ledger.disk_room_notices import RoomNotice
 from migration.ledger.event_log_observer import EventLogObserver
 from migration.ledger.frozen_producers import producer_session
 from migration.ledger.hung_workers_and_lock_waits import table_users
@@ -49,6 +56,10 @@ if TYPE_CHECKING:
     from migration.settings import Settings
 
 
+_NEXT_LOOK_SECONDS = 10.0
+"""So soon after a look of the watchdog is due, a try that finds the disk full again has said so."""
+
+
 class Runner:
     """The producer's hold on the ledger and the queue; connections are opened on first use."""
 
@@ -64,6 +75,15 @@ class Runner:
     def engine(self) -> Engine:
         """The ledger. A crash of the server may take back some steps of a run (docs/scaling.md)."""
         return open_ledger(target_url(self.settings), producer_session(), wait_for_disk=False)
+
+    @cached_property
+    def room(self) -> RoomNotice:
+        """What this producer says of full disks."""
+        return RoomNotice(self.engine)
+
+    def await_room(self, error: DiskFullError, run_id: str | None) -> None:
+        """Say which disk is full; the watchdog tries again. Without a run, all of them wait."""
+        self.room.give(error, run_id, self.settings.watchdog_seconds + _NEXT_LOOK_SECONDS)
 
     @cached_property
     def context(self) -> TransitionContext:
@@ -113,7 +133,7 @@ class Runner:
         if run.phase.is_end or run.paused_at is not None:
             return False
         try:
-            return self._work_on(run)
+            goes_on = self._work_on(run)
         except BrokerError as problem:
             # The watchdog sends again; the ledger knows what is unsent.
             self.observers.tell(RunMoveFailed(run_id, run.phase, str(problem), None, final=False))
@@ -124,13 +144,28 @@ class Runner:
             final = not isinstance(reason, RetryableError | TargetUnreachableError)
             self.observers.tell(RunMoveFailed(run_id, run.phase, str(reason), problem, final))
             if final:
-                fail_run(self.engine, run, reason, observers=self.observers)
+                self._fail(run, reason)
             else:
                 self._note_waiting(run, reason)
+        else:
+            self.room.end(run_id)
+            return goes_on
         return False
+
+    def _fail(self, run: RunRecord, reason: ConvoyError) -> None:
+        """Fail a run; where the ledger has no room to say so, the watchdog comes back to it."""
+        try:
+            fail_run(self.engine, run, reason, observers=self.observers)
+        except DBAPIError as problem:
+            full = translate(problem, run=run.id)
+            if not isinstance(full, DiskFullError):
+                raise
+            self._note_waiting(run, full)
 
     def _note_waiting(self, run: RunRecord, reason: ConvoyError) -> None:
         """Say in the ledger what holds a run up; the watchdog tries again."""
+        if isinstance(reason, DiskFullError):
+            self.await_room(reason, run.id)
         with suppress(DBAPIError, ConvoyError):
             with self.engine.begin() as connection:
                 plans = [table.plan for table in read_tables(connection, run.id) if table.plan is not None]

@@ -13,8 +13,10 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 
-from migration.errors import BrokerError, RetryableError
+from migration.errors import BrokerError, DiskFullError, RetryableError
+from migration.ledger.disk_room_notices import EVERY_RUN, read_full_disks
 from migration.ledger.event_log_observer import EventLogObserver
 from migration.ledger.frozen_producers import end_silent_producers
 from migration.ledger.hung_workers_and_lock_waits import end_silent
@@ -22,6 +24,7 @@ from migration.ledger.run_records import active_runs, read_run, runs_with_leftov
 from migration.ledger.step_records import recover_lost, recover_stalled
 from migration.observers.run_happenings import StepsRecovered, WorkerStopped
 from migration.steps.run_cancellation import remove_staging
+from migration.target.postgres_errors import translate
 from producer.snapshot_removal import prune_snapshots
 
 if TYPE_CHECKING:
@@ -40,6 +43,7 @@ class Watchdog:
         self._runner = runner
         self._stop = threading.Event()
         self._pruned = -_PRUNE_SECONDS
+        self._found_full = False
         self._thread = threading.Thread(target=self._watch, name="watchdog", daemon=True)
 
     def start(self) -> None:
@@ -54,8 +58,11 @@ class Watchdog:
         while not self._stop.wait(self._runner.settings.watchdog_seconds):
             try:
                 self.look_once()
-            except Exception:  # PostgreSQL may be down now; the next look may find it up
-                logger.warning("The watchdog could not look at the ledger; it will try again", exc_info=True)
+            except Exception as error:  # PostgreSQL may be down now; the next look may find it up
+                if not self._lacks_room(error):
+                    logger.warning(
+                        "The watchdog could not look at the ledger; it will try again", exc_info=True
+                    )
 
     def look_once(self) -> None:
         """Look at every active run once, if no other producer is the leader at this moment."""
@@ -70,8 +77,11 @@ class Watchdog:
             try:
                 with suppress(BrokerError):  # each run says by itself that it waits for the broker
                     self._runner.announce()  # again each time: it may have been emptied
+                was_full, self._found_full = self._found_full, False
                 for run_id in active_runs(engine):
-                    self._look_at(run_id)
+                    self._look_at_one(run_id, was_full=was_full)
+                if was_full and not self._found_full:
+                    self._runner.room.end(EVERY_RUN)
                 for run in runs_with_leftovers(engine):
                     with suppress(RetryableError):  # somebody holds it: the next look tries again
                         remove_staging(engine, run)
@@ -89,7 +99,25 @@ class Watchdog:
                 self._runner.engine, settings.snapshot_dir.absolute(), settings.snapshot_retention_hours
             )
 
-    def _look_at(self, run_id: str) -> None:
+    def _lacks_room(self, error: Exception) -> bool:
+        """Take note where the ledger's disk is full: it is waited for, and what was lost meanwhile counts for nobody."""
+        reason = translate(error)
+        if not isinstance(reason, DiskFullError):
+            return False
+        if not self._found_full:
+            logger.warning("The watchdog cannot write to the ledger; it will try again. %s", reason)
+        self._found_full = True
+        self._runner.await_room(reason, None)
+        return True
+
+    def _look_at_one(self, run_id: str, *, was_full: bool) -> None:
+        try:
+            self._look_at(run_id, was_full=was_full)
+        except DBAPIError as error:  # other runs may have what they need
+            if not self._lacks_room(error):
+                raise
+
+    def _look_at(self, run_id: str, *, was_full: bool) -> None:
         settings, observers = self._runner.settings, self._runner.observers
         with self._runner.engine.begin() as connection:
             log = EventLogObserver(connection)
@@ -99,13 +127,13 @@ class Watchdog:
                 log.observe(stopped)
                 # Not only after the commit: no rollback opens those connections again.
                 observers.tell(stopped)
-            lost = recover_lost(connection, run_id)
-            is_paused = (
-                run.paused_at is not None
-            )  # its messages have found nothing; `resume` has them sent again
-            stalled = (
-                [] if is_paused else recover_stalled(connection, run_id, run.phase, settings.lease_seconds)
-            )
+            # A worker that waits to write its step down holds no lock of it, and has its messages.
+            is_full = bool(read_full_disks(connection, run_id))
+            lost = recover_lost(connection, run_id, counts=not (was_full or is_full))
+            # The messages of a paused run have found nothing: `resume` has them sent again.
+            waits = is_full or run.paused_at is not None
+            seconds = settings.lease_seconds
+            stalled = [] if waits else recover_stalled(connection, run_id, run.phase, seconds)
             recovered = StepsRecovered(run_id, run.phase, len(lost), len(stalled))
             if lost or stalled:
                 log.observe(recovered)

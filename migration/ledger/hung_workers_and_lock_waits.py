@@ -13,6 +13,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, text
 
+from migration.ledger.disk_room_notices import read_full_disks
 from migration.ledger.event_names import EventName
 from migration.model import Phase
 
@@ -159,6 +160,7 @@ def table_users(connection: Connection, tables: Collection[tuple[str, str]]) -> 
 def read_waits(connection: Connection, run_id: str, phase: Phase) -> tuple[str, ...]:
     """Return a sentence for each thing that a run waits for now; nothing where it moves."""
     told = [hold.sentence() for hold in read_holds(connection, run_id) if hold.is_odd]
+    told += [disk.sentence() for disk in read_full_disks(connection, run_id)]
     told += connection.execute(
         _LAST_WAIT, {"run_id": run_id, "phase": phase.value, "kind": EventName.WAITING.value}
     ).scalars()

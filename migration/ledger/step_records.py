@@ -196,8 +196,11 @@ def give_back(connection: Connection, step: Step, error: str, *, final: bool, co
         connection.execute(update(chunks).where(chunks.c.id == step.chunk_id).values(state=state.value))
 
 
-def recover_lost(connection: Connection, run_id: str) -> list[int]:
-    """Make steps whose worker died wait to be sent again, and return their ids."""
+def recover_lost(connection: Connection, run_id: str, *, counts: bool = True) -> list[int]:
+    """Make steps whose worker died wait to be sent again, and return their ids.
+
+    Without `counts`, their last attempts do not count: the ledger could not be written to meanwhile.
+    """
     lost = (
         select(steps.c.id)
         .where(
@@ -210,7 +213,11 @@ def recover_lost(connection: Connection, run_id: str) -> list[int]:
     rows = connection.execute(
         update(steps)
         .where(steps.c.id.in_(lost))
-        .values(state=StepState.PENDING.value, sent_at=None)
+        .values(
+            state=StepState.PENDING.value,
+            sent_at=None,
+            attempts=steps.c.attempts if counts else func.greatest(steps.c.attempts - 1, 0),
+        )
         .returning(steps.c.id)
     )
     return list(rows.scalars())

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
+from migration.full_disk import is_full
 from migration.observers.run_happenings import (
     Happening,
     RunMoveFailed,
@@ -29,7 +30,9 @@ class LoggingObserver:
 
 def _attempt_failed(happening: StepAttemptFailed | RunMoveFailed) -> None:
     level = logging.ERROR if happening.final else logging.WARNING
-    logger.log(level, "%s", happening.reason, exc_info=happening.cause)
+    # A full disk may be met again and again for hours, and its sentence says it all: the log needs room, too.
+    cause = None if happening.cause is not None and is_full(happening.cause) else happening.cause
+    logger.log(level, "%s", happening.reason, exc_info=cause)
 
 
 def _worker_stopped(happening: WorkerStopped) -> None:

@@ -8,7 +8,13 @@ from typing import Any, Final
 
 from migration.convoy_error import NextStep
 from migration.error_record import place_in
-from migration.errors import DiskError, RejectedValueError, SourceCorruptError, TargetOccupiedError
+from migration.errors import (
+    DiskError,
+    DiskFullError,
+    RejectedValueError,
+    SourceCorruptError,
+    TargetOccupiedError,
+)
 from migration.ledger.run_records import RunRecord
 from migration.model import IfExists, OnError, RunOptions
 from migration.report import next_commands
@@ -55,8 +61,8 @@ def report_error(facts: Facts) -> ErrorReport | None:
 
 
 def _ways_around(code: str, run: RunRecord) -> tuple[NextStep, ...]:
-    if code == DiskError.code:
-        return (NextStep("Go on, once there is room", next_commands.resume(run.id)),)
+    if code in (DiskError.code, DiskFullError.code):
+        return (NextStep("Go on, once the disk takes it", next_commands.resume(run.id)),)
     if code not in _AROUND:
         return ()
     purpose, change = _AROUND[code]

@@ -12,7 +12,8 @@ from typing import Final
 import duckdb
 from sqlalchemy import Connection
 
-from migration.errors import DiskError
+from migration.errors import DiskError, TemporaryDiskFullError
+from migration.full_disk import is_full
 from migration.ledger.chunk_records import read_ranges, save_orphans
 from migration.ledger.run_results import add_findings
 from migration.ledger.step_records import Step
@@ -31,6 +32,7 @@ from migration.model import (
 )
 from migration.schema_translation.foreign_keys import Reference, find_references
 from migration.source_schema import SourceTable
+from migration.steps.rejection_spool import TEMPORARY_REMEDY
 from migration.steps.step_context import PlannedTable, StepContext
 from migration.steps.step_outcome import StepOutcome
 from migration.validation.orphan_row_search import Found, OrphanSearch
@@ -93,10 +95,11 @@ def find_orphans(context: StepContext, connection: Connection, step: Step) -> St
                 if found.rows:
                     findings.append(_finding(reference, found, run.options.mode))
     except (duckdb.Error, sqlite3.Error, OSError) as error:
+        what = f"The search for orphan rows cannot go on: {error}"
+        if is_full(error):
+            raise TemporaryDiskFullError(what, file=tempfile.gettempdir(), remedy=TEMPORARY_REMEDY) from error
         raise DiskError(
-            f"The search for orphan rows cannot go on: {error}",
-            file=tempfile.gettempdir(),
-            remedy="Make room there, or set TMPDIR to a larger disk, and resume",
+            what, file=tempfile.gettempdir(), remedy="Mend that disk, or set TMPDIR to another, and resume"
         ) from error
     add_findings(connection, run.id, findings)
     return StepOutcome({"orphans": len(findings)})

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Self
 
 import msgspec
 
+from migration.errors import TemporaryDiskFullError
+from migration.full_disk import room_on
 from migration.model import Rejection
 
 MEMORY_BYTES = 8 << 20
@@ -19,6 +22,9 @@ MEMORY_BYTES = 8 << 20
 GROUP_VALUES = 500
 GROUP_BYTES = 8 << 20
 _LENGTH_BYTES = 8
+TEMPORARY_REMEDY = (
+    "Make room there, and the run goes on by itself; or set TMPDIR to a larger disk for the workers"
+)
 
 
 class RejectionSpool:
@@ -42,16 +48,26 @@ class RejectionSpool:
         self._file.close()
 
     def add(self, rejections: Sequence[Rejection]) -> None:
-        """Append rejections; not after `groups` was begun."""
-        for rejection in rejections:
-            record = self._encoder.encode(rejection)
-            self._file.write(len(record).to_bytes(_LENGTH_BYTES, "big"))
-            self._file.write(record)
+        """Append rejections; not after `groups` was begun.
+
+        Raises:
+            TemporaryDiskFullError: the folder for temporary files has no room.
+        """
+        with _room():
+            for rejection in rejections:
+                record = self._encoder.encode(rejection)
+                self._file.write(len(record).to_bytes(_LENGTH_BYTES, "big"))
+                self._file.write(record)
         self.values += len(rejections)
 
     def groups(self) -> Iterator[list[Rejection]]:
-        """Yield all rejections, at most `GROUP_VALUES` and about `GROUP_BYTES` at a time."""
-        self._file.seek(0)
+        """Yield all rejections, at most `GROUP_VALUES` and about `GROUP_BYTES` at a time.
+
+        Raises:
+            TemporaryDiskFullError: the folder for temporary files has no room for what was still in memory.
+        """
+        with _room():
+            self._file.seek(0)
         group: list[Rejection] = []
         group_bytes = 0
         while length := self._file.read(_LENGTH_BYTES):
@@ -63,3 +79,12 @@ class RejectionSpool:
             group_bytes += record_bytes
         if group:
             yield group
+
+
+def _room() -> AbstractContextManager[None]:
+    return room_on(
+        TemporaryDiskFullError,
+        "The disk of the folder for temporary files is full",
+        file=tempfile.gettempdir(),
+        remedy=TEMPORARY_REMEDY,
+    )

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from sqlalchemy import Connection, Engine
 
-from migration.errors import SettingError
+from migration.errors import DiskFullError, SettingError
+from migration.ledger.disk_room_notices import RoomNotice
 from migration.ledger.run_records import RunRecord, read_run
 from migration.ledger.table_records import KnownSources, SourceRecord, planned, read_profile, read_table
 from migration.model import ColumnProfile, TablePlan
@@ -27,6 +28,8 @@ _MOST_TABLES = 1_000
 """Tables that a process remembers before it forgets them all."""
 _SHORTEST_PAUSE_SECONDS = 0.1
 _LONGEST_PAUSE_SECONDS = 20.0
+_NEXT_ATTEMPT_SECONDS = 10.0
+"""So soon after a pause, an attempt that finds the disk full again has said so."""
 _LONGEST_NAME = 56
 """Of PostgreSQL's 63 bytes for the name of an application."""
 
@@ -85,6 +88,7 @@ class StepContext:
         # own commit, which waits for the disk, takes all that came before it along (docs/scaling.md).
         self.engine: Engine = make_engine(self.target_url, self.session_name, wait_for_disk=False)
         self.sources = KnownSources()
+        self.room = RoomNotice(self.engine)
         self.disturbances = 0
         """Attempts in a row that something passing has ended: a lost connection, a deadlock, a lock."""
         self._runs: dict[str, RunRecord] = {}
@@ -143,12 +147,28 @@ class StepContext:
 
     def back_off(self) -> None:
         """Pause after an attempt that something passing has ended: longer each time in a row, so that it can pass."""
+        time.sleep(self._next_pause_seconds())
+
+    def await_room(self, error: DiskFullError, run_id: str | None) -> None:
+        """Pause as `back_off` does, and say meanwhile which disk is full; without a run, that all of them wait."""
+        pause_seconds = self._next_pause_seconds()
+        self.room.give(error, run_id, pause_seconds + _NEXT_ATTEMPT_SECONDS)
+        time.sleep(pause_seconds)
+
+    def _next_pause_seconds(self) -> float:
         self.disturbances += 1
         longest = min(_LONGEST_PAUSE_SECONDS, _SHORTEST_PAUSE_SECONDS * 2**self.disturbances)
-        time.sleep(random.uniform(longest / 2, longest))  # noqa: S311 - so that processes do not come all at once
+        return random.uniform(longest / 2, longest)  # noqa: S311 - so that processes do not come all at once
+
+    def note_success(self) -> None:
+        """Take note that an attempt went well: whatever disturbed the ones before has passed."""
+        if self.disturbances:
+            self.disturbances = 0
+            self.room.end()
 
     def close(self) -> None:
         """Close everything."""
+        self.room.end()
         self.forget_connections()
         with self._lock:
             for path in list(self._readers):

@@ -13,6 +13,7 @@ from sqlalchemy.exc import DBAPIError
 from migration.convoy_error import ConvoyError
 from migration.errors import (
     ConnectionLostError,
+    DiskFullError,
     RejectedValueError,
     RetryableError,
     ServerAwayError,
@@ -38,6 +39,7 @@ from migration.steps.keepalive_thread import keepalive
 from migration.steps.orphan_row_step import find_orphans
 from migration.steps.profile_step import profile_chunk
 from migration.steps.readback_step import read_back_part
+from migration.steps.room_for_writes import once_there_is_room
 from migration.steps.snapshot_check_step import check_snapshot
 from migration.steps.step_context import StepContext
 from migration.steps.step_outcome import StepOutcome
@@ -66,7 +68,11 @@ def run_step(context: StepContext, step_id: int) -> bool:
     """
     lease_seconds = context.settings.lease_seconds
     with context.engine.connect() as connection:
-        step = _at_once(connection, lambda: claim(connection, step_id, context.worker, lease_seconds))
+
+        def take() -> Step | None:
+            return claim(connection, step_id, context.worker, lease_seconds)
+
+        step = _at_once(context, connection, take)
         return step is not None and _run(context, connection, step)
 
 
@@ -90,20 +96,26 @@ def run_next_step(
                 lost_seconds=lost_seconds,
             )
 
-        while (step := _at_once(connection, take)) is not None:
+        while (step := _at_once(context, connection, take)) is not None:
             is_limited = context.run(connection, step.run_id).options.max_workers is not None
             connection.rollback()
-            if not is_limited or not _at_once(connection, partial(is_beyond_limit, connection, step)):
+            if not is_limited or not _at_once(
+                context, connection, partial(is_beyond_limit, connection, step)
+            ):
                 _run(context, connection, step)
                 break
         return step
 
 
-def _at_once(connection: Connection, statement: Callable[[], T]) -> T:
+def _at_once(context: StepContext, connection: Connection, statement: Callable[[], T]) -> T:
     """Run one statement that is a transaction of its own: without BEGIN and COMMIT, each a round trip."""
+
+    def write() -> T:
+        with connection.begin():
+            return statement()
+
     connection.execution_options(isolation_level="AUTOCOMMIT")
-    with connection.begin():
-        result = statement()
+    result = once_there_is_room(context, None, write)
     connection.execution_options(isolation_level="READ COMMITTED")
     return result
 
@@ -139,7 +151,7 @@ def _work_on(context: StepContext, connection: Connection, step: Step, observed:
         context.forget_connections()
         reason = error if isinstance(error, ConvoyError) else translate(error, step=step.id)
         passing = isinstance(reason, RetryableError | TargetUnreachableError)
-        blameless = isinstance(reason, ServerAwayError | TargetUnreachableError)
+        blameless = isinstance(reason, ServerAwayError | TargetUnreachableError | DiskFullError)
         is_last = step.attempts >= context.settings.max_attempts and not blameless
         if passing and is_last:
             reason.details = f"It was the last of {step.attempts} attempts"
@@ -147,12 +159,14 @@ def _work_on(context: StepContext, connection: Connection, step: Step, observed:
         seconds = time.monotonic() - started
         context.observers.tell(StepAttemptFailed(observed, str(reason), error, final, seconds))
         _give_back(context, step, observed, reason, final=final, counts=not blameless)
-        if passing:
+        if isinstance(reason, DiskFullError):
+            context.await_room(reason, step.run_id)
+        elif passing:
             context.back_off()
         if isinstance(reason, RejectedValueError):
             _stop_run(context, step, reason)
         return False
-    context.disturbances = 0
+    context.note_success()
     seconds = time.monotonic() - started
     context.observers.tell(
         StepDone(observed, seconds, outcome.table, outcome.rows, outcome.rows_quarantined, outcome.bytes)
@@ -192,13 +206,23 @@ def _give_back(
     final: bool,
     counts: bool = True,
 ) -> None:
-    """Write the failed attempt down; a server that is away is waited for, or the attempt would count."""
+    """Write the failed attempt down; a server that is away is waited for, or the attempt would count.
+
+    So is room for it. Of a disk that is full, the log of the run gets one entry and not one for each attempt: the room
+    that it needs may be what is lacking.
+    """
     happening = StepGivenBack(observed, error, final)
+    is_news = not (isinstance(error, DiskFullError) and context.disturbances)
+
+    def write() -> None:
+        with context.engine.begin() as connection:
+            give_back(connection, step, str(error), final=final, counts=counts)
+            if is_news:
+                EventLogObserver(connection).observe(happening)
+
     for pause in (*_PAUSES_SECONDS, None):
         try:
-            with context.engine.begin() as connection:
-                give_back(connection, step, str(error), final=final, counts=counts)
-                EventLogObserver(connection).observe(happening)
+            once_there_is_room(context, step.run_id, write)
         except (ConvoyError, DBAPIError) as problem:
             passing = isinstance(translate(problem), ConnectionLostError | TargetUnreachableError)
             if pause is None or not passing:

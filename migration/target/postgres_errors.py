@@ -13,6 +13,7 @@ from migration.convoy_error import ConvoyError, Place
 from migration.errors import (
     ConnectionLostError,
     DiskError,
+    DiskFullError,
     PermanentError,
     RetryableError,
     ServerAwayError,
@@ -23,7 +24,9 @@ from migration.errors import (
     TargetPermissionError,
     TargetRefusedError,
     TargetUnreachableError,
+    TemporaryDiskFullError,
 )
+from migration.full_disk import is_full, lacks_shared_memory
 
 
 def translate(error: Exception, **place: Unpack[Place]) -> ConvoyError:
@@ -42,6 +45,8 @@ def translate(error: Exception, **place: Unpack[Place]) -> ConvoyError:
         return TargetBusyError("No connection to PostgreSQL became free in 30 s", **place)
     state = getattr(cause, "sqlstate", None) or ""
     message = _first_line(cause or error)
+    if cause is not None and (full := _full_disk(cause, message, place)) is not None:
+        return full
     if state in _STATES or state[:2] in _STATES:
         kind, sentence, remedy = _STATES.get(state) or _STATES[state[:2]]
         return kind(f"{sentence}: {message}", remedy=remedy, **place)
@@ -53,7 +58,21 @@ def translate(error: Exception, **place: Unpack[Place]) -> ConvoyError:
     return (TargetRefusedError if refused else PermanentError)(f"PostgreSQL refused: {message}", **place)
 
 
-_RESUME = "Make room on the server, then resume the run: finished chunks are kept"
+def _full_disk(cause: BaseException, message: str, place: Place) -> ConvoyError | None:
+    """Return what a lack of room amounts to; None where there is no such lack."""
+    if lacks_shared_memory(cause):
+        remedy = "Give the server more /dev/shm, in a container by --shm-size"
+        return TargetBusyError(f"PostgreSQL has no shared memory left: {message}", remedy=remedy, **place)
+    if not is_full(cause):
+        return None
+    if isinstance(cause, psycopg.Error | AdbcError):
+        return DiskFullError(
+            f"The disk of the PostgreSQL server is full: {message}", remedy=MAKE_ROOM, **place
+        )
+    return TemporaryDiskFullError(f"A disk of this machine is full: {message}", remedy=MAKE_ROOM, **place)
+
+
+MAKE_ROOM: Final = "Make room there: what waits for it goes on by itself"
 
 
 _STATES: Final[dict[str, tuple[type[ConvoyError], str, str]]] = {
@@ -73,8 +92,11 @@ _STATES: Final[dict[str, tuple[type[ConvoyError], str, str]]] = {
         "Raise max_connections or use fewer workers",
     ),
     "53200": (TargetBusyError, "PostgreSQL has no memory left", ""),
-    "53100": (DiskError, "The disk of the PostgreSQL server is full", _RESUME),
-    "58030": (DiskError, "The disk of the PostgreSQL server failed", _RESUME),
+    "58030": (
+        DiskError,
+        "The disk of the PostgreSQL server failed",
+        "Mend it, then resume the run: finished chunks are kept",
+    ),
     "42501": (TargetPermissionError, "The role lacks a right", "Grant it, or use another role"),
     "28": (TargetLoginError, "PostgreSQL refused the login", "Check the user and the password"),
     "3D000": (TargetDatabaseMissingError, "There is no such database", "Create it, or name another one"),

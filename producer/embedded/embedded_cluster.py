@@ -24,7 +24,7 @@ from typing import Self
 from pydantic import SecretStr
 
 from migration.convoy_error import ConvoyError
-from migration.errors import LocalClusterError
+from migration.errors import DiskFullError, LocalClusterError
 from migration.settings import Settings
 from producer.embedded.celery_process import FORK_SERVER
 from producer.embedded.embedded_postgres import EmbeddedPostgres
@@ -39,6 +39,8 @@ _PURGE_DELAY_MILLISECONDS = "1000"
 """Arrow's allocator gives memory back after 10 ms otherwise, and takes it anew from the kernel for the next batches."""
 _READY_SECONDS = 60.0
 _RESTARTS = 3
+_ROOM_SECONDS = 3.0
+"""Between two starts of a PostgreSQL that finds its disk full."""
 _KEPT_LOG_FOLDERS = 10
 _LOG_FOLDER = re.compile(r"\d{8}-\d{6}-\d+")
 _READY_LINE = " ready."
@@ -84,6 +86,9 @@ class LocalCluster:
         self._valkey: EmbeddedValkey | None = None
         self._programs: dict[str, Program] = {}
         self._restarts: dict[str, int] = {}
+        self.full_disk: DiskFullError | None = None
+        """Why the embedded PostgreSQL is not up; None where it is."""
+        self._again_at = 0.0
 
     def __enter__(self) -> Self:
         self.start()
@@ -216,13 +221,21 @@ class LocalCluster:
     def check(self, *, restart: bool = True) -> list[str]:
         """Start again what has died, and return the names of it.
 
+        PostgreSQL ends where its disk has no room for its log: it is started again once there is (`full_disk`).
+
         Raises:
             ConvoyError: something died too often; holds the end of its log.
         """
         if self._supervisor is None:
             raise LocalClusterError("The local cluster has been stopped")
         exits = self._supervisor.exits()
+        if self.full_disk is not None and time.monotonic() >= self._again_at:
+            exits["postgres"] = 1
+        started = []
         for name, exit_status in exits.items():
+            if name == "postgres" and restart and self._postgres is not None and self._lacks_room():
+                started += [name] if self._start_with_room(self._postgres) else []
+                continue
             self._restarts[name] = self._restarts.get(name, 0) + 1
             # Killed from outside is worth a new start; gave up before it was ready is not.
             hopeless = exit_status > 0 and name in self._programs and not self._is_ready(name)
@@ -234,7 +247,22 @@ class LocalCluster:
                 self._valkey.start()
             else:
                 self._supervisor.start(self._programs[name])
-        return sorted(exits)
+            started.append(name)
+        return sorted(started)
+
+    def _lacks_room(self) -> bool:
+        return self.full_disk is not None or (self._postgres is not None and self._postgres.lacks_room())
+
+    def _start_with_room(self, postgres: EmbeddedPostgres) -> bool:
+        """Start PostgreSQL; False where its disk is full, which a later look finds out anew."""
+        try:
+            postgres.start()
+        except DiskFullError as error:
+            self.full_disk = error
+            self._again_at = time.monotonic() + _ROOM_SECONDS
+            return False
+        self.full_disk = None
+        return True
 
     def retire(self) -> None:
         """Kill producer and workers, which have nothing left to do: the ledger holds all that they know."""

@@ -19,7 +19,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from migration.convoy_error import NextStep
-from migration.errors import EmbeddedFolderError, EmbeddedMissingError, LocalClusterError
+from migration.errors import DiskFullError, EmbeddedFolderError, EmbeddedMissingError, LocalClusterError
 from producer.embedded.supervisor_client import Program, SupervisorClient, tail
 from producer.embedded.unprivileged_folders import (
     passable_folder,
@@ -33,6 +33,10 @@ _INSTALLS: Mapping[int, str] = {18: "pginstall18", 16: "pginstall"}
 _START_SECONDS = 30.0
 _DEFAULT_PORT = 5432
 _STATUS_LINE = 7
+_LOG_FILE_BYTES = 17 << 20
+"""A file of the write-ahead log, and a little more."""
+_FULL_WORDS = ("No space left on device", "Disk quota exceeded")
+"""In the server's own log, which is in English here."""
 _SMALL_SHARED_MEMORY_BYTES = 256 << 20
 _SHARED_MEMORY = Path("/dev/shm")  # noqa: S108  # only its size is asked for
 _LOAD_SETTINGS: dict[str, str] = {
@@ -71,11 +75,13 @@ class EmbeddedPostgres:
         self._supervisor = supervisor
         self._own_supervisor: SupervisorClient | None = None
         self._socket_folder: Path | None = None
+        self._data_folder: Path | None = None
 
     def start(self) -> None:
         """Create the data folder if it is new, and start the server.
 
         Raises:
+            DiskFullError: there is no room for its write-ahead log.
             ConvoyError: the extra is not installed, or the server does not start; holds the end of its log.
         """
         folder = self.folder.absolute()
@@ -87,6 +93,7 @@ class EmbeddedPostgres:
         else:
             programs = passable_programs(programs, user)
             folder = passable_folder(folder, user)
+        self._data_folder = folder
         self._socket_folder = socket_folder(folder, user)
         lock = folder.with_name(f"{folder.name}.lock")
         program = Program(
@@ -114,6 +121,21 @@ class EmbeddedPostgres:
         except BaseException:
             self.stop()
             raise
+
+    def lacks_room(self) -> bool:
+        """Whether the disk of the data is so full that the server cannot start, or has ended for that.
+
+        It ends where its write-ahead log finds no room, and needs a new file of that before it is ready again.
+        """
+        folder = self._data_folder or self.folder.absolute()
+        try:
+            found = os.statvfs(folder)
+        except OSError:
+            return False
+        told = tail(folder / "server.log")
+        return found.f_bavail * found.f_frsize < _LOG_FILE_BYTES or any(
+            words in told for words in _FULL_WORDS
+        )
 
     @property
     def url(self) -> str:
@@ -189,6 +211,12 @@ class EmbeddedPostgres:
         deadline = time.monotonic() + _START_SECONDS
         while not self._is_ready(program):
             if "postgres" in supervisor.exits() or time.monotonic() > deadline:
+                if self.lacks_room():
+                    raise DiskFullError(
+                        "The disk of the embedded PostgreSQL is full",
+                        file=str(program.log.parent),
+                        remedy="Make room there: what waits for it goes on by itself",
+                    )
                 raise LocalClusterError(
                     "The embedded PostgreSQL does not start",
                     file=str(program.log),

@@ -48,6 +48,7 @@ def freeze_sources(context: TransitionContext, run: RunRecord) -> list[_Frozen]:
 
     Raises:
         SourceError: a source cannot be used.
+        SnapshotDiskFullError: a snapshot does not fit onto the disk now.
         UsageError: a table was named that is not there, or the mapping file does not fit the sources.
     """
     frozen = [_freeze(context, source, run) for source in run.options.sources]
@@ -94,10 +95,11 @@ def _freeze(context: TransitionContext, source: Source, run: RunRecord) -> _Froz
     folder = context.settings.snapshot_dir.absolute()
     folder.mkdir(parents=True, exist_ok=True)
     look = partial(_look, source.label, run.options)
-    while True:
-        snapshot, (schema, chunks) = take_and_read(source, folder, look, salvage=run.options.salvage)
-        if note_use(snapshot.path, run.id):
-            break  # otherwise it was there already, and was removed at this moment
+    with context.snapshot_room.wanted(run.id, source, folder):
+        while True:
+            snapshot, (schema, chunks) = take_and_read(source, folder, look, salvage=run.options.salvage)
+            if note_use(snapshot.path, run.id):
+                break  # otherwise it was there already, and was removed at this moment
     if run.options.mode is Mode.VALIDATE:
         flush(snapshot.path)  # no plan follows, which waits for it
     lost = [SourceObject("table", d.table, None, d.message) for d in snapshot.damage if d.is_table_lost]

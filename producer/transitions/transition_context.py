@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from migration.observers.run_observer import Observers
 from migration.observers.standard_observers import STANDARD_OBSERVERS
 from producer.transitions.snapshot_flush import SnapshotFlushes
+from producer.transitions.snapshot_room import SnapshotRoom
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -29,6 +30,7 @@ class TransitionContext:
     settings: Settings
     observers: Observers = STANDARD_OBSERVERS
     snapshot_flushes: SnapshotFlushes = field(default_factory=SnapshotFlushes)
+    snapshot_room: SnapshotRoom = field(default_factory=SnapshotRoom)
 
 
 def _nothing(_context: TransitionContext, _run: RunRecord) -> None:

@@ -143,6 +143,7 @@ broker-setting-invalid
 broker-unreachable
 cluster-of-another-target
 connection-lost
+disk-failed
 disk-full
 embedded-database-missing
 embedded-folder-unusable
@@ -164,6 +165,7 @@ run-state-conflict
 run-unknown
 server-away
 setting-invalid
+snapshot-disk-full
 snapshot-lost
 snapshot-not-written
 source-corrupt
@@ -192,6 +194,7 @@ target-too-old
 target-unreachable
 target-unusable
 target-url-invalid
+temporary-disk-full
 transition-lost
 try-again
 type-unsupported

@@ -15,7 +15,6 @@ from migration.errors import (
     InterruptedRunError,
     ReportNotWrittenError,
     RetryableError,
-    TargetBusyError,
     TargetUnreachableError,
 )
 from migration.exit_status import ExitStatus
@@ -32,6 +31,8 @@ from producer.cli.output.progress_display import View, make_view
 from producer.snapshot_removal import prune_snapshots
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from migration.report.report_model import Report
     from producer.cli.command_options import Output
     from producer.cli.run_session import Session
@@ -91,6 +92,9 @@ def watch(session: Session, run_id: str, view: View, *, verbose: bool) -> RunPro
             checked = now
             for name in session.cluster.check():
                 view.note(f"The local {name} had died and was started again")
+            if session.cluster.full_disk is not None:
+                answered = now  # it is known why nobody answers
+                _tell([str(session.cluster.full_disk)], view, told)
         try:
             progress = read_progress(session.engine, run_id)
             if verbose:
@@ -105,7 +109,7 @@ def watch(session: Session, run_id: str, view: View, *, verbose: bool) -> RunPro
             time.sleep(_CHECK_SECONDS)
             continue
         answered = now
-        _tell_waits(progress, view, told)
+        _tell(progress.waits, view, told)
         view.show(progress)
         if progress.phase.is_end:
             return progress
@@ -139,9 +143,9 @@ def _tidy_up(session: Session) -> None:
         prune_snapshots(session.engine, settings.snapshot_dir.absolute(), 0)
 
 
-def _tell_waits(progress: RunProgress, view: View, told: set[str]) -> None:
+def _tell(lines: Sequence[str], view: View, told: set[str]) -> None:
     """Say once what holds a run up."""
-    for line in progress.waits:
+    for line in lines:
         if line not in told:
             told.add(line)
             view.note(without_passwords(line))
@@ -191,12 +195,16 @@ def _build_report(session: Session, run_id: str) -> Report:
 
 def _bear(error: Exception, run_id: str, silent_seconds: float) -> None:
     """Let a lost connection pass for a while; raise anything else."""
-    from migration.target.postgres_errors import translate
-
-    reason = translate(error, run=run_id)
+    reason = _translated(error, run_id)
     passing = isinstance(reason, RetryableError | TargetUnreachableError)
     if not passing or silent_seconds > _SILENCE_SECONDS:
         raise reason from error
+
+
+def _translated(error: Exception, run_id: str) -> ConvoyError:
+    from migration.target.postgres_errors import translate
+
+    return translate(error, run=run_id)
 
 
 def _interrupted(session: Session, run_id: str) -> CommandInterruptedError:
@@ -220,8 +228,9 @@ def _was_through(session: Session, run_id: str) -> bool:
     """Stop an interrupted run, unless its end comes first: a cutover that has begun is waited for."""
     try:
         phase = _stop_run(session, run_id, InterruptedRunError("The run was interrupted"))
-    except TargetBusyError as error:  # what is not committed when the cluster stops is rolled back
-        click.echo(f"warning: {error}", err=True)
+    except Exception as error:  # noqa: BLE001  # what is not committed when the cluster stops is rolled back
+        # PostgreSQL may be busy or away, or its disk full. `resume` goes on all the same.
+        click.echo(f"warning: {_translated(error, run_id)}", err=True)
         return False
     if phase in (Phase.COMPLETED, Phase.COMPLETED_WITH_FINDINGS):
         click.echo("\nThe run was through before it could be stopped.", err=True)

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from migration.error_record import error_record
-from migration.errors import DiskError
+from migration.errors import DiskFullError
 from migration.model import (
     Mode,
     ObjectState,
@@ -198,7 +198,7 @@ def validate_facts(**changes: Any) -> Facts:
     return replace(facts, **changes)
 
 
-DISK_FULL = DiskError(
+DISK_FULL = DiskFullError(
     "The disk of the server is full",
     table="question_history",
     chunk=3,

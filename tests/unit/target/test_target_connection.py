@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import pickle
 
 import psycopg
@@ -10,6 +11,7 @@ from migration.convoy_error import place_parts
 from migration.errors import (
     ConnectionLostError,
     DiskError,
+    DiskFullError,
     PermanentError,
     RetryableError,
     ServerAwayError,
@@ -19,8 +21,10 @@ from migration.errors import (
     TargetOccupiedError,
     TargetPermissionError,
     TargetRefusedError,
+    TemporaryDiskFullError,
     UsageError,
 )
+from migration.full_disk import is_full
 from migration.target.postgres_errors import translate
 from migration.target.target_connection import place_of, redact, with_password
 
@@ -103,7 +107,17 @@ def test_messages_name_host_and_database(url: str, words: str) -> None:
         (psycopg.errors.TooManyConnections("x"), TargetBusyError),
         (psycopg.errors.ConnectionFailure("x"), ConnectionLostError),
         (psycopg.OperationalError("server closed the connection unexpectedly"), ConnectionLostError),
-        (psycopg.errors.DiskFull("x"), DiskError),
+        (psycopg.errors.DiskFull("x"), DiskFullError),
+        (psycopg.errors.DiskFull('could not resize shared memory segment "/PostgreSQL.12"'), TargetBusyError),
+        (psycopg.errors.IoError("x"), DiskError),
+        (
+            psycopg.errors.IoError('could not write to file "pg_wal/1": No space left on device'),
+            DiskFullError,
+        ),
+        (
+            psycopg.errors.InternalError_('could not write to file "base/1": Disk quota exceeded'),
+            DiskFullError,
+        ),
         (psycopg.errors.InsufficientPrivilege("x"), TargetPermissionError),
         (psycopg.errors.InvalidPassword("x"), TargetLoginError),
         (psycopg.errors.InvalidCatalogName("x"), TargetDatabaseMissingError),
@@ -128,7 +142,25 @@ def test_errors_are_told_apart(error: Exception, kind: type[Exception]) -> None:
 def test_full_disk_says_how_to_go_on() -> None:
     found = translate(psycopg.errors.DiskFull("could not extend file"), chunk=3)
     assert "full" in str(found)
-    assert "resume" in found.remedy
+    assert "by itself" in found.remedy
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        psycopg.errors.UniqueViolation("duplicate key: (note)=(No space left on device)"),
+        psycopg.errors.RaiseException("No space left on device"),
+        ValueError("Disk quota exceeded"),
+        OSError(errno.EIO, "No space left on device, says a file's name"),
+    ],
+)
+def test_words_of_rows_and_names_make_no_disk_full(error: Exception) -> None:
+    assert not is_full(error)
+
+
+def test_disk_that_is_full_on_this_machine_is_told_from_the_servers() -> None:
+    assert type(translate(OSError(errno.ENOSPC, "No space left on device"))) is TemporaryDiskFullError
+    assert type(translate(OSError(errno.EDQUOT, "Disk quota exceeded"))) is TemporaryDiskFullError
 
 
 def test_detail_with_values_of_rows_is_left_out() -> None:
