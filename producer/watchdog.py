@@ -22,7 +22,7 @@ from migration.ledger.run_records import active_runs, read_run, runs_with_leftov
 from migration.ledger.step_records import recover_lost, recover_stalled
 from migration.observers.run_happenings import StepsRecovered, WorkerStopped
 from migration.steps.run_cancellation import remove_staging
-from producer.snapshot_removal import prune_snapshots
+from producer.snapshot_removal import prune_snapshots, prune_stage
 
 if TYPE_CHECKING:
     from producer.run_state_machine import Runner
@@ -88,6 +88,7 @@ class Watchdog:
             prune_snapshots(
                 self._runner.engine, settings.snapshot_dir.absolute(), settings.snapshot_retention_hours
             )
+            prune_stage(self._runner.engine, settings)
 
     def _look_at(self, run_id: str) -> None:
         settings, observers = self._runner.settings, self._runner.observers

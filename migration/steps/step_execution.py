@@ -14,6 +14,7 @@ from migration.errors import (
     RejectedValueError,
     RetryableError,
     ServerAwayError,
+    StageUnreachableError,
     TargetUnreachableError,
     WorkerDiedError,
 )
@@ -71,7 +72,10 @@ def run_step(context: StepContext, step_id: int) -> bool:
         observed = _observed(context, step)
         context.observers.tell(StepClaimed(observed))
         if step.attempts <= context.settings.max_attempts:
-            return _work_on(context, connection, step, observed)
+            try:
+                return _work_on(context, connection, step, observed)
+            finally:
+                context.end_step()
     died = WorkerDiedError(f"Its worker died {context.settings.max_attempts} times", step=step.id)
     _give_back(context, step, observed, died, final=True)
     return False
@@ -98,7 +102,7 @@ def _work_on(context: StepContext, connection: Connection, step: Step, observed:
         context.forget_connections()
         reason = error if isinstance(error, ConvoyError) else translate(error, step=step.id)
         passing = isinstance(reason, RetryableError | TargetUnreachableError)
-        blameless = isinstance(reason, ServerAwayError | TargetUnreachableError)
+        blameless = isinstance(reason, ServerAwayError | StageUnreachableError | TargetUnreachableError)
         is_last = step.attempts >= context.settings.max_attempts and not blameless
         if passing and is_last:
             reason.details = f"It was the last of {step.attempts} attempts"

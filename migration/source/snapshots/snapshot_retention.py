@@ -11,7 +11,7 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +20,12 @@ from migration.model import Phase
 
 _SNAPSHOT = re.compile(r"([0-9a-f]{64})\.sqlite")
 _NOTE = re.compile(r"([0-9a-f]{64})\.needed-by-([0-9a-f-]{36})")
+FETCHED_SUFFIX = ".fetched"
+"""What lies beside a snapshot that came from the stage (snapshot_cache.py)."""
+PART_SUFFIX = ".part"
+"""What has come of a snapshot so far."""
+USE_SUFFIX = ".use"
+"""Locked by whoever reads, fetches or evicts a snapshot that came from the stage."""
 _UNFINISHED = ".incoming-*"
 _UNFINISHED_SECONDS = 24 * 3600.0
 """A copy on which nothing was written for so long was left by a process that was killed."""
@@ -46,7 +52,7 @@ def is_needed(use: Use, retention_seconds: float) -> bool:
 
 def note_use(snapshot: Path, run_id: str) -> bool:
     """Note that a run needs a snapshot; False where the snapshot has gone meanwhile and must be taken again."""
-    with _locked(snapshot.parent):
+    with locked(snapshot.parent):
         if not snapshot.exists():
             return False
         (snapshot.parent / f"{snapshot.stem}.needed-by-{run_id}").touch()
@@ -79,19 +85,33 @@ def clear(
         The number of snapshots that were removed.
     """
     removed = 0
-    with _locked(folder):
+    with locked(folder):
         for sha256, noted in list_snapshots(folder).items():
-            own = {run_id for run_id in (*noted, *users.get(sha256, ())) if run_id in uses}
-            over = {run_id for run_id in own if not is_needed(uses[run_id], retention_seconds)}
-            for run_id in over & noted:
+            over, nobody = runs_that_are_over(noted, users.get(sha256, ()), uses, retention_seconds)
+            for run_id in over:
                 (folder / f"{sha256}.needed-by-{run_id}").unlink(missing_ok=True)
-            if own and own == over and noted <= over:
-                (folder / f"{sha256}.sqlite").unlink(missing_ok=True)
+            if nobody:
+                drop_files(folder, sha256)
                 removed += 1
     for unfinished in folder.glob(_UNFINISHED):
         if time.time() - _last_written(unfinished) > _UNFINISHED_SECONDS:
             shutil.rmtree(unfinished, ignore_errors=True)
     return removed
+
+
+def runs_that_are_over(
+    noted: Collection[str], users: Collection[str], uses: Mapping[str, Use], retention_seconds: float
+) -> tuple[set[str], bool]:
+    """Return whose notes at a snapshot can go, and whether nobody needs the snapshot then; arguments as of `clear`."""
+    own = {run_id for run_id in (*noted, *users) if run_id in uses}
+    over = {run_id for run_id in own if not is_needed(uses[run_id], retention_seconds)}
+    return over & set(noted), bool(own) and own == over and set(noted) <= over
+
+
+def drop_files(folder: Path, sha256: str) -> None:
+    """Remove a snapshot from a folder whose lock the caller holds, with all that is kept beside it but notes."""
+    for suffix in (".sqlite", FETCHED_SUFFIX, PART_SUFFIX, USE_SUFFIX):
+        (folder / f"{sha256}{suffix}").unlink(missing_ok=True)
 
 
 def _last_written(folder: Path) -> float:
@@ -103,7 +123,7 @@ def _last_written(folder: Path) -> float:
 
 
 @contextmanager
-def _locked(folder: Path) -> Iterator[None]:
+def locked(folder: Path) -> Iterator[None]:
     """Hold the lock of the folder: between a look at the notes and what follows from it nothing may change."""
     descriptor = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
     try:
