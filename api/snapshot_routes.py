@@ -6,8 +6,9 @@ import os
 import re
 import stat
 from http import HTTPStatus
+from typing import Annotated, Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Header
 from fastapi.responses import FileResponse
 
 from api.cluster_connections import ClusterDep
@@ -25,17 +26,21 @@ class _SnapshotResponse(FileResponse):
     chunk_size = 1 << 20
 
 
-_PIECES = {
+_OPEN_RANGE = re.compile(r"bytes=(\d+)-\d*")
+_PIECES: dict[int | str, dict[str, Any]] = {
     200: {"description": "The snapshot", "content": {"application/vnd.sqlite3": {}}},
     206: {"description": "The range that was asked for", "content": {"application/vnd.sqlite3": {}}},
-    416: {"description": "The snapshot is shorter than that"},
 }
 
 
 @router.get(
-    "/{sha256}", response_class=FileResponse, responses={**_PIECES, **responses(HTTPStatus.NOT_FOUND)}
+    "/{sha256}",
+    response_class=FileResponse,
+    responses={**_PIECES, **responses(HTTPStatus.NOT_FOUND, HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE)},
 )
-def snapshot(sha256: str, cluster: ClusterDep) -> FileResponse:
+def snapshot(
+    sha256: str, cluster: ClusterDep, range_asked: Annotated[str | None, Header(alias="Range")] = None
+) -> FileResponse:
     """Return a frozen source, or the range of it that `Range` names; its ETag is its SHA-256, for `If-Range`.
 
     Serves the files of MIGRATION_SNAPSHOT_DIR that are named by a SHA-256, and nothing else.
@@ -51,6 +56,15 @@ def snapshot(sha256: str, cluster: ClusterDep) -> FileResponse:
             HTTPStatus.NOT_FOUND,
             "This server has no snapshot with this SHA-256. Does it run on the producer's host, with the same"
             " MIGRATION_SNAPSHOT_DIR?",
+        )
+    # As a problem document, like all errors; the response itself would answer in plain text.
+    begin = _OPEN_RANGE.fullmatch(range_asked or "")
+    if begin is not None and int(begin[1]) >= found.st_size:
+        raise ProblemError(
+            "range-not-satisfiable",
+            HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE,
+            "The snapshot is shorter than that.",
+            headers={"Content-Range": f"bytes */{found.st_size}"},
         )
     return _SnapshotResponse(
         path,

@@ -26,6 +26,8 @@ _PART_BYTES = 16 << 20
 _MOST_PARTS = 9_000
 """S3 takes 10,000 parts for one object."""
 _PARTS_AT_ONCE = 2
+_TIMEOUT_SECONDS = 20.0
+_TRIES = 2
 _PAUSES_SECONDS = (0.5, 2.0)
 _REMOVAL_SECONDS = 60.0
 """A removal takes less; one that takes longer was killed in the middle."""
@@ -50,7 +52,12 @@ class StoreStage:
         options: dict[str, Any] = {"skip_instance_cache": True, "use_listings_cache": False}
         if url.startswith(("s3://", "s3a://")):
             options["max_concurrency"] = _PARTS_AT_ONCE
+            # Tries are counted here; by the libraries' own patience, one answer that never comes takes five minutes.
+            timeouts = {"connect_timeout": _TIMEOUT_SECONDS, "read_timeout": _TIMEOUT_SECONDS}
+            options["config_kwargs"] = {**timeouts, "retries": {"total_max_attempts": 1}}
         self._files, root = fsspec.core.url_to_fs(url, **options)
+        if "max_concurrency" in options:
+            self._files.retries = _TRIES
         self._root = str(root).rstrip("/")
         self._is_folder = "file" in self._protocols
         # An object shows once all of it is there; a file shows while it is written.
