@@ -25,6 +25,7 @@ from api import (
     prometheus_metrics,
     run_result_routes,
     run_routes,
+    snapshot_routes,
 )
 from api.authentication import BearerToken
 from api.body_limit import BodyLimit
@@ -86,6 +87,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.include_router(prometheus_metrics.router, dependencies=guarded)
     # The fixed paths come first: /schema/{table} must win over /{id}/status.
     app.include_router(catalog_routes.router, dependencies=guarded)
+    app.include_router(snapshot_routes.router, dependencies=guarded)
     app.include_router(run_routes.router, dependencies=guarded)
     app.include_router(run_routes.one_run, dependencies=guarded)
     app.include_router(run_result_routes.router, dependencies=guarded)

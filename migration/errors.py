@@ -315,6 +315,18 @@ class TemporaryDiskFullError(DiskFullError):
     code = "temporary-disk-full"
 
 
+class StageUnreachableError(RetryableError):
+    """The stage, from which hosts that share no disk get their snapshots, does not answer: no fault of a step."""
+
+    code = "stage-unreachable"
+
+
+class SnapshotFetchError(RetryableError):
+    """A snapshot cannot be brought to this host whole: other bytes came, or there is no room for them."""
+
+    code = "snapshot-not-fetched"
+
+
 class TransitionLostError(RetryableError):
     """Another process has moved, stopped or ended the run meanwhile; this one's work was rolled back."""
 

@@ -33,9 +33,13 @@ class Settings(BaseSettings):
     source_root: Path | None = None
     """The API reads sources below this folder only."""
     snapshot_dir: Path = Path(".convoy/snapshots")
-    """Snapshots of sources; every worker must see the same folder."""
+    """Snapshots of sources; every worker must see the same folder, unless there is a stage."""
     snapshot_retention_hours: float = Field(default=24.0, ge=0)
     """How long a snapshot stays after the last run that needed it; a local cluster keeps it until the run's end."""
+    stage_url: str | None = None
+    """Where hosts that share no disk get their snapshots from: a folder, `s3://`, or the API as `http(s)://`."""
+    stage_cache_bytes: int = Field(default=20 << 30, ge=0)
+    """Room for snapshots that were fetched from the stage; what was not read for longest goes first."""
     embedded_dir: Path = Path(".convoy/postgres")
     """Data folder of the embedded PostgreSQL."""
     report_dir: Path = Path(".convoy/reports")

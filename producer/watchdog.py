@@ -25,7 +25,7 @@ from migration.ledger.step_records import recover_lost, recover_stalled
 from migration.observers.run_happenings import StepsRecovered, WorkerStopped
 from migration.steps.run_cancellation import remove_staging
 from migration.target.postgres_errors import translate
-from producer.snapshot_removal import prune_snapshots
+from producer.snapshot_removal import prune_snapshots, prune_stage
 
 if TYPE_CHECKING:
     from producer.run_state_machine import Runner
@@ -98,6 +98,7 @@ class Watchdog:
             prune_snapshots(
                 self._runner.engine, settings.snapshot_dir.absolute(), settings.snapshot_retention_hours
             )
+            prune_stage(self._runner.engine, settings)
 
     def _lacks_room(self, error: Exception) -> bool:
         """Take note where the ledger's disk is full: it is waited for, and what was lost meanwhile counts for nobody."""

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -21,7 +20,9 @@ from migration.ledger.chunk_records import read_chunk, read_loaded
 from migration.ledger.quarantine_records import HeldChunk, add_rejections, hold_rows, loaded_chunks
 from migration.ledger.run_results import read_digests, save_verdict
 from migration.model import ColumnPlan, Digest, Rejection, StorageClass, ValueKind
+from migration.settings import Settings
 from migration.source.row_reading.snapshot_reader import SnapshotReader
+from migration.source.snapshots.snapshot_access import SnapshotAccess
 from migration.steps.copy_step import driver_connection, rejected
 from migration.steps.step_context import PlannedTable, read_planned_table
 from migration.target.application_tables.constraint_violation_queries import NUMBER
@@ -51,28 +52,45 @@ class _Found:
 
 
 def quarantine_refused(
-    connection: Connection, run_id: str, table_id: int, staging_schema: str, refused: RefusedRows
+    connection: Connection,
+    settings: Settings,
+    run_id: str,
+    table_id: int,
+    staging_schema: str,
+    refused: RefusedRows,
 ) -> None:
     """Put the refused rows of one table into the quarantine, in the transaction that loaded the others.
 
     Raises:
         InternalError: a refused row is not in the source.
     """
-    _Return(connection, run_id, table_id, staging_schema, refused).quarantine()
+    _Return(connection, settings, run_id, table_id, staging_schema, refused).quarantine()
 
 
 def stop_at_refused(
-    connection: Connection, run_id: str, table_id: int, staging_schema: str, refused: RefusedRows
+    connection: Connection,
+    settings: Settings,
+    run_id: str,
+    table_id: int,
+    staging_schema: str,
+    refused: RefusedRows,
 ) -> PermanentError:
     """Return the error of a run that was to stop at the first row that cannot be stored."""
-    return _Return(connection, run_id, table_id, staging_schema, refused).error()
+    return _Return(connection, settings, run_id, table_id, staging_schema, refused).error()
 
 
 class _Return:
     def __init__(
-        self, connection: Connection, run_id: str, table_id: int, staging_schema: str, refused: RefusedRows
+        self,
+        connection: Connection,
+        settings: Settings,
+        run_id: str,
+        table_id: int,
+        staging_schema: str,
+        refused: RefusedRows,
     ) -> None:
         self._connection = connection
+        self._settings = settings
         self._run_id = run_id
         self._table: PlannedTable = read_planned_table(connection, run_id, table_id)
         self._columns = self._table.plan.copied_columns
@@ -86,7 +104,7 @@ class _Return:
     def quarantine(self) -> None:
         """Find the rows, keep their original bytes, and correct what the ledger says of their chunks."""
         rows = combine([])
-        with closing(SnapshotReader(Path(self._table.source.snapshot))) as reader:
+        with self._reader() as reader:
             for chunk in loaded_chunks(self._connection, self._table.id):
                 if not self._waiting:
                     break
@@ -107,11 +125,19 @@ class _Return:
 
     def error(self) -> PermanentError:
         """Return the error that names the first of the rows."""
-        with closing(SnapshotReader(Path(self._table.source.snapshot))) as reader:
+        with self._reader() as reader:
             for chunk in loaded_chunks(self._connection, self._table.id):
                 for rejections in self._chunk(reader, chunk, _Found()):
                     return rejected(self._table.plan.name, rejections[0])
         return self._lost()
+
+    @contextmanager
+    def _reader(self) -> Iterator[SnapshotReader]:
+        with (
+            SnapshotAccess(self._settings) as snapshots,
+            closing(SnapshotReader(snapshots.path(self._table.source))) as reader,
+        ):
+            yield reader
 
     def _lost(self) -> InternalError:
         return InternalError(

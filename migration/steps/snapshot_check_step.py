@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from sqlalchemy import Connection
 
 from migration.ledger.step_records import Step
@@ -13,12 +11,14 @@ from migration.steps.step_context import StepContext
 from migration.steps.step_outcome import StepOutcome
 
 
-def check_snapshot(_context: StepContext, connection: Connection, step: Step) -> StepOutcome:
+def check_snapshot(context: StepContext, connection: Connection, step: Step) -> StepOutcome:
     """Hash the snapshot of the source that the step names; all its rows have been read by now.
+
+    Where this host has a copy of its own, that is what is hashed; each copy was hashed when it came.
 
     Raises:
         SnapshotLostError: it is not what was frozen, so nothing that was read of it counts.
     """
     source = next(s for s in read_sources(connection, step.run_id) if s.id == step.spec["source_id"])
-    check_unchanged(Path(source.snapshot), source.sha256)
+    check_unchanged(context.snapshot_path(source), source.sha256)
     return StepOutcome({"sha256": source.sha256})

@@ -20,6 +20,7 @@ from migration.observers.run_observer import Observers
 from migration.observers.standard_observers import STANDARD_OBSERVERS
 from migration.settings import Settings
 from migration.source.row_reading.snapshot_reader import SnapshotReader
+from migration.source.snapshots.snapshot_access import SnapshotAccess
 from migration.source_schema import SourceTable
 from migration.target.loading.table_readback import TargetReader
 from migration.target.target_connection import make_engine, with_password
@@ -94,6 +95,7 @@ class StepContext:
         self._runs: dict[str, RunRecord] = {}
         self._tables: dict[int, PlannedTable] = {}
         self._readers: dict[str, SnapshotReader] = {}
+        self._snapshots = SnapshotAccess(settings)
         self._target_reader: TargetReader | None = None
         self._lock = threading.Lock()
 
@@ -120,16 +122,40 @@ class StepContext:
             known = self._tables[table_id] = read_planned_table(connection, run_id, table_id, self.sources)
         return known
 
-    def snapshot_reader(self, snapshot: str) -> SnapshotReader:
-        """Return the open reader of a snapshot; one stays open at a time."""
+    def snapshot_reader(self, source: SourceRecord) -> SnapshotReader:
+        """Return the open reader of a source's snapshot; one stays open at a time.
+
+        Raises:
+            ConvoyError: as `SnapshotAccess.path`.
+        """
         with self._lock:
-            reader = self._readers.get(snapshot)
+            reader = self._readers.get(source.sha256)
             if reader is None:
-                for path in list(self._readers):
-                    self._readers.pop(path).__exit__(None, None, None)
-                reader = SnapshotReader(Path(snapshot)).__enter__()
-                self._readers[snapshot] = reader
+                self._close_readers()
+            # Asked for at each step: between two, others may have evicted it. Then a file of the same bytes takes its
+            # place, and an open reader reads what it has open.
+            path = self._snapshots.path(source)
+            if reader is None:
+                reader = self._readers[source.sha256] = SnapshotReader(path).__enter__()
             return reader
+
+    def snapshot_path(self, source: SourceRecord) -> Path:
+        """Return where a source's snapshot is on this host until the end of the step.
+
+        Raises:
+            ConvoyError: as `SnapshotAccess.path`.
+        """
+        with self._lock:
+            return self._snapshots.path(source)
+
+    def end_step(self) -> None:
+        """Let snapshots go that were brought to this host: one that no step reads may be evicted."""
+        with self._lock:
+            self._snapshots.release()
+
+    def _close_readers(self) -> None:
+        for sha256 in list(self._readers):
+            self._readers.pop(sha256).__exit__(None, None, None)
 
     def target_reader(self) -> TargetReader:
         """Return the open reader of the target."""
@@ -171,6 +197,6 @@ class StepContext:
         self.room.end()
         self.forget_connections()
         with self._lock:
-            for path in list(self._readers):
-                self._readers.pop(path).__exit__(None, None, None)
+            self._close_readers()
+            self._snapshots.release()
         self.engine.dispose()

@@ -17,6 +17,7 @@ from migration.errors import (
     RejectedValueError,
     RetryableError,
     ServerAwayError,
+    StageUnreachableError,
     TargetUnreachableError,
     WorkerDiedError,
 )
@@ -124,7 +125,10 @@ def _run(context: StepContext, connection: Connection, step: Step) -> bool:
     observed = _observed(context, step)
     context.observers.tell(StepClaimed(observed))
     if step.attempts <= context.settings.max_attempts:
-        return _work_on(context, connection, step, observed)
+        try:
+            return _work_on(context, connection, step, observed)
+        finally:
+            context.end_step()
     died = WorkerDiedError(f"Its worker died {context.settings.max_attempts} times", step=step.id)
     _give_back(context, step, observed, died, final=True)
     return False
@@ -151,7 +155,9 @@ def _work_on(context: StepContext, connection: Connection, step: Step, observed:
         context.forget_connections()
         reason = error if isinstance(error, ConvoyError) else translate(error, step=step.id)
         passing = isinstance(reason, RetryableError | TargetUnreachableError)
-        blameless = isinstance(reason, ServerAwayError | TargetUnreachableError | DiskFullError)
+        blameless = isinstance(
+            reason, DiskFullError | ServerAwayError | StageUnreachableError | TargetUnreachableError
+        )
         is_last = step.attempts >= context.settings.max_attempts and not blameless
         if passing and is_last:
             reason.details = f"It was the last of {step.attempts} attempts"

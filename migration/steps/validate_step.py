@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from sqlalchemy import Connection
 
 from migration.ledger.run_records import read_run
@@ -20,7 +18,8 @@ def validate_source(context: StepContext, connection: Connection, step: Step) ->
     """Compare every table of the source that the step names, and store the verdicts and findings."""
     run = read_run(connection, step.run_id)
     source = next(s for s in read_sources(connection, run.id) if s.id == step.spec["source_id"])
-    result = validate_database(Path(source.snapshot), source.label, context.target_url, run.options)
+    snapshot = context.snapshot_path(source)
+    result = validate_database(snapshot, source.label, context.target_url, run.options)
     for table in result.tables:
         table_id, _ = add_table(connection, run.id, source.id, table.name, [])
         save_comparison(
@@ -32,6 +31,6 @@ def validate_source(context: StepContext, connection: Connection, step: Step) ->
             digest_target=table.digest_target.checksum if table.digest_target else None,
             equal=table.equal,
         )
-    check_unchanged(Path(source.snapshot), source.sha256)  # last, when all of it has been read
+    check_unchanged(snapshot, source.sha256)  # last, when all of it has been read
     add_findings(connection, run.id, result.findings)
     return StepOutcome({"tables": len(result.tables), "equal": result.equal})

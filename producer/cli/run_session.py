@@ -74,6 +74,7 @@ def open_session(target: Target, settings: Settings, workers: int, *, quiet: boo
     if not target.is_embedded:
         with _ledger(target.url, target.password):
             pass  # a wrong address should cost no start of a cluster
+    settings = settings.model_copy(update={"stage_url": None})  # all of it is on this host
     cluster = LocalCluster(
         target=target.url,
         database=target.database,

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import update
 
 from migration.ledger.ledger_tables import runs
-from migration.ledger.table_records import TableRecord, planned, read_tables
+from migration.ledger.table_records import TableRecord, planned, read_sources, read_tables
+from migration.source.snapshots.snapshot_access import SnapshotAccess
 from migration.steps.run_schema_names import previous_schema, staging_schema, target_schemas
 from migration.target.cutover.schema_cutover import cut_over
 from producer.transitions.data_only_loading import load_schema
@@ -19,10 +20,19 @@ if TYPE_CHECKING:
     from migration.ledger.run_records import RunRecord
     from migration.ledger.run_transition import LockedRun
     from migration.model import Phase
+    from migration.settings import Settings
     from producer.transitions.transition_context import TransitionContext
 
 
-def finish_cutting_over(_context: TransitionContext, locked: LockedRun, _prepared: None) -> Phase:
+def bring_snapshots(context: TransitionContext, run: RunRecord) -> None:
+    """Have the snapshots here, from which refused rows are read while tables of an application are locked."""
+    if run.options.data_only:
+        with context.engine.connect() as connection, SnapshotAccess(context.settings) as snapshots:
+            for source in read_sources(connection, run.id):
+                snapshots.path(source)
+
+
+def finish_cutting_over(context: TransitionContext, locked: LockedRun, _prepared: None) -> Phase:
     """Show the tables to users: one transaction, together with the run's end."""
     connection, run = locked.connection, locked.record
     tables = read_tables(connection, run.id)
@@ -31,6 +41,7 @@ def finish_cutting_over(_context: TransitionContext, locked: LockedRun, _prepare
         {
             "record": put_in_place(
                 connection,
+                context.settings,
                 run,
                 schema,
                 [table for table in tables if planned(table).target_schema == schema],
@@ -44,7 +55,7 @@ def finish_cutting_over(_context: TransitionContext, locked: LockedRun, _prepare
 
 
 def _show_tables(
-    connection: Connection, run: RunRecord, schema: str, tables: list[TableRecord]
+    connection: Connection, _settings: Settings, run: RunRecord, schema: str, tables: list[TableRecord]
 ) -> dict[str, Any]:
     return cut_over(
         connection,

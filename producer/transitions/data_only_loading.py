@@ -16,10 +16,11 @@ if TYPE_CHECKING:
 
     from migration.ledger.run_records import RunRecord
     from migration.ledger.table_records import TableRecord
+    from migration.settings import Settings
 
 
 def load_schema(
-    connection: Connection, run: RunRecord, schema: str, tables: list[TableRecord]
+    connection: Connection, settings: Settings, run: RunRecord, schema: str, tables: list[TableRecord]
 ) -> dict[str, Any]:
     """Load the tables of one target schema, in the cutover's transaction; return the record for a rollback.
 
@@ -47,8 +48,8 @@ def load_schema(
     )
     for refused in loaded.refused:
         if aborts:
-            raise stop_at_refused(connection, run.id, by_name[refused.table], staging, refused)
-        quarantine_refused(connection, run.id, by_name[refused.table], staging, refused)
+            raise stop_at_refused(connection, settings, run.id, by_name[refused.table], staging, refused)
+        quarantine_refused(connection, settings, run.id, by_name[refused.table], staging, refused)
     drop_staging(connection, staging)
     save_objects(connection, run.id, [told_apart(run, schema, result) for result in loaded.results])
     return loaded.record

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from migration.ledger.chunk_records import read_orphans
 from migration.model import KeyRange
 from migration.source.row_reading.snapshot_reader import SnapshotReader
+from migration.source.snapshots.snapshot_access import SnapshotAccess
 from migration.steps.run_schema_names import staging_schema
 from migration.steps.step_context import read_planned_table
 from migration.target.loading.table_readback import TargetReader
@@ -41,7 +41,10 @@ def find_difference(context: TransitionContext, run: RunRecord, table: TableReco
 
     def source() -> Iterator[pa.RecordBatch]:
         orphan_rows = OrphanRows(planned.declared, orphans) if orphans else None
-        with SnapshotReader(Path(planned.source.snapshot)) as reader:
+        with (
+            SnapshotAccess(context.settings) as snapshots,
+            SnapshotReader(snapshots.path(planned.source)) as reader,
+        ):
             for raw in reader.batches(planned.declared, classes, KeyRange(), size):
                 yield converter.convert(raw, orphan_rows).batch
 

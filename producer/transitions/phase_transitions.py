@@ -10,7 +10,7 @@ from migration.ledger.run_transition import LockedRun, transition
 from migration.model import Phase
 from migration.observers.run_happenings import RunMoveFailed
 from producer.transitions.copying_transition import finish_copying
-from producer.transitions.cutover_transition import finish_cutting_over
+from producer.transitions.cutover_transition import bring_snapshots, finish_cutting_over
 from producer.transitions.indexing_transition import finish_indexing
 from producer.transitions.profiling_transition import finish_profiling, wait_for_snapshots
 from producer.transitions.snapshotting_transition import finish_snapshotting, freeze_sources, start_flushes
@@ -29,7 +29,7 @@ TRANSITIONS: dict[Phase, Transition] = {
     Phase.COPYING: Transition(finish_copying),
     Phase.INDEXING: Transition(finish_indexing),
     Phase.VALIDATING: Transition(finish_validating, prepare=compare_digests),
-    Phase.CUTTING_OVER: Transition(finish_cutting_over),
+    Phase.CUTTING_OVER: Transition(finish_cutting_over, prepare=bring_snapshots),
 }
 
 

@@ -37,7 +37,7 @@ def wait_for_snapshots(context: TransitionContext, run: RunRecord) -> None:
     """
     with context.engine.connect() as connection:
         sources = read_sources(connection, run.id)
-    context.snapshot_flushes.wait(run.id, sources)
+    context.snapshot_flushes.wait(run.id, sources, context.settings)
 
 
 def finish_profiling(_context: TransitionContext, locked: LockedRun, _prepared: None) -> Phase:

@@ -11,12 +11,14 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from migration.source.snapshots.snapshot_creation import confirm, flush
+from migration.source.snapshots.snapshot_access import SnapshotAccess
+from migration.source.snapshots.snapshot_creation import flush
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from migration.ledger.table_records import SourceRecord
+    from migration.settings import Settings
 
 _AT_ONCE = 2
 
@@ -34,10 +36,11 @@ class SnapshotFlushes:
         with self._lock:
             self._by_run.setdefault(run_id, []).append(self._pool.submit(flush, snapshot))
 
-    def wait(self, run_id: str, sources: Sequence[SourceRecord]) -> None:
+    def wait(self, run_id: str, sources: Sequence[SourceRecord], settings: Settings) -> None:
         """Return once all snapshots of a run are safe on the disk.
 
-        Where another process has frozen them, which may have gone down with its machine, they are hashed again.
+        Where another process has frozen them, which may have gone down with its machine, they are hashed again, or are
+        on the stage, from which nobody takes them unhashed.
 
         Raises:
             SourceUnreadableError: the disk has refused one, or it is not what was frozen.
@@ -45,8 +48,9 @@ class SnapshotFlushes:
         with self._lock:
             begun = self._by_run.pop(run_id, None)
         if begun is None:
-            for source in sources:
-                confirm(Path(source.snapshot), source.sha256)
+            with SnapshotAccess(settings) as snapshots:
+                for source in sources:
+                    snapshots.confirm(source)
             return
         for writing in begun:
             writing.result()

@@ -24,6 +24,7 @@ from migration.source.snapshot_connection import snapshot_uri
 from migration.source.snapshots.snapshot_creation import flush, take_and_read
 from migration.source.snapshots.snapshot_retention import note_use
 from migration.source_schema import SourceObject, SourceSchema
+from producer.transitions.snapshot_publication import publication
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -95,9 +96,14 @@ def _freeze(context: TransitionContext, source: Source, run: RunRecord) -> _Froz
     folder = context.settings.snapshot_dir.absolute()
     folder.mkdir(parents=True, exist_ok=True)
     look = partial(_look, source.label, run.options)
-    with context.snapshot_room.wanted(run.id, source, folder):
+    with (
+        context.snapshot_room.wanted(run.id, source, folder),
+        publication(context.settings, run.id) as publish,
+    ):
         while True:
-            snapshot, (schema, chunks) = take_and_read(source, folder, look, salvage=run.options.salvage)
+            snapshot, (schema, chunks) = take_and_read(
+                source, folder, look, salvage=run.options.salvage, hand_on=publish
+            )
             if note_use(snapshot.path, run.id):
                 break  # otherwise it was there already, and was removed at this moment
     if run.options.mode is Mode.VALIDATE:

@@ -121,6 +121,7 @@ GET /readyz
 GET /metrics
 GET /api/v1/migration/tables
 GET /api/v1/migration/schema/{table}
+GET /api/v1/migration/snapshots/{sha256}
 POST /api/v1/migration/start
 POST /api/v1/migration/dry-run
 POST /api/v1/migration/validate
@@ -167,6 +168,7 @@ server-away
 setting-invalid
 snapshot-disk-full
 snapshot-lost
+snapshot-not-fetched
 snapshot-not-written
 source-corrupt
 source-encrypted
@@ -177,6 +179,7 @@ source-not-found
 source-permission-denied
 source-unreadable
 source-unusable
+stage-unreachable
 step-failed
 table-unknown
 tables-gone
@@ -234,6 +237,8 @@ MIGRATION_TARGET_PASSWORD
 MIGRATION_SOURCE_ROOT
 MIGRATION_SNAPSHOT_DIR
 MIGRATION_SNAPSHOT_RETENTION_HOURS
+MIGRATION_STAGE_URL
+MIGRATION_STAGE_CACHE_BYTES
 MIGRATION_EMBEDDED_DIR
 MIGRATION_REPORT_DIR
 MIGRATION_API_TOKEN

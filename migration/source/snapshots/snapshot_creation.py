@@ -60,12 +60,22 @@ def take_snapshot(source: Source, folder: Path, *, salvage: bool = False) -> Sna
     return snapshot
 
 
+def _keep(_copy: Path, _sha256: str) -> None:
+    """Hand nothing on."""
+
+
 def take_and_read(
-    source: Source, folder: Path, read: Callable[[Path], T], *, salvage: bool = False
+    source: Source,
+    folder: Path,
+    read: Callable[[Path], T],
+    *,
+    salvage: bool = False,
+    hand_on: Callable[[Path, str], None] = _keep,
 ) -> tuple[Snapshot, T]:
     """Take a snapshot, and let `read` look at it while it is checked; return both.
 
     What `read` raises counts only where the snapshot is sound. Otherwise raises the same as `take_snapshot`.
+    `hand_on` gets the copy and its SHA-256 in another thread, before it is known whether the copy is sound.
     """
     place: Place = {"source": source.label, "file": without_credentials(source.location)}
     with _private_folder(folder) as private, readable(place):
@@ -75,19 +85,27 @@ def take_and_read(
         if salvage:
             damage = freeze_damaged(original, copy, place)
             found = read(copy)
-            return replace(_publish(copy, _sha256(copy), folder), damage=damage), found
+            sha256 = _sha256(copy)
+            hand_on(copy, sha256)
+            return replace(_publish(copy, sha256, folder), damage=damage), found
         copy_database(original, copy, place)
         # Hashing leaves the interpreter alone, and so does SQLite's check, which takes longest.
         with ThreadPoolExecutor(2) as beside:
             check = beside.submit(check_database, copy, place)
-            sha256 = beside.submit(_sha256, copy)
+            handed_on = beside.submit(_hash_and_hand_on, copy, hand_on)
             try:
                 found = read(copy)
             except Exception:
                 check.result()
                 raise
             check.result()
-        return _publish(copy, sha256.result(), folder), found
+        return _publish(copy, handed_on.result(), folder), found
+
+
+def _hash_and_hand_on(copy: Path, hand_on: Callable[[Path, str], None]) -> str:
+    sha256 = _sha256(copy)
+    hand_on(copy, sha256)
+    return sha256
 
 
 @contextmanager

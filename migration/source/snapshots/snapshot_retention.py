@@ -22,6 +22,12 @@ _SNAPSHOT = re.compile(r"([0-9a-f]{64})\.sqlite")
 _NOTE = re.compile(r"([0-9a-f]{64})\.needed-by-([0-9a-f-]{36})")
 _PRIVATE = (".incoming-*", ".look-*", ".validating-*")
 """Folders in which a process makes a snapshot, or looks at one that no run will need, and which it removes itself."""
+FETCHED_SUFFIX = ".fetched"
+"""What lies beside a snapshot that came from the stage (snapshot_cache.py)."""
+PART_SUFFIX = ".part"
+"""What has come of a snapshot so far."""
+USE_SUFFIX = ".use"
+"""Locked by whoever reads, fetches or evicts a snapshot that came from the stage."""
 UNFINISHED_SECONDS = 24 * 3600.0
 """A copy on which nothing was written for so long was left by a process that was killed."""
 _WITH_RETRY = (Phase.COMPLETED, Phase.COMPLETED_WITH_FINDINGS)
@@ -122,7 +128,7 @@ def clear(
             for run_id in judgement.over & noted:
                 (folder / f"{sha256}.needed-by-{run_id}").unlink(missing_ok=True)
             if judgement.is_free:
-                (folder / f"{sha256}.sqlite").unlink(missing_ok=True)
+                drop_files(folder, sha256)
                 removed += 1
     for unfinished in unfinished_copies(folder):
         shutil.rmtree(unfinished, ignore_errors=True)
@@ -133,6 +139,12 @@ def unfinished_copies(folder: Path) -> list[Path]:
     """Return the folders that killed processes have left beside the snapshots, sorted."""
     found = [path for pattern in _PRIVATE for path in folder.glob(pattern)]
     return sorted(path for path in found if time.time() - _last_written(path) > UNFINISHED_SECONDS)
+
+
+def drop_files(folder: Path, sha256: str) -> None:
+    """Remove a snapshot from a folder whose lock the caller holds, with all that is kept beside it but notes."""
+    for suffix in (".sqlite", FETCHED_SUFFIX, PART_SUFFIX, USE_SUFFIX):
+        (folder / f"{sha256}{suffix}").unlink(missing_ok=True)
 
 
 def _last_written(folder: Path) -> float:

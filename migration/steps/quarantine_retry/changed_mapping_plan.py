@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 from sqlalchemy import Connection
 
@@ -18,6 +17,7 @@ from migration.source.row_reading.column_profile import profile_range
 from migration.source.row_reading.mapping_expression_check import check_expressions
 from migration.source.row_reading.snapshot_reader import SnapshotReader
 from migration.source.schema_reading.schema_introspection import read_schema
+from migration.source.snapshots.snapshot_access import SnapshotAccess
 from migration.steps.quarantine_retry.quarantined_row_reader import ReplayTable
 from migration.steps.step_context import PlannedTable
 from migration.target.application_tables.data_only_plan import plan_for
@@ -31,7 +31,11 @@ _REMEDY = (
 
 
 def remapped(
-    connection: Connection, table: PlannedTable, mapping: MappingFile | None, standing: ApplicationTable
+    connection: Connection,
+    table: PlannedTable,
+    mapping: MappingFile | None,
+    standing: ApplicationTable,
+    snapshots: SnapshotAccess,
 ) -> ReplayTable:
     """Return how rows of the table are read and converted now. A mapping costs one more read of the table.
 
@@ -40,6 +44,7 @@ def remapped(
         table: as the run has planned it.
         mapping: the rules of today; None: those of the run.
         standing: the table in the target; where only rows were loaded, its types decide.
+        snapshots: where the snapshots of the run are.
 
     Raises:
         UsageError: the mapping names what is not there, or would change the table that stands in PostgreSQL.
@@ -49,10 +54,10 @@ def remapped(
     if mapping is None:
         return ReplayTable(table.declared, table.plan, table.profile, context, options.batch_rows)
     asked = replace(options, mapping=mapping)
-    snapshot = Path(table.source.snapshot)
+    snapshot = snapshots.path(table.source)
     check_mapping(
         [
-            (source.label, read_schema(Path(source.snapshot)))
+            (source.label, read_schema(snapshots.path(source)))
             for source in read_sources(connection, table.run.id)
         ],
         asked,

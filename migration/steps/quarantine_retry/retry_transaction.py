@@ -16,14 +16,17 @@ from sqlalchemy.exc import DBAPIError
 from migration.errors import RunStateError
 from migration.ledger.ledger_tables import runs
 from migration.ledger.quarantine_records import HeldChunk, held_chunks
-from migration.ledger.run_records import RunRecord
+from migration.ledger.run_records import RunRecord, read_run
 from migration.ledger.run_results import count_findings, count_quarantined
 from migration.ledger.run_transition import LockedRun, transition
+from migration.ledger.table_records import read_sources, read_tables
 from migration.mapping_file_model import MappingFile
 from migration.model import Mode, Phase
 from migration.observers.run_happenings import QuarantineRetried
 from migration.observers.run_observer import Observers
 from migration.observers.standard_observers import STANDARD_OBSERVERS
+from migration.settings import Settings, load_settings
+from migration.source.snapshots.snapshot_access import SnapshotAccess
 from migration.steps.quarantine_retry.table_retry import RetriedTable, TableRetry
 from migration.target.application_tables.refusal_tolerant_insert import insert_fitting
 from migration.target.application_tables.row_transfer import triggers_at_rest
@@ -58,9 +61,12 @@ def retry_quarantine(
     run_id: str,
     mapping: MappingFile | None = None,
     *,
+    settings: Settings | None = None,
     observers: Observers = STANDARD_OBSERVERS,
 ) -> RetryResult:
     """Try the quarantined rows of a run again, by its own rules or by those of another mapping file.
+
+    `settings` say where snapshots are; None: those of this process.
 
     Raises:
         UsageError: the run is not a finished migration, its snapshot is gone, or the mapping would change tables.
@@ -68,6 +74,25 @@ def retry_quarantine(
         PermanentError: source and target would not be equal afterwards; nothing was changed.
         RetryableError: others hold locks for too long; the connection broke.
     """
+    with SnapshotAccess(settings or load_settings()) as snapshots:
+        _bring(engine, run_id, snapshots, with_all=mapping is not None)
+        return _retry(engine, run_id, mapping, observers, snapshots)
+
+
+def _bring(engine: Engine, run_id: str, snapshots: SnapshotAccess, *, with_all: bool) -> None:
+    """Have the snapshots here before anything is locked; another mapping is checked against all of them."""
+    with engine.connect() as connection:
+        _check_run(read_run(connection, run_id))
+        touched = {chunk.table_id for chunk in held_chunks(connection, run_id)}
+        wanted = {table.source_id for table in read_tables(connection, run_id) if table.id in touched}
+        for source in read_sources(connection, run_id) if touched else ():
+            if with_all or source.id in wanted:
+                snapshots.path(source)
+
+
+def _retry(
+    engine: Engine, run_id: str, mapping: MappingFile | None, observers: Observers, snapshots: SnapshotAccess
+) -> RetryResult:
     with transition(engine, run_id, observers) as locked:
         connection, run = locked.connection, locked.record
         _check_run(run)
@@ -75,7 +100,7 @@ def retry_quarantine(
         for chunk in held_chunks(connection, run_id):
             held.setdefault(chunk.table_id, []).append(chunk)
         retries = [
-            TableRetry(connection, run, table_id, held[table_id], mapping, number)
+            TableRetry(connection, run, table_id, held[table_id], mapping, number, snapshots)
             for number, table_id in enumerate(held, 1)
         ]
         for retry in retries:

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 from sqlalchemy import Connection
 
-from migration.errors import RowsChangedError, SnapshotLostError, TargetChangedError
+from migration.errors import RowsChangedError, TargetChangedError
 from migration.ledger.chunk_records import ChunkRecord, read_chunk, read_loaded
 from migration.ledger.object_notes import add_remark
 from migration.ledger.quarantine_records import (
@@ -28,6 +27,7 @@ from migration.ledger.table_records import planned, read_table
 from migration.mapping_file_model import MappingFile
 from migration.model import Digest, ObjectResult, ObjectState, TablePlan
 from migration.source.row_reading.snapshot_reader import SnapshotReader
+from migration.source.snapshots.snapshot_access import SnapshotAccess
 from migration.steps.copy_step import driver_connection
 from migration.steps.quarantine_retry.changed_mapping_plan import remapped
 from migration.steps.quarantine_retry.quarantined_row_reader import ChunkReplay
@@ -90,22 +90,17 @@ class TableRetry:
         held: list[HeldChunk],
         mapping: MappingFile | None,
         number: int,
+        snapshots: SnapshotAccess,
     ) -> None:
         self._connection = connection
         self._run = run
         self._held = held
         self._number = number
         self._table = read_planned_table(connection, run.id, table_id)
-        self._snapshot = Path(self._table.source.snapshot)
-        if not self._snapshot.exists():
-            raise SnapshotLostError(
-                "The snapshot that the run was made from is gone",
-                file=str(self._snapshot),
-                remedy="Migrate the source again",
-            )
+        self._snapshot = snapshots.path(self._table.source)
         self._schema, self._standing, self._entry = _where_it_stands(connection, run, self._table)
         self._waiting = RetryTable(connection, self._schema, self._standing, number)
-        self._replay = remapped(connection, self._table, mapping, self.arrival.table)
+        self._replay = remapped(connection, self._table, mapping, self.arrival.table, snapshots)
         self._was_written_to = self._entry is not None and is_changed(
             connection, self.arrival.table, self._entry
         )

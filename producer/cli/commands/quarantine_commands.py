@@ -133,7 +133,7 @@ def retry(run: str, mapping: Path | None, **values: Any) -> int:
 
         rules = load_mapping(mapping)
     with _opened(run, values) as (engine, record, target, settings, output):
-        result = retry_quarantine(engine, record.id, rules)
+        result = retry_quarantine(engine, record.id, rules, settings=settings)
         report = _write_report(engine, record, target, settings, output)
     if output.as_json:
         import msgspec

@@ -10,6 +10,7 @@ import pytest
 from migration.errors import SourceUnreadableError
 from migration.ledger.event_log import read_events
 from migration.model import Phase
+from migration.settings import Settings
 from migration.source.snapshots.snapshot_creation import confirm
 from producer.transitions.snapshot_flush import SnapshotFlushes
 from producer.transitions.transition_context import TransitionContext
@@ -67,7 +68,7 @@ def test_snapshot_that_the_disk_does_not_take_is_an_error_with_its_path(tmp_path
     gone = tmp_path / "gone.sqlite"
     flushing.start("run", gone)
     with pytest.raises(SourceUnreadableError, match="cannot be written to the disk") as caught:
-        flushing.wait("run", [])
+        flushing.wait("run", [], Settings(_env_file=None))
     assert str(gone) in str(caught.value)
     with pytest.raises(SourceUnreadableError, match="cannot be written to the disk"):
         confirm(gone, "0" * 64)

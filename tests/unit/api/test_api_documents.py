@@ -33,6 +33,7 @@ BEYOND = {
     f"GET {V1}/{{id}}/findings",
     f"GET {V1}/{{id}}/quarantine",
     f"GET {V1}/{{id}}/report.html",
+    f"GET {V1}/snapshots/{{sha256}}",
     "GET /healthz",
     "GET /readyz",
     "GET /metrics",

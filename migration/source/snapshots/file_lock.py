@@ -1,0 +1,66 @@
+"""A lock that processes of one host share, on a file that may be removed by whoever holds it alone."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+from contextlib import suppress
+from pathlib import Path
+
+
+class FileLock:
+    """`flock` on a file that is made if need be. The kernel lets go of it when the process dies, however that happens.
+
+    Taking it in another way gives it up for a moment: what was true under the lock has to be looked at again.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._descriptor: int | None = None
+
+    def share(self) -> None:
+        """Wait until nobody holds it alone, and hold it with others."""
+        self._take(fcntl.LOCK_SH)
+
+    def own(self) -> None:
+        """Wait until nobody else holds it, and hold it alone."""
+        self._take(fcntl.LOCK_EX)
+
+    def try_own(self) -> bool:
+        """Hold it alone, if nobody else holds it now; return whether that is so."""
+        try:
+            self._take(fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self.release()
+            return False
+        return True
+
+    def release(self) -> None:
+        """Let go of it; nothing happens where it is not held."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
+    def note_failure(self) -> None:
+        """Tell those who wait for the lock that what they wait for has just failed."""
+        if self._descriptor is not None:
+            os.pwrite(self._descriptor, b"%020d" % time.monotonic_ns(), 0)
+
+    def failed_since(self, monotonic_ns: int) -> bool:
+        """Return whether another process of this host has failed since then."""
+        if self._descriptor is not None:
+            with suppress(ValueError):
+                noted = int(os.pread(self._descriptor, 20, 0))
+                return monotonic_ns < noted <= time.monotonic_ns()  # an older boot may have counted further
+        return False
+
+    def _take(self, kind: int) -> None:
+        while True:
+            if self._descriptor is None:
+                self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o644)
+            fcntl.flock(self._descriptor, kind)
+            with suppress(FileNotFoundError):
+                if os.path.samestat(os.fstat(self._descriptor), self._path.stat()):
+                    return
+            self.release()  # removed meanwhile: others lock another file of this name
