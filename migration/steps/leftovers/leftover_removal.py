@@ -14,6 +14,7 @@ from migration.steps.leftovers.leftover_record import Leftover, LeftoverPlace
 from migration.steps.leftovers.leftover_reports import LeftoverReports
 from migration.steps.leftovers.leftover_schemas import LeftoverSchemas
 from migration.steps.leftovers.leftover_snapshots import LeftoverSnapshots
+from migration.steps.leftovers.leftover_stage_objects import LeftoverStageObjects
 from migration.target.postgres_errors import translate
 
 
@@ -32,6 +33,7 @@ def leftover_places(
     return (
         LeftoverSchemas(engine, with_replaced=with_replaced),
         LeftoverSnapshots(engine, settings.snapshot_dir.absolute(), settings.snapshot_retention_hours),
+        LeftoverStageObjects(engine, settings),
         LeftoverReports(settings.report_dir.absolute()),
     )
 

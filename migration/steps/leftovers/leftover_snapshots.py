@@ -17,6 +17,7 @@ from migration.ledger.snapshot_uses import read_uses
 from migration.source.snapshots.snapshot_retention import (
     UNFINISHED_SECONDS,
     Judgement,
+    drop_files,
     judge,
     list_snapshots,
     locked_folder,
@@ -83,7 +84,7 @@ class LeftoverSnapshots:
                 return [f"it is needed by now: {reason}"]
             for run_id in noted:
                 (self._folder / f"{sha256}.needed-by-{run_id}").unlink(missing_ok=True)
-            path.unlink(missing_ok=True)
+            drop_files(self._folder, sha256)
         return []
 
     def _judged(self, connection: Connection, on_shelf: dict[str, frozenset[str]]) -> dict[str, Judgement]:
@@ -96,19 +97,24 @@ class LeftoverSnapshots:
 
     def _words(self, path: Path, judgement: Judgement) -> tuple[bool, str]:
         """Return whether a snapshot is needed, and by whom, or why not."""
-        if judgement.others:
-            return True, f"has a note of {_runs(judgement.others)}, which this ledger does not know"
-        if judgement.needing:
-            hours = f"{self._retention_hours:g} h"
-            return True, f"needed by {_runs(judgement.needing)}, or for {hours} after their end"
-        if judgement.is_free:
-            return False, f"{_runs(judgement.over)} need it no more"
-        if path.exists() and time.time() - path.stat().st_mtime < UNFINISHED_SECONDS:
+        is_there = judgement.is_unknown and path.exists()
+        if is_there and time.time() - path.stat().st_mtime < UNFINISHED_SECONDS:
             return True, "no run has a note at it yet, and it is younger than a day"
-        return False, "no run of this ledger has read it, and none has a note at it"
+        return judgement_words(judgement, self._retention_hours)
 
     def _path(self, sha256: str) -> Path:
         return self._folder / f"{sha256}.sqlite"
+
+
+def judgement_words(judgement: Judgement, retention_hours: float) -> tuple[bool, str]:
+    """Return whether a snapshot is needed, and by whom, or why not."""
+    if judgement.others:
+        return True, f"has a note of {_runs(judgement.others)}, which this ledger does not know"
+    if judgement.needing:
+        return True, f"needed by {_runs(judgement.needing)}, or for {retention_hours:g} h after their end"
+    if judgement.is_free:
+        return False, f"{_runs(judgement.over)} need it no more"
+    return False, "no run of this ledger has read it, and none has a note at it"
 
 
 def _runs(ids: Collection[str]) -> str:

@@ -6,6 +6,7 @@ import os
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import psycopg
@@ -54,6 +55,36 @@ def found(direct: Direct, hours: float = 0) -> dict[str, Leftover]:
 def clean(direct: Direct, hours: float = 0, *, with_replaced: bool = False) -> dict[str, Removal]:
     there = find_leftovers(places(direct, hours, with_replaced=with_replaced))
     return {removal.leftover.name: removal for removal in remove_leftovers(there)}
+
+
+def test_stage_objects_go_once_no_run_needs_them(direct: Direct, build: Build, tmp_path: Path) -> None:
+    stage = tmp_path / "stage"
+    settings = Settings(
+        snapshot_dir=direct.folder / "snapshots",
+        report_dir=direct.folder / "reports",
+        stage_url=str(stage),
+        snapshot_retention_hours=0,
+        _env_file=None,
+    )
+    direct.workspace = replace(direct.workspace, settings=settings)
+    run = direct.start(build(SCRIPT), until=Phase.COPYING, target_schema="staged")
+    (snapshot,) = stage.glob("*.sqlite")
+
+    def on_stage() -> list[Leftover]:
+        there = find_leftovers(leftover_places(direct.ledger, settings))
+        return [leftover for _, leftover in there if leftover.kind is LeftoverKind.STAGE_OBJECT]
+
+    (needed,) = on_stage()
+    assert (needed.name, needed.bytes, needed.is_needed) == (str(snapshot), snapshot.stat().st_size, True)
+    assert run.id in needed.reason
+    list(remove_leftovers(find_leftovers(leftover_places(direct.ledger, settings))))
+    assert snapshot.exists()
+    request_cancel(direct.ledger, run.id)
+    (free,) = on_stage()
+    assert not free.is_needed
+    list(remove_leftovers(find_leftovers(leftover_places(direct.ledger, settings))))
+    assert list(stage.iterdir()) == []
+    assert on_stage() == []
 
 
 def schemas(direct: Direct) -> list[str]:
