@@ -62,7 +62,9 @@ def readyz(cluster: ClusterDep) -> Readiness:
         parts["broker"] = "unreachable"
     silent = [name for name, state in parts.items() if state == "unreachable"]
     told = [f"No answer from the {' and the '.join(silent)}."] if silent else []
-    told += [f"The disk of {disk.place} is full; runs wait for room." for disk in full if disk.name == "server"]
+    told += [
+        f"The disk of {disk.place} is full; runs wait for room." for disk in full if disk.name == "server"
+    ]
     if told:
         raise ProblemError("not-ready", HTTPStatus.SERVICE_UNAVAILABLE, " ".join(told), parts)
     return Readiness(disks=parts["disks"])

@@ -60,7 +60,9 @@ class Watchdog:
                 self.look_once()
             except Exception as error:  # PostgreSQL may be down now; the next look may find it up
                 if not self._lacks_room(error):
-                    logger.warning("The watchdog could not look at the ledger; it will try again", exc_info=True)
+                    logger.warning(
+                        "The watchdog could not look at the ledger; it will try again", exc_info=True
+                    )
 
     def look_once(self) -> None:
         """Look at every active run once, if no other producer is the leader at this moment."""
@@ -98,7 +100,7 @@ class Watchdog:
             )
 
     def _lacks_room(self, error: Exception) -> bool:
-        """Take note where the ledger's disk is full: it is waited for, and what was lost meanwhile counts for nobody."""
+        """Take note of a full disk of the ledger: it is waited for, and no attempt counts that is lost meanwhile."""
         reason = translate(error)
         if not isinstance(reason, DiskFullError):
             return False

@@ -53,13 +53,16 @@ class FullDisk:
     def sentence(self) -> str:
         """Return what to tell somebody who waits; for a disk of the workers' own, with their names."""
         who = f" of {' and of '.join(self.waiting)}" if self.name == "temporary" else ""
-        return f"The disk of {self.place}{who} is full, and is waited for. Make room there: it goes on by itself"
+        return (
+            f"The disk of {self.place}{who} is full, and is waited for. Make room there: it goes on by itself"
+        )
 
 
 class RoomNotice:
     """What one process says of full disks. Best effort: it is never the reason why anything fails.
 
-    Notices end by themselves so many seconds after the last one was given, because a process may not be asked to try again.
+    Notices end by themselves so many seconds after the last one was given, because a process may not be asked to try
+    again.
     Methods may be called from several threads.
     """
 

@@ -97,9 +97,7 @@ def find_orphans(context: StepContext, connection: Connection, step: Step) -> St
     except (duckdb.Error, sqlite3.Error, OSError) as error:
         what = f"The search for orphan rows cannot go on: {error}"
         if is_full(error):
-            raise TemporaryDiskFullError(
-                what, file=tempfile.gettempdir(), remedy=TEMPORARY_REMEDY
-            ) from error
+            raise TemporaryDiskFullError(what, file=tempfile.gettempdir(), remedy=TEMPORARY_REMEDY) from error
         raise DiskError(
             what, file=tempfile.gettempdir(), remedy="Mend that disk, or set TMPDIR to another, and resume"
         ) from error

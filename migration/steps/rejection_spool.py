@@ -22,7 +22,9 @@ MEMORY_BYTES = 8 << 20
 GROUP_VALUES = 500
 GROUP_BYTES = 8 << 20
 _LENGTH_BYTES = 8
-TEMPORARY_REMEDY = "Make room there, and the run goes on by itself; or set TMPDIR to a larger disk for the workers"
+TEMPORARY_REMEDY = (
+    "Make room there, and the run goes on by itself; or set TMPDIR to a larger disk for the workers"
+)
 
 
 class RejectionSpool:

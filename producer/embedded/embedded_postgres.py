@@ -133,7 +133,9 @@ class EmbeddedPostgres:
         except OSError:
             return False
         told = tail(folder / "server.log")
-        return found.f_bavail * found.f_frsize < _LOG_FILE_BYTES or any(words in told for words in _FULL_WORDS)
+        return found.f_bavail * found.f_frsize < _LOG_FILE_BYTES or any(
+            words in told for words in _FULL_WORDS
+        )
 
     @property
     def url(self) -> str:

@@ -76,7 +76,7 @@ def wait_until(condition: Callable[[], bool], what: str) -> None:
         time.sleep(0.05)
 
 
-@pytest.mark.parametrize("mode", ["refuse", "swallow"])
+@pytest.mark.parametrize("mode", ["refuse", "swallow", "forget"])
 def test_outage_of_the_broker_is_waited_out(
     cluster: ProxiedCluster, ledger: Engine, tmp_path: Path, mode: str
 ) -> None:

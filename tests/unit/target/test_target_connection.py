@@ -110,8 +110,14 @@ def test_messages_name_host_and_database(url: str, words: str) -> None:
         (psycopg.errors.DiskFull("x"), DiskFullError),
         (psycopg.errors.DiskFull('could not resize shared memory segment "/PostgreSQL.12"'), TargetBusyError),
         (psycopg.errors.IoError("x"), DiskError),
-        (psycopg.errors.IoError('could not write to file "pg_wal/1": No space left on device'), DiskFullError),
-        (psycopg.errors.InternalError_('could not write to file "base/1": Disk quota exceeded'), DiskFullError),
+        (
+            psycopg.errors.IoError('could not write to file "pg_wal/1": No space left on device'),
+            DiskFullError,
+        ),
+        (
+            psycopg.errors.InternalError_('could not write to file "base/1": Disk quota exceeded'),
+            DiskFullError,
+        ),
         (psycopg.errors.InsufficientPrivilege("x"), TargetPermissionError),
         (psycopg.errors.InvalidPassword("x"), TargetLoginError),
         (psycopg.errors.InvalidCatalogName("x"), TargetDatabaseMissingError),
