@@ -15,6 +15,7 @@ from celery.canvas import Signature
 from redis import Redis
 from redis.exceptions import RedisError, ResponseError
 
+from migration.broker_transport import install
 from migration.errors import BrokerError, BrokerSettingError, OtherClusterError
 from migration.settings import Settings
 
@@ -26,9 +27,6 @@ BROKER_TIMEOUT_SECONDS = 10.0
 BROKER_CONNECT_SECONDS = 5.0
 _KEEPALIVE = {socket.TCP_KEEPIDLE: 30, socket.TCP_KEEPINTVL: 10, socket.TCP_KEEPCNT: 3}
 """The kernel notices within a minute that nobody is there any more; its own default is two hours."""
-_OURS = "migration.broker_transport:HealthCheckingTransport"
-_TRANSPORTS = {"redis": _OURS, "rediss": _OURS}
-"""By the scheme of the broker's URL; others, such as Redis Sentinel's, keep their own."""
 _SENDING = {"max_retries": 1, "interval_start": 0.0, "interval_step": 0.0, "interval_max": 0.0}
 """Celery's own way is 20 tries; with a broker that swallows what it is sent they take four minutes."""
 _TARGET_KEY = "convoy:target"
@@ -52,6 +50,7 @@ def make_app(settings: Settings, name: str = "convoy", *, is_worker: bool = Fals
             setting="MIGRATION_BROKER_URL",
             remedy="Set MIGRATION_BROKER_URL to a Redis or Valkey",
         )
+    install()
     app = Celery(name, broker=settings.broker_url, backend=settings.broker_url, set_as_current=False)
     transport = {
         "visibility_timeout": settings.visibility_timeout_seconds,
@@ -90,7 +89,6 @@ def make_app(settings: Settings, name: str = "convoy", *, is_worker: bool = Fals
         redis_socket_timeout=BROKER_TIMEOUT_SECONDS,
         redis_socket_connect_timeout=BROKER_CONNECT_SECONDS,
         redis_socket_keepalive=True,
-        broker_transport=_TRANSPORTS.get(urlsplit(settings.broker_url).scheme),
         broker_transport_options=transport,
         # Without this a broker that restarts turns finished headers of a chord into errors.
         result_backend_always_retry=True,
