@@ -5,6 +5,7 @@ Messages hold ids only. Every option is set here, and a test reads each of them 
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from urllib.parse import urlsplit
@@ -12,8 +13,9 @@ from urllib.parse import urlsplit
 from celery import Celery, chord, signature
 from celery.canvas import Signature
 from redis import Redis
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, ResponseError
 
+from migration.broker_transport import install
 from migration.errors import BrokerError, BrokerSettingError, OtherClusterError
 from migration.settings import Settings
 
@@ -23,6 +25,10 @@ ADVANCE_TASK = "convoy.advance"
 RUN_STEPS_TASK = "convoy.run_steps"
 BROKER_TIMEOUT_SECONDS = 10.0
 BROKER_CONNECT_SECONDS = 5.0
+_KEEPALIVE = {socket.TCP_KEEPIDLE: 30, socket.TCP_KEEPINTVL: 10, socket.TCP_KEEPCNT: 3}
+"""The kernel notices within a minute that nobody is there any more; its own default is two hours."""
+_SENDING = {"max_retries": 1, "interval_start": 0.0, "interval_step": 0.0, "interval_max": 0.0}
+"""Celery's own way is 20 tries; with a broker that swallows what it is sent they take four minutes."""
 _TARGET_KEY = "convoy:target"
 # On Redis the lowest number is served first; 0, 3, 6 and 9 have lists of their own. What has begun is ended first, so
 # that runs which were asked for at once end one after the other, and not all of them at the end.
@@ -30,8 +36,11 @@ _BEGUN = 3
 _NEW = 6
 
 
-def make_app(settings: Settings, name: str = "convoy") -> Celery:
+def make_app(settings: Settings, name: str = "convoy", *, is_worker: bool = False) -> Celery:
     """Return a Celery application on the broker of `settings`.
+
+    A worker may try for minutes to write down that a message is done. Who sends gives up at the second try: others wait
+    for it, and the ledger knows what is unsent.
 
     Raises:
         BrokerError: no broker is configured.
@@ -42,11 +51,13 @@ def make_app(settings: Settings, name: str = "convoy") -> Celery:
             setting="MIGRATION_BROKER_URL",
             remedy="Set MIGRATION_BROKER_URL to a Redis or Valkey",
         )
+    install()
     app = Celery(name, broker=settings.broker_url, backend=settings.broker_url, set_as_current=False)
     transport = {
         "visibility_timeout": settings.visibility_timeout_seconds,
         # A dead connection is noticed although nobody writes to it.
         "socket_keepalive": True,
+        "socket_keepalive_options": _KEEPALIVE,
         "health_check_interval": 10,
         # A broker may vanish without closing (failover, firewall): nothing waits longer for it than this, and kombu's
         # check for a reply that is overdue gets its turn.
@@ -82,7 +93,7 @@ def make_app(settings: Settings, name: str = "convoy") -> Celery:
         broker_transport_options=transport,
         # Without this a broker that restarts turns finished headers of a chord into errors.
         result_backend_always_retry=True,
-        result_backend_transport_options=transport,
+        result_backend_transport_options=transport if is_worker else transport | {"retry_policy": _SENDING},
         result_expires=24 * 3600,
     )
     return app
@@ -151,7 +162,7 @@ def _publishing(app: Celery) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        raise _unreachable(str(app.conf.broker_url)) from error
+        raise _unusable(str(app.conf.broker_url), error) from error
 
 
 @contextmanager
@@ -165,7 +176,7 @@ def _broker(url: str) -> Iterator[Redis]:
     try:
         yield client
     except (RedisError, OSError) as error:
-        raise _unreachable(url) from error
+        raise _unusable(url, error) from error
     finally:
         client.close()
 
@@ -219,7 +230,17 @@ def broker_address(url: str) -> str:
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
-def _unreachable(url: str) -> BrokerError:
+def _unusable(url: str, error: BaseException) -> BrokerError:
+    """Return what an error of redis-py, or one that another library has made of it, amounts to."""
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, ResponseError):
+        cause = cause.__cause__ or cause.__context__
+    if cause is not None:
+        return BrokerError(
+            f"The message broker refuses: {cause}",
+            broker=broker_address(url),
+            remedy="Make room for it, on its disk or in its memory; or name the primary in MIGRATION_BROKER_URL",
+        )
     return BrokerError(
         "The message broker does not answer",
         broker=broker_address(url),

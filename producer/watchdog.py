@@ -101,7 +101,7 @@ class Watchdog:
             prune_stage(self._runner.engine, settings)
 
     def _lacks_room(self, error: Exception) -> bool:
-        """Take note where the ledger's disk is full: it is waited for, and what was lost meanwhile counts for nobody."""
+        """Take note of a full disk of the ledger: it is waited for, and no attempt counts that is lost meanwhile."""
         reason = translate(error)
         if not isinstance(reason, DiskFullError):
             return False

@@ -4,5 +4,5 @@ from migration.queue import make_app
 from migration.settings import load_settings
 from worker.tasks import register
 
-app = make_app(load_settings())
+app = make_app(load_settings(), is_worker=True)
 register(app)

@@ -61,7 +61,8 @@ class FullDisk:
 class RoomNotice:
     """What one process says of full disks. Best effort: it is never the reason why anything fails.
 
-    Notices end by themselves so many seconds after the last one was given, because a process may not be asked to try again.
+    Notices end by themselves so many seconds after the last one was given, because a process may not be asked to try
+    again.
     Methods may be called from several threads.
     """
 

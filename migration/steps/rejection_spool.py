@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from types import TracebackType
 from typing import Self
 
@@ -45,7 +45,8 @@ class RejectionSpool:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._file.close()
+        with suppress(OSError):  # what does not fit onto a full disk is of no use any more
+            self._file.close()
 
     def add(self, rejections: Sequence[Rejection]) -> None:
         """Append rejections; not after `groups` was begun.

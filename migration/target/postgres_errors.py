@@ -43,10 +43,13 @@ def translate(error: Exception, **place: Unpack[Place]) -> ConvoyError:
         return cause
     if isinstance(cause, PoolTimeoutError):
         return TargetBusyError("No connection to PostgreSQL became free in 30 s", **place)
-    state = getattr(cause, "sqlstate", None) or ""
     message = _first_line(cause or error)
-    if cause is not None and (full := _full_disk(cause, message, place)) is not None:
-        return full
+    full = _full_disk(cause or error, message, place)
+    return full if full is not None else _by_state(error, cause or error, message, place)
+
+
+def _by_state(error: Exception, cause: BaseException, message: str, place: Place) -> ConvoyError:
+    state = getattr(cause, "sqlstate", None) or ""
     if state in _STATES or state[:2] in _STATES:
         kind, sentence, remedy = _STATES.get(state) or _STATES[state[:2]]
         return kind(f"{sentence}: {message}", remedy=remedy, **place)

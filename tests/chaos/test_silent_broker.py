@@ -25,7 +25,9 @@ from tests.support.ledger_consistency import complaints
 ROWS = 60_000
 CHUNK_ROWS = 3_000
 PATIENCE_SECONDS = 150
-OUTAGE_SECONDS = 120.0 if os.environ.get("CONVOY_CHAOS") else 27.0
+IS_LONG = bool(os.environ.get("CONVOY_CHAOS"))
+MODES = ["refuse", "swallow", *(["forget"] if IS_LONG else [])]
+OUTAGE_SECONDS = 120.0 if IS_LONG else 27.0
 """Longer than the twenty seconds after which Celery's result backend gives up."""
 
 
@@ -76,7 +78,7 @@ def wait_until(condition: Callable[[], bool], what: str) -> None:
         time.sleep(0.05)
 
 
-@pytest.mark.parametrize("mode", ["refuse", "swallow"])
+@pytest.mark.parametrize("mode", MODES)
 def test_outage_of_the_broker_is_waited_out(
     cluster: ProxiedCluster, ledger: Engine, tmp_path: Path, mode: str
 ) -> None:

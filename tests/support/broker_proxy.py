@@ -13,12 +13,17 @@ _CHUNK_BYTES = 65_536
 
 
 class BrokerProxy:
-    """Forwards to 127.0.0.1:`port`. `mode` is forward, swallow (connections live, nothing passes) or refuse."""
+    """Forwards to 127.0.0.1:`port`, or does what broken networks do.
+
+    `mode` is forward; refuse; swallow: connections live and nothing passes, until all pass again; or forget: as
+    swallow, and the connections of that time stay dead for good without anybody being told, as after a failover.
+    """
 
     def __init__(self, port: int) -> None:
         self._target = port
         self._mode = "forward"
         self._peers: dict[socket.socket, socket.socket] = {}
+        self._dead: set[socket.socket] = set()
         self._selector = selectors.DefaultSelector()
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = self._listener.getsockname()[1]
@@ -31,6 +36,8 @@ class BrokerProxy:
     def set(self, mode: str) -> None:
         """Change the mode; `refuse` also breaks the connections that stand."""
         with self._lock:
+            if self._mode == "forget":
+                self._dead |= set(self._peers)
             self._mode = mode
             if mode == "refuse":
                 for one in list(self._peers):
@@ -72,13 +79,14 @@ class BrokerProxy:
             data = b""
         if not data:
             self._drop(source)
-        elif self._mode == "forward":
+        elif self._mode == "forward" and source not in self._dead:
             self._peers[source].sendall(data)
 
     def _drop(self, one: socket.socket) -> None:
         for end in (one, self._peers.pop(one, None)):
             if end is not None:
                 self._peers.pop(end, None)
+                self._dead.discard(end)
                 with suppress(KeyError, ValueError):
                     self._selector.unregister(end)
                 end.close()

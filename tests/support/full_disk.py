@@ -73,7 +73,7 @@ def tablespace_on(server_url: str, disk: SmallDisk, name: str) -> Iterator[str]:
     """
     with psycopg.connect(server_url, autocommit=True) as connection:
         (data,) = connection.execute("SHOW data_directory").fetchone() or ("",)
-        owner = os.stat(data)
+        owner = Path(data).stat()
         place = disk.path / name
         place.mkdir()
         os.chown(place, owner.st_uid, owner.st_gid)

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import SimpleNamespace
 
 import pytest
 from celery.canvas import Signature
+from kombu.transport import virtual
 
 from migration import queue
 from migration.errors import BrokerError
@@ -28,6 +30,7 @@ def settings() -> Settings:
         ("worker_send_task_events", True),
         ("broker_connection_retry_on_startup", True),
         ("result_backend_always_retry", True),
+        ("broker_channel_error_retry", True),
         ("task_soft_time_limit", 3_300),
         ("task_time_limit", 3_600),
     ],
@@ -40,6 +43,23 @@ def test_messages_become_visible_again_only_after_the_hard_limit(settings: Setti
     app = make_app(settings)
     for options in (app.conf.broker_transport_options, app.conf.result_backend_transport_options):
         assert app.conf.task_soft_time_limit < app.conf.task_time_limit < options["visibility_timeout"]
+
+
+def test_who_sends_gives_up_soon_and_who_works_does_not(settings: Settings) -> None:
+    assert make_app(settings).backend.retry_policy["max_retries"] == 1
+    assert make_app(settings, is_worker=True).backend.retry_policy["max_retries"] == 20
+
+
+def test_message_that_cannot_be_acknowledged_gives_its_place_free(settings: Settings) -> None:
+    with make_app(settings).connection() as connection:
+        qos = connection.transport.Channel.QoS.__new__(connection.transport.Channel.QoS)
+        virtual.QoS.__init__(qos, SimpleNamespace(do_restore=False), prefetch_count=1)
+        virtual.QoS.append(qos, "message", "tag")
+        assert not qos.can_consume()
+        # Its channel leads to no broker.
+        with pytest.raises(AttributeError):
+            qos.ack("tag")
+        assert qos.can_consume()
 
 
 def test_tasks_go_to_their_queues(settings: Settings) -> None:

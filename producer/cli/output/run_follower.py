@@ -92,6 +92,7 @@ def watch(session: Session, run_id: str, view: View, *, verbose: bool) -> RunPro
             checked = now
             for name in session.cluster.check():
                 view.note(f"The local {name} had died and was started again")
+                told.clear()  # what held the run up before may do so again
             if session.cluster.full_disk is not None:
                 answered = now  # it is known why nobody answers
                 _tell([str(session.cluster.full_disk)], view, told)

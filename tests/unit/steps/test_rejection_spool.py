@@ -1,9 +1,14 @@
 from __future__ import annotations
 
+import tempfile
 import tracemalloc
 
+import pytest
+
+from migration.errors import TemporaryDiskFullError
 from migration.model import Rejection, StorageClass
 from migration.steps.rejection_spool import GROUP_VALUES, RejectionSpool
+from tests.support.full_disk import small_disk
 
 
 def rejection(number: int, size: int) -> Rejection:
@@ -44,3 +49,13 @@ def test_memory_does_not_grow_with_the_rejections() -> None:
         assert tracemalloc.get_traced_memory()[1] < 40 << 20
     finally:
         tracemalloc.stop()
+
+
+def test_full_disk_is_told_by_its_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    values = [rejection(number, 1 << 20) for number in range(20)]
+    with small_disk(12) as disk:
+        monkeypatch.setattr(tempfile, "tempdir", str(disk.path))
+        with RejectionSpool() as spool:
+            with pytest.raises(TemporaryDiskFullError) as caught:
+                spool.add(values)
+            assert caught.value.place["file"] == str(disk.path)
