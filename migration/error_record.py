@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, cast
+from typing import Any, Final, cast
 
+from migration import errors, full_disk_errors
 from migration.convoy_error import ConvoyError, NextStep, Place
-from migration.errors import RunFailedError
+
+_FAMILIES: Final = (errors, full_disk_errors)
+"""Modules of errors; a class is known once its module is imported."""
 
 
 def error_classes() -> tuple[type[ConvoyError], ...]:
@@ -46,7 +49,7 @@ def error_record(error: ConvoyError, clean: Callable[[str], str] = str) -> dict[
 def error_from_record(record: Mapping[str, Any]) -> ConvoyError:
     """Return the error that `error_record` described; a code that this version does not know is a failed run."""
     kinds = {kind.code: kind for kind in error_classes()}
-    return kinds.get(record["code"], RunFailedError)(
+    return kinds.get(record["code"], errors.RunFailedError)(
         record["what"],
         remedy=record["remedy"],
         details=record["details"],

@@ -297,24 +297,6 @@ class TargetBusyError(RetryableError):
     code = "target-busy"
 
 
-class DiskFullError(RetryableError):
-    """The disk of the PostgreSQL server has no room: waited for, and no attempt counts."""
-
-    code = "disk-full"
-
-
-class SnapshotDiskFullError(DiskFullError):
-    """The disk of the folder for snapshots has no room: waited for."""
-
-    code = "snapshot-disk-full"
-
-
-class TemporaryDiskFullError(DiskFullError):
-    """A disk that a worker keeps temporary files on has no room: waited for, and no attempt counts."""
-
-    code = "temporary-disk-full"
-
-
 class StageUnreachableError(RetryableError):
     """The stage, from which hosts that share no disk get their snapshots, does not answer: no fault of a step."""
 

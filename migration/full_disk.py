@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from migration.errors import DiskFullError
+from migration.full_disk_errors import DiskFullError
 
 _ERRNOS: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 _SQLITE_FULL: Final = 13

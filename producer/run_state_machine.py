@@ -11,14 +11,9 @@ from sqlalchemy.exc import DBAPIError
 
 from migration.convoy_error import ConvoyError
 from migration.error_record import error_from_record
-from migration.errors import (
-    BrokerError,
-    DiskFullError,
-    RetryableError,
-    RunFailedError,
-    TargetUnreachableError,
-)
+from migration.errors import BrokerError, RetryableError, RunFailedError, TargetUnreachableError
 from migration.exit_status import ExitStatus
+from migration.full_disk_errors import DiskFullError
 from migration.ledger.disk_room_notices import RoomNotice
 from migration.ledger.event_log_observer import EventLogObserver
 from migration.ledger.frozen_producers import producer_session

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from migration.errors import BrokerError, DiskFullError, RetryableError
+from migration.errors import BrokerError, RetryableError
+from migration.full_disk_errors import DiskFullError
 from migration.ledger.disk_room_notices import EVERY_RUN, read_full_disks
 from migration.ledger.event_log_observer import EventLogObserver
 from migration.ledger.frozen_producers import end_silent_producers

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from migration.convoy_error import ConvoyError
-from migration.errors import DiskFullError, SnapshotDiskFullError, TemporaryDiskFullError
+from migration.full_disk_errors import DiskFullError, SnapshotDiskFullError, TemporaryDiskFullError
 
 _FIRST_KEY: Final = 0x636F6E00
 """Of the first number of the lock; the number of the disk is added."""

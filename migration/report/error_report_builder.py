@@ -8,13 +8,8 @@ from typing import Any, Final
 
 from migration.convoy_error import NextStep
 from migration.error_record import place_in
-from migration.errors import (
-    DiskError,
-    DiskFullError,
-    RejectedValueError,
-    SourceCorruptError,
-    TargetOccupiedError,
-)
+from migration.errors import DiskError, RejectedValueError, SourceCorruptError, TargetOccupiedError
+from migration.full_disk_errors import DiskFullError
 from migration.ledger.run_records import RunRecord
 from migration.model import IfExists, OnError, RunOptions
 from migration.report import next_commands

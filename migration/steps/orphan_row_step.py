@@ -12,8 +12,9 @@ from typing import Final
 import duckdb
 from sqlalchemy import Connection
 
-from migration.errors import DiskError, TemporaryDiskFullError
+from migration.errors import DiskError
 from migration.full_disk import is_full
+from migration.full_disk_errors import TemporaryDiskFullError
 from migration.ledger.chunk_records import read_ranges, save_orphans
 from migration.ledger.run_results import add_findings
 from migration.ledger.step_records import Step

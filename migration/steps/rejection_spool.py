@@ -13,8 +13,8 @@ from typing import Self
 
 import msgspec
 
-from migration.errors import TemporaryDiskFullError
 from migration.full_disk import room_on
+from migration.full_disk_errors import TemporaryDiskFullError
 from migration.model import Rejection
 
 MEMORY_BYTES = 8 << 20

@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from sqlalchemy.exc import DBAPIError
 
-from migration.errors import DiskFullError
+from migration.full_disk_errors import DiskFullError
 from migration.steps.step_context import StepContext
 from migration.target.postgres_errors import translate
 

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from sqlalchemy import Connection, Engine
 
-from migration.errors import DiskFullError, SettingError
+from migration.errors import SettingError
+from migration.full_disk_errors import DiskFullError
 from migration.ledger.disk_room_notices import RoomNotice
 from migration.ledger.run_records import RunRecord, read_run
 from migration.ledger.table_records import KnownSources, SourceRecord, planned, read_profile, read_table

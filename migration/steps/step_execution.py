@@ -13,7 +13,6 @@ from sqlalchemy.exc import DBAPIError
 from migration.convoy_error import ConvoyError
 from migration.errors import (
     ConnectionLostError,
-    DiskFullError,
     RejectedValueError,
     RetryableError,
     ServerAwayError,
@@ -21,6 +20,7 @@ from migration.errors import (
     TargetUnreachableError,
     WorkerDiedError,
 )
+from migration.full_disk_errors import DiskFullError
 from migration.ledger.event_log_observer import EventLogObserver
 from migration.ledger.run_records import read_run
 from migration.ledger.run_requests import fail_run

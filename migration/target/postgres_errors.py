@@ -13,7 +13,6 @@ from migration.convoy_error import ConvoyError, Place
 from migration.errors import (
     ConnectionLostError,
     DiskError,
-    DiskFullError,
     PermanentError,
     RetryableError,
     ServerAwayError,
@@ -24,9 +23,9 @@ from migration.errors import (
     TargetPermissionError,
     TargetRefusedError,
     TargetUnreachableError,
-    TemporaryDiskFullError,
 )
 from migration.full_disk import is_full, lacks_shared_memory
+from migration.full_disk_errors import DiskFullError, TemporaryDiskFullError
 
 
 def translate(error: Exception, **place: Unpack[Place]) -> ConvoyError:

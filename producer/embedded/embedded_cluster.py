@@ -24,7 +24,8 @@ from typing import Self
 from pydantic import SecretStr
 
 from migration.convoy_error import ConvoyError
-from migration.errors import DiskFullError, LocalClusterError
+from migration.errors import LocalClusterError
+from migration.full_disk_errors import DiskFullError
 from migration.settings import Settings
 from producer.embedded.celery_process import FORK_SERVER
 from producer.embedded.embedded_postgres import EmbeddedPostgres

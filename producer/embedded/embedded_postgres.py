@@ -19,7 +19,8 @@ from pathlib import Path
 from urllib.parse import quote
 
 from migration.convoy_error import NextStep
-from migration.errors import DiskFullError, EmbeddedFolderError, EmbeddedMissingError, LocalClusterError
+from migration.errors import EmbeddedFolderError, EmbeddedMissingError, LocalClusterError
+from migration.full_disk_errors import DiskFullError
 from producer.embedded.supervisor_client import Program, SupervisorClient, tail
 from producer.embedded.unprivileged_folders import (
     passable_folder,

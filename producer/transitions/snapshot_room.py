@@ -16,8 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from migration.errors import SnapshotDiskFullError, SnapshotError
+from migration.errors import SnapshotError
 from migration.full_disk import is_full
+from migration.full_disk_errors import SnapshotDiskFullError
 from migration.report.text_formatting import size
 from migration.source.snapshots.source_download import without_credentials
 from migration.source.source_path import local_path

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from migration.errors import SnapshotDiskFullError, SnapshotError
+from migration.errors import SnapshotError
+from migration.full_disk_errors import SnapshotDiskFullError
 from migration.model import Source
 from producer.transitions.snapshot_room import SnapshotRoom
 from tests.support.full_disk import small_disk

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from migration.error_record import error_record
-from migration.errors import DiskFullError
+from migration.full_disk_errors import DiskFullError
 from migration.model import (
     Mode,
     ObjectState,

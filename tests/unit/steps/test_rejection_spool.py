@@ -5,7 +5,7 @@ import tracemalloc
 
 import pytest
 
-from migration.errors import TemporaryDiskFullError
+from migration.full_disk_errors import TemporaryDiskFullError
 from migration.model import Rejection, StorageClass
 from migration.steps.rejection_spool import GROUP_VALUES, RejectionSpool
 from tests.support.full_disk import small_disk

@@ -11,7 +11,6 @@ from migration.convoy_error import place_parts
 from migration.errors import (
     ConnectionLostError,
     DiskError,
-    DiskFullError,
     PermanentError,
     RetryableError,
     ServerAwayError,
@@ -21,10 +20,10 @@ from migration.errors import (
     TargetOccupiedError,
     TargetPermissionError,
     TargetRefusedError,
-    TemporaryDiskFullError,
     UsageError,
 )
 from migration.full_disk import is_full
+from migration.full_disk_errors import DiskFullError, TemporaryDiskFullError
 from migration.target.postgres_errors import translate
 from migration.target.target_connection import place_of, redact, with_password
 
