@@ -94,7 +94,9 @@ def _of_the_record(connection: Connection, run: RunRecord) -> list[str]:
         told.append(f"the run is {run.phase}, and failed in {run.resume_phase}: {run.error}")
     entered = list(
         connection.execute(
-            text("SELECT data ->> 'phase' FROM convoy.events WHERE run_id = :run AND kind = 'phase' ORDER BY id"),
+            text(
+                "SELECT data ->> 'phase' FROM convoy.events WHERE run_id = :run AND kind = 'phase' ORDER BY id"
+            ),
             {"run": run.id},
         ).scalars()
     )
@@ -106,12 +108,19 @@ def _of_the_record(connection: Connection, run: RunRecord) -> list[str]:
             told.append(f"the run entered {phase} {entered.count(phase.value)} times: {entered}")
     if run.phase in _SHOWN:
         open_steps = connection.execute(
-            text("SELECT phase, state, count(*) FROM convoy.steps WHERE run_id = :run AND state <> 'done' GROUP BY 1, 2"),
+            text(
+                "SELECT phase, state, count(*) FROM convoy.steps WHERE run_id = :run AND state <> 'done' GROUP BY 1, 2"
+            ),
             {"run": run.id},
         ).all()
-        told += [f"the run is {run.phase}, and {number} steps of {phase} are {state}" for phase, state, number in open_steps]
+        told += [
+            f"the run is {run.phase}, and {number} steps of {phase} are {state}"
+            for phase, state, number in open_steps
+        ]
         twice = connection.execute(
-            text("SELECT count(*) - count(DISTINCT (table_id, key, \"column\")) FROM convoy.quarantine WHERE run_id = :run"),
+            text(
+                'SELECT count(*) - count(DISTINCT (table_id, key, "column")) FROM convoy.quarantine WHERE run_id = :run'
+            ),
             {"run": run.id},
         ).scalar_one()
         if twice:

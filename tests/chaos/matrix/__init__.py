@@ -1,1 +1,1 @@
-"""Faults × phases: what is done to a running cluster, when, and how the outcome is judged."""
+"""Faults and phases: what is done to a running cluster, when, and how the outcome is judged."""

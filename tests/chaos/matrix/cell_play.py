@@ -15,7 +15,7 @@ from tests.chaos.matrix.scene import Scene
 from tests.support.shell import is_gone, session_of
 
 UNSAFE_SECONDS = 1.0
-"""For how long a commit that does not wait for the disk may be lost with the server: thrice wal_writer_delay, and some."""
+"""How long a commit that does not wait for the disk may be lost with the server: thrice wal_writer_delay, and more."""
 LATEST_SECONDS = 0.7
 """Until when after the beginning of its phase a fault strikes."""
 LATEST_AT_END_SECONDS = 0.3
@@ -127,7 +127,9 @@ def _of_status(scene: Scene, cell: Cell, status: int, phase: Phase) -> list[str]
     }.get(phase, set())
     if status in expected:
         return []
-    return [f"{cell.name}: the run is {phase}, and the last command ended with {status}:\n{scene.said[-1500:]}"]
+    return [
+        f"{cell.name}: the run is {phase}, and the last command ended with {status}:\n{scene.said[-1500:]}"
+    ]
 
 
 def _tables_to_replace(scene: Scene) -> dict[str, int]:
@@ -135,10 +137,9 @@ def _tables_to_replace(scene: Scene) -> dict[str, int]:
     scene.query(f'CREATE SCHEMA "{scene.name}" AUTHORIZATION mover')
     scene.query(f'CREATE TABLE "{scene.name}".item (note text)')
     scene.query(f'ALTER TABLE "{scene.name}".item OWNER TO mover')
-    return {
-        name: oid
-        for name, oid in scene.query(
+    return dict(
+        scene.query(
             "SELECT relname, oid::bigint FROM pg_class WHERE relnamespace = %s::regnamespace AND relkind = 'r'",
             scene.name,
         )
-    }
+    )

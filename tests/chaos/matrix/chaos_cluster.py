@@ -193,12 +193,19 @@ class ChaosCluster(ProxiedCluster):
     def start_another(self, name: str, like: str) -> None:
         """Start one more process of a kind; it is looked after until `end_another`."""
         program = self._programs[like]
-        argv = [
-            word if "@" not in word else f"{name}-{time.monotonic_ns()}@local" for word in program.argv
-        ]
+        argv = [word if "@" not in word else f"{name}-{time.monotonic_ns()}@local" for word in program.argv]
         with self.supervision:
-            self._start(Program(name, argv, self.logs / f"{name}.log", program.cwd, program.env,
-                                stop=program.stop, stage=program.stage))
+            self._start(
+                Program(
+                    name,
+                    argv,
+                    self.logs / f"{name}.log",
+                    program.cwd,
+                    program.env,
+                    stop=program.stop,
+                    stage=program.stage,
+                )
+            )
 
     def end_another(self, name: str) -> None:
         """Stop a process that was started in addition."""
@@ -260,7 +267,10 @@ class ChaosCluster(ProxiedCluster):
 
     def _supervise(self) -> None:
         while not self._ended.wait(_LOOK_SECONDS):
-            with self.supervision, suppress(ConvoyError):  # what did not start is tried again at the next look
+            with (
+                self.supervision,
+                suppress(ConvoyError),
+            ):  # what did not start is tried again at the next look
                 self._restarts.clear()
                 sizes = {name: self._log_size(name) for name in self._programs}
                 for name in self.check():

@@ -36,3 +36,13 @@ def read(path: Path) -> list[dict[str, Any]]:
         entries.pop(key, None)
         entries[key] = entry
     return list(entries.values())
+
+
+def passed_cells(leases: str, path: Path = RESULTS) -> set[tuple[str, str]]:
+    """Return fault and phase of the cells that have passed."""
+    entries = read(path) if path.exists() else []
+    return {
+        (entry["fault"], entry["phase"])
+        for entry in entries
+        if entry["what"] == "cell" and entry["leases"] == leases and not entry["complaints"]
+    }

@@ -36,9 +36,7 @@ def sampled_cells(seed: str, number: int) -> list[Cell]:
     while left and len(chosen) < number:
         kinds = [cell.fault.kind for cell in chosen]
         phases = [cell.phase for cell in chosen]
-        best = min(
-            left, key=lambda cell: (kinds.count(cell.fault.kind), phases.count(cell.phase))
-        )
+        best = min(left, key=lambda cell: (kinds.count(cell.fault.kind), phases.count(cell.phase)))
         chosen.append(best)
         left = [cell for cell in left if cell.fault is not best.fault]
     return chosen

@@ -100,7 +100,5 @@ MESSAGE_FAULTS: tuple[Fault, ...] = (
     Fault("messages lost", Kind.MESSAGE, stolen(lost)),
     Fault("every step sent three times more", Kind.MESSAGE, all_steps_sent_again),
     Fault("advance sent 20 times at once", Kind.MESSAGE, advanced),
-    Fault(
-        "two producers, advance sent 20 times at once", Kind.MESSAGE, advanced, around=second_producer
-    ),
+    Fault("two producers, advance sent 20 times at once", Kind.MESSAGE, advanced, around=second_producer),
 )

@@ -35,9 +35,7 @@ _NOTHING_STAGED: Mapping[Phase, str] = MappingProxyType(
 
 def terminate_all(scene: Scene) -> None:
     """End every session of the cluster's role, and of the commands."""
-    scene.query(
-        "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE usename = %s", ROLE
-    )
+    scene.query("SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE usename = %s", ROLE)
 
 
 def ended_by(number: signal.Signals) -> Inflict:
@@ -173,7 +171,11 @@ SERVER_FAULTS: tuple[Fault, ...] = (
     Fault("timeouts of the database made small", Kind.SERVER, timeouts("DATABASE"), LIMIT_SECONDS),
     Fault("the ledger locked by others", Kind.SERVER, locked(_LEDGER), LOCK_SECONDS),
     Fault(
-        "staged tables locked by others", Kind.SERVER, locked(_STAGED), LOCK_SECONDS, senseless=_NOTHING_STAGED
+        "staged tables locked by others",
+        Kind.SERVER,
+        locked(_STAGED),
+        LOCK_SECONDS,
+        senseless=_NOTHING_STAGED,
     ),
     Fault("replaced tables read by others", Kind.SERVER, read, READER_SECONDS, replaces=True),
 )
