@@ -6,6 +6,7 @@ from sqlalchemy import Engine, select, update
 
 from migration.convoy_error import ConvoyError, NextStep
 from migration.errors import RunStateError
+from migration.ledger.fresh_start import forget_all, needs_fresh_start
 from migration.ledger.ledger_tables import steps
 from migration.ledger.run_records import RunRecord
 from migration.ledger.run_transition import LockedRun, transition
@@ -60,6 +61,8 @@ def request_cancel(engine: Engine, run_id: str, *, observers: Observers = STANDA
 def request_resume(engine: Engine, run_id: str, *, observers: Observers = STANDARD_OBSERVERS) -> None:
     """Let a failed or interrupted run go on where it stopped; finished steps stay finished.
 
+    A run whose snapshot was found changed begins anew instead.
+
     Raises:
         RunStateError: the run is complete, cancelled or rolled back.
     """
@@ -68,8 +71,14 @@ def request_resume(engine: Engine, run_id: str, *, observers: Observers = STANDA
         if run.phase.is_end and run.phase is not Phase.FAILED:
             raise RunStateError(f"The run is {run.phase}; there is nothing to resume", run=run_id)
         phase = run.phase
+        begins_anew = needs_fresh_start(locked.connection, run_id)
+        if begins_anew and run.phase is not Phase.FAILED:
+            return  # it is about to fail; a second try of that step must not succeed
         if run.phase is Phase.FAILED:
             phase = run.resume_phase or Phase.PENDING
+            if begins_anew:
+                forget_all(locked.connection, run)
+                phase = Phase.SNAPSHOTTING
             locked.enter(phase, resume_phase=None, error=None, finished_at=None)
         lost = (
             select(steps.c.id)

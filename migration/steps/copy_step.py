@@ -113,7 +113,7 @@ def copy_chunk(context: StepContext, connection: Connection, step: Step) -> Step
     chunk = read_chunk(connection, step.chunk_id)
     table = context.planned_table(connection, step.run_id, chunk.table_id)
     with RejectionSpool() as spool:
-        stream = ChunkStream(context.snapshot_reader(table.source.snapshot), table, chunk, spool)
+        stream = ChunkStream(context.snapshot_reader(table.source), table, chunk, spool)
         if table.run.options.mode is Mode.DRY_RUN:
             bytes_sent = _encode_only(table.plan, stream)
         else:

@@ -129,7 +129,7 @@ def _read(context: StepContext, connection: Connection, table: PlannedTable, sea
     profile = {column.name: table.profile[column.name] for column in columns}
     converter = Converter(columns, Context(table.run.options.source_timezone), profile)
     classes = {name: known.classes for name, known in profile.items()}
-    reader = context.snapshot_reader(table.source.snapshot)
+    reader = context.snapshot_reader(table.source)
     size = batch_rows(_ROWS_AT_ONCE, profile.values())
     for chunk, key_range in read_ranges(connection, table.id):
         for raw in reader.batches(table.declared, classes, key_range, size):

@@ -23,7 +23,7 @@ def profile_chunk(context: StepContext, connection: Connection, step: Step) -> S
     table = read_table(connection, chunk.table_id)
     source, declared = context.sources.source_of(connection, table)
     profile = profile_range(
-        context.snapshot_reader(source.snapshot),
+        context.snapshot_reader(source),
         declared,
         chunk.key_range,
         Context(run.options.source_timezone),

@@ -17,7 +17,8 @@ def check_snapshot(_context: StepContext, connection: Connection, step: Step) ->
     """Hash the snapshot of the source that the step names; all its rows have been read by now.
 
     Raises:
-        SnapshotLostError: it is not what was frozen, so nothing that was read of it counts.
+        SnapshotLostError: it is gone.
+        SnapshotChangedError: it is not what was frozen, so nothing that was read of it counts.
     """
     source = next(s for s in read_sources(connection, step.run_id) if s.id == step.spec["source_id"])
     check_unchanged(Path(source.snapshot), source.sha256)

@@ -89,7 +89,7 @@ class StepContext:
         """Attempts in a row that something passing has ended: a lost connection, a deadlock, a lock."""
         self._runs: dict[str, RunRecord] = {}
         self._tables: dict[int, PlannedTable] = {}
-        self._readers: dict[str, SnapshotReader] = {}
+        self._readers: dict[int, SnapshotReader] = {}
         self._target_reader: TargetReader | None = None
         self._lock = threading.Lock()
 
@@ -116,16 +116,22 @@ class StepContext:
             known = self._tables[table_id] = read_planned_table(connection, run_id, table_id, self.sources)
         return known
 
-    def snapshot_reader(self, snapshot: str) -> SnapshotReader:
-        """Return the open reader of a snapshot; one stays open at a time."""
+    def snapshot_reader(self, source: SourceRecord) -> SnapshotReader:
+        """Return the open reader of the snapshot of a run's source; one stays open at a time.
+
+        Not by the file's name: what SQLite keeps in memory of a file that was found changed must not be read again,
+        neither by the run when it begins anew nor by another of the same source, whose snapshot has taken its place.
+        """
         with self._lock:
-            reader = self._readers.get(snapshot)
+            reader = self._readers.get(source.id)
             if reader is None:
-                for path in list(self._readers):
-                    self._readers.pop(path).__exit__(None, None, None)
-                reader = SnapshotReader(Path(snapshot)).__enter__()
-                self._readers[snapshot] = reader
+                self._close_readers()
+                reader = self._readers[source.id] = SnapshotReader(Path(source.snapshot)).__enter__()
             return reader
+
+    def _close_readers(self) -> None:
+        for source_id in list(self._readers):
+            self._readers.pop(source_id).__exit__(None, None, None)
 
     def target_reader(self) -> TargetReader:
         """Return the open reader of the target."""
@@ -151,6 +157,5 @@ class StepContext:
         """Close everything."""
         self.forget_connections()
         with self._lock:
-            for path in list(self._readers):
-                self._readers.pop(path).__exit__(None, None, None)
+            self._close_readers()
         self.engine.dispose()

@@ -39,10 +39,11 @@ _LEASES = {"short": ("Short leases", 2, 1, 4), "default": ("Default leases", 30,
 """Title, seconds of lease, of the watchdog and of silence."""
 _LEGEND = """
 Seconds from the fault to the end of the run, the fault's own time included. Without a mark the run ended by
-itself; **r**: after one `resume`; **c**: cancelled, as was asked; **b**: rolled back, as was asked; **f**: failed
-for good, as it must (`+n`: so many chunks were copied again; a server that crashes may take back what it was told
-within the last second, see [scaling.md](scaling.md)). *wrong*: did not pass. An empty cell was not played; `-`
-makes no sense, for the reason below.
+itself; **r**: after one `resume`; **c**: cancelled, as was asked; **b**: rolled back, as was asked; **n**: not
+begun, because the broker took no message: status 2, and a record that says cancelled (`+n`: so many chunks were
+copied again; a server that crashes may take back what it was told within the last second, see
+[scaling.md](scaling.md)). *wrong*: did not pass. An empty cell was not played; `-` makes no sense, for the reason
+below.
 """
 
 
@@ -118,7 +119,7 @@ def _cell(cell: Entry | None) -> str:
         return ""
     if cell["complaints"]:
         return "*wrong*"
-    mark = {"cancelled": "c ", "rolled_back": "b ", "failed": "f "}.get(cell["outcome"], "")
+    mark = {"cancelled": "c ", "rolled_back": "b ", "not_begun": "n "}.get(cell["outcome"], "")
     again = cell["copied_again"] + cell["taken_back"]
     resumed = "r " if cell["resumed"] and not mark else ""
     return f"{mark}{resumed}{cell['seconds']:.1f}{f' +{again}' if again else ''}"

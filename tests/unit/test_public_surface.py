@@ -160,6 +160,7 @@ run-state-conflict
 run-unknown
 server-away
 setting-invalid
+snapshot-changed
 snapshot-lost
 snapshot-not-written
 source-corrupt

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from migration.model import Phase
 from tests.chaos.matrix.chaos_cluster import ChaosCluster
-from tests.chaos.matrix.fault import Cell
+from tests.chaos.matrix.fault import Cell, Ending
 from tests.chaos.matrix.judge import complaints_about, copied_again
 from tests.chaos.matrix.scene import Scene
 from tests.support.shell import is_gone, session_of
@@ -87,14 +87,24 @@ def _strike(scene: Scene, cell: Cell, result: Result, tables_before: dict[str, i
         scene.wait_until(lambda: all(is_gone(pid) for pid in processes), "end of the command's processes")
     status = _go_on(scene, cell, result, status)
     result.seconds = round(time.monotonic() - began, 1)
+    if fault.reads_anew and result.resumed:
+        done, safe = {}, {}
     phase = scene.phase()
     result.outcome = phase.value
     after = scene.done_chunks()
     if phase in _SHOWN:
         result.copied_again = copied_again(safe, after)
         result.taken_back = copied_again(done, after) - result.copied_again
-    result.complaints += complaints_about(scene, fault.ending, safe, tables_before)
-    result.complaints += _of_status(scene, cell, status, phase)
+    ending = fault.ending
+    if (status, phase, cell.phase) == (
+        2,
+        Phase.CANCELLED,
+        Phase.PENDING,
+    ) and "broker does not answer" in scene.said:
+        ending, result.outcome = Ending.NOT_BEGUN, "not_begun"
+    result.complaints += complaints_about(scene, ending, safe, tables_before)
+    if ending is not Ending.NOT_BEGUN:
+        result.complaints += _of_status(scene, cell, status, phase)
 
 
 def _go_on(scene: Scene, cell: Cell, result: Result, status: int) -> int:

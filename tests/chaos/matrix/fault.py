@@ -36,9 +36,9 @@ class Ending(StrEnum):
     """How a run may end."""
 
     SHOWN = "completed"
+    NOT_BEGUN = "not begun: the broker took no message, and the command says so"
     CANCELLED = "cancelled, or completed where it came too late"
     REVERSED = "completed, or rolled back where it was completed before"
-    REFUSED = "failed for good: only a new run may follow"
 
 
 Inflict = Callable[["Scene"], AbstractContextManager[None]]
@@ -68,6 +68,8 @@ class Fault:
     """What surrounds the whole run, from before its start to its end."""
     until_end: bool = False
     """Taken back only once the command has ended."""
+    reads_anew: bool = False
+    """Nothing that was read counts after it, so that a resumed run copies all chunks again."""
     replaces: bool = False
     """The run replaces tables that stand there already."""
     known_to_fail: Mapping[Phase, str] = field(default_factory=lambda: MappingProxyType({}))

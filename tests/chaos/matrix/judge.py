@@ -17,8 +17,8 @@ from tests.support.proof import prove
 CHUNKS = (AREAS + ITEMS) // CHUNK_ROWS
 _OTHER_END = {
     Ending.CANCELLED: Phase.CANCELLED,
+    Ending.NOT_BEGUN: Phase.CANCELLED,
     Ending.REVERSED: Phase.ROLLED_BACK,
-    Ending.REFUSED: Phase.FAILED,
 }
 _REST_SECONDS = 30.0
 _SNAPSHOT_FILE = re.compile(r"[0-9a-f]{64}\.(sqlite|needed-by-[0-9a-f-]{36})|\.lock")

@@ -89,9 +89,7 @@ def command_stopped(scene: Scene) -> Iterator[None]:
 _SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 _PAUSE: tuple[Fault, ...] = (
-    (Fault("pause, later resume", Kind.REQUEST, paused, (0.5, 2.0), ends_command=True),)
-    if "pause" in COMMANDS
-    else ()
+    (Fault("pause, later resume", Kind.REQUEST, paused, (0.5, 2.0)),) if "pause" in COMMANDS else ()
 )
 
 REQUEST_FAULTS: tuple[Fault, ...] = (

@@ -152,7 +152,7 @@ class Scene:
                     raise
                 time.sleep(0.1)
 
-    def dwell(self, phase: Phase | None, run_seconds: float = 0.5, step_seconds: float = 0.05) -> None:
+    def dwell(self, phase: Phase | None, run_seconds: float = 0.9, step_seconds: float = 0.05) -> None:
         """Let runs dwell in a phase, or in none."""
         self.query("DELETE FROM dwelling.place")
         if phase is not None:

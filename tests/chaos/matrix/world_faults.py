@@ -8,7 +8,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from migration.model import Phase
-from tests.chaos.matrix.fault import Ending, Fault, Inflict, Kind
+from tests.chaos.matrix.fault import Fault, Inflict, Kind
 from tests.chaos.matrix.scene import MARKED_ROW, Scene
 
 DAY_SECONDS = 86_400
@@ -73,7 +73,7 @@ WORLD_FAULTS: tuple[Fault, ...] = (
         changed,
         until_end=True,
         senseless=_NO_SNAPSHOT,
-        ending=Ending.REFUSED,
+        reads_anew=True,
     ),
     *(
         Fault(f"clock of {who} {how}", Kind.CLOCK, clock_set(name, seconds), until_end=True)
