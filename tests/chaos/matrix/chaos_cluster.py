@@ -13,13 +13,12 @@ import psutil
 import psycopg
 from psycopg import sql
 
-from migration.convoy_error import ConvoyError
 from migration.ledger.ledger_database import open_ledger
 from migration.settings import Settings
 from producer.embedded.celery_process import FORK_SERVER
 from producer.embedded.embedded_cluster import EMBEDDED
 from producer.embedded.embedded_postgres import EmbeddedPostgres
-from producer.embedded.supervisor_client import Program
+from producer.embedded.supervisor_client import Program, tail
 from tests.support.broker_proxy import ProxiedCluster
 
 ROLE = "mover"
@@ -101,6 +100,7 @@ class ChaosCluster(ProxiedCluster):
         self.restarts: dict[str, int] = {}
         """How often each process was started again."""
         self.supervision = threading.Lock()
+        self.supervision_errors: list[str] = []
         self._read_from: dict[str, int] = {}
         self._ended = threading.Event()
         self._supervisor_thread = threading.Thread(target=self._supervise, name="supervisor", daemon=True)
@@ -237,7 +237,9 @@ class ChaosCluster(ProxiedCluster):
         deadline = time.monotonic() + PATIENCE_SECONDS
         while (missing := self._missing()) and time.monotonic() < deadline:
             time.sleep(0.05)
-        assert not missing, f"not running: {missing}; logs in {self.logs}"
+        if missing:
+            ends = "\n".join(f"{name}: {tail(self.logs / f'{name}.log')}" for name in missing)
+            raise AssertionError(f"not running: {missing}; {self.supervision_errors[-3:]}\n{ends}")
 
     def _missing(self) -> list[str]:
         names = [name for name in self._programs if name != FORK_SERVER]
@@ -267,13 +269,15 @@ class ChaosCluster(ProxiedCluster):
 
     def _supervise(self) -> None:
         while not self._ended.wait(_LOOK_SECONDS):
-            with (
-                self.supervision,
-                suppress(ConvoyError),
-            ):  # what did not start is tried again at the next look
+            with self.supervision:
                 self._restarts.clear()
                 sizes = {name: self._log_size(name) for name in self._programs}
-                for name in self.check():
+                try:
+                    died = self.check()
+                except Exception as error:  # noqa: BLE001 - what did not start is tried again at the next look
+                    self.supervision_errors.append(repr(error))
+                    continue
+                for name in died:
                     self.restarts[name] = self.restarts.get(name, 0) + 1
                     if name in sizes:
                         self._read_from[name] = sizes[name]
