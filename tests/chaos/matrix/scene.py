@@ -42,7 +42,7 @@ def build_source(path: Path) -> Path:
             """
             CREATE TABLE area (id INTEGER PRIMARY KEY, name VARCHAR(40) NOT NULL);
             CREATE TABLE item (
-                id INTEGER PRIMARY KEY, area_id INTEGER REFERENCES area (id), title TEXT, price REAL, made DATETIME);
+                id INTEGER PRIMARY KEY, area_id INTEGER REFERENCES area (id), title TEXT, price REAL, made DATE);
             CREATE INDEX item_area ON item (area_id);
             CREATE VIEW dear AS SELECT id, title FROM item WHERE price > 100;
             """
@@ -53,7 +53,7 @@ def build_source(path: Path) -> Path:
         connection.executemany(
             "INSERT INTO item VALUES (?, ?, ?, ?, ?)",
             (
-                (number, number % AREAS + 1, f"Item {number} " + "x" * 60, number / 7, "2024-02-29 12:00:00")
+                (number, number % AREAS + 1, f"Item {number} " + "x" * 60, number / 7, "2024-02-29")
                 for number in range(1, ITEMS + 1)
             ),
         )
