@@ -145,9 +145,15 @@ class SnapshotError(SourceUnreadableError):
 
 
 class SnapshotLostError(SnapshotError):
-    """The frozen copy of a source is gone, or is not what was frozen."""
+    """The frozen copy of a source is gone."""
 
     code = "snapshot-lost"
+
+
+class SnapshotChangedError(SnapshotLostError):
+    """The frozen copy of a source is not what was frozen: nothing that was read of it counts."""
+
+    code = "snapshot-changed"
 
 
 class TargetError(ConvoyError):

@@ -6,6 +6,7 @@ from sqlalchemy import Engine, func, select, update
 
 from migration.convoy_error import ConvoyError, NextStep
 from migration.errors import RunStateError
+from migration.ledger.fresh_start import forget_all, needs_fresh_start
 from migration.ledger.ledger_tables import runs, steps
 from migration.ledger.run_records import RunRecord
 from migration.ledger.run_transition import LockedRun, transition
@@ -88,6 +89,8 @@ def request_pause(engine: Engine, run_id: str, *, observers: Observers = STANDAR
 def request_resume(engine: Engine, run_id: str, *, observers: Observers = STANDARD_OBSERVERS) -> None:
     """Let a failed, paused or interrupted run go on where it stopped; finished steps stay finished.
 
+    A run whose snapshot was found changed begins anew instead.
+
     Raises:
         RunStateError: the run is complete, cancelled or rolled back.
     """
@@ -96,11 +99,17 @@ def request_resume(engine: Engine, run_id: str, *, observers: Observers = STANDA
         if run.phase.is_end and run.phase is not Phase.FAILED:
             raise RunStateError(f"The run is {run.phase}; there is nothing to resume", run=run_id)
         phase = run.phase
+        if run.paused_at is not None:
+            locked.connection.execute(update(runs).where(runs.c.id == run_id).values(paused_at=None))
+        begins_anew = needs_fresh_start(locked.connection, run_id)
+        if begins_anew and run.phase is not Phase.FAILED:
+            return  # it is about to fail; a second try of that step must not succeed
         if run.phase is Phase.FAILED:
             phase = run.resume_phase or Phase.PENDING
+            if begins_anew:
+                forget_all(locked.connection, run)
+                phase = Phase.SNAPSHOTTING
             locked.enter(phase, resume_phase=None, error=None, finished_at=None)
-        elif run.paused_at is not None:
-            locked.connection.execute(update(runs).where(runs.c.id == run_id).values(paused_at=None))
         lost = (
             select(steps.c.id)
             .where(steps.c.run_id == run_id, steps.c.state != StepState.DONE.value)

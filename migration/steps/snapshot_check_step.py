@@ -17,7 +17,8 @@ def check_snapshot(context: StepContext, connection: Connection, step: Step) -> 
     Where this host has a copy of its own, that is what is hashed; each copy was hashed when it came.
 
     Raises:
-        SnapshotLostError: it is not what was frozen, so nothing that was read of it counts.
+        SnapshotLostError: it is gone.
+        SnapshotChangedError: it is not what was frozen, so nothing that was read of it counts.
     """
     source = next(s for s in read_sources(connection, step.run_id) if s.id == step.spec["source_id"])
     check_unchanged(context.snapshot_path(source), source.sha256)

@@ -95,7 +95,7 @@ class StepContext:
         """Attempts in a row that something passing has ended: a lost connection, a deadlock, a lock."""
         self._runs: dict[str, RunRecord] = {}
         self._tables: dict[int, PlannedTable] = {}
-        self._readers: dict[str, SnapshotReader] = {}
+        self._readers: dict[int, SnapshotReader] = {}
         self._snapshots = SnapshotAccess(settings)
         self._target_reader: TargetReader | None = None
         self._lock = threading.Lock()
@@ -124,20 +124,24 @@ class StepContext:
         return known
 
     def snapshot_reader(self, source: SourceRecord) -> SnapshotReader:
-        """Return the open reader of a source's snapshot; one stays open at a time.
+        """Return the open reader of the snapshot of a run's source; one stays open at a time.
+
+        Not by the file's name or hash: what SQLite keeps in memory of a file that was found changed must not be read
+        again, neither by the run when it begins anew nor by another of the same source, whose snapshot has taken its
+        place.
 
         Raises:
             ConvoyError: as `SnapshotAccess.path`.
         """
         with self._lock:
-            reader = self._readers.get(source.sha256)
+            reader = self._readers.get(source.id)
             if reader is None:
                 self._close_readers()
             # Asked for at each step: between two, others may have evicted it. Then a file of the same bytes takes its
             # place, and an open reader reads what it has open.
             path = self._snapshots.path(source)
             if reader is None:
-                reader = self._readers[source.sha256] = SnapshotReader(path).__enter__()
+                reader = self._readers[source.id] = SnapshotReader(path).__enter__()
             return reader
 
     def snapshot_path(self, source: SourceRecord) -> Path:
@@ -155,8 +159,8 @@ class StepContext:
             self._snapshots.release()
 
     def _close_readers(self) -> None:
-        for sha256 in list(self._readers):
-            self._readers.pop(sha256).__exit__(None, None, None)
+        for source_id in list(self._readers):
+            self._readers.pop(source_id).__exit__(None, None, None)
 
     def target_reader(self) -> TargetReader:
         """Return the open reader of the target."""

@@ -45,6 +45,8 @@ _ROOM_SECONDS = 3.0
 _KEPT_LOG_FOLDERS = 10
 _LOG_FOLDER = re.compile(r"\d{8}-\d{6}-\d+")
 _READY_LINE = " ready."
+_TEMPORARY = "tmp"
+"""Of the cluster's folder: what a process that is killed leaves behind goes with the cluster."""
 # Warm shutdown, then SIGKILL: an unfinished chunk rolls back and is copied again by the next run.
 _CELERY_STOP = ((signal.SIGTERM, 0.7),)
 _CELERY_STAGE = 1
@@ -141,6 +143,7 @@ class LocalCluster:
         servers = "Valkey" if self.target_url else "PostgreSQL, Valkey"
         self._on_start(f"{servers}, producer and {self.workers} workers")
         self._folder = Path(tempfile.mkdtemp(prefix="convoy-"))
+        (self._folder / _TEMPORARY).mkdir()
         self._supervisor = SupervisorClient(remove=self._folder)
         self._supervisor.open_fork_server(self._program(FORK_SERVER, [*_PROCESS, FORK_SERVER], {}))
 
@@ -289,6 +292,8 @@ class LocalCluster:
             if value is not None:
                 plain = value.get_secret_value() if isinstance(value, SecretStr) else str(value)
                 env[f"MIGRATION_{name.upper()}"] = plain
+        if self._folder is not None:
+            env["TMPDIR"] = str(self._folder / _TEMPORARY)
         return env | {
             "MIGRATION_BROKER_URL": self.broker_url,
             "MIGRATION_TARGET_URL": absolute_options(self.target_url),

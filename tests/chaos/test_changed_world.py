@@ -17,6 +17,7 @@ from sqlalchemy import text
 
 from migration.ledger.ledger_database import open_ledger
 from migration.ledger.run_records import create_run, find_run
+from migration.ledger.run_requests import request_resume
 from migration.model import Mode, Phase, RunOptions, Source
 from migration.queue import make_app, send_advance
 from migration.settings import Settings
@@ -50,6 +51,27 @@ def test_changed_snapshot_is_never_called_proved(
     assert ended.phase is Phase.FAILED
     assert "not what was frozen" in str(ended.error)
     assert complaints(direct.ledger, run.id) == []
+
+
+@pytest.mark.parametrize("phase", [Phase.PROFILING, Phase.COPYING])
+def test_snapshot_that_is_right_again_heals_no_row_that_was_read(
+    direct: Direct, build: Callable[[str], Path], phase: Phase
+) -> None:
+    run = direct.start(build(SCRIPT), until=phase, target_schema="healed")
+    ((path,),) = direct.query("SELECT snapshot FROM convoy.sources")
+    snapshot = Path(path)
+    right = snapshot.read_bytes()
+    flip(snapshot)
+    with quiet_steps():
+        assert direct.finish(run.id).phase is Phase.FAILED
+        snapshot.write_bytes(right)  # a disk that was tired, or a file from a backup
+        request_resume(direct.ledger, run.id)
+        assert find_run(direct.ledger, run.id).phase is Phase.SNAPSHOTTING
+        assert complaints(direct.ledger, run.id) == []
+        ended = direct.finish(run.id)
+    assert (ended.phase, ended.error) == (Phase.COMPLETED, None)
+    assert complaints(direct.ledger, run.id) == []
+    assert direct.query("SELECT body FROM healed.t ORDER BY id") == [("the first row",), ("the second row",)]
 
 
 def test_changed_snapshot_is_never_called_equal(direct: Direct, build: Callable[[str], Path]) -> None:

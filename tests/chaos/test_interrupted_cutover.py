@@ -1,4 +1,4 @@
-"""Ctrl-C and `cancel` while the one transaction runs that shows the tables to users."""
+"""Ctrl-C, `cancel` and `pause` while the one transaction runs that shows the tables to users."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from sqlalchemy import Engine
 
 from migration.ledger.ledger_database import open_ledger
 from migration.model import Phase
+from producer.cli.app import COMMANDS
 from tests.support.ledger_consistency import complaints
 from tests.support.shell import PATIENCE_SECONDS, Shell, make_database, wait_until
 
@@ -30,7 +31,9 @@ BEGIN
 END $$;
 CREATE EVENT TRIGGER slow ON ddl_command_end WHEN TAG IN ('ALTER TABLE') EXECUTE FUNCTION slow();
 """
-TRIES = 100 if os.environ.get("CONVOY_CHAOS") else 3
+HOWS = [how for how in ("interrupt", "cancel", "pause") if how == "interrupt" or how in COMMANDS]
+TRIES = -(-200 // len(HOWS)) if os.environ.get("CONVOY_CHAOS") else 2
+"""Of each; 200 moments in all in the long form."""
 LONGEST_SECONDS = 2.2
 """Somewhat longer than the slowed transaction."""
 
@@ -65,8 +68,15 @@ def phase_of(shell: Shell, run_id: str) -> str:
     return str(phase)
 
 
+def go_on(shell: Shell, said: str) -> tuple[int, str, str]:
+    """Type the command that was printed."""
+    line = re.search(r"Go on with: +migration-cli (.*)", said)
+    assert line is not None, said
+    return shell.run(*line[1].split())
+
+
 @pytest.mark.parametrize("number", range(TRIES))
-@pytest.mark.parametrize("how", ["interrupt", "cancel"])
+@pytest.mark.parametrize("how", HOWS)
 def test_run_stopped_in_its_cutover_is_whole_or_can_go_on(
     shell: Shell, ledger: Engine, how: str, number: int
 ) -> None:
@@ -82,7 +92,11 @@ def test_run_stopped_in_its_cutover_is_whole_or_can_go_on(
             os.killpg(process.pid, signal.SIGINT)
             status, said = 0, ""
         else:
-            status, _, said = shell.run("cancel", run_id)
+            status, printed, said = shell.run(how, run_id)
+            if how == "pause" and status == 0:
+                assert phase_of(shell, run_id) == Phase.CUTTING_OVER.value
+                assert complaints(ledger, run_id) == []
+                status, _, said = go_on(shell, printed)
         out, err = process.communicate(timeout=PATIENCE_SECONDS)
     finally:
         process.kill()
@@ -91,14 +105,15 @@ def test_run_stopped_in_its_cutover_is_whole_or_can_go_on(
     if how == "cancel":
         assert (status, phase) in {(0, Phase.CANCELLED.value), (2, Phase.COMPLETED.value)}, said
         assert "rollback" in said or status == 0
+    elif how == "pause":
+        assert (phase, process.returncode) == (Phase.COMPLETED.value, 0), out + err
+        assert status == 0 or "cannot be paused" in said, said
     elif phase == Phase.COMPLETED.value:
         assert process.returncode in {0, -signal.SIGINT, 130}, err
         assert "Proved" in out or "Interrupted" in err, out + err
     else:
         assert (process.returncode, phase) == (130, Phase.FAILED.value), err
-        line = re.search(r"Go on with: +migration-cli (.*)", err)
-        assert line is not None, err
-        status, _, err = shell.run(*line[1].split())
+        status, _, err = go_on(shell, err)
         assert status == 0, err
         assert phase_of(shell, run_id) == Phase.COMPLETED.value
         assert complaints(ledger, run_id) == []

@@ -67,7 +67,12 @@ class BrokerProxy:
         if self._mode == "refuse":
             client.close()
             return
-        server = socket.create_connection(("127.0.0.1", self._target))
+        try:
+            server = socket.create_connection(("127.0.0.1", self._target), timeout=1)
+        except OSError:  # the broker is down: its clients are to see that
+            client.close()
+            return
+        server.settimeout(None)
         for one, other in ((client, server), (server, client)):
             self._peers[one] = other
             self._selector.register(one, selectors.EVENT_READ)

@@ -5,12 +5,19 @@ from typing import get_type_hints
 
 import pytest
 
-from migration import errors
+from migration import errors, full_disk_errors
 from migration.convoy_error import ConvoyError, NextStep, Place
 from migration.error_record import error_classes, error_from_record, error_record
 from migration.exit_status import ExitStatus
 
-ALL = [item for item in vars(errors).values() if isinstance(item, type) and issubclass(item, ConvoyError)]
+ALL = list(
+    dict.fromkeys(
+        item
+        for module in (errors, full_disk_errors)
+        for item in vars(module).values()
+        if isinstance(item, type) and issubclass(item, ConvoyError)
+    )
+)
 EVERYWHERE: Place = {
     name: 3 if kind is int else f"a {name}"  # type: ignore[misc]
     for name, kind in get_type_hints(Place).items()
@@ -57,4 +64,6 @@ def test_every_class_has_a_code_of_its_own() -> None:
     assert len(set(codes)) == len(codes)
     assert all("code" in vars(kind) for kind in ALL)
     assert all(set(code) <= set("abcdefghijklmnopqrstuvwxyz-") for code in codes)
-    assert set(error_classes()) == set(ALL), "errors are defined in migration/errors.py"
+    assert set(error_classes()) == set(ALL), (
+        "errors are defined in migration/errors.py and full_disk_errors.py"
+    )

@@ -166,6 +166,7 @@ run-state-conflict
 run-unknown
 server-away
 setting-invalid
+snapshot-changed
 snapshot-disk-full
 snapshot-lost
 snapshot-not-fetched

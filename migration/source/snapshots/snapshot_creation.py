@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from migration.convoy_error import Place
-from migration.errors import SnapshotError, SnapshotLostError
+from migration.errors import SnapshotChangedError, SnapshotError, SnapshotLostError
 from migration.source.database_copy import copy_database
 from migration.source.integrity_check import check_database
 from migration.source.salvage.database_salvage import Damage, freeze_damaged
@@ -147,7 +147,8 @@ def confirm(snapshot: Path, sha256: str) -> None:
     """Make sure that a snapshot which another process has taken is on the disk as it was frozen.
 
     Raises:
-        SnapshotLostError: it is not.
+        SnapshotChangedError: it is there, and is not.
+        SnapshotLostError: it is not there.
     """
     flush(snapshot)
     check_unchanged(snapshot, sha256)
@@ -157,7 +158,8 @@ def check_unchanged(snapshot: Path, sha256: str) -> None:
     """Make sure that a snapshot still has the bytes that were frozen.
 
     Raises:
-        SnapshotLostError: it is not there, or a byte of it has changed.
+        SnapshotLostError: it is not there.
+        SnapshotChangedError: a byte of it has changed.
     """
     try:
         found = _sha256(snapshot)
@@ -168,11 +170,11 @@ def check_unchanged(snapshot: Path, sha256: str) -> None:
             remedy="Start a new run",
         ) from error
     if found != sha256:
-        raise SnapshotLostError(
+        raise SnapshotChangedError(
             "The snapshot is not what was frozen: something has written to it, the disk has changed it, or the"
             " machine went down before it had reached the disk",
             file=str(snapshot),
-            remedy="Start a new run",
+            remedy="Resume the run: it freezes the source anew and begins from there",
         )
 
 

@@ -44,7 +44,7 @@ def status(run: str | None, follows: bool, limit: int, **values: Any) -> int:
                 _print_runs(list_runs(engine, limit), output)
                 return 0
             record = find_run(engine, run)
-            if follows and not record.phase.is_end:
+            if follows:  # of an ended run, too: the exit status is that of the run, whoever was faster
                 return _follow(engine, record, target, settings, output)
             return _print_run(engine, record, target, output)
         finally:

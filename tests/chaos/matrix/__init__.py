@@ -1,0 +1,1 @@
+"""Faults and phases: what is done to a running cluster, when, and how the outcome is judged."""
