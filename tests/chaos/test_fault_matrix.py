@@ -13,18 +13,19 @@ import pytest
 from tests.chaos.matrix.cell_play import play
 from tests.chaos.matrix.chaos_cluster import DEFAULT_LEASES, PATIENCE_SECONDS, ChaosCluster
 from tests.chaos.matrix.chaos_results import add_cell, passed_cells
-from tests.chaos.matrix.fault import PHASES, Cell
+from tests.chaos.matrix.fault import PHASES, Cell, Kind
 from tests.chaos.matrix.fault_table import FAULTS, all_cells, sampled_cells
 from tests.chaos.matrix.scene import build_source
+from tests.chaos.random_kills import kill_through_a_run
 
 LONG = bool(os.environ.get("CONVOY_CHAOS"))
 SEED = os.environ.get("CONVOY_CHAOS_SEED", "1")
-SAMPLE = 10
+KILLS = 6
 SHARE = os.environ.get("CONVOY_CHAOS_SHARE", "1/1")
 """`2/3`: the second of three parts of the cells, for as many machines."""
 GO_ON = bool(os.environ.get("CONVOY_CHAOS_GO_ON"))
 """Leave out the cells that have passed according to the results that are there."""
-CELLS = all_cells(SEED) if LONG else sampled_cells(SEED, SAMPLE)
+CELLS = all_cells(SEED) if LONG else sampled_cells(SEED)
 if LONG and GO_ON:
     _passed = passed_cells("default" if DEFAULT_LEASES else "short")
     CELLS = [cell for cell in CELLS if (cell.fault.name, cell.phase.value) not in _passed]
@@ -84,7 +85,21 @@ def test_run_survives(stage: Stage, cell: Cell) -> None:
     assert result.complaints == [], result.notes
 
 
+@pytest.mark.timeout(4 * PATIENCE_SECONDS)
+@pytest.mark.skipif(LONG, reason="the long form has 1,000 of them, after the other tests")
+def test_random_kills_change_no_row(stage: Stage) -> None:
+    kills = 0
+    while kills < KILLS:
+        stage.number += 1
+        cluster = stage.cluster()
+        result = kill_through_a_run(cluster, cluster.folder / "template.db", SEED, stage.number)
+        kills += len(result.kills)
+        assert (result.complaints, result.copied_again) == ([], 0), result.kills
+
+
 def test_table_is_as_large_as_promised() -> None:
     assert len({fault.name for fault in FAULTS}) == len(FAULTS) >= 30
     assert len(PHASES) == 8
+    assert {cell.fault.kind for cell in sampled_cells(SEED)} >= {fault.kind for fault in FAULTS} - {Kind.DISK}
+    assert {cell.phase for cell in sampled_cells(SEED)} == set(PHASES)
     assert all(reason for fault in FAULTS for reason in fault.senseless.values())
