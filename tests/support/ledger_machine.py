@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -25,7 +26,7 @@ from tests.support.ledger_world import Shape, World
 from tests.support.proof import prove
 
 MOST_RUNS_AT_WORK = 2
-MOST_RUNS = 4
+MOST_RUNS = 5
 """More share nothing but the database, and each is looked at after every rule."""
 _MOST_RESUMES = 10
 _BEGINNINGS = (
@@ -61,10 +62,17 @@ statements = st.integers(0, 14)
 """Before which statement of a process something happens."""
 MEANWHILE = (
     *("expire", "recover", "deliver", "advance") * 2,
-    *("interrupt", "resume", "resume", "stop", "pause"),
+    *("interrupt", "resume", "resume", "resume", "stop", "pause"),
 )
 """What others may do while a process stands still; nothing in it waits for a lock that the process may hold."""
-COMMANDS = (*("resume",) * 5, *("interrupt", "pause", "retry", "heal", "clean up") * 2, "cancel", "roll_back")
+COMMANDS = (
+    *("resume",) * 7,
+    *("retry", "heal", "clean up") * 2,
+    "interrupt",
+    "pause",
+    "roll_back",
+    *("cancel",) * 2,
+)
 meanwhile = st.lists(st.sampled_from(MEANWHILE), min_size=1, max_size=4)
 
 
@@ -74,7 +82,9 @@ class LedgerMachine(RuleBasedStateMachine):
     def __init__(self, world: World) -> None:
         super().__init__()
         self.world = world
-        self.paths = {}
+        self.paths: dict[str, Path] = {}
+        self.seen: dict[str, Phase] = {}
+        """Run → the phase in which the judges have seen it last."""
         self.finished = FinishedWork()
         self.healed: set[str] = set()
 
@@ -154,6 +164,17 @@ class LedgerMachine(RuleBasedStateMachine):
             act = self._meanwhile(run, step, worker, happenings)
             self.world.workers[worker].run(step, claimed=act)
             self.world.sweep()
+
+    @rule(run=runs, number=which, statement=st.integers(1, 6))
+    def come_back_too_late(self, run: str, number: int, statement: int) -> None:
+        """A worker is taken for dead, and another does its step; or that one dies at it, too."""
+        if (step := self._step(run, number)) is not None:
+            late = ["expire", "recover", "deliver"]
+            self.world.workers["A"].run(step, claimed=self._meanwhile(run, step, "A", late))
+        if (step := self._step(run, number)) is not None:
+            self.world.workers["A"].run(
+                step, claimed=lambda: self.world.workers["B"].run_stopped(step, statement, die)
+            )
 
     @rule(run=runs, worker=workers, number=which, statement=statements, happenings=meanwhile)
     def freeze_at_work(
@@ -248,8 +269,11 @@ class LedgerMachine(RuleBasedStateMachine):
     @invariant()
     def nothing_is_wrong(self) -> None:
         for run_id in self.paths:
-            assert self._complaints(run_id) == []
             run = find_run(self.world.ledger, run_id)
+            if run.phase.is_end and self.seen.get(run_id) is run.phase:
+                continue  # looked at when it came to its end, and again at the very end
+            self.seen[run_id] = run.phase
+            assert self._complaints(run_id) == []
             assert run.phase is not Phase.FAILED or any(word in (run.error or "") for word in _GIVEN_UP), (
                 run.error
             )
