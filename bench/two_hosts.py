@@ -74,9 +74,8 @@ def _migrate(url: str, folder: Path, source: Path, options: argparse.Namespace) 
             fetched = [
                 line for line in cluster.log_of(host.name).splitlines() if "Fetched the snapshot" in line
             ]
-            print(
-                f"Host {host.name}: {len(fetched)} fetch, {host.stage.answered / 1e6:,.0f} MB from the stage"
-            )
+            took = ", ".join(line.rpartition(" in ")[2] for line in fetched)
+            print(f"Host {host.name}: {len(fetched)} fetch in {took}, {host.stage.answered / 1e6:,.0f} MB")
     run = find_run(ledger, run_id)
     ledger.dispose()
     compared = validate_database(source, "mixed", url, wanted)

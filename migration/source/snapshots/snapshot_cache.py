@@ -34,8 +34,11 @@ logger = logging.getLogger(__name__)
 
 _SPARE_BYTES: Final = 64 << 20
 """Room that is left on the disk."""
-_TRIES: Final = 3
+_TRIES: Final = 2
 _PAUSE_SECONDS: Final = 1.0
+_REST_SECONDS: Final = 15.0
+"""After a failure nobody of this host tries for so long: a try may take a minute, in which it holds a step that hosts
+which reach the stage could do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +81,10 @@ class SnapshotCache:
                 if self._is_known(sha256):
                     self._beside(sha256, FETCHED_SUFFIX).touch()
                     return HeldSnapshot(self._beside(sha256, ".sqlite"), lock)
-                waits_since = time.monotonic_ns()
+                begun = time.monotonic_ns() - int(_REST_SECONDS * 1e9)
                 lock.own()
                 if not self._is_known(sha256) and not self._is_as_frozen(sha256):
-                    self._fetch_once(sha256, snapshot_bytes, stage, lock, waits_since)
+                    self._fetch_once(sha256, snapshot_bytes, stage, lock, begun)
         except BaseException:
             lock.release()
             raise
@@ -152,14 +155,13 @@ class SnapshotCache:
         self._beside(sha256, FETCHED_SUFFIX).write_text(json.dumps(_look(path)), encoding="ascii")
 
     def _fetch_once(
-        self, sha256: str, snapshot_bytes: int, stage: SnapshotStage, lock: FileLock, waits_since: int
+        self, sha256: str, snapshot_bytes: int, stage: SnapshotStage, lock: FileLock, begun: int
     ) -> None:
-        if lock.failed_since(waits_since):
-            # It would take as long, and end in the same way.
+        if lock.failed_since(begun):
             raise StageUnreachableError(
-                "The stage could not be used by another process of this host just now",
+                "The stage could not be used by this host just now",
                 file=stage.locate(sha256),
-                remedy="Look at the other errors of this host's workers",
+                remedy="It is tried again soon; the log of this host's worker says more",
             )
         part = self._beside(sha256, PART_SUFFIX)
         started = time.monotonic()
@@ -184,7 +186,6 @@ class SnapshotCache:
             part.unlink(missing_ok=True)
             raise
         except OSError as error:
-            lock.note_failure()
             raise self._no_room(error.strerror or str(error)) from error
         except StageUnreachableError:
             lock.note_failure()

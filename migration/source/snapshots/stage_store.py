@@ -88,7 +88,8 @@ class StoreStage:
     def read(self, sha256: str, start: int, stop: int) -> Iterator[bytes]:
         """Yield the bytes of a snapshot from `start` up to `stop`, its size."""
         path = self._snapshot(sha256)
-        there = self.size(sha256)
+        with self._translated(sha256):  # whoever reads tries again by itself
+            there = self._size(sha256)
         if there is None:
             raise FileNotFoundError(path)
         if there != stop:

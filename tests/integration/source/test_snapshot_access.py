@@ -54,6 +54,7 @@ def scene_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callab
     monkeypatch.setattr(stage_store, "_PAUSES_SECONDS", (0.01, 0.01))
     monkeypatch.setattr(stage_endpoint, "_PAUSES_SECONDS", (0.01, 0.01))
     monkeypatch.setattr(snapshot_cache, "_PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr(snapshot_cache, "_REST_SECONDS", 0.0)
     origin = tmp_path / "producer"
     with ExitStack() as stack:
 
@@ -141,6 +142,24 @@ def test_fetch_that_was_cut_goes_on_where_it_stopped(scene_of: Scenes, kind: str
         proxy.set("forward")
         assert snapshots.path(frozen).read_bytes() == (scene.origin / scene.where(frozen).name).read_bytes()
     assert proxy.answered - before < (30 << 20) + (40 << 20) - come + (1 << 20)  # nothing of it came twice
+
+
+def test_after_a_failure_the_whole_host_rests(scene_of: Scenes, monkeypatch: pytest.MonkeyPatch) -> None:
+    scene = scene_of("http")
+    frozen = scene.put()
+    proxy = scene.proxy
+    assert proxy is not None
+    proxy.set("refuse")
+    with SnapshotAccess(scene.settings) as first, SnapshotAccess(scene.settings) as second:
+        with pytest.raises(StageUnreachableError, match="cannot be used"):
+            first.path(frozen)
+        proxy.set("forward")
+        monkeypatch.setattr(snapshot_cache, "_REST_SECONDS", 60.0)
+        with pytest.raises(StageUnreachableError, match="just now"):
+            second.path(frozen)
+        assert proxy.answered == 0
+        monkeypatch.setattr(snapshot_cache, "_REST_SECONDS", 0.0)
+        assert second.path(frozen) == scene.where(frozen)
 
 
 def test_short_cut_is_not_noticed(scene_of: Scenes) -> None:
