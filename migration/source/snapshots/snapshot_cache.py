@@ -18,6 +18,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from migration.errors import SnapshotFetchError, StageUnreachableError
+from migration.full_disk import is_full
+from migration.full_disk_errors import SnapshotDiskFullError
 from migration.source.snapshots.file_lock import FileLock
 from migration.source.snapshots.snapshot_retention import (
     FETCHED_SUFFIX,
@@ -28,10 +30,12 @@ from migration.source.snapshots.snapshot_retention import (
 )
 
 if TYPE_CHECKING:
+    from migration.convoy_error import ConvoyError
     from migration.source.snapshots.snapshot_stage import SnapshotStage
 
 logger = logging.getLogger(__name__)
 
+_MAKE_ROOM: Final = "Make room there, or set MIGRATION_SNAPSHOT_DIR to a larger disk of this host"
 _SPARE_BYTES: Final = 64 << 20
 """Room that is left on the disk."""
 _TRIES: Final = 2
@@ -68,13 +72,14 @@ class SnapshotCache:
         Raises:
             FileNotFoundError: the stage does not have it.
             StageUnreachableError: the stage does not answer; what has come is kept for the next try.
-            SnapshotFetchError: what came is not what was frozen, or there is no room.
+            SnapshotFetchError: what came is not what was frozen, or cannot be kept here.
+            SnapshotDiskFullError: there is no room for it on this host.
         """
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             lock = FileLock(self._beside(sha256, USE_SUFFIX))
         except OSError as error:
-            raise self._no_room(error.strerror or str(error)) from error
+            raise self._not_kept(error) from error
         try:
             while True:
                 lock.share()
@@ -110,7 +115,11 @@ class SnapshotCache:
                     logger.info("Evicted the snapshot %s, %d bytes", sha256[:12], entry_bytes)
         free_bytes = shutil.disk_usage(self._folder).free
         if free_bytes < wanted_bytes + _SPARE_BYTES:
-            raise self._no_room(f"{wanted_bytes:,} bytes are to come and {free_bytes:,} are free")
+            raise SnapshotDiskFullError(
+                f"A snapshot does not fit on this host: {wanted_bytes:,} bytes are to come and {free_bytes:,} are free",
+                file=str(self._folder),
+                remedy=_MAKE_ROOM,
+            )
 
     def _evictable(self) -> list[tuple[float, int, str]]:
         """Return time of last use, bytes and hash of every copy, and of what is left of a fetch that broke off."""
@@ -186,7 +195,7 @@ class SnapshotCache:
             part.unlink(missing_ok=True)
             raise
         except OSError as error:
-            raise self._no_room(error.strerror or str(error)) from error
+            raise self._not_kept(error) from error
         except StageUnreachableError:
             lock.note_failure()
             raise
@@ -195,11 +204,12 @@ class SnapshotCache:
             *(sha256[:12], snapshot_bytes, stage.locate(sha256), time.monotonic() - started),
         )
 
-    def _no_room(self, reason: str) -> SnapshotFetchError:
-        return SnapshotFetchError(
-            f"A snapshot cannot be kept on this host: {reason}",
+    def _not_kept(self, error: OSError) -> ConvoyError:
+        kind = SnapshotDiskFullError if is_full(error) else SnapshotFetchError
+        return kind(
+            f"A snapshot cannot be kept on this host: {error.strerror or error}",
             file=str(self._folder),
-            remedy="Make room there, or set MIGRATION_SNAPSHOT_DIR to a larger disk of this host",
+            remedy=_MAKE_ROOM if is_full(error) else "Look at that disk, and resume",
         )
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from migration.errors import SnapshotFetchError, SnapshotLostError, StageUnreachableError
+from migration.full_disk_errors import SnapshotDiskFullError
 from migration.settings import Settings
 from migration.source.snapshots import snapshot_cache, stage_endpoint, stage_store
 from migration.source.snapshots.snapshot_access import SnapshotAccess
@@ -355,5 +356,5 @@ def test_what_was_frozen_here_or_has_a_note_is_never_evicted(scene_of: Scenes) -
 def test_no_room_is_one_sentence(scene_of: Scenes) -> None:
     scene = scene_of("folder")
     frozen = replace(scene.put(), bytes=1 << 60)
-    with SnapshotAccess(scene.settings) as snapshots, pytest.raises(SnapshotFetchError, match="are free"):
+    with SnapshotAccess(scene.settings) as snapshots, pytest.raises(SnapshotDiskFullError, match="are free"):
         snapshots.path(frozen)
