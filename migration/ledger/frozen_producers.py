@@ -42,11 +42,23 @@ _END_SILENT: Final = text(
     """
 )
 
+_CONNECTED: Final = text(
+    """
+    SELECT EXISTS (SELECT FROM pg_catalog.pg_stat_activity
+                   WHERE datname = current_database() AND starts_with(application_name, :prefix))
+    """
+)
+
 
 def producer_session() -> str:
     """Return what PostgreSQL calls the connections of this process: machine and process id tell producers apart."""
     suffix = f":{os.getpid()}"
     return f"{_PREFIX}{socket.gethostname()[: _LONGEST_NAME - len(_PREFIX) - len(suffix)]}{suffix}"
+
+
+def is_producer_connected(connection: Connection) -> bool:
+    """Return whether any producer has a connection to this database: without one, no run moves on."""
+    return bool(connection.execute(_CONNECTED, {"prefix": _PREFIX}).scalar_one())
 
 
 def end_silent_producers(connection: Connection, silence_seconds: float) -> list[str]:

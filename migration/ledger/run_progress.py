@@ -8,6 +8,7 @@ from datetime import datetime
 from sqlalchemy import Connection, Engine, text
 
 from migration.ledger.event_names import EventName
+from migration.ledger.frozen_producers import is_producer_connected
 from migration.ledger.hung_workers_and_lock_waits import read_waits
 from migration.ledger.run_records import RunRecord, read_run
 from migration.ledger.run_results import count_findings
@@ -47,7 +48,8 @@ class RunProgress:
     worked on ahead. `eta_seconds` is for the
     present phase and None while nothing can be said. `rows_*` and `bytes_*` are of the copy. `workers` are those
     that run a step now. `waits` are sentences on what takes longer than it should: who holds a chunk or a lock; that
-    somebody has paused the run.
+    somebody has paused the run; that no producer
+    is there to move it (`is_abandoned`).
     """
 
     run_id: str
@@ -70,6 +72,7 @@ class RunProgress:
     chunks_done: int
     waits: tuple[str, ...] = ()
     paused_at: datetime | None = None
+    is_abandoned: bool = False
 
 
 _TABLES_SQL = """
@@ -113,6 +116,15 @@ SELECT extract(epoch FROM
 FROM convoy.steps WHERE run_id = :run_id AND phase = 'copying'
 """
 
+_QUIET_SECONDS = 20.0
+_QUIET_SQL = """
+SELECT greatest(
+    (SELECT created_at FROM convoy.runs WHERE id = :run_id),
+    (SELECT max(at) FROM convoy.events WHERE run_id = :run_id),
+    (SELECT max(greatest(claimed_at, finished_at)) FROM convoy.steps WHERE run_id = :run_id)
+) < clock_timestamp() - make_interval(secs => :quiet_seconds)
+"""
+
 _WORKERS_SQL = """
 SELECT DISTINCT worker FROM convoy.steps
 WHERE run_id = :run_id AND state = 'running' AND worker IS NOT NULL ORDER BY worker
@@ -144,6 +156,7 @@ def _read(connection: Connection, run_id: str) -> RunProgress:
         },
     ).one()
     copy_seconds = connection.execute(text(_COPY_SECONDS_SQL), {"run_id": run_id}).scalar() or 0.0
+    is_abandoned = _is_abandoned(connection, run)
     workers = connection.execute(text(_WORKERS_SQL), {"run_id": run_id}).scalars().all()
     rows_done = sum(row.rows_done for row in rows)
     bytes_done = sum(row.bytes_done for row in rows)
@@ -177,9 +190,32 @@ def _read(connection: Connection, run_id: str) -> RunProgress:
         quarantined=sum(row.quarantined for row in rows),
         chunks_total=sum(row.chunks_total for row in rows),
         chunks_done=sum(row.chunks_done for row in rows),
-        waits=() if run.phase.is_end else (*_pause(run), *read_waits(connection, run_id, run.phase)),
+        waits=(
+            ()
+            if run.phase.is_end
+            else (*_pause(run), *_absence(is_abandoned), *read_waits(connection, run_id, run.phase))
+        ),
         paused_at=run.paused_at,
+        is_abandoned=is_abandoned,
     )
+
+
+def _is_abandoned(connection: Connection, run: RunRecord) -> bool:
+    """Whether nobody moves a run: it has been quiet for a while, and no producer is connected to its database.
+
+    A producer connects with the first run that it is told of, and again a moment after PostgreSQL has restarted.
+    """
+    if run.phase.is_end or run.paused_at is not None:
+        return False
+    values = {"run_id": run.id, "quiet_seconds": _QUIET_SECONDS}
+    is_quiet = bool(connection.execute(text(_QUIET_SQL), values).scalar_one())
+    return is_quiet and not is_producer_connected(connection)
+
+
+def _absence(is_abandoned: bool) -> tuple[str, ...]:
+    if not is_abandoned:
+        return ()
+    return ("No producer is connected to this database, so nobody moves the run: start one, or `resume` it.",)
 
 
 def _pause(run: RunRecord) -> tuple[str, ...]:

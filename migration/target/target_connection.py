@@ -14,7 +14,7 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from sqlalchemy import Engine, create_engine
 
-from migration.convoy_error import Place
+from migration.convoy_error import ConvoyError, Place
 from migration.errors import (
     TargetUrlError,
 )
@@ -112,6 +112,15 @@ def with_defaults(url: str, application_name: str) -> str:
     return make_conninfo(url, application_name=application_name, **extra)
 
 
+def without_statement_timeout(conninfo: str) -> str:
+    """Return a connection string whose session begins without a `statement_timeout` of role or database.
+
+    Only for where the first statements of a session were cancelled by one: a pooler may refuse `options`.
+    """
+    options = f"{conninfo_to_dict(conninfo).get('options') or ''} -c statement_timeout=0"
+    return make_conninfo(conninfo, options=options.strip())
+
+
 def connect(url: str, application_name: str, *, wait_for_disk: bool = True) -> psycopg.Connection:
     """Open one psycopg connection with a known session state.
 
@@ -122,9 +131,18 @@ def connect(url: str, application_name: str, *, wait_for_disk: bool = True) -> p
         TargetUrlError: libpq cannot read the URL.
         TargetUnreachableError: no connection; says which host and database, and why.
     """
-    place = place_of(url)
+    conninfo = with_defaults(url, application_name)
     try:
-        connection = psycopg.connect(with_defaults(url, application_name), autocommit=True)
+        return _connect(conninfo, place_of(url), wait_for_disk=wait_for_disk)
+    except ConvoyError as error:
+        if not isinstance(error.__cause__, psycopg.errors.QueryCanceled):
+            raise
+    return _connect(without_statement_timeout(conninfo), place_of(url), wait_for_disk=wait_for_disk)
+
+
+def _connect(conninfo: str, place: Place, *, wait_for_disk: bool) -> psycopg.Connection:
+    try:
+        connection = psycopg.connect(conninfo, autocommit=True)
     except psycopg.Error as error:
         raise unreachable(error, place) from error
     try:

@@ -56,6 +56,10 @@ class Shell:
         with psycopg.connect(self.target) as connection:
             return connection.execute(statement).fetchall()
 
+    def execute(self, statements: str) -> None:
+        with psycopg.connect(self.target) as connection:
+            connection.execute(statements.encode())
+
 
 def make_database(path: Path, rows: int = 300) -> Path:
     with closing(sqlite3.connect(path)) as connection:

@@ -23,7 +23,7 @@ from sqlalchemy import text
 from migration.model import ValueKind
 from migration.target.postgres_errors import translate
 from migration.target.sql_statements import quoted
-from migration.target.target_connection import place_of, with_defaults
+from migration.target.target_connection import place_of, with_defaults, without_statement_timeout
 from migration.value_conversion.value_kinds import ARROW_TYPES, split_type
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     from migration.model import ColumnPlan, TablePlan
 
+_QUERY_CANCELED: Final = "57014"
 _BATCH_BYTES: Final = 2 << 20
 _TID_RANGE_SCAN_SINCE: Final = 140_000
 _SESSION: Final = (
@@ -89,6 +90,16 @@ def block_ranges(connection: Connection, schema: str, table: str, target_bytes: 
     return [Block(first, last) for first, last in zip(starts, [*starts[1:], None], strict=True)]
 
 
+def _connect(conninfo: str) -> adbc_driver_postgresql.dbapi.Connection:
+    """Open a connection; ADBC reads the server's types at once, which a timeout of role or database may not cut."""
+    try:
+        return adbc_driver_postgresql.dbapi.connect(conninfo, autocommit=True)
+    except AdbcError as error:
+        if error.sqlstate != _QUERY_CANCELED and "statement timeout" not in str(error):
+            raise
+    return adbc_driver_postgresql.dbapi.connect(without_statement_timeout(conninfo), autocommit=True)
+
+
 class TargetReader:
     """Reads tables of the target; one connection of its own, opened in the process that uses it.
 
@@ -102,9 +113,7 @@ class TargetReader:
 
     def __init__(self, url: str, application_name: str = "convoy read-back") -> None:
         try:
-            self._connection = adbc_driver_postgresql.dbapi.connect(
-                with_defaults(url, application_name), autocommit=True
-            )
+            self._connection = _connect(with_defaults(url, application_name))
         except AdbcError as error:
             raise translate(error, **place_of(url)) from error
         try:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -137,11 +140,14 @@ def resume(run: str, **values: Any) -> int:
     with open_session(target, settings, worker_count(values["workers"]), quiet=output.as_json) as session:
         from migration.ledger.run_records import find_run
         from migration.ledger.run_requests import request_resume
-        from producer.cli.output.run_follower import follow
+        from producer.cli.output.run_follower import end_interrupted, follow
 
         record = find_run(session.engine, run)
-        request_resume(session.engine, record.id)
-        session.send(record.id)
+        try:
+            request_resume(session.engine, record.id)
+            session.send(record.id)
+        except KeyboardInterrupt:
+            return end_interrupted(session, record.id, output)
         return follow(session, record.id, output)
 
 
@@ -165,16 +171,24 @@ def _start(mode: Mode, values: dict[str, Any]) -> int:
 
         from migration.ledger.run_records import create_run
         from migration.ledger.run_requests import request_cancel
-        from producer.cli.output.run_follower import follow
+        from producer.cli.output.run_follower import end_interrupted, follow
 
-        run_id = create_run(session.engine, replace(options, target=session.target_url))
+        run_id = ""
         try:
-            session.send(run_id)
-        except ConvoyError:
-            request_cancel(session.engine, run_id)  # no producer was told of it, and none is to find it later
-            raise
-        try:
+            with undisturbed():
+                run_id = create_run(session.engine, replace(options, target=session.target_url))
+            try:
+                session.send(run_id)
+            except ConvoyError:
+                request_cancel(
+                    session.engine, run_id
+                )  # no producer was told of it, and none is to find it later
+                raise
             status = follow(session, run_id, output)
+        except KeyboardInterrupt:  # it came before the run was followed
+            if not run_id:
+                raise
+            return end_interrupted(session, run_id, output)
         except CommandInterruptedError as error:
             if draft is not None:
                 write_mapping(session, run_id, draft, error.exit_status)
@@ -182,3 +196,13 @@ def _start(mode: Mode, values: dict[str, Any]) -> int:
         if draft is not None:
             write_mapping(session, run_id, draft, status)
         return status
+
+
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """Let Ctrl-C and SIGTERM wait until the block is through: a run in the ledger has a name to resume it by."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -93,7 +93,7 @@ def _describe(record: RunRecord, progress: RunProgress, target: Target) -> list[
         lines.append(f"Findings  {count(progress.findings, 'finding')}")
     if progress.error:
         lines.append(f"Error     {progress.error}")
-    if progress.phase is Phase.FAILED or progress.paused_at is not None:
+    if progress.phase is Phase.FAILED or progress.paused_at is not None or progress.is_abandoned:
         lines.append(f"Go on     {command_line(target, 'resume', record.id)}")
     elif not progress.phase.is_end:
         lines.append(f"Follow    {command_line(target, 'status', record.id, '--follow')}")

@@ -65,9 +65,7 @@ def follow(session: Session, run_id: str, output: Output) -> int:
             session.cluster.retire()
         return finish(session, run_id, output)
     except KeyboardInterrupt:
-        if session.cluster is not None and _was_through(session, run_id):
-            return finish(session, run_id, output)
-        raise _interrupted(session, run_id) from None
+        return end_interrupted(session, run_id, output)
     except ConvoyError as error:
         resume = command_line(session.target, "resume", run_id)
         if session.cluster is not None:
@@ -208,21 +206,39 @@ def _translated(error: Exception, run_id: str) -> ConvoyError:
     return translate(error, run=run_id)
 
 
+def end_interrupted(session: Session, run_id: str, output: Output) -> int:
+    """Stop a run that a cluster of this command's own works on, and say how to go on; return the status of its end.
+
+    Raises:
+        CommandInterruptedError: it has not come to its end.
+    """
+    if session.cluster is not None and _was_through(session, run_id):
+        return finish(session, run_id, output)
+    raise _interrupted(session, run_id)
+
+
 def _interrupted(session: Session, run_id: str) -> CommandInterruptedError:
     """Say how to go on, stop what would go on unseen, and return what to end with."""
     drop = NextStep("Give up and remove the staging schema", next_commands.cancel(run_id))
     click.echo("", err=True)
-    if session.cluster is None:
+    if session.cluster is None and not _is_abandoned(session, run_id):
         click.echo("The run goes on in the cluster.", err=True)
         click.echo(f"Follow it:  {command_line(session.target, 'status', run_id, '--follow')}", err=True)
         click.echo(f"Stop it:    {command_line(session.target, 'cancel', run_id)}", err=True)
         watch_on = NextStep("Follow it; it goes on in the cluster", f"migration-cli status {run_id} --follow")
         return CommandInterruptedError("Interrupted", next_steps=(watch_on, drop), run=run_id)
     resume = command_line(session.target, "resume", run_id)
-    click.echo("Interrupted; stopping the local cluster. What was copied is kept.", err=True)
+    whose = "nobody moves the run" if session.cluster is None else "stopping the local cluster"
+    click.echo(f"Interrupted; {whose}. What was copied is kept.", err=True)
     click.echo(f"Go on with:   {resume}", err=True)
     click.echo(f"Or drop it:   {command_line(session.target, 'cancel', run_id)}", err=True)
     return CommandInterruptedError("Interrupted", next_steps=(_go_on(run_id), drop), run=run_id)
+
+
+def _is_abandoned(session: Session, run_id: str) -> bool:
+    with contextlib.suppress(Exception):  # whoever cannot ask says what is usual
+        return read_progress(session.engine, run_id).is_abandoned
+    return False
 
 
 def _was_through(session: Session, run_id: str) -> bool:
