@@ -24,6 +24,8 @@ _WORDS: Final = (
     "no space left on device",
     "disk quota exceeded",
     "database or disk is full",  # SQLite's words where its code is lost on the way
+    # While a session begins; PostgreSQL does not say why, and nothing else keeps it from writing that file.
+    "could not write init file",
     # DuckDB asks how much is free before it writes, and takes that for a limit.
     "max_temp_directory_size",
 )

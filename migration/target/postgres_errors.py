@@ -130,9 +130,11 @@ _LOGIN_REMEDIES: Final[tuple[tuple[str, type[TargetUnreachableError], str], ...]
 )
 
 
-def unreachable(error: psycopg.Error, place: Place) -> TargetUnreachableError:
+def unreachable(error: psycopg.Error, place: Place) -> ConvoyError:
     """Return what a connection that was refused amounts to, with the remedy that fits its text."""
     message = _first_line(error)
+    if (full := _full_disk(error, message, place)) is not None:
+        return full
     kind, remedy = next(
         ((kind, remedy) for sign, kind, remedy in _LOGIN_REMEDIES if sign.lower() in message.lower()),
         (TargetUnreachableError, "Check that the server runs and that host and port are right"),

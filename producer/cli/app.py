@@ -13,7 +13,7 @@ import click
 from migration.convoy_error import ConvoyError
 from migration.errors import CommandInterruptedError
 from migration.exit_status import ExitStatus
-from producer.cli.output.error_json import of_click, of_crash, print_error_json
+from producer.cli.output.error_json import of_click, of_crash, of_database, print_error_json
 from producer.cli.output.error_output import report_crash, report_error
 
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -103,6 +103,8 @@ def _end(problem: Exception | KeyboardInterrupt, arguments: list[str]) -> int:
             error, status = CommandInterruptedError("Interrupted"), ExitStatus.INTERRUPTED
         case ConvoyError():
             error, status = problem, report_error(problem, verbose=verbose)
+        case _ if (known := of_database(problem)) is not None:
+            error, status = known, report_error(known, verbose=verbose)
         case _:
             error, status = of_crash(problem), report_crash(problem, verbose=verbose)
     print_error_json(error, arguments)

@@ -10,7 +10,7 @@ import click
 
 from migration.convoy_error import ConvoyError, NextStep
 from migration.error_record import error_record
-from migration.errors import UsageError
+from migration.errors import RetryableError, TargetError, UsageError
 from migration.report.text_formatting import without_secrets
 from producer.cli.output.command_lines import fit_command, program
 from producer.cli.output.error_output import without_passwords
@@ -47,6 +47,19 @@ def of_click(error: click.ClickException) -> ConvoyError:
     steps = (NextStep("See the flags", shlex.join([program(), *words, "--help"])),)
     what, _, hint = error.format_message().rstrip(".?").partition(". ")  # Did you mean ...?
     return UsageError(what, remedy=hint, next_steps=steps, setting=named or "")
+
+
+def of_database(error: BaseException) -> ConvoyError | None:
+    """Return what PostgreSQL's own troubles amount to, wherever a command met them; None for anything else.
+
+    What it refuses for good is a fault of this code, and a crash.
+    """
+    if not type(error).__module__.startswith(("sqlalchemy.", "psycopg.")) or not isinstance(error, Exception):
+        return None
+    from migration.target.postgres_errors import translate
+
+    known = translate(error)
+    return known if isinstance(known, RetryableError | TargetError) else None
 
 
 def of_crash(error: Exception) -> ConvoyError:

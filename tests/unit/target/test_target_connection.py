@@ -117,6 +117,10 @@ def test_messages_name_host_and_database(url: str, words: str) -> None:
             psycopg.errors.InternalError_('could not write to file "base/1": Disk quota exceeded'),
             DiskFullError,
         ),
+        (
+            psycopg.OperationalError("connection failed: FATAL:  could not write init file"),
+            DiskFullError,
+        ),
         (psycopg.errors.InsufficientPrivilege("x"), TargetPermissionError),
         (psycopg.errors.InvalidPassword("x"), TargetLoginError),
         (psycopg.errors.InvalidCatalogName("x"), TargetDatabaseMissingError),

@@ -7,7 +7,9 @@ import os
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
+from sqlalchemy.exc import DBAPIError
 
 from migration.convoy_error import NextStep
 from migration.errors import CommandInterruptedError, UnknownRunError
@@ -154,6 +156,27 @@ def test_an_error_nobody_foresaw_has_a_code_too(monkeypatch: pytest.MonkeyPatch,
     assert (error["code"], error["exit_status"]) == ("unexpected-error", 3)
     assert error["message"] == "RuntimeError: broken at postgresql://me@host/db."
     assert err.startswith("error: RuntimeError")
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize(
+    ("cause", "code"),
+    [
+        (psycopg.errors.DiskFull("could not extend file"), "disk-full"),
+        (psycopg.errors.AdminShutdown("terminating connection"), "server-away"),
+        (psycopg.errors.UndefinedColumn("column x does not exist"), "unexpected-error"),
+    ],
+)
+def test_what_befalls_the_server_is_no_crash_wherever_a_command_meets_it(
+    cause: psycopg.Error, code: str, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    def fail(_values: object) -> None:
+        raise DBAPIError("UPDATE convoy.runs", {}, cause) from cause
+
+    monkeypatch.setattr("producer.cli.source_arguments.parse_sources", fail)
+    assert main(["migrate", "--source", "x", "--json"]) == 3
+    error, _ = printed(capsys)
+    assert error["code"] == code
 
 
 @pytest.mark.usefixtures("folder")
