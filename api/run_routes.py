@@ -29,11 +29,12 @@ from api.source_root import resolve_sources
 from migration.errors import RunStateError, TargetError, TargetUnreachableError, UnknownRunError, UsageError
 from migration.ledger.run_progress import read_progress
 from migration.ledger.run_records import RunRecord, find_run, list_runs
-from migration.ledger.run_requests import request_cancel, request_pause, request_resume
+from migration.ledger.run_requests import request_pause, request_resume
 from migration.model import Mode, Phase
 from migration.report.html_report import render_html
 from migration.report.report_builder import build_report
 from migration.report.report_files import encode_report
+from migration.steps.run_cancellation import end_for_good
 from migration.steps.run_rollback import roll_back_run
 
 router = APIRouter(prefix=PREFIX, tags=["runs"])
@@ -153,7 +154,7 @@ def rollback(run: KnownRun, cluster: ClusterDep) -> RolledBack:
 def cancel(run: KnownRun, cluster: ClusterDep) -> Accepted:
     """Stop a run for good; what it staged is removed."""
     try:
-        request_cancel(cluster.engine(), run.id)
+        end_for_good(cluster.engine(), run.id)
     except UsageError as error:
         raise _conflict("cancel-refused", run, str(error), members_of(error)) from error
     return _woken(cluster, run)

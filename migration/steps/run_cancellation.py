@@ -6,8 +6,10 @@ import time
 from typing import Final
 
 from sqlalchemy import Engine
+from sqlalchemy.exc import DBAPIError
 
 from migration.errors import RetryableError
+from migration.full_disk import is_full
 from migration.ledger.run_records import RunRecord, find_run
 from migration.ledger.run_requests import request_cancel
 from migration.ledger.table_records import read_tables
@@ -31,7 +33,7 @@ def cancel_run(engine: Engine, run_id: str, *, observers: Observers = STANDARD_O
         UnknownRunError: this ledger does not know the run.
         TargetBusyError: the run was in the middle of a transition for a minute.
     """
-    request_cancel(engine, run_id, observers=observers)
+    end_for_good(engine, run_id, observers=observers)
     run = find_run(engine, run_id)
     for pause in _PAUSES_SECONDS:
         try:
@@ -41,6 +43,25 @@ def cancel_run(engine: Engine, run_id: str, *, observers: Observers = STANDARD_O
         else:
             return True
     return False
+
+
+def end_for_good(engine: Engine, run_id: str, *, observers: Observers = STANDARD_OBSERVERS) -> None:
+    """Stop a run, also where its staged tables have filled the disk.
+
+    The run's record has no room then before these are gone, and to drop them a server needs none.
+
+    Raises:
+        RunStateError: the run is at an end already.
+        RetryableError: others hold the staged tables of a run that has filled the disk.
+    """
+    try:
+        request_cancel(engine, run_id, observers=observers)
+    except DBAPIError as error:
+        if not is_full(error):
+            raise
+        # Only a run that can be cancelled gets so far.
+        remove_staging(engine, find_run(engine, run_id))
+        request_cancel(engine, run_id, observers=observers)
 
 
 def remove_staging(engine: Engine, run: RunRecord) -> None:

@@ -14,16 +14,20 @@ from pathlib import Path
 import psycopg
 import pytest
 from sqlalchemy import Engine, text
+from sqlalchemy.exc import OperationalError
 
 from api.app import create_app
 from migration.ledger.ledger_database import open_ledger
 from migration.ledger.run_progress import read_progress
 from migration.ledger.run_records import find_run, list_runs
+from migration.ledger.run_requests import request_cancel
 from migration.model import Phase
 from migration.settings import Settings
+from migration.steps.run_cancellation import cancel_run
 from producer.embedded.embedded_cluster import LocalCluster
 from producer.embedded.embedded_valkey import EmbeddedValkey
 from tests.support.api import ApiClient, api_settings
+from tests.support.direct import Direct
 from tests.support.full_disk import SmallDisk, small_disk, tablespace_on
 from tests.support.ledger_consistency import complaints
 from tests.support.shell import CLI, Shell
@@ -208,6 +212,30 @@ def test_full_disk_is_waited_for(
             counted = connection.execute(text('SELECT count(*), count(DISTINCT id) FROM "full".t'))
             assert counted.one() == (ROWS, ROWS)
         wait_until(lambda: api.get("/readyz").status_code == 200, "readiness")
+
+
+def test_cancel_makes_room_where_the_run_itself_has_filled_the_disk(
+    postgres_url: str, disk: SmallDisk, source: Path, tmp_path: Path
+) -> None:
+    with database_on(postgres_url, disk, "both") as url:
+        direct = Direct(url, tmp_path / "direct")
+        try:
+            run = direct.start(source, until=Phase.COPYING, target_schema="full")
+            assert direct.work(run)
+            disk.fill()
+            with psycopg.connect(url, autocommit=True) as connection, pytest.raises(psycopg.errors.DiskFull):
+                while True:  # until no page of the log has room for the word that the run is cancelled
+                    connection.execute(
+                        "INSERT INTO convoy.events (run_id, kind, data) VALUES (%s, 'waiting', '{}')",
+                        (run.id,),
+                    )
+            with pytest.raises(OperationalError):
+                request_cancel(direct.ledger, run.id)
+            assert cancel_run(direct.ledger, run.id)
+            assert find_run(direct.ledger, run.id).phase is Phase.CANCELLED
+            assert complaints(direct.ledger, run.id) == []
+        finally:
+            direct.close()
 
 
 @pytest.mark.skipif(not os.environ.get("CONVOY_CHAOS"), reason="`make chaos` runs it")
