@@ -13,8 +13,13 @@ import psutil
 import psycopg
 import pytest
 
+from producer.embedded.embedded_postgres import EmbeddedPostgres
 from tests.support.shell import PATIENCE_SECONDS, Shell, make_database, wait_until
 
+SLOW = """
+CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(0.2); RETURN NULL; END $$;
+CREATE TRIGGER slow AFTER UPDATE ON convoy.chunks FOR EACH ROW WHEN (NEW.state = 'done') EXECUTE FUNCTION slow();
+"""
 HELD = """
 CREATE FUNCTION held() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN PERFORM pg_advisory_xact_lock(4711); RETURN NULL; END $$;
@@ -27,6 +32,12 @@ def shell(tmp_path: Path, target_url: str) -> Shell:
     made = Shell(tmp_path, target_url)
     make_database(made.folder / "shop.db")
     return made
+
+
+def slow_chunks(shell: Shell) -> None:
+    """Let chunks take so long that something can happen meanwhile; the ledger is there already."""
+    with psycopg.connect(shell.target) as connection:
+        connection.execute(SLOW.encode())
 
 
 def one(shell: Shell, statement: str) -> object:
@@ -60,15 +71,7 @@ def test_command_interrupted_while_its_run_is_written_says_how_to_go_on(shell: S
 def test_run_whose_cluster_died_says_so_and_how_to_go_on(shell: Shell) -> None:
     status, _, err = shell.run("migrate", "--source", "shop.db", "--target-schema", "before")
     assert status == 0, err
-    with psycopg.connect(shell.target) as connection:
-        connection.execute(
-            "CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS"
-            " $$ BEGIN PERFORM pg_sleep(0.2); RETURN NULL; END $$"
-        )
-        connection.execute(
-            "CREATE TRIGGER slow AFTER UPDATE ON convoy.chunks FOR EACH ROW"
-            " WHEN (NEW.state = 'done') EXECUTE FUNCTION slow()"
-        )
+    slow_chunks(shell)
     process = shell.start("migrate", "--source", "shop.db", "--chunk-rows", "3")
     assert wait_until(lambda: bool(shell.query("SELECT 1 FROM convoy.runs WHERE phase = 'copying'")))
     run_id = str(one(shell, "SELECT id::text FROM convoy.runs WHERE phase = 'copying'"))
@@ -95,8 +98,11 @@ def test_run_whose_cluster_died_says_so_and_how_to_go_on(shell: Shell) -> None:
     assert line is not None, out
 
     follower = shell.start("status", run_id, "--follow")
-    time.sleep(2)
-    os.killpg(follower.pid, signal.SIGINT)
+    assert follower.stderr is not None
+    for line_said in follower.stderr:
+        if "No producer is connected" in line_said:
+            os.killpg(follower.pid, signal.SIGINT)
+            break
     _, err = follower.communicate(timeout=PATIENCE_SECONDS)
     assert "nobody moves the run" in err
     assert "goes on in the cluster" not in err
@@ -104,3 +110,29 @@ def test_run_whose_cluster_died_says_so_and_how_to_go_on(shell: Shell) -> None:
     status, out, err = shell.run(*line[1].split())
     assert status == 0, err
     assert "Proved" in out
+
+
+def test_server_that_is_away_is_waited_for_aloud(passable_path: Path, tmp_path: Path) -> None:
+    server = EmbeddedPostgres(passable_path / "postgres", settings={"fsync": "off"})
+    server.start()
+    try:
+        shell = Shell(tmp_path, server.url)
+        make_database(shell.folder / "shop.db")
+        status, _, err = shell.run("migrate", "--source", "shop.db", "--target-schema", "before")
+        assert status == 0, err
+        slow_chunks(shell)
+        process = shell.start("migrate", "--source", "shop.db", "--chunk-rows", "3")
+        assert wait_until(lambda: bool(shell.query("SELECT 1 FROM convoy.runs WHERE phase = 'copying'")))
+        server.stop()
+        assert process.stderr is not None
+        told = []
+        for line in process.stderr:
+            told.append(line)
+            if "PostgreSQL does not answer, and is waited for" in line:
+                server.start()
+        out, _ = process.communicate(timeout=PATIENCE_SECONDS)
+        assert process.returncode == 0, told
+        assert "Proved" in out
+        assert any("PostgreSQL answers again." in line for line in told), told
+    finally:
+        server.stop()

@@ -223,12 +223,8 @@ def test_cancel_makes_room_where_the_run_itself_has_filled_the_disk(
             run = direct.start(source, until=Phase.COPYING, target_schema="full")
             assert direct.work(run)
             disk.fill()
-            with psycopg.connect(url, autocommit=True) as connection, pytest.raises(psycopg.errors.DiskFull):
-                while True:  # until no page of the log has room for the word that the run is cancelled
-                    connection.execute(
-                        "INSERT INTO convoy.events (run_id, kind, data) VALUES (%s, 'waiting', '{}')",
-                        (run.id,),
-                    )
+            with pytest.raises(psycopg.errors.DiskFull):
+                fill_the_log(url, run.id)
             with pytest.raises(OperationalError):
                 request_cancel(direct.ledger, run.id)
             assert cancel_run(direct.ledger, run.id)
@@ -289,6 +285,15 @@ def test_embedded_postgres_that_ends_for_lack_of_room_comes_back(source: Path, t
         finally:
             command.kill()
             command.communicate()
+
+
+def fill_the_log(url: str, run_id: str) -> None:
+    """Write entries until no page of the run's log has room for the word that it is cancelled."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        while True:
+            connection.execute(
+                "INSERT INTO convoy.events (run_id, kind, data) VALUES (%s, 'waiting', '{}')", (run_id,)
+            )
 
 
 def use_up_the_log(url: str) -> None:

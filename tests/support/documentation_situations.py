@@ -21,27 +21,27 @@ def migrated(scenario: Scenario, source: str, status: int = 0) -> None:
 
 
 def run_that_failed(scenario: Scenario) -> None:
-    """The disk of the server was full at the cutover; there is room again by now."""
-    path = scenario.folder / "full.db"
+    """The disk of the server failed at the cutover; it is mended by now."""
+    path = scenario.folder / "failed.db"
     if not path.exists():
         make_database(path, rows=20)
     with psycopg.connect(scenario.target, autocommit=True) as connection:
         connection.execute(
-            """CREATE OR REPLACE FUNCTION public.no_room() RETURNS event_trigger LANGUAGE plpgsql AS $$
+            """CREATE OR REPLACE FUNCTION public.bad_disk() RETURNS event_trigger LANGUAGE plpgsql AS $$
                BEGIN
                    IF current_query() ILIKE '%SET SCHEMA%' THEN
-                       RAISE EXCEPTION 'could not extend file' USING ERRCODE = 'disk_full';
+                       RAISE EXCEPTION 'could not read block 7' USING ERRCODE = 'io_error';
                    END IF;
                END $$"""
         )
         connection.execute(
-            "CREATE EVENT TRIGGER no_room ON ddl_command_start WHEN TAG IN ('ALTER TABLE')"
-            " EXECUTE FUNCTION public.no_room()"
+            "CREATE EVENT TRIGGER bad_disk ON ddl_command_start WHEN TAG IN ('ALTER TABLE')"
+            " EXECUTE FUNCTION public.bad_disk()"
         )
         try:
-            migrated(scenario, "full.db", status=3)
+            migrated(scenario, "failed.db", status=3)
         finally:
-            connection.execute("DROP EVENT TRIGGER no_room; DROP FUNCTION public.no_room()")
+            connection.execute("DROP EVENT TRIGGER bad_disk; DROP FUNCTION public.bad_disk()")
 
 
 def run_that_is_complete(scenario: Scenario) -> None:

@@ -36,12 +36,14 @@ if TYPE_CHECKING:
     from migration.report.report_model import Report
     from producer.cli.command_options import Output
     from producer.cli.run_session import Session
+    from producer.embedded.embedded_cluster import LocalCluster
 
 _POLL_SECONDS = 0.25
 _GLANCE_SECONDS = 0.04
 _SHORT_SECONDS = 10.0
 _CHECK_SECONDS = 1.0
 _SILENCE_SECONDS = 120.0
+_NOTABLE_SECONDS = 3.0
 _UNHEARD_SECONDS = 15.0
 _FILE_COLUMNS = 120
 _UNTOLD = frozenset({"error_details"})
@@ -88,25 +90,21 @@ def watch(session: Session, run_id: str, view: View, *, verbose: bool) -> RunPro
         now = time.monotonic()
         if session.cluster is not None and now - checked > _CHECK_SECONDS:
             checked = now
-            for name in session.cluster.check():
-                view.note(f"The local {name} had died and was started again")
-                told.clear()  # what held the run up before may do so again
-            if session.cluster.full_disk is not None:
+            if _keep_alive(session.cluster, view, told):
                 answered = now  # it is known why nobody answers
-                _tell([str(session.cluster.full_disk)], view, told)
         try:
             progress = read_progress(session.engine, run_id)
             if verbose:
-                for event in read_events(session.engine, run_id, last_event):
-                    last_event = event.id
-                    words = " ".join(
-                        f"{name}={value}" for name, value in event.data.items() if name not in _UNTOLD
-                    )
-                    view.note(without_passwords(f"{event.at:%H:%M:%S}  {event.kind}  {words}"))
+                last_event = _show_events(session, run_id, last_event, view)
         except Exception as error:  # noqa: BLE001  # `_bear` raises what does not pass by itself
-            _bear(error, run_id, now - answered)
+            reason = _bear(error, run_id, now - answered)
+            if now - answered > _NOTABLE_SECONDS:
+                _tell([f"PostgreSQL does not answer, and is waited for: {reason.what}."], view, told)
             time.sleep(_CHECK_SECONDS)
             continue
+        if now - answered > _NOTABLE_SECONDS:
+            told.clear()  # what held the run up before may do so again
+            _tell(["PostgreSQL answers again."], view, told)
         answered = now
         _tell(progress.waits, view, told)
         view.show(progress)
@@ -119,6 +117,26 @@ def watch(session: Session, run_id: str, view: View, *, verbose: bool) -> RunPro
                 "Start it with: celery -A producer.app worker -Q control --pool threads"
             )
         _pause(session, run_id, now - begun)
+
+
+def _keep_alive(cluster: LocalCluster, view: View, told: set[str]) -> bool:
+    """Start again what has died of a local cluster; return whether a full disk keeps its server from answering."""
+    for name in cluster.check():
+        view.note(f"The local {name} had died and was started again")
+        told.clear()  # what held the run up before may do so again
+    if cluster.full_disk is None:
+        return False
+    _tell([str(cluster.full_disk)], view, told)
+    return True
+
+
+def _show_events(session: Session, run_id: str, after: int, view: View) -> int:
+    """Show what the log of the run has after an entry, and return the last one's id."""
+    for event in read_events(session.engine, run_id, after):
+        after = event.id
+        words = " ".join(f"{name}={value}" for name, value in event.data.items() if name not in _UNTOLD)
+        view.note(without_passwords(f"{event.at:%H:%M:%S}  {event.kind}  {words}"))
+    return after
 
 
 def _pause(session: Session, run_id: str, elapsed_seconds: float) -> None:
@@ -192,12 +210,13 @@ def _build_report(session: Session, run_id: str) -> Report:
             time.sleep(_CHECK_SECONDS)
 
 
-def _bear(error: Exception, run_id: str, silent_seconds: float) -> None:
-    """Let a lost connection pass for a while; raise anything else."""
+def _bear(error: Exception, run_id: str, silent_seconds: float) -> ConvoyError:
+    """Let a lost connection pass for a while, and return what it is; raise anything else."""
     reason = _translated(error, run_id)
     passing = isinstance(reason, RetryableError | TargetUnreachableError)
     if not passing or silent_seconds > _SILENCE_SECONDS:
         raise reason from error
+    return reason
 
 
 def _translated(error: Exception, run_id: str) -> ConvoyError:
