@@ -8,10 +8,9 @@ from datetime import datetime
 from sqlalchemy import Connection, Engine, text
 
 from migration.ledger.event_names import EventName
-from migration.ledger.frozen_producers import is_producer_connected
-from migration.ledger.hung_workers_and_lock_waits import read_waits
-from migration.ledger.run_records import RunRecord, read_run
+from migration.ledger.run_records import read_run
 from migration.ledger.run_results import count_findings
+from migration.ledger.run_waits import is_abandoned, waits_of
 from migration.ledger.step_records import WORKED_AHEAD
 from migration.model import Phase, StepState
 
@@ -116,15 +115,6 @@ SELECT extract(epoch FROM
 FROM convoy.steps WHERE run_id = :run_id AND phase = 'copying'
 """
 
-_QUIET_SECONDS = 20.0
-_QUIET_SQL = """
-SELECT greatest(
-    (SELECT created_at FROM convoy.runs WHERE id = :run_id),
-    (SELECT max(at) FROM convoy.events WHERE run_id = :run_id),
-    (SELECT max(greatest(claimed_at, finished_at)) FROM convoy.steps WHERE run_id = :run_id)
-) < clock_timestamp() - make_interval(secs => :quiet_seconds)
-"""
-
 _WORKERS_SQL = """
 SELECT DISTINCT worker FROM convoy.steps
 WHERE run_id = :run_id AND state = 'running' AND worker IS NOT NULL ORDER BY worker
@@ -156,7 +146,6 @@ def _read(connection: Connection, run_id: str) -> RunProgress:
         },
     ).one()
     copy_seconds = connection.execute(text(_COPY_SECONDS_SQL), {"run_id": run_id}).scalar() or 0.0
-    is_abandoned = _is_abandoned(connection, run)
     workers = connection.execute(text(_WORKERS_SQL), {"run_id": run_id}).scalars().all()
     rows_done = sum(row.rows_done for row in rows)
     bytes_done = sum(row.bytes_done for row in rows)
@@ -190,38 +179,10 @@ def _read(connection: Connection, run_id: str) -> RunProgress:
         quarantined=sum(row.quarantined for row in rows),
         chunks_total=sum(row.chunks_total for row in rows),
         chunks_done=sum(row.chunks_done for row in rows),
-        waits=(
-            ()
-            if run.phase.is_end
-            else (*_pause(run), *_absence(is_abandoned), *read_waits(connection, run_id, run.phase))
-        ),
+        waits=waits_of(connection, run),
         paused_at=run.paused_at,
-        is_abandoned=is_abandoned,
+        is_abandoned=is_abandoned(connection, run),
     )
-
-
-def _is_abandoned(connection: Connection, run: RunRecord) -> bool:
-    """Whether nobody moves a run: it has been quiet for a while, and no producer is connected to its database.
-
-    A producer connects with the first run that it is told of, and again a moment after PostgreSQL has restarted.
-    """
-    if run.phase.is_end or run.paused_at is not None:
-        return False
-    values = {"run_id": run.id, "quiet_seconds": _QUIET_SECONDS}
-    is_quiet = bool(connection.execute(text(_QUIET_SQL), values).scalar_one())
-    return is_quiet and not is_producer_connected(connection)
-
-
-def _absence(is_abandoned: bool) -> tuple[str, ...]:
-    if not is_abandoned:
-        return ()
-    return ("No producer is connected to this database, so nobody moves the run: start one, or `resume` it.",)
-
-
-def _pause(run: RunRecord) -> tuple[str, ...]:
-    if run.paused_at is None:
-        return ()
-    return (f"It was paused at {run.paused_at.astimezone():%H:%M:%S}; `resume` lets it go on.",)
 
 
 def _percent(

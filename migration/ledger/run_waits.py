@@ -1,0 +1,87 @@
+"""What a run waits for, in sentences: who has to do something before it moves, or what is tried again."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sqlalchemy import Connection, text
+
+from migration.ledger.event_names import EventName
+from migration.ledger.frozen_producers import is_producer_connected
+from migration.ledger.hung_workers_and_lock_waits import read_waits
+from migration.ledger.run_records import RunRecord
+
+_QUIET_SECONDS: Final = 20.0
+"""A producer connects with the first run that it is told of, and again a moment after PostgreSQL has restarted."""
+_QUIET: Final = text(
+    """
+    SELECT greatest(
+        (SELECT created_at FROM convoy.runs WHERE id = :run_id),
+        (SELECT max(at) FROM convoy.events WHERE run_id = :run_id AND kind IN (:phase, :resume)),
+        (SELECT max(greatest(claimed_at, finished_at)) FROM convoy.steps WHERE run_id = :run_id)
+    ) < clock_timestamp() - make_interval(secs => :quiet_seconds)
+    """
+)
+# What is sent again each lease does not count as a sign of life; steps of other runs do.
+_UNTAKEN: Final = text(
+    """
+    SELECT count(*) FROM convoy.steps WHERE run_id = :run_id AND state = 'pending' AND sent_at IS NOT NULL
+       AND NOT EXISTS (SELECT FROM convoy.steps WHERE state = 'running')
+    """
+)
+_LAST_FAILURE: Final = text(
+    """
+    SELECT e.data->>'error' FROM convoy.events e
+    WHERE e.run_id = :run_id AND e.kind = :failed AND e.data->>'final' = 'false'
+      AND e.at > coalesce(greatest(
+          (SELECT max(finished_at) FROM convoy.steps WHERE run_id = :run_id AND state = 'done'),
+          (SELECT max(at) FROM convoy.events WHERE run_id = :run_id AND kind = :phase)), '-infinity')
+    ORDER BY e.id DESC LIMIT 1
+    """
+)
+
+
+def is_abandoned(connection: Connection, run: RunRecord) -> bool:
+    """Whether nobody moves a run: it has been quiet for a while, and no producer is connected to its database."""
+    return _is_quiet(connection, run) and not is_producer_connected(connection)
+
+
+def waits_of(connection: Connection, run: RunRecord) -> tuple[str, ...]:
+    """Return a sentence for each thing that a run waits for now; nothing where it moves, or is at its end."""
+    if run.phase.is_end:
+        return ()
+    return (*_said(connection, run), *read_waits(connection, run.id, run.phase))
+
+
+def _said(connection: Connection, run: RunRecord) -> list[str]:
+    if run.paused_at is not None:
+        return [f"It was paused at {run.paused_at.astimezone():%H:%M:%S}; `resume` lets it go on."]
+    said = []
+    failure = connection.execute(
+        _LAST_FAILURE,
+        {"run_id": run.id, "failed": EventName.STEP_FAILED.value, "phase": EventName.PHASE.value},
+    ).scalar()
+    if failure is not None:
+        said.append(f"The last attempt at a step failed, and is made again: {failure}")
+    if is_abandoned(connection, run):
+        said.append(
+            "No producer is connected to this database, so nobody moves the run: start one, or `resume` it."
+        )
+    elif _is_quiet(connection, run) and connection.execute(_UNTAKEN, {"run_id": run.id}).scalar():
+        said.append(
+            "No worker takes the steps that wait. Is one running on this broker, with this very target? "
+            "Start it with: celery -A worker.app worker -Q copy"
+        )
+    return said
+
+
+def _is_quiet(connection: Connection, run: RunRecord) -> bool:
+    if run.phase.is_end or run.paused_at is not None:
+        return False
+    values = {
+        "run_id": run.id,
+        "quiet_seconds": _QUIET_SECONDS,
+        "phase": EventName.PHASE.value,
+        "resume": EventName.RESUME.value,
+    }
+    return bool(connection.execute(_QUIET, values).scalar_one())
