@@ -50,7 +50,8 @@ def drop_staging(connection: Connection, staging_schema: str) -> None:
     """
     try:
         if schema_exists(connection, staging_schema):
-            run_sql(connection, f"DROP SCHEMA {quoted(staging_schema)} CASCADE")
+            # A command and a producer may do so at the same time: the second one finds nothing.
+            run_sql(connection, f"DROP SCHEMA IF EXISTS {quoted(staging_schema)} CASCADE")
     except DBAPIError as error:
         raise translate(error, schema=staging_schema) from error
 

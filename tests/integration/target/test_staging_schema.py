@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+import threading
 
 import psycopg
 import pytest
@@ -292,3 +293,27 @@ def test_user_sql_is_sent_as_it_is(engine: Engine) -> None:
             ).scalar_one()
             == 0
         )
+
+
+def test_two_who_drop_the_same_staging_schema_both_find_it_gone(engine: Engine) -> None:
+    """A command that cancels, and the producer that hears of it."""
+    run(engine, "CREATE SCHEMA convoy_x_staging", "CREATE TABLE convoy_x_staging.t (id int)")
+    failures: list[Exception] = []
+
+    def drop() -> None:
+        try:
+            with engine.begin() as connection:
+                drop_staging(connection, "convoy_x_staging")
+        except Exception as error:  # noqa: BLE001 - judged below
+            failures.append(error)
+
+    with engine.begin() as first:
+        drop_staging(first, "convoy_x_staging")
+        second = threading.Thread(target=drop)
+        second.start()  # sees the schema, and waits for who drops it
+        second.join(0.5)
+        assert second.is_alive()
+    second.join(30)
+    assert failures == []
+    with engine.connect() as connection:
+        assert not schema_exists(connection, "convoy_x_staging")
