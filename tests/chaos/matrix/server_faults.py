@@ -132,6 +132,7 @@ def locked(tables: str) -> Inflict:
                 psycopg.errors.DeadlockDetected,
                 psycopg.errors.LockNotAvailable,
                 psycopg.errors.UndefinedTable,
+                psycopg.errors.InvalidSchemaName,
             ):
                 for name in names:
                     connection.execute(f"LOCK TABLE {name} IN ACCESS EXCLUSIVE MODE".encode())
