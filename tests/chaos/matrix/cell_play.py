@@ -54,8 +54,9 @@ def play(cluster: ChaosCluster, cell: Cell, template: Path, seed: str, number: i
         tables_before = _tables_to_replace(scene) if fault.replaces else {}
         with (fault.around or (lambda _: nullcontext()))(scene):
             _strike(scene, cell, result, tables_before)
-    except AssertionError as error:
-        result.complaints.append(str(error))
+    except Exception as error:  # noqa: BLE001 - whatever it is, it belongs to the results
+        what = str(error) if isinstance(error, AssertionError) else repr(error)
+        result.complaints.append(what)
     finally:
         result.notes += scene.notes
         if result.complaints:

@@ -273,6 +273,7 @@ class ChaosCluster(ProxiedCluster):
                 self._restarts.clear()
                 sizes = {name: self._log_size(name) for name in self._programs}
                 try:
+                    self._start_given_up()
                     died = self.check()
                 except Exception as error:  # noqa: BLE001 - what did not start is tried again at the next look
                     self.supervision_errors.append(repr(error))
@@ -281,3 +282,9 @@ class ChaosCluster(ProxiedCluster):
                     self.restarts[name] = self.restarts.get(name, 0) + 1
                     if name in sizes:
                         self._read_from[name] = sizes[name]
+
+    def _start_given_up(self) -> None:
+        """Start a server once more that was killed while it was started again: a local cluster gives it up then."""
+        for name, server in (("valkey", self._valkey), ("postgres", self._postgres)):
+            if server is not None and name not in self.pids:
+                server.start()

@@ -127,7 +127,13 @@ def locked(tables: str) -> Inflict:
             names = [row[0] for row in connection.execute(tables.encode(), {"run": scene.run_id}).fetchall()]
             connection.autocommit = False
             connection.execute("SET LOCAL lock_timeout = '20s'")
-            with suppress(psycopg.errors.DeadlockDetected, psycopg.errors.LockNotAvailable):
+            # The run may be through, or the server take the lock for part of a deadlock.
+            with suppress(
+                psycopg.errors.DeadlockDetected,
+                psycopg.errors.LockNotAvailable,
+                psycopg.errors.UndefinedTable,
+                psycopg.errors.InvalidSchemaName,
+            ):
                 for name in names:
                     connection.execute(f"LOCK TABLE {name} IN ACCESS EXCLUSIVE MODE".encode())
                 scene.notes.append(f"{len(names)} tables locked")
