@@ -124,7 +124,8 @@ class Runner:
         with self.engine.begin() as connection:
             run = read_run(connection, run_id)
         if run.phase is Phase.CANCELLED:
-            remove_staging(self.engine, run)
+            with suppress(RetryableError):  # others hold it: the watchdog tries again
+                remove_staging(self.engine, run)
         if run.phase.is_end or run.paused_at is not None:
             return False
         try:

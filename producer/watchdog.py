@@ -29,6 +29,7 @@ from migration.target.postgres_errors import translate
 from producer.snapshot_removal import prune_snapshots, prune_stage
 
 if TYPE_CHECKING:
+    from migration.ledger.run_records import RunRecord
     from producer.run_state_machine import Runner
 
 logger = logging.getLogger(__name__)
@@ -84,11 +85,18 @@ class Watchdog:
                 if was_full and not self._found_full:
                     self._runner.room.end(EVERY_RUN)
                 for run in runs_with_leftovers(engine):
-                    with suppress(RetryableError):  # somebody holds it: the next look tries again
-                        remove_staging(engine, run)
+                    self._remove_leftovers(run)
                 self._prune()
             finally:
                 connection.execute(text("SELECT pg_advisory_unlock(:key)"), key)
+
+    def _remove_leftovers(self, run: RunRecord) -> None:
+        """Drop what an ended run has staged, and end whoever is frozen with its hands on it."""
+        with self._runner.engine.begin() as connection:
+            for hold in end_silent(connection, run.id, self._runner.settings.silence_seconds):
+                logger.warning("Ended the connections of a silent worker: %s", hold.sentence())
+        with suppress(RetryableError):  # somebody holds it: the next look tries again
+            remove_staging(self._runner.engine, run)
 
     def _prune(self) -> None:
         """Remove old snapshots, from time to time."""

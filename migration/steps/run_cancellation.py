@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Final
 
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 from sqlalchemy.exc import DBAPIError
 
 from migration.errors import RetryableError
@@ -18,6 +18,7 @@ from migration.observers.standard_observers import STANDARD_OBSERVERS
 from migration.steps.run_schema_names import staging_schema
 from migration.target.loading.staging_schema import drop_staging
 
+_LOCK_SECONDS: Final = 2
 _PAUSES_SECONDS: Final = (0.1, 0.3, 1.0, 3.0)
 """A step in flight may hold one table and wait for another that is being dropped: the server ends one of the two."""
 
@@ -71,6 +72,8 @@ def remove_staging(engine: Engine, run: RunRecord) -> None:
         RetryableError: others hold it.
     """
     with engine.begin() as connection:
+        # Whoever is frozen keeps its locks until the watchdog ends it, and that is who may wait here.
+        connection.execute(text(f"SET LOCAL lock_timeout = '{_LOCK_SECONDS}s'"))
         schemas = {run.staging_schema}
         for table in read_tables(connection, run.id):
             if table.plan is not None:

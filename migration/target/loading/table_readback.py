@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     from migration.model import ColumnPlan, TablePlan
 
+_OF_LIBPQ: Final = "[libpq]"
 _QUERY_CANCELED: Final = "57014"
 _BATCH_BYTES: Final = 2 << 20
 _TID_RANGE_SCAN_SINCE: Final = 140_000
@@ -163,6 +164,10 @@ class TargetReader:
                         yield _named(batch, wanted)
             except (AdbcError, OSError) as error:  # Arrow's stream reports a lost connection as OSError
                 raise translate(error, table=plan.target_name) from error
+            except pa.ArrowException as error:  # or, by another code of the driver's, as ArrowInvalid
+                if not str(error).startswith(_OF_LIBPQ):
+                    raise
+                raise translate(OSError(str(error)), table=plan.target_name) from error
 
 
 def select_sql(schema: str, plan: TablePlan, block: Block | None = None, where_sql: str | None = None) -> str:
