@@ -163,8 +163,8 @@ def _random_kills(runs: Sequence[Entry]) -> str:
         "## Random kills",
         "",
         (
-            "`kill -9` of a random process at a random moment, up to eight times in a run, of the same small source on\n"
-            "the same cluster (`tests/chaos/random_kills.py`, seeded; short leases)."
+            "`kill -9` of a random process at a random moment, up to eight times in a run, of the same small source\n"
+            "on the same cluster (`tests/chaos/random_kills.py`, seeded; short leases)."
         ),
         "",
         "| what | number |",
