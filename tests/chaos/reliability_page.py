@@ -50,7 +50,8 @@ below.
 def write_page(entries: Sequence[Entry], page: Path = PAGE) -> None:
     """Write the page from all entries of the results."""
     parts = [_HEAD]
-    cells = [entry for entry in entries if entry["what"] == "cell"]
+    known = {fault.name for fault in FAULTS}
+    cells = [entry for entry in entries if entry["what"] == "cell" and entry["fault"] in known]
     for leases, (title, *seconds) in _LEASES.items():
         played = [cell for cell in cells if cell["leases"] == leases]
         if played:
@@ -78,7 +79,9 @@ def _matrix(cells: Sequence[Entry], title: str, leases: str) -> str:
         "| what | number |",
         "|---|---|",
         f"| faults | {len({cell['fault'] for cell in cells})} |",
+        f"| cells that make sense | {sum(len(PHASES) - len(fault.senseless) for fault in FAULTS)} |",
         f"| cells played | {len(cells)} |",
+        f"| past the phase when the fault struck | {sum(not c.get('met', True) for c in cells)} |",
         f"| ended by themselves | {len(by_itself)} |",
         f"| ended after one `resume` | {len(passed) - len(by_itself)} |",
         f"| did not pass | {len(cells) - len(passed)} |",
@@ -160,8 +163,8 @@ def _random_kills(runs: Sequence[Entry]) -> str:
         "## Random kills",
         "",
         (
-            "`kill -9` of a random process at a random moment, up to eight times in a run, of the same small source on"
-            " the same cluster (`tests/chaos/random_kills.py`, seeded; short leases)."
+            "`kill -9` of a random process at a random moment, up to eight times in a run, of the same small source\n"
+            "on the same cluster (`tests/chaos/random_kills.py`, seeded; short leases)."
         ),
         "",
         "| what | number |",

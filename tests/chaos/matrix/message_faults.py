@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 import redis
 
-from migration.queue import CONTROL_QUEUE, COPY_QUEUE, send_advance, send_steps
+from migration.queue import CONTROL_QUEUE, COPY_QUEUE, send_advance, send_wake_up_call
 from tests.chaos.matrix.fault import Fault, Inflict, Kind
 from tests.chaos.matrix.process_faults import second_producer
 from tests.chaos.matrix.scene import Scene
@@ -73,14 +73,13 @@ def lost(_scene: Scene, _taken: list[Message]) -> list[Message]:
 
 
 @contextmanager
-def all_steps_sent_again(scene: Scene) -> Iterator[None]:
-    """Send every step of the run once more, those of other phases too, each three times and in any order."""
-    steps = [row[0] for row in scene.query("SELECT id FROM convoy.steps WHERE run_id = %s", scene.run_id)] * 3
-    scene.random.shuffle(steps)
-    scene.notes.append(f"{len(steps)} messages")
-    if steps:
-        with scene.queue() as app:
-            send_steps(app, scene.run_id, [[step] for step in steps])
+def all_calls_sent_again(scene: Scene) -> Iterator[None]:
+    """Send four calls to workers for every step of the run, done or not."""
+    ((steps,),) = scene.query("SELECT count(*) FROM convoy.steps WHERE run_id = %s", scene.run_id)
+    scene.notes.append(f"{4 * steps} messages")
+    with scene.queue() as app:
+        for _ in range(4 * steps):
+            send_wake_up_call(app, scene.run_id)
     yield
 
 
@@ -98,7 +97,7 @@ MESSAGE_FAULTS: tuple[Fault, ...] = (
     Fault("messages late", Kind.MESSAGE, stolen(late)),
     Fault("messages out of order", Kind.MESSAGE, stolen(shuffled)),
     Fault("messages lost", Kind.MESSAGE, stolen(lost)),
-    Fault("every step sent three times more", Kind.MESSAGE, all_steps_sent_again),
+    Fault("every call to workers sent four times more", Kind.MESSAGE, all_calls_sent_again),
     Fault("advance sent 20 times at once", Kind.MESSAGE, advanced),
     Fault("two producers, advance sent 20 times at once", Kind.MESSAGE, advanced, around=second_producer),
 )
