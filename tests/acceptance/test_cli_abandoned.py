@@ -78,7 +78,8 @@ def test_run_whose_cluster_died_says_so_and_how_to_go_on(shell: Shell) -> None:
     process.communicate(timeout=PATIENCE_SECONDS)
     living = (
         "SELECT count(*) FROM pg_stat_activity"
-        " WHERE application_name LIKE 'convoy %' AND application_name <> 'convoy cli'"
+        " WHERE datname = current_database()"
+        " AND application_name LIKE 'convoy %' AND application_name <> 'convoy cli'"
     )
     assert wait_until(lambda: one(shell, living) == 0)
     status, out, _ = shell.run("status", run_id, "--json")
