@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from producer.cli.command_options import json_flag, take_output, take_target, target_flags, verbose_flag
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+    from migration.ledger.run_records import RunRecord
+    from producer.cli.target_options import Target
 
 
 @click.command(
@@ -21,21 +29,11 @@ def rollback(run: str, **values: Any) -> int:
     """Reverse the cutover of a run, in one transaction. RUN may be the beginning of its id."""
     import msgspec
 
-    from migration.ledger.ledger_database import open_ledger
-    from migration.ledger.run_records import find_run
     from migration.steps.run_rollback import roll_back_run
-    from producer.cli.cli_settings import read_settings
-    from producer.cli.target_options import reach
 
-    settings = read_settings()
-    target, output = take_target(values, settings), take_output(values)
-    with reach(target, settings) as url:
-        engine = open_ledger(url, "convoy cli")
-        try:
-            record = find_run(engine, run)
-            results = roll_back_run(engine, record.id)
-        finally:
-            engine.dispose()
+    with _known_run(run, values) as (engine, record, _):
+        results = roll_back_run(engine, record.id)
+    output = take_output(values)
     if output.as_json:
         answer = {"run_id": record.id, "status": "rolled_back", "objects": results}
         click.echo(msgspec.json.format(msgspec.json.encode(answer), indent=2))
@@ -57,21 +55,10 @@ def rollback(run: str, **values: Any) -> int:
 @verbose_flag
 def cancel(run: str, **values: Any) -> int:
     """Stop a run and drop its staging schema; tables that users see are not touched."""
-    from migration.ledger.ledger_database import open_ledger
-    from migration.ledger.run_records import find_run
     from migration.steps.run_cancellation import cancel_run
-    from producer.cli.cli_settings import read_settings
-    from producer.cli.target_options import reach
 
-    settings = read_settings()
-    target = take_target(values, settings)
-    with reach(target, settings) as url:
-        engine = open_ledger(url, "convoy cli")
-        try:
-            record = find_run(engine, run)
-            is_gone = cancel_run(engine, record.id)
-        finally:
-            engine.dispose()
+    with _known_run(run, values) as (engine, record, _):
+        is_gone = cancel_run(engine, record.id)
     left = "nothing of it is left in the target but its record"
     held = f"its schema {record.staging_schema} is in use, and goes once it is free and a producer runs"
     click.echo(f"Run {record.id} is cancelled; {left if is_gone else held}.")
@@ -87,11 +74,22 @@ def cancel(run: str, **values: Any) -> int:
 @verbose_flag
 def pause(run: str, **values: Any) -> int:
     """Let a run stand still: what is under way is ended, nothing more is started until `resume`."""
+    from migration.ledger.run_requests import request_pause
+    from producer.cli.output.command_lines import command_line
+
+    with _known_run(run, values) as (engine, record, target):
+        phase = request_pause(engine, record.id)
+    click.echo(f"Run {record.id} is paused in {phase}; steps that are under way are ended.")
+    click.echo(f"Go on with: {command_line(target, 'resume', record.id)}")
+    return 0
+
+
+@contextmanager
+def _known_run(run: str, values: dict[str, Any]) -> Iterator[tuple[Engine, RunRecord, Target]]:
+    """Take the target out of a command's values; yield its ledger, the run whose id begins so, and the target."""
     from migration.ledger.ledger_database import open_ledger
     from migration.ledger.run_records import find_run
-    from migration.ledger.run_requests import request_pause
     from producer.cli.cli_settings import read_settings
-    from producer.cli.output.command_lines import command_line
     from producer.cli.target_options import reach
 
     settings = read_settings()
@@ -99,10 +97,6 @@ def pause(run: str, **values: Any) -> int:
     with reach(target, settings) as url:
         engine = open_ledger(url, "convoy cli")
         try:
-            record = find_run(engine, run)
-            phase = request_pause(engine, record.id)
+            yield engine, find_run(engine, run), target
         finally:
             engine.dispose()
-    click.echo(f"Run {record.id} is paused in {phase}; steps that are under way are ended.")
-    click.echo(f"Go on with: {command_line(target, 'resume', record.id)}")
-    return 0
