@@ -45,7 +45,8 @@ class FileLock:
     def note_failure(self) -> None:
         """Tell those who wait for the lock that what they wait for has just failed."""
         if self._descriptor is not None:
-            os.pwrite(self._descriptor, b"%020d" % time.monotonic_ns(), 0)
+            with suppress(OSError):  # on a full disk they try for themselves
+                os.pwrite(self._descriptor, b"%020d" % time.monotonic_ns(), 0)
 
     def failed_since(self, monotonic_ns: int) -> bool:
         """Return whether another process of this host has failed since then."""

@@ -1,8 +1,10 @@
 """This host's copies of snapshots from the stage: fetched once for all its processes, and evicted when room is short.
 
 Beside each copy `HASH.sqlite` lie `HASH.fetched`, which says how the file looked when its hash was checked and, by its
-time, when it was last used; while it comes, `HASH.part`; and `HASH.use`, a lock that its readers share. Whatever has no
-`HASH.fetched` was frozen here and is never evicted, nor is what a run of a producer on this host has a note at.
+time, when it was last used; while it comes, `HASH.part`; `HASH.use`, a lock that its readers share, those that wait for
+it too; and `HASH.fetch`, which the one that fetches holds alone. Readers keep theirs for as long as a run lasts, so
+nobody who is to read ever waits for them: only who evicts needs `HASH.use` alone. Whatever has no `HASH.fetched` was
+frozen here and is never evicted, nor is what a run of a producer on this host has a note at.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ from migration.full_disk import is_full
 from migration.full_disk_errors import SnapshotDiskFullError
 from migration.source.snapshots.file_lock import FileLock
 from migration.source.snapshots.snapshot_retention import (
+    FETCH_SUFFIX,
     FETCHED_SUFFIX,
     PART_SUFFIX,
     USE_SUFFIX,
@@ -78,21 +81,17 @@ class SnapshotCache:
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             lock = FileLock(self._beside(sha256, USE_SUFFIX))
+            lock.share()
         except OSError as error:
             raise self._not_kept(error) from error
         try:
-            while True:
-                lock.share()
-                if self._is_known(sha256):
-                    self._beside(sha256, FETCHED_SUFFIX).touch()
-                    return HeldSnapshot(self._beside(sha256, ".sqlite"), lock)
-                begun = time.monotonic_ns() - int(_REST_SECONDS * 1e9)
-                lock.own()
-                if not self._is_known(sha256) and not self._is_as_frozen(sha256):
-                    self._fetch_once(sha256, snapshot_bytes, stage, lock, begun)
+            if not self._is_known(sha256):
+                self._fetch_once(sha256, snapshot_bytes, stage)
+            self._beside(sha256, FETCHED_SUFFIX).touch()
         except BaseException:
             lock.release()
             raise
+        return HeldSnapshot(self._beside(sha256, ".sqlite"), lock)
 
     def make_room(self, wanted_bytes: int) -> None:
         """Evict copies that nobody reads, those first that were not used for longest, until that much fits.
@@ -163,15 +162,32 @@ class SnapshotCache:
     def _know(self, sha256: str, path: Path) -> None:
         self._beside(sha256, FETCHED_SUFFIX).write_text(json.dumps(_look(path)), encoding="ascii")
 
-    def _fetch_once(
-        self, sha256: str, snapshot_bytes: int, stage: SnapshotStage, lock: FileLock, begun: int
-    ) -> None:
-        if lock.failed_since(begun):
-            raise StageUnreachableError(
-                "The stage could not be used by this host just now",
-                file=stage.locate(sha256),
-                remedy="It is tried again soon; the log of this host's worker says more",
-            )
+    def _fetch_once(self, sha256: str, snapshot_bytes: int, stage: SnapshotStage) -> None:
+        """Fetch a snapshot, or wait until another process of this host has: then know what came."""
+        begun = time.monotonic_ns() - int(_REST_SECONDS * 1e9)
+        alone = FileLock(self._beside(sha256, FETCH_SUFFIX))
+        try:
+            alone.own()
+        except OSError as error:
+            raise self._not_kept(error) from error
+        try:
+            if self._is_known(sha256) or self._is_as_frozen(sha256):
+                return
+            if alone.failed_since(begun):
+                raise StageUnreachableError(
+                    "The stage could not be used by this host just now",
+                    file=stage.locate(sha256),
+                    remedy="It is tried again soon; the log of this host's worker says more",
+                )
+            try:
+                self._fetch_whole(sha256, snapshot_bytes, stage)
+            except StageUnreachableError:
+                alone.note_failure()
+                raise
+        finally:
+            alone.release()
+
+    def _fetch_whole(self, sha256: str, snapshot_bytes: int, stage: SnapshotStage) -> None:
         part = self._beside(sha256, PART_SUFFIX)
         started = time.monotonic()
         try:
@@ -196,9 +212,6 @@ class SnapshotCache:
             raise
         except OSError as error:
             raise self._not_kept(error) from error
-        except StageUnreachableError:
-            lock.note_failure()
-            raise
         logger.info(
             "Fetched the snapshot %s, %d bytes, from %s in %.1f s",
             *(sha256[:12], snapshot_bytes, stage.locate(sha256), time.monotonic() - started),

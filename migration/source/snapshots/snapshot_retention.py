@@ -27,7 +27,9 @@ FETCHED_SUFFIX = ".fetched"
 PART_SUFFIX = ".part"
 """What has come of a snapshot so far."""
 USE_SUFFIX = ".use"
-"""Locked by whoever reads, fetches or evicts a snapshot that came from the stage."""
+"""Locked by whoever reads, awaits or evicts a snapshot that came from the stage."""
+FETCH_SUFFIX = ".fetch"
+"""Locked by the one that fetches a snapshot from the stage."""
 UNFINISHED_SECONDS = 24 * 3600.0
 """A copy on which nothing was written for so long was left by a process that was killed."""
 _WITH_RETRY = (Phase.COMPLETED, Phase.COMPLETED_WITH_FINDINGS)
@@ -143,7 +145,7 @@ def unfinished_copies(folder: Path) -> list[Path]:
 
 def drop_files(folder: Path, sha256: str) -> None:
     """Remove a snapshot from a folder whose lock the caller holds, with all that is kept beside it but notes."""
-    for suffix in (".sqlite", FETCHED_SUFFIX, PART_SUFFIX, USE_SUFFIX):
+    for suffix in (".sqlite", FETCHED_SUFFIX, PART_SUFFIX, USE_SUFFIX, FETCH_SUFFIX):
         (folder / f"{sha256}{suffix}").unlink(missing_ok=True)
 
 

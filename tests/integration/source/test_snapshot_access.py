@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import subprocess
 import sys
 import time
@@ -192,7 +193,8 @@ def test_other_bytes_get_no_name(scene_of: Scenes, kind: str, tmp_path: Path) ->
     with SnapshotAccess(scene.settings) as snapshots:
         with pytest.raises(SnapshotFetchError, match="not the snapshot that was frozen"):
             snapshots.path(frozen)
-        assert [path.suffix for path in scene.settings.snapshot_dir.glob(f"{frozen.sha256}*")] == [".use"]
+        left = {path.suffix for path in scene.settings.snapshot_dir.glob(f"{frozen.sha256}*")}
+        assert left == {".use", ".fetch"}
         shorter = replace(frozen, bytes=frozen.bytes + 1)
         with pytest.raises(SnapshotFetchError, match=r"has 300,000 bytes of a snapshot that has 300,001"):
             snapshots.path(shorter)
@@ -317,6 +319,16 @@ def test_processes_of_a_host_share_one_download_and_a_killed_one_is_no_loss(
         for process in processes:
             process.kill()
             process.communicate()
+
+
+def test_who_has_to_look_at_a_copy_waits_for_no_reader(scene_of: Scenes) -> None:
+    scene = scene_of("http")
+    frozen = scene.put()
+    with SnapshotAccess(scene.settings) as reading:  # for as long as a run lasts
+        path = reading.path(frozen)
+        os.utime(path, (1, 1))  # so that its hash has to be checked again
+        with ThreadPoolExecutor(1) as beside, SnapshotAccess(scene.settings) as another:
+            assert beside.submit(another.path, frozen).result(timeout=20) == path
 
 
 def test_copies_that_nobody_reads_make_room_and_the_oldest_goes_first(scene_of: Scenes) -> None:
