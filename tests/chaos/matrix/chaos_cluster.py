@@ -6,11 +6,12 @@ import os
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import psutil
 import psycopg
+import pytest
 from psycopg import sql
 
 from migration.ledger.ledger_database import open_ledger
@@ -20,6 +21,7 @@ from producer.embedded.embedded_cluster import EMBEDDED
 from producer.embedded.embedded_postgres import EmbeddedPostgres
 from producer.embedded.supervisor_client import Program, tail
 from tests.support.broker_proxy import ProxiedCluster
+from tests.support.full_disk import SmallDisk, small_disk
 
 ROLE = "mover"
 """Not a superuser: the limits and timeouts of a role hold for it."""
@@ -29,6 +31,8 @@ DEFAULT_LEASES = os.environ.get("CONVOY_CHAOS_LEASES") == "default"
 SHORT_LEASES = {"lease_seconds": 2.0, "watchdog_seconds": 1.0, "silence_seconds": 4.0}
 PATIENCE_SECONDS = 420.0 if DEFAULT_LEASES else 90.0
 WORKERS = ("worker1", "worker2")
+DISK_MEGABYTES = {"postgres": 700, "snapshots": 64}
+_SERVER_SETTINGS = {"fsync": "off", "max_wal_size": "128MB"}
 _READY_LINE = " ready."
 _LOOK_SECONDS = 0.1
 
@@ -80,15 +84,21 @@ GRANT USAGE ON SCHEMA dwelling TO PUBLIC;
 class ChaosCluster(ProxiedCluster):
     """PostgreSQL, Valkey behind a proxy, a producer and two workers; what ends is started again at once.
 
-    `hold_supervision` keeps that off for a while, for faults that last.
+    `hold_supervision` keeps that off for a while, for faults that last. `disks` has the file systems of their own
+    that PostgreSQL and the snapshots are on, where this user may mount some.
     """
 
     def __init__(self, folder: Path, *, workers: int = 2) -> None:
+        self._mounts = ExitStack()
+        self.disks: dict[str, SmallDisk] = {}
+        with suppress(pytest.skip.Exception):
+            for place, megabytes in DISK_MEGABYTES.items():
+                self.disks[place] = self._mounts.enter_context(small_disk(megabytes))
         leases = {} if DEFAULT_LEASES else SHORT_LEASES
         settings = Settings(
-            snapshot_dir=folder / "snapshots",
+            snapshot_dir=self._place(folder, "snapshots"),
             report_dir=folder / "reports",
-            embedded_dir=folder / "postgres",
+            embedded_dir=self._place(folder, "postgres"),
             _env_file=None,
             # A local cluster would shorten these: "default" is what a cluster of one's own has.
             **(leases or {"lease_seconds": 30.0, "watchdog_seconds": 30.0, "silence_seconds": 120.0}),
@@ -121,12 +131,18 @@ class ChaosCluster(ProxiedCluster):
         for process in self.family():  # a stopped process would not hear the signal that ends it
             with suppress(psutil.Error):
                 process.resume()
-        super().stop()
+        try:
+            super().stop()
+        finally:
+            self._mounts.close()
+
+    def _place(self, folder: Path, name: str) -> Path:
+        return (self.disks[name].path if name in self.disks else folder) / name
 
     def _start_postgres(self) -> None:
         supervisor, _ = self._running()
         self._postgres = EmbeddedPostgres(
-            self.settings.embedded_dir, settings={"fsync": "off"}, supervisor=supervisor
+            self.settings.embedded_dir, settings=_SERVER_SETTINGS, supervisor=supervisor
         )
         self._postgres.start()
         with psycopg.connect(self._postgres.url, autocommit=True) as connection:

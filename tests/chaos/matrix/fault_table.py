@@ -6,6 +6,7 @@ import random
 
 from migration.model import Phase
 from tests.chaos.matrix.broker_faults import BROKER_FAULTS
+from tests.chaos.matrix.disk_faults import DISK_FAULTS
 from tests.chaos.matrix.fault import PHASES, Cell, Fault
 from tests.chaos.matrix.message_faults import MESSAGE_FAULTS
 from tests.chaos.matrix.process_faults import PROCESS_FAULTS
@@ -20,6 +21,7 @@ FAULTS: tuple[Fault, ...] = (
     *MESSAGE_FAULTS,
     *REQUEST_FAULTS,
     *WORLD_FAULTS,
+    *DISK_FAULTS,
 )
 
 
@@ -34,6 +36,7 @@ _SAMPLE: tuple[tuple[str, Phase], ...] = (
     ("timeouts of the role made small", Phase.PENDING),
     ("clock of a worker a day ahead", Phase.SNAPSHOTTING),
     ("messages lost", Phase.PROFILING),
+    ("disk of the snapshots full", Phase.SNAPSHOTTING),
     ("one byte of the snapshot changed", Phase.COPYING),
     ("broker killed, its data lost", Phase.COPYING),
     ("SIGKILL of everything, servers too", Phase.COPYING),
