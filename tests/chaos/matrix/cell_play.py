@@ -20,6 +20,7 @@ LATEST_SECONDS = 0.7
 """Until when after the beginning of its phase a fault strikes."""
 LATEST_AT_END_SECONDS = 0.3
 _FINDINGS = 1
+_TOOK_NO_MESSAGE = ("broker does not answer", "message broker refuses")
 _SHOWN = frozenset({Phase.COMPLETED, Phase.COMPLETED_WITH_FINDINGS})
 
 
@@ -97,11 +98,8 @@ def _strike(scene: Scene, cell: Cell, result: Result, tables_before: dict[str, i
         result.copied_again = copied_again(safe, after)
         result.taken_back = copied_again(done, after) - result.copied_again
     ending = fault.ending
-    if (status, phase, cell.phase) == (
-        2,
-        Phase.CANCELLED,
-        Phase.PENDING,
-    ) and "broker does not answer" in scene.said:
+    not_begun = (status, phase, cell.phase) == (2, Phase.CANCELLED, Phase.PENDING)
+    if not_begun and any(words in scene.said for words in _TOOK_NO_MESSAGE):
         ending, result.outcome = Ending.NOT_BEGUN, "not_begun"
     result.complaints += complaints_about(scene, ending, safe, tables_before)
     if ending is not Ending.NOT_BEGUN:
