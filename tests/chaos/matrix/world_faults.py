@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,11 +23,11 @@ def removed(scene: Scene) -> Iterator[None]:
     """Move the snapshot away until the command has ended, then put it back."""
     snapshot = scene.snapshot()
     away = scene.folder / "away"
-    snapshot.rename(away)
+    shutil.move(snapshot, away)  # snapshots may have a disk of their own
     try:
         yield
     finally:
-        away.rename(snapshot)
+        shutil.move(away, snapshot)
 
 
 def _rewrite(snapshot: Path, old: bytes, new: bytes) -> None:
