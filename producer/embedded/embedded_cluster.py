@@ -7,7 +7,6 @@ shorter, because nothing here has to survive a network.
 from __future__ import annotations
 
 import os
-import re
 import signal
 import sys
 import tempfile
@@ -31,6 +30,7 @@ from producer.embedded.celery_process import FORK_SERVER
 from producer.embedded.embedded_postgres import EmbeddedPostgres
 from producer.embedded.embedded_valkey import EmbeddedValkey
 from producer.embedded.libpq_file_paths import absolute_options, absolute_variables
+from producer.embedded.log_folder import LogFolder
 from producer.embedded.supervisor_client import Program, SupervisorClient, tail
 
 EMBEDDED = "embedded"
@@ -42,8 +42,6 @@ _READY_SECONDS = 60.0
 _RESTARTS = 3
 _ROOM_SECONDS = 3.0
 """Between two starts of a PostgreSQL that finds its disk full."""
-_KEPT_LOG_FOLDERS = 10
-_LOG_FOLDER = re.compile(r"\d{8}-\d{6}-\d+")
 _READY_LINE = " ready."
 _TEMPORARY = "tmp"
 """Of the cluster's folder: what a process that is killed leaves behind goes with the cluster."""
@@ -79,7 +77,8 @@ class LocalCluster:
         self.target_url = "" if target == EMBEDDED else target
         self.workers = workers
         self.settings = settings
-        self.logs = _new_log_folder(settings.report_dir.absolute().parent / "logs")
+        self._log_folder = LogFolder(settings.report_dir.absolute().parent / "logs")
+        self.logs = self._log_folder.path
         self._database = database
         self._worker_processes = worker_processes
         self._on_start = on_start
@@ -280,6 +279,7 @@ class LocalCluster:
             self._supervisor = None
         if self._folder is not None:
             rmtree(self._folder, ignore_errors=True)
+        self._log_folder.release()
 
     def environment(self) -> dict[str, str]:
         """Return the environment of the cluster's processes: the only place where its passwords stand."""
@@ -321,13 +321,3 @@ class LocalCluster:
             file=str(log),
             details=f"The end of its log:\n{tail(log)}",
         )
-
-
-def _new_log_folder(parent: Path) -> Path:
-    """Make a folder for this cluster's logs, and drop those of long ago."""
-    folder = parent / f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}"
-    folder.mkdir(parents=True, exist_ok=True)
-    made_here = sorted(found for found in parent.iterdir() if _LOG_FOLDER.fullmatch(found.name))
-    for old in made_here[:-_KEPT_LOG_FOLDERS]:
-        rmtree(old, ignore_errors=True)
-    return folder

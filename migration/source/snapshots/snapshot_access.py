@@ -14,8 +14,8 @@ from migration.source.snapshots.snapshot_stage import open_stage
 if TYPE_CHECKING:
     from types import TracebackType
 
+    from migration.file_lock import FileLock
     from migration.settings import Settings
-    from migration.source.snapshots.file_lock import FileLock
     from migration.source.snapshots.snapshot_stage import SnapshotStage
 
 

@@ -20,9 +20,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from migration.errors import SnapshotFetchError, StageUnreachableError
+from migration.file_lock import FileLock
 from migration.full_disk import is_full
 from migration.full_disk_errors import SnapshotDiskFullError
-from migration.source.snapshots.file_lock import FileLock
 from migration.source.snapshots.snapshot_retention import (
     FETCH_SUFFIX,
     FETCHED_SUFFIX,
