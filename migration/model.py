@@ -278,6 +278,11 @@ class TablePlan:
         """The columns that travel; PostgreSQL computes the others."""
         return tuple(c for c in self.columns if c.generated_sql is None)
 
+    @property
+    def texts_to_assign(self) -> frozenset[str]:
+        """Names in the target of the columns that travel as texts to a type that only the server knows."""
+        return frozenset(c.target_name for c in self.copied_columns if c.cast_to)
+
 
 @dataclass(frozen=True, slots=True)
 class ObjectResult:

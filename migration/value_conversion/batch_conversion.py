@@ -135,18 +135,20 @@ class _ColumnConverter:
                 converted = self._by_rows(rule, (stored, values), converted, bad, misfits)
             if self.context.fraction_digits is not None:
                 converted = self._unrounded(rule, stored, converted, misfits)
-            if rule.transform is not None:
-                changed = rule.changes(values, self.context) if rule.changes else values.is_valid()
-                transformed.append((rule.transform, changed))
-            for loss in rule.losses:
-                lost = loss.lost(values, converted, self.context)
-                if lost is not None:
-                    transformed.append((loss.name, lost))
+            transformed += self._changed(rule, values, converted)
             parts.append(converted)
         column = self._joined(parts, rows)
         if self.plan.not_null and column.null_count:
             self._nulls(column, misfits)
         return column, misfits, transformed
+
+    def _changed(self, rule: Rule, values: pa.Array, converted: pa.Array) -> Iterable[Changed]:
+        if rule.transform is not None:
+            yield rule.transform, rule.changes(values, self.context) if rule.changes else values.is_valid()
+        for loss in rule.losses:
+            lost = loss.lost(values, converted, self.context)
+            if lost is not None:
+                yield loss.name, lost
 
     def _by_rows(
         self,

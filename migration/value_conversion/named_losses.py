@@ -30,27 +30,27 @@ RESPELLED_BY_SERVER: Final = "respelled_by_server"
 
 LOSSES: Final[Mapping[str, str]] = MappingProxyType(
     {
-        NUL_STRIPPED: "lost the character NUL",
-        EMPTY_TO_NULL: "were '' and are NULL, as those that were NULL",
-        NEGATIVE_ZERO: "lost the sign of zero",
-        ROUNDED_TO_REAL: "were rounded to a 4-byte real",
-        FRACTION_ROUNDED: "were rounded to the microsecond",
-        NUMBER_RESPELLED: "are texts whose spelling a number does not keep, such as '007' or '+49123'",
-        BOOLEAN_RESPELLED: "are texts whose spelling a boolean does not keep",
-        TIME_RESPELLED: "are texts that spell a time otherwise than their column does",
-        OFFSET_DROPPED: "lost their offset from UTC; the moment is the same",
-        AMBIGUOUS_HOUR: "are in an hour that the clock shows twice",
-        JSON_KEYS_DROPPED: "are documents that say a key twice, of which the last is kept",
-        CLASS_DROPPED: "can no longer be told from others of another storage class, as 5 from '5'",
-        CUT_BY_TYPE: "were cut or rounded by the column's type",
-        RESPELLED_BY_SERVER: "are texts that the server spells otherwise",
-        "nul_replaced": "have another text in the place of NUL",
-        "nfc_normalised": "had their characters composed",
-        "trimmed": "lost white space at their ends",
-        "lowered": "lost their capitals",
+        NUL_STRIPPED: "the character NUL was taken out",
+        EMPTY_TO_NULL: "'' became NULL",
+        NEGATIVE_ZERO: "zero lost its sign",
+        ROUNDED_TO_REAL: "a double was rounded to a 4-byte real",
+        FRACTION_ROUNDED: "seconds were rounded to the microsecond",
+        NUMBER_RESPELLED: "a number does not keep the spelling of a text, such as '007' or '+49123'",
+        BOOLEAN_RESPELLED: "a boolean does not keep the spelling of a text",
+        TIME_RESPELLED: "a text spells a time otherwise than its column does",
+        OFFSET_DROPPED: "the offset from UTC is not kept; the moment is",
+        AMBIGUOUS_HOUR: "a clock shows this hour twice",
+        JSON_KEYS_DROPPED: "of a key that a document says twice, jsonb keeps the last",
+        CLASS_DROPPED: "values of two storage classes can no longer be told apart, such as 5 and '5'",
+        CUT_BY_TYPE: "the column's type cut or rounded them",
+        RESPELLED_BY_SERVER: "the server spells a text otherwise",
+        "nul_replaced": "the character NUL was replaced",
+        "nfc_normalised": "characters were composed",
+        "trimmed": "white space at the ends was taken off",
+        "lowered": "capitals became small letters",
     }
 )
-"""Name → what happened to the values, as it follows their number."""
+"""Name → what happened to the values."""
 
 TRANSFORM_LOSSES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
     {

@@ -185,7 +185,9 @@ def _example(values: pa.Array) -> str:
     """Return a short, printable form of the first value."""
     known = values.drop_null()
     if values.type == pa.string():  # an empty text tells nothing
-        known = known.filter(pc.greater(pc.binary_length(known), 0)) if not len(known[0].as_buffer()) else known
+        known = (
+            known.filter(pc.greater(pc.binary_length(known), 0)) if not len(known[0].as_buffer()) else known
+        )
         if not len(known):
             return ""
     first = known[:1]

@@ -70,9 +70,7 @@ class Context:
         if not modifier:
             return bare
         if base in {"numeric", "decimal"}:
-            return replace(
-                bare, precision=modifier[0], scale=modifier[1] if len(modifier) > 1 else 0
-            )
+            return replace(bare, precision=modifier[0], scale=modifier[1] if len(modifier) > 1 else 0)
         if base in {"varchar", "character varying", "char", "character", "bpchar"}:
             return replace(bare, length=modifier[0])
         if base.startswith("time"):
@@ -102,7 +100,8 @@ class Rule:
     `scalar` takes an int, float, str or bytes, never None; texts reach it only when they are UTF-8.
     `transform` names a deliberate change of value; None where the value keeps its meaning. `changes` marks the
     values of a slot that the transform changes; None: all of them. `lossy`: what the transform changes cannot be had
-    back from the result, so that its name is that of a loss; `losses` says what else cannot. `only_checks`: a value that fits passes unchanged, so what a profile has tried need not be tried again.
+    back from the result, so that its name is that of a loss; `losses` says what else cannot. `only_checks`: a value
+    that fits passes unchanged, so what a profile has tried need not be tried again.
     """
 
     name: str

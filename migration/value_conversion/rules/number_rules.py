@@ -12,6 +12,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from migration.model import StorageClass, ValueKind
+from migration.value_conversion.declared_meaning import Meaning
+from migration.value_conversion.named_losses import (
+    BOOLEAN_RESPELLED,
+    NEGATIVE_ZERO,
+    NUMBER_RESPELLED,
+    ROUNDED_TO_REAL,
+)
 from migration.value_conversion.rules.conversion_rule import (
     Context,
     Converted,
@@ -22,13 +29,6 @@ from migration.value_conversion.rules.conversion_rule import (
     by_rows,
     drop,
     merge_bad,
-)
-from migration.value_conversion.declared_meaning import Meaning
-from migration.value_conversion.named_losses import (
-    BOOLEAN_RESPELLED,
-    NEGATIVE_ZERO,
-    NUMBER_RESPELLED,
-    ROUNDED_TO_REAL,
 )
 from migration.value_conversion.value_kinds import ARROW_TYPES
 

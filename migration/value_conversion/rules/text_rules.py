@@ -9,6 +9,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from migration.model import StorageClass, ValueKind
+from migration.value_conversion.declared_meaning import Meaning
+from migration.value_conversion.named_losses import CLASS_DROPPED, NUL_STRIPPED
 from migration.value_conversion.rules.conversion_rule import (
     Context,
     Converted,
@@ -18,8 +20,6 @@ from migration.value_conversion.rules.conversion_rule import (
     drop,
     merge_bad,
 )
-from migration.value_conversion.declared_meaning import Meaning
-from migration.value_conversion.named_losses import CLASS_DROPPED, NUL_STRIPPED
 from migration.value_conversion.rules.utf8_check import bad_utf8, is_clean, payload
 
 NUL_REASON = "text contains the character NUL, which PostgreSQL cannot store"

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from migration.model import StorageClass, ValueKind
+from migration.value_conversion.named_losses import AMBIGUOUS_HOUR, FRACTION_ROUNDED
 from migration.value_conversion.rules.conversion_rule import (
     Context,
     Converted,
@@ -25,7 +26,6 @@ from migration.value_conversion.rules.conversion_rule import (
     drop,
     merge_bad,
 )
-from migration.value_conversion.named_losses import AMBIGUOUS_HOUR, FRACTION_ROUNDED
 from migration.value_conversion.rules.time_spelling_losses import TIME_LOSSES
 from migration.value_conversion.rules.time_text_parsing import (
     from_microseconds,
@@ -256,7 +256,8 @@ def _lost_hour(factor: int) -> Callable[[pa.Array, pa.Array, Context], pa.Boolea
         return merge_bad(
             pa.array(
                 [
-                    clock is not None and to_utc(clock, context.source_timezone) != from_microseconds(value * factor)
+                    clock is not None
+                    and to_utc(clock, context.source_timezone) != from_microseconds(value * factor)
                     for value, clock in zip(values.to_pylist(), converted.to_pylist(), strict=True)
                 ],
                 pa.bool_(),
