@@ -27,7 +27,7 @@ def column_context(column: ColumnPlan, context: Context) -> Context:
         meaning=meaning_of(column.declared_type),
         time_example=column.time_example,
     )
-    return declared.for_type(column.target_type)
+    return declared.for_type("text" if column.cast_to else column.target_type)
 
 
 def stored_value(values: pa.Array, index: int) -> Any:

@@ -147,7 +147,7 @@ def finished_run(engine: Engine) -> str:
         add_findings(
             connection,
             run_id,
-            [Finding(FindingKind.LOSSY_TRANSFORM, "users", "3 values", "name", is_error=False)],
+            [Finding(FindingKind.LOSSY_VALUE, "users", "3 values", "name", is_error=False)],
         )
         save_verdict(connection, table_id, DIGEST, DIGEST)
     move(engine, run_id, Phase.VALIDATING, Phase.CUTTING_OVER, Phase.COMPLETED_WITH_FINDINGS)
