@@ -188,10 +188,12 @@ def _judge_migration(outcome: Outcome) -> Verdict:
 
 def _proof(outcome: Outcome) -> Verdict:
     """Say how far the proof reaches, where nothing was found to differ: of the rows, then of their values."""
-    loaded = count(outcome.rows_source - outcome.quarantined, "row")
-    return judge_losses(
-        _proof_of_rows(outcome), f"{loaded} in {_tables(outcome)}", outcome.lossy, outcome.accepted
-    )
+    verdict = _proof_of_rows(outcome)
+    if outcome.uncompared or outcome.damaged:
+        return verdict  # nobody takes that for a proof
+    loaded, out = outcome.rows_source - outcome.quarantined, outcome.quarantined
+    arrived = f"{loaded:,} of {outcome.rows_source:,} rows" if out else count(loaded, "row")
+    return judge_losses(verdict, f"{arrived} in {_tables(outcome)}", outcome.lossy, outcome.accepted)
 
 
 def _proof_of_rows(outcome: Outcome) -> Verdict:

@@ -48,12 +48,12 @@ def add_skipped(connection: Connection, run: RunRecord) -> None:
 
     Those that could be planned and not built have theirs already, which says what the server has said.
     """
-    told = set(
+    told = list(
         connection.execute(
             select(findings.c.loss, findings.c.message).where(
                 findings.c.run_id == run.id, findings.c.loss.startswith("skipped:")
             )
-        ).tuples()
+        ).all()
     )
     skipped = connection.execute(
         select(objects.c.kind, objects.c.name, objects.c.owner, objects.c.reason)

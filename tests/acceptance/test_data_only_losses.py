@@ -31,11 +31,10 @@ def pair(direct: Direct, folder: Path, case: Lossy) -> tuple[Path, str]:
         source.execute(f"INSERT INTO t VALUES (7, {case.value})")
     with psycopg.connect(direct.url) as target:
         target.execute(f"CREATE SCHEMA {schema}".encode())
-        target.execute(f"SET search_path = {schema}".encode())
-        target.execute(TYPES_SQL)
+        target.execute(f"SET search_path = {schema}, public".encode())
+        if schema == "losses0":
+            target.execute(TYPES_SQL.replace("DOMAIN ", "DOMAIN public.").replace("AS d1", "AS public.d1"))
         target.execute(f"CREATE TABLE t (id integer PRIMARY KEY, v {case.target_type})".encode())
-        role_path = f'ALTER DATABASE "{target.info.dbname}" SET search_path = {schema}, public'
-        target.execute(role_path.encode())
     return path, schema
 
 
