@@ -55,7 +55,9 @@ LEDGER_GAUGES: Final = (
         f"SELECT coalesce(sum(bytes), 0) {_DONE}",
     ),
     LedgerGauge(
-        "convoy_findings", "Findings of all runs in the ledger.", "SELECT count(*) FROM convoy.findings"
+        "convoy_findings",
+        "Findings of all runs in the ledger.",
+        "SELECT count(*) FROM convoy.findings WHERE accepted_by IS NULL",
     ),
 )
 

@@ -8,6 +8,7 @@ from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from migration.mapping_file.loss_signatures import read_signature
 from migration.mapping_file.mapping_file_reader import read_mapping
 from migration.mapping_file_model import OnOrphan
 from migration.model import IdentifierPolicy, IfExists, Mode, OnError, RunOptions, Source
@@ -34,6 +35,12 @@ def _schema_name(name: str) -> str:
     if NUL in name or len(name.encode()) > MAX_NAME_BYTES:
         raise ValueError(f"must be a schema name of {MAX_NAME_BYTES} bytes at most")
     return name
+
+
+def _known_losses(entries: tuple[str, ...]) -> tuple[str, ...]:
+    for entry in entries:
+        read_signature(entry)
+    return entries
 
 
 class _Strict(BaseModel):
@@ -75,6 +82,12 @@ class Options(_Strict):
     max_workers: Annotated[int, Field(ge=1)] | None = None
     """At most so many workers at a time; null: as many as there are."""
     skip_validation: bool = False
+    accept: Annotated[
+        tuple[Annotated[str, Field(min_length=1, max_length=400)], ...], Field(max_length=1_000)
+    ] = ()
+    """Losses that you sign for: `LOSS`, `TABLE.COLUMN:LOSS`, or `skipped:KIND` of objects that do not come along."""
+    accepted_by: Annotated[str, Field(max_length=200)] = ""
+    """Who signs, for the report."""
     mapping: (
         Annotated[dict[str, Any], Field(examples=[{"tables": {"orders": {"rename": "sale"}}}])] | None
     ) = None
@@ -136,6 +149,8 @@ class RunRequest(_Strict):
             priority=asked.priority,
             max_workers=asked.max_workers,
             skip_validation=asked.skip_validation,
+            accept=_known_losses(asked.accept),
+            accepted_by=(asked.accepted_by or "a client of the API") if asked.accept else "",
             mapping=None if asked.mapping is None else read_mapping(asked.mapping, "mapping"),
             on_error=asked.on_error,
             on_orphan=asked.on_orphan,

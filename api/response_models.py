@@ -229,6 +229,10 @@ class FindingLine(BaseModel):
     key: str | None
     message: str
     is_error: bool
+    loss: str
+    """What `accept` may sign for; empty where nothing may."""
+    accepted_by: str | None
+    """Who has signed for it: such a finding costs no status. Null: nobody."""
 
 
 class FindingPage(BaseModel):

@@ -65,6 +65,12 @@ class UnknownTableError(UsageError):
     code = "table-unknown"
 
 
+class UnknownLossError(UsageError):
+    """`--accept` names a loss, a kind of object or a column that there is not."""
+
+    code = "loss-unknown"
+
+
 class NameConflictError(UsageError):
     """Two sources would become one table."""
 

@@ -136,7 +136,8 @@ class FindingKind(StrEnum):
     ORPHAN_ROWS = "orphan_rows"
     MISSING_CONSTRAINT = "missing_constraint"
     SEQUENCE = "sequence"
-    LOSSY_TRANSFORM = "lossy_transform"
+    LOSSY_VALUE = "lossy_value"  # the source's value cannot be had back from the target's
+    SKIPPED_OBJECT = "skipped_object"  # did not come along
     DAMAGED_RANGE = "damaged_range"  # rows of a damaged source that nobody can read any more
 
 
@@ -184,6 +185,8 @@ class ColumnProfile:
     accepted: dict[StorageClass, int] = field(default_factory=dict)
     accepted_wider: dict[StorageClass, int] = field(default_factory=dict)
     examples: dict[StorageClass, str] = field(default_factory=dict)
+    documents_losing: int = 0
+    """Of the texts of a JSON column: different ones of which jsonb would not keep all, once for each batch of a read."""
     texts_to_null: int = 0
     """Of the texts: those that a normalisation turns to NULL. All else is said of texts as normalised."""
 
@@ -222,6 +225,8 @@ class ColumnPlan:
     """Takes the place of NUL characters, before all else; None: the rule decides."""
     source_timezone: str | None = None
     """None: that of the run."""
+    time_example: str = ""
+    """A text of a column of texts that becomes one of times: how such a column spells them."""
     cast_to: str = ""
     """The type of a standing column that only the server knows; its values travel as text and are cast on arrival."""
 
@@ -272,6 +277,11 @@ class TablePlan:
     def copied_columns(self) -> tuple[ColumnPlan, ...]:
         """The columns that travel; PostgreSQL computes the others."""
         return tuple(c for c in self.columns if c.generated_sql is None)
+
+    @property
+    def texts_to_assign(self) -> frozenset[str]:
+        """Names in the target of the columns that travel as texts to a type that only the server knows."""
+        return frozenset(c.target_name for c in self.copied_columns if c.cast_to)
 
 
 @dataclass(frozen=True, slots=True)
@@ -337,6 +347,10 @@ class Finding:
     key: str | None = None
     is_error: bool = True
     """Errors stop a run before cutover; the others are reported and give exit status 1."""
+    loss: str = ""
+    """What `--accept` may sign for: the name of a loss, or `skipped:KIND`; empty where nothing may."""
+    accepted_by: str = ""
+    """Who has signed for it; such a finding is kept and costs no status."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -369,6 +383,10 @@ class RunOptions:
     on_orphan: OnOrphan = OnOrphan.NOT_VALID
     salvage: bool = False
     """Take what can still be read of a damaged source, and list the rest."""
+    accept: tuple[str, ...] = ()
+    """Losses that somebody signs for: `LOSS`, `TABLE.COLUMN:LOSS`, `skipped:KIND`."""
+    accepted_by: str = ""
+    """Who signs."""
     target: str = ""
     """URL of the target without its password, for messages and reports."""
     mapping: MappingFile | None = None

@@ -30,6 +30,7 @@ _NATURAL_CLASSES = {
     ValueKind.BYTES: StorageClass.BLOB,
 }
 _DATES = frozenset({ValueKind.DATE, ValueKind.TIMESTAMP, ValueKind.TIMESTAMPTZ})
+_TIMES = _DATES | {ValueKind.TIME}
 _OWN_EMPTY = frozenset({ValueKind.TEXT, ValueKind.BYTES})
 _UNIT_NAMES = {"s": "seconds", "ms": "milliseconds", "us": "microseconds"}
 
@@ -253,7 +254,15 @@ def _plan(
         notes += _text_notes(rules, kind, choice.target_type, profile, natural, strips=strips)
     rules |= {c: rule for c, rule in by_file.items() if profile.count(c)}
     rules = {c: rule for c, rule in rules.items() if rule != QUARANTINE}
-    return replace(natural, target_type=choice.target_type, kind=kind, rules=rules, reason="; ".join(notes))
+    example = profile.examples.get(StorageClass.TEXT, "") if kind in _TIMES else ""
+    return replace(
+        natural,
+        target_type=choice.target_type,
+        kind=kind,
+        rules=rules,
+        reason="; ".join(notes),
+        time_example=example,
+    )
 
 
 def _text_notes(

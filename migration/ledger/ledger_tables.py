@@ -220,6 +220,8 @@ findings = Table(
     Column("key", Text),
     Column("message", Text, nullable=False),
     Column("is_error", Boolean, nullable=False),
+    Column("loss", Text, nullable=False, server_default=""),
+    Column("accepted_by", Text),
     Index("findings_run", "run_id"),
 )
 

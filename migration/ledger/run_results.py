@@ -78,6 +78,8 @@ def add_findings(connection: Connection, run_id: str, found: Iterable[Finding]) 
             "key": finding.key,
             "message": finding.message,
             "is_error": finding.is_error,
+            "loss": finding.loss,
+            "accepted_by": finding.accepted_by or None,
         }
         for finding in found
     ]
@@ -117,8 +119,8 @@ def count_quarantined(connection: Connection, run_id: str) -> int:
 
 
 def count_findings(connection: Connection, run_id: str, *, errors_only: bool = False) -> int:
-    """Return how many findings a run has."""
-    statement = select(func.count()).where(findings.c.run_id == run_id)
+    """Return how many findings a run has that nobody has signed for."""
+    statement = select(func.count()).where(findings.c.run_id == run_id, findings.c.accepted_by.is_(None))
     if errors_only:
         statement = statement.where(findings.c.is_error)
     return int(connection.execute(statement).scalar_one())

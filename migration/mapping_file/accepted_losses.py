@@ -1,28 +1,37 @@
-"""What a mapping file has asked for in so many words, so that nobody has to be told of it once more."""
+"""What a mapping file has asked for in so many words, so that nobody has to sign for it once more."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from migration.mapping_file_model import EpochUnit, NulPolicy
+from migration.value_conversion.named_losses import FRACTION_ROUNDED, NEGATIVE_ZERO, NUL_STRIPPED
 from migration.value_conversion.rules import RULES
-from migration.value_conversion.text_normalisation import NUL_STRIPPED
+from migration.value_conversion.text_normalisation import NUL_REPLACED, TRANSFORM_NAMES
 
 if TYPE_CHECKING:
     from migration.mapping_file_model import ColumnOverride
 
-_OF_SECONDS = "epoch_fraction_to_timestamptz"
 
+def is_requested(loss: str, asked: ColumnOverride | None) -> bool:
+    """Tell whether a mapping file asks for a loss of a column: by a rule, a NUL policy, a normalisation or an epoch.
 
-def is_requested(transform: str, asked: ColumnOverride | None) -> bool:
-    """Tell whether a mapping file names a transform of a column: by a rule, a NUL policy or an epoch.
-
-    Such a transform is counted as any other, but makes no finding where it is lossy: the user has decided.
+    A rule is asked for by its name, and only for what is in that name: of texts that become numbers, nobody has
+    said that their zeros may go.
     """
     if asked is None:
         return False
-    if transform == NUL_STRIPPED and asked.nul in {NulPolicy.STRIP, NulPolicy.REPLACE}:
+    if loss in {NUL_STRIPPED, NUL_REPLACED} and asked.nul in {NulPolicy.STRIP, NulPolicy.REPLACE}:
         return True
-    if transform == _OF_SECONDS and asked.epoch is EpochUnit.SECONDS:
+    if loss == FRACTION_ROUNDED and asked.epoch is EpochUnit.SECONDS:
         return True
-    return any(name in RULES and RULES[name].transform == transform for _, name in asked.rules)
+    if any(TRANSFORM_NAMES[step] == loss for step in asked.normalise):
+        return True
+    if loss == NEGATIVE_ZERO:
+        return False
+    named = [RULES[name] for _, name in asked.rules if name in RULES]
+    return any(
+        (rule.lossy and rule.transform == loss)
+        or (loss == FRACTION_ROUNDED and any(one.name == loss for one in rule.losses))
+        for rule in named
+    )

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from migration.model import RunOptions
     from migration.source_schema import SourceColumn, SourceSchema, SourceTable
 
-_SKIPPED = "the mapping file skips it"
+SKIPPED_BY_FILE = "the mapping file skips it"
 
 
 def check_mapping(sources: Sequence[tuple[str, SourceSchema]], options: RunOptions) -> None:
@@ -63,7 +63,7 @@ def apply_mapping(schema: SourceSchema, label: str, mapping: MappingFile | None)
         if override is None:
             tables.append(table)
         elif override.skip:
-            skipped.append(SourceObject("table", table.name, table.sql, _SKIPPED))
+            skipped.append(SourceObject("table", table.name, table.sql, SKIPPED_BY_FILE))
         else:
             tables.append(_overlaid(table, override))
             skipped += _skipped_parts(table, override)
@@ -165,7 +165,7 @@ def _skipped_parts(table: SourceTable, override: TableOverride) -> Iterable[Sour
     skipped = {column.column.lower() for column in override.columns if column.skip}
     for column in table.columns:
         if column.name.lower() in skipped:
-            yield SourceObject("column", f"{table.name}.{column.name}", None, _SKIPPED)
+            yield SourceObject("column", f"{table.name}.{column.name}", None, SKIPPED_BY_FILE)
     missing = [name for name in table.primary_key if name.lower() in skipped]
     if missing:
         reason = f"the mapping file skips its column {missing[0]}"

@@ -14,6 +14,7 @@ from migration.mapping_file.mapping_file_reader import QUARANTINE
 from migration.mapping_file_model import ColumnOverride, NulPolicy, TableOverride
 from migration.model import ColumnProfile, StorageClass
 from migration.source_schema import SourceTable
+from migration.value_conversion.named_losses import FRACTION_ROUNDED, NEGATIVE_ZERO
 from migration.value_conversion.rules import RULES
 
 if TYPE_CHECKING:
@@ -126,9 +127,11 @@ def _is_writable(target_type: str) -> bool:
 def _loses_unasked(rule: str, declared: SourceColumn) -> bool:
     """Whether a rule loses something that the user has not asked to lose: the draft must not ask in his name."""
     found = RULES.get(rule)
-    if found is None or not found.lossy or found.transform is None:
+    if found is None:
         return False
-    return not is_requested(found.transform, declared.override)
+    by_name = [found.transform] if found.lossy and found.transform is not None else []
+    by_name += [loss.name for loss in found.losses if loss.name == FRACTION_ROUNDED]
+    return any(name != NEGATIVE_ZERO and not is_requested(name, declared.override) for name in by_name)
 
 
 def _kept(asked: ColumnOverride) -> Iterator[str]:

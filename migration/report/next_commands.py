@@ -43,6 +43,7 @@ def repeat(options: RunOptions, mode: Mode) -> str:
         ("--tables", ",".join(options.tables)),
         ("--exclude", ",".join(options.exclude)),
         ("--catalog", options.catalog or ""),
+        ("--accept", ",".join(options.accept)),
         ("--identifiers", options.identifiers.value),
         ("--source-timezone", options.source_timezone),
         ("--mapping", options.mapping.name if options.mapping is not None else ""),

@@ -15,6 +15,7 @@ from migration.model import FindingKind, Mode, ObjectState, Phase, RunOptions
 from migration.report import next_commands
 from migration.report.dry_run_estimate import build_dry_run
 from migration.report.error_report_builder import report_error
+from migration.report.loss_verdict import lossy_places
 from migration.report.not_migrated_sql import STUBS_NAME, build_stubs
 from migration.report.report_files import write_report
 from migration.report.report_model import (
@@ -70,6 +71,7 @@ def assemble(facts: Facts) -> Report:
     phases = phase_totals(timeline.phases)
     tables = tuple(build_table(table, loads=options.mode is Mode.MIGRATE) for table in facts.tables)
     findings = tuple(_finding(row) for row in facts.findings)
+    accepted = tuple(_finding(row) for row in facts.accepted)
     lost = tuple(_lost_rows(table) for table in tables if table.conserved is False)
     known = {finding.table for finding in findings if finding.kind is FindingKind.CONSERVATION}
     findings += tuple(finding for finding in lost if finding.table not in known)
@@ -92,6 +94,8 @@ def assemble(facts: Facts) -> Report:
         tables=tables,
         findings=findings_total,
         has_error_finding=any(finding.is_error for finding in findings),
+        lossy=lossy_places(findings),
+        accepted=accepted,
         damaged=sum(finding.kind is FindingKind.DAMAGED_RANGE for finding in findings),
         skip_validation=options.skip_validation,
         error=error,
@@ -114,6 +118,7 @@ def assemble(facts: Facts) -> Report:
         tables=tables,
         objects=objects,
         findings=findings,
+        accepted=accepted,
         quarantine=quarantine,
         phases=phases,
         throughput=_throughput(options.mode, tables, phases),
@@ -213,6 +218,8 @@ def _finding(row: Row[Any]) -> FindingReport:
         printable(row.column) if row.column is not None else None,
         printable(row.key) if row.key is not None else None,
         row.is_error,
+        row.loss,
+        _text(row.accepted_by) if row.accepted_by else "",
     )
 
 
@@ -293,4 +300,6 @@ def _options(options: RunOptions) -> OptionsReport:
         chunk_rows=options.chunk_rows,
         workers=options.workers,
         on_orphan=options.on_orphan.value,
+        accept=options.accept,
+        accepted_by=options.accepted_by,
     )

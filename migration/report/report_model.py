@@ -169,6 +169,10 @@ class FindingReport:
     column: str | None = None
     key: str | None = None
     is_error: bool = True
+    loss: str = ""
+    """What `--accept` may sign for: the name of a loss, or `skipped:KIND`."""
+    accepted_by: str = ""
+    """Who has signed for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -325,6 +329,8 @@ class OptionsReport:
     chunk_rows: int | None = None
     workers: int = 0
     on_orphan: str = "not-valid"
+    accept: tuple[str, ...] = ()
+    accepted_by: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -351,6 +357,8 @@ class Report:
     seconds: float = 0.0
     findings_total: int = 0
     """`findings` is cut at a limit; this is not."""
+    accepted: tuple[FindingReport, ...] = ()
+    """What was lost or did not come along, and was signed for: it costs no status."""
     timeline: Timeline = field(default_factory=Timeline)
     options: OptionsReport = field(default_factory=OptionsReport)
     retries: int = 0

@@ -64,6 +64,7 @@ class Facts:
     objects: tuple[Row[Any], ...]
     findings: tuple[Row[Any], ...]
     findings_total: int
+    """Of those that nobody has signed for."""
     quarantined_values: int
     quarantine_reasons: dict[str, int]
     quarantine_sample: tuple[Row[Any], ...]
@@ -78,5 +79,7 @@ class Facts:
     unvalidated: tuple[ForeignKeyFacts, ...]
     previous: dict[str, int]
     """Schema that keeps replaced tables → how many stand in it now; none where that is zero."""
+    accepted: tuple[Row[Any], ...] = ()
+    """Findings that somebody has signed for."""
     schemas: dict[str, SourceSchema] = field(default_factory=dict)
     """What each source declares, by its label."""

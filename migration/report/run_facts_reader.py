@@ -64,9 +64,18 @@ def read_facts(engine: Engine, run_id: str) -> Facts:
             objects=tuple(
                 connection.execute(select(objects).where(objects.c.run_id == run_id).order_by(objects.c.id))
             ),
-            findings=tuple(connection.execute(finding_rows.limit(FINDINGS_LIMIT))),
+            findings=tuple(
+                connection.execute(finding_rows.where(findings.c.accepted_by.is_(None)).limit(FINDINGS_LIMIT))
+            ),
+            accepted=tuple(
+                connection.execute(
+                    finding_rows.where(findings.c.accepted_by.is_not(None)).limit(FINDINGS_LIMIT)
+                )
+            ),
             findings_total=connection.execute(
-                select(func.count()).select_from(findings).where(findings.c.run_id == run_id)
+                select(func.count())
+                .select_from(findings)
+                .where(findings.c.run_id == run_id, findings.c.accepted_by.is_(None))
             ).scalar_one(),
             quarantined_values=connection.execute(
                 select(func.count()).select_from(quarantine).where(quarantine.c.run_id == run_id)

@@ -134,14 +134,16 @@ def _damaged(situation: Situation) -> Iterator[Recommendation]:
 
 
 def _lossy(situation: Situation) -> Iterator[Recommendation]:
-    lossy = situation.findings_of(FindingKind.LOSSY_TRANSFORM)
+    lossy = situation.findings_of(FindingKind.LOSSY_VALUE)
     if lossy:
-        places = some(f"{f.table}.{f.column}" if f.column else f.table for f in lossy)
+        places = some(f"{f.table}.{f.column}" for f in lossy)
+        names = ",".join(dict.fromkeys(f.loss for f in lossy))
         yield Recommendation(
             Urgency.SHOULD,
             "Decide whether the changed values may stay changed",
-            f"A transform that cannot be undone touched {places}. The original values are in the"
-            " source only: keep the file, or store the column in a type that holds them (--mapping).",
+            f"Values of {places} cannot be had back from the target. The original values are in the"
+            " source only: keep the file, store the column in a type that holds them (--mapping), or sign for the loss:"
+            f" --accept {names} leaves a migration of the same source with status 0.",
         )
 
 

@@ -13,7 +13,8 @@ from typing import Final
 
 from migration.exit_status import ExitStatus
 from migration.model import Mode, Phase
-from migration.report.report_model import TableReport, Verdict, VerdictLevel
+from migration.report.loss_verdict import judge_losses
+from migration.report.report_model import FindingReport, TableReport, Verdict, VerdictLevel
 from migration.report.text_formatting import count, phrase
 
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+|\n+")
@@ -32,6 +33,10 @@ class Outcome:
     error: str | None
     last_phase: str
     failed_exit_status: int | None = None
+    lossy: Sequence[str] = ()
+    """Columns of which values cannot be had back, and nobody has signed for it."""
+    accepted: Sequence[FindingReport] = ()
+    """What somebody has signed for."""
     damaged: int = 0
     """Places of a damaged source that could not be read."""
 
@@ -182,7 +187,16 @@ def _judge_migration(outcome: Outcome) -> Verdict:
 
 
 def _proof(outcome: Outcome) -> Verdict:
-    """Say how far the proof reaches, where nothing was found to differ."""
+    """Say how far the proof reaches, where nothing was found to differ: of the rows, then of their values."""
+    verdict = _proof_of_rows(outcome)
+    if outcome.uncompared or outcome.damaged:
+        return verdict  # nobody takes that for a proof
+    loaded, out = outcome.rows_source - outcome.quarantined, outcome.quarantined
+    arrived = f"{loaded:,} of {outcome.rows_source:,} rows" if out else count(loaded, "row")
+    return judge_losses(verdict, f"{arrived} in {_tables(outcome)}", outcome.lossy, outcome.accepted)
+
+
+def _proof_of_rows(outcome: Outcome) -> Verdict:
     rows, loaded, out = outcome.rows_source, outcome.rows_source - outcome.quarantined, outcome.quarantined
     tables = _tables(outcome)
     if outcome.uncompared:

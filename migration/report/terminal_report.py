@@ -62,6 +62,7 @@ def print_report(report: Report, console: Console) -> None:
     _print_forecast(report, console)
     _print_quarantine(report, console)
     _print_findings(report, console)
+    _print_accepted(report, console)
     _print_objects(report, console)
     _print_recommendations(report.recommendations, console)
     _print_places(report, console)
@@ -247,6 +248,17 @@ def _print_findings(report: Report, console: Console) -> None:
         what = f"{place}{column}{key}: {finding.message}"
         _say(Text.assemble(mark, (phrase(finding.kind.value), "bold"), what), console)
     _print_more(report.findings_total - FINDINGS_SHOWN, console)
+
+
+def _print_accepted(report: Report, console: Console) -> None:
+    if not report.accepted:
+        return
+    _heading(f"Signed for: {count(len(report.accepted), 'finding')}", console)
+    for finding in report.accepted[:FINDINGS_SHOWN]:
+        place = f"{finding.table}.{finding.column}" if finding.column else finding.table
+        what = f" {place}: {finding.message}  (by {finding.accepted_by})"
+        _say(Text.assemble(("✓ ", "green"), (finding.loss, "bold"), what), console)
+    _print_more(len(report.accepted) - FINDINGS_SHOWN, console)
 
 
 def _print_objects(report: Report, console: Console) -> None:

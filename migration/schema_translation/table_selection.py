@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Sequence
+from typing import Final
 
 from migration.catalog import CATALOG
 from migration.convoy_error import NextStep
 from migration.errors import UnknownTableError
+from migration.mapping_file.mapping_file_application import SKIPPED_BY_FILE
 from migration.model import Mode, RunOptions
 from migration.schema_translation.bookkeeping_tables import bookkeeper
 from migration.source_schema import SourceSchema, SourceTable, TableKind
+
+LEFT_OUT: Final = "left out on request"
+_KEEPS_BOOK: Final = "keeps book here, and has its own rows in the target (--data-only)"
 
 
 def select_tables(label: str, schema: SourceSchema, options: RunOptions) -> list[SourceTable]:
@@ -40,7 +45,7 @@ def stays_out(table: SourceTable) -> str:
     """Return why a load of rows leaves a table out that nobody asks for; empty where it does not."""
     keeper = bookkeeper(table.name)
     if keeper:
-        return f"{keeper} keeps book here, and has its own rows in the target (--data-only)"
+        return f"{keeper} {_KEEPS_BOOK}"
     if table.kind is TableKind.VIRTUAL:
         return "a virtual table, for which an application seldom has a table in PostgreSQL (--data-only)"
     return ""
@@ -50,6 +55,14 @@ def leaves_out(options: RunOptions, label: str, table: str, column: str) -> bool
     """Tell whether --exclude names a column: `table.column`, or `label.table.column`."""
     names = {f"{table}.{column}".lower(), f"{label}.{table}.{column}".lower()}
     return any(name.lower() in names for name in options.exclude)
+
+
+def left_out_on_request(kind: str, reason: str) -> bool:
+    """Tell whether an object that did not come along was left out because somebody said so, or has no rows of its own.
+
+    The storage of a virtual table is internal to it. Tables in which tools keep book have their own rows in the target.
+    """
+    return kind == "shadow" or reason in {LEFT_OUT, SKIPPED_BY_FILE} or _KEEPS_BOOK in reason
 
 
 def check_names(sources: Sequence[tuple[str, SourceSchema]], options: RunOptions) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import psycopg
@@ -22,17 +23,25 @@ from migration.steps.step_context import PlannedTable, StepContext
 from migration.steps.step_outcome import StepOutcome
 from migration.target.loading.binary_copy import copy_batches
 from migration.target.loading.copy_encoder import CopyEncoder
+from migration.validation.loss_count import LossCount
 from migration.validation.row_digest import DigestSum
-from migration.value_conversion.batch_conversion import Context, Converter
+from migration.validation.server_casts import ServerCasts
+from migration.value_conversion.batch_conversion import Context, Converted, Converter
 from migration.value_conversion.batch_size import batch_rows
 from migration.value_conversion.orphan_row_removal import OrphanRows
+from migration.value_conversion.raw_batch import RawBatch
 
 
 class ChunkStream:
     """The converted batches of a chunk, and what was counted on the way; rejected values go to the spool."""
 
     def __init__(
-        self, reader: SnapshotReader, table: PlannedTable, chunk: ChunkRecord, spool: RejectionSpool
+        self,
+        reader: SnapshotReader,
+        table: PlannedTable,
+        chunk: ChunkRecord,
+        spool: RejectionSpool,
+        casts: ServerCasts | None = None,
     ) -> None:
         options = table.run.options
         self._reader = reader
@@ -49,6 +58,8 @@ class ChunkStream:
         self._aborts = options.on_error is OnError.ABORT
         self._spool = spool
         self.transforms: Counter[tuple[str, str]] = Counter()
+        self._casts = casts
+        self._losses = LossCount()
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """Yield the batches that go into the target.
@@ -65,11 +76,24 @@ class ChunkStream:
             self._spool.add(converted.rejections)
             self._spool.add(converted.orphans)
             self.transforms.update(converted.transforms)
+            self._note_losses(raw, converted)
             self._digest.add(converted.batch, self._columns)
             batch = converted.batch
             del raw, converted  # not to be held beside the next ones
             yield batch
             del batch
+
+    def _note_losses(self, raw: RawBatch, converted: Converted) -> None:
+        """Count what the server would not keep of the values that only it knows, and name rows of all losses."""
+        lost = self._casts.apply(converted.batch).lost if self._casts is not None else ()
+        if lost or converted.lost:
+            self._losses.add(raw, converted, lost)
+        self.transforms.update(Counter((column, loss) for _, column, loss in lost))
+
+    @property
+    def lost(self) -> list[list[str]]:
+        """Column, loss and key of some rows whose values cannot be had back."""
+        return [[*place, key] for place, keys in self._losses.keys.items() for key in keys]
 
     def result(self, seconds: float) -> ChunkResult:
         """Return the result once all batches are through.
@@ -112,8 +136,8 @@ def copy_chunk(context: StepContext, connection: Connection, step: Step) -> Step
     started = time.monotonic()
     chunk = read_chunk(connection, step.chunk_id)
     table = context.planned_table(connection, step.run_id, chunk.table_id)
-    with RejectionSpool() as spool:
-        stream = ChunkStream(context.snapshot_reader(table.source), table, chunk, spool)
+    with RejectionSpool() as spool, _server_casts(context, table.plan) as casts:
+        stream = ChunkStream(context.snapshot_reader(table.source), table, chunk, spool, casts)
         if table.run.options.mode is Mode.DRY_RUN:
             bytes_sent = _encode_only(table.plan, stream)
         else:
@@ -121,13 +145,29 @@ def copy_chunk(context: StepContext, connection: Connection, step: Step) -> Step
             bytes_sent = copy_batches(driver_connection(connection), schema, table.plan, stream.batches())
         result = stream.result(time.monotonic() - started)
         save_chunk_result(connection, step.run_id, chunk, context.worker, result)
+    outcome: dict[str, Any] = {"bytes_sent": bytes_sent, "seconds": result.seconds}
+    if stream.lost:
+        outcome["lost"] = stream.lost
     return StepOutcome(
-        {"bytes_sent": bytes_sent, "seconds": result.seconds},
+        outcome,
         table.plan.name,
         result.rows_loaded,
         result.rows_quarantined,
         bytes_sent,
     )
+
+
+@contextmanager
+def _server_casts(context: StepContext, plan: TablePlan) -> Iterator[ServerCasts | None]:
+    """Open what asks the server how it keeps values of types that only it knows; None where there are none.
+
+    On a connection of its own: the step's is busy with its COPY.
+    """
+    if not plan.texts_to_assign:
+        yield None
+        return
+    with context.engine.connect() as connection:
+        yield ServerCasts(connection, plan.copied_columns)
 
 
 def driver_connection(connection: Connection) -> psycopg.Connection[Any]:

@@ -12,6 +12,7 @@ from migration.ledger.run_records import RunRecord
 from migration.ledger.run_results import add_findings, save_objects
 from migration.ledger.step_records import NewStep, Step
 from migration.ledger.table_records import TableRecord, planned, read_table, read_tables
+from migration.mapping_file.loss_signatures import signed
 from migration.model import Finding, ObjectResult, ObjectState, TablePlan, TargetObject
 from migration.steps.run_schema_names import staging_schema, told_apart
 from migration.steps.step_context import StepContext
@@ -111,7 +112,7 @@ def build_objects(context: StepContext, connection: Connection, step: Step) -> S
         if analyze and not apart:  # an index on an expression has statistics of its own
             run_sql(connection, analyze)
     save_objects(connection, run.id, results)
-    add_findings(connection, run.id, found)
+    add_findings(connection, run.id, [signed(finding, run.options) for finding in found])
     return StepOutcome({"objects": len(results)}, records[0].name if step.table_id is not None else None)
 
 
@@ -131,5 +132,5 @@ def _build_apart(connection: Connection, run: RunRecord, step: Step) -> StepOutc
         return StepOutcome({"objects": 0}, plan.name)
     result, findings = build_object(connection, item, schema)
     save_objects(connection, run.id, [told_apart(run, plan.target_schema, result)])
-    add_findings(connection, run.id, findings)
+    add_findings(connection, run.id, [signed(finding, run.options) for finding in findings])
     return StepOutcome({"objects": 1}, plan.name)

@@ -15,6 +15,21 @@ def quoted(*names: str) -> str:
     return sql.Identifier(*names).as_string(None)
 
 
+def assigned_sql(value_sql: str, target_type: str) -> str:
+    """Return an expression that takes a text into a type as COPY or an assignment of a literal would.
+
+    CAST would cut to a length without a word, in arrays and domains too. The input function of the type, which is given
+    the type's length, precision or fields, refuses what the type's owner refuses; this is how an expression reaches it:
+    https://www.postgresql.org/docs/current/functions-json.html (jsonb_to_record, strings).
+
+    Args:
+        value_sql: an expression of type text.
+        target_type: as `format_type` writes it.
+    """
+    record = f"pg_catalog.jsonb_to_record(pg_catalog.jsonb_build_object('v', {value_sql}::pg_catalog.text))"
+    return f"(SELECT assigned.v FROM {record} AS assigned (v {target_type}))"
+
+
 def run_sql(connection: Connection, statement: str) -> CursorResult[Any]:
     """Run one statement exactly as it is written, in the connection's transaction.
 

@@ -8,6 +8,7 @@ double, NULL and the empty text.
 
 from __future__ import annotations
 
+import json
 from decimal import Context, Decimal
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -15,8 +16,10 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from migration.model import ColumnPlan, ValueKind
+from migration.model import ColumnPlan, StorageClass, ValueKind
+from migration.value_conversion.declared_meaning import Meaning, meaning_of
 from migration.value_conversion.repeated_values import find_repeats
+from migration.value_conversion.rules.document_losses import says_a_key_twice
 from migration.value_conversion.value_kinds import split_type
 
 if TYPE_CHECKING:
@@ -54,7 +57,20 @@ def canonical_array(array: Values, column: ColumnPlan) -> Values:
     """Return one column's values in canonical form."""
     if column.kind is ValueKind.TEXT and split_type(column.target_type)[0] in _PADDED_TYPES:
         return pc.utf8_rtrim(pc.cast(array, pa.string()), characters=" ")
+    if column.kind is ValueKind.NUMERIC and _keeps_scale(column):
+        return pc.cast(array, pa.string())
+    if column.kind is ValueKind.JSON and split_type(column.target_type)[0] == "json":
+        return _json_as_written(array)
     return _CANONICAL[column.kind](array)
+
+
+def _keeps_scale(column: ColumnPlan) -> bool:
+    """Tell whether a numeric holds nothing but texts, of which each keeps the zeros at its end: 1.50 is not 1.5."""
+    return (
+        set(column.rules) == {StorageClass.TEXT}
+        and not split_type(column.target_type)[1]
+        and meaning_of(column.declared_type) is Meaning.SPELLING
+    )
 
 
 def canonical_json(document: str) -> str:
@@ -133,6 +149,25 @@ def _decimal(array: Values) -> Values:
 def _json(array: Values) -> Values:
     repeated = find_repeats(array)
     return repeated.spread(_canonical_documents(repeated.values))
+
+
+def _json_as_written(array: Values) -> Values:
+    """Canonical documents of the type `json`, which keeps the keys that a document says twice."""
+    repeated = find_repeats(array)
+    canonical = _canonical_documents(repeated.values).to_pylist()
+    for place, document in enumerate(pc.cast(repeated.values, pa.binary()).to_pylist()):
+        if document is not None and says_a_key_twice(document):
+            canonical[place] = _with_all_pairs(document)
+    return repeated.spread(pa.array(canonical, pa.string()))
+
+
+def _with_all_pairs(document: bytes) -> str:
+    def pairs(found: list[tuple[str, Any]]) -> Any:
+        # Members of one name stay in their order: which one is last means something.
+        return sorted(([name, value] for name, value in found), key=lambda pair: str(pair[0]))
+
+    value = json.loads(document, object_pairs_hook=pairs, parse_float=_exact_number)
+    return "twice " + _json_encoder.encode(value).decode()
 
 
 def _canonical_documents(array: Values) -> Values:

@@ -14,7 +14,6 @@ from migration.source.row_reading.column_profile import profile_range
 from migration.source.row_reading.mapping_expression_check import check_expressions
 from migration.source.row_reading.snapshot_reader import SnapshotReader
 from migration.source.schema_reading.schema_introspection import read_schema
-from migration.target.application_tables.data_only_plan import cuts_values
 from migration.target.loading.index_and_constraint_creation import sequence_problems
 from migration.target.loading.table_readback import TargetReader
 from migration.target.pg_catalog.application_table_facts import read_application_tables
@@ -186,7 +185,8 @@ class _Job:
             rows_unfit=source.unfit,
             digest_source=digest_source,
             digest_target=digest_target,
-            equal=digest_source == digest_target and not any(finding.is_error for finding in findings),
+            equal=digest_source == digest_target
+            and not any(finding.is_error and not finding.accepted_by for finding in findings),
             seconds=time.monotonic() - started,
             findings=tuple(findings),
         )
@@ -212,12 +212,8 @@ class _Job:
                 for column in (*found.plan.columns, *found.text_columns)
                 if column.target_name in generated
             }
-        # In the type that stands there, as which the server writes them; what it would cut cannot be compared.
-        cast = tuple(
-            replace(column, target_type=column.cast_to)
-            for column in found.text_columns
-            if not cuts_values(column.cast_to)
-        )
+        # In the type that stands there, as which the server writes them.
+        cast = tuple(replace(column, target_type=column.cast_to) for column in found.text_columns)
         columns = tuple(c for c in (*found.plan.columns, *cast) if c.name not in left_out)
         compared = {column.name for column in columns}
         return replace(

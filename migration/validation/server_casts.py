@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
+from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from migration.target.application_tables.row_refusal_errors import Refusal, halve, refusal_of
+from migration.target.sql_statements import assigned_sql
+from migration.value_conversion.named_losses import CUT_BY_TYPE, RESPELLED_BY_SERVER
+from migration.value_conversion.server_spelling import is_kept
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,9 +22,35 @@ if TYPE_CHECKING:
 
     from migration.model import ColumnPlan
 
+# The type below all domains, without length, precision or fields: it cuts as little as a type of its kind can.
+_ROOMY_TYPE: Final = text(
+    """
+    WITH RECURSIVE below (oid) AS (
+        SELECT pg_catalog.to_regtype(:type)::oid
+        UNION ALL
+        SELECT t.typbasetype FROM below b JOIN pg_catalog.pg_type t ON t.oid = b.oid WHERE t.typtype = 'd'
+    )
+    SELECT pg_catalog.format_type(b.oid, NULL) FROM below b
+    JOIN pg_catalog.pg_type t ON t.oid = b.oid WHERE t.typtype <> 'd'
+    """
+)
+
+
+@dataclass(frozen=True, slots=True)
+class CastBatch:
+    """A batch as the server writes it.
+
+    `refused`: row → column and reason; these rows are still in the batch, with NULL in that column. `lost`: row, column
+    and name of the loss of each value that cannot be had back from what the server writes.
+    """
+
+    batch: pa.RecordBatch
+    refused: dict[int, tuple[str, str]]
+    lost: tuple[tuple[int, str, str], ...]
+
 
 class ServerCasts:
-    """Casts texts of a source to the types of some columns and back to text, so that both sides are spelled alike.
+    """Assigns texts of a source to the types of some columns and writes them back: both sides are spelled alike.
 
     Args:
         connection: to the target; no transaction stays open between two calls.
@@ -29,13 +60,12 @@ class ServerCasts:
     def __init__(self, connection: Connection, columns: Sequence[ColumnPlan]) -> None:
         self._connection = connection
         self._columns = [column for column in columns if column.cast_to]
+        self._roomy: dict[str, str] = {}
 
-    def apply(self, batch: pa.RecordBatch) -> tuple[pa.RecordBatch, dict[int, tuple[str, str]]]:
-        """Return the batch as the server writes it, and of each row that it refuses the column and the reason.
-
-        Refused rows are still in the batch, with NULL in that column.
-        """
+    def apply(self, batch: pa.RecordBatch) -> CastBatch:
+        """Return the batch as the server writes it, what it refuses, and what it does not keep."""
         refused: dict[int, tuple[str, str]] = {}
+        lost: list[tuple[int, str, str]] = []
         for column in self._columns:
             position = batch.schema.get_field_index(column.name)
             texts = batch.column(position).to_pylist()
@@ -48,18 +78,50 @@ class ServerCasts:
             )
             for row, refusal in found.items():
                 refused.setdefault(row, (column.name, refusal.reason))
+            lost += [(row, column.name, loss) for row, loss in self._lost(column.cast_to, texts, written)]
             batch = batch.set_column(position, batch.schema.field(position), pa.array(written, pa.string()))
-        return batch, refused
+        return CastBatch(batch, refused, tuple(item for item in lost if item[0] not in refused))
+
+    def _lost(
+        self, type_: str, texts: Sequence[str | None], written: Sequence[str | None]
+    ) -> list[tuple[int, str]]:
+        """Return what is not kept, by its place, with the name of the loss."""
+        rows = [
+            row
+            for row, (one, other) in enumerate(zip(texts, written, strict=True))
+            if one is not None and other is not None and not is_kept(one, other)
+        ]
+        if not rows:
+            return []
+        roomy = self._roomy_type(type_)
+        uncut: list[str | None] = [written[row] for row in rows]
+        if roomy != type_:
+            halve(
+                [(0, len(rows) - 1)],
+                lambda first, last: self._cast(roomy, [texts[row] for row in rows], uncut, first, last),
+            )
+        return [
+            (row, RESPELLED_BY_SERVER if whole == written[row] else CUT_BY_TYPE)
+            for row, whole in zip(rows, uncut, strict=True)
+        ]
+
+    def _roomy_type(self, type_: str) -> str:
+        if type_ not in self._roomy:
+            self._roomy[type_] = (
+                self._connection.execute(_ROOMY_TYPE, {"type": type_}).scalar_one_or_none() or type_
+            )
+            self._connection.rollback()
+        return self._roomy[type_]
 
     def _cast(
-        self, type_: str, texts: list[str | None], written: list[str | None], first: int, last: int
+        self, type_: str, texts: Sequence[str | None], written: list[str | None], first: int, last: int
     ) -> Refusal | None:
         statement = (
-            f"SELECT CAST(v AS {type_.replace('%', '%%')})::pg_catalog.text"
+            f"SELECT {assigned_sql('u.v', type_).replace('%', '%%')}::pg_catalog.text"
             " FROM unnest(%(texts)s::pg_catalog.text[]) WITH ORDINALITY AS u (v, n) ORDER BY n"
         )
         try:
-            found = self._connection.exec_driver_sql(statement, {"texts": texts[first : last + 1]})
+            found = self._connection.exec_driver_sql(statement, {"texts": list(texts[first : last + 1])})
             written[first : last + 1] = list(found.scalars())
         except DBAPIError as error:
             self._connection.rollback()

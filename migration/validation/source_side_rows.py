@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
+from migration.mapping_file.loss_signatures import loss_finding, signed
 from migration.mapping_file.mapping_file_conflicts import disagreements
 from migration.model import Finding, FindingKind, KeyRange
+from migration.validation.loss_count import LossCount
 from migration.validation.server_casts import ServerCasts, without_rows
 from migration.value_conversion.batch_conversion import Context, Converter
 from migration.value_conversion.batch_size import batch_rows
@@ -58,6 +60,7 @@ class SourceSide:
         self.unfit = 0
         self._named: dict[str, list[str]] = {}
         self._counts: Counter[str] = Counter()
+        self.losses = LossCount()
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """Read the table; `unfit` then tells how many rows were left out."""
@@ -65,17 +68,19 @@ class SourceSide:
         self.unfit = 0
         self._named.clear()
         self._counts.clear()
+        self.losses = LossCount()
         for raw in self._reader.batches(self._table, self._classes, KeyRange(), self._batch_rows):
             converted = converter.convert(raw)
             self.unfit += converted.rows_rejected
             for rejection in converted.rejections:
                 key = f"key {', '.join(map(str, rejection.key))}: "
                 self._count(rejection.column, key + rejection.reason)
-            batch, refused = self._casts.apply(converted.batch)
-            self.unfit += len(refused)
-            for column, reason in refused.values():
+            cast = self._casts.apply(converted.batch)
+            self.unfit += len(cast.refused)
+            for column, reason in cast.refused.values():
                 self._count(column, reason)
-            yield without_rows(batch, list(refused))
+            self.losses.add(raw, converted, cast.lost)
+            yield without_rows(cast.batch, list(cast.refused))
 
     def _count(self, column: str, example: str) -> None:
         self._counts[column] += 1
@@ -83,7 +88,7 @@ class SourceSide:
             self._named.setdefault(column, []).append(example)
 
     def findings(self) -> list[Finding]:
-        """Return what the columns' types cannot hold: values of the source, and wishes of the mapping file."""
+        """Return what the columns' types cannot hold or do not keep: of the source, and wishes of the mapping file."""
         types = {column.name: column.target_type for column in self._columns}
         unfit = [
             (
@@ -93,13 +98,22 @@ class SourceSide:
             )
             for name, named in self._named.items()
         ]
+        asked = {column.name: column.override for column in self._table.columns}
+        lost = [
+            signed(
+                loss_finding(self._table.name, column, loss, count, keys, is_error=True),
+                self._options,
+                asked.get(column),
+            )
+            for column, loss, count, keys in self.losses.found()
+        ]
         wishes = [
             (column.name, problem)
             for column in self._table.columns
             if column.name in types
             for problem in disagreements(column.override, types[column.name])
         ]
-        return [
+        return lost + [
             Finding(FindingKind.TYPE_MISMATCH, self._table.name, message[:1].upper() + message[1:], name)
             for name, message in (*unfit, *wishes)
         ]

@@ -10,6 +10,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from migration.model import Rejection, StorageClass, ValueKind
+from migration.value_conversion.declared_meaning import classes_dropped
+from migration.value_conversion.named_losses import CLASS_DROPPED, LOSSES
 from migration.value_conversion.orphan_row_policy import ORPHAN_TO_NULL
 from migration.value_conversion.row_conversion import (
     NULL_REASON,
@@ -35,9 +37,11 @@ if TYPE_CHECKING:
     from migration.value_conversion.rules import Rule
     from migration.value_conversion.text_normalisation import Changed
 
-__all__ = ["Context", "Converted", "Converter", "convert"]
+__all__ = ["LOST_NAMED", "Context", "Converted", "Converter", "LostValue", "convert", "row_key"]
 
 _MICROSECOND_DIGITS = 6
+LOST_NAMED = 3
+"""Rows that are named for each loss of a column, in a batch, a chunk and a finding."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +60,17 @@ class Converted:
     """Which rows of the raw batch are in `batch`; None: all."""
     orphans: tuple[Rejection, ...] = ()
     """The values that point nowhere, of rows that leave for that reason."""
+    lost: tuple[LostValue, ...] = ()
+    """Some of the loaded values that cannot be had back, a few of each kind."""
+
+
+@dataclass(frozen=True, slots=True)
+class LostValue:
+    """A value that cannot be had back from the target's. `loss` is its name, `key` that of its row."""
+
+    column: str
+    loss: str
+    key: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +93,13 @@ class _ColumnConverter:
         self.context = column_context(plan, context)
         self.normaliser = normaliser(plan)
         self.rules = {storage_class: RULES[name] for storage_class, name in plan.rules.items()}
+        self.dropped = classes_dropped(plan)
         self.proved = frozenset(
             storage_class
             for storage_class, rule in self.rules.items()
             if profile is not None
             and rule.only_checks
+            and not (rule.losses and profile.documents_losing)
             and (
                 _are_plain_texts(profile, self.context)
                 if rule.kind is ValueKind.TEXT
@@ -108,6 +125,8 @@ class _ColumnConverter:
             if rule is None:
                 misfits += self._without_rule(storage_class, (stored, values))
                 continue
+            if storage_class in self.dropped:
+                transformed.append((CLASS_DROPPED, values.is_valid()))
             if storage_class in self.proved:
                 parts.append(values)
                 continue
@@ -116,14 +135,20 @@ class _ColumnConverter:
                 converted = self._by_rows(rule, (stored, values), converted, bad, misfits)
             if self.context.fraction_digits is not None:
                 converted = self._unrounded(rule, stored, converted, misfits)
-            if rule.transform is not None:
-                changed = rule.changes(values, self.context) if rule.changes else values.is_valid()
-                transformed.append((rule.transform, changed))
+            transformed += self._changed(rule, values, converted)
             parts.append(converted)
         column = self._joined(parts, rows)
         if self.plan.not_null and column.null_count:
             self._nulls(column, misfits)
         return column, misfits, transformed
+
+    def _changed(self, rule: Rule, values: pa.Array, converted: pa.Array) -> Iterable[Changed]:
+        if rule.transform is not None:
+            yield rule.transform, rule.changes(values, self.context) if rule.changes else values.is_valid()
+        for loss in rule.losses:
+            lost = loss.lost(values, converted, self.context)
+            if lost is not None:
+                yield loss.name, lost
 
     def _by_rows(
         self,
@@ -241,18 +266,21 @@ class Converter:
             transformed += [(name, (ORPHAN_TO_NULL, rows)) for name, rows in parted.nulled]
             leaving = parted.leaving
         if not misfits and leaving is None:
-            return Converted(batch, (), 0, _count(transformed, None))
+            counts = _count(transformed, None)
+            return Converted(batch, (), 0, counts, lost=_lost(raw, transformed, counts, None))
         rejected = {misfit.row for misfit in misfits}
         kept = pa.array([row not in rejected for row in range(raw.rows)], pa.bool_())
         if leaving is not None:
             kept = pc.and_not(kept, leaving)
+        counts = _count(transformed, kept)
         return Converted(
             batch.filter(kept),
             _rejections(raw, misfits),
             raw.rows - kept.true_count,
-            _count(transformed, kept),
+            counts,
             kept,
             parted.rejections if parted is not None else (),
+            _lost(raw, transformed, counts, kept),
         )
 
 
@@ -279,6 +307,28 @@ def _count(
         if count:
             counts[name, transform] = counts.get((name, transform), 0) + count
     return counts
+
+
+def _lost(
+    raw: RawBatch,
+    transformed: Iterable[tuple[str, Changed]],
+    counts: Mapping[tuple[str, str], int],
+    kept: pa.BooleanArray | None,
+) -> tuple[LostValue, ...]:
+    """Name the first rows of each loss by their keys."""
+    if LOSSES.keys().isdisjoint(transform for _, transform in counts):
+        return ()
+    found: list[LostValue] = []
+    for name, (transform, changed) in transformed:
+        if transform in LOSSES and (name, transform) in counts:
+            rows = pc.indices_nonzero(changed if kept is None else pc.and_(changed, kept))
+            found += [LostValue(name, transform, row_key(raw, row)) for row in rows[:LOST_NAMED].to_pylist()]
+    return tuple(found)
+
+
+def row_key(raw: RawBatch, row: int) -> str:
+    """Return the key of a row as reports show it."""
+    return ", ".join("NULL" if part is None else str(part) for part in (key_value(k, row) for k in raw.keys))
 
 
 def convert(raw: RawBatch, columns: Sequence[ColumnPlan], context: Context) -> Converted:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
 from migration.model import StorageClass, ValueKind
+from migration.value_conversion.declared_meaning import meaning_of
 from migration.value_conversion.rules import Context, Misfit
 from migration.value_conversion.rules.text_rules import NOT_UTF8_REASON
 
@@ -19,8 +21,13 @@ NULL_REASON = "NULL in a column that is NOT NULL"
 
 def column_context(column: ColumnPlan, context: Context) -> Context:
     """Return what conversions of one column depend on: its own time zone, the limits of its type."""
-    zoned = context if column.source_timezone is None else Context(column.source_timezone)
-    return zoned.for_type(column.target_type)
+    declared = replace(
+        context,
+        source_timezone=column.source_timezone or context.source_timezone,
+        meaning=meaning_of(column.declared_type),
+        time_example=column.time_example,
+    )
+    return declared.for_type("text" if column.cast_to else column.target_type)
 
 
 def stored_value(values: pa.Array, index: int) -> Any:

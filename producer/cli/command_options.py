@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import getpass
 import os
+import socket
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -171,6 +173,26 @@ def trouble_flags(command: Decorated) -> Decorated:
     )
 
 
+def accept_flag(command: Decorated) -> Decorated:
+    """Add --accept."""
+    return click.option(
+        "--accept",
+        multiple=True,
+        metavar="LOSS,...",
+        help="Sign for a loss by its name, for one of a column as TABLE.COLUMN:LOSS, for objects that do not come along"
+        " as skipped:KIND. The report says who signed.",
+    )(command)
+
+
+def operator() -> str:
+    """Return who runs this command, and where."""
+    try:
+        name = getpass.getuser()
+    except (KeyError, OSError, ImportError):  # a container may know no name of its user
+        name = f"uid {os.getuid()}"
+    return f"{name}@{socket.gethostname()}"
+
+
 def salvage_flag(command: Decorated) -> Decorated:
     """Add --salvage."""
     return click.option(
@@ -301,6 +323,8 @@ def run_options(mode: Mode, sources: tuple[Source, ...], values: dict[str, Any])
         max_workers=values.get("max_workers"),
         skip_validation=values.get("skip_validation", False),
         mapping=_mapping(values["mapping"]),
+        accept=_accepted(values.get("accept", ())),
+        accepted_by=operator() if values.get("accept") else "",
         on_error=OnError(values.get("on_error", OnError.QUARANTINE)),
         on_orphan=OnOrphan(values.get("on_orphan", OnOrphan.NOT_VALID)),
         salvage=values.get("salvage", False),
@@ -313,6 +337,17 @@ def _mapping(path: Path | None) -> MappingFile | None:
     from migration.mapping_file.mapping_file_reader import load_mapping
 
     return load_mapping(path)
+
+
+def _accepted(values: Sequence[str]) -> tuple[str, ...]:
+    """Return the entries of --accept; a loss that there is not is refused before anything is done."""
+    entries = split_names(values)
+    if entries:
+        from migration.mapping_file.loss_signatures import read_signature
+
+        for entry in entries:
+            read_signature(entry)
+    return entries
 
 
 def split_names(values: Sequence[str]) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from migration.ledger.run_results import (
     count_quarantined,
 )
 from migration.model import Phase
+from producer.transitions.loss_findings import add_skipped
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -17,7 +18,11 @@ if TYPE_CHECKING:
 
 
 def completed(connection: Connection, run: RunRecord) -> Phase:
-    """Return the phase of a completed run: with findings where anything was found or quarantined."""
+    """Return the phase of a completed run: with findings where anything was found or quarantined.
+
+    What was signed for does not count.
+    """
+    add_skipped(connection, run)
     if count_findings(connection, run.id) or count_quarantined(connection, run.id):
         return Phase.COMPLETED_WITH_FINDINGS
     return Phase.COMPLETED

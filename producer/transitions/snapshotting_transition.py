@@ -14,6 +14,7 @@ from migration.ledger.ledger_database import wait_for_disk
 from migration.ledger.run_results import add_findings
 from migration.ledger.step_records import NewStep, add_steps
 from migration.ledger.table_records import SourceRecord, add_source, add_table, clear_contents
+from migration.mapping_file.loss_signatures import check_signatures
 from migration.mapping_file.mapping_file_application import apply_mapping, check_mapping
 from migration.model import Finding, FindingKind, Mode, Phase, RunOptions, Source
 from migration.schema_translation.table_selection import check_names, select_tables
@@ -56,6 +57,7 @@ def freeze_sources(context: TransitionContext, run: RunRecord) -> list[_Frozen]:
     schemas = [(found.record.label, found.record.schema) for found in frozen]
     check_names(schemas, run.options)
     check_mapping(schemas, run.options)
+    check_signatures(schemas, run.options)
     return [replace(found, record=_as_mapped(found.record, run.options.mapping)) for found in frozen]
 
 

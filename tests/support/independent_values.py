@@ -364,7 +364,23 @@ def _transform_of_text(value: Text, base: str, kind: str) -> str | None:
         return "empty_to_null"
     if base == "boolean":
         return "text_to_boolean"
+    if base == "jsonb":
+        return "negative_zero_to_zero" if _says_negative_zero(value) else None
     return "text_to_number" if base in ("double precision", "smallint", "integer", "bigint") else None
+
+
+def _says_negative_zero(document: bytes) -> bool:
+    zeros: list[str] = []
+
+    def look(digits: str) -> None:
+        if digits.startswith("-") and Decimal(digits) == 0:
+            zeros.append(digits)
+
+    try:
+        json.loads(document, parse_int=look, parse_float=look)
+    except ValueError:
+        return False
+    return bool(zeros)
 
 
 def canonical_json(document: str | bytes) -> str:

@@ -27,15 +27,15 @@ PAGES = ("/", "/docs")
 
 COMMAND_LINES = """
 migration-cli: --mode --version
-migrate: --batch-size --catalog --chunk-rows --data-only --dry-run --exclude --identifiers --if-exists
+migrate: --accept --batch-size --catalog --chunk-rows --data-only --dry-run --exclude --identifiers --if-exists
     --json --mapping --max-workers --on-error --on-orphan --priority --report --salvage
     --schema-per-source --skip-validation --source --source-timezone --tables --target-db --target-host
     --target-pass --target-port --target-schema --target-url --target-user --verbose --workers
-dry-run: --batch-size --catalog --chunk-rows --data-only --exclude --identifiers --if-exists --json
+dry-run: --accept --batch-size --catalog --chunk-rows --data-only --exclude --identifiers --if-exists --json
     --mapping --max-workers --on-error --on-orphan --priority --report --salvage --schema-per-source
     --source --source-timezone --tables --target-db --target-host --target-pass --target-port
     --target-schema --target-url --target-user --verbose --workers --write-mapping
-validate: --batch-size --catalog --chunk-rows --data-only --exclude --identifiers --if-exists --json
+validate: --accept --batch-size --catalog --chunk-rows --data-only --exclude --identifiers --if-exists --json
     --mapping --max-workers --on-error --priority --report --salvage --schema-per-source --source
     --source-timezone --tables --target-db --target-host --target-pass --target-port --target-schema
     --target-url --target-user --verbose --workers
@@ -75,17 +75,17 @@ DryRunReport: estimated_seconds estimated_disk_bytes would_load would_quarantine
 ErrorReport: code message what remedy details exit_status next_steps run phase step setting mapping
     source file process broker database server schema table chunk key column object_kind object
 FailedStep: phase table chunk attempts worker error
-FindingKind: conservation damaged_range differing_row digest_mismatch extra_row lossy_transform
+FindingKind: conservation damaged_range differing_row digest_mismatch extra_row lossy_value
     missing_column missing_constraint missing_row missing_table orphan_rows row_count sequence
-    type_mismatch
-FindingReport: kind table message column key is_error
+    skipped_object type_mismatch
+FindingReport: kind table message column key is_error loss accepted_by
 Mode: dry-run migrate validate
 NextStep: purpose command
 ObjectReport: kind name state reason owner
 ObjectScore: kind created changed skipped
 ObjectState: changed created skipped
 OptionsReport: tables exclude identifiers source_timezone if_exists data_only schema_per_source
-    skip_validation batch_rows chunk_rows workers on_orphan
+    skip_validation batch_rows chunk_rows workers on_orphan accept accepted_by
 Phase: cancelled completed completed_with_findings copying cutting_over failed indexing pending profiling
     rolled_back snapshotting validating
 PhaseReport: name seconds
@@ -94,7 +94,7 @@ QuarantineReport: total values by_reason sample
 QuarantineSample: source table key column storage_class original original_hex original_bytes reason
 Recommendation: urgency title detail commands
 Report: run_id status mode verdict exit_status sources target tables objects findings quarantine phases
-    throughput recommendations created_at started_at finished_at seconds findings_total timeline options
+    throughput recommendations created_at started_at finished_at seconds findings_total accepted timeline options
     retries error error_details failed_steps dry_run staging_schema previous_schemas resume_command
     next_steps object_scores stubs stubs_file report_version
 SourceReport: label path sha256 bytes
@@ -153,6 +153,7 @@ internal-error
 interrupted
 key-ambiguous
 local-cluster-failed
+loss-unknown
 mapping-file-invalid
 names-collide
 not-equal

@@ -23,6 +23,7 @@ from migration.source.row_reading.row_sample import take_sample
 from migration.source.row_reading.value_statistics import Tally, merged
 from migration.source.sqlite_syntax import value_sql
 from migration.value_conversion.row_conversion import column_context
+from migration.value_conversion.rules.document_losses import losing_documents
 from migration.value_conversion.text_normalisation import normaliser
 
 if TYPE_CHECKING:
@@ -126,6 +127,8 @@ class _Column:
             or self._natural.rules.get(StorageClass.TEXT) == "text_to_text"
         ):
             return  # every value fits into text; its lengths are in the statistics
+        if self._natural.rules.get(storage_class) == "text_to_json":
+            self.tally.add_losing_documents(losing_documents(values))
         taken = accepted(self._natural, storage_class, values, context)
         taken_wider = 0
         if self._wider is not None:

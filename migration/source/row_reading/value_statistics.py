@@ -37,6 +37,7 @@ class Tally:
         self._nul_texts = 0
         self._bad_utf8_texts = 0
         self._texts_to_null = 0
+        self._documents_losing = 0
 
     @property
     def values(self) -> int:
@@ -58,7 +59,7 @@ class Tally:
         if not count:
             return 0
         self._counts[storage_class] += count
-        if storage_class not in self._examples:
+        if not self._examples.get(storage_class):
             self._examples[storage_class] = _example(values)
         if storage_class is StorageClass.INTEGER:
             self._total_bytes += count * _NUMBER_BYTES
@@ -76,6 +77,10 @@ class Tally:
                     self._empty_texts += pc.sum(pc.equal(lengths, 0)).as_py()
                 self._add_texts(values, ends["max"].as_py())
         return count
+
+    def add_losing_documents(self, count: int) -> None:
+        """Count documents of which jsonb does not keep all."""
+        self._documents_losing += count
 
     def add_normalised_away(self, stored: pa.Array, values: pa.Array) -> None:
         """Count texts that a normalisation has turned to NULL; the others go to `add` as normalised."""
@@ -105,6 +110,7 @@ class Tally:
             accepted=dict(+self._accepted),
             accepted_wider=dict(+self._accepted_wider),
             examples=self._examples,
+            documents_losing=self._documents_losing,
             texts_to_null=self._texts_to_null,
         )
 
@@ -166,6 +172,7 @@ def merged(one: ColumnProfile, other: ColumnProfile) -> ColumnProfile:
         accepted=_added(one.accepted, other.accepted),
         accepted_wider=_added(one.accepted_wider, other.accepted_wider),
         examples={**other.examples, **one.examples},
+        documents_losing=one.documents_losing + other.documents_losing,
         texts_to_null=one.texts_to_null + other.texts_to_null,
     )
 
@@ -176,7 +183,14 @@ def _added(one: Mapping[StorageClass, int], other: Mapping[StorageClass, int]) -
 
 def _example(values: pa.Array) -> str:
     """Return a short, printable form of the first value."""
-    first = values.drop_null()[:1]
+    known = values.drop_null()
+    if values.type == pa.string():  # an empty text tells nothing
+        known = (
+            known.filter(pc.greater(pc.binary_length(known), 0)) if not len(known[0].as_buffer()) else known
+        )
+        if not len(known):
+            return ""
+    first = known[:1]
     if values.type == pa.binary():
         return f"x'{first[0].as_py()[: _EXAMPLE_CHARS // 2].hex()}'"
     if values.type == pa.string():

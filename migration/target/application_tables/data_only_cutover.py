@@ -111,6 +111,7 @@ def load_rows(
                 tables[plan.target_name],
                 quoted(staging_schema, plan.target_name),
                 tuple(column.target_name for column in plan.copied_columns),
+                plan.texts_to_assign,
             )
             for plan in plans
         ]

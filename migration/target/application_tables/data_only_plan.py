@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from sqlalchemy import text
 
@@ -13,7 +13,7 @@ from migration.mapping_file.mapping_file_conflicts import disagreements
 from migration.model import IfExists, ObjectResult, ObjectState, TablePlan
 from migration.schema_translation.source_plan import PlannedSource
 from migration.schema_translation.table_ddl import create_table
-from migration.schema_translation.table_selection import leaves_out, select_tables, stays_out
+from migration.schema_translation.table_selection import LEFT_OUT, leaves_out, select_tables, stays_out
 from migration.target.application_tables.table_load_order import parents_first
 from migration.target.cutover.occupied_names import listed
 from migration.target.pg_catalog.application_table_facts import (
@@ -35,8 +35,6 @@ if TYPE_CHECKING:
     from migration.model import ColumnPlan, RunOptions
     from migration.schema_translation.source_plan import ProfiledSource
     from migration.source_schema import SourceTable
-
-_CUTTING: Final = frozenset({"money", "name", '"char"'})
 
 
 def plan_data_only(
@@ -136,15 +134,6 @@ def _grants(
     )
 
 
-def cuts_values(target_type: str) -> bool:
-    """Tell whether a cast from text to a type that Convoy does not know may lose something without an error.
-
-    >>> cuts_values("bit varying(3)"), cuts_values("uuid")
-    (True, False)
-    """
-    return "(" in target_type or target_type in _CUTTING
-
-
 class _SourcePlanner:
     def __init__(
         self,
@@ -202,19 +191,16 @@ class _SourcePlanner:
         for column in (*existing.plan.columns, *existing.text_columns):
             name = f"{table.name}.{column.name}"
             if leaves_out(self._options, self._source.label, table.name, column.name):
-                self._say("column", name, "left out on request", ObjectState.SKIPPED)
+                self._say("column", name, LEFT_OUT, ObjectState.SKIPPED)
             elif flags[column.target_name].is_generated:
                 self._say("column", name, "the target computes it")
-            elif column in existing.text_columns and cuts_values(flags[column.target_name].type):
-                kind = flags[column.target_name].type
-                self._problems.append(f"{name} becomes {kind}, for which PostgreSQL may cut or round values")
             else:
                 self._disagree(name, asked[column.name], column.cast_to or column.target_type)
                 # A row with a NULL that the target does not take goes to the quarantine.
                 columns.append(replace(column, not_null=flags[column.target_name].not_null))
         for missing in existing.missing_columns:
             if leaves_out(self._options, self._source.label, table.name, missing):
-                self._say("column", f"{table.name}.{missing}", "left out on request", ObjectState.SKIPPED)
+                self._say("column", f"{table.name}.{missing}", LEFT_OUT, ObjectState.SKIPPED)
             else:
                 self._problems.append(f"{table.name}.{missing} is not there")
         taken = {column.target_name for column in columns}

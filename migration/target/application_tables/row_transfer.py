@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from migration.model import ObjectResult, ObjectState
 from migration.target.pg_catalog.application_table_facts import triggers_of
-from migration.target.sql_statements import quoted, run_sql
+from migration.target.sql_statements import assigned_sql, quoted, run_sql
 from migration.value_conversion.value_kinds import is_known
 
 if TYPE_CHECKING:
@@ -25,16 +25,20 @@ _ENABLE: Final = {"O": "ENABLE", "A": "ENABLE ALWAYS", "R": "ENABLE REPLICA"}
 class RowTransfer:
     """Rows on their way into one table.
 
-    `origin` is the quoted table that they wait in, under the names of their columns in the target.
+    `origin` is the quoted table that they wait in, under the names of their columns in the target. `texts` are those
+    that wait as texts, because only the server knows their types.
     """
 
     table: ApplicationTable
     origin: str
     columns: tuple[str, ...]
+    texts: frozenset[str] = frozenset()
 
     def value(self, name: str, alias: str = "") -> str:
-        """Return a waiting column as SQL; one of a type that Convoy does not know waits as text and is cast."""
+        """Return a waiting column as SQL; one that waits as text is assigned."""
         written = f"{alias}.{quoted(name)}" if alias else quoted(name)
+        if name in self.texts:
+            return assigned_sql(written, self.type(name))
         return written if is_known(self.type(name)) else f"CAST({written} AS {self.type(name)})"
 
     def type(self, name: str) -> str:

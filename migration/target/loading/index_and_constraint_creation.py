@@ -64,7 +64,9 @@ def build_object(
             return _fallen_back(connection, item, schema, refused)
         refused = f"{refused}; {refused_too}"
     message = f"{item.kind} {item.name} could not be built: {refused}"
-    finding = Finding(FindingKind.MISSING_CONSTRAINT, item.table, message, is_error=False)
+    finding = Finding(
+        FindingKind.MISSING_CONSTRAINT, item.table, message, is_error=False, loss=f"skipped:{item.kind}"
+    )
     return ObjectResult(item.kind, item.name, ObjectState.SKIPPED, refused, item.table), (finding,)
 
 

@@ -24,14 +24,24 @@ _TABLES = (
     "SELECT c.relname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
     " WHERE n.nspname = :schema AND c.relkind IN ('r', 'p', 'f', 'v', 'm') ORDER BY 1"
 )
-# A domain is seen as the type that it is over.
-_COLUMNS = (
-    "SELECT a.attname AS name, pg_catalog.format_type(CASE WHEN t.typtype = 'd' THEN t.typbasetype ELSE a.atttypid END,"
-    "   CASE WHEN t.typtype = 'd' THEN t.typtypmod ELSE a.atttypmod END) AS type, a.attnotnull AS not_null"
-    " FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type t ON t.oid = a.atttypid"
-    " JOIN pg_catalog.pg_class c ON c.oid = a.attrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
-    " WHERE n.nspname = :schema AND c.relname = :table AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum"
-)
+# A domain is seen as the type that it is over, through domains over domains: `type`. `own_type` is as it is declared.
+_COLUMNS = """
+SELECT a.attname AS name, pg_catalog.format_type(below.oid, below.modifier) AS type,
+       pg_catalog.format_type(a.atttypid, a.atttypmod) AS own_type, a.attnotnull AS not_null
+FROM pg_catalog.pg_attribute a
+JOIN pg_catalog.pg_class c ON c.oid = a.attrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+CROSS JOIN LATERAL (
+    WITH RECURSIVE chain (oid, modifier) AS (
+        SELECT a.atttypid, a.atttypmod
+        UNION ALL
+        SELECT t.typbasetype, t.typtypmod FROM chain
+        JOIN pg_catalog.pg_type t ON t.oid = chain.oid WHERE t.typtype = 'd'
+    )
+    SELECT chain.oid, chain.modifier FROM chain
+    JOIN pg_catalog.pg_type t ON t.oid = chain.oid WHERE t.typtype <> 'd'
+) below
+WHERE n.nspname = :schema AND c.relname = :table AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum
+"""
 _KEYS = (
     "SELECT ARRAY(SELECT a.attname::text FROM unnest(i.indkey) WITH ORDINALITY k(n, p)"
     "     JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.n ORDER BY k.p) AS columns,"
@@ -129,7 +139,7 @@ def read_existing(
                     not_null=False,
                     generated_sql=None,
                     reason=reason,
-                    cast_to=standing.type,
+                    cast_to=standing.own_type,
                 )
             )
         else:

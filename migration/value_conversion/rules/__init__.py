@@ -72,7 +72,7 @@ def rules_for(target_type: str) -> dict[StorageClass, str]:
         PermanentError: Convoy has no way to move values into this type.
     """
     rules = dict(_RULES_BY_KIND[kind_of(target_type)])
-    base, modifier = split_type(target_type)
-    if base in BLANK_PADDED and modifier:
+    base, _ = split_type(target_type)
+    if base in BLANK_PADDED:
         return {_T: "text_to_char"}  # PostgreSQL pads to the full length, so both sides must
     return rules

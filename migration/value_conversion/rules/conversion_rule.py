@@ -6,12 +6,13 @@ scalar form converts one value and has the last word. A differential test holds 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from migration.value_conversion.declared_meaning import Meaning
 from migration.value_conversion.value_kinds import ARROW_TYPES, split_type
 
 if TYPE_CHECKING:
@@ -48,20 +49,48 @@ class Context:
     scale: int | None = None
     fraction_digits: int | None = None
     """Of the seconds of a time, where its type keeps fewer than the microsecond."""
+    meaning: Meaning = Meaning.SPELLING
+    """What the source's declaration says of the values: decides what is a loss, and of no value what it becomes."""
+    time_example: str = ""
+    """A text of the column, where texts become times: how it spells them."""
+    keeps_document: bool = False
+    """The type is `json`, which keeps a document's text; `jsonb` keeps what it means."""
 
     def for_type(self, target_type: str) -> Context:
         """Return this context with the limits of one PostgreSQL type."""
         base, modifier = split_type(target_type)
+        bare = replace(
+            self,
+            length=None,
+            precision=None,
+            scale=None,
+            fraction_digits=None,
+            keeps_document=base == "json",
+        )
         if not modifier:
-            return Context(self.source_timezone)
+            return bare
         if base in {"numeric", "decimal"}:
-            scale = modifier[1] if len(modifier) > 1 else 0
-            return Context(self.source_timezone, precision=modifier[0], scale=scale)
+            return replace(bare, precision=modifier[0], scale=modifier[1] if len(modifier) > 1 else 0)
         if base in {"varchar", "character varying", "char", "character", "bpchar"}:
-            return Context(self.source_timezone, length=modifier[0])
+            return replace(bare, length=modifier[0])
         if base.startswith("time"):
-            return Context(self.source_timezone, fraction_digits=modifier[0])
-        return Context(self.source_timezone)
+            return replace(bare, fraction_digits=modifier[0])
+        return bare
+
+
+Lost: TypeAlias = "Callable[[pa.Array, pa.Array, Context], pa.BooleanArray | None]"
+"""From the values of a slot, what they became, and the context: which of them cannot be had back (None: all can).
+
+What became null, because it does not fit, does not matter.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """What a rule may lose of single values, by its name in `named_losses.LOSSES`."""
+
+    name: str
+    lost: Lost
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +99,9 @@ class Rule:
 
     `scalar` takes an int, float, str or bytes, never None; texts reach it only when they are UTF-8.
     `transform` names a deliberate change of value; None where the value keeps its meaning. `changes` marks the
-    values of a slot that the transform changes; None: all of them. `lossy`: the original cannot be told from the
-    result. `only_checks`: a value that fits passes unchanged, so what a profile has tried need not be tried again.
+    values of a slot that the transform changes; None: all of them. `lossy`: what the transform changes cannot be had
+    back from the result, so that its name is that of a loss; `losses` says what else cannot. `only_checks`: a value
+    that fits passes unchanged, so what a profile has tried need not be tried again.
     """
 
     name: str
@@ -83,6 +113,7 @@ class Rule:
     lossy: bool = False
     only_checks: bool = False
     changes: Callable[[pa.Array, Context], pa.BooleanArray] | None = None
+    losses: tuple[Loss, ...] = ()
 
 
 def drop(values: pa.Array, bad: pa.BooleanArray) -> pa.Array:

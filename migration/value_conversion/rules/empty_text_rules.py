@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 import pyarrow.compute as pc
 
 from migration.model import StorageClass, ValueKind
+from migration.value_conversion.named_losses import EMPTY_TO_NULL
+from migration.value_conversion.rules.conversion_rule import Loss
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
     from migration.value_conversion.rules.conversion_rule import Context, Converted, Rule
 
-EMPTY_TO_NULL = "empty_to_null"
 _OWN_EMPTY = frozenset({ValueKind.TEXT, ValueKind.BYTES})  # '' is a value here
 
 
@@ -36,13 +37,23 @@ def with_empty(rule: Rule) -> Rule:
     def scalar(value: str, context: Context) -> Any:
         return None if value == "" else rule.scalar(value, context)
 
+    def unless_empty(loss: Loss) -> Loss:
+        return Loss(
+            loss.name,
+            lambda values, converted, context: loss.lost(
+                pc.if_else(_is_empty(values, context), None, values), converted, context
+            ),
+        )
+
     return replace(
         rule,
         name=or_null_name(rule.name),
         columnar=columnar,
         scalar=scalar,
         transform=EMPTY_TO_NULL,
+        lossy=True,
         changes=_is_empty,
+        losses=tuple(unless_empty(loss) for loss in rule.losses),
     )
 
 

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from migration.model import StorageClass, ValueKind
+from migration.value_conversion.named_losses import NEGATIVE_ZERO
 from migration.value_conversion.repeated_values import find_repeats
 from migration.value_conversion.rules.conversion_rule import (
     Context,
@@ -23,7 +24,8 @@ from migration.value_conversion.rules.conversion_rule import (
     drop,
     merge_bad,
 )
-from migration.value_conversion.rules.number_rules import NEGATIVE_ZERO, is_negative_zero
+from migration.value_conversion.rules.document_losses import DOCUMENT_LOSSES
+from migration.value_conversion.rules.number_rules import is_negative_zero
 from migration.value_conversion.rules.text_rules import decode
 from migration.value_conversion.rules.utf8_check import payload
 
@@ -115,8 +117,24 @@ def _scalar_real(value: float, _context: Context) -> str:
 _JSON = ValueKind.JSON
 
 DOCUMENT_RULES = (
-    Rule("text_to_json", StorageClass.TEXT, _JSON, _columnar_text, _scalar_text, only_checks=True),
-    Rule("blob_to_json", StorageClass.BLOB, _JSON, _columnar_blob, _scalar_blob, "blob_to_text"),
+    Rule(
+        "text_to_json",
+        StorageClass.TEXT,
+        _JSON,
+        _columnar_text,
+        _scalar_text,
+        only_checks=True,
+        losses=DOCUMENT_LOSSES,
+    ),
+    Rule(
+        "blob_to_json",
+        StorageClass.BLOB,
+        _JSON,
+        _columnar_blob,
+        _scalar_blob,
+        "blob_to_text",
+        losses=DOCUMENT_LOSSES,
+    ),
     # A column declared JSON has numeric affinity, so SQLite itself turns the document 5 into an integer.
     Rule(
         "integer_to_json",
@@ -132,6 +150,7 @@ DOCUMENT_RULES = (
         _columnar_real,
         _scalar_real,
         transform=NEGATIVE_ZERO,
+        lossy=True,
         changes=is_negative_zero,
     ),
 )

@@ -12,9 +12,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from migration.model import StorageClass, ValueKind
+from migration.value_conversion.declared_meaning import Meaning
+from migration.value_conversion.named_losses import (
+    BOOLEAN_RESPELLED,
+    NEGATIVE_ZERO,
+    NUMBER_RESPELLED,
+    ROUNDED_TO_REAL,
+)
 from migration.value_conversion.rules.conversion_rule import (
     Context,
     Converted,
+    Loss,
     Misfit,
     Rule,
     all_bad,
@@ -32,8 +40,6 @@ EXACT_DOUBLE = 2**53
 """Above this, neighbouring integers share a double."""
 _EXACT_FLOAT = 2**24
 _NEGATIVE_ZERO_BITS = -(2**63)
-NEGATIVE_ZERO = "negative_zero_to_zero"
-"""PostgreSQL's numeric, and with it jsonb, has one zero. The number is the same, so nothing is lost that counts."""
 
 # PostgreSQL's limits: https://www.postgresql.org/docs/current/datatype-numeric.html
 _NUMERIC_WHOLE_DIGITS = 131_072
@@ -43,6 +49,9 @@ _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,6})?", re.ASCII)
 _INTEGER = re.compile(r"[+-]?\d{1,40}", re.ASCII)
 _PLAIN_NUMBER = r"^(0|-?[1-9]\d*(\.\d+)?|-?0\.\d*[1-9]\d*)$"  # stands in PostgreSQL as it is written
 _PLAIN_CHARACTERS = 1_000
+# How a number is spelled from which a text was made that can be had back: no sign, zero or exponent more than needed.
+_OWN_INTEGER = r"^(0|-?[1-9]\d*)$"
+_OWN_DOUBLE = r"^(-?0|-?[1-9]\d*(\.\d*[1-9])?|-?0\.\d*[1-9])$"
 _TRUE = frozenset({"t", "true"})
 _FALSE = frozenset({"f", "false"})
 
@@ -223,6 +232,43 @@ def _scalar_text_to_bool(value: str, _context: Context) -> bool:
     return word in _TRUE
 
 
+def _not_spelled(values: pa.Array, form: str, context: Context, meaning: Meaning) -> pa.BooleanArray | None:
+    """Mark the texts that have another form, where the column's declaration does not say that it means nothing."""
+    if context.meaning is meaning:
+        return None
+    return merge_bad(pc.invert(pc.match_substring_regex(values, form)))
+
+
+def _lost_of_integer(values: pa.Array, _converted: pa.Array, context: Context) -> pa.BooleanArray | None:
+    return _not_spelled(values, _OWN_INTEGER, context, Meaning.NUMBER)
+
+
+def _lost_of_double(values: pa.Array, _converted: pa.Array, context: Context) -> pa.BooleanArray | None:
+    return _not_spelled(values, _OWN_DOUBLE, context, Meaning.NUMBER)
+
+
+def _lost_of_numeric(values: pa.Array, converted: pa.Array, context: Context) -> pa.BooleanArray | None:
+    """Mark the texts that PostgreSQL would write otherwise: with the type's scale, or with the digits given to it."""
+    if context.meaning is Meaning.NUMBER:
+        return None
+    if context.scale is None:
+        return merge_bad(pc.not_equal(values, converted))
+    fraction = f"\\.\\d{{{min(context.scale, 900)}}}" if context.scale > 0 else ""
+    written = pc.match_substring_regex(values, f"^-?(0|[1-9]\\d*){fraction}$")
+    return merge_bad(pc.or_(pc.invert(written), pc.match_substring_regex(values, r"^-0(\.0*)?$")))
+
+
+def _lost_of_bool(values: pa.Array, _converted: pa.Array, context: Context) -> pa.BooleanArray | None:
+    return _not_spelled(values, "^(true|false)$", context, Meaning.BOOLEAN)
+
+
+def _lost_sign(values: pa.Array, _converted: pa.Array, context: Context) -> pa.BooleanArray | None:
+    return merge_bad(is_negative_zero(values, context))
+
+
+_RESPELLED_INTEGER = (Loss(NUMBER_RESPELLED, _lost_of_integer),)
+
+
 def _integer_rules() -> list[Rule]:
     rules = []
     for kind, bits in _INT_BITS.items():
@@ -243,6 +289,7 @@ def _integer_rules() -> list[Rule]:
                 by_rows(kind),
                 _scalar_real_to_integer(kind),
                 transform="real_to_integer",
+                losses=(Loss(NEGATIVE_ZERO, _lost_sign),),
             ),
             Rule(
                 f"text_to_{kind}",
@@ -251,6 +298,7 @@ def _integer_rules() -> list[Rule]:
                 by_rows(kind),
                 _scalar_text_to_integer(kind),
                 transform="text_to_number",
+                losses=_RESPELLED_INTEGER,
             ),
         ]
     return rules
@@ -272,17 +320,33 @@ _to_float = _checked_cast(pa.float32(), -_EXACT_FLOAT, _EXACT_FLOAT)
 NUMBER_RULES = (
     *_integer_rules(),
     Rule("integer_to_bool", _I, _BOOL, _columnar_bool, _scalar_bool),
-    Rule("text_to_bool", _T, _BOOL, by_rows(_BOOL), _scalar_text_to_bool, "text_to_boolean"),
+    Rule(
+        "text_to_bool",
+        _T,
+        _BOOL,
+        by_rows(_BOOL),
+        _scalar_text_to_bool,
+        "text_to_boolean",
+        losses=(Loss(BOOLEAN_RESPELLED, _lost_of_bool),),
+    ),
     Rule("real_to_float64", _R, _DOUBLE, _same, _identity),
     Rule("integer_to_float64", _I, _DOUBLE, _to_double, _scalar_integer_to_double, "integer_to_double"),
-    Rule("text_to_float64", _T, _DOUBLE, by_rows(_DOUBLE), _scalar_text_to_double, "text_to_number"),
+    Rule(
+        "text_to_float64",
+        _T,
+        _DOUBLE,
+        by_rows(_DOUBLE),
+        _scalar_text_to_double,
+        "text_to_number",
+        losses=(Loss(NUMBER_RESPELLED, _lost_of_double),),
+    ),
     Rule(
         "real_to_float32",
         _R,
         _FLOAT,
         _columnar_real_to_float,
         _scalar_real_to_float,
-        transform="rounded_to_real",
+        transform=ROUNDED_TO_REAL,
         lossy=True,
         changes=_rounded,
     ),
@@ -301,7 +365,15 @@ NUMBER_RULES = (
         _columnar_real_to_numeric,
         _scalar_real_to_numeric,
         transform=NEGATIVE_ZERO,
+        lossy=True,
         changes=is_negative_zero,
     ),
-    Rule("text_to_numeric", _T, _NUMERIC, _columnar_text_to_numeric, _scalar_text_to_numeric),
+    Rule(
+        "text_to_numeric",
+        _T,
+        _NUMERIC,
+        _columnar_text_to_numeric,
+        _scalar_text_to_numeric,
+        losses=(Loss(NUMBER_RESPELLED, _lost_of_numeric),),
+    ),
 )

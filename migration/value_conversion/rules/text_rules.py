@@ -9,7 +9,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from migration.model import StorageClass, ValueKind
-from migration.value_conversion.rules.conversion_rule import Context, Converted, Misfit, Rule, drop, merge_bad
+from migration.value_conversion.declared_meaning import Meaning
+from migration.value_conversion.named_losses import CLASS_DROPPED, NUL_STRIPPED
+from migration.value_conversion.rules.conversion_rule import (
+    Context,
+    Converted,
+    Loss,
+    Misfit,
+    Rule,
+    drop,
+    merge_bad,
+)
 from migration.value_conversion.rules.utf8_check import bad_utf8, is_clean, payload
 
 NUL_REASON = "text contains the character NUL, which PostgreSQL cannot store"
@@ -68,22 +78,23 @@ def _has_nul(values: pa.Array, _context: Context) -> pa.BooleanArray:
 
 def _columnar_char(values: pa.Array, context: Context) -> Converted:
     converted, bad = _columnar_text(values, context)
+    blank = merge_bad(pc.ends_with(converted, " "))
+    bad = merge_bad(bad, blank)
     if context.length is None:
-        return converted, bad
-    blank = pc.and_(
-        pc.ends_with(converted, " "),
-        pc.less(pc.utf8_length(converted), context.length),
-    )
-    return pc.utf8_rpad(converted, context.length, " "), merge_bad(bad, blank)
+        return (converted, None) if bad is None else (drop(converted, bad), bad)
+    return pc.utf8_rpad(converted, context.length, " "), bad
 
 
 def _scalar_char(value: str, context: Context) -> str:
     text = _scalar_text(value, context)
-    if context.length is None:
-        return text
-    if text.endswith(" ") and len(text) < context.length:
-        raise Misfit(f"trailing blanks are lost in char({context.length})")
-    return text.ljust(context.length)
+    if text.endswith(" "):  # to PostgreSQL they are never more than padding, however many there are
+        raise Misfit(f"trailing blanks are lost in char({context.length or 'any'})")
+    return text.ljust(context.length or 0)
+
+
+def _lost_infinity(values: pa.Array, _converted: pa.Array, context: Context) -> pa.BooleanArray | None:
+    """Mark infinities where SQLite makes numbers of texts that spell them: no text spells infinity to it."""
+    return None if context.meaning is Meaning.SPELLING else merge_bad(pc.invert(pc.is_finite(values)))
 
 
 def _is_short(values: pa.Array, context: Context) -> pa.BooleanArray:
@@ -141,7 +152,7 @@ TEXT_RULES = (
         ValueKind.TEXT,
         _columnar_strip,
         _scalar_strip,
-        transform="nul_stripped",
+        transform=NUL_STRIPPED,
         lossy=True,
         changes=_has_nul,
     ),
@@ -169,6 +180,7 @@ TEXT_RULES = (
         _columnar_real_to_text,
         lambda value, context: _fit(repr(value), context),
         transform="real_to_text",
+        losses=(Loss(CLASS_DROPPED, _lost_infinity),),
     ),
     Rule(
         "blob_to_text",

@@ -14,9 +14,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from migration.model import StorageClass, ValueKind
+from migration.value_conversion.named_losses import AMBIGUOUS_HOUR, FRACTION_ROUNDED
 from migration.value_conversion.rules.conversion_rule import (
     Context,
     Converted,
+    Loss,
     Misfit,
     Rule,
     all_bad,
@@ -24,6 +26,7 @@ from migration.value_conversion.rules.conversion_rule import (
     drop,
     merge_bad,
 )
+from migration.value_conversion.rules.time_spelling_losses import TIME_LOSSES
 from migration.value_conversion.rules.time_text_parsing import (
     from_microseconds,
     julian_microseconds,
@@ -238,6 +241,32 @@ def _scalar_epoch_day(factor: int) -> Callable[[int, Context], date]:
     return convert
 
 
+def _lost_fraction(values: pa.Array, converted: pa.Array, _context: Context) -> pa.BooleanArray | None:
+    """Mark the counts of seconds that are not those of their moment; both divisions round in the same way."""
+    seconds = pc.divide(converted.view(pa.int64()).cast(pa.float64()), 1e6)
+    return merge_bad(pc.not_equal(seconds, values))
+
+
+def _lost_hour(factor: int) -> Callable[[pa.Array, pa.Array, Context], pa.BooleanArray | None]:
+    """Return what marks the counts whose clock time comes twice, of which it is the second."""
+
+    def lost(values: pa.Array, converted: pa.Array, context: Context) -> pa.BooleanArray | None:
+        if context.source_timezone == "UTC":
+            return None
+        return merge_bad(
+            pa.array(
+                [
+                    clock is not None
+                    and to_utc(clock, context.source_timezone) != from_microseconds(value * factor)
+                    for value, clock in zip(values.to_pylist(), converted.to_pylist(), strict=True)
+                ],
+                pa.bool_(),
+            )
+        )
+
+    return lost
+
+
 _I, _R, _T = StorageClass.INTEGER, StorageClass.REAL, StorageClass.TEXT
 _TZ = ValueKind.TIMESTAMPTZ
 
@@ -247,7 +276,7 @@ def _text_rule(
     columnar: Callable[[pa.Array, Context], Converted],
     scalar: Callable[[Any, Context], date | time],
 ) -> Rule:
-    return Rule(f"text_to_{kind}", _T, kind, columnar, scalar)
+    return Rule(f"text_to_{kind}", _T, kind, columnar, scalar, losses=TIME_LOSSES[kind])
 
 
 def _epoch_rules(unit: str, factor: int) -> tuple[Rule, ...]:
@@ -262,13 +291,16 @@ def _epoch_rules(unit: str, factor: int) -> tuple[Rule, ...]:
             by_rows(ValueKind.TIMESTAMP),
             _scalar_epoch_wall_clock(factor),
             naive,
+            losses=(Loss(AMBIGUOUS_HOUR, _lost_hour(factor)),),
         ),
         Rule(day, _I, ValueKind.DATE, by_rows(ValueKind.DATE), _scalar_epoch_day(factor), day),
     )
 
 
-def _real_rule(name: str, scalar: Callable[[float, Context], datetime], *, lossy: bool = False) -> Rule:
-    return Rule(name, _R, _TZ, _columnar_real(scalar), scalar, name, lossy)
+def _real_rule(
+    name: str, scalar: Callable[[float, Context], datetime], losses: tuple[Loss, ...] = ()
+) -> Rule:
+    return Rule(name, _R, _TZ, _columnar_real(scalar), scalar, name, losses=losses)
 
 
 TIME_RULES = (
@@ -293,5 +325,7 @@ TIME_RULES = (
         storage_class=StorageClass.INTEGER,
     ),
     # A double near today's date counts in steps of 0.24 microseconds, which the microsecond cannot tell apart.
-    _real_rule("epoch_fraction_to_timestamptz", _scalar_epoch_real, lossy=True),
+    _real_rule(
+        "epoch_fraction_to_timestamptz", _scalar_epoch_real, (Loss(FRACTION_ROUNDED, _lost_fraction),)
+    ),
 )

@@ -12,6 +12,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from migration.convoy_error import NextStep
 from migration.errors import UsageError
+from migration.mapping_file.loss_signatures import check_signatures
 from migration.report.text_formatting import count, printable
 from migration.schema_translation.table_selection import check_names
 from migration.source.schema_reading.schema_introspection import read_schema
@@ -55,7 +56,9 @@ def validate_reading_only(options: RunOptions, target: Target, settings: Setting
             for damage in snapshot.damage:
                 click.echo(f"  ! {printable(damage.table)}: {printable(damage.message)}", err=True)
             paths[source.label] = snapshot.path
-        check_names([(label, read_schema(path)) for label, path in paths.items()], options)
+        schemas = [(label, read_schema(path)) for label, path in paths.items()]
+        check_names(schemas, options)
+        check_signatures(schemas, options)
         for label, path in paths.items():
             show = None if output.as_json else _show
             results.append(validate_database(path, label, url, options, show))
@@ -63,10 +66,15 @@ def validate_reading_only(options: RunOptions, target: Target, settings: Setting
         click.echo(msgspec.json.encode(results))
     equal = all(result.equal for result in results)
     tables = sum(len(result.tables) for result in results)
-    found = sum(len(result.findings) for result in results)
+    found = [f for result in results for f in result.findings if not f.accepted_by]
+    accepted = [f for result in results for f in result.findings if f.accepted_by]
     if not output.as_json:
         verdict = "Proved: both sides are equal" if equal else "Different: the two sides do not hold the same"
-        click.echo(f"{verdict}; {count(tables, 'table')} compared, {count(found, 'finding')}.")
+        click.echo(f"{verdict}; {count(tables, 'table')} compared, {count(len(found), 'finding')}.")
+        for finding in accepted:
+            click.echo(
+                f"  signed for by {finding.accepted_by}: {finding.table}: {printable(finding.message)}"
+            )
     return _EQUAL if equal and not found else _DIFFERENT
 
 
@@ -85,5 +93,6 @@ def _show(table: TableValidation) -> None:
     sums = " | ".join(digest.checksum if digest else "none" for digest in digests)
     rows = f"{table.rows_source:,} | {'none' if table.rows_target is None else f'{table.rows_target:,}'} rows"
     click.echo(f"{'=' if table.equal else '≠'} {printable(table.name)}  {rows}  MD5 {sums}")
-    for finding in table.findings:
-        click.echo(f"    {finding.kind}: {printable(finding.message)}")
+    for finding in (f for f in table.findings if not f.accepted_by):
+        key = f" at {printable(finding.key)}" if finding.key else ""
+        click.echo(f"    {finding.kind}{key}: {printable(finding.message)}")

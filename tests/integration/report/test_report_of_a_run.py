@@ -147,7 +147,7 @@ def finished_run(engine: Engine) -> str:
         add_findings(
             connection,
             run_id,
-            [Finding(FindingKind.LOSSY_TRANSFORM, "users", "3 values", "name", is_error=False)],
+            [Finding(FindingKind.LOSSY_VALUE, "users", "3 values", "name", is_error=False)],
         )
         save_verdict(connection, table_id, DIGEST, DIGEST)
     move(engine, run_id, Phase.VALIDATING, Phase.CUTTING_OVER, Phase.COMPLETED_WITH_FINDINGS)
@@ -157,7 +157,8 @@ def finished_run(engine: Engine) -> str:
 def test_finished_run_is_reported_with_every_figure(ledger: Engine, tmp_path: Path):
     report = build_report(ledger, finished_run(ledger))
     assert report.verdict.headline == (
-        "Proved, with 5 rows kept out: 95 of 100 rows in 1 table are equal on both sides, 5 are in quarantine."
+        "Not proved: 95 of 100 rows in 1 table arrived, but values of 1 column cannot be had back (users.name),"
+        " and nobody has signed for that."
     )
     assert report.exit_status == 1
     (table,) = report.tables

@@ -11,7 +11,9 @@ import pytest
 
 from migration.column_types.declared_type import read_declared
 from migration.mapping_file import mapping_file_reader
+from migration.mapping_file.loss_signatures import SKIPPED_KINDS
 from migration.mapping_file_model import OnOrphan
+from migration.value_conversion.named_losses import LOSSES, TRANSFORM_LOSSES
 from migration.value_conversion.orphan_row_policy import ORPHAN_TO_NULL, orphan_reason
 from migration.value_conversion.rules import RULES
 from migration.value_conversion.text_normalisation import NUL_REPLACED, NUL_STRIPPED, TRANSFORM_NAMES
@@ -37,12 +39,33 @@ def test_every_rule_is_on_the_page(name: str) -> None:
 
 
 def test_every_transform_is_on_the_page_and_marked_if_lossy() -> None:
-    table = PAGE.split("## Transforms", maxsplit=1)[1].split("## Rules", maxsplit=1)[0]
+    table = PAGE.split("## Transforms", maxsplit=1)[1].split("## Losses", maxsplit=1)[0]
     rows = [line for line in table.splitlines() if line.startswith("| `")]
     for rule in RULES.values():
         if rule.transform is not None:
             (row,) = [line for line in rows if f"`{rule.transform}`" in line.split("|")[1]]
             assert ("lossy" in row) == rule.lossy, rule.name
+
+
+def test_every_loss_is_on_the_page_with_what_it_means() -> None:
+    section = PAGE.split("## Losses", maxsplit=1)[1].split("\n## ", maxsplit=1)[0]
+    for name, meaning in LOSSES.items():
+        assert f"| `{name}` | {meaning} |" in section
+    assert all(f"`{kind}`" in section for kind in SKIPPED_KINDS)
+
+
+def test_every_loss_of_a_rule_has_a_name_and_stands_beside_its_transform() -> None:
+    table = PAGE.split("## Transforms", maxsplit=1)[1].split("## Losses", maxsplit=1)[0]
+    for rule in RULES.values():
+        assert {loss.name for loss in rule.losses} <= LOSSES.keys()
+        assert not rule.lossy or rule.transform in LOSSES
+    for transform, losses in TRANSFORM_LOSSES.items():
+        (row,) = [
+            line
+            for line in table.splitlines()
+            if f"`{transform}`" in line.partition("|")[2].partition("|")[0]
+        ]
+        assert all(f"`{loss}`" in row for loss in losses)
 
 
 def test_every_reason_for_quarantine_is_on_the_page() -> None:

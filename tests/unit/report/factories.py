@@ -225,7 +225,16 @@ def finding(
     key: str | None = None,
     *,
     error: bool = False,
+    loss: str = "",
+    accepted_by: str | None = None,
 ) -> Any:
     return SimpleNamespace(
-        kind=kind, table=table, message=message, column=column_name, key=key, is_error=error
+        kind=kind,
+        table=table,
+        message=message,
+        column=column_name,
+        key=key,
+        is_error=error,
+        loss=loss,
+        accepted_by=accepted_by,
     )

@@ -106,10 +106,11 @@ def troubled_facts(**changes: Any) -> Facts:
         findings=(
             finding("orphan_rows", "user_note", "12 rows point at users that do not exist", "user_id"),
             finding(
-                "lossy_transform",
+                "lossy_value",
                 "user_profiles",
-                "3 values lost something to the transform nul_stripped",
+                "3 values cannot be had back from the target (nul_stripped): the character NUL was taken out",
                 "bio",
+                loss="nul_stripped",
             ),
         ),
         findings_total=2,

@@ -1,0 +1,141 @@
+"""Losses that somebody signs for: what `--accept` and a mapping file say, and which findings that covers."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
+
+from migration.errors import UnknownLossError
+from migration.mapping_file.accepted_losses import is_requested
+from migration.model import Finding, FindingKind
+from migration.value_conversion.named_losses import LOSSES, TRANSFORM_LOSSES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from migration.mapping_file_model import ColumnOverride
+    from migration.model import RunOptions
+    from migration.source_schema import SourceSchema
+
+SKIPPED: Final = "skipped"
+SKIPPED_KINDS: Final = (
+    "check",
+    "collation",
+    "column",
+    "comment",
+    "conflict clause",
+    "default",
+    "foreign key",
+    "generated column",
+    "index",
+    "primary key",
+    "sequence",
+    "table",
+    "trigger",
+    "unique",
+    "view",
+    "virtual",
+)
+"""Kinds of objects that may not come along, as the report calls them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """One entry of `--accept`. `place` is TABLE.COLUMN in lower case, or empty: all; `names` are losses of findings."""
+
+    place: str
+    names: frozenset[str]
+
+    def covers(self, finding: Finding) -> bool:
+        """Tell whether it signs for a finding."""
+        if not finding.loss or finding.loss not in self.names:
+            return False
+        return not self.place or f"{finding.table}.{finding.column}".lower() == self.place
+
+
+def skipped_loss(kind: str) -> str:
+    """Return under which name an object of a kind that did not come along is signed for."""
+    return f"{SKIPPED}:{kind}"
+
+
+def read_signature(entry: str) -> Signature:
+    """Return one entry of `--accept`.
+
+    Raises:
+        UnknownLossError: it names no loss and no kind of object; the message lists the names that there are.
+    """
+    place, separator, name = entry.rpartition(":")
+    if separator and place.strip().lower() == SKIPPED:
+        kind = " ".join(name.lower().replace("-", " ").replace("_", " ").split())
+        if kind not in SKIPPED_KINDS:
+            raise _unknown(entry, f"There is no kind of object {name!r}", SKIPPED_KINDS, kind)
+        return Signature("", frozenset({skipped_loss(kind)}))
+    known = name.strip().lower()
+    if known not in LOSSES and known not in TRANSFORM_LOSSES:
+        names = [*sorted({*LOSSES, *TRANSFORM_LOSSES}), f"{SKIPPED}:KIND"]
+        raise _unknown(entry, f"There is no loss {name!r}", names, known)
+    if separator and not place.strip():
+        raise _unknown(entry, f"{entry!r} names no column", ("TABLE.COLUMN:LOSS",), "")
+    return Signature(place.strip().lower(), frozenset({known, *TRANSFORM_LOSSES.get(known, ())}))
+
+
+def _unknown(entry: str, what: str, names: Sequence[str], near_to: str) -> UnknownLossError:
+    near = difflib.get_close_matches(near_to, names, n=1)
+    hint = f"Did you mean {near[0]}? " if near else ""
+    return UnknownLossError(what, setting=f"--accept {entry}", remedy=f"{hint}There are: {', '.join(names)}")
+
+
+def check_signatures(sources: Iterable[tuple[str, SourceSchema]], options: RunOptions) -> None:
+    """Make sure that each entry of `--accept` names a loss, and a column of some source if it names one.
+
+    Raises:
+        UnknownLossError: one does not.
+    """
+    there = {
+        f"{table.name}.{column.name}".lower(): f"{table.name}.{column.name}"
+        for _, schema in sources
+        for table in schema.tables
+        for column in table.columns
+    }
+    for entry in options.accept:
+        place = read_signature(entry).place
+        if place and place not in there:
+            tables = {name.rpartition(".")[0] for name in there}
+            table = place.partition(".")[0]
+            names = [
+                name for key, name in there.items() if table not in tables or key.startswith(f"{table}.")
+            ]
+            raise _unknown(entry, f"No source has a column {entry.rpartition(':')[0]}", names, place)
+
+
+def signed(finding: Finding, options: RunOptions, asked: ColumnOverride | None = None) -> Finding:
+    """Return a finding with the name of who has signed for it, where somebody has.
+
+    Args:
+        finding: what cost something.
+        options: of the run, with `accept` and who says it.
+        asked: what the mapping file wants of the column, in which its author has decided.
+    """
+    if not finding.loss:
+        return finding
+    if is_requested(finding.loss, asked) and options.mapping is not None:
+        return replace(finding, accepted_by=f"the mapping file {options.mapping.name}")
+    if any(read_signature(entry).covers(finding) for entry in options.accept):
+        return replace(finding, accepted_by=options.accepted_by or "somebody who gave no name")
+    return finding
+
+
+def loss_finding(
+    table: str, column: str, loss: str, count: int, keys: Sequence[str] = (), *, is_error: bool = False
+) -> Finding:
+    """Return the finding that values of a column cannot be had back. `keys` are those of some rows."""
+    values = "1 value" if count == 1 else f"{count:,} values"
+    message = f"{values} cannot be had back from the target ({loss}): {LOSSES[loss]}"
+    return Finding(FindingKind.LOSSY_VALUE, table, message, column, "; ".join(keys) or None, is_error, loss)
+
+
+def skipped_finding(kind: str, name: str, owner: str, reason: str) -> Finding:
+    """Return the finding that an object did not come along."""
+    message = f"{kind} {name} did not come along: {reason or 'no reason is known'}"
+    return Finding(FindingKind.SKIPPED_OBJECT, owner, message, is_error=False, loss=skipped_loss(kind))

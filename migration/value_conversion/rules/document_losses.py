@@ -1,0 +1,104 @@
+"""What `jsonb` does not keep of a document: keys that are said twice, and the sign of a zero.
+
+White space, the order of keys and the notation of numbers mean nothing in JSON (RFC 8259), and are no loss.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import pyarrow as pa
+
+from migration.value_conversion.named_losses import JSON_KEYS_DROPPED, NEGATIVE_ZERO
+from migration.value_conversion.repeated_values import find_repeats
+from migration.value_conversion.rules.conversion_rule import Context, Loss, merge_bad
+from migration.value_conversion.rules.utf8_check import payload
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_decode = msgspec.json.Decoder().decode
+
+
+def says_a_key_twice(document: bytes) -> bool:
+    """Tell whether an object in a document has two members of one name.
+
+    Each member has a colon, so where there are as many members as colons, none was dropped. Only texts with colons
+    and documents that do drop something are read once more, pair by pair.
+
+    >>> says_a_key_twice(b'{"a": {"b": 1}, "c": ":"}'), says_a_key_twice(b'{"a": [{"b": 1, "b": 2}]}')
+    (False, True)
+    """
+    colons = document.count(b":")
+    if colons < 2:  # noqa: PLR2004 - one member has no other of its name
+        return False
+    try:
+        return _members(_decode(document)) < colons and _has_doubles(document)
+    except (msgspec.DecodeError, ValueError, RecursionError):
+        return False  # no document: it goes to the quarantine
+
+
+def says_negative_zero(document: bytes) -> bool:
+    """Tell whether a document has a number that is zero and negative; `document` holds "-0" somewhere."""
+    found: list[str] = []
+
+    def note(number: str) -> int:
+        if number.startswith("-") and not number.strip("-0.").partition("e")[0].partition("E")[0].strip("0."):
+            found.append(number)
+        return 0
+
+    try:
+        json.loads(document, parse_int=note, parse_float=note)
+    except (ValueError, RecursionError):
+        return False
+    return bool(found)
+
+
+def _members(value: Any) -> int:
+    if type(value) is dict:
+        return len(value) + sum(_members(part) for part in value.values() if type(part) in {dict, list})
+    if type(value) is list:
+        return sum(_members(part) for part in value if type(part) in {dict, list})
+    return 0
+
+
+def _has_doubles(document: bytes) -> bool:
+    doubles = False
+
+    def look(pairs: list[tuple[str, Any]]) -> None:
+        nonlocal doubles
+        doubles = doubles or len({name for name, _ in pairs}) < len(pairs)
+
+    json.loads(document, object_pairs_hook=look)
+    return doubles
+
+
+def _marked(values: pa.Array, test: Callable[[bytes], bool]) -> pa.BooleanArray | None:
+    repeated = find_repeats(values)
+    documents = repeated.values.cast(pa.binary()).to_pylist()
+    marks = [document is not None and test(document) for document in documents]
+    return merge_bad(repeated.spread(pa.array(marks, pa.bool_()))) if any(marks) else None
+
+
+def _lost_keys(values: pa.Array, _converted: pa.Array, context: Context) -> pa.BooleanArray | None:
+    return None if context.keeps_document else _marked(values, says_a_key_twice)
+
+
+def _lost_signs(values: pa.Array, _converted: pa.Array, context: Context) -> pa.BooleanArray | None:
+    if context.keeps_document or b"-0" not in payload(values):
+        return None
+    return _marked(values, lambda document: b"-0" in document and says_negative_zero(document))
+
+
+def losing_documents(values: pa.Array) -> int:
+    """Return how many different documents of an array lose something in `jsonb`."""
+    documents = find_repeats(values).values.cast(pa.binary()).drop_null().to_pylist()
+    return sum(
+        says_a_key_twice(document) or (b"-0" in document and says_negative_zero(document))
+        for document in documents
+    )
+
+
+DOCUMENT_LOSSES = (Loss(JSON_KEYS_DROPPED, _lost_keys), Loss(NEGATIVE_ZERO, _lost_signs))

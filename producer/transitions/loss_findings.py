@@ -1,0 +1,105 @@
+"""What a run has lost, as findings, signed for where somebody has: values, and objects that did not come along."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import select
+
+from migration.ledger.ledger_tables import findings, objects, steps
+from migration.ledger.run_results import add_findings, read_transform_totals
+from migration.ledger.table_records import read_sources
+from migration.mapping_file.loss_signatures import loss_finding, signed, skipped_finding
+from migration.model import ObjectState, Phase
+from migration.schema_translation.table_selection import left_out_on_request
+from migration.value_conversion.batch_conversion import LOST_NAMED
+from migration.value_conversion.named_losses import LOSSES
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from migration.ledger.run_records import RunRecord
+    from migration.ledger.table_records import TableRecord
+    from migration.mapping_file_model import ColumnOverride
+
+
+def add_losses(connection: Connection, run: RunRecord, tables: list[TableRecord]) -> None:
+    """Write a finding for each column and loss that copying has counted."""
+    names = {table.id: table.name for table in tables}
+    asked = _asked(connection, run, tables)
+    keys = _keys_named(connection, run)
+    add_findings(
+        connection,
+        run.id,
+        [
+            signed(
+                loss_finding(names[table_id], column, loss, count, keys.get((table_id, column, loss), [])),
+                run.options,
+                asked.get((table_id, column)),
+            )
+            for (table_id, column, loss), count in sorted(read_transform_totals(connection, run.id).items())
+            if loss in LOSSES
+        ],
+    )
+
+
+def add_skipped(connection: Connection, run: RunRecord) -> None:
+    """Write a finding for each object that did not come along and that nobody has asked to leave out.
+
+    Those that could be planned and not built have theirs already, which says what the server has said.
+    """
+    told = list(
+        connection.execute(
+            select(findings.c.loss, findings.c.message).where(
+                findings.c.run_id == run.id, findings.c.loss.startswith("skipped:")
+            )
+        ).all()
+    )
+    skipped = connection.execute(
+        select(objects.c.kind, objects.c.name, objects.c.owner, objects.c.reason)
+        .where(objects.c.run_id == run.id, objects.c.state == ObjectState.SKIPPED.value)
+        .order_by(objects.c.id)
+    ).all()
+    found = [
+        skipped_finding(row.kind, row.name, row.owner, row.reason)
+        for row in skipped
+        if not left_out_on_request(row.kind, row.reason)
+        and not any(
+            loss == f"skipped:{row.kind}" and message.startswith(f"{row.kind} {row.name} ")
+            for loss, message in told
+        )
+    ]
+    add_findings(connection, run.id, [signed(finding, run.options) for finding in found])
+
+
+def _asked(
+    connection: Connection, run: RunRecord, tables: list[TableRecord]
+) -> dict[tuple[int, str], ColumnOverride | None]:
+    return {
+        (table.id, column.name): column.override
+        for source in read_sources(connection, run.id)
+        for declared in source.schema.tables
+        for table in tables
+        if table.source_id == source.id and table.name == declared.name
+        for column in declared.columns
+    }
+
+
+def _keys_named(connection: Connection, run: RunRecord) -> dict[tuple[int, str, str], list[str]]:
+    """Return some keys of rows for each table, column and loss, as the steps of copying have noted them."""
+    results = connection.execute(
+        select(steps.c.table_id, steps.c.result)
+        .where(
+            steps.c.run_id == run.id,
+            steps.c.phase == Phase.COPYING.value,
+            steps.c.result.has_key("lost"),
+        )
+        .order_by(steps.c.id)
+    )
+    keys: dict[tuple[int, str, str], list[str]] = {}
+    for table_id, result in results:
+        for column, loss, key in result["lost"]:
+            named = keys.setdefault((table_id, column, loss), [])
+            if len(named) < LOST_NAMED:
+                named.append(key)
+    return keys
