@@ -93,8 +93,8 @@ SELECT c.oid::bigint AS oid, c.relname AS name, c.relkind::text AS kind, c.relro
 FROM pg_catalog.pg_class c WHERE c.oid::bigint = ANY(:oids) ORDER BY c.relname
 """
 _OIDS: Final = """
-SELECT c.oid::bigint FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-WHERE n.nspname = :schema AND c.relname = ANY(:names) AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
+SELECT c.oid::bigint FROM pg_catalog.pg_class c
+WHERE c.relname = ANY(:names) AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
 """
 _TEMPORARY: Final = re.compile(r"\bpg_temp(_\d+)?\.")
 
@@ -195,24 +195,21 @@ class TableShape:
         return self.kind in {"r", "p"}
 
 
-def read_shapes(connection: Connection, schema: str, names: Collection[str]) -> dict[str, TableShape]:
+def read_shapes(
+    connection: Connection, schema: str, names: Collection[str], *, temporary: bool = False
+) -> dict[str, TableShape]:
     """Return the tables and views of these names, by name.
 
     Args:
         connection: in a transaction; its search path is set for the transaction.
-        schema: unquoted; `pg_temp` is the session's own.
+        schema: the target schema, unquoted: names in it are written without it.
         names: unquoted; those that are not there are left out.
+        temporary: read the session's temporary tables of these names instead.
     """
-    connection.execute(
-        text("SELECT pg_catalog.set_config('search_path', quote_ident(:schema), true)"), {"schema": schema}
-    )
-    real = schema
-    if schema == "pg_temp":
-        real = connection.execute(
-            text("SELECT nspname FROM pg_catalog.pg_namespace WHERE oid = pg_catalog.pg_my_temp_schema()")
-        ).scalar_one()
-    wanted = {"schema": real, "names": list(names)}
-    oids = list(connection.execute(text(_OIDS), wanted).scalars())
+    look_in(connection, schema)
+    where = "pg_catalog.pg_my_temp_schema()" if temporary else "(SELECT oid FROM pg_catalog.pg_namespace WHERE nspname = :schema)"
+    wanted = {"names": list(names)} | ({} if temporary else {"schema": schema})
+    oids = list(connection.execute(text(f"{_OIDS} AND c.relnamespace = {where}"), wanted).scalars())
     if not oids:
         return {}
     columns = _grouped(connection, _COLUMNS, oids)
@@ -235,6 +232,13 @@ def read_shapes(connection: Connection, schema: str, names: Collection[str]) -> 
         )
         for row in connection.execute(text(_RELATIONS), {"oids": oids})
     }
+
+
+def look_in(connection: Connection, schema: str) -> None:
+    """Let names of a schema be written without it, for the time of the transaction."""
+    connection.execute(
+        text("SELECT pg_catalog.set_config('search_path', pg_catalog.quote_ident(:schema), true)"), {"schema": schema}
+    )
 
 
 def _grouped(connection: Connection, query: str, oids: list[int]) -> dict[int, list[dict[str, Any]]]:

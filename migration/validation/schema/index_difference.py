@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from migration.target.pg_catalog.table_shapes import IndexShape
-    from migration.validation.schema.table_difference import TablePair
+    from migration.validation.schema.table_pair import TablePair
 
 _ORDERED: Final = "btree"
 

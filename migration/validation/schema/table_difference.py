@@ -5,7 +5,6 @@ Names of constraints and indexes do not count, nor do orders in which an index c
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from migration.model import Finding, FindingKind
@@ -13,9 +12,10 @@ from migration.validation.schema.index_difference import index_findings, rows_of
 from migration.validation.schema.type_difference import type_difference
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Iterator
 
     from migration.target.pg_catalog.table_shapes import ColumnShape, ConstraintShape, TableShape
+    from migration.validation.schema.table_pair import TablePair
 
 _ACTIONS: Final = {"a": "NO ACTION", "r": "RESTRICT", "c": "CASCADE", "n": "SET NULL", "d": "SET DEFAULT"}
 _CHECK, _FOREIGN_KEY, _EXCLUSION = "c", "f", "x"
@@ -25,31 +25,6 @@ _SAYS: Final = {
     FindingKind.TYPE_STRICTER: "which is more special than",
     FindingKind.TYPE_OTHER: "where it would be",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class TablePair:
-    """A table on both sides.
-
-    `own` is made with Convoy's types, `fitted` with those that stand, so that expressions over the columns read the
-    same; `standing` is the target's.
-    """
-
-    name: str
-    """In the source."""
-    names: Mapping[str, str]
-    """Column in the target → column in the source."""
-    own: TableShape
-    fitted: TableShape
-    standing: TableShape
-    left_out: frozenset[str] = frozenset()
-    """Columns of either side that are not to be compared, by their names in the target."""
-    unknown_defaults: frozenset[str] = frozenset()
-    """Columns whose default in the source could not be translated."""
-    unknown_kinds: frozenset[str] = frozenset()
-    """Kinds of objects of which one could not be translated or built: what stands alone may be that one."""
-    same_value: Callable[[str, str, str], bool] = field(default=lambda _type, one, other: one == other)
-    """Tells whether two default expressions give one value of a type."""
 
 
 def table_findings(pair: TablePair) -> list[Finding]:

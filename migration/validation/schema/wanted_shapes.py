@@ -10,12 +10,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from migration.errors import PermanentError
 from migration.model import ObjectState
 from migration.target.loading.index_and_constraint_creation import build_object
-from migration.target.pg_catalog.table_shapes import TableShape, read_shapes
+from migration.target.pg_catalog.table_shapes import TableShape, look_in, read_shapes
 from migration.target.postgres_errors import translate
 from migration.target.sql_statements import quoted, run_sql
 
@@ -39,13 +40,25 @@ class WantedShape:
     refused: dict[str, str]
 
 
-def wanted_shape(connection: Connection, plan: TablePlan, plans: Sequence[TablePlan]) -> WantedShape | str:
+def may_build(connection: Connection) -> bool:
+    """Whether the role may make temporary tables here."""
+    statement = text(
+        "SELECT pg_catalog.has_database_privilege(current_database(), 'TEMPORARY')"
+        " AND NOT pg_catalog.pg_is_in_recovery() AND NOT current_setting('transaction_read_only')::boolean"
+    )
+    return bool(connection.execute(statement).scalar_one())
+
+
+def wanted_shape(
+    connection: Connection, schema: str, plan: TablePlan, plans: Sequence[TablePlan]
+) -> WantedShape | str:
     """Return what the server makes of a plan, or why it makes nothing of it.
 
     Each table is built by itself, with its parents, and undone: locks of a thousand tables are never held at once.
 
     Args:
         connection: in a transaction, which stays usable.
+        schema: the target schema; types and collations of it may be named without it.
         plan: the table.
         plans: all tables of the source, for the parents of foreign keys.
 
@@ -54,16 +67,15 @@ def wanted_shape(connection: Connection, plan: TablePlan, plans: Sequence[TableP
     """
     savepoint = connection.begin_nested()
     try:
+        look_in(connection, schema)
         parents = _parents(plan, plans)
-        refused: dict[str, str] = {}
         for each in (*parents, plan):
-            # A column called like a type of the search path would hide it from nobody; tables are named in full.
             run_sql(connection, each.create_sql.replace("{schema}", quoted(TEMPORARY)))
         for parent in parents:
             _build(connection, [i for i in parent.objects if i.kind in _KEYS])
         items = [i for i in plan.objects if i.kind in _SHAPED and i.state is not ObjectState.SKIPPED and i.sql]
         refused = _build(connection, sorted(items, key=lambda item: item.stage))
-        shape = read_shapes(connection, TEMPORARY, [plan.target_name])[plan.target_name]
+        shape = read_shapes(connection, schema, [plan.target_name], temporary=True)[plan.target_name]
     except DBAPIError as error:
         problem = translate(error, table=plan.target_name)
         if not isinstance(problem, PermanentError):
