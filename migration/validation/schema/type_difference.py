@@ -15,6 +15,7 @@ _CHAINS: Final = (
     ("float4", "float8"),
     ("varchar", "text"),
     ("bit", "varbit"),
+    ("jsonb", "json"),  # json keeps the text as well
 )
 _GENERAL: Final = frozenset({"text", "varchar", "int2", "int4", "int8", "numeric", "float8"})
 """What a column gets whose declaration says no more than TEXT, INTEGER or REAL: people who know more choose better."""
