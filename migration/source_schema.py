@@ -145,3 +145,8 @@ class SourceSchema:
     tables: tuple[SourceTable, ...]
     objects: tuple[SourceObject, ...] = ()
     encoding: str = "UTF-8"
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of all tables, views and other objects."""
+        return tuple(item.name for item in (*self.tables, *self.objects))

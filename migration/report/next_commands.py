@@ -45,6 +45,7 @@ def repeat(options: RunOptions, mode: Mode) -> str:
         ("--catalog", options.catalog or ""),
         ("--identifiers", options.identifiers.value),
         ("--source-timezone", options.source_timezone),
+        ("--ignore", ",".join(options.ignore)),
         ("--mapping", options.mapping.name if options.mapping is not None else ""),
     ]
     switches = [

@@ -5,13 +5,15 @@ from __future__ import annotations
 import uuid
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import Engine, Row
 
 from migration.errors import UnknownRunError
-from migration.model import FindingKind, Mode, ObjectState, Phase, RunOptions
+from migration.finding_kinds import KIND_FACTS, weigh
+from migration.model import Finding, FindingKind, Mode, ObjectState, Phase, RunOptions
 from migration.report import next_commands
 from migration.report.dry_run_estimate import build_dry_run
 from migration.report.error_report_builder import report_error
@@ -40,6 +42,7 @@ from migration.report.run_verdict import Outcome, exit_status, judge
 from migration.report.table_report_builder import build_table
 from migration.report.terminal_report import print_report
 from migration.report.text_formatting import preview, printable, without_secrets
+from migration.report.verdict_parts import count_differences, judge_parts
 
 __all__ = ["assemble", "build_report", "print_report", "write_report"]
 
@@ -69,7 +72,7 @@ def assemble(facts: Facts) -> Report:
     timeline = build_timeline(facts.phase_changes, facts.works, origin, end)
     phases = phase_totals(timeline.phases)
     tables = tuple(build_table(table, loads=options.mode is Mode.MIGRATE) for table in facts.tables)
-    findings = tuple(_finding(row) for row in facts.findings)
+    findings = tuple(report_finding(row, options.ignore) for row in facts.findings)
     lost = tuple(_lost_rows(table) for table in tables if table.conserved is False)
     known = {finding.table for finding in findings if finding.kind is FindingKind.CONSERVATION}
     findings += tuple(finding for finding in lost if finding.table not in known)
@@ -86,11 +89,16 @@ def assemble(facts: Facts) -> Report:
     )
     stubs = build_stubs(facts)
     error = _text(run.error) if run.error else None
+    counts = Counter({FindingKind(kind): n for kind, n in facts.finding_counts.items()})
+    counts = counts or Counter(FindingKind(row.kind) for row in facts.findings)
+    counts[FindingKind.CONSERVATION] += findings_total - facts.findings_total
+    rows, values, schema = judge_parts(tables, counts, options.ignore)
     outcome = Outcome(
         mode=options.mode,
         status=run.phase,
         tables=tables,
         findings=findings_total,
+        differences=count_differences(counts, options.ignore),
         has_error_finding=any(finding.is_error for finding in findings),
         damaged=sum(finding.kind is FindingKind.DAMAGED_RANGE for finding in findings),
         skip_validation=options.skip_validation,
@@ -104,7 +112,7 @@ def assemble(facts: Facts) -> Report:
         run_id=run.id,
         status=run.phase,
         mode=options.mode,
-        verdict=judge(outcome),
+        verdict=replace(judge(outcome), rows=rows, values=values, schema=schema),
         exit_status=exit_status(outcome),
         sources=tuple(
             SourceReport(printable(row.label), _text(row.location), row.sha256, row.bytes)
@@ -205,14 +213,18 @@ def _schemas(facts: Facts) -> str:
     return printable(", ".join(planned) or facts.run.options.target_schema)
 
 
-def _finding(row: Row[Any]) -> FindingReport:
+def report_finding(found: Finding | Row[Any], ignored: Sequence[str]) -> FindingReport:
+    """Return a finding, or a row of convoy.findings, as it is reported."""
+    kind = FindingKind(found.kind)
     return FindingReport(
-        FindingKind(row.kind),
-        printable(row.table),
-        _text(row.message),
-        printable(row.column) if row.column is not None else None,
-        printable(row.key) if row.key is not None else None,
-        row.is_error,
+        kind,
+        printable(found.table),
+        _text(found.message),
+        printable(found.column) if found.column is not None else None,
+        printable(found.key) if found.key is not None else None,
+        found.is_error,
+        KIND_FACTS[kind].part,
+        weigh(kind, ignored),
     )
 
 
@@ -293,4 +305,5 @@ def _options(options: RunOptions) -> OptionsReport:
         chunk_rows=options.chunk_rows,
         workers=options.workers,
         on_orphan=options.on_orphan.value,
+        ignore=options.ignore,
     )

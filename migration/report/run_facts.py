@@ -35,6 +35,7 @@ class TableFacts:
     chunks_done: int = 0
     worker_seconds: float = 0.0
     seconds: float = 0.0
+    schema_checked: int | None = None
     profiles: dict[str, ColumnProfile] = field(default_factory=dict)
     transforms: dict[str, dict[str, int]] = field(default_factory=dict)
 
@@ -78,5 +79,7 @@ class Facts:
     unvalidated: tuple[ForeignKeyFacts, ...]
     previous: dict[str, int]
     """Schema that keeps replaced tables → how many stand in it now; none where that is zero."""
+    finding_counts: dict[str, int] = field(default_factory=dict)
+    """Findings by kind; empty: those of `findings` are all."""
     schemas: dict[str, SourceSchema] = field(default_factory=dict)
     """What each source declares, by its label."""

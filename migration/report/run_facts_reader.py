@@ -68,6 +68,13 @@ def read_facts(engine: Engine, run_id: str) -> Facts:
             findings_total=connection.execute(
                 select(func.count()).select_from(findings).where(findings.c.run_id == run_id)
             ).scalar_one(),
+            finding_counts=dict(
+                connection.execute(
+                    select(findings.c.kind, func.count())
+                    .where(findings.c.run_id == run_id)
+                    .group_by(findings.c.kind)
+                ).all()
+            ),
             quarantined_values=connection.execute(
                 select(func.count()).select_from(quarantine).where(quarantine.c.run_id == run_id)
             ).scalar_one(),

@@ -271,7 +271,9 @@ class _Job:
                 for column in (*found.plan.columns, *found.text_columns)
                 if column.target_name in generated
             }
-        columns_out = {c.target_name for c in (*found.plan.columns, *found.text_columns) if c.name in left_out}
+        columns_out = {
+            c.target_name for c in (*found.plan.columns, *found.text_columns) if c.name in left_out
+        }
         self.left_out[table.name] = frozenset(columns_out)
         # In the type that stands there, as which the server writes them; what it would cut cannot be compared.
         cast = tuple(

@@ -18,7 +18,9 @@ def column_findings(table: SourceTable, existing: ExistingTable) -> list[Finding
     return list(_columns(table, existing))
 
 
-def key_findings(table: SourceTable, existing: ExistingTable, table_names: Mapping[str, str]) -> list[Finding]:
+def key_findings(
+    table: SourceTable, existing: ExistingTable, table_names: Mapping[str, str]
+) -> list[Finding]:
     """Return the keys and indexes that the target's table lacks, as far as its catalog alone tells.
 
     For roles that may not make the temporary tables by which `validation.schema` compares all of it.

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
 
 def completed(connection: Connection, run: RunRecord) -> Phase:
-    """Return the phase of a completed run: with findings where anything was found or quarantined."""
-    if count_findings(connection, run.id) or count_quarantined(connection, run.id):
+    """Return the phase of a completed run: with findings where anything differs or was quarantined; advice is none."""
+    if count_findings(connection, run.id, ignored=run.options.ignore) or count_quarantined(
+        connection, run.id
+    ):
         return Phase.COMPLETED_WITH_FINDINGS
     return Phase.COMPLETED

@@ -207,7 +207,11 @@ def read_shapes(
         temporary: read the session's temporary tables of these names instead.
     """
     look_in(connection, schema)
-    where = "pg_catalog.pg_my_temp_schema()" if temporary else "(SELECT oid FROM pg_catalog.pg_namespace WHERE nspname = :schema)"
+    where = (
+        "pg_catalog.pg_my_temp_schema()"
+        if temporary
+        else "(SELECT oid FROM pg_catalog.pg_namespace WHERE nspname = :schema)"
+    )
     wanted = {"names": list(names)} | ({} if temporary else {"schema": schema})
     oids = list(connection.execute(text(f"{_OIDS} AND c.relnamespace = {where}"), wanted).scalars())
     if not oids:
@@ -237,7 +241,8 @@ def read_shapes(
 def look_in(connection: Connection, schema: str) -> None:
     """Let names of a schema be written without it, for the time of the transaction."""
     connection.execute(
-        text("SELECT pg_catalog.set_config('search_path', pg_catalog.quote_ident(:schema), true)"), {"schema": schema}
+        text("SELECT pg_catalog.set_config('search_path', pg_catalog.quote_ident(:schema), true)"),
+        {"schema": schema},
     )
 
 

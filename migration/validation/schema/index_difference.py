@@ -32,14 +32,18 @@ def index_findings(pair: TablePair) -> Iterator[Finding]:
     used: set[str] = set()
     ours = [index for index in pair.fitted.indexes if not index.is_primary]
     for index in sorted(ours, key=lambda index: not index.is_unique):
-        columns = {_bare(term) for number, term in enumerate(index.terms, 1) if number not in index.expressions}
+        columns = {
+            _bare(term) for number, term in enumerate(index.terms, 1) if number not in index.expressions
+        }
         if pair.left_out & columns:
             continue
         found = next((one for one in pair.standing.indexes if _serves(one, index)), None)
         if found is not None:
             used.add(found.name)
             continue
-        near = _nearest(index, [one for one in pair.standing.indexes if one.name not in used and not one.is_primary])
+        near = _nearest(
+            index, [one for one in pair.standing.indexes if one.name not in used and not one.is_primary]
+        )
         if near is None:
             kind = FindingKind.UNIQUE if index.is_unique else FindingKind.INDEX
             yield _found(pair, kind, f"No {_words(index)}, in Convoy's plan {index.name}")
@@ -105,7 +109,9 @@ def _bare(term: str) -> str:
 
 def _words(index: IndexShape) -> str:
     where = f" WHERE {index.predicate}" if index.predicate else ""
-    return f"{'unique index' if index.is_unique else 'index'} on ({', '.join(map(_bare, index.terms))}){where}"
+    return (
+        f"{'unique index' if index.is_unique else 'index'} on ({', '.join(map(_bare, index.terms))}){where}"
+    )
 
 
 def _found(pair: TablePair, kind: FindingKind, message: str) -> Finding:

@@ -80,8 +80,12 @@ def compare_schema(
         for table in source.schema.tables:
             if table.name in standing and standing[table.name].is_table:
                 mark = table.autoincrement_seq
-                result.findings += sequence_findings(connection, schema, standing[table.name], table.name, mark)
-        result.findings += _extra_tables(connection, schema, {*expected, *names.values(), *_views(connection, source, schema)})
+                result.findings += sequence_findings(
+                    connection, schema, standing[table.name], table.name, mark
+                )
+        result.findings += _extra_tables(
+            connection, schema, {*expected, *names.values(), *_views(connection, source, schema)}
+        )
         if not may_build(connection):
             result.findings.append(_cannot_build(connection))
             return result
@@ -114,7 +118,9 @@ def _compare_table(
     plan = plans.own[name]
     own = wanted_shape(connection, schema, plan, list(plans.own.values()))
     if isinstance(own, str):
-        result.findings.append(_unchecked(name, f"Convoy's own table cannot be built here to compare with: {own}"))
+        result.findings.append(
+            _unchecked(name, f"Convoy's own table cannot be built here to compare with: {own}")
+        )
         return
     fitted = wanted_shape(connection, schema, plans.fitted[name], list(plans.fitted.values()))
     if isinstance(fitted, str):
@@ -187,7 +193,9 @@ def compare_as_planned(
                 own=wanted.shape,
                 fitted=wanted.shape,
                 standing=shapes[plan.target_name],
-                unknown_kinds=frozenset(i.kind for i in plan.objects if i.name in not_built or i.state is ObjectState.SKIPPED),
+                unknown_kinds=frozenset(
+                    i.kind for i in plan.objects if i.name in not_built or i.state is ObjectState.SKIPPED
+                ),
                 same_value=partial(_same_value, connection, schema),
             )
             result.findings += table_findings(pair)

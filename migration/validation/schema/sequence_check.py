@@ -65,7 +65,9 @@ def sequence_findings(
 def _problem(connection: Connection, schema: str, table: str, row: Any, mark: int) -> str | None:
     if table_hides(connection, schema, table):
         return None
-    largest = run_sql(connection, f"SELECT max({quoted(row.column)}) FROM {quoted(schema, table)}").scalar_one()
+    largest = run_sql(
+        connection, f"SELECT max({quoted(row.column)}) FROM {quoted(schema, table)}"
+    ).scalar_one()
     following = _following(connection, row)
     if following > row.max:
         return f"The sequence of column {row.column} is at its end ({row.max}): the next insert without a value fails"
@@ -74,9 +76,7 @@ def _problem(connection: Connection, schema: str, table: str, row: Any, mark: in
     if largest is not None and following <= largest:
         return f"The sequence of column {row.column} goes on with {following}, and {largest} is taken"
     if following <= mark:
-        return (
-            f"The sequence of column {row.column} goes on with {following}, and AUTOINCREMENT has given out {mark} already"
-        )
+        return f"The sequence of column {row.column} goes on with {following}, and AUTOINCREMENT has given out {mark} already"
     return None
 
 
@@ -90,5 +90,7 @@ def _following(connection: Connection, row: Any) -> int:
     if row.may_select:
         state = run_sql(connection, f"SELECT last_value, is_called FROM {row.sequence}").one()
         return int(state.last_value + (row.step if state.is_called else 0))
-    last = connection.execute(text("SELECT pg_catalog.pg_sequence_last_value(:oid)"), {"oid": row.oid}).scalar_one()
+    last = connection.execute(
+        text("SELECT pg_catalog.pg_sequence_last_value(:oid)"), {"oid": row.oid}
+    ).scalar_one()
     return int(row.start if last is None else last + row.step)

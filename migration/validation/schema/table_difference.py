@@ -30,8 +30,17 @@ _SAYS: Final = {
 def table_findings(pair: TablePair) -> list[Finding]:
     """Return what differs, in the order: columns, keys, constraints, indexes."""
     if not pair.standing.is_table:
-        kind = {"v": "a view", "m": "a materialized view", "f": "a foreign table"}.get(pair.standing.kind, "something else")
-        return [Finding(FindingKind.RELATION_KIND, pair.name, f"{pair.standing.name} is {kind}, not a table", is_error=False)]
+        kind = {"v": "a view", "m": "a materialized view", "f": "a foreign table"}.get(
+            pair.standing.kind, "something else"
+        )
+        return [
+            Finding(
+                FindingKind.RELATION_KIND,
+                pair.name,
+                f"{pair.standing.name} is {kind}, not a table",
+                is_error=False,
+            )
+        ]
     return [
         *_columns(pair),
         *_primary_key(pair),
@@ -50,8 +59,14 @@ def _columns(pair: TablePair) -> Iterator[Finding]:
             continue
         if name not in own:
             fills = theirs.default_sql is not None or theirs.identity or not theirs.not_null
-            note = "" if fills else "; it is NOT NULL without a default, so that inserts of the source's columns fail"
-            yield _found(pair, FindingKind.EXTRA_COLUMN, f"The target's column {name} is not in the source{note}")
+            note = (
+                ""
+                if fills
+                else "; it is NOT NULL without a default, so that inserts of the source's columns fail"
+            )
+            yield _found(
+                pair, FindingKind.EXTRA_COLUMN, f"The target's column {name} is not in the source{note}"
+            )
             continue
         column = pair.names.get(name, name)
         for kind, message in _column(pair, own[name], fitted.get(name, own[name]), theirs):
@@ -67,8 +82,16 @@ def _column(
     if theirs.is_domain:
         yield FindingKind.DOMAIN, f"The column is of the domain {theirs.type}, over {theirs.base_type}"
     if theirs.collation is not None:
-        yield FindingKind.COLLATION, f'The column has the collation "{theirs.collation}", where it would have the usual one'
-    in_key = {name for c in (*pair.own.constraints, *pair.standing.constraints) if c.kind == "p" for name in c.columns}
+        yield (
+            FindingKind.COLLATION,
+            f'The column has the collation "{theirs.collation}", where it would have the usual one',
+        )
+    in_key = {
+        name
+        for c in (*pair.own.constraints, *pair.standing.constraints)
+        if c.kind == "p"
+        for name in c.columns
+    }
     if own.not_null and not theirs.not_null and not (own.name in in_key and _has_key(pair.own, own.name)):
         yield FindingKind.NOT_NULL, "The column takes NULL, and would be NOT NULL"
     if theirs.not_null and not own.not_null and not theirs.is_domain and own.name not in in_key:
@@ -87,7 +110,10 @@ def _column(
         wanted = "it would" if own.numbers_itself else "it would not"
         yield FindingKind.IDENTITY, f"The column {says}, and {wanted}"
     elif theirs.identity == "a" and own.identity != "a":
-        yield FindingKind.IDENTITY, "The column is GENERATED ALWAYS: it refuses numbers that an insert brings along"
+        yield (
+            FindingKind.IDENTITY,
+            "The column is GENERATED ALWAYS: it refuses numbers that an insert brings along",
+        )
     if not own.numbers_itself and not theirs.numbers_itself and own.name not in pair.unknown_defaults:
         yield from _default(pair, fitted.default_sql, theirs)
 
@@ -100,7 +126,12 @@ def _default(pair: TablePair, ours: str | None, theirs: ColumnShape) -> Iterator
         yield FindingKind.DEFAULT, f"The default {given} stands in the target alone"
     elif ours is not None and given is None:
         yield FindingKind.DEFAULT, f"The default is missing: {ours}"
-    elif ours is not None and given is not None and ours != given and not pair.same_value(theirs.type, ours, given):
+    elif (
+        ours is not None
+        and given is not None
+        and ours != given
+        and not pair.same_value(theirs.type, ours, given)
+    ):
         yield FindingKind.DEFAULT, f"The default is {given}, and would be {ours}"
 
 
@@ -117,7 +148,9 @@ def _primary_key(pair: TablePair) -> Iterator[Finding]:
             message = f"A primary key on ({', '.join(theirs.columns)}) stands in the target alone"
             yield _found(pair, FindingKind.EXTRA_CONSTRAINT, message)
         return
-    if pair.left_out.intersection(ours.columns) or (theirs is not None and set(theirs.columns) == set(ours.columns)):
+    if pair.left_out.intersection(ours.columns) or (
+        theirs is not None and set(theirs.columns) == set(ours.columns)
+    ):
         return
     columns = ", ".join(ours.columns)
     message = f"No primary key on ({columns})"
@@ -142,17 +175,23 @@ def _foreign_keys(pair: TablePair) -> Iterator[Finding]:
         if not candidates:
             yield _found(pair, FindingKind.FOREIGN_KEY, f"No {words}")
             continue
-        best = min(candidates, key=lambda c: (_actions(c) != _actions(ours), not c.is_valid, not c.is_enforced))
+        best = min(
+            candidates, key=lambda c: (_actions(c) != _actions(ours), not c.is_valid, not c.is_enforced)
+        )
         left.remove(best)
         if not best.is_valid or not best.is_enforced:
-            says = "NOT ENFORCED" if not best.is_enforced else "NOT VALID: rows without a parent may stand there"
+            says = (
+                "NOT ENFORCED" if not best.is_enforced else "NOT VALID: rows without a parent may stand there"
+            )
             yield _found(pair, FindingKind.FOREIGN_KEY_NOT_VALID, f"The {words} is {says}")
         if _actions(best) != _actions(ours):
             message = f"The {words} is {_actions(best)}, and would be {_actions(ours)}"
             yield _found(pair, FindingKind.FOREIGN_KEY_ACTION, message)
     if "foreign key" not in pair.unknown_kinds:
         for extra in left:
-            message = f"A foreign key on ({', '.join(extra.columns)}) to {extra.parent} stands in the target alone"
+            message = (
+                f"A foreign key on ({', '.join(extra.columns)}) to {extra.parent} stands in the target alone"
+            )
             yield _found(pair, FindingKind.EXTRA_CONSTRAINT, message)
 
 
@@ -179,7 +218,9 @@ def _checks(pair: TablePair) -> Iterator[Finding]:
             continue
         left.remove(found)
         if not found.is_valid or not found.is_enforced:
-            says = "NOT ENFORCED" if not found.is_enforced else "NOT VALID: rows that break it may stand there"
+            says = (
+                "NOT ENFORCED" if not found.is_enforced else "NOT VALID: rows that break it may stand there"
+            )
             yield _found(pair, FindingKind.CHECK, f"CHECK {_condition(found)} is {says}")
     for ours in missing:
         other = next((c for c in left if c.name == ours.name), None) or next(
@@ -194,7 +235,11 @@ def _checks(pair: TablePair) -> Iterator[Finding]:
     left += [c for c in pair.standing.constraints if c.kind == _EXCLUSION]
     if "check" not in pair.unknown_kinds:
         for extra in left:
-            words = f"CHECK {_condition(extra)}" if extra.kind == _CHECK else f"An exclusion constraint, {extra.name},"
+            words = (
+                f"CHECK {_condition(extra)}"
+                if extra.kind == _CHECK
+                else f"An exclusion constraint, {extra.name},"
+            )
             yield _found(pair, FindingKind.EXTRA_CONSTRAINT, f"{words} stands in the target alone")
 
 

@@ -59,7 +59,9 @@ def view_findings(
         shape, item = shapes[there[name]], by_source.get(name)
         compared += 1
         if shape.query is None:
-            findings.append(_found(FindingKind.VIEW, name, f"A table stands where the source has the view {name}"))
+            findings.append(
+                _found(FindingKind.VIEW, name, f"A table stands where the source has the view {name}")
+            )
         elif item is None:
             message = f"The view {name} has no translation to compare with"
             findings.append(_found(FindingKind.NOT_CHECKED, name, message))

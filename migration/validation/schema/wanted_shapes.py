@@ -73,7 +73,9 @@ def wanted_shape(
             run_sql(connection, each.create_sql.replace("{schema}", quoted(TEMPORARY)))
         for parent in parents:
             _build(connection, [i for i in parent.objects if i.kind in _KEYS])
-        items = [i for i in plan.objects if i.kind in _SHAPED and i.state is not ObjectState.SKIPPED and i.sql]
+        items = [
+            i for i in plan.objects if i.kind in _SHAPED and i.state is not ObjectState.SKIPPED and i.sql
+        ]
         refused = _build(connection, sorted(items, key=lambda item: item.stage))
         shape = read_shapes(connection, schema, [plan.target_name], temporary=True)[plan.target_name]
     except DBAPIError as error:
@@ -105,5 +107,5 @@ def _parents(plan: TablePlan, plans: Sequence[TablePlan]) -> list[TablePlan]:
         other
         for other in plans
         if other.target_name != plan.target_name
-        and any(f'REFERENCES {{schema}}.{quoted(other.target_name)} ' in sql for sql in keys)
+        and any(f"REFERENCES {{schema}}.{quoted(other.target_name)} " in sql for sql in keys)
     ]

@@ -15,6 +15,7 @@ from migration.errors import CommandInterruptedError
 from migration.model import IfExists, Mode
 from producer.cli.command_options import (
     data_only_flag,
+    ignore_flag,
     output_flags,
     run_options,
     salvage_flag,
@@ -47,6 +48,7 @@ from producer.cli.output.mapping_file_output import new_mapping_file, write_mapp
 @data_only_flag
 @work_flags
 @trouble_flags
+@ignore_flag
 @click.option("--skip-validation", is_flag=True, help="Copy without comparing: no proof, in less time.")
 @click.option("--dry-run", is_flag=True, help="The same as the command dry-run.")
 @output_flags
@@ -72,6 +74,7 @@ def migrate(**values: Any) -> int:
 @data_only_flag
 @work_flags
 @trouble_flags
+@ignore_flag
 @click.option(
     "--write-mapping",
     type=click.Path(path_type=Path),
@@ -94,6 +97,7 @@ def dry_run(**values: Any) -> int:
 @unused_flags
 @work_flags
 @salvage_flag
+@ignore_flag
 @output_flags
 def validate(**values: Any) -> int:
     """Compare SQLite databases with tables in PostgreSQL, whoever copied them.

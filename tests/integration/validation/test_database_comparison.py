@@ -108,7 +108,9 @@ def test_values_that_the_type_cannot_hold_are_told_by_key(
     assert not table.equal
 
 
-def test_missing_keys_and_indexes_do_not_speak_of_rows(validate: Validate, target: psycopg.Connection) -> None:
+def test_missing_keys_and_indexes_do_not_speak_of_rows(
+    validate: Validate, target: psycopg.Connection
+) -> None:
     target.execute("CREATE TABLE p (id int); CREATE TABLE c (id int PRIMARY KEY, p int, v text)")
     source = """
         CREATE TABLE p (id INTEGER PRIMARY KEY);

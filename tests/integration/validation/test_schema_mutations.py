@@ -56,7 +56,10 @@ CHANGES: dict[str, tuple[str, set[FindingKind]]] = {
     "default dropped": ("ALTER TABLE author ALTER name DROP DEFAULT", {K.DEFAULT}),
     "default changed": ("ALTER TABLE author ALTER ratio SET DEFAULT 0.6", {K.DEFAULT}),
     "default added": ("ALTER TABLE author ALTER born SET DEFAULT '2000-01-01'", {K.DEFAULT}),
-    "default in other words": ("ALTER TABLE author ALTER seen SET DEFAULT now(), ALTER ratio SET DEFAULT '0.50'", set()),
+    "default in other words": (
+        "ALTER TABLE author ALTER seen SET DEFAULT now(), ALTER ratio SET DEFAULT '0.50'",
+        set(),
+    ),
     "identity dropped": ("ALTER TABLE author ALTER id DROP IDENTITY", {K.IDENTITY}),
     "identity always": ("ALTER TABLE author ALTER id SET GENERATED ALWAYS", {K.IDENTITY}),
     "generated dropped": ("ALTER TABLE author ALTER twice DROP EXPRESSION", {K.GENERATED}),
@@ -79,10 +82,16 @@ CHANGES: dict[str, tuple[str, set[FindingKind]]] = {
         "ALTER TABLE book DROP CONSTRAINT book_author_fkey, ADD FOREIGN KEY (author) REFERENCES author ON DELETE SET NULL",
         {K.FOREIGN_KEY_ACTION},
     ),
-    "foreign key added": ('ALTER TABLE book ADD FOREIGN KEY (shelf) REFERENCES "Odd Name" NOT VALID', {K.EXTRA_CONSTRAINT}),
+    "foreign key added": (
+        'ALTER TABLE book ADD FOREIGN KEY (shelf) REFERENCES "Odd Name" NOT VALID',
+        {K.EXTRA_CONSTRAINT},
+    ),
     "unique dropped": ("ALTER TABLE book DROP CONSTRAINT book_title_shelf_key", {K.UNIQUE}),
     "unique index dropped": ("DROP INDEX odd_say", {K.UNIQUE}),
-    "unique index no longer unique": ('DROP INDEX odd_say; CREATE INDEX odd_say ON "Odd Name" ("say ""hi""")', {K.UNIQUE, K.EXTRA_INDEX}),
+    "unique index no longer unique": (
+        'DROP INDEX odd_say; CREATE INDEX odd_say ON "Odd Name" ("say ""hi""")',
+        {K.UNIQUE, K.EXTRA_INDEX},
+    ),
     "unique added": ("CREATE UNIQUE INDEX ON author (name)", {K.EXTRA_CONSTRAINT}),
     "index dropped": ("DROP INDEX book_shelf", {K.INDEX}),
     "index added": ("CREATE INDEX ON author (name)", {K.EXTRA_INDEX}),
@@ -92,7 +101,10 @@ CHANGES: dict[str, tuple[str, set[FindingKind]]] = {
         "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'book_shelf'::regclass",
         {K.INDEX_INVALID},
     ),
-    "index partial": ("DROP INDEX book_shelf; CREATE INDEX book_shelf ON book (shelf) WHERE shelf > 5", {K.INDEX_PARTIAL}),
+    "index partial": (
+        "DROP INDEX book_shelf; CREATE INDEX book_shelf ON book (shelf) WHERE shelf > 5",
+        {K.INDEX_PARTIAL},
+    ),
     "index of another part": (
         "DROP INDEX book_high; CREATE INDEX book_high ON book (shelf) WHERE shelf > 11",
         {K.INDEX_PARTIAL},
@@ -111,7 +123,10 @@ CHANGES: dict[str, tuple[str, set[FindingKind]]] = {
     "type narrower, real": ("ALTER TABLE author ALTER ratio TYPE real", {K.TYPE_NARROWER}),
     "type without zone": ("ALTER TABLE author ALTER seen TYPE timestamp", {K.TYPE_OTHER}),
     "type other": ("ALTER TABLE book ALTER title TYPE char(9)", {K.TYPE_OTHER}),
-    "domain": ("CREATE DOMAIN word AS text CHECK (VALUE <> ''); ALTER TABLE author ALTER name TYPE word", {K.DOMAIN}),
+    "domain": (
+        "CREATE DOMAIN word AS text CHECK (VALUE <> ''); ALTER TABLE author ALTER name TYPE word",
+        {K.DOMAIN},
+    ),
     "collation": ('ALTER TABLE author ALTER name TYPE text COLLATE "C"', {K.COLLATION}),
     "sequence behind": ("SELECT setval('author_id_seq', 1)", {K.SEQUENCE}),
     "sequence behind AUTOINCREMENT": ("SELECT setval('author_id_seq', 2)", {K.SEQUENCE}),
@@ -243,7 +258,9 @@ def test_role_without_temporary_tables_says_so_and_tells_what_keys_are_missing(
 def test_rows_behind_a_policy_are_not_compared(
     migrated: tuple[Path, str], changed: Callable[[str], str], role: str
 ) -> None:
-    url = changed(f"{READS_ALL}; ALTER TABLE book ENABLE ROW LEVEL SECURITY; CREATE POLICY p ON book USING (shelf < 5)")
+    url = changed(
+        f"{READS_ALL}; ALTER TABLE book ENABLE ROW LEVEL SECURITY; CREATE POLICY p ON book USING (shelf < 5)"
+    )
     result = validate_database(migrated[0], "library", as_role(url, role), RunOptions())
     assert [table.equal for table in result.tables] == [True, None, True]
     assert {K.HIDDEN_ROWS, K.ROW_SECURITY} <= {f.kind for f in result.findings}
