@@ -149,4 +149,4 @@ class SourceSchema:
     @property
     def names(self) -> tuple[str, ...]:
         """The names of all tables, views and other objects."""
-        return tuple(item.name for item in (*self.tables, *self.objects))
+        return (*(table.name for table in self.tables), *(item.name for item in self.objects))

@@ -126,7 +126,7 @@ def count_quarantined(connection: Connection, run_id: str) -> int:
 
 
 def count_findings(connection: Connection, run_id: str, *, ignored: Collection[str] | None = None) -> int:
-    """Return how many findings a run has; with `ignored`, only those that make the exit status 1 although it names kinds."""
+    """Return how many findings a run has; with `ignored`, those that make the exit status 1 although it names kinds."""
     statement = select(func.count()).where(findings.c.run_id == run_id)
     if ignored is not None:
         statement = statement.where(findings.c.kind.in_(counting_kinds(ignored)))

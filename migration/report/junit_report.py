@@ -7,7 +7,7 @@ system-out.
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-from xml.etree import ElementTree as Xml
+from xml.etree import ElementTree as ET
 
 from migration.finding_kinds import FindingKind, FindingWeight, VerdictPart
 from migration.report.report_model import TableReport
@@ -27,7 +27,7 @@ def render_junit(report: Report) -> bytes:
 
     Findings that are advice, or wanted, are printed and fail nothing. What was not compared is skipped.
     """
-    root = Xml.Element(
+    root = ET.Element(
         "testsuites", name=f"Convoy {report.mode.value} {report.run_id}", time=f"{report.seconds:.3f}"
     )
     known = {table.name for table in report.tables}
@@ -39,39 +39,39 @@ def render_junit(report: Report) -> bytes:
         _suite(root, _WHOLE, None, others, report.error)
     for name in ("tests", "failures", "errors", "skipped"):
         root.set(name, str(sum(int(suite.get(name, "0")) for suite in root)))
-    return Xml.tostring(root, encoding="utf-8", xml_declaration=True)
+    return bytes(ET.tostring(root, encoding="utf-8", xml_declaration=True))
 
 
 def _suite(
-    root: Xml.Element,
+    root: ET.Element,
     name: str,
     table: TableReport | None,
     findings: Sequence[FindingReport],
     error: str | None = None,
 ) -> None:
-    suite = Xml.SubElement(root, "testsuite", name=name)
+    suite = ET.SubElement(root, "testsuite", name=name)
     failures = skipped = 0
     for part in VerdictPart:
-        case = Xml.SubElement(suite, "testcase", classname=name, name=part.value)
+        case = ET.SubElement(suite, "testcase", classname=name, name=part.value)
         of_part = [finding for finding in findings if _belongs(finding, part, findings)]
         counted = [finding for finding in of_part if finding.weight is FindingWeight.DIFFERENCE]
         for finding in counted[:_MOST_NAMED]:
-            failure = Xml.SubElement(case, "failure", type=finding.kind.value, message=_line(finding))
+            failure = ET.SubElement(case, "failure", type=finding.kind.value, message=_line(finding))
             failure.text = _line(finding)
         if not counted and _fails_untold(table, part):
-            Xml.SubElement(case, "failure", type="different", message=f"The two sides differ in {part.value}")
+            ET.SubElement(case, "failure", type="different", message=f"The two sides differ in {part.value}")
             failures += 1
         elif counted:
             failures += 1
         elif _is_open(table, part):
-            Xml.SubElement(case, "skipped", message="not compared")
+            ET.SubElement(case, "skipped", message="not compared")
             skipped += 1
         said = [f"{f.weight.value}: {f.kind.value}: {_line(f)}" for f in of_part if f not in counted]
         if said:
-            Xml.SubElement(case, "system-out").text = "\n".join(said[:_MOST_NAMED])
+            ET.SubElement(case, "system-out").text = "\n".join(said[:_MOST_NAMED])
     if error:
-        case = Xml.SubElement(suite, "testcase", classname=name, name="end")
-        Xml.SubElement(case, "error", message=error).text = error
+        case = ET.SubElement(suite, "testcase", classname=name, name="end")
+        ET.SubElement(case, "error", message=error).text = error
     suite.set("tests", str(len(VerdictPart) + bool(error)))
     suite.set("failures", str(failures))
     suite.set("errors", str(int(bool(error))))

@@ -171,6 +171,72 @@ def assemble(facts: Facts) -> Report:
     )
 
 
+def assemble_without_ledger(
+    run_id: str,
+    options: RunOptions,
+    sources: Sequence[SourceReport],
+    tables: Sequence[TableReport],
+    found: Sequence[Finding],
+    began: datetime,
+    ended: datetime,
+    server_version: str,
+) -> Report:
+    """Return the report of a comparison that nobody has recorded.
+
+    Args:
+        run_id: an id made for the report; no ledger knows it.
+        options: of the comparison; `target` holds no password.
+        sources: what was compared, by its snapshots.
+        tables: the verdict on each.
+        found: all findings.
+        began: when it began; with a time zone.
+        ended: when it ended.
+        server_version: the target's.
+    """
+    findings = tuple(report_finding(finding, options.ignore) for finding in found)
+    counts = Counter(finding.kind for finding in found)
+    rows, values, schema = judge_parts(tables, counts, options.ignore)
+    differences = count_differences(counts, options.ignore)
+    status = Phase.COMPLETED_WITH_FINDINGS if differences else Phase.COMPLETED
+    outcome = Outcome(
+        mode=Mode.VALIDATE,
+        status=status,
+        tables=tables,
+        findings=len(findings),
+        differences=differences,
+        has_error_finding=any(finding.is_error for finding in findings),
+        damaged=counts[FindingKind.DAMAGED_RANGE],
+        skip_validation=False,
+        error=None,
+        last_phase=Phase.VALIDATING.value,
+    )
+    seconds = round((ended - began).total_seconds(), 3)
+    return Report(
+        run_id=run_id,
+        status=status,
+        mode=Mode.VALIDATE,
+        verdict=replace(judge(outcome), rows=rows, values=values, schema=schema),
+        exit_status=exit_status(outcome),
+        sources=tuple(sources),
+        target=TargetReport(
+            next_commands.safe_url(options.target), printable(options.target_schema), server_version
+        ),
+        tables=tuple(tables),
+        objects=(),
+        findings=tuple(sorted(findings, key=lambda finding: not finding.is_error)),
+        quarantine=QuarantineReport(),
+        phases=(PhaseReport(Phase.VALIDATING.value, seconds),),
+        throughput=Throughput(),
+        recommendations=(),
+        created_at=began.isoformat(),
+        started_at=began.isoformat(),
+        finished_at=ended.isoformat(),
+        seconds=seconds,
+        findings_total=len(findings),
+        options=_options(options),
+    )
+
+
 def _scores(objects: Sequence[ObjectReport]) -> tuple[ObjectScore, ...]:
     counts: dict[str, Counter[ObjectState]] = {}
     for item in objects:

@@ -50,7 +50,8 @@ SELECT k.conrelid::bigint AS oid, k.conname AS name, k.contype::text AS kind, k.
              JOIN pg_catalog.pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = u.n ORDER BY u.p) AS columns,
        parent.relname AS parent, parent.relnamespace = child.relnamespace AS is_near,
        ARRAY(SELECT a.attname::text FROM unnest(k.confkey) WITH ORDINALITY u(n, p)
-             JOIN pg_catalog.pg_attribute a ON a.attrelid = k.confrelid AND a.attnum = u.n ORDER BY u.p) AS parent_columns,
+             JOIN pg_catalog.pg_attribute a ON a.attrelid = k.confrelid AND a.attnum = u.n ORDER BY u.p)
+           AS parent_columns,
        k.confdeltype::text AS on_delete, k.confupdtype::text AS on_update,
        k.condeferrable AS is_deferrable, k.condeferred AS is_deferred,
        CASE WHEN k.contype = 'c' THEN pg_catalog.pg_get_expr(k.conbin, k.conrelid) END AS condition
@@ -101,7 +102,7 @@ _TEMPORARY: Final = re.compile(r"\bpg_temp(_\d+)?\.")
 
 @dataclass(frozen=True, slots=True)
 class ColumnShape:
-    """A column. `type` is the declared one, `base_type` what a domain is over; expressions as the server writes them."""
+    """A column. `type` is the declared one, `base_type` what a domain is over."""
 
     name: str
     type: str

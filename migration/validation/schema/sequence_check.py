@@ -76,7 +76,8 @@ def _problem(connection: Connection, schema: str, table: str, row: Any, mark: in
     if largest is not None and following <= largest:
         return f"The sequence of column {row.column} goes on with {following}, and {largest} is taken"
     if following <= mark:
-        return f"The sequence of column {row.column} goes on with {following}, and AUTOINCREMENT has given out {mark} already"
+        what = f"AUTOINCREMENT has given out {mark} already"
+        return f"The sequence of column {row.column} goes on with {following}, and {what}"
     return None
 
 

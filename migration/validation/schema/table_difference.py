@@ -76,46 +76,60 @@ def _columns(pair: TablePair) -> Iterator[Finding]:
 def _column(
     pair: TablePair, own: ColumnShape, fitted: ColumnShape, theirs: ColumnShape
 ) -> Iterator[tuple[FindingKind, str]]:
+    yield from _type(own, theirs)
+    yield from _not_null(pair, own, theirs)
+    if own.is_generated or theirs.is_generated:
+        yield from _generated(own, fitted, theirs)
+        return
+    yield from _numbers(own, theirs)
+    if not own.numbers_itself and not theirs.numbers_itself and own.name not in pair.unknown_defaults:
+        yield from _default(pair, fitted.default_sql, theirs)
+
+
+def _type(own: ColumnShape, theirs: ColumnShape) -> Iterator[tuple[FindingKind, str]]:
     kind = type_difference(own, theirs)
     if kind is not None:
         yield kind, f"The column is {theirs.base_type}, {_SAYS[kind]} {own.base_type}"
     if theirs.is_domain:
         yield FindingKind.DOMAIN, f"The column is of the domain {theirs.type}, over {theirs.base_type}"
     if theirs.collation is not None:
-        yield (
-            FindingKind.COLLATION,
-            f'The column has the collation "{theirs.collation}", where it would have the usual one',
-        )
-    in_key = {
-        name
-        for c in (*pair.own.constraints, *pair.standing.constraints)
-        if c.kind == "p"
-        for name in c.columns
-    }
-    if own.not_null and not theirs.not_null and not (own.name in in_key and _has_key(pair.own, own.name)):
+        message = f'The column has the collation "{theirs.collation}", where it would have the usual one'
+        yield FindingKind.COLLATION, message
+
+
+def _not_null(pair: TablePair, own: ColumnShape, theirs: ColumnShape) -> Iterator[tuple[FindingKind, str]]:
+    """NOT NULL of a primary key is the key's affair."""
+    if own.not_null and not theirs.not_null and not _in_key(pair.own, own.name):
         yield FindingKind.NOT_NULL, "The column takes NULL, and would be NOT NULL"
-    if theirs.not_null and not own.not_null and not theirs.is_domain and own.name not in in_key:
+    in_key = _in_key(pair.own, own.name) or _in_key(pair.standing, own.name)
+    if theirs.not_null and not own.not_null and not theirs.is_domain and not in_key:
         yield FindingKind.NOT_NULL, "The column is NOT NULL, and the source takes NULL"
-    if own.is_generated != theirs.is_generated:
-        says = "computed by the target alone" if theirs.is_generated else "not computed, and would be"
-        yield FindingKind.GENERATED, f"The column is {says}: {theirs.default_sql or fitted.default_sql}"
-        return
-    if own.is_generated:
-        if fitted.default_sql != theirs.default_sql:
-            message = f"The column is computed as {theirs.default_sql}, and would be as {fitted.default_sql}"
-            yield FindingKind.GENERATED, message
-        return
-    if own.numbers_itself != theirs.numbers_itself:
-        says = "gives itself numbers" if theirs.numbers_itself else "does not give itself numbers"
-        wanted = "it would" if own.numbers_itself else "it would not"
-        yield FindingKind.IDENTITY, f"The column {says}, and {wanted}"
+
+
+def _in_key(shape: TableShape, column: str) -> bool:
+    return any(c.kind == "p" and column in c.columns for c in shape.constraints)
+
+
+def _generated(
+    own: ColumnShape, fitted: ColumnShape, theirs: ColumnShape
+) -> Iterator[tuple[FindingKind, str]]:
+    if not own.is_generated:
+        yield FindingKind.GENERATED, f"The column is computed by the target alone: {theirs.default_sql}"
+    elif not theirs.is_generated:
+        yield FindingKind.GENERATED, f"The column is not computed, and would be: {fitted.default_sql}"
+    elif fitted.default_sql != theirs.default_sql:
+        message = f"The column is computed as {theirs.default_sql}, and would be as {fitted.default_sql}"
+        yield FindingKind.GENERATED, message
+
+
+def _numbers(own: ColumnShape, theirs: ColumnShape) -> Iterator[tuple[FindingKind, str]]:
+    if own.numbers_itself and not theirs.numbers_itself:
+        yield FindingKind.IDENTITY, "The column does not give itself numbers, and it would"
+    elif theirs.numbers_itself and not own.numbers_itself:
+        yield FindingKind.IDENTITY, "The column gives itself numbers, and it would not"
     elif theirs.identity == "a" and own.identity != "a":
-        yield (
-            FindingKind.IDENTITY,
-            "The column is GENERATED ALWAYS: it refuses numbers that an insert brings along",
-        )
-    if not own.numbers_itself and not theirs.numbers_itself and own.name not in pair.unknown_defaults:
-        yield from _default(pair, fitted.default_sql, theirs)
+        message = "The column is GENERATED ALWAYS: it refuses numbers that an insert brings along"
+        yield FindingKind.IDENTITY, message
 
 
 def _default(pair: TablePair, ours: str | None, theirs: ColumnShape) -> Iterator[tuple[FindingKind, str]]:
@@ -133,11 +147,6 @@ def _default(pair: TablePair, ours: str | None, theirs: ColumnShape) -> Iterator
         and not pair.same_value(theirs.type, ours, given)
     ):
         yield FindingKind.DEFAULT, f"The default is {given}, and would be {ours}"
-
-
-def _has_key(shape: TableShape, column: str) -> bool:
-    """Whether NOT NULL follows from the primary key: then that alone is reported."""
-    return any(c.kind == "p" and column in c.columns for c in shape.constraints)
 
 
 def _primary_key(pair: TablePair) -> Iterator[Finding]:

@@ -2,7 +2,7 @@
 
 The server brings every expression into its own spelling and knows which types its operators take. So ours are
 read back from where theirs are read, and no text of Convoy's is ever compared with one of the server's.
-Temporary tables need no right that a reading role usually lacks (TEMPORARY is granted to PUBLIC), and are seen by nobody.
+Temporary tables need no right that a reading role usually lacks (TEMPORARY is granted to PUBLIC); nobody sees them.
 """
 
 from __future__ import annotations
