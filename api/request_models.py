@@ -9,6 +9,7 @@ from zoneinfo import available_timezones
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from migration.mapping_file.loss_signatures import read_signature
+from migration.ignored_kinds import check_ignored
 from migration.mapping_file.mapping_file_reader import read_mapping
 from migration.mapping_file_model import OnOrphan
 from migration.model import IdentifierPolicy, IfExists, Mode, OnError, RunOptions, Source
@@ -99,6 +100,8 @@ class Options(_Strict):
     the reference to NULL."""
     salvage: bool = False
     """Of a damaged source, take what can be read and list the rest."""
+    ignore: TableNames = ()
+    """Kinds of findings about the schema that are wanted (docs/validation.md)."""
 
 
 class RunRequest(_Strict):
@@ -155,6 +158,7 @@ class RunRequest(_Strict):
             on_error=asked.on_error,
             on_orphan=asked.on_orphan,
             salvage=asked.salvage,
+            ignore=check_ignored("ignore", asked.ignore),
             target=target,
             idempotency_key=idempotency_key,
         )

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from migration.finding_kinds import FindingKind as FindingKind  # noqa: PLC0414  # one of the nouns, with a table of its own
 from migration.mapping_file_model import MappingFile, Normalisation, OnOrphan
 
 
@@ -119,26 +120,6 @@ class ObjectState(StrEnum):
     CREATED = "created"
     CHANGED = "changed"
     SKIPPED = "skipped"
-
-
-class FindingKind(StrEnum):
-    """The typed results of validation and of building constraints."""
-
-    MISSING_TABLE = "missing_table"
-    MISSING_COLUMN = "missing_column"
-    TYPE_MISMATCH = "type_mismatch"
-    ROW_COUNT = "row_count"
-    MISSING_ROW = "missing_row"
-    EXTRA_ROW = "extra_row"
-    DIFFERING_ROW = "differing_row"
-    DIGEST_MISMATCH = "digest_mismatch"
-    CONSERVATION = "conservation"
-    ORPHAN_ROWS = "orphan_rows"
-    MISSING_CONSTRAINT = "missing_constraint"
-    SEQUENCE = "sequence"
-    LOSSY_VALUE = "lossy_value"  # the source's value cannot be had back from the target's
-    SKIPPED_OBJECT = "skipped_object"  # did not come along
-    DAMAGED_RANGE = "damaged_range"  # rows of a damaged source that nobody can read any more
 
 
 @dataclass(frozen=True, slots=True)
@@ -346,7 +327,7 @@ class Finding:
     column: str | None = None
     key: str | None = None
     is_error: bool = True
-    """Errors stop a run before cutover; the others are reported and give exit status 1."""
+    """Errors stop a run before cutover; of the others, `finding_kinds` says what they do to the exit status."""
     loss: str = ""
     """What `--accept` may sign for: the name of a loss, or `skipped:KIND`; empty where nothing may."""
     accepted_by: str = ""
@@ -387,6 +368,8 @@ class RunOptions:
     """Losses that somebody signs for: `LOSS`, `TABLE.COLUMN:LOSS`, `skipped:KIND`."""
     accepted_by: str = ""
     """Who signs."""
+    ignore: tuple[str, ...] = ()
+    """Kinds of findings about the schema that are wanted: reported, and without effect on verdict and exit status."""
     target: str = ""
     """URL of the target without its password, for messages and reports."""
     mapping: MappingFile | None = None

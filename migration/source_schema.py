@@ -145,3 +145,8 @@ class SourceSchema:
     tables: tuple[SourceTable, ...]
     objects: tuple[SourceObject, ...] = ()
     encoding: str = "UTF-8"
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of all tables, views and other objects."""
+        return (*(table.name for table in self.tables), *(item.name for item in self.objects))

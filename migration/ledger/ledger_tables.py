@@ -111,6 +111,7 @@ tables = Table(
     Column("digest_source", Text),
     Column("digest_target", Text),
     Column("equal", Boolean),
+    Column("schema_checked", Integer),  # how much of its schema was compared; NULL: nothing
     UniqueConstraint("source_id", "name"),
 )
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 
 from sqlalchemy import Connection, func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
+from migration.finding_kinds import counting_kinds
 from migration.ledger.ledger_tables import (
     chunks,
     findings,
@@ -51,7 +52,8 @@ def save_comparison(
     rows_target: int | None,
     digest_source: str | None,
     digest_target: str | None,
-    equal: bool,
+    equal: bool | None,
+    schema_checked: int | None = None,
 ) -> None:
     """Store the verdict of a comparison that copied nothing."""
     connection.execute(
@@ -63,8 +65,15 @@ def save_comparison(
             digest_source=digest_source,
             digest_target=digest_target,
             equal=equal,
+            schema_checked=schema_checked,
         )
     )
+
+
+def save_schema_checked(connection: Connection, checked: Mapping[int, int]) -> None:
+    """Store how much of the schema of tables was compared, by their ids in the ledger."""
+    for table_id, number in checked.items():
+        connection.execute(update(tables).where(tables.c.id == table_id).values(schema_checked=number))
 
 
 def add_findings(connection: Connection, run_id: str, found: Iterable[Finding]) -> None:
@@ -118,11 +127,14 @@ def count_quarantined(connection: Connection, run_id: str) -> int:
     return int(connection.execute(statement).scalar_one())
 
 
-def count_findings(connection: Connection, run_id: str, *, errors_only: bool = False) -> int:
-    """Return how many findings a run has that nobody has signed for."""
+def count_findings(connection: Connection, run_id: str, *, ignored: Collection[str] | None = None) -> int:
+    """Return how many findings a run has that nobody has signed for.
+
+    With `ignored`, only those that make the exit status 1 although it names kinds.
+    """
     statement = select(func.count()).where(findings.c.run_id == run_id, findings.c.accepted_by.is_(None))
-    if errors_only:
-        statement = statement.where(findings.c.is_error)
+    if ignored is not None:
+        statement = statement.where(findings.c.kind.in_(counting_kinds(ignored)))
     return int(connection.execute(statement).scalar_one())
 
 

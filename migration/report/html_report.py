@@ -16,6 +16,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from migration.model import Mode
 from migration.report.report_model import Report, TableReport, WorkSpan
 from migration.report.text_formatting import count, duration, phrase, size
+from migration.report.verdict_parts import describe_part
 
 TEMPLATE: Final = "report.html.j2"
 THINNEST_BAR_PERCENT: Final = 0.25
@@ -152,6 +153,7 @@ def _template() -> Template:
         duration=duration,
         count=count,
         phrase=phrase,
+        describe_part=describe_part,
     )
     return environment.get_template(TEMPLATE)
 

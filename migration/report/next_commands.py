@@ -46,6 +46,7 @@ def repeat(options: RunOptions, mode: Mode) -> str:
         ("--accept", ",".join(options.accept)),
         ("--identifiers", options.identifiers.value),
         ("--source-timezone", options.source_timezone),
+        ("--ignore", ",".join(options.ignore)),
         ("--mapping", options.mapping.name if options.mapping is not None else ""),
     ]
     switches = [

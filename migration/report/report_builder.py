@@ -5,13 +5,15 @@ from __future__ import annotations
 import uuid
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import Engine, Row
 
 from migration.errors import UnknownRunError
-from migration.model import FindingKind, Mode, ObjectState, Phase, RunOptions
+from migration.finding_kinds import KIND_FACTS, weigh
+from migration.model import Finding, FindingKind, Mode, ObjectState, Phase, RunOptions
 from migration.report import next_commands
 from migration.report.dry_run_estimate import build_dry_run
 from migration.report.error_report_builder import report_error
@@ -41,6 +43,7 @@ from migration.report.run_verdict import Outcome, exit_status, judge
 from migration.report.table_report_builder import build_table
 from migration.report.terminal_report import print_report
 from migration.report.text_formatting import preview, printable, without_secrets
+from migration.report.verdict_parts import count_differences, judge_parts
 
 __all__ = ["assemble", "build_report", "print_report", "write_report"]
 
@@ -70,8 +73,8 @@ def assemble(facts: Facts) -> Report:
     timeline = build_timeline(facts.phase_changes, facts.works, origin, end)
     phases = phase_totals(timeline.phases)
     tables = tuple(build_table(table, loads=options.mode is Mode.MIGRATE) for table in facts.tables)
-    findings = tuple(_finding(row) for row in facts.findings)
-    accepted = tuple(_finding(row) for row in facts.accepted)
+    findings = tuple(report_finding(row, options.ignore) for row in facts.findings)
+    accepted = tuple(report_finding(row, options.ignore) for row in facts.accepted)
     lost = tuple(_lost_rows(table) for table in tables if table.conserved is False)
     known = {finding.table for finding in findings if finding.kind is FindingKind.CONSERVATION}
     findings += tuple(finding for finding in lost if finding.table not in known)
@@ -88,11 +91,16 @@ def assemble(facts: Facts) -> Report:
     )
     stubs = build_stubs(facts)
     error = _text(run.error) if run.error else None
+    counts = Counter({FindingKind(kind): n for kind, n in facts.finding_counts.items()})
+    counts = counts or Counter(FindingKind(row.kind) for row in facts.findings)
+    counts[FindingKind.CONSERVATION] += findings_total - facts.findings_total
+    rows, values, schema = judge_parts(tables, counts, options.ignore)
     outcome = Outcome(
         mode=options.mode,
         status=run.phase,
         tables=tables,
         findings=findings_total,
+        differences=count_differences(counts, options.ignore),
         has_error_finding=any(finding.is_error for finding in findings),
         lossy=lossy_places(findings),
         accepted=accepted,
@@ -108,7 +116,7 @@ def assemble(facts: Facts) -> Report:
         run_id=run.id,
         status=run.phase,
         mode=options.mode,
-        verdict=judge(outcome),
+        verdict=replace(judge(outcome), rows=rows, values=values, schema=schema),
         exit_status=exit_status(outcome),
         sources=tuple(
             SourceReport(printable(row.label), _text(row.location), row.sha256, row.bytes)
@@ -168,6 +176,77 @@ def assemble(facts: Facts) -> Report:
     )
 
 
+def assemble_without_ledger(
+    run_id: str,
+    options: RunOptions,
+    sources: Sequence[SourceReport],
+    tables: Sequence[TableReport],
+    found: Sequence[Finding],
+    began: datetime,
+    ended: datetime,
+    server_version: str,
+) -> Report:
+    """Return the report of a comparison that nobody has recorded.
+
+    Args:
+        run_id: an id made for the report; no ledger knows it.
+        options: of the comparison; `target` holds no password.
+        sources: what was compared, by its snapshots.
+        tables: the verdict on each.
+        found: all findings.
+        began: when it began; with a time zone.
+        ended: when it ended.
+        server_version: the target's.
+    """
+    reported = [report_finding(finding, options.ignore) for finding in found]
+    findings = tuple(finding for finding in reported if not finding.accepted_by)
+    accepted = tuple(finding for finding in reported if finding.accepted_by)
+    counts = Counter(finding.kind for finding in findings)
+    rows, values, schema = judge_parts(tables, counts, options.ignore)
+    differences = count_differences(counts, options.ignore)
+    status = Phase.COMPLETED_WITH_FINDINGS if differences else Phase.COMPLETED
+    outcome = Outcome(
+        mode=Mode.VALIDATE,
+        status=status,
+        tables=tables,
+        findings=len(findings),
+        differences=differences,
+        has_error_finding=any(finding.is_error for finding in findings),
+        lossy=lossy_places(findings),
+        accepted=accepted,
+        damaged=counts[FindingKind.DAMAGED_RANGE],
+        skip_validation=False,
+        error=None,
+        last_phase=Phase.VALIDATING.value,
+    )
+    seconds = round((ended - began).total_seconds(), 3)
+    return Report(
+        run_id=run_id,
+        status=status,
+        mode=Mode.VALIDATE,
+        verdict=replace(judge(outcome), rows=rows, values=values, schema=schema),
+        exit_status=exit_status(outcome),
+        sources=tuple(sources),
+        target=TargetReport(
+            next_commands.safe_url(options.target), printable(options.target_schema), server_version
+        ),
+        tables=tuple(tables),
+        objects=(),
+        findings=tuple(sorted(findings, key=lambda finding: not finding.is_error)),
+        quarantine=QuarantineReport(),
+        phases=(PhaseReport(Phase.VALIDATING.value, seconds),),
+        throughput=Throughput(),
+        recommendations=(),
+        created_at=began.isoformat(),
+        started_at=began.isoformat(),
+        finished_at=ended.isoformat(),
+        seconds=seconds,
+        findings_total=len(findings),
+        options=_options(options),
+        accepted=accepted,
+    )
+
+
 def _scores(objects: Sequence[ObjectReport]) -> tuple[ObjectScore, ...]:
     counts: dict[str, Counter[ObjectState]] = {}
     for item in objects:
@@ -210,16 +289,20 @@ def _schemas(facts: Facts) -> str:
     return printable(", ".join(planned) or facts.run.options.target_schema)
 
 
-def _finding(row: Row[Any]) -> FindingReport:
+def report_finding(found: Finding | Row[Any], ignored: Sequence[str]) -> FindingReport:
+    """Return a finding, or a row of convoy.findings, as it is reported."""
+    kind = FindingKind(found.kind)
     return FindingReport(
-        FindingKind(row.kind),
-        printable(row.table),
-        _text(row.message),
-        printable(row.column) if row.column is not None else None,
-        printable(row.key) if row.key is not None else None,
-        row.is_error,
-        row.loss,
-        _text(row.accepted_by) if row.accepted_by else "",
+        kind,
+        printable(found.table),
+        _text(found.message),
+        printable(found.column) if found.column is not None else None,
+        printable(found.key) if found.key is not None else None,
+        found.is_error,
+        found.loss,
+        _text(found.accepted_by) if found.accepted_by else "",
+        KIND_FACTS[kind].part,
+        weigh(kind, ignored),
     )
 
 
@@ -302,4 +385,5 @@ def _options(options: RunOptions) -> OptionsReport:
         on_orphan=options.on_orphan.value,
         accept=options.accept,
         accepted_by=options.accepted_by,
+        ignore=options.ignore,
     )

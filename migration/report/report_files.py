@@ -1,4 +1,4 @@
-"""Writes report.json and report.html, and beside them what did not come along: whole, or not at all."""
+"""Writes report.json, report.html and junit.xml, and beside them what did not come along: whole, or not at all."""
 
 from __future__ import annotations
 
@@ -11,18 +11,20 @@ from pathlib import Path
 import msgspec
 
 from migration.report.html_report import render_html
+from migration.report.junit_report import render_junit
 from migration.report.not_migrated_sql import STUBS_NAME, render_stubs
 from migration.report.report_model import Report
 
 JSON_NAME = "report.json"
 HTML_NAME = "report.html"
+JUNIT_NAME = "junit.xml"
 _UNFINISHED = re.compile(
-    rf"\.({'|'.join(re.escape(name) for name in (JSON_NAME, HTML_NAME, STUBS_NAME))})\.[0-9a-f]{{32}}"
+    rf"\.({'|'.join(re.escape(name) for name in (JSON_NAME, HTML_NAME, JUNIT_NAME, STUBS_NAME))})\.[0-9a-f]{{32}}"
 )
 
 
 def write_report(report: Report, folder: Path) -> tuple[Path, Path]:
-    """Write both files into `folder`, which is made if it is not there, and return their paths.
+    """Write report.json, report.html and junit.xml into `folder`, made if need be; return the paths of the first two.
 
     Where something did not come along, its SQL goes into not_migrated.sql; where all did, no such file stays.
 
@@ -34,6 +36,7 @@ def write_report(report: Report, folder: Path) -> tuple[Path, Path]:
         _write(folder / STUBS_NAME, render_stubs(report).encode())
     else:
         (folder / STUBS_NAME).unlink(missing_ok=True)
+    _write(folder / JUNIT_NAME, render_junit(report))
     return (
         _write(folder / JSON_NAME, encode_report(report)),
         _write(folder / HTML_NAME, render_html(report).encode()),

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from migration.convoy_error import NextStep
+from migration.finding_kinds import FindingWeight, VerdictPart
 from migration.model import FindingKind, Mode, ObjectState, Phase, StorageClass
 
 REPORT_VERSION = 1
@@ -33,13 +34,45 @@ class Urgency(StrEnum):
     MAY = "may"  # makes life better
 
 
+class PartState(StrEnum):
+    """What is known of a part of the verdict."""
+
+    EQUAL = "equal"  # all of it was compared, and nothing differs
+    DIFFERS = "differs"
+    NOT_CHECKED = "not_checked"  # not compared, or not all of it
+
+
+@dataclass(frozen=True, slots=True)
+class PartReport:
+    """A part of the verdict.
+
+    `checked` counts what was compared: rows; values; columns, keys, constraints, indexes and views. `differing` counts
+    findings that make the exit status 1, `advice` those that do not, `ignored` those that `--ignore` wants.
+    """
+
+    part: VerdictPart
+    state: PartState = PartState.NOT_CHECKED
+    checked: int = 0
+    differing: int = 0
+    advice: int = 0
+    ignored: int = 0
+
+
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The first line of a report: one sentence, and how to feel about it."""
+    """The first line of a report: one sentence, how to feel about it, and the three parts that it is made of."""
 
     level: VerdictLevel
     headline: str
     detail: str = ""
+    rows: PartReport = field(default_factory=lambda: PartReport(VerdictPart.ROWS))
+    values: PartReport = field(default_factory=lambda: PartReport(VerdictPart.VALUES))
+    schema: PartReport = field(default_factory=lambda: PartReport(VerdictPart.SCHEMA))
+
+    @property
+    def parts(self) -> tuple[PartReport, PartReport, PartReport]:
+        """All three."""
+        return self.rows, self.values, self.schema
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +151,8 @@ class TableReport:
     chunks_done: int = 0
     worker_seconds: float = 0.0
     """Time that all workers together spent on it."""
+    schema_checked: int | None = None
+    """Columns, keys, constraints, indexes and views that were compared; None where the schema was not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +208,9 @@ class FindingReport:
     """What `--accept` may sign for: the name of a loss, or `skipped:KIND`."""
     accepted_by: str = ""
     """Who has signed for it."""
+    part: VerdictPart = VerdictPart.ROWS
+    weight: FindingWeight = FindingWeight.DIFFERENCE
+    """What it does to the exit status."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -331,6 +369,7 @@ class OptionsReport:
     on_orphan: str = "not-valid"
     accept: tuple[str, ...] = ()
     accepted_by: str = ""
+    ignore: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

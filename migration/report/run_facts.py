@@ -35,6 +35,7 @@ class TableFacts:
     chunks_done: int = 0
     worker_seconds: float = 0.0
     seconds: float = 0.0
+    schema_checked: int | None = None
     profiles: dict[str, ColumnProfile] = field(default_factory=dict)
     transforms: dict[str, dict[str, int]] = field(default_factory=dict)
 
@@ -81,5 +82,7 @@ class Facts:
     """Schema that keeps replaced tables → how many stand in it now; none where that is zero."""
     accepted: tuple[Row[Any], ...] = ()
     """Findings that somebody has signed for."""
+    finding_counts: dict[str, int] = field(default_factory=dict)
+    """Findings by kind, without those that are signed for; empty: those of `findings` are all."""
     schemas: dict[str, SourceSchema] = field(default_factory=dict)
     """What each source declares, by its label."""

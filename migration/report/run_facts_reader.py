@@ -77,6 +77,13 @@ def read_facts(engine: Engine, run_id: str) -> Facts:
                 .select_from(findings)
                 .where(findings.c.run_id == run_id, findings.c.accepted_by.is_(None))
             ).scalar_one(),
+            finding_counts=dict(
+                connection.execute(
+                    select(findings.c.kind, func.count())
+                    .where(findings.c.run_id == run_id, findings.c.accepted_by.is_(None))
+                    .group_by(findings.c.kind)
+                ).all()
+            ),
             quarantined_values=connection.execute(
                 select(func.count()).select_from(quarantine).where(quarantine.c.run_id == run_id)
             ).scalar_one(),

@@ -28,6 +28,8 @@ class Outcome:
     status: Phase
     tables: Sequence[TableReport]
     findings: int
+    differences: int
+    """Findings that make the exit status 1; the others are advice, or wanted."""
     has_error_finding: bool
     skip_validation: bool
     error: str | None
@@ -96,7 +98,7 @@ def exit_status(outcome: Outcome) -> int:
         return ExitStatus.PROVED
     if outcome.status not in (Phase.COMPLETED, Phase.COMPLETED_WITH_FINDINGS):
         return ExitStatus.INTERRUPTED
-    clean = outcome.status is Phase.COMPLETED and not outcome.findings and not outcome.quarantined
+    clean = outcome.status is Phase.COMPLETED and not outcome.differences and not outcome.quarantined
     return ExitStatus.PROVED if clean and not outcome.unequal else ExitStatus.FINDINGS
 
 
@@ -135,7 +137,7 @@ def _first_sentence(text: str) -> tuple[str, str]:
 
 def _judge_empty(outcome: Outcome) -> Verdict:
     detail = _findings(outcome)
-    level = VerdictLevel.ATTENTION if outcome.findings else VerdictLevel.PROVED
+    level = VerdictLevel.ATTENTION if outcome.differences else VerdictLevel.PROVED
     return Verdict(level, "Nothing to do: the source holds no tables.", detail)
 
 
@@ -151,7 +153,7 @@ def _judge_dry_run(outcome: Outcome) -> Verdict:
         )
     if outcome.findings:
         return Verdict(
-            VerdictLevel.ATTENTION,
+            VerdictLevel.ATTENTION if outcome.differences else VerdictLevel.PROVED,
             f"Dry run: {count(rows, 'row')} in {tables} would be loaded. Nothing was written.",
             _findings(outcome),
         )
@@ -221,7 +223,7 @@ def _proof_of_rows(outcome: Outcome) -> Verdict:
             f" are equal on both sides, {out:,} {'is' if out == 1 else 'are'} in quarantine.",
             _findings(outcome),
         )
-    level = VerdictLevel.ATTENTION if outcome.findings else VerdictLevel.PROVED
+    level = VerdictLevel.ATTENTION if outcome.differences else VerdictLevel.PROVED
     verb = "is" if rows == 1 else "are"
     return Verdict(
         level, f"Proved: {count(rows, 'row')} in {tables} {verb} equal on both sides.", _findings(outcome)

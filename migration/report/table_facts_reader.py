@@ -61,6 +61,7 @@ def read_tables(
                 digest_source=row.digest_source,
                 digest_target=row.digest_target,
                 equal=row.equal,
+                schema_checked=row.schema_checked,
                 declared=declared.get((row.source_id, row.name)),
                 rows_loaded=int(chunk.loaded) if chunk else 0,
                 rows_quarantined=int(chunk.quarantined) if chunk else 0,

@@ -45,6 +45,7 @@ def build_table(facts: TableFacts, *, loads: bool) -> TableReport:
         chunks=facts.chunks,
         chunks_done=facts.chunks_done,
         worker_seconds=round(facts.worker_seconds, 3),
+        schema_checked=facts.schema_checked,
     )
 
 

@@ -14,9 +14,11 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from migration.finding_kinds import FindingWeight
 from migration.model import Mode, ObjectState
 from migration.report.report_model import (
     ObjectScore,
+    PartState,
     Recommendation,
     Report,
     TableReport,
@@ -24,6 +26,7 @@ from migration.report.report_model import (
     VerdictLevel,
 )
 from migration.report.text_formatting import count, duration, phrase, size
+from migration.report.verdict_parts import describe_part
 
 TABLES_SHOWN = 40
 """More than a screen or two of equal tables says nothing; those with trouble are always shown."""
@@ -44,6 +47,16 @@ _MARKS = {
     VerdictLevel.ATTENTION: "!",
     VerdictLevel.FAILED: "✘",
     VerdictLevel.NEUTRAL: "•",
+}
+_PART_MARKS = {
+    PartState.EQUAL: ("✔", "green"),
+    PartState.DIFFERS: ("✘", "red"),
+    PartState.NOT_CHECKED: ("•", "dim"),
+}
+_WEIGHT_MARKS = {
+    FindingWeight.DIFFERENCE: ("! ", "yellow"),
+    FindingWeight.ADVICE: ("• ", "dim"),
+    FindingWeight.IGNORED: ("- ", "dim"),
 }
 _URGENCY_STYLES = {Urgency.MUST: "bold red", Urgency.SHOULD: "bold yellow", Urgency.MAY: "bold"}
 
@@ -90,6 +103,11 @@ def _print_verdict(report: Report, console: Console) -> None:
     console.print(Text.assemble((f"{_MARKS[verdict.level]} ", style), (verdict.headline, style)))
     if verdict.detail:
         _say(verdict.detail, console)
+    if report.mode is not Mode.DRY_RUN:
+        for part in verdict.parts:
+            mark, style = _PART_MARKS[part.state]
+            words = f"{part.part.value:<7}{phrase(part.state.value)}{describe_part(part)}"
+            _say(Text.assemble((f"{mark} ", style), words), console)
     facts = [f"run {report.run_id}", f"{phrase(report.status.value)} in {duration(report.seconds)}"]
     if report.throughput.rows_per_s:
         speed = report.throughput
@@ -241,7 +259,7 @@ def _print_findings(report: Report, console: Console) -> None:
         return
     _heading(f"Findings: {report.findings_total:,}", console)
     for finding in report.findings[:FINDINGS_SHOWN]:
-        mark = ("✘ ", "red") if finding.is_error else ("! ", "yellow")
+        mark = _WEIGHT_MARKS[finding.weight] if not finding.is_error else ("✘ ", "red")
         place = f" {finding.table}" if finding.table else ""  # empty: it is about the whole run
         column = f".{finding.column}" if finding.column else ""
         key = f" at {finding.key}" if finding.key else ""

@@ -19,7 +19,8 @@ def validate_source(context: StepContext, connection: Connection, step: Step) ->
     run = read_run(connection, step.run_id)
     source = next(s for s in read_sources(connection, run.id) if s.id == step.spec["source_id"])
     snapshot = context.snapshot_path(source)
-    result = validate_database(snapshot, source.label, context.target_url, run.options)
+    others = [o for s in read_sources(connection, run.id) if s.id != source.id for o in s.schema.names]
+    result = validate_database(snapshot, source.label, context.target_url, run.options, expected=others)
     for table in result.tables:
         table_id, _ = add_table(connection, run.id, source.id, table.name, [])
         save_comparison(
@@ -30,6 +31,7 @@ def validate_source(context: StepContext, connection: Connection, step: Step) ->
             digest_source=table.digest_source.checksum if table.digest_source else None,
             digest_target=table.digest_target.checksum if table.digest_target else None,
             equal=table.equal,
+            schema_checked=result.schema_checked.get(table.name),
         )
     check_unchanged(snapshot, source.sha256)  # last, when all of it has been read
     add_findings(connection, run.id, result.findings)

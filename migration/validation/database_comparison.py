@@ -4,31 +4,35 @@ from __future__ import annotations
 
 import time
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from migration.mapping_file.mapping_file_application import apply_mapping, check_mapping
 from migration.model import Digest, Finding, FindingKind, KeyRange
+from migration.schema_translation.source_plan import ProfiledSource
 from migration.schema_translation.table_selection import leaves_out, select_tables
 from migration.source.row_reading.column_profile import profile_range
 from migration.source.row_reading.mapping_expression_check import check_expressions
 from migration.source.row_reading.snapshot_reader import SnapshotReader
 from migration.source.schema_reading.schema_introspection import read_schema
-from migration.target.loading.index_and_constraint_creation import sequence_problems
 from migration.target.loading.table_readback import TargetReader
 from migration.target.pg_catalog.application_table_facts import read_application_tables
 from migration.target.pg_catalog.existing_table_plans import ExistingTable, read_existing, table_names
-from migration.target.pg_catalog.source_name_matching import match_items
+from migration.target.pg_catalog.source_name_matching import match_items, match_names
+from migration.target.pg_catalog.table_shapes import read_shapes
+from migration.target.sql_statements import quoted, run_sql
 from migration.target.target_connection import make_engine
 from migration.validation.row_comparison import compare_rows
 from migration.validation.row_digest import DigestSum
 from migration.validation.row_hashing import Algorithm
-from migration.validation.schema_comparison import compare_structure
+from migration.validation.schema.schema_verdict import SchemaComparison, compare_schema
+from migration.validation.schema.wanted_shapes import may_build
+from migration.validation.schema_comparison import column_findings, key_findings
 from migration.validation.source_side_rows import SourceSide
 from migration.value_conversion.batch_conversion import Context
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterator, Mapping
     from pathlib import Path
 
     import pyarrow as pa
@@ -36,6 +40,7 @@ if TYPE_CHECKING:
 
     from migration.model import ColumnProfile, RunOptions, TablePlan
     from migration.source_schema import SourceSchema, SourceTable
+    from migration.target.pg_catalog.table_shapes import TableShape
 
 _ROWS_NAMED: Final = 20
 
@@ -52,7 +57,8 @@ class TableValidation:
     rows_unfit: int
     digest_source: Digest | None
     digest_target: Digest | None
-    equal: bool
+    equal: bool | None
+    """None where it could not be compared: rows are hidden."""
     seconds: float
     findings: tuple[Finding, ...]
 
@@ -63,6 +69,10 @@ class ValidationResult:
 
     source_label: str
     tables: tuple[TableValidation, ...]
+    schema_findings: tuple[Finding, ...] = ()
+    """None of these says anything of rows or values."""
+    schema_checked: Mapping[str, int] = field(default_factory=dict)
+    """Table → columns, keys, constraints, indexes and views that were compared; a table that is not in it was not."""
 
     @property
     def equal(self) -> bool:
@@ -71,8 +81,9 @@ class ValidationResult:
 
     @property
     def findings(self) -> tuple[Finding, ...]:
-        """All findings, table by table."""
-        return tuple(finding for table in self.tables for finding in table.findings)
+        """All findings, table by table, then those about the schema."""
+        rows = (finding for table in self.tables for finding in table.findings)
+        return (*rows, *self.schema_findings)
 
 
 def validate_database(
@@ -81,6 +92,7 @@ def validate_database(
     target_url: str,
     options: RunOptions,
     on_table: Callable[[TableValidation], None] | None = None,
+    expected: Collection[str] = (),
 ) -> ValidationResult:
     """Compare every table of a source with the table of its name in the target.
 
@@ -94,6 +106,7 @@ def validate_database(
             `source_timezone`, `batch_rows`, `mapping` (the source is compared as the mapping file makes it; types are
             those that stand in the target), and `data_only`: keys and indexes are the application's own affair.
         on_table: called after each table.
+        expected: tables and views of the other sources of the run, which may stand in the same schema.
 
     Raises:
         SourceError: the snapshot cannot be read.
@@ -101,7 +114,8 @@ def validate_database(
         TargetError, RetryableError: the target cannot be read.
     """
     schema = source_label if options.schema_per_source else options.target_schema
-    wanted = select_tables(source_label, _declared(source_path, source_label, options), options)
+    declared = _declared(source_path, source_label, options)
+    wanted = select_tables(source_label, declared, options)
     with ExitStack() as stack:
         engine = make_engine(target_url, "convoy validate")
         stack.callback(engine.dispose)
@@ -117,7 +131,20 @@ def validate_database(
             results.append(result)
             if on_table is not None:
                 on_table(result)
-    return ValidationResult(source_label, tuple(results))
+        compared = SchemaComparison()
+        if not options.data_only:
+            # Names that the source has and the run leaves out belong to it all the same.
+            known = match_names([*(t.name for t in declared.tables), *expected], standing).values()
+            compared = compare_schema(
+                connection,
+                ProfiledSource(source_label, replace(declared, tables=tuple(wanted)), job.profiles),
+                {name: target for name, target in names.items() if name in job.profiles},
+                schema,
+                options,
+                left_out=job.left_out,
+                expected=list(known),
+            )
+    return ValidationResult(source_label, tuple(results), tuple(compared.findings), compared.checked)
 
 
 def _declared(source_path: Path, source_label: str, options: RunOptions) -> SourceSchema:
@@ -142,6 +169,10 @@ class _Job:
     reader: SnapshotReader
     target: TargetReader
     connection: Connection
+    profiles: dict[str, Mapping[str, ColumnProfile]] = field(default_factory=dict)
+    """What the columns of the tables hold that were compared, by the table's name."""
+    left_out: dict[str, frozenset[str]] = field(default_factory=dict)
+    """Columns of the target that are not to be compared, by the name of the table in the source."""
 
     def validate(self, table: SourceTable) -> TableValidation:
         """Compare one table."""
@@ -157,13 +188,29 @@ class _Job:
             return TableValidation(
                 table.name, self.schema, None, rows, None, 0, None, None, False, seconds, (missing,)
             )
+        self.profiles[table.name] = profiles
         existing = self._existing(table, name, profiles)
-        sequences = sequence_problems(self.connection, self.schema, name)
-        findings = compare_structure(table, existing, self.names, sequences, rows_only=self.options.data_only)
+        findings = column_findings(table, existing)
+        if not self.options.data_only and not may_build(self.connection):
+            findings += key_findings(table, existing, self.names)  # the little that needs no table of ours
+        (shape,) = read_shapes(self.connection, self.schema, [name]).values()
+        findings += self._child_rows(table, shape)
         self.connection.rollback()  # the catalog has been read: no transaction stays open during long reads
+        if shape.hides_rows:
+            message = "Row level security hides rows from the role that reads, so they cannot be compared"
+            findings.append(Finding(FindingKind.HIDDEN_ROWS, table.name, message))
+            rows = max((sum(profile.counts.values()) for profile in profiles.values()), default=0)
+            seconds = time.monotonic() - started
+            return TableValidation(
+                table.name, self.schema, name, rows, None, 0, None, None, None, seconds, tuple(findings)
+            )
         source = SourceSide(self.reader, table, existing.plan, profiles, self.options, self.connection)
         digest_source = _digest(source.batches(), existing.plan)
-        digest_target = _digest(self.target.batches(self.schema, existing.plan), existing.plan)
+
+        def standing() -> Iterator[pa.RecordBatch]:
+            return self.target.batches(self.schema, existing.plan, only=shape.kind == "r")
+
+        digest_target = _digest(standing(), existing.plan)
         findings += source.findings()
         rows = digest_source.rows + source.unfit
         if rows != digest_target.rows:
@@ -172,7 +219,7 @@ class _Job:
         if digest_source != digest_target:
             findings += compare_rows(
                 source.batches,
-                lambda: self.target.batches(self.schema, existing.plan),
+                standing,
                 existing.plan,
                 _ROWS_NAMED,
             )
@@ -190,6 +237,18 @@ class _Job:
             seconds=time.monotonic() - started,
             findings=tuple(findings),
         )
+
+    def _child_rows(self, table: SourceTable, shape: TableShape) -> list[Finding]:
+        """Say which rows a reader of the table sees although they stand in a child of it."""
+        if shape.kind != "r" or not shape.children or shape.hides_rows:
+            return []
+        name = quoted(self.schema, shape.name)
+        statement = f"SELECT (SELECT count(*) FROM {name}) - (SELECT count(*) FROM ONLY {name})"
+        rows = run_sql(self.connection, statement).scalar_one()
+        if not rows:
+            return []
+        message = f"{rows:,} rows stand in a child of the table, not in itself: {', '.join(shape.children)}"
+        return [Finding(FindingKind.CHILD_ROWS, table.name, message)]
 
     def _existing(
         self, table: SourceTable, name: str, profiles: Mapping[str, ColumnProfile]
@@ -212,6 +271,10 @@ class _Job:
                 for column in (*found.plan.columns, *found.text_columns)
                 if column.target_name in generated
             }
+        columns_out = {
+            c.target_name for c in (*found.plan.columns, *found.text_columns) if c.name in left_out
+        }
+        self.left_out[table.name] = frozenset(columns_out)
         # In the type that stands there, as which the server writes them.
         cast = tuple(replace(column, target_type=column.cast_to) for column in found.text_columns)
         columns = tuple(c for c in (*found.plan.columns, *cast) if c.name not in left_out)

@@ -1,4 +1,4 @@
-"""What a table of the target lacks beside its rows: columns, keys, indexes, free sequence numbers."""
+"""What a table of the target lacks beside its rows, as far as names and keys tell: columns, keys, indexes."""
 
 from __future__ import annotations
 
@@ -7,35 +7,30 @@ from typing import TYPE_CHECKING
 from migration.model import Finding, FindingKind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping
 
     from migration.source_schema import SourceTable
     from migration.target.pg_catalog.existing_table_plans import ExistingTable
 
 
-def compare_structure(
-    table: SourceTable,
-    existing: ExistingTable,
-    table_names: Mapping[str, str],
-    sequences: Sequence[str],
-    *,
-    rows_only: bool = False,
+def column_findings(table: SourceTable, existing: ExistingTable) -> list[Finding]:
+    """Return the columns that cannot be compared: errors, since nothing can be said of their values."""
+    return list(_columns(table, existing))
+
+
+def key_findings(
+    table: SourceTable, existing: ExistingTable, table_names: Mapping[str, str]
 ) -> list[Finding]:
-    """Return what the target's table lacks. Columns that cannot be compared are errors, the rest is advice.
+    """Return the keys and indexes that the target's table lacks, as far as its catalog alone tells.
+
+    For roles that may not make the temporary tables by which `validation.schema` compares all of it.
 
     Args:
         table: as the source declares it.
         existing: as it stands in the target.
         table_names: tables of the source → tables of the target.
-        sequences: what is wrong with the sequences that the target's table owns.
-        rows_only: keys and indexes are those of the application that has made the table.
     """
-    return [
-        *_columns(table, existing),
-        *(() if rows_only else _keys(table, existing)),
-        *(() if rows_only else _foreign_keys(table, existing, table_names)),
-        *(Finding(FindingKind.SEQUENCE, table.name, problem, is_error=False) for problem in sequences),
-    ]
+    return [*_keys(table, existing), *_foreign_keys(table, existing, table_names)]
 
 
 def _columns(table: SourceTable, existing: ExistingTable) -> Iterator[Finding]:

@@ -14,6 +14,7 @@ from zoneinfo import available_timezones
 import click
 
 from migration.errors import UsageError
+from migration.ignored_kinds import check_ignored
 from migration.mapping_file_model import OnOrphan
 from migration.model import IdentifierPolicy, IfExists, Mode, OnError, RunOptions, Source
 from producer.cli.target_options import Target, TargetFlags, choose_target
@@ -219,6 +220,17 @@ def data_only_flag(command: Decorated) -> Decorated:
     )(command)
 
 
+def ignore_flag(command: Decorated) -> Decorated:
+    """Add --ignore."""
+    return click.option(
+        "--ignore",
+        multiple=True,
+        metavar="KIND,KIND",
+        help="Kinds of findings about the schema that are wanted: reported, without effect on verdict and exit status"
+        " (docs/validation.md).",
+    )(command)
+
+
 def unused_flags(command: Decorated) -> Decorated:
     """Add the flags of a migration that say how to write, so that its line serves again where nothing is written."""
     return _add(
@@ -328,6 +340,7 @@ def run_options(mode: Mode, sources: tuple[Source, ...], values: dict[str, Any])
         on_error=OnError(values.get("on_error", OnError.QUARANTINE)),
         on_orphan=OnOrphan(values.get("on_orphan", OnOrphan.NOT_VALID)),
         salvage=values.get("salvage", False),
+        ignore=check_ignored("--ignore", split_names(values.get("ignore", ()))),
     )
 
 

@@ -15,7 +15,7 @@ from producer.transitions.indexing_transition import finish_indexing
 from producer.transitions.profiling_transition import finish_profiling, wait_for_snapshots
 from producer.transitions.snapshotting_transition import finish_snapshotting, freeze_sources, start_flushes
 from producer.transitions.transition_context import Transition, TransitionContext
-from producer.transitions.validating_transition import compare_digests, finish_validating
+from producer.transitions.validating_transition import compare_sides, finish_validating
 
 
 def _finish_pending(_context: TransitionContext, _locked: LockedRun, _prepared: None) -> Phase:
@@ -28,7 +28,7 @@ TRANSITIONS: dict[Phase, Transition] = {
     Phase.PROFILING: Transition(finish_profiling, prepare=wait_for_snapshots),
     Phase.COPYING: Transition(finish_copying),
     Phase.INDEXING: Transition(finish_indexing),
-    Phase.VALIDATING: Transition(finish_validating, prepare=compare_digests),
+    Phase.VALIDATING: Transition(finish_validating, prepare=compare_sides),
     Phase.CUTTING_OVER: Transition(finish_cutting_over, prepare=bring_snapshots),
 }
 

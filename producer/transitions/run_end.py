@@ -18,11 +18,13 @@ if TYPE_CHECKING:
 
 
 def completed(connection: Connection, run: RunRecord) -> Phase:
-    """Return the phase of a completed run: with findings where anything was found or quarantined.
+    """Return the phase of a completed run: with findings where anything differs or was quarantined.
 
-    What was signed for does not count.
+    Advice, and what was signed for, does not count.
     """
     add_skipped(connection, run)
-    if count_findings(connection, run.id) or count_quarantined(connection, run.id):
+    if count_findings(connection, run.id, ignored=run.options.ignore) or count_quarantined(
+        connection, run.id
+    ):
         return Phase.COMPLETED_WITH_FINDINGS
     return Phase.COMPLETED

@@ -10,12 +10,13 @@ from sqlalchemy import select
 from migration.errors import NotEqualError
 from migration.ledger.chunk_records import read_loaded
 from migration.ledger.ledger_tables import steps
-from migration.ledger.run_results import add_findings, save_verdict
+from migration.ledger.run_results import add_findings, save_schema_checked, save_verdict
 from migration.ledger.table_records import TableRecord, read_tables
 from migration.model import Digest, Mode, Phase
 from migration.validation.row_digest import combine
 from producer.transitions.differing_rows import find_difference
 from producer.transitions.run_end import completed
+from producer.transitions.staged_schema import StagedSchema, compare_staged
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -36,10 +37,23 @@ class _Comparison:
     findings: list[Finding]
 
 
-def compare_digests(context: TransitionContext, run: RunRecord) -> list[_Comparison]:
-    """Compare the digests of both sides of every table; where they differ, read both again and name the rows."""
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """What is known of both sides before the verdict is written."""
+
+    tables: list[_Comparison]
+    schema: StagedSchema
+
+
+def compare_sides(context: TransitionContext, run: RunRecord) -> Compared:
+    """Compare rows and schema of every table; a run in mode `validate` has done so in its steps."""
     if run.options.mode is Mode.VALIDATE:
-        return []  # its step has compared
+        return Compared([], StagedSchema())
+    return Compared(_compare_digests(context, run), compare_staged(context, run))
+
+
+def _compare_digests(context: TransitionContext, run: RunRecord) -> list[_Comparison]:
+    """Compare the digests of both sides of every table; where they differ, read both again and name the rows."""
     with context.engine.begin() as connection:
         digests = [(table, *_digests(connection, run, table)) for table in read_tables(connection, run.id)]
     return [
@@ -49,16 +63,18 @@ def compare_digests(context: TransitionContext, run: RunRecord) -> list[_Compari
 
 
 def finish_validating(
-    _context: TransitionContext, locked: LockedRun, compared: list[_Comparison]
+    _context: TransitionContext, locked: LockedRun, compared: Compared
 ) -> Phase | NotEqualError:
     """Write the verdicts; without equality the run ends here."""
     connection, run = locked.connection, locked.record
     if run.options.mode is Mode.VALIDATE:
         return completed(connection, run)
-    for one in compared:
+    add_findings(connection, run.id, compared.schema.findings)
+    save_schema_checked(connection, compared.schema.checked)
+    for one in compared.tables:
         save_verdict(connection, one.table.id, one.source, one.target)
         add_findings(connection, run.id, one.findings)
-    unequal = [one.table.name for one in compared if one.source != one.target]
+    unequal = [one.table.name for one in compared.tables if one.source != one.target]
     if not unequal:
         return Phase.CUTTING_OVER
     return NotEqualError(

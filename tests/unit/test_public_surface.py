@@ -36,6 +36,15 @@ dry-run: --accept --batch-size --catalog --chunk-rows --data-only --exclude --id
     --source --source-timezone --tables --target-db --target-host --target-pass --target-port
     --target-schema --target-url --target-user --verbose --workers --write-mapping
 validate: --accept --batch-size --catalog --chunk-rows --data-only --exclude --identifiers --if-exists --json
+migrate: --batch-size --catalog --chunk-rows --data-only --dry-run --exclude --identifiers --if-exists
+    --ignore --json --mapping --max-workers --on-error --on-orphan --priority --report --salvage
+    --schema-per-source --skip-validation --source --source-timezone --tables --target-db --target-host
+    --target-pass --target-port --target-schema --target-url --target-user --verbose --workers
+dry-run: --batch-size --catalog --chunk-rows --data-only --exclude --identifiers --if-exists --ignore --json
+    --mapping --max-workers --on-error --on-orphan --priority --report --salvage --schema-per-source
+    --source --source-timezone --tables --target-db --target-host --target-pass --target-port
+    --target-schema --target-url --target-user --verbose --workers --write-mapping
+validate: --batch-size --catalog --chunk-rows --data-only --exclude --identifiers --if-exists --ignore --json
     --mapping --max-workers --on-error --priority --report --salvage --schema-per-source --source
     --source-timezone --tables --target-db --target-host --target-pass --target-port --target-schema
     --target-url --target-user --verbose --workers
@@ -79,6 +88,15 @@ FindingKind: conservation damaged_range differing_row digest_mismatch extra_row 
     missing_column missing_constraint missing_row missing_table orphan_rows row_count sequence
     skipped_object type_mismatch
 FindingReport: kind table message column key is_error loss accepted_by
+FindingKind: check child_rows collation conservation damaged_range default differing_row
+    digest_mismatch domain extra_column extra_constraint extra_index extra_row extra_table
+    foreign_key foreign_key_action foreign_key_not_valid generated hidden_rows identity index
+    index_collation index_expression index_invalid index_partial lossy_transform missing_column
+    missing_constraint missing_row missing_table not_checked not_null orphan_rows owner primary_key
+    public_grant relation_kind row_count row_security sequence type_mismatch type_narrower
+    type_other type_stricter type_wider unique view
+FindingReport: kind table message column key is_error part weight
+FindingWeight: advice difference ignored
 Mode: dry-run migrate validate
 NextStep: purpose command
 ObjectReport: kind name state reason owner
@@ -86,6 +104,9 @@ ObjectScore: kind created changed skipped
 ObjectState: changed created skipped
 OptionsReport: tables exclude identifiers source_timezone if_exists data_only schema_per_source
     skip_validation batch_rows chunk_rows workers on_orphan accept accepted_by
+    skip_validation batch_rows chunk_rows workers on_orphan ignore
+PartReport: part state checked differing advice ignored
+PartState: differs equal not_checked
 Phase: cancelled completed completed_with_findings copying cutting_over failed indexing pending profiling
     rolled_back snapshotting validating
 PhaseReport: name seconds
@@ -102,14 +123,15 @@ StorageClass: blob integer null real text
 StubReport: kind name owner reason source_sql draft
 TableReport: source name target rows_source rows_loaded rows_quarantined rows_target bytes seconds
     digest_source digest_target equal columns target_schema target_table conserved has_key chunks
-    chunks_done worker_seconds
+    chunks_done worker_seconds schema_checked
 TargetReport: url schema server_version
 Throughput: rows_per_s bytes_per_s
 Timeline: phases work
 TransformReport: name values
 Urgency: may must should
-Verdict: level headline detail
+Verdict: level headline detail rows values schema
 VerdictLevel: attention failed neutral proved
+VerdictPart: rows schema values
 WorkSpan: worker phase start end steps tables failed
 """
 

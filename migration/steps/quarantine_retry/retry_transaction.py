@@ -137,7 +137,9 @@ def _close(locked: LockedRun, results: tuple[RetriedTable, ...]) -> Phase:
     locked.note(QuarantineRetried(run.id, sum(r.stored for r in results), sum(r.remaining for r in results)))
     if run.options.data_only:
         connection.execute(update(runs).where(runs.c.id == run.id).values(cutover=run.cutover))
-    is_clean = not count_quarantined(connection, run.id) and not count_findings(connection, run.id)
+    is_clean = not count_quarantined(connection, run.id) and not count_findings(
+        connection, run.id, ignored=run.options.ignore
+    )
     if not is_clean or run.phase is Phase.COMPLETED:
         return run.phase
     locked.enter(Phase.COMPLETED)

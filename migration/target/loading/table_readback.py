@@ -138,7 +138,13 @@ class TargetReader:
         self._connection.close()
 
     def batches(
-        self, schema: str, plan: TablePlan, block: Block | None = None, where_sql: str | None = None
+        self,
+        schema: str,
+        plan: TablePlan,
+        block: Block | None = None,
+        where_sql: str | None = None,
+        *,
+        only: bool = False,
     ) -> Iterator[pa.RecordBatch]:
         """Yield the rows of ``schema.<plan.target_name>`` in batches of about 2 MB.
 
@@ -147,11 +153,12 @@ class TargetReader:
             plan: the table.
             block: only these heap blocks.
             where_sql: only rows for which this SQL holds; the caller has quoted what is in it.
+            only: leave out the rows of inheritance children; not for partitioned tables, which have no others.
 
         Yields:
             Logical batches; columns named and ordered as `plan.copied_columns`.
         """
-        statement = select_sql(schema, plan, block, where_sql)
+        statement = select_sql(schema, plan, block, where_sql, only=only)
         wanted = pa.schema([(c.name, ARROW_TYPES[c.kind]) for c in plan.copied_columns])
         with self._connection.cursor() as cursor:
             try:
@@ -170,7 +177,14 @@ class TargetReader:
                 raise translate(OSError(str(error)), table=plan.target_name) from error
 
 
-def select_sql(schema: str, plan: TablePlan, block: Block | None = None, where_sql: str | None = None) -> str:
+def select_sql(
+    schema: str,
+    plan: TablePlan,
+    block: Block | None = None,
+    where_sql: str | None = None,
+    *,
+    only: bool = False,
+) -> str:
     """Return the SELECT whose result has the logical types of the plan's copied columns."""
     columns = ", ".join(_selected(column) for column in plan.copied_columns) or "NULL::bigint"
     conditions = []
@@ -181,7 +195,8 @@ def select_sql(schema: str, plan: TablePlan, block: Block | None = None, where_s
     if where_sql:
         conditions.append(f"({where_sql})")
     where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
-    return f"SELECT {columns} FROM {quoted(schema, plan.target_name)}{where}"
+    table = quoted(schema, plan.target_name)
+    return f"SELECT {columns} FROM {'ONLY ' if only else ''}{table}{where}"
 
 
 def _selected(column: ColumnPlan) -> str:

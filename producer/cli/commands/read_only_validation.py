@@ -2,97 +2,132 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import click
-import msgspec
-from psycopg.conninfo import conninfo_to_dict
+import uuid6
+from sqlalchemy import text
 
-from migration.convoy_error import NextStep
-from migration.errors import UsageError
 from migration.mapping_file.loss_signatures import check_signatures
-from migration.report.text_formatting import count, printable
+from migration.model import Finding, FindingKind
+from migration.report.report_builder import assemble_without_ledger
+from migration.report.report_model import ColumnReport, SourceReport, TableReport
+from migration.report.text_formatting import printable, without_secrets
 from migration.schema_translation.table_selection import check_names
 from migration.source.schema_reading.schema_introspection import read_schema
 from migration.source.snapshots.snapshot_creation import take_snapshot
-from migration.target.sql_statements import quoted
-from migration.validation.database_comparison import TableValidation, validate_database
+from migration.target.target_connection import make_engine, redact
+from migration.validation.database_comparison import validate_database
+from producer.cli.output.report_output import put_out
 from producer.cli.target_options import reach
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from migration.model import RunOptions
     from migration.settings import Settings
+    from migration.source.snapshots.snapshot_creation import Snapshot
+    from migration.source_schema import SourceSchema
+    from migration.validation.database_comparison import TableValidation, ValidationResult
     from producer.cli.command_options import Output
     from producer.cli.target_options import Target
 
-_EQUAL, _DIFFERENT = 0, 1
-
 
 def validate_reading_only(options: RunOptions, target: Target, settings: Settings, output: Output) -> int:
-    """Compare every source with the target and return the exit status: 0 equal, 1 findings.
+    """Compare every source with the target, write and print the report, and return the exit status.
 
     Raises:
         SourceError: a source cannot be read.
         TargetError: the target cannot be read.
-        UsageError: a report is asked for, which is made from a ledger; a table is named that is not there.
+        UsageError: a table is named that is not there.
+        ReportNotWrittenError: the folder of the report cannot be written to.
     """
-    if output.report is not None:
-        raise UsageError(
-            "A report is made from the ledger, and this role may not create one",
-            setting="--report",
-            remedy="Leave --report out, or grant CREATE on the database",
-            next_steps=_grant(target),
-        )
+    began = datetime.now(UTC)
     folder = settings.snapshot_dir.absolute()
     folder.mkdir(parents=True, exist_ok=True)
-    results = []
+    tables: list[TableReport] = []
+    findings: list[Finding] = []
+    sources: list[SourceReport] = []
     # No run will need these snapshots.
     with reach(target, settings) as url, TemporaryDirectory(prefix=".validating-", dir=folder) as private:
-        paths: dict[str, Path] = {}
+        snapshots = {
+            s.label: take_snapshot(s, Path(private), salvage=options.salvage) for s in options.sources
+        }
+        schemas = {label: read_schema(snapshot.path) for label, snapshot in snapshots.items()}
+        check_names(list(schemas.items()), options)
+        check_signatures(list(schemas.items()), options)
         for source in options.sources:
-            snapshot = take_snapshot(source, Path(private), salvage=options.salvage)
-            for damage in snapshot.damage:
-                click.echo(f"  ! {printable(damage.table)}: {printable(damage.message)}", err=True)
-            paths[source.label] = snapshot.path
-        schemas = [(label, read_schema(path)) for label, path in paths.items()]
-        check_names(schemas, options)
-        check_signatures(schemas, options)
-        for label, path in paths.items():
-            show = None if output.as_json else _show
-            results.append(validate_database(path, label, url, options, show))
-    if output.as_json:
-        click.echo(msgspec.json.encode(results))
-    equal = all(result.equal for result in results)
-    tables = sum(len(result.tables) for result in results)
-    found = [f for result in results for f in result.findings if not f.accepted_by]
-    accepted = [f for result in results for f in result.findings if f.accepted_by]
-    if not output.as_json:
-        verdict = "Proved: both sides are equal" if equal else "Different: the two sides do not hold the same"
-        click.echo(f"{verdict}; {count(tables, 'table')} compared, {count(len(found), 'finding')}.")
-        for finding in accepted:
-            click.echo(
-                f"  signed for by {finding.accepted_by}: {finding.table}: {printable(finding.message)}"
-            )
-    return _EQUAL if equal and not found else _DIFFERENT
+            snapshot = snapshots[source.label]
+            location = printable(without_secrets(source.location))
+            sources.append(SourceReport(printable(source.label), location, snapshot.sha256, snapshot.bytes))
+            findings += _damage(source.label, snapshot)
+            others = [
+                name for label, schema in schemas.items() if label != source.label for name in schema.names
+            ]
+            result = validate_database(snapshot.path, source.label, url, options, expected=others)
+            findings += result.findings
+            tables += _tables(result, schemas[source.label])
+        version = _server_version(url)
+        shown = replace(options, target="" if target.is_embedded else redact(target.url))
+    run_id = str(uuid6.uuid7())
+    report = assemble_without_ledger(
+        run_id, shown, sources, tables, findings, began, datetime.now(UTC), version
+    )
+    put_out(report, output.report or settings.report_dir / run_id, as_json=output.as_json)
+    return report.exit_status
 
 
-def _grant(target: Target) -> tuple[NextStep, ...]:
-    """Return the statement that lets the role make a ledger, where the target names database and role."""
-    parts = {} if target.is_embedded else conninfo_to_dict(target.url)
-    role, database = parts.get("user"), parts.get("dbname") or parts.get("user")
-    if not role or not database:
-        return ()
-    grant = f"GRANT CREATE ON DATABASE {quoted(str(database))} TO {quoted(str(role))}"
-    return (NextStep("Let the role create the ledger", grant),)
+def _damage(label: str, snapshot: Snapshot) -> list[Finding]:
+    for damage in snapshot.damage:
+        click.echo(f"  ! {printable(damage.table)}: {printable(damage.message)}", err=True)
+    return [
+        Finding(
+            FindingKind.DAMAGED_RANGE, d.table, f"source {label}: {d.message}", None, d.key, is_error=False
+        )
+        for d in snapshot.damage
+    ]
 
 
-def _show(table: TableValidation) -> None:
-    digests = (table.digest_source, table.digest_target)
-    sums = " | ".join(digest.checksum if digest else "none" for digest in digests)
-    rows = f"{table.rows_source:,} | {'none' if table.rows_target is None else f'{table.rows_target:,}'} rows"
-    click.echo(f"{'=' if table.equal else '≠'} {printable(table.name)}  {rows}  MD5 {sums}")
-    for finding in (f for f in table.findings if not f.accepted_by):
-        key = f" at {printable(finding.key)}" if finding.key else ""
-        click.echo(f"    {finding.kind}{key}: {printable(finding.message)}")
+def _server_version(url: str) -> str:
+    engine = make_engine(url, "convoy validate")
+    try:
+        with engine.connect() as connection:
+            return str(connection.execute(text("SHOW server_version")).scalar_one())
+    finally:
+        engine.dispose()
+
+
+def _tables(result: ValidationResult, schema: SourceSchema) -> Sequence[TableReport]:
+    declared = {table.name: table for table in schema.tables}
+    return [
+        _table(table, result, [(c.name, c.declared_type) for c in declared[table.name].columns])
+        for table in result.tables
+    ]
+
+
+def _table(
+    table: TableValidation, result: ValidationResult, columns: Sequence[tuple[str, str]]
+) -> TableReport:
+    target = table.target_name or ""
+    return TableReport(
+        source=printable(result.source_label),
+        name=printable(table.name),
+        target=printable(f"{table.target_schema}.{target}") if target else "",
+        rows_source=table.rows_source,
+        rows_loaded=0,
+        rows_quarantined=0,
+        rows_target=table.rows_target,
+        bytes=0,
+        seconds=round(table.seconds, 3),
+        digest_source=table.digest_source.checksum if table.digest_source else None,
+        digest_target=table.digest_target.checksum if table.digest_target else None,
+        equal=table.equal,
+        columns=tuple(ColumnReport(printable(name), printable(kind), "", "") for name, kind in columns),
+        target_schema=printable(table.target_schema),
+        target_table=printable(target),
+        schema_checked=result.schema_checked.get(table.name),
+    )

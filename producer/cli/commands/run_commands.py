@@ -16,6 +16,7 @@ from migration.model import IfExists, Mode
 from producer.cli.command_options import (
     accept_flag,
     data_only_flag,
+    ignore_flag,
     output_flags,
     run_options,
     salvage_flag,
@@ -49,6 +50,7 @@ from producer.cli.output.mapping_file_output import new_mapping_file, write_mapp
 @work_flags
 @trouble_flags
 @accept_flag
+@ignore_flag
 @click.option("--skip-validation", is_flag=True, help="Copy without comparing: no proof, in less time.")
 @click.option("--dry-run", is_flag=True, help="The same as the command dry-run.")
 @output_flags
@@ -75,6 +77,7 @@ def migrate(**values: Any) -> int:
 @work_flags
 @trouble_flags
 @accept_flag
+@ignore_flag
 @click.option(
     "--write-mapping",
     type=click.Path(path_type=Path),
@@ -98,6 +101,7 @@ def dry_run(**values: Any) -> int:
 @work_flags
 @salvage_flag
 @accept_flag
+@ignore_flag
 @output_flags
 def validate(**values: Any) -> int:
     """Compare SQLite databases with tables in PostgreSQL, whoever copied them.

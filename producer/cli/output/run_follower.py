@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import sys
 import time
 from typing import TYPE_CHECKING
 
@@ -24,10 +23,11 @@ from migration.ledger.run_records import find_run, read_run
 from migration.ledger.run_requests import fail_run
 from migration.model import Phase
 from migration.report import next_commands
-from migration.report.report_builder import build_report, print_report, write_report
+from migration.report.report_builder import build_report
 from producer.cli.output.command_lines import command_line, with_target
 from producer.cli.output.error_output import without_passwords
 from producer.cli.output.progress_display import View, make_view
+from producer.cli.output.report_output import put_out
 from producer.snapshot_removal import prune_snapshots
 
 if TYPE_CHECKING:
@@ -45,7 +45,6 @@ _CHECK_SECONDS = 1.0
 _SILENCE_SECONDS = 120.0
 _NOTABLE_SECONDS = 3.0
 _UNHEARD_SECONDS = 15.0
-_FILE_COLUMNS = 120
 _UNTOLD = frozenset({"error_details"})
 """Data of events that say once more, for programs, what stands beside it."""
 
@@ -172,23 +171,7 @@ def finish(session: Session, run_id: str, output: Output) -> int:
     """Write and print the report of a run at its end, and return the exit status."""
     report = with_target(_build_report(session, run_id), session.target)
     folder = output.report or session.settings.report_dir / run_id
-    try:
-        json_path, html_path = write_report(report, folder)
-    except OSError as error:
-        raise ReportNotWrittenError(
-            f"The report cannot be written: {error.strerror}",
-            file=str(folder),
-            remedy="Name another folder with --report",
-        ) from error
-    if output.as_json:
-        sys.stdout.write(json_path.read_text(encoding="utf-8"))
-    elif report.exit_status != ExitStatus.UNUSABLE_INPUT:
-        from rich.console import Console
-
-        # A file or pipe has no width; rich would take 80 columns and fold the table.
-        console = Console(highlight=False, width=None if sys.stdout.isatty() else _FILE_COLUMNS)
-        print_report(report, console)
-        console.print(f"\nThe whole report: {html_path}", markup=False, soft_wrap=True)
+    html_path = put_out(report, folder, as_json=output.as_json)
     if report.status is Phase.FAILED:
         click.echo(f"error: {without_passwords(report.error or 'The run failed.')}", err=True)
         if report.exit_status == ExitStatus.UNUSABLE_INPUT:

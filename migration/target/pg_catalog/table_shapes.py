@@ -1,0 +1,262 @@
+"""What a table is besides its rows, in the server's own words, so that two tables can be compared by them.
+
+Whatever makes two spellings of one thing differ is left to the server: expressions are read back from the catalog, with
+the schema of the table in the search path, so that a table in another schema reads the same.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from sqlalchemy import text
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from sqlalchemy import Connection
+
+# PostgreSQL 18 keeps NOT NULL among the constraints, too; attnotnull is told by every version.
+# A column's own collation: the one that is not its type's.
+_COLUMNS: Final = """
+SELECT a.attrelid::bigint AS oid, a.attname AS name, pg_catalog.format_type(a.atttypid, a.atttypmod) AS type,
+       pg_catalog.format_type(b.oid, CASE WHEN t.typtype = 'd' THEN d.typmod ELSE a.atttypmod END) AS base_type,
+       b.typname AS base_name, CASE WHEN t.typtype = 'd' THEN d.typmod ELSE a.atttypmod END AS modifier,
+       b.typtype::text AS type_kind, t.typtype = 'd' AS is_domain,
+       a.attnotnull AS not_null, a.attidentity::text AS identity,
+       a.attgenerated::text <> '' AS is_generated, pg_catalog.pg_get_expr(f.adbin, f.adrelid) AS default_sql,
+       CASE WHEN a.attcollation <> t.typcollation THEN k.collname END AS collation
+FROM pg_catalog.pg_attribute a
+JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
+CROSS JOIN LATERAL (
+    WITH RECURSIVE over AS (
+        SELECT t.oid, t.typtype, t.typbasetype, -1 AS typmod
+        UNION ALL
+        SELECT n.oid, n.typtype, n.typbasetype, CASE WHEN p.typtypmod >= 0 THEN p.typtypmod ELSE over.typmod END
+        FROM over JOIN pg_catalog.pg_type p ON p.oid = over.oid JOIN pg_catalog.pg_type n ON n.oid = over.typbasetype
+        WHERE over.typtype = 'd'
+    ) SELECT oid, typmod FROM over WHERE typtype <> 'd'
+) d
+JOIN pg_catalog.pg_type b ON b.oid = d.oid
+LEFT JOIN pg_catalog.pg_attrdef f ON f.adrelid = a.attrelid AND f.adnum = a.attnum
+LEFT JOIN pg_catalog.pg_collation k ON k.oid = a.attcollation
+WHERE a.attrelid::bigint = ANY(:oids) AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attrelid, a.attnum
+"""
+_CONSTRAINTS: Final = """
+SELECT k.conrelid::bigint AS oid, k.conname AS name, k.contype::text AS kind, k.convalidated AS is_valid,
+       coalesce((pg_catalog.to_jsonb(k) ->> 'conenforced')::boolean, true) AS is_enforced,
+       ARRAY(SELECT a.attname::text FROM unnest(k.conkey) WITH ORDINALITY u(n, p)
+             JOIN pg_catalog.pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = u.n ORDER BY u.p) AS columns,
+       parent.relname AS parent, parent.relnamespace = child.relnamespace AS is_near,
+       ARRAY(SELECT a.attname::text FROM unnest(k.confkey) WITH ORDINALITY u(n, p)
+             JOIN pg_catalog.pg_attribute a ON a.attrelid = k.confrelid AND a.attnum = u.n ORDER BY u.p)
+           AS parent_columns,
+       k.confdeltype::text AS on_delete, k.confupdtype::text AS on_update,
+       k.condeferrable AS is_deferrable, k.condeferred AS is_deferred,
+       CASE WHEN k.contype = 'c' THEN pg_catalog.pg_get_expr(k.conbin, k.conrelid) END AS condition
+FROM pg_catalog.pg_constraint k JOIN pg_catalog.pg_class child ON child.oid = k.conrelid
+LEFT JOIN pg_catalog.pg_class parent ON parent.oid = k.confrelid
+WHERE k.conrelid::bigint = ANY(:oids) AND k.contype IN ('p', 'u', 'f', 'c', 'x') ORDER BY k.conrelid, k.conname
+"""
+_INDEXES: Final = """
+SELECT i.indrelid::bigint AS oid, c.relname AS name, i.indisunique AS is_unique, i.indisprimary AS is_primary,
+       i.indisvalid AND i.indisready AS is_valid, i.indimmediate AS is_immediate, m.amname AS method,
+       ARRAY(SELECT pg_catalog.pg_get_indexdef(i.indexrelid, n, true) FROM generate_series(1, i.indnkeyatts) n
+             ORDER BY n) AS terms,
+       ARRAY(SELECT coalesce((SELECT k.collname::text FROM pg_catalog.pg_collation k
+                    WHERE k.oid = i.indcollation[n - 1]
+                      AND k.oid IS DISTINCT FROM (SELECT a.attcollation FROM pg_catalog.pg_attribute a
+                          WHERE a.attrelid = i.indrelid AND a.attnum = i.indkey[n - 1] AND a.attnum > 0)), '')
+             FROM generate_series(1, i.indnkeyatts) n ORDER BY n) AS collations,
+       ARRAY(SELECT n FROM generate_series(1, i.indnkeyatts) n WHERE i.indkey[n - 1] = 0 ORDER BY n) AS expressions,
+       pg_catalog.pg_get_expr(i.indpred, i.indrelid, true) AS predicate,
+       coalesce((pg_catalog.to_jsonb(i) ->> 'indnullsnotdistinct')::boolean, false) AS is_nulls_equal
+FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
+JOIN pg_catalog.pg_am m ON m.oid = c.relam
+WHERE i.indrelid::bigint = ANY(:oids) ORDER BY i.indrelid, c.relname
+"""
+_RELATIONS: Final = """
+SELECT c.oid::bigint AS oid, c.relname AS name, c.relkind::text AS kind, c.relrowsecurity AS has_row_security,
+       pg_catalog.row_security_active(c.oid) AS hides_rows, pg_catalog.pg_get_userbyid(c.relowner) AS owner,
+       CASE WHEN c.relkind IN ('v', 'm') THEN pg_catalog.pg_get_viewdef(c.oid) END AS query,
+       ARRAY(SELECT a.privilege_type FROM pg_catalog.aclexplode(c.relacl) a WHERE a.grantee = 0
+             EXCEPT
+             SELECT a.privilege_type FROM pg_catalog.pg_default_acl d
+             CROSS JOIN LATERAL pg_catalog.aclexplode(d.defaclacl) a
+             WHERE a.grantee = 0 AND d.defaclobjtype = 'r' AND d.defaclnamespace IN (0, c.relnamespace)
+             ORDER BY 1) AS public_rights,
+       ARRAY(SELECT DISTINCT a.privilege_type || ' (' || t.attname || ')' FROM pg_catalog.pg_attribute t
+             CROSS JOIN LATERAL pg_catalog.aclexplode(t.attacl) a
+             WHERE t.attrelid = c.oid AND a.grantee = 0 ORDER BY 1) AS public_column_rights,
+       ARRAY(SELECT i.inhrelid::regclass::text FROM pg_catalog.pg_inherits i WHERE i.inhparent = c.oid ORDER BY 1)
+           AS children
+FROM pg_catalog.pg_class c WHERE c.oid::bigint = ANY(:oids) ORDER BY c.relname
+"""
+_OIDS: Final = """
+SELECT c.oid::bigint FROM pg_catalog.pg_class c
+WHERE c.relname = ANY(:names) AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
+"""
+_TEMPORARY: Final = re.compile(r"\bpg_temp(_\d+)?\.")
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnShape:
+    """A column. `type` is the declared one, `base_type` what a domain is over."""
+
+    name: str
+    type: str
+    base_type: str
+    base_name: str
+    """pg_type.typname: `int4`, `varchar`."""
+    modifier: int
+    """-1 where the type has none."""
+    type_kind: str
+    """pg_type.typtype: b base, e enum, c composite, r range."""
+    is_domain: bool
+    not_null: bool
+    identity: str
+    """pg_attribute.attidentity: a always, d by default, empty for none."""
+    is_generated: bool
+    default_sql: str | None
+    """Of a generated column: its expression."""
+    collation: str | None
+
+    @property
+    def numbers_itself(self) -> bool:
+        """Whether it takes its values from a sequence: an identity column, or a serial one."""
+        return bool(self.identity) or (self.default_sql or "").startswith("nextval(")
+
+
+@dataclass(frozen=True, slots=True)
+class ConstraintShape:
+    """A key, foreign key, CHECK or exclusion constraint. `kind` is pg_constraint.contype."""
+
+    name: str
+    kind: str
+    is_valid: bool
+    is_enforced: bool
+    columns: tuple[str, ...]
+    parent: str | None
+    is_near: bool
+    """The parent stands in the same schema."""
+    parent_columns: tuple[str, ...]
+    on_delete: str
+    on_update: str
+    is_deferrable: bool
+    is_deferred: bool
+    condition: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class IndexShape:
+    """An index. `terms` are columns and expressions; `collations` names those that are not the column's own."""
+
+    name: str
+    is_unique: bool
+    is_primary: bool
+    is_valid: bool
+    is_immediate: bool
+    method: str
+    terms: tuple[str, ...]
+    collations: tuple[str, ...]
+    expressions: tuple[int, ...]
+    """Numbers of the terms that are no plain columns, from 1."""
+    predicate: str | None
+    is_nulls_equal: bool
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it is over whole columns and all rows, in the columns' own order."""
+        return not self.expressions and self.predicate is None and not any(self.collations)
+
+
+@dataclass(frozen=True, slots=True)
+class TableShape:
+    """A table or view. `kind` is pg_class.relkind."""
+
+    oid: int
+    name: str
+    kind: str
+    columns: tuple[ColumnShape, ...]
+    constraints: tuple[ConstraintShape, ...]
+    indexes: tuple[IndexShape, ...]
+    query: str | None
+    has_row_security: bool
+    hides_rows: bool
+    """Row level security applies to the session's role."""
+    owner: str
+    public_rights: tuple[str, ...]
+    """What every role may do, beyond what the schema's default privileges say."""
+    children: tuple[str, ...]
+
+    @property
+    def is_table(self) -> bool:
+        """Whether it holds rows of its own, or its partitions do."""
+        return self.kind in {"r", "p"}
+
+
+def read_shapes(
+    connection: Connection, schema: str, names: Collection[str], *, temporary: bool = False
+) -> dict[str, TableShape]:
+    """Return the tables and views of these names, by name.
+
+    Args:
+        connection: in a transaction; its search path is set for the transaction.
+        schema: the target schema, unquoted: names in it are written without it.
+        names: unquoted; those that are not there are left out.
+        temporary: read the session's temporary tables of these names instead.
+    """
+    look_in(connection, schema)
+    where = (
+        "pg_catalog.pg_my_temp_schema()"
+        if temporary
+        else "(SELECT oid FROM pg_catalog.pg_namespace WHERE nspname = :schema)"
+    )
+    wanted = {"names": list(names)} | ({} if temporary else {"schema": schema})
+    oids = list(connection.execute(text(f"{_OIDS} AND c.relnamespace = {where}"), wanted).scalars())
+    if not oids:
+        return {}
+    columns = _grouped(connection, _COLUMNS, oids)
+    constraints = _grouped(connection, _CONSTRAINTS, oids)
+    indexes = _grouped(connection, _INDEXES, oids)
+    return {
+        row.name: TableShape(
+            oid=row.oid,
+            name=row.name,
+            kind=row.kind,
+            columns=tuple(ColumnShape(**values) for values in columns.get(row.oid, ())),
+            constraints=tuple(ConstraintShape(**values) for values in constraints.get(row.oid, ())),
+            indexes=tuple(IndexShape(**values) for values in indexes.get(row.oid, ())),
+            query=_plain(row.query),
+            has_row_security=row.has_row_security,
+            hides_rows=row.hides_rows,
+            owner=row.owner,
+            public_rights=(*row.public_rights, *row.public_column_rights),
+            children=tuple(row.children),
+        )
+        for row in connection.execute(text(_RELATIONS), {"oids": oids})
+    }
+
+
+def look_in(connection: Connection, schema: str) -> None:
+    """Let names of a schema be written without it, for the time of the transaction."""
+    connection.execute(
+        text("SELECT pg_catalog.set_config('search_path', pg_catalog.quote_ident(:schema), true)"),
+        {"schema": schema},
+    )
+
+
+def _grouped(connection: Connection, query: str, oids: list[int]) -> dict[int, list[dict[str, Any]]]:
+    found: dict[int, list[dict[str, Any]]] = {}
+    for row in connection.execute(text(query), {"oids": oids}).mappings():
+        values = {name: _plain(value) for name, value in row.items() if name != "oid"}
+        found.setdefault(row["oid"], []).append(values)
+    return found
+
+
+def _plain(value: Any) -> Any:
+    """Return lists as tuples, and texts without the name of the session's own schema."""
+    if isinstance(value, list):
+        return tuple(_plain(one) for one in value)
+    return _TEMPORARY.sub("", value) if isinstance(value, str) else value

@@ -1,0 +1,118 @@
+"""Unique keys and indexes of two tables compared by what they find and refuse. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from migration.model import Finding, FindingKind
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from migration.target.pg_catalog.table_shapes import IndexShape
+    from migration.validation.schema.table_pair import TablePair
+
+_ORDERED: Final = "btree"
+
+
+def rows_of_key(index: IndexShape, columns: Sequence[str]) -> bool:
+    """Whether a valid index keeps these columns, in whatever order, unique over all rows."""
+    return (
+        index.is_unique
+        and index.is_valid
+        and index.is_plain
+        and not index.is_nulls_equal
+        and len(index.terms) == len(columns)
+        and {_bare(term) for term in index.terms} == set(columns)
+    )
+
+
+def index_findings(pair: TablePair) -> Iterator[Finding]:
+    """Yield what differs in unique keys and indexes; the primary key is another's affair."""
+    used: set[str] = set()
+    ours = [index for index in pair.fitted.indexes if not index.is_primary]
+    for index in sorted(ours, key=lambda index: not index.is_unique):
+        columns = {
+            _bare(term) for number, term in enumerate(index.terms, 1) if number not in index.expressions
+        }
+        if pair.left_out & columns:
+            continue
+        found = next((one for one in pair.standing.indexes if _serves(one, index)), None)
+        if found is not None:
+            used.add(found.name)
+            continue
+        near = _nearest(
+            index, [one for one in pair.standing.indexes if one.name not in used and not one.is_primary]
+        )
+        if near is None:
+            kind = FindingKind.UNIQUE if index.is_unique else FindingKind.INDEX
+            yield _found(pair, kind, f"No {_words(index)}, in Convoy's plan {index.name}")
+            continue
+        used.add(near[1].name)
+        yield _found(pair, near[0], near[2])
+    for extra in pair.standing.indexes:
+        if extra.name in used or extra.is_primary or any(_serves(extra, one) for one in pair.fitted.indexes):
+            continue
+        if extra.is_unique and not pair.unknown_kinds & {"index", "unique constraint", "primary key"}:
+            message = f"A {_words(extra)}, {extra.name}, stands in the target alone"
+            yield _found(pair, FindingKind.EXTRA_CONSTRAINT, message)
+        elif not extra.is_unique and not extra.is_valid:
+            yield _found(pair, FindingKind.INDEX_INVALID, f"The {_words(extra)}, {extra.name}, is invalid")
+        elif not extra.is_unique:
+            message = f"An {_words(extra)}, {extra.name}, stands in the target alone"
+            yield _found(pair, FindingKind.EXTRA_INDEX, message)
+
+
+def _serves(theirs: IndexShape, ours: IndexShape) -> bool:
+    """Whether an index does all that another one would."""
+    if not theirs.is_valid or theirs.method != _ORDERED or theirs.predicate != ours.predicate:
+        return False
+    if ours.is_unique:
+        return (
+            theirs.is_unique
+            and theirs.is_nulls_equal == ours.is_nulls_equal
+            and sorted(_terms(theirs)) == sorted(_terms(ours))
+        )
+    return _terms(theirs)[: len(ours.terms)] == _terms(ours)
+
+
+def _nearest(ours: IndexShape, standing: Sequence[IndexShape]) -> tuple[FindingKind, IndexShape, str] | None:
+    """Return the index that was meant to be this one, and in what it differs."""
+    for index in standing:
+        words = f"The {_words(ours)}: {index.name}"
+        if index.is_unique < ours.is_unique:
+            continue
+        same_terms = _terms(index) == _terms(ours)
+        if same_terms and index.predicate == ours.predicate and not index.is_valid:
+            return FindingKind.INDEX_INVALID, index, f"{words} is invalid"
+        if same_terms and index.predicate != ours.predicate:
+            of, wanted = index.predicate or "all rows", ours.predicate or "all rows"
+            return FindingKind.INDEX_PARTIAL, index, f"{words} is over {of}, and would be over {wanted}"
+        if index.terms == ours.terms and index.predicate == ours.predicate:
+            collations = ", ".join(filter(None, index.collations)) or "the columns' own"
+            return FindingKind.INDEX_COLLATION, index, f"{words} has another collation: {collations}"
+    for index in standing:
+        if index.name == ours.name and index.is_unique >= ours.is_unique:
+            says = f"The {_words(ours)}: {index.name} is over ({', '.join(index.terms)})"
+            return FindingKind.INDEX_EXPRESSION, index, says
+    return None
+
+
+def _terms(index: IndexShape) -> list[tuple[str, str]]:
+    return list(zip(index.terms, index.collations, strict=True))
+
+
+def _bare(term: str) -> str:
+    """Return a column's name from how the server writes it."""
+    return term[1:-1].replace('""', '"') if term.startswith('"') else term
+
+
+def _words(index: IndexShape) -> str:
+    where = f" WHERE {index.predicate}" if index.predicate else ""
+    return (
+        f"{'unique index' if index.is_unique else 'index'} on ({', '.join(map(_bare, index.terms))}){where}"
+    )
+
+
+def _found(pair: TablePair, kind: FindingKind, message: str) -> Finding:
+    return Finding(kind, pair.name, message, is_error=False)

@@ -1,0 +1,111 @@
+"""What Convoy would have made of a source, as the server reads it: built as temporary tables, looked at, and undone.
+
+The server brings every expression into its own spelling and knows which types its operators take. So ours are
+read back from where theirs are read, and no text of Convoy's is ever compared with one of the server's.
+Temporary tables need no right that a reading role usually lacks (TEMPORARY is granted to PUBLIC); nobody sees them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+
+from migration.errors import PermanentError
+from migration.model import ObjectState
+from migration.target.loading.index_and_constraint_creation import build_object
+from migration.target.pg_catalog.table_shapes import TableShape, look_in, read_shapes
+from migration.target.postgres_errors import translate
+from migration.target.sql_statements import quoted, run_sql
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from sqlalchemy import Connection
+
+    from migration.model import TablePlan, TargetObject
+
+TEMPORARY: Final = "pg_temp"
+_KEYS: Final = frozenset({"primary key", "unique constraint", "index"})
+_SHAPED: Final = _KEYS | {"check", "foreign key"}
+
+
+@dataclass(frozen=True, slots=True)
+class WantedShape:
+    """A table as Convoy would make it; `refused` says by name of object why the server does not take it here."""
+
+    shape: TableShape
+    refused: dict[str, str]
+
+
+def may_build(connection: Connection) -> bool:
+    """Whether the role may make temporary tables here."""
+    statement = text(
+        "SELECT pg_catalog.has_database_privilege(current_database(), 'TEMPORARY')"
+        " AND NOT pg_catalog.pg_is_in_recovery() AND NOT current_setting('transaction_read_only')::boolean"
+    )
+    return bool(connection.execute(statement).scalar_one())
+
+
+def wanted_shape(
+    connection: Connection, schema: str, plan: TablePlan, plans: Sequence[TablePlan]
+) -> WantedShape | str:
+    """Return what the server makes of a plan, or why it makes nothing of it.
+
+    Each table is built by itself, with its parents, and undone: locks of a thousand tables are never held at once.
+
+    Args:
+        connection: in a transaction, which stays usable.
+        schema: the target schema; types and collations of it may be named without it.
+        plan: the table.
+        plans: all tables of the source, for the parents of foreign keys.
+
+    Raises:
+        RetryableError: the connection broke.
+    """
+    savepoint = connection.begin_nested()
+    try:
+        look_in(connection, schema)
+        parents = _parents(plan, plans)
+        for each in (*parents, plan):
+            run_sql(connection, each.create_sql.replace("{schema}", quoted(TEMPORARY)))
+        for parent in parents:
+            _build(connection, [i for i in parent.objects if i.kind in _KEYS])
+        items = [
+            i for i in plan.objects if i.kind in _SHAPED and i.state is not ObjectState.SKIPPED and i.sql
+        ]
+        refused = _build(connection, sorted(items, key=lambda item: item.stage))
+        shape = read_shapes(connection, schema, [plan.target_name], temporary=True)[plan.target_name]
+    except DBAPIError as error:
+        problem = translate(error, table=plan.target_name)
+        if not isinstance(problem, PermanentError):
+            raise problem from error
+        return problem.what
+    except PermanentError as error:
+        return error.what
+    finally:
+        if savepoint.is_active and not connection.invalidated:
+            savepoint.rollback()
+    return WantedShape(shape, refused)
+
+
+def _build(connection: Connection, items: Iterable[TargetObject]) -> dict[str, str]:
+    refused = {}
+    for item in items:
+        result, _ = build_object(connection, item, TEMPORARY)
+        if result.state is ObjectState.SKIPPED:
+            refused[item.name] = result.reason
+    return refused
+
+
+def _parents(plan: TablePlan, plans: Sequence[TablePlan]) -> list[TablePlan]:
+    """Return the other tables to which foreign keys of this one refer: those whose name their SQL holds."""
+    keys = [item.sql for item in plan.objects if item.kind == "foreign key" and item.sql]
+    return [
+        other
+        for other in plans
+        if other.target_name != plan.target_name
+        and any(f"REFERENCES {{schema}}.{quoted(other.target_name)} " in sql for sql in keys)
+    ]
