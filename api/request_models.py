@@ -8,6 +8,7 @@ from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from migration.attached_object_kinds import DROPPABLE_KINDS
 from migration.mapping_file.mapping_file_reader import read_mapping
 from migration.mapping_file_model import OnOrphan
 from migration.model import IdentifierPolicy, IfExists, Mode, OnError, RunOptions, Source
@@ -24,6 +25,12 @@ def _timezones() -> frozenset[str]:
     return frozenset(available_timezones())
 
 
+def _droppable(kind: str) -> str:
+    if kind not in DROPPABLE_KINDS:
+        raise ValueError("is no kind of object that --drop-dependents knows (docs/operations.md)")
+    return kind
+
+
 def _known_timezone(name: str) -> str:
     if name not in _timezones():
         raise ValueError("is no time zone of the IANA database, such as Europe/Vienna")
@@ -34,6 +41,9 @@ def _schema_name(name: str) -> str:
     if NUL in name or len(name.encode()) > MAX_NAME_BYTES:
         raise ValueError(f"must be a schema name of {MAX_NAME_BYTES} bytes at most")
     return name
+
+
+DroppableKind = Annotated[str, AfterValidator(_droppable)]
 
 
 class _Strict(BaseModel):
@@ -61,6 +71,8 @@ class Options(_Strict):
     catalog: Literal["educational"] | None = None
     """Only the tables of this catalog."""
     if_exists: IfExists = IfExists.REFUSE
+    drop_dependents: tuple[DroppableKind, ...] = ()
+    """Kinds of objects of replaced tables that may stay behind where they cannot be carried over."""
     data_only: bool = False
     """Load rows into tables that the application has made already; make none."""
     identifiers: IdentifierPolicy = IdentifierPolicy.PRESERVE
@@ -128,6 +140,7 @@ class RunRequest(_Strict):
             exclude=asked.exclude,
             catalog=asked.catalog,
             if_exists=asked.if_exists,
+            drop_dependents=asked.drop_dependents,
             data_only=asked.data_only,
             identifiers=asked.identifiers,
             source_timezone=asked.source_timezone,

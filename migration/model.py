@@ -137,6 +137,7 @@ class FindingKind(StrEnum):
     MISSING_CONSTRAINT = "missing_constraint"
     SEQUENCE = "sequence"
     LOSSY_TRANSFORM = "lossy_transform"
+    DROPPED_OBJECT = "dropped_object"  # belonged to a replaced table; was signed for with --drop-dependents
     DAMAGED_RANGE = "damaged_range"  # rows of a damaged source that nobody can read any more
 
 
@@ -352,6 +353,8 @@ class RunOptions:
     exclude: tuple[str, ...] = ()
     catalog: str | None = None
     if_exists: IfExists = IfExists.REFUSE
+    drop_dependents: tuple[str, ...] = ()
+    """Kinds of objects of replaced tables that may stay behind where they cannot be carried over."""
     data_only: bool = False
     identifiers: IdentifierPolicy = IdentifierPolicy.PRESERVE
     source_timezone: str = "UTC"

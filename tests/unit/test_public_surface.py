@@ -27,15 +27,15 @@ PAGES = ("/", "/docs")
 
 COMMAND_LINES = """
 migration-cli: --mode --version
-migrate: --batch-size --catalog --chunk-rows --data-only --dry-run --exclude --identifiers --if-exists
+migrate: --batch-size --catalog --chunk-rows --data-only --drop-dependents --dry-run --exclude --identifiers --if-exists
     --json --mapping --max-workers --on-error --on-orphan --priority --report --salvage
     --schema-per-source --skip-validation --source --source-timezone --tables --target-db --target-host
     --target-pass --target-port --target-schema --target-url --target-user --verbose --workers
-dry-run: --batch-size --catalog --chunk-rows --data-only --exclude --identifiers --if-exists --json
+dry-run: --batch-size --catalog --chunk-rows --data-only --drop-dependents --exclude --identifiers --if-exists --json
     --mapping --max-workers --on-error --on-orphan --priority --report --salvage --schema-per-source
     --source --source-timezone --tables --target-db --target-host --target-pass --target-port
     --target-schema --target-url --target-user --verbose --workers --write-mapping
-validate: --batch-size --catalog --chunk-rows --data-only --exclude --identifiers --if-exists --json
+validate: --batch-size --catalog --chunk-rows --data-only --drop-dependents --exclude --identifiers --if-exists --json
     --mapping --max-workers --on-error --priority --report --salvage --schema-per-source --source
     --source-timezone --tables --target-db --target-host --target-pass --target-port --target-schema
     --target-url --target-user --verbose --workers

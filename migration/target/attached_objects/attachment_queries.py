@@ -1,7 +1,8 @@
 """Questions to pg_catalog for everything that is attached to one relation, each with the SQL that makes it again.
 
-Every query returns kind, name, definition, statements, undo, belongs_to. Names of the relation's own schema come without
-it, so that the same words fit another table of that name: the caller sets `search_path` (`attachment_reader`).
+Every query returns kind, name, definition, statements, undo, belongs_to. Names of the relation's own schema come
+without it, so that the same words fit another table of that name: the caller sets `search_path`
+(`attachment_reader`).
 What is not asked for here is found by `OTHER`: whatever pg_depend knows of the relation and no other query has told.
 https://www.postgresql.org/docs/current/catalogs.html
 """
@@ -19,7 +20,7 @@ WITH rel AS (
            pg_catalog.format('ALTER TABLE %s ALTER COLUMN %I ', rel.t, a.attname) AS alter_sql
     FROM rel JOIN pg_catalog.pg_attribute a ON a.attrelid = rel.oid AND a.attnum > 0 AND NOT a.attisdropped
 ), seq AS (
-    SELECT s.oid, s.relname, s.relacl, s.relowner, s.relnamespace = rel.relnamespace AS is_beside, q.*, a.attname, d.deptype
+    SELECT s.oid, s.relname, s.relacl, s.relowner, s.relnamespace = rel.relnamespace AS is_beside, q.*, a.attname
     FROM rel JOIN pg_catalog.pg_depend d ON d.refclassid = 'pg_catalog.pg_class'::regclass AND d.refobjid = rel.oid
         AND d.classid = 'pg_catalog.pg_class'::regclass AND d.deptype IN ('a', 'i')
     JOIN pg_catalog.pg_class s ON s.oid = d.objid AND s.relkind = 'S'
@@ -56,7 +57,8 @@ UNION ALL SELECT 'identity', attname, CASE attidentity WHEN 'a' THEN 'ALWAYS' EL
 UNION ALL SELECT 'collation', col.attname, col.attcollation::regcollation::text, '{}', '', 'column ' || col.attname
     FROM col JOIN pg_catalog.pg_type y ON y.oid = col.atttypid
     WHERE col.attcollation <> y.typcollation AND relkind IN ('r', 'p')
-UNION ALL SELECT 'statistics_target', attname, attstattarget::text, ARRAY[alter_sql || 'SET STATISTICS ' || attstattarget],
+UNION ALL SELECT 'statistics_target', attname, attstattarget::text,
+       ARRAY[alter_sql || 'SET STATISTICS ' || attstattarget],
        '', 'column ' || attname FROM col WHERE coalesce(attstattarget, -1) >= 0
 UNION ALL SELECT 'statistics_target', ind.relname || ' ' || a.attnum, a.attstattarget::text,
        ARRAY[pg_catalog.format('ALTER INDEX %s ALTER COLUMN %s SET STATISTICS %s', ind.x, a.attnum, a.attstattarget)],
@@ -139,14 +141,17 @@ UNION ALL SELECT CASE k.contype WHEN 'c' THEN 'check' WHEN 'p' THEN 'primary_key
     FROM rel JOIN pg_catalog.pg_constraint k ON k.conrelid = rel.oid AND k.contype IN ('c', 'p', 'u', 'x', 'f')
 UNION ALL SELECT 'extended_statistics', s.stxname, x.definition, ARRAY[x.definition]
        || CASE WHEN coalesce((pg_catalog.to_jsonb(s) ->> 'stxstattarget')::int, -1) < 0 THEN '{}' ELSE ARRAY[
-            pg_catalog.format('ALTER STATISTICS %I SET STATISTICS %s', s.stxname, pg_catalog.to_jsonb(s) ->> 'stxstattarget')]
-          END || pg_catalog.format('ALTER STATISTICS %I OWNER TO %I', s.stxname, pg_catalog.pg_get_userbyid(s.stxowner)),
+            pg_catalog.format('ALTER STATISTICS %I SET STATISTICS %s', s.stxname,
+                              pg_catalog.to_jsonb(s) ->> 'stxstattarget')]
+          END || pg_catalog.format('ALTER STATISTICS %I OWNER TO %I', s.stxname,
+              pg_catalog.pg_get_userbyid(s.stxowner)),
        '', ''
     FROM rel JOIN pg_catalog.pg_statistic_ext s ON s.stxrelid = rel.oid
     CROSS JOIN LATERAL (SELECT pg_catalog.replace(pg_catalog.pg_get_statisticsobjdef(s.oid),
         pg_catalog.format('CREATE STATISTICS %I.%I ', rel.nspname, s.stxname),
         pg_catalog.format('CREATE STATISTICS %I ', s.stxname)) AS definition) x
-UNION ALL SELECT 'rule', r.rulename, pg_catalog.pg_get_ruledef(r.oid, true), ARRAY[pg_catalog.pg_get_ruledef(r.oid, true)]
+UNION ALL SELECT 'rule', r.rulename, pg_catalog.pg_get_ruledef(r.oid, true),
+       ARRAY[pg_catalog.pg_get_ruledef(r.oid, true)]
        || CASE r.ev_enabled WHEN 'O' THEN '{}' ELSE ARRAY[pg_catalog.format('ALTER TABLE %s %s RULE %I', rel.t,
             CASE r.ev_enabled WHEN 'D' THEN 'DISABLE' WHEN 'A' THEN 'ENABLE ALWAYS' ELSE 'ENABLE REPLICA' END,
             r.rulename)] END, '', ''
@@ -226,8 +231,8 @@ SELECT 'sequence' AS kind, attname::text AS name, oid::regclass::text || x.optio
        CASE WHEN NOT is_beside THEN '{}' ELSE ARRAY[pg_catalog.format(
            'DO %L', pg_catalog.format(
                'DECLARE s regclass := pg_catalog.pg_get_serial_sequence(%L, %L); BEGIN IF s IS NULL THEN RAISE'
-               ' undefined_object USING MESSAGE = %L; END IF; IF s <> pg_catalog.to_regclass(%L) IS NOT FALSE THEN EXECUTE'
-               ' pg_catalog.format(%L, s, %L); END IF; END',
+               ' undefined_object USING MESSAGE = %L; END IF; IF s <> pg_catalog.to_regclass(%L) IS NOT FALSE THEN'
+               ' EXECUTE pg_catalog.format(%L, s, %L); END IF; END',
                rel_name, attname, 'the column takes no number from a sequence', pg_catalog.quote_ident(relname),
                'ALTER SEQUENCE %s RENAME TO %I', relname)
        )] || pg_catalog.format('ALTER SEQUENCE %I%s', relname, x.options) END AS statements,
@@ -244,8 +249,10 @@ CROSS JOIN LATERAL (SELECT pg_catalog.concat(
 
 _PARTS: Final = """
 , part AS (
-    SELECT 'pg_catalog.pg_class'::regclass AS classid, rel.oid AS objid, 0 AS sub, 'the table' AS what, '' AS belongs_to,
-           CASE relkind WHEN 'v' THEN 'VIEW ' WHEN 'm' THEN 'MATERIALIZED VIEW ' ELSE 'TABLE ' END || t AS target FROM rel
+    SELECT 'pg_catalog.pg_class'::regclass AS classid, rel.oid AS objid, 0 AS sub, 'the table' AS what,
+           '' AS belongs_to, CASE relkind WHEN 'v' THEN 'VIEW ' WHEN 'm' THEN 'MATERIALIZED VIEW ' ELSE 'TABLE ' END
+           || t
+           AS target FROM rel
     UNION ALL SELECT 'pg_catalog.pg_class'::regclass, attrelid, attnum, 'column ' || attname, 'column ' || attname,
            pg_catalog.format('COLUMN %s.%I', t, attname) FROM col
     UNION ALL SELECT 'pg_catalog.pg_constraint'::regclass, k.oid, 0, 'constraint ' || conname, 'constraint ' || conname,

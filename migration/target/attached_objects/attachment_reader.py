@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import text
 
+from migration.attached_object_kinds import ATTACHED_KINDS
 from migration.target.attached_objects.attachment_queries import QUERIES
 from migration.target.sql_statements import quoted, run_sql
 
@@ -15,49 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from sqlalchemy import Connection
-
-# In the order in which they are carried over: what others build on comes first. Comments may speak of all others.
-KINDS: Final = (
-    "owner",
-    "access_method",
-    "typed_table",
-    "inheritance",
-    "extension",
-    "subscription",
-    "other",
-    "tablespace",
-    "unlogged",
-    "column",
-    "generated_column",
-    "collation",
-    "sequence",
-    "identity",
-    "default",
-    "not_null",
-    "primary_key",
-    "unique",
-    "exclusion",
-    "index",
-    "check",
-    "foreign_key",
-    "storage_parameter",
-    "column_option",
-    "statistics_target",
-    "extended_statistics",
-    "cluster",
-    "replica_identity",
-    "rule",
-    "trigger",
-    "policy",
-    "row_level_security",
-    "grant",
-    "column_grant",
-    "sequence_grant",
-    "publication",
-    "comment",
-    "security_label",
-)
-"""The kinds of what can be attached; the words of `--drop-dependents`."""
 
 BUILT_BEFOREHAND: Final = frozenset(
     {
@@ -115,7 +73,7 @@ class Attachment:
 
 
 def read_attachments(connection: Connection, oid: int, *schemas: str) -> list[Attachment]:
-    """Return everything that is attached to a relation, in the order of `KINDS`.
+    """Return everything that is attached to a relation, in the order of `ATTACHED_KINDS`.
 
     Args:
         connection: in a transaction.
@@ -131,7 +89,7 @@ def read_attachments(connection: Connection, oid: int, *schemas: str) -> list[At
                 )
                 for row in connection.execute(text(query), {"oid": oid})
             ]
-    return sorted(found, key=lambda one: (KINDS.index(one.kind), one.name))
+    return sorted(found, key=lambda one: (ATTACHED_KINDS.index(one.kind), one.name))
 
 
 @contextmanager

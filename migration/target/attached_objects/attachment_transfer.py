@@ -25,7 +25,17 @@ if TYPE_CHECKING:
 
 # What a source declares itself: where both have one of that name, the source's is what was asked for.
 _SAID_BY_THE_SOURCE: Final = frozenset(
-    {"column", "default", "generated_column", "primary_key", "unique", "index", "check", "foreign_key", "comment"}
+    {
+        "column",
+        "default",
+        "generated_column",
+        "primary_key",
+        "unique",
+        "index",
+        "check",
+        "foreign_key",
+        "comment",
+    }
 )
 _RIGHTS: Final = frozenset({"grant", "column_grant", "sequence_grant"})
 _NO_WORDS: Final = {
@@ -52,10 +62,13 @@ class NotCarried:
     table: str
     attachment: Attachment
     reason: str
+    goes_with_another: bool = False
+    """Whether it is a part of something else that cannot be carried over either."""
 
     def __str__(self) -> str:
         """How messages say it."""
-        return f"{self.attachment.kind} {self.attachment.name} of {self.table}: {self.reason}"
+        of = f" of {self.table}" if self.table else ""
+        return f"{self.attachment.label.replace('_', ' ')}{of}: {self.reason}"
 
 
 @dataclass(slots=True)
@@ -78,6 +91,7 @@ def transfer(
     new: int,
     schemas: Sequence[str],
     kinds: Collection[str],
+    gone: Collection[str] = (),
 ) -> Transfer:
     """Give the table `new` what was attached to another one of its name, in the caller's transaction.
 
@@ -88,13 +102,14 @@ def transfer(
         new: oid of the table in the first of `schemas`.
         schemas: where names are looked up.
         kinds: those to make now; what is missing of other kinds is left alone.
+        gone: labels of what could not be made before.
 
     Raises:
         DBAPIError: the server or the connection is in trouble, or somebody holds a lock.
     """
     result = Transfer(name)
     there = read_attachments(connection, new, *schemas)
-    missing_labels: set[str] = set()
+    missing_labels = set(gone) | {f"constraint {label.split(' ', 1)[1]}" for label in gone}
     renamed: set[str] = set()
     with names_looked_up_in(connection, *schemas):
         for one in attached:
@@ -110,18 +125,19 @@ def transfer(
                 refused: str | None = f"it goes with {one.belongs_to}"
             elif twin is not None:
                 old, new_name = quoted(twin.name), quoted(one.name)
-                refused = _make(
+                refused = make_object(
                     connection, (f"ALTER TABLE {quoted(name)} RENAME CONSTRAINT {old} TO {new_name}",)
                 )
             elif not one.statements:
                 refused = _NO_WORDS.get(one.kind, "it cannot be made for another table")
             else:
-                refused = _make(connection, one.statements)
+                refused = make_object(connection, one.statements)
             if refused is None:
                 result.carried.append(one)
             else:
+                goes_with = one.belongs_to in missing_labels
                 missing_labels |= {one.label, f"constraint {one.name}"} if one.is_constraint else {one.label}
-                result.lost.append(NotCarried(name, one, refused))
+                result.lost.append(NotCarried(name, one, refused, goes_with))
         if not _RIGHTS.isdisjoint(kinds):
             _take_back_rights(connection, attached, there, result)
     return result
@@ -136,7 +152,7 @@ def _take_back_rights(
     for one in there:
         of_new_part = one.belongs_to and one.belongs_to.split(" ", 1)[1] not in carried_columns
         if one.kind in _RIGHTS and one.label not in granted and not of_new_part:
-            refused = _make(connection, (one.undo,))
+            refused = make_object(connection, (one.undo,))
             if refused is not None:
                 result.lost.append(NotCarried(result.table, one, f"it cannot be taken back: {refused}"))
 
@@ -163,7 +179,7 @@ def _stands_instead(one: Attachment, there: Sequence[Attachment]) -> bool:
     return one.kind in _SAID_BY_THE_SOURCE and one.label in labels(there)
 
 
-def _make(connection: Connection, statements: Sequence[str]) -> str | None:
+def make_object(connection: Connection, statements: Sequence[str]) -> str | None:
     """Run statements in a savepoint; return why the server refused, or None."""
     savepoint = connection.begin_nested()
     try:
