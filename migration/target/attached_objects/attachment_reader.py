@@ -89,7 +89,7 @@ def read_attachments(connection: Connection, oid: int, *schemas: str) -> list[At
                 )
                 for row in connection.execute(text(query), {"oid": oid})
             ]
-    return sorted(found, key=lambda one: (ATTACHED_KINDS.index(one.kind), one.name))
+    return sorted(found, key=lambda one: ATTACHED_KINDS.index(one.kind))
 
 
 @contextmanager

@@ -68,7 +68,7 @@ class NotCarried:
     def __str__(self) -> str:
         """How messages say it."""
         of = f" of {self.table}" if self.table else ""
-        return f"{self.attachment.label.replace('_', ' ')}{of}: {self.reason}"
+        return f"{self.attachment.kind.replace('_', ' ')} {self.attachment.name}{of}: {self.reason}"
 
 
 @dataclass(slots=True)
@@ -118,7 +118,7 @@ def transfer(
             twin = _twin(one, there)
             if twin is not None and one.kind == "index":
                 renamed.add(one.label)
-            if _stands_instead(one, there) or one.belongs_to in renamed or (twin and one.kind == "index"):
+            if one.belongs_to in renamed or (one.kind == "index" if twin else _stands_instead(one, there)):
                 result.instead.append(one)
                 continue
             if one.belongs_to in missing_labels:

@@ -116,6 +116,10 @@ WITH mine AS (
         WHERE tgrelid IN (SELECT oid FROM mine)
     UNION ALL SELECT 'pg_catalog.pg_policy'::regclass, oid FROM pg_catalog.pg_policy
         WHERE polrelid IN (SELECT oid FROM mine)
+    UNION ALL SELECT 'pg_catalog.pg_publication_rel'::regclass, oid FROM pg_catalog.pg_publication_rel
+        WHERE prrelid IN (SELECT oid FROM mine)
+    UNION ALL SELECT 'pg_catalog.pg_statistic_ext'::regclass, oid FROM pg_catalog.pg_statistic_ext
+        WHERE stxrelid IN (SELECT oid FROM mine)
 ), needed AS (
     SELECT 'pg_catalog.pg_class'::regclass AS classid, oid AS objid FROM owned
     UNION ALL SELECT 'pg_catalog.pg_type'::regclass, reltype FROM pg_catalog.pg_class
