@@ -24,21 +24,21 @@ FUNCTION = "CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETUR
 CARRIED = {
     "policy": ("ALTER TABLE customer ENABLE ROW LEVEL SECURITY", "ALTER TABLE customer FORCE ROW LEVEL SECURITY",
                "CREATE POLICY tenant ON customer FOR SELECT TO {other} USING (id < 5)",
-               "CREATE POLICY strict ON customer AS RESTRICTIVE TO PUBLIC USING (EXISTS (SELECT FROM sale"
-               " WHERE customer_id = customer.id)) WITH CHECK (name <> '')",
+               ("CREATE POLICY strict ON customer AS RESTRICTIVE TO PUBLIC USING (EXISTS (SELECT FROM sale"
+               " WHERE customer_id = customer.id)) WITH CHECK (name <> '')"),
                "COMMENT ON POLICY strict ON customer IS 'why'"),
     "policy not enabled": ("CREATE POLICY p ON sale FOR DELETE USING (false)",),
-    "trigger": (FUNCTION, "CREATE TRIGGER a BEFORE UPDATE OF name ON customer FOR EACH ROW WHEN (OLD.* IS DISTINCT"
-                " FROM NEW.*) EXECUTE FUNCTION f()", "CREATE TRIGGER b AFTER INSERT ON customer REFERENCING"
-                " NEW TABLE AS n FOR EACH STATEMENT EXECUTE FUNCTION f()", "COMMENT ON TRIGGER a ON customer IS 'note'"),
+    "trigger": (FUNCTION, ("CREATE TRIGGER a BEFORE UPDATE OF name ON customer FOR EACH ROW WHEN (OLD.* IS DISTINCT"
+                " FROM NEW.*) EXECUTE FUNCTION f()"), ("CREATE TRIGGER b AFTER INSERT ON customer REFERENCING"
+                " NEW TABLE AS n FOR EACH STATEMENT EXECUTE FUNCTION f()"), "COMMENT ON TRIGGER a ON customer IS 'note'"),
     "trigger at rest": (FUNCTION, "CREATE TRIGGER a BEFORE INSERT ON sale FOR EACH ROW EXECUTE FUNCTION f()",
                         "ALTER TABLE sale DISABLE TRIGGER a",
                         "CREATE TRIGGER b BEFORE INSERT ON sale FOR EACH ROW EXECUTE FUNCTION f()",
                         "ALTER TABLE sale ENABLE ALWAYS TRIGGER b",
                         "CREATE TRIGGER c BEFORE INSERT ON sale FOR EACH ROW EXECUTE FUNCTION f()",
                         "ALTER TABLE sale ENABLE REPLICA TRIGGER c"),
-    "constraint trigger": (FUNCTION, "CREATE CONSTRAINT TRIGGER k AFTER INSERT ON sale DEFERRABLE INITIALLY DEFERRED"
-                           " FOR EACH ROW EXECUTE FUNCTION f()"),
+    "constraint trigger": (FUNCTION, ("CREATE CONSTRAINT TRIGGER k AFTER INSERT ON sale DEFERRABLE INITIALLY DEFERRED"
+                           " FOR EACH ROW EXECUTE FUNCTION f()")),
     "rule": ("CREATE RULE keep AS ON DELETE TO customer WHERE OLD.id = 1 DO INSTEAD NOTHING",
              "COMMENT ON RULE keep ON customer IS 'the first'",
              "CREATE RULE off AS ON UPDATE TO sale DO ALSO SELECT 1", "ALTER TABLE sale DISABLE RULE off"),
@@ -54,8 +54,8 @@ CARRIED = {
     "replica identity": ("ALTER TABLE customer REPLICA IDENTITY FULL", "ALTER TABLE sale REPLICA IDENTITY NOTHING"),
     "replica identity by index": ("CREATE UNIQUE INDEX by_name ON customer (name)",
                                   "ALTER TABLE customer REPLICA IDENTITY USING INDEX by_name"),
-    "storage parameter": ("ALTER TABLE customer SET (fillfactor = 70, autovacuum_enabled = false,"
-                          " toast.autovacuum_vacuum_threshold = 9)",),
+    "storage parameter": (("ALTER TABLE customer SET (fillfactor = 70, autovacuum_enabled = false,"
+                          " toast.autovacuum_vacuum_threshold = 9)"),),
     "statistics target": ("ALTER TABLE customer ALTER email SET STATISTICS 500",
                           "ALTER TABLE customer ALTER email SET (n_distinct = -0.5)",
                           "ALTER TABLE customer ALTER email SET STORAGE EXTERNAL",
@@ -69,16 +69,16 @@ CARRIED = {
                 "COMMENT ON SEQUENCE sale_id_seq IS 's'"),
     "cluster": ("ALTER TABLE sale CLUSTER ON sale_customer",),
     "unlogged": ("ALTER TABLE sale SET UNLOGGED",),
-    "index": ("CREATE INDEX part ON customer (lower(email) DESC, name) INCLUDE (up) WITH (fillfactor = 50)"
-              " WHERE email IS NOT NULL", "ALTER INDEX part ALTER COLUMN 1 SET STATISTICS 33",
+    "index": (("CREATE INDEX part ON customer (lower(email) DESC, name) INCLUDE (up) WITH (fillfactor = 50)"
+              " WHERE email IS NOT NULL"), "ALTER INDEX part ALTER COLUMN 1 SET STATISTICS 33",
               "COMMENT ON INDEX part IS 'p'"),
     "check": ("ALTER TABLE customer ADD CONSTRAINT named CHECK (name <> '')",
               "ALTER TABLE sale ADD CONSTRAINT later CHECK (price > 100) NOT VALID",
               "COMMENT ON CONSTRAINT named ON customer IS 'c'"),
     "unique": ("ALTER TABLE customer ADD CONSTRAINT once UNIQUE (email) DEFERRABLE INITIALLY DEFERRED",),
     "exclusion": ("ALTER TABLE sale ADD CONSTRAINT ex EXCLUDE USING btree (price WITH =)",),
-    "foreign key to itself": ("ALTER TABLE customer ADD CONSTRAINT up_fkey FOREIGN KEY (up) REFERENCES customer"
-                              " ON DELETE SET NULL",),
+    "foreign key to itself": (("ALTER TABLE customer ADD CONSTRAINT up_fkey FOREIGN KEY (up) REFERENCES customer"
+                              " ON DELETE SET NULL"),),
     "foreign key to others": ("CREATE TABLE place (id integer PRIMARY KEY)", "INSERT INTO place VALUES (1), (2)",
                               "ALTER TABLE customer ADD FOREIGN KEY (id) REFERENCES place"),
     "key of another name": ("ALTER TABLE customer RENAME CONSTRAINT customer_pkey TO pk_customer",
@@ -103,8 +103,8 @@ REFUSED: dict[str, tuple[tuple[str, ...], tuple[str, ...], str]] = {
                 "GRANT SELECT (extra) ON customer TO {other}"), ("column",), "column extra of customer"),
     "policy": (("ALTER TABLE customer ADD tenant text", "CREATE POLICY own ON customer USING (tenant = session_user)",
                 "ALTER TABLE customer ENABLE ROW LEVEL SECURITY"), ("column", "policy"), "policy own of customer"),
-    "trigger": ((FUNCTION, "ALTER TABLE customer ADD at date", "CREATE TRIGGER t BEFORE UPDATE OF at ON customer"
-                 " FOR EACH ROW EXECUTE FUNCTION f()"), ("column", "trigger"), "trigger t of customer"),
+    "trigger": ((FUNCTION, "ALTER TABLE customer ADD at date", ("CREATE TRIGGER t BEFORE UPDATE OF at ON customer"
+                 " FOR EACH ROW EXECUTE FUNCTION f()")), ("column", "trigger"), "trigger t of customer"),
     "index": (("ALTER TABLE customer ADD tenant text", "CREATE INDEX it ON customer (tenant, id)",
                "COMMENT ON INDEX it IS 'c'"), ("column", "index"), "index it of customer"),
     "generated column": (("ALTER TABLE sale ADD twice numeric GENERATED ALWAYS AS (price * 2) STORED",),
@@ -121,8 +121,8 @@ REFUSED: dict[str, tuple[tuple[str, ...], tuple[str, ...], str]] = {
     "incoming foreign key": (("ALTER TABLE sale ADD code text UNIQUE",
                               "CREATE TABLE note (code text REFERENCES sale (code))"),
                              ("column", "incoming_foreign_key", "unique"), "incoming foreign key note_code_fkey"),
-    "function": (("CREATE FUNCTION people() RETURNS bigint LANGUAGE SQL"
-                  " BEGIN ATOMIC SELECT count(*) FROM customer; END",),
+    "function": ((("CREATE FUNCTION people() RETURNS bigint LANGUAGE SQL"
+                  " BEGIN ATOMIC SELECT count(*) FROM customer; END"),),
                  ("function",), "function people"),
     "collation": (('ALTER TABLE customer ALTER name TYPE text COLLATE "C"',), ("collation",), "collation name"),
     "numbers of a shared sequence": (("CREATE SEQUENCE shared", "ALTER TABLE customer ALTER id DROP IDENTITY",
