@@ -62,6 +62,10 @@ class Attachment:
             return self.definition.replace(f" INDEX {self._quoted_name} ON ", " INDEX ON ", 1)
         return self.definition.removesuffix(" NOT VALID") if self.kind == "foreign_key" else self.definition
 
+    def renamed_index(self, name: str) -> str:
+        """Return the statement that makes an index under another name."""
+        return self.definition.replace(f" INDEX {self._quoted_name} ON ", f" INDEX {quoted(name)} ON ", 1)
+
     @property
     def _quoted_name(self) -> str:
         return self.definition.split(" INDEX ", 1)[1].split(" ON ", 1)[0]

@@ -37,6 +37,7 @@ _SAID_BY_THE_SOURCE: Final = frozenset(
         "comment",
     }
 )
+_MOST_NUMBERS: Final = 100
 _RIGHTS: Final = frozenset({"grant", "column_grant", "sequence_grant"})
 _NO_WORDS: Final = {
     "column": "the source has no such column, and its values would be lost",
@@ -132,6 +133,9 @@ def transfer(
                 refused = _NO_WORDS.get(one.kind, "it cannot be made for another table")
             else:
                 refused = make_object(connection, one.statements)
+                if refused is not None and one.kind == "index" and refused.endswith("already exists"):
+                    refused = _make_numbered(connection, one)
+                    renamed.add(one.label)
             if refused is None:
                 result.carried.append(one)
             else:
@@ -177,6 +181,16 @@ def _stands_instead(one: Attachment, there: Sequence[Attachment]) -> bool:
         # A column that took its numbers from a sequence of its own does so still.
         return True
     return one.kind in _SAID_BY_THE_SOURCE and one.label in labels(there)
+
+
+def _make_numbered(connection: Connection, index: Attachment) -> str | None:
+    """Make an index under another name: the run has given its own to an index of another table."""
+    refused: str | None = "its name is taken"
+    for number in range(1, _MOST_NUMBERS):
+        refused = make_object(connection, [index.renamed_index(f"{index.name[:50]}_{number}")])
+        if refused is None or not refused.endswith("already exists"):
+            break
+    return refused
 
 
 def make_object(connection: Connection, statements: Sequence[str]) -> str | None:

@@ -21,7 +21,8 @@ FROM pg_catalog.pg_attribute a WHERE a.attrelid = :oid AND a.attnum > 0 AND NOT 
 """
 # One of the three lets a role lock a table against writers: https://www.postgresql.org/docs/current/sql-lock.html
 _TABLES: Final = """
-SELECT c.oid::bigint AS oid, n.nspname AS schema, c.relname AS name, c.relkind = 'p' AS is_partitioned, pg_catalog.pg_has_role(c.relowner, 'USAGE') AS may_alter,
+SELECT c.oid::bigint AS oid, n.nspname AS schema, c.relname AS name, c.relkind = 'p' AS is_partitioned,
+       pg_catalog.pg_has_role(c.relowner, 'USAGE') AS may_alter,
        ARRAY(SELECT r FROM unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'TRUNCATE']) r
              WHERE NOT pg_catalog.has_table_privilege(
                  c.oid, CASE r WHEN 'UPDATE' THEN 'UPDATE, DELETE, TRUNCATE' ELSE r END)) AS lacking
@@ -190,7 +191,7 @@ def foreign_keys_to(connection: Connection, oids: Sequence[int]) -> list[Foreign
 
 
 def triggers_of(connection: Connection, oids: Sequence[int]) -> list[Trigger]:
-    """Return the enabled triggers of these tables and of their partitions, without those of PostgreSQL's own constraints."""
+    """Return the enabled triggers of these tables and their partitions, without those of constraints."""
     return [Trigger(*row) for row in connection.execute(text(_TRIGGERS), {"oids": list(oids)})]
 
 

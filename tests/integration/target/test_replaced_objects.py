@@ -30,7 +30,8 @@ CARRIED = {
     "policy not enabled": ("CREATE POLICY p ON sale FOR DELETE USING (false)",),
     "trigger": (FUNCTION, ("CREATE TRIGGER a BEFORE UPDATE OF name ON customer FOR EACH ROW WHEN (OLD.* IS DISTINCT"
                 " FROM NEW.*) EXECUTE FUNCTION f()"), ("CREATE TRIGGER b AFTER INSERT ON customer REFERENCING"
-                " NEW TABLE AS n FOR EACH STATEMENT EXECUTE FUNCTION f()"), "COMMENT ON TRIGGER a ON customer IS 'note'"),
+                " NEW TABLE AS n FOR EACH STATEMENT EXECUTE FUNCTION f()"),
+                "COMMENT ON TRIGGER a ON customer IS 'note'"),
     "trigger at rest": (FUNCTION, "CREATE TRIGGER a BEFORE INSERT ON sale FOR EACH ROW EXECUTE FUNCTION f()",
                         "ALTER TABLE sale DISABLE TRIGGER a",
                         "CREATE TRIGGER b BEFORE INSERT ON sale FOR EACH ROW EXECUTE FUNCTION f()",

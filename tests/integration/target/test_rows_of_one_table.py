@@ -23,7 +23,10 @@ INSERT INTO customer VALUES (8, 'Eve', NULL, NULL, NULL);
 INSERT INTO sale VALUES (70, 8, 1.50), (71, 8, NULL);
 SELECT setval('sale_id_seq', 80);
 """
-CHILD = "CREATE TABLE vip (level text) INHERITS (customer); INSERT INTO vip VALUES (9, 'Zoe', NULL, NULL, NULL, 'gold');"
+CHILD = """
+CREATE TABLE vip (level text) INHERITS (customer);
+INSERT INTO vip VALUES (9, 'Zoe', NULL, NULL, NULL, 'gold');
+"""
 PARTITIONED = """
 CREATE TABLE customer (id integer, name text NOT NULL, email text, up integer, born date) PARTITION BY RANGE (id);
 CREATE TABLE low PARTITION OF customer FOR VALUES FROM (0) TO (2);
@@ -132,9 +135,9 @@ def test_rollback_follows_a_table_that_was_moved_or_renamed(application: Applica
         ("DROP TABLE sale; CREATE TABLE sale (id serial, customer_id integer, price numeric)", "dropped since: sale"),
         ("UPDATE customer SET name = 'x' WHERE id = 1", "Rows have been changed since the run: customer"),
         ("ALTER TABLE sale RENAME price TO cost", "Columns .* since the run: cost, price"),
-        ("ALTER TABLE sale ALTER id DROP DEFAULT; DROP SEQUENCE sale_id_seq", "sequence .*sale_id_seq has been dropped"),
-        ("DO $$BEGIN EXECUTE (SELECT format('DROP TABLE %I.sale', nspname) FROM pg_namespace"
-         " WHERE nspname LIKE 'convoy%previous'); END$$", "gone"),
+        ("ALTER TABLE sale ALTER id DROP DEFAULT; DROP SEQUENCE sale_id_seq", "sequence .*_id_seq has been dropped"),
+        (("DO $$BEGIN EXECUTE (SELECT format('DROP TABLE %I.sale', nspname) FROM pg_namespace"
+         " WHERE nspname LIKE 'convoy%previous'); END$$"), "gone"),
     ],
 )  # fmt: skip
 def test_rollback_refuses_by_name_and_changes_nothing(
