@@ -5,6 +5,7 @@ The server judges: each is made in a savepoint, and its refusal is the reason th
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
@@ -108,92 +109,72 @@ def transfer(
     Raises:
         DBAPIError: the server or the connection is in trouble, or somebody holds a lock.
     """
-    result = Transfer(name)
-    there = read_attachments(connection, new, *schemas)
-    missing_labels = set(gone) | {f"constraint {label.split(' ', 1)[1]}" for label in gone}
-    renamed: set[str] = set()
     with names_looked_up_in(connection, *schemas):
+        there = read_attachments(connection, new, *schemas)
+        carrier = _Carrier(connection, Transfer(name), there, gone)
         for one in attached:
-            if one.kind not in kinds or _is_there(one, there):
-                continue
-            twin = _twin(one, there)
-            if twin is not None and one.kind == "index":
-                renamed.add(one.label)
-            if one.belongs_to in renamed or (one.kind == "index" if twin else _stands_instead(one, there)):
-                result.instead.append(one)
-                continue
-            if one.belongs_to in missing_labels:
-                refused: str | None = f"it goes with {one.belongs_to}"
-            elif twin is not None:
-                old, new_name = quoted(twin.name), quoted(one.name)
-                refused = make_object(
-                    connection, (f"ALTER TABLE {quoted(name)} RENAME CONSTRAINT {old} TO {new_name}",)
-                )
-            elif not one.statements:
-                refused = _NO_WORDS.get(one.kind, "it cannot be made for another table")
-            else:
-                refused = make_object(connection, one.statements)
-                if refused is not None and one.kind == "index" and refused.endswith("already exists"):
-                    refused = _make_numbered(connection, one)
-                    renamed.add(one.label)
-            if refused is None:
-                result.carried.append(one)
-            else:
-                goes_with = one.belongs_to in missing_labels
-                missing_labels |= {one.label, f"constraint {one.name}"} if one.is_constraint else {one.label}
-                result.lost.append(NotCarried(name, one, refused, goes_with))
+            if one.kind in kinds and not _is_there(one, there):
+                carrier.carry(one)
         if not _RIGHTS.isdisjoint(kinds):
-            _take_back_rights(connection, attached, there, result)
-    return result
+            _take_back_rights(connection, attached, there, carrier.result)
+    return carrier.result
 
 
-def _take_back_rights(
-    connection: Connection, attached: Sequence[Attachment], there: Sequence[Attachment], result: Transfer
-) -> None:
-    """Take from the new table the rights that nobody had on the old one: default privileges give them."""
-    granted = labels([one for one in attached if one.kind in _RIGHTS])
-    carried_columns = {one.name for one in attached if one.kind in ("column", "sequence")}
-    for one in there:
-        of_new_part = one.belongs_to and one.belongs_to.split(" ", 1)[1] not in carried_columns
-        if one.kind in _RIGHTS and one.label not in granted and not of_new_part:
-            refused = make_object(connection, (one.undo,))
-            if refused is not None:
-                result.lost.append(NotCarried(result.table, one, f"it cannot be taken back: {refused}"))
+class _Carrier:
+    def __init__(
+        self, connection: Connection, result: Transfer, there: Sequence[Attachment], gone: Collection[str]
+    ) -> None:
+        self._connection = connection
+        self.result = result
+        self._there = there
+        self._missing = set(gone) | {f"constraint {label.split(' ', 1)[1]}" for label in gone}
+        self._renamed: dict[str, str] = {}
+        """Quoted names of indexes → those that the same ones bear at the new table."""
 
+    def carry(self, one: Attachment) -> None:
+        twin = _twin(one, self._there)
+        if twin is not None and one.kind == "index":
+            self._renamed[quoted(one.name)] = quoted(twin.name)
+        if one.kind == "index" if twin else _stands_instead(one, self._there):
+            self.result.instead.append(one)
+            return
+        goes_with_another = one.belongs_to in self._missing
+        refused = self._make(one, twin)
+        if refused is None:
+            self.result.carried.append(one)
+            return
+        self._missing |= {one.label, f"constraint {one.name}"} if one.is_constraint else {one.label}
+        self.result.lost.append(NotCarried(self.result.table, one, refused, goes_with_another))
 
-def _is_there(one: Attachment, there: Sequence[Attachment]) -> bool:
-    return any(other.label == one.label and other.meaning == one.meaning for other in there)
+    def _make(self, one: Attachment, twin: Attachment | None) -> str | None:
+        """Make it, or return why it cannot be."""
+        if one.belongs_to in self._missing:
+            return f"it goes with {one.belongs_to}"
+        if twin is not None:
+            table, old, new = quoted(self.result.table), quoted(twin.name), quoted(one.name)
+            return make_object(self._connection, (f"ALTER TABLE {table} RENAME CONSTRAINT {old} TO {new}",))
+        if not one.statements:
+            return _NO_WORDS.get(one.kind, "it cannot be made for another table")
+        refused = make_object(self._connection, [self._with_new_names(one, s) for s in one.statements])
+        if refused is not None and one.kind == "index" and refused.endswith("already exists"):
+            return self._make_numbered(one)
+        return refused
 
+    def _with_new_names(self, one: Attachment, statement: str) -> str:
+        """Return a statement that speaks of an index under the name that this bears now."""
+        if one.kind == "index":
+            return statement
+        for old, new in self._renamed.items():
+            bare = old[1:-1]
+            statement = re.sub(
+                rf"\b(INDEX|CLUSTER ON) ({re.escape(old)}|{re.escape(bare)})(?![\w$])",
+                lambda found, new=new: f"{found[1]} {new}",
+                statement,
+                count=1,
+            )
+        return statement
 
-def _twin(one: Attachment, there: Sequence[Attachment]) -> Attachment | None:
-    """Return a key, check or index of another name that says the same."""
-    if not (one.is_constraint or one.kind == "index") or one.label in labels(there):
-        return None
-    return next((o for o in there if o.kind == one.kind and o.meaning == one.meaning), None)
-
-
-def _stands_instead(one: Attachment, there: Sequence[Attachment]) -> bool:
-    """Whether the source itself says what is to be in the place of an attachment."""
-    if one.kind == "primary_key":
-        return any(other.kind == one.kind for other in there)
-    counts = f"identity {one.name}" in labels(there)
-    if one.kind == "default" and counts and not one.statements:
-        # A column that took its numbers from a sequence of its own does so still.
-        return True
-    return one.kind in _SAID_BY_THE_SOURCE and one.label in labels(there)
-
-
-def _make_numbered(connection: Connection, index: Attachment) -> str | None:
-    """Make an index under another name: the run has given its own to an index of another table."""
-    refused: str | None = "its name is taken"
-    for number in range(1, _MOST_NUMBERS):
-        refused = make_object(connection, [index.renamed_index(f"{index.name[:50]}_{number}")])
-        if refused is None or not refused.endswith("already exists"):
-            break
-    return refused
-
-
-def make_object(connection: Connection, statements: Sequence[str]) -> str | None:
+    def make_object(connection: Connection, statements: Sequence[str]) -> str | None:
     """Run statements in a savepoint; return why the server refused, or None."""
     savepoint = connection.begin_nested()
     try:

@@ -227,6 +227,23 @@ def test_refused_by_name_then_left_behind_and_given_back(
     assert shop.dump("data") == rows
 
 
+def test_index_whose_name_the_run_needs_elsewhere_gets_a_number_and_keeps_its_comment(
+    shop: Replacement,
+) -> None:
+    shop.execute("ALTER INDEX sale_customer RENAME TO other", "CREATE INDEX sale_customer ON customer (up)",
+                 "COMMENT ON INDEX sale_customer IS 'mine'", "ALTER TABLE customer CLUSTER ON sale_customer")  # fmt: skip
+    before = shop.dump()
+    run = shop.migrate()
+    assert run.phase is Phase.COMPLETED, run.error
+    names = shop.query(
+        "SELECT indexrelid::regclass::text, indisclustered, obj_description(indexrelid) FROM pg_index"
+        " WHERE indrelid = 'shop.customer'::regclass AND NOT indisprimary"
+    )
+    assert names == [("shop.sale_customer_1", True, "mine")]
+    shop.roll_back(run)
+    assert shop.dump() == before
+
+
 def test_one_kind_signed_for_is_not_all(shop: Replacement) -> None:
     shop.execute("ALTER TABLE customer ADD extra text", "CREATE VIEW v AS SELECT extra FROM customer")
     run = shop.migrate("column")

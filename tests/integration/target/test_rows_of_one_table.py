@@ -41,7 +41,10 @@ CREATE TRIGGER guard BEFORE TRUNCATE ON customer EXECUTE FUNCTION never();
 INSERT INTO low VALUES (1, 'Eve', NULL, NULL, NULL);
 INSERT INTO high VALUES (9, 'Zoe', NULL, NULL, NULL);
 """
-TRIGGERS = "SELECT tgrelid::regclass::text, tgname, tgenabled::text FROM pg_trigger WHERE NOT tgisinternal ORDER BY 1, 2"
+TRIGGERS = (
+    "SELECT tgrelid::regclass::text, tgname, tgenabled::text"
+    " FROM pg_trigger WHERE NOT tgisinternal ORDER BY 1, 2"
+)
 
 
 class Application:
