@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from migration.mapping_file.loss_signatures import read_signature
 from migration.ignored_kinds import check_ignored
+from migration.attached_object_kinds import DROPPABLE_KINDS
 from migration.mapping_file.mapping_file_reader import read_mapping
 from migration.mapping_file_model import OnOrphan
 from migration.model import IdentifierPolicy, IfExists, Mode, OnError, RunOptions, Source
@@ -24,6 +25,12 @@ NUL = "\0"
 @lru_cache(maxsize=1)
 def _timezones() -> frozenset[str]:
     return frozenset(available_timezones())
+
+
+def _droppable(kind: str) -> str:
+    if kind not in DROPPABLE_KINDS:
+        raise ValueError("is no kind of object that --drop-dependents knows (docs/operations.md)")
+    return kind
 
 
 def _known_timezone(name: str) -> str:
@@ -42,6 +49,9 @@ def _known_losses(entries: tuple[str, ...]) -> tuple[str, ...]:
     for entry in entries:
         read_signature(entry)
     return entries
+
+
+DroppableKind = Annotated[str, AfterValidator(_droppable)]
 
 
 class _Strict(BaseModel):
@@ -69,6 +79,8 @@ class Options(_Strict):
     catalog: Literal["educational"] | None = None
     """Only the tables of this catalog."""
     if_exists: IfExists = IfExists.REFUSE
+    drop_dependents: tuple[DroppableKind, ...] = ()
+    """Kinds of objects of replaced tables that may stay behind where they cannot be carried over."""
     data_only: bool = False
     """Load rows into tables that the application has made already; make none."""
     identifiers: IdentifierPolicy = IdentifierPolicy.PRESERVE
@@ -144,6 +156,7 @@ class RunRequest(_Strict):
             exclude=asked.exclude,
             catalog=asked.catalog,
             if_exists=asked.if_exists,
+            drop_dependents=asked.drop_dependents,
             data_only=asked.data_only,
             identifiers=asked.identifiers,
             source_timezone=asked.source_timezone,

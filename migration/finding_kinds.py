@@ -44,6 +44,7 @@ class FindingKind(StrEnum):
     SEQUENCE = "sequence"
     LOSSY_VALUE = "lossy_value"  # the source's value cannot be had back from the target's
     SKIPPED_OBJECT = "skipped_object"  # did not come along
+    DROPPED_OBJECT = "dropped_object"  # belonged to a replaced table; was signed for with --drop-dependents
     DAMAGED_RANGE = "damaged_range"  # rows of a damaged source that nobody can read any more
     HIDDEN_ROWS = "hidden_rows"
     CHILD_ROWS = "child_rows"
@@ -153,6 +154,9 @@ KIND_FACTS: Final[Mapping[FindingKind, KindFacts]] = {
     _K.EXTRA_INDEX: KindFacts(_SCHEMA, "an index of the target alone", is_advice=True),
     _K.SKIPPED_OBJECT: KindFacts(
         _SCHEMA, "a view, trigger or index did not come along; `--accept skipped:KIND` signs for it"
+    ),
+    _K.DROPPED_OBJECT: KindFacts(
+        _SCHEMA, "an object of a replaced table was left behind, as `--drop-dependents` allowed"
     ),
     _K.VIEW: KindFacts(_SCHEMA, "a view is missing, or another query"),
     _K.ROW_SECURITY: KindFacts(_SCHEMA, "row level security is on: roles see fewer rows than stand there"),

@@ -347,6 +347,8 @@ class RunOptions:
     exclude: tuple[str, ...] = ()
     catalog: str | None = None
     if_exists: IfExists = IfExists.REFUSE
+    drop_dependents: tuple[str, ...] = ()
+    """Kinds of objects of replaced tables that may stay behind where they cannot be carried over."""
     data_only: bool = False
     identifiers: IdentifierPolicy = IdentifierPolicy.PRESERVE
     source_timezone: str = "UTC"

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
 from migration.convoy_error import NextStep
 from migration.error_record import place_in
-from migration.errors import DiskError, RejectedValueError, SourceCorruptError, TargetOccupiedError
+from migration.errors import (
+    DiskError,
+    ObjectsInTheWayError,
+    RejectedValueError,
+    SourceCorruptError,
+    TargetOccupiedError,
+)
 from migration.full_disk_errors import DiskFullError
 from migration.ledger.run_records import RunRecord
 from migration.model import IfExists, OnError, RunOptions
@@ -33,6 +40,8 @@ _AROUND: Final[Mapping[str, tuple[str, Callable[[RunOptions], RunOptions]]]] = {
     ),
 }
 
+_DROPPED: Final = re.compile(r"--drop-dependents ([a-z_,]+)")
+
 
 def report_error(facts: Facts) -> ErrorReport | None:
     """Return the error of a failed run; None where the ledger holds nothing but its text."""
@@ -50,12 +59,17 @@ def report_error(facts: Facts) -> ErrorReport | None:
         remedy=_text(record["remedy"]),
         details=_text(record["details"]),
         exit_status=record["exit_status"],
-        next_steps=(*steps, *_ways_around(record["code"], facts.run)),
+        next_steps=(*steps, *_ways_around(record["code"], facts.run, record["remedy"])),
         **{"run": facts.run.id, **place},
     )
 
 
-def _ways_around(code: str, run: RunRecord) -> tuple[NextStep, ...]:
+def _ways_around(code: str, run: RunRecord, remedy: str) -> tuple[NextStep, ...]:
+    asked = _DROPPED.search(remedy)
+    if code == ObjectsInTheWayError.code and asked is not None:
+        changed = replace(run.options, drop_dependents=tuple(asked[1].split(",")))
+        purpose = "Let these stay behind with the replaced tables; a rollback brings them back"
+        return (NextStep(purpose, next_commands.repeat(changed, changed.mode)),)
     if code in (DiskError.code, DiskFullError.code):
         return (NextStep("Go on, once the disk takes it", next_commands.resume(run.id)),)
     if code not in _AROUND:

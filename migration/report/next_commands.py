@@ -56,6 +56,7 @@ def repeat(options: RunOptions, mode: Mode) -> str:
     ]
     if mode is not Mode.VALIDATE:
         flags += [("--if-exists", options.if_exists.value), ("--on-error", options.on_error.value)]
+        flags += [("--drop-dependents", ",".join(options.drop_dependents))]
         flags += [("--on-orphan", options.on_orphan.value)]
     words = ["migration-cli", mode.value, *_source_flags(options)]
     words += [

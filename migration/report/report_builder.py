@@ -376,6 +376,7 @@ def _options(options: RunOptions) -> OptionsReport:
         identifiers=options.identifiers.value,
         source_timezone=options.source_timezone,
         if_exists=options.if_exists.value,
+        drop_dependents=options.drop_dependents,
         data_only=options.data_only,
         schema_per_source=options.schema_per_source,
         skip_validation=options.skip_validation,

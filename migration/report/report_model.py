@@ -360,6 +360,7 @@ class OptionsReport:
     identifiers: str = "preserve"
     source_timezone: str = "UTC"
     if_exists: str = "refuse"
+    drop_dependents: tuple[str, ...] = ()
     data_only: bool = False
     schema_per_source: bool = False
     skip_validation: bool = False

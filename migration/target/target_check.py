@@ -18,6 +18,7 @@ from migration.errors import (
 from migration.model import ObjectResult, ObjectState
 from migration.target.application_tables.data_only_plan import check_application_tables
 from migration.target.cutover.occupied_names import relations_to_replace
+from migration.target.cutover.replaced_objects import Replacement, foresee
 from migration.target.loading.index_and_constraint_creation import build_object, is_refusal
 from migration.target.postgres_errors import translate
 from migration.target.sql_statements import quoted, run_sql
@@ -56,6 +57,27 @@ def check_target(connection: Connection, plans: Sequence[TablePlan], options: Ru
         _check_schema(connection, schema)
         inside = [plan for plan in plans if plan.target_schema == schema]
         relations_to_replace(connection, schema, inside, options.if_exists)
+
+
+def foresee_replacements(
+    connection: Connection, plans: Sequence[TablePlan], options: RunOptions, trial_schema: str
+) -> list[Replacement]:
+    """Return what will become of the objects of tables that the run replaces, for each target schema.
+
+    Raises:
+        ObjectsInTheWayError: names those that cannot be carried over and that nobody has signed for.
+    """
+    found = []
+    for schema in [] if options.data_only else sorted({plan.target_schema for plan in plans}):
+        inside = [plan for plan in plans if plan.target_schema == schema]
+        standing = relations_to_replace(connection, schema, inside, options.if_exists)
+        try:
+            replacement = foresee(connection, schema, inside, standing, trial_schema)
+        except DBAPIError as error:
+            raise translate(error, schema=schema) from error
+        replacement.check(options.drop_dependents)
+        found.append(replacement)
+    return found
 
 
 def try_ddl(connection: Connection, plans: Sequence[TablePlan], schema: str) -> list[ObjectResult]:

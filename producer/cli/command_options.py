@@ -13,6 +13,7 @@ from zoneinfo import available_timezones
 
 import click
 
+from migration.attached_object_kinds import DROPPABLE_KINDS
 from migration.errors import UsageError
 from migration.ignored_kinds import check_ignored
 from migration.mapping_file_model import OnOrphan
@@ -231,6 +232,44 @@ def ignore_flag(command: Decorated) -> Decorated:
     )(command)
 
 
+def dropped_kinds(values: Sequence[str]) -> tuple[str, ...]:
+    """Return the kinds of `--drop-dependents`.
+
+    Raises:
+        UsageError: there is no such kind.
+    """
+    kinds = split_names(values)
+    unknown = sorted(set(kinds) - set(DROPPABLE_KINDS))
+    if unknown:
+        raise UsageError(
+            f"There is no kind of object called {unknown[0]}",
+            setting="--drop-dependents",
+            remedy=f"The kinds are {', '.join(sorted(DROPPABLE_KINDS))}",
+        )
+    return kinds
+
+
+def replacement_flags(command: Decorated) -> Decorated:
+    """Add the flags that say what becomes of tables that stand there, and of what others have hung on them."""
+    return _add(
+        command,
+        click.option(
+            "--if-exists",
+            type=click.Choice([choice.value for choice in IfExists]),
+            default=IfExists.REFUSE.value,
+            show_default=True,
+            help="Tables that stand there already: refuse, or replace and keep them for rollback.",
+        ),
+        click.option(
+            "--drop-dependents",
+            multiple=True,
+            metavar="KIND,KIND",
+            help="Objects of replaced tables that may stay behind where they cannot be carried over: view, policy ..."
+            " (docs/operations.md).  [default: such a run is refused]",
+        ),
+    )
+
+
 def unused_flags(command: Decorated) -> Decorated:
     """Add the flags of a migration that say how to write, so that its line serves again where nothing is written."""
     return _add(
@@ -241,6 +280,7 @@ def unused_flags(command: Decorated) -> Decorated:
             default=IfExists.REFUSE.value,
             hidden=True,
         ),
+        click.option("--drop-dependents", multiple=True, hidden=True),
         click.option(
             "--on-error",
             type=click.Choice([choice.value for choice in OnError]),
@@ -325,6 +365,7 @@ def run_options(mode: Mode, sources: tuple[Source, ...], values: dict[str, Any])
         exclude=split_names(values["exclude"]),
         catalog=values["catalog"],
         if_exists=IfExists(values.get("if_exists", IfExists.REFUSE)),
+        drop_dependents=dropped_kinds(values.get("drop_dependents", ())),
         data_only=values.get("data_only", False),
         identifiers=IdentifierPolicy(values["identifiers"]),
         source_timezone=zone,

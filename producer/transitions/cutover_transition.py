@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import update
 
 from migration.ledger.ledger_tables import runs
+from migration.ledger.run_results import add_findings, save_objects
 from migration.ledger.table_records import TableRecord, planned, read_sources, read_tables
 from migration.source.snapshots.snapshot_access import SnapshotAccess
-from migration.steps.run_schema_names import previous_schema, staging_schema, target_schemas
+from migration.steps.run_schema_names import previous_schema, staging_schema, target_schemas, told_apart
 from migration.target.cutover.schema_cutover import cut_over
 from producer.transitions.data_only_loading import load_schema
 from producer.transitions.run_end import completed
@@ -57,10 +58,14 @@ def finish_cutting_over(context: TransitionContext, locked: LockedRun, _prepared
 def _show_tables(
     connection: Connection, _settings: Settings, run: RunRecord, schema: str, tables: list[TableRecord]
 ) -> dict[str, Any]:
-    return cut_over(
+    done = cut_over(
         connection,
         staging_schema=staging_schema(run, schema),
         previous_schema=previous_schema(run, schema),
         plans=[planned(table) for table in tables],
         if_exists=run.options.if_exists,
+        signed=run.options.drop_dependents,
     )
+    save_objects(connection, run.id, [told_apart(run, schema, result) for result in done.results])
+    add_findings(connection, run.id, done.findings)
+    return done.record

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from migration.errors import DiskError, MappingFileError, PermanentError
 from migration.ledger.chunk_records import read_chunk_profiles, read_chunk_sizes
 from migration.ledger.ledger_database import wait_for_disk
-from migration.ledger.run_results import save_objects
+from migration.ledger.run_results import add_findings, save_objects
 from migration.ledger.step_records import NewStep, add_steps
 from migration.ledger.table_records import TableRecord, read_sources, read_tables, save_plan
 from migration.model import ColumnProfile, Mode, ObjectResult, ObjectState, Phase, TablePlan
@@ -19,7 +19,7 @@ from migration.steps.run_schema_names import staging_schema, target_schemas, tol
 from migration.target.application_tables.data_only_plan import plan_data_only
 from migration.target.loading.staging_schema import create_staging
 from migration.target.session_time_zone import read_times_in
-from migration.target.target_check import check_target, try_ddl
+from migration.target.target_check import check_target, foresee_replacements, try_ddl
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -51,6 +51,7 @@ def finish_profiling(_context: TransitionContext, locked: LockedRun, _prepared: 
     plans, results = _save_plans(connection, run)
     check_collisions(plans)
     check_target(connection, plans, run.options)
+    results = results + _foresee_replacements(connection, run, plans)
     read_times_in(connection, run.options.source_timezone)
     if run.options.mode is Mode.DRY_RUN:
         results = results + _try_on_target(connection, run, plans)
@@ -69,6 +70,16 @@ def finish_profiling(_context: TransitionContext, locked: LockedRun, _prepared: 
     )
     locked.note(RunPlanned(run.id, len(plans), len(sizes)))
     return Phase.COPYING
+
+
+def _foresee_replacements(
+    connection: Connection, run: RunRecord, plans: list[TablePlan]
+) -> list[ObjectResult]:
+    """Say what becomes of objects that others own; what stays behind is a finding once it does, or of a dry-run."""
+    found = foresee_replacements(connection, plans, run.options, f"{run.staging_schema}_trial")
+    if run.options.mode is Mode.DRY_RUN:
+        add_findings(connection, run.id, [finding for one in found for finding in one.findings()])
+    return [told_apart(run, one.schema, result) for one in found for result in one.results()]
 
 
 def _orphan_steps(connection: Connection, run: RunRecord, plans: list[TablePlan]) -> list[NewStep]:

@@ -45,6 +45,15 @@ dry-run: --batch-size --catalog --chunk-rows --data-only --exclude --identifiers
     --source --source-timezone --tables --target-db --target-host --target-pass --target-port
     --target-schema --target-url --target-user --verbose --workers --write-mapping
 validate: --batch-size --catalog --chunk-rows --data-only --exclude --identifiers --if-exists --ignore --json
+migrate: --batch-size --catalog --chunk-rows --data-only --drop-dependents --dry-run --exclude --identifiers --if-exists
+    --json --mapping --max-workers --on-error --on-orphan --priority --report --salvage
+    --schema-per-source --skip-validation --source --source-timezone --tables --target-db --target-host
+    --target-pass --target-port --target-schema --target-url --target-user --verbose --workers
+dry-run: --batch-size --catalog --chunk-rows --data-only --drop-dependents --exclude --identifiers --if-exists --json
+    --mapping --max-workers --on-error --on-orphan --priority --report --salvage --schema-per-source
+    --source --source-timezone --tables --target-db --target-host --target-pass --target-port
+    --target-schema --target-url --target-user --verbose --workers --write-mapping
+validate: --batch-size --catalog --chunk-rows --data-only --drop-dependents --exclude --identifiers --if-exists --json
     --mapping --max-workers --on-error --priority --report --salvage --schema-per-source --source
     --source-timezone --tables --target-db --target-host --target-pass --target-port --target-schema
     --target-url --target-user --verbose --workers

@@ -237,7 +237,7 @@ class TableRetry:
                 ObjectResult("table", plan.name, ObjectState.CHANGED, _BY_THEMSELVES, plan.source_label),
             )
         elif self._entry is not None:  # so that a rollback knows the rows that are there now
-            self._entry.update(recorded(fingerprint(self._connection, self.arrival.table.sql)))
+            self._entry.update(recorded(fingerprint(self._connection, self.arrival.table.own_rows)))
         return written_since
 
     @property

@@ -47,7 +47,8 @@ ORDER BY c.relname
 
 _KEYS: Final = """
 SELECT k.conname AS name, k.conrelid::bigint AS child, k.confrelid::bigint AS parent,
-       k.confrelid::regclass::text AS parent_sql,
+       CASE (SELECT c.relkind FROM pg_catalog.pg_class c WHERE c.oid = k.confrelid) WHEN 'r' THEN 'ONLY ' ELSE '' END
+           || k.confrelid::regclass::text AS parent_sql,
        ARRAY(SELECT a.attname::text FROM unnest(k.conkey) WITH ORDINALITY c(n, p)
              JOIN pg_catalog.pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = c.n ORDER BY c.p) AS columns,
        ARRAY(SELECT a.attname::text FROM unnest(k.confkey) WITH ORDINALITY c(n, p)
@@ -93,7 +94,7 @@ def _check(arrival: RowTransfer, name: str, expression: str, columns: tuple[str,
 def _unique(arrival: RowTransfer, name: str, columns: tuple[str, ...]) -> Iterator[ViolationQuery]:
     refusal = Refusal(f'duplicate key value violates unique constraint "{name}"', name, columns)
     same = " AND ".join(f"p.{quoted(column)} = {arrival.value(column, 'c')}" for column in columns)
-    yield ViolationQuery(f"EXISTS (SELECT FROM {arrival.table.sql} p WHERE {same})", refusal)
+    yield ViolationQuery(f"EXISTS (SELECT FROM {arrival.table.own_rows} p WHERE {same})", refusal)
     values = [arrival.value(column) for column in columns]
     present = " AND ".join(f"{value} IS NOT NULL" for value in values)
     places = (

@@ -21,11 +21,12 @@ from migration.target.cutover.occupied_names import listed
 from migration.target.loading.server_checksum import Fingerprint, fingerprint
 from migration.target.pg_catalog.application_table_facts import (
     ApplicationTable,
+    application_tables_with,
     foreign_keys_to,
     holds_rows,
     read_application_tables,
 )
-from migration.target.pg_catalog.schema_relations import relations_with
+from migration.target.pg_catalog.schema_relations import relations_in
 from migration.target.pg_catalog.sequence_positions import (
     advance_sequences,
     restore_sequences,
@@ -102,7 +103,7 @@ def load_rows(
         standing = list(tables.values())
         # Readers of rows that are to be replaced wait; readers of empty tables need not.
         mode = "ACCESS EXCLUSIVE" if if_exists is IfExists.REPLACE else "SHARE ROW EXCLUSIVE"
-        run_sql(connection, f"LOCK TABLE {', '.join(table.sql for table in standing)} IN {mode} MODE")
+        run_sql(connection, f"LOCK TABLE {', '.join(table.own_rows for table in standing)} IN {mode} MODE")
         check_tables(connection, standing, if_exists)
         before = sequence_states(connection, standing)
         kept = _set_aside(connection, standing, previous_schema)
@@ -129,7 +130,8 @@ def load_rows(
                     "name": t.name,
                     "oid": t.oid,
                     "kept": t.name in kept,
-                    **recorded(fingerprint(connection, t.sql)),
+                    "kept_oid": kept.get(t.name),
+                    **recorded(fingerprint(connection, t.own_rows)),
                 }
                 for t in standing
             ],
@@ -145,7 +147,7 @@ def recorded(found: Fingerprint) -> dict[str, Any]:
 
 def is_changed(connection: Connection, table: ApplicationTable, entry: Mapping[str, Any]) -> bool:
     """Tell whether a table holds other rows than its entry in the record of a load says."""
-    now = recorded(fingerprint(connection, table.sql))
+    now = recorded(fingerprint(connection, table.own_rows))
     return now != {name: entry[name] for name in now}
 
 
@@ -165,14 +167,18 @@ def take_back(connection: Connection, record: dict[str, Any], previous_schema: s
     with _translated(schema=schema):
         run_sql(connection, f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'")
         entries = {entry["oid"]: entry for entry in record["tables"]}
-        found = relations_with(connection, list(entries))
+        found = application_tables_with(connection, list(entries))
         gone = [entry["name"] for oid, entry in entries.items() if oid not in found]
         if gone:
             raise TargetChangedError(
                 f"Tables of the run have been dropped since: {listed(gone)}", schema=schema
             )
-        tables = list(read_application_tables(connection, schema, [r.name for r in found.values()]).values())
-        run_sql(connection, f"LOCK TABLE {', '.join(table.sql for table in tables)} IN ACCESS EXCLUSIVE MODE")
+        # By oid: a table that was moved or renamed since is followed, and is still the one that the run filled.
+        tables = list(found.values())
+        run_sql(
+            connection,
+            f"LOCK TABLE {', '.join(table.own_rows for table in tables)} IN ACCESS EXCLUSIVE MODE",
+        )
         changed = [table.name for table in tables if is_changed(connection, table, entries[table.oid])]
         if changed:
             raise TargetChangedError(
@@ -180,45 +186,94 @@ def take_back(connection: Connection, record: dict[str, Any], previous_schema: s
                 remedy="A rollback would lose these changes; empty the tables by hand if they may go",
                 schema=schema,
             )
-        run_sql(connection, f"TRUNCATE {', '.join(table.sql for table in tables)}")
+        with triggers_at_rest(connection, tables):
+            _empty(connection, tables)
+        kept = {
+            table.oid: _kept(connection, table, entries[table.oid], previous_schema)
+            for table in tables
+            if entries[table.oid]["kept"]
+        }
         back = [
             RowTransfer(
                 table,
-                quoted(previous_schema, table.name),
+                kept[table.oid],
                 tuple(column.name for column in table.columns if not column.is_generated),
             )
             for table in tables
-            if entries[table.oid]["kept"]
+            if table.oid in kept
         ]
         _insert_all(connection, back)
+        for load in back:
+            if fingerprint(connection, load.origin) != fingerprint(connection, load.table.own_rows):
+                raise RowsChangedError(
+                    "The rows that stood here before do not come back as they were; a trigger, rule or policy"
+                    " changed them",
+                    table=load.table.name,
+                    remedy="Put it to rest, then roll back again; nothing was changed",
+                )
         if back:
             run_sql(connection, f"DROP SCHEMA {quoted(previous_schema)} CASCADE")
         restore_sequences(connection, record["sequences"])
-    kept = {load.table.name for load in back}
     return [
         ObjectResult(
             "table",
             table.name,
             ObjectState.CHANGED,
             "rolled back: the rows that stood here before are back"
-            if table.name in kept
+            if table.oid in kept
             else "rolled back: the run's rows are removed",
         )
         for table in tables
     ]
 
 
-def _set_aside(connection: Connection, tables: Sequence[ApplicationTable], previous: str) -> set[str]:
-    """Copy what rows there are to the previous schema and empty the tables; return the names of those."""
+def _set_aside(connection: Connection, tables: Sequence[ApplicationTable], previous: str) -> dict[str, int]:
+    """Copy what rows there are to the previous schema and empty the tables; return name → oid of each copy."""
     full = [table for table in tables if holds_rows(connection, table)]
     if not full:
-        return set()
+        return {}
     run_sql(connection, f"CREATE SCHEMA {quoted(previous)}")
     for table in full:
-        run_sql(connection, f"CREATE TABLE {quoted(previous, table.name)} AS TABLE {table.sql}")
+        copy = f"CREATE TABLE {quoted(previous, table.name)} AS SELECT * FROM {table.own_rows}"
+        run_sql(connection, copy)
+    with triggers_at_rest(connection, tables):
+        _empty(connection, tables)
+    return {relation.name: relation.oid for relation in relations_in(connection, previous, ("table",))}
+
+
+def _empty(connection: Connection, tables: Sequence[ApplicationTable]) -> None:
     # All at once: tables that refer to each other can only be emptied together.
-    run_sql(connection, f"TRUNCATE {', '.join(table.sql for table in tables)}")
-    return {table.name for table in full}
+    run_sql(connection, f"TRUNCATE {', '.join(table.own_rows for table in tables)}")
+
+
+def _kept(connection: Connection, table: ApplicationTable, entry: Mapping[str, Any], previous: str) -> str:
+    """Return the quoted table that keeps the rows which stood in a table before the run.
+
+    Raises:
+        TargetChangedError: it is gone, or the columns of the table are others now.
+    """
+    place: Place = {"schema": table.schema, "table": table.name}
+    oid = entry.get("kept_oid")
+    if oid is None:  # recorded by an older version
+        by_name = read_application_tables(connection, previous, [entry["name"]])
+        copy = by_name.get(entry["name"])
+    else:
+        copy = application_tables_with(connection, [oid]).get(oid)
+    if copy is None:
+        raise TargetChangedError(
+            "The rows that stood here before are gone; the table that kept them has been dropped",
+            remedy=f"Restore it in schema {previous} from a backup; nothing was changed",
+            **place,
+        )
+    now, then = ({(c.name, c.type) for c in t.columns} for t in (table, copy))
+    if now != then:
+        raise TargetChangedError(
+            "Columns have been added, dropped, renamed or changed since the run:"
+            f" {listed(sorted({name for name, _ in now ^ then}))}",
+            remedy="Take these changes back, then roll back again; nothing was changed",
+            **place,
+        )
+    return copy.sql
 
 
 def _insert(
@@ -270,7 +325,9 @@ def _prove(connection: Connection, arrival: RowTransfer) -> None:
     """
     staged = f"ROW({', '.join(arrival.value(name) for name in arrival.columns)})::text"
     stands = f"ROW({', '.join(quoted(name) for name in arrival.columns)})::text"
-    if fingerprint(connection, arrival.origin, staged) != fingerprint(connection, arrival.table.sql, stands):
+    if fingerprint(connection, arrival.origin, staged) != fingerprint(
+        connection, arrival.table.own_rows, stands
+    ):
         raise RowsChangedError(
             "The rows in the table are not those that were put into it; a trigger, rule or policy changed them",
             table=arrival.table.name,

@@ -19,6 +19,7 @@ from migration.target.cutover.occupied_names import listed
 from migration.target.pg_catalog.application_table_facts import (
     ApplicationTable,
     foreign_keys_to,
+    foreign_partitions,
     holds_rows,
     read_application_tables,
 )
@@ -109,6 +110,13 @@ def check_tables(connection: Connection, tables: Sequence[ApplicationTable], if_
         raise TargetOccupiedError(
             f"Tables to be emptied are referred to by others: {listed(outside)}",
             remedy="Migrate these too, or empty the tables by hand",
+            **place,
+        )
+    elsewhere = foreign_partitions(connection, sorted(own)) if full else []
+    if elsewhere:
+        raise TargetOccupiedError(
+            f"Rows in partitions on other servers could not be put back exactly: {listed(elsewhere)}",
+            remedy="Detach these partitions, or empty the tables by hand",
             **place,
         )
     _, circular = parents_first(tables, keys)

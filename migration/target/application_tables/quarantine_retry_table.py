@@ -62,7 +62,7 @@ class RetryTable:
             standing, origin, tuple(c.target_name for c in plan.copied_columns), plan.texts_to_assign
         )
         self._row = f"ROW({', '.join(quoted(name) for name in self.arrival.columns)})::text"
-        self._before = fingerprint(connection, standing.sql, self._row)
+        self._before = fingerprint(connection, standing.own_rows, self._row)
 
     def copy(self, driver: psycopg.Connection[Any], batches: Iterable[pa.RecordBatch]) -> None:
         """Send rows; they are not in the table yet. `driver` is psycopg's connection below `connection`."""
@@ -79,7 +79,7 @@ class RetryTable:
         """Tell whether the table holds what it held before, and the rows that wait, and nothing else."""
         values = ", ".join(self.arrival.value(name) for name in self.arrival.columns)
         came = fingerprint(self._connection, self.arrival.origin, f"ROW({values})::text")
-        after = fingerprint(self._connection, self.arrival.table.sql, self._row)
+        after = fingerprint(self._connection, self.arrival.table.own_rows, self._row)
         return after == Fingerprint(self._before.rows + came.rows, self._before.checksum + came.checksum)
 
     def _run(self, statement: str) -> None:

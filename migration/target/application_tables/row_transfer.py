@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
-    from migration.target.pg_catalog.application_table_facts import ApplicationTable, ForeignKey
+    from migration.target.pg_catalog.application_table_facts import ApplicationTable, ForeignKey, Trigger
 
 _ENABLE: Final = {"O": "ENABLE", "A": "ENABLE ALWAYS", "R": "ENABLE REPLICA"}
 
@@ -66,23 +66,21 @@ def triggers_at_rest(
 ) -> Iterator[list[ObjectResult]]:
     """Put the application's own triggers to rest, as far as the role owns the tables; yields lines for the report."""
     by_oid = {table.oid: table for table in tables}
-    resting = [t for t in triggers_of(connection, list(by_oid)) if by_oid[t.table].may_alter]
+    resting = [trigger for trigger in triggers_of(connection, list(by_oid)) if trigger.may_alter]
     for trigger in resting:
-        _alter(connection, by_oid[trigger.table], f"DISABLE TRIGGER {quoted(trigger.name)}")
+        _alter_trigger(connection, trigger, "DISABLE")
     yield [
         ObjectResult(
             "trigger",
             trigger.name,
             ObjectState.CHANGED,
             "rested while the rows went in, so that they arrive as they are",
-            by_oid[trigger.table].name,
+            trigger.relation,
         )
         for trigger in resting
     ]
     for trigger in resting:
-        _alter(
-            connection, by_oid[trigger.table], f"{_ENABLE[trigger.enabled]} TRIGGER {quoted(trigger.name)}"
-        )
+        _alter_trigger(connection, trigger, _ENABLE[trigger.enabled])
 
 
 @contextmanager
@@ -105,6 +103,12 @@ def keys_put_off(
     run_sql(connection, "SET CONSTRAINTS ALL IMMEDIATE")
     for key in fixed:
         _alter(connection, by_oid[key.child], f"ALTER CONSTRAINT {quoted(key.name)} NOT DEFERRABLE")
+
+
+def _alter_trigger(connection: Connection, trigger: Trigger, action: str) -> None:
+    # ONLY: each partition has a trigger of its own, at rest or not, whatever that of its parent is.
+    name = quoted(trigger.schema, trigger.relation)
+    run_sql(connection, f"ALTER TABLE ONLY {name} {action} TRIGGER {quoted(trigger.name)}")
 
 
 def _alter(connection: Connection, table: ApplicationTable, action: str) -> None:

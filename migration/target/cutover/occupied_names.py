@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from migration.convoy_error import Place
 from migration.errors import TargetOccupiedError, TargetPermissionError
 from migration.model import IfExists
-from migration.target.pg_catalog.schema_relations import dependents, relations_named, types_named
+from migration.target.pg_catalog.schema_relations import relations_named, types_named
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -75,13 +75,6 @@ def relations_to_replace(
         raise TargetPermissionError(
             f"Tables to replace belong to another role: {listed(foreign)}",
             remedy="Connect as their owner, or grant its role to yours",
-            **place,
-        )
-    hanging = dependents(connection, [relation.oid for relation in found])
-    if hanging:
-        raise TargetOccupiedError(
-            f"Tables to replace are used by other objects: {listed(hanging)}",
-            remedy="Drop these and create them again after the run, or choose --target-schema",
             **place,
         )
     return found

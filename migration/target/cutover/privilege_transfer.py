@@ -1,7 +1,7 @@
-"""Who may use the tables: those that replace others take over their owner and grants.
+"""Who may use tables that are new in their schema.
 
-Tables are created in the staging schema, so the default privileges of the target schema have not been applied
-either; they are granted here. https://www.postgresql.org/docs/current/sql-alterdefaultprivileges.html
+Tables are created in the staging schema, so the default privileges of the target schema have not been applied;
+they are granted here. https://www.postgresql.org/docs/current/sql-alterdefaultprivileges.html
 """
 
 from __future__ import annotations
@@ -20,12 +20,6 @@ if TYPE_CHECKING:
 
     from migration.target.pg_catalog.schema_relations import Relation
 
-_RELATION_GRANTS: Final = (
-    "SELECT a.grantee::bigint AS grantee, r.rolname AS role, a.privilege_type AS privilege, a.is_grantable"
-    " FROM pg_catalog.pg_class c CROSS JOIN LATERAL pg_catalog.aclexplode(c.relacl) a"
-    " LEFT JOIN pg_catalog.pg_roles r ON r.oid = a.grantee"
-    " WHERE c.oid::bigint = :oid AND a.grantee <> c.relowner"
-)
 _DEFAULT_GRANTS: Final = (
     "SELECT a.grantee::bigint AS grantee, r.rolname AS role, a.privilege_type AS privilege, a.is_grantable"
     " FROM pg_catalog.pg_default_acl d JOIN pg_catalog.pg_namespace n ON n.oid = d.defaclnamespace"
@@ -35,35 +29,28 @@ _DEFAULT_GRANTS: Final = (
 )
 
 
-def hand_over_rights(
+def grant_defaults(
     connection: Connection, schema: str, tables: Sequence[Relation], replaced: Sequence[Relation]
 ) -> list[str]:
-    """Give the tables and views of a cutover the rights that their users expect.
+    """Give the tables and views that a cutover adds to a schema the rights that it gives by default.
 
     Args:
         connection: in the cutover's transaction, after the tables have come to `schema`.
         schema: the target schema.
         tables: what the run has put there.
-        replaced: what stood there before, wherever it is now.
+        replaced: what stood there before; a table that replaces another has taken over its rights.
 
     Returns:
-        What the role may not hand over, as sentences; empty where all is as it was.
+        What the role may not grant, as sentences; empty where all is as it should be.
     """
-    before = {relation.name: relation for relation in replaced}
-    failed: list[str] = []
-    for table in tables:
-        name = quoted(schema, table.name)
-        earlier = before.get(table.name)
-        statements = (
-            _grants(connection, name, _DEFAULT_GRANTS, schema=schema)
-            if earlier is None
-            else [
-                *_grants(connection, name, _RELATION_GRANTS, oid=earlier.oid),
-                *_owner(connection, name, table, earlier),
-            ]
-        )
-        failed += [refused for statement in statements if (refused := _try(connection, statement))]
-    return failed
+    before = {relation.name for relation in replaced}
+    return [
+        refused
+        for table in tables
+        if table.name not in before
+        for statement in _grants(connection, quoted(schema, table.name), _DEFAULT_GRANTS, schema=schema)
+        if (refused := _try(connection, statement))
+    ]
 
 
 def _grants(connection: Connection, name: str, query: str, **values: object) -> list[str]:
@@ -72,18 +59,6 @@ def _grants(connection: Connection, name: str, query: str, **values: object) -> 
         + (" WITH GRANT OPTION" if row.is_grantable else "")
         for row in connection.execute(text(query), values)
     ]
-
-
-def _owner(connection: Connection, name: str, table: Relation, earlier: Relation) -> list[str]:
-    """Change the owner last: afterwards the session's role may have no right to grant any more."""
-    statement = text(
-        "SELECT r.rolname FROM pg_catalog.pg_class old"
-        " JOIN pg_catalog.pg_roles r ON r.oid = old.relowner"
-        " JOIN pg_catalog.pg_class new ON new.oid::bigint = :new AND new.relowner <> old.relowner"
-        " WHERE old.oid::bigint = :old"
-    )
-    owner = connection.execute(statement, {"old": earlier.oid, "new": table.oid}).scalar_one_or_none()
-    return [] if owner is None else [f"ALTER TABLE {name} OWNER TO {quoted(owner)}"]
 
 
 def _try(connection: Connection, statement: str) -> str | None:

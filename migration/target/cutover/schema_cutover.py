@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from migration.errors import StagingLostError
+from migration.target.attached_objects.outside_dependents import read_outsiders
 from migration.target.cutover.cutover_lock_timeout import LOCK_TIMEOUT
 from migration.target.cutover.occupied_names import listed, relations_to_replace
-from migration.target.cutover.privilege_transfer import hand_over_rights
+from migration.target.cutover.privilege_transfer import grant_defaults
 from migration.target.cutover.relation_move import move_relation, translated
+from migration.target.cutover.replaced_objects import (
+    Replacement,
+    build_beforehand,
+    hand_over,
+    hand_over_outsiders,
+    put_aside,
+)
 from migration.target.pg_catalog.schema_relations import (
     Relation,
     relations_in,
@@ -18,11 +27,24 @@ from migration.target.pg_catalog.schema_relations import (
 from migration.target.sql_statements import quoted, run_sql
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from sqlalchemy import Connection
 
-    from migration.model import IfExists, TablePlan
+    from migration.model import Finding, IfExists, ObjectResult, TablePlan
+    from migration.target.attached_objects.attachment_reader import Attachment
+    from migration.target.attached_objects.attachment_transfer import NotCarried
+    from migration.target.attached_objects.outside_dependents import Outsider
+
+
+@dataclass(frozen=True, slots=True)
+class CutOver:
+    """What a cutover has done: a record for `roll_back`, of JSON types; lines for the report, and findings."""
+
+    record: dict[str, Any]
+    results: list[ObjectResult]
+    findings: list[Finding]
+
 
 _LONGEST_NAME_BYTES: Final = 63
 _MOVABLE: Final = ("table", "view", "materialized view")
@@ -35,12 +57,13 @@ def cut_over(
     previous_schema: str,
     plans: Sequence[TablePlan],
     if_exists: IfExists,
-) -> dict[str, Any]:
+    signed: Collection[str] = (),
+) -> CutOver:
     """Put the staged tables of one target schema in place, in the caller's transaction.
 
     What stands in their place goes to `previous_schema`, with its indexes, constraints and sequences. Indexes,
     sequences and constraints of staged tables follow them; a name that is taken in the target gets a number.
-    Owner and grants of a replaced table go to the one that replaces it.
+    What others have hung on a replaced table goes over to the one that replaces it (`replaced_objects`).
 
     Args:
         connection: in a transaction that the caller commits; nothing is seen by others before.
@@ -48,25 +71,22 @@ def cut_over(
         previous_schema: where replaced tables go; created when there are any.
         plans: the tables, all of the same `target_schema`.
         if_exists: what the user asked for; names may have been taken since the run began.
-
-    Returns:
-        A record for `roll_back`, of JSON types. `renamed` holds indexes and sequences with their new names,
-        `rights_lost` what the role may not grant again.
+        signed: kinds of objects that may stay behind with a replaced table.
 
     Raises:
         TargetOccupiedError: a name has been taken since the run began.
+        ObjectsInTheWayError: an object of a replaced table cannot go over, and nobody has signed for it.
         RetryableError: others hold locks on the replaced tables for too long; the connection broke.
         PermanentError: a staged table is missing.
     """
     if not plans:
-        return {}
+        return CutOver({}, [], [])
     schema = plans[0].target_schema
     with translated(schema=schema):
         run_sql(connection, f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'")
         created = not schema_exists(connection, schema)
         if created:
             run_sql(connection, f"CREATE SCHEMA {quoted(schema)}")
-        replaced = _set_aside(connection, schema, previous_schema, plans, if_exists)
         staged = relations_in(connection, staging_schema, _MOVABLE)
         missing = sorted({plan.target_name for plan in plans} - {relation.name for relation in staged})
         if missing:
@@ -75,6 +95,7 @@ def cut_over(
                 schema=staging_schema,
                 remedy="Start the run again; no table that users see was changed",
             )
+        aside = _set_aside(connection, staging_schema, previous_schema, plans, if_exists, signed)
         renamed = _free_names(connection, staging_schema, schema)
         for relation in staged:
             if relation.kind == "table":
@@ -83,34 +104,66 @@ def cut_over(
                     f"ALTER TABLE {quoted(staging_schema, relation.name)} RESET (autovacuum_enabled)",
                 )
             move_relation(connection, relation, schema)
-        rights_lost = hand_over_rights(connection, schema, staged, replaced)
+        made = {relation.name: relation for relation in staged}
+        hand_over(connection, aside.replaced, made, aside.lost, aside.replacement)
+        hand_over_outsiders(connection, aside.outsiders, previous_schema, aside.replacement)
+        aside.replacement.check(signed)
+        replaced = [relation for relation, _ in aside.replaced]
+        rights_lost = grant_defaults(connection, schema, staged, replaced)
         run_sql(connection, f"DROP SCHEMA {quoted(staging_schema)}")
-    return {
+    record = {
         "target_schema": schema,
         "created_schema": created,
         "tables": [_recorded(relation) for relation in staged],
         "replaced": [_recorded(relation) for relation in replaced],
         "renamed": renamed,
         "rights_lost": rights_lost,
+        "restore": aside.replacement.restore,
+        "outsiders": aside.replacement.outsiders,
     }
+    return CutOver(record, aside.replacement.results(), aside.replacement.findings())
+
+
+@dataclass(slots=True)
+class _Aside:
+    """What was replaced, with what was attached to it and what uses it from outside."""
+
+    replacement: Replacement
+    replaced: list[tuple[Relation, list[Attachment]]] = field(default_factory=list)
+    outsiders: list[Outsider] = field(default_factory=list)
+    lost: list[NotCarried] = field(default_factory=list)
 
 
 def _set_aside(
-    connection: Connection, schema: str, previous: str, plans: Sequence[TablePlan], if_exists: IfExists
-) -> list[Relation]:
-    """Move what stands in the way into the previous schema."""
+    connection: Connection,
+    staging: str,
+    previous: str,
+    plans: Sequence[TablePlan],
+    if_exists: IfExists,
+    signed: Collection[str],
+) -> _Aside:
+    """Move what stands in the way into the previous schema; what takes time is done before anybody waits."""
+    schema = plans[0].target_schema
+    aside = _Aside(Replacement(schema))
     standing = relations_to_replace(connection, schema, plans, if_exists)
     if not standing:
-        return []
+        return aside
+    staged = relations_in(connection, staging, _MOVABLE)
+    aside.lost = build_beforehand(connection, staging, schema, standing, staged)
+    Replacement(schema, lost=aside.lost).check(signed)
     tables = [quoted(schema, relation.name) for relation in standing if relation.kind == "table"]
     if tables:
         # All locks at once and before the second look: from here on nobody can begin to use the tables.
         run_sql(connection, f"LOCK TABLE {', '.join(tables)} IN ACCESS EXCLUSIVE MODE")
         standing = relations_to_replace(connection, schema, plans, if_exists)
     run_sql(connection, f"CREATE SCHEMA {quoted(previous)}")
+    aside.outsiders = read_outsiders(connection, [relation.oid for relation in standing], schema)
+    aside.replaced = [
+        (relation, put_aside(connection, relation, previous, aside.replacement)) for relation in standing
+    ]
     for relation in standing:
         move_relation(connection, relation, previous)
-    return standing
+    return aside
 
 
 def _free_names(connection: Connection, staging: str, schema: str) -> dict[str, str]:

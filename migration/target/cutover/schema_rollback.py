@@ -6,6 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from migration.errors import TargetChangedError
 from migration.model import ObjectResult, ObjectState
+from migration.target.attached_objects.attachment_reader import names_looked_up_in
+from migration.target.attached_objects.attachment_transfer import make_object
+from migration.target.attached_objects.outside_dependents import give_back
 from migration.target.cutover.cutover_lock_timeout import LOCK_TIMEOUT
 from migration.target.cutover.occupied_names import listed
 from migration.target.cutover.relation_move import ALTER, move_relation, translated
@@ -45,6 +48,7 @@ def roll_back(connection: Connection, record: dict[str, Any], previous_schema: s
         run_sql(connection, f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'")
         own = _still_there(connection, record["tables"], schema, "of the run")
         earlier = _still_there(connection, record["replaced"], previous_schema, "that were replaced")
+        _give_back(connection, record, previous_schema)
         hanging = dependents(connection, [relation.oid for relation in own])
         if hanging:
             raise TargetChangedError(
@@ -62,6 +66,7 @@ def roll_back(connection: Connection, record: dict[str, Any], previous_schema: s
                 run_sql(connection, f"DROP {ALTER[kind]} {names}")
         for relation in earlier:
             move_relation(connection, relation, schema)
+        _restore(connection, record)
         if earlier and not _holds_anything(connection, previous_schema):
             run_sql(connection, f"DROP SCHEMA {quoted(previous_schema)}")
         results = _results(own, earlier)
@@ -88,6 +93,33 @@ def _still_there(
             remedy="Put them back by hand from what is left; nothing was changed",
         )
     return [found[entry["oid"]] for entry in recorded]
+
+
+def _give_back(connection: Connection, record: dict[str, Any], previous: str) -> None:
+    """Take views and foreign keys of others from the run's tables."""
+    for outsider in reversed(record.get("outsiders", [])):
+        refused = give_back(connection, outsider, previous, record["target_schema"])
+        if refused is not None:
+            raise TargetChangedError(
+                f"{outsider['kind'].replace('_', ' ')} {outsider['name']} cannot be given back: {refused}",
+                schema=record["target_schema"],
+                remedy="Put it back by hand, then roll back again; nothing was changed",
+            )
+
+
+def _restore(connection: Connection, record: dict[str, Any]) -> None:
+    """Put back what only one table can have at a time: publications, statistics, foreign keys of others."""
+    statements = [s for outsider in record.get("outsiders", []) for s in outsider.get("statements", [])]
+    with names_looked_up_in(connection, record["target_schema"]):
+        for statement in [*record.get("restore", []), *statements]:
+            refused = make_object(connection, (statement,))
+            if refused is not None:
+                raise TargetChangedError(
+                    f"What stood before cannot be put back: {refused}",
+                    schema=record["target_schema"],
+                    remedy="Remove what stands in its way, then roll back again; nothing was changed",
+                    details=statement,
+                )
 
 
 def _results(own: Sequence[Relation], earlier: Sequence[Relation]) -> list[ObjectResult]:

@@ -21,12 +21,18 @@ FROM pg_catalog.pg_attribute a WHERE a.attrelid = :oid AND a.attnum > 0 AND NOT 
 """
 # One of the three lets a role lock a table against writers: https://www.postgresql.org/docs/current/sql-lock.html
 _TABLES: Final = """
-SELECT c.oid::bigint AS oid, c.relname AS name, pg_catalog.pg_has_role(c.relowner, 'USAGE') AS may_alter,
+SELECT c.oid::bigint AS oid, n.nspname AS schema, c.relname AS name, c.relkind = 'p' AS is_partitioned,
+       pg_catalog.pg_has_role(c.relowner, 'USAGE') AS may_alter,
        ARRAY(SELECT r FROM unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'TRUNCATE']) r
              WHERE NOT pg_catalog.has_table_privilege(
                  c.oid, CASE r WHEN 'UPDATE' THEN 'UPDATE, DELETE, TRUNCATE' ELSE r END)) AS lacking
 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-WHERE n.nspname = :schema AND c.relname = ANY(:names) AND c.relkind IN ('r', 'p') ORDER BY c.relname
+WHERE {which} AND c.relkind IN ('r', 'p') ORDER BY c.relname, n.nspname
+"""
+_FOREIGN_PARTITIONS: Final = """
+SELECT p.relid::regclass::text FROM unnest(CAST(:oids AS bigint[])) t(oid)
+CROSS JOIN LATERAL pg_catalog.pg_partition_tree(t.oid::oid::regclass) p
+JOIN pg_catalog.pg_class c ON c.oid = p.relid AND c.relkind = 'f' ORDER BY 1
 """
 _FOREIGN_KEYS: Final = """
 SELECT k.conname AS name, k.conrelid::bigint AS child, k.confrelid::bigint AS parent,
@@ -35,8 +41,13 @@ FROM pg_catalog.pg_constraint k
 WHERE k.contype = 'f' AND k.conparentid = 0 AND k.confrelid::bigint = ANY(:oids) ORDER BY k.conname, k.conrelid
 """
 _TRIGGERS: Final = """
-SELECT t.tgname AS name, t.tgrelid::bigint AS table, t.tgenabled::text AS enabled FROM pg_catalog.pg_trigger t
-WHERE NOT t.tgisinternal AND t.tgenabled <> 'D' AND t.tgrelid::bigint = ANY(:oids) ORDER BY t.tgname, t.tgrelid
+SELECT t.tgname AS name, t.tgrelid::bigint AS table, t.tgenabled::text AS enabled, n.nspname AS schema,
+       c.relname AS relation, pg_catalog.pg_has_role(c.relowner, 'USAGE') AS may_alter
+FROM unnest(CAST(:oids AS bigint[])) o(oid)
+CROSS JOIN LATERAL (SELECT o.oid::oid AS relid UNION SELECT relid FROM pg_catalog.pg_partition_tree(o.oid::oid)) p
+JOIN pg_catalog.pg_class c ON c.oid = p.relid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+JOIN pg_catalog.pg_trigger t ON t.tgrelid = c.oid
+WHERE NOT t.tgisinternal AND t.tgenabled <> 'D' ORDER BY t.tgname, t.tgrelid
 """
 # Sequences of serial and identity columns belong to the column; others are only named by its default.
 _SEQUENCES: Final = """
@@ -80,11 +91,17 @@ class ApplicationTable:
     may_alter: bool
     lacking: tuple[str, ...]
     columns: tuple[ApplicationColumn, ...]
+    is_partitioned: bool = False
 
     @property
     def sql(self) -> str:
         """Its name, quoted."""
         return quoted(self.schema, self.name)
+
+    @property
+    def own_rows(self) -> str:
+        """Its name as that of its own rows: without those of children, which others own; partitions are its own."""
+        return self.sql if self.is_partitioned else f"ONLY {self.sql}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,11 +117,14 @@ class ForeignKey:
 
 @dataclass(frozen=True, slots=True)
 class Trigger:
-    """An enabled trigger of the application; `enabled` is pg_trigger.tgenabled."""
+    """An enabled trigger of the application, on a table or a partition; `enabled` is pg_trigger.tgenabled."""
 
     name: str
     table: int
     enabled: str
+    schema: str
+    relation: str
+    may_alter: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,13 +140,35 @@ def read_application_tables(
     connection: Connection, schema: str, names: Collection[str]
 ) -> dict[str, ApplicationTable]:
     """Return the ordinary and partitioned tables of these names, by name."""
-    rows = connection.execute(text(_TABLES), {"schema": schema, "names": list(names)}).all()
-    return {
-        row.name: ApplicationTable(
-            row.oid, schema, row.name, row.may_alter, tuple(row.lacking), _columns(connection, row.oid)
+    which = "n.nspname = :schema AND c.relname = ANY(:names)"
+    found = _tables(connection, which, schema=schema, names=list(names))
+    return {table.name: table for table in found}
+
+
+def application_tables_with(connection: Connection, oids: Collection[int]) -> dict[int, ApplicationTable]:
+    """Return the tables that bear these oids and still exist, wherever they are and whatever they are called now."""
+    found = _tables(connection, "c.oid::bigint = ANY(:oids)", oids=list(oids))
+    return {table.oid: table for table in found}
+
+
+def foreign_partitions(connection: Connection, oids: Collection[int]) -> list[str]:
+    """Return the partitions of these tables that are on other servers."""
+    return list(connection.execute(text(_FOREIGN_PARTITIONS), {"oids": list(oids)}).scalars())
+
+
+def _tables(connection: Connection, which: str, **values: object) -> list[ApplicationTable]:
+    return [
+        ApplicationTable(
+            row.oid,
+            row.schema,
+            row.name,
+            row.may_alter,
+            tuple(row.lacking),
+            _columns(connection, row.oid),
+            row.is_partitioned,
         )
-        for row in rows
-    }
+        for row in connection.execute(text(_TABLES.replace("{which}", which)), values).all()
+    ]
 
 
 def _columns(connection: Connection, oid: int) -> tuple[ApplicationColumn, ...]:
@@ -149,7 +191,7 @@ def foreign_keys_to(connection: Connection, oids: Sequence[int]) -> list[Foreign
 
 
 def triggers_of(connection: Connection, oids: Sequence[int]) -> list[Trigger]:
-    """Return the enabled triggers of these tables, without those of PostgreSQL's own constraints."""
+    """Return the enabled triggers of these tables and their partitions, without those of constraints."""
     return [Trigger(*row) for row in connection.execute(text(_TRIGGERS), {"oids": list(oids)})]
 
 
@@ -160,4 +202,4 @@ def sequences_of(connection: Connection, oids: Sequence[int]) -> list[OwnedSeque
 
 def holds_rows(connection: Connection, table: ApplicationTable) -> bool:
     """Whether there is any row in the table."""
-    return bool(run_sql(connection, f"SELECT EXISTS (SELECT FROM {table.sql})").scalar_one())
+    return bool(run_sql(connection, f"SELECT EXISTS (SELECT FROM {table.own_rows})").scalar_one())

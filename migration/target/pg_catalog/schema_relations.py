@@ -116,6 +116,10 @@ WITH mine AS (
         WHERE tgrelid IN (SELECT oid FROM mine)
     UNION ALL SELECT 'pg_catalog.pg_policy'::regclass, oid FROM pg_catalog.pg_policy
         WHERE polrelid IN (SELECT oid FROM mine)
+    UNION ALL SELECT 'pg_catalog.pg_publication_rel'::regclass, oid FROM pg_catalog.pg_publication_rel
+        WHERE prrelid IN (SELECT oid FROM mine)
+    UNION ALL SELECT 'pg_catalog.pg_statistic_ext'::regclass, oid FROM pg_catalog.pg_statistic_ext
+        WHERE stxrelid IN (SELECT oid FROM mine)
 ), needed AS (
     SELECT 'pg_catalog.pg_class'::regclass AS classid, oid AS objid FROM owned
     UNION ALL SELECT 'pg_catalog.pg_type'::regclass, reltype FROM pg_catalog.pg_class
@@ -124,16 +128,30 @@ WITH mine AS (
         JOIN pg_catalog.pg_type t ON t.oid = c.reltype
         WHERE c.oid IN (SELECT oid FROM mine) AND t.typarray <> 0
 )
-SELECT DISTINCT pg_catalog.pg_describe_object(d.classid, d.objid, d.objsubid)
+SELECT DISTINCT pg_catalog.pg_describe_object(d.classid, d.objid, d.objsubid) AS name,
+    d.objid::bigint AS oid, d.classid::regclass::text AS catalog
 FROM pg_catalog.pg_depend d JOIN needed n ON d.refclassid = n.classid AND d.refobjid = n.objid
 WHERE d.deptype = 'n' AND NOT EXISTS (SELECT FROM parts p WHERE p.classid = d.classid AND p.objid = d.objid)
   AND d.classid <> 'pg_catalog.pg_type'::regclass
 UNION
-SELECT pg_catalog.pg_describe_object('pg_catalog.pg_class'::regclass, i.inhrelid, 0)
+SELECT pg_catalog.pg_describe_object('pg_catalog.pg_class'::regclass, i.inhrelid, 0), i.inhrelid::bigint, 'pg_inherits'
 FROM pg_catalog.pg_inherits i
 WHERE i.inhparent IN (SELECT oid FROM mine) AND i.inhrelid NOT IN (SELECT oid FROM mine)
 ORDER BY 1
 """
+
+
+@dataclass(frozen=True, slots=True)
+class Dependent:
+    """Something outside that needs a relation: what PostgreSQL calls it, and where it is recorded.
+
+    `catalog` is ``pg_rewrite`` for views, ``pg_constraint`` for foreign keys, ``pg_inherits`` for children, whose
+    `oid` is then that of the child.
+    """
+
+    name: str
+    catalog: str
+    oid: int
 
 
 def dependents(connection: Connection, oids: Sequence[int]) -> list[str]:
@@ -141,9 +159,18 @@ def dependents(connection: Connection, oids: Sequence[int]) -> list[str]:
 
     Views, foreign keys of other tables, functions with SQL bodies, children, defaults that use their sequences.
     """
+    return [dependent.name for dependent in dependents_of(connection, oids)]
+
+
+def dependents_of(connection: Connection, oids: Sequence[int]) -> list[Dependent]:
+    """Return what `dependents` names, once each."""
     if not oids:
         return []
-    return list(connection.execute(text(_DEPENDENTS), {"oids": list(oids)}).scalars())
+    found = connection.execute(text(_DEPENDENTS), {"oids": list(oids)}).all()
+    every = [Dependent(row.name, row.catalog.rpartition(".")[2], row.oid) for row in found]
+    # A child depends on its parent, too; what it is comes last and stays.
+    every.sort(key=lambda one: (one.name, one.catalog == "pg_inherits"))
+    return list({one.name: one for one in every}.values())
 
 
 def _relations(connection: Connection, condition: str, **values: object) -> list[Relation]:

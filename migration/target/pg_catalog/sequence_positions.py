@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from migration.errors import TargetChangedError
 from migration.model import ObjectResult, ObjectState
 from migration.target.pg_catalog.application_table_facts import sequences_of
+from migration.target.pg_catalog.schema_relations import relations_with
 from migration.target.sql_statements import quoted, run_sql
 
 if TYPE_CHECKING:
@@ -20,15 +22,29 @@ def sequence_states(connection: Connection, tables: Sequence[ApplicationTable]) 
     """Return where the sequences of these tables are, as a record of JSON types for `restore_sequences`."""
     states = []
     for name in dict.fromkeys(s.sequence for s in sequences_of(connection, [t.oid for t in tables])):
-        row = run_sql(connection, f"SELECT last_value, is_called FROM {name}").one()
-        states.append({"sequence": name, "last_value": row.last_value, "is_called": row.is_called})
+        row = run_sql(connection, f"SELECT tableoid::bigint AS oid, last_value, is_called FROM {name}").one()
+        states.append(
+            {"sequence": name, "oid": row.oid, "last_value": row.last_value, "is_called": row.is_called}
+        )
     return states
 
 
 def restore_sequences(connection: Connection, states: Sequence[dict[str, Any]]) -> None:
-    """Put sequences back to where they were."""
+    """Put sequences back to where they were, wherever they are now.
+
+    Raises:
+        TargetChangedError: one has been dropped since.
+    """
     for state in states:
-        _set_value(connection, state["sequence"], state["last_value"], is_called=state["is_called"])
+        # Records of older versions have the name alone.
+        found = relations_with(connection, [state["oid"]]) if "oid" in state else {}
+        if "oid" in state and not found:
+            raise TargetChangedError(
+                f"The sequence {state['sequence']} has been dropped since the run",
+                remedy="Take the rows out by hand, those that stood here before are kept in the previous schema",
+            )
+        now = next((quoted(one.schema, one.name) for one in found.values()), state["sequence"])
+        _set_value(connection, now, state["last_value"], is_called=state["is_called"])
 
 
 def advance_sequences(

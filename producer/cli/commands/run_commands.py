@@ -12,12 +12,13 @@ import click
 
 from migration.convoy_error import ConvoyError
 from migration.errors import CommandInterruptedError
-from migration.model import IfExists, Mode
+from migration.model import Mode
 from producer.cli.command_options import (
     accept_flag,
     data_only_flag,
     ignore_flag,
     output_flags,
+    replacement_flags,
     run_options,
     salvage_flag,
     source_flags,
@@ -39,13 +40,7 @@ from producer.cli.output.mapping_file_output import new_mapping_file, write_mapp
 )
 @source_flags
 @target_flags
-@click.option(
-    "--if-exists",
-    type=click.Choice([choice.value for choice in IfExists]),
-    default=IfExists.REFUSE.value,
-    show_default=True,
-    help="Tables that stand there already: refuse, or replace and keep them for rollback.",
-)
+@replacement_flags
 @data_only_flag
 @work_flags
 @trouble_flags
@@ -66,13 +61,7 @@ def migrate(**values: Any) -> int:
 )
 @source_flags
 @target_flags
-@click.option(
-    "--if-exists",
-    type=click.Choice([choice.value for choice in IfExists]),
-    default=IfExists.REFUSE.value,
-    show_default=True,
-    help="What the migration would do with tables that stand there already.",
-)
+@replacement_flags
 @data_only_flag
 @work_flags
 @trouble_flags
@@ -107,7 +96,8 @@ def validate(**values: Any) -> int:
     """Compare SQLite databases with tables in PostgreSQL, whoever copied them.
 
     Takes the flags of the migration. With --data-only, what such a load leaves out is left out, and keys and
-    indexes are not compared; --if-exists and --on-error have no effect. --exclude may name TABLE.COLUMN.
+    indexes are not compared; --if-exists, --drop-dependents and --on-error have no effect. --exclude may name
+    TABLE.COLUMN.
     Where the role may not create the ledger, everything is only read, and the verdict only printed.
     """
     from migration.errors import TargetPermissionError

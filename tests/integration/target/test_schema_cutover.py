@@ -47,6 +47,8 @@ EARLIER = (
     "CREATE TABLE untouched (a int PRIMARY KEY)",
 )
 
+LEFT_BEHIND = ("column", "check", "foreign_key", "index")
+
 
 def run(engine: Engine, *statements: str) -> None:
     with engine.begin() as connection:
@@ -81,15 +83,24 @@ def stage(connection: Connection, plans: Sequence[TablePlan], schema: str = "sta
 
 
 def cut(
-    engine: Engine, schema: str = "public", if_exists: IfExists = IfExists.REFUSE, previous: str = "kept"
+    engine: Engine,
+    schema: str = "public",
+    if_exists: IfExists = IfExists.REFUSE,
+    previous: str = "kept",
+    signed: tuple[str, ...] = LEFT_BEHIND,
 ) -> dict[str, Any]:
     plans = school(schema)
     with engine.begin() as connection:
         stage(connection, plans)
     with engine.begin() as connection:
         record = cut_over(
-            connection, staging_schema="stage", previous_schema=previous, plans=plans, if_exists=if_exists
-        )
+            connection,
+            staging_schema="stage",
+            previous_schema=previous,
+            plans=plans,
+            if_exists=if_exists,
+            signed=signed,
+        ).record
     return dict(json.loads(json.dumps(record)))
 
 
@@ -202,7 +213,7 @@ def test_no_tables_is_nothing_to_do(engine: Engine) -> None:
     with engine.begin() as connection:
         record = cut_over(
             connection, staging_schema="stage", previous_schema="kept", plans=(), if_exists=IfExists.REFUSE
-        )
+        ).record
         assert roll_back(connection, record, "kept") == []
 
 

@@ -1,0 +1,191 @@
+"""What is attached to a replaced table goes over to the one that replaces it, as far as its words make sense there.
+
+The server judges: each is made in a savepoint, and its refusal is the reason that is reported.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from sqlalchemy.exc import DBAPIError
+
+from migration.target.attached_objects.attachment_reader import (
+    Attachment,
+    labels,
+    names_looked_up_in,
+    read_attachments,
+)
+from migration.target.sql_statements import quoted, run_sql
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from sqlalchemy import Connection
+
+# What a source declares itself: where both have one of that name, the source's is what was asked for.
+_SAID_BY_THE_SOURCE: Final = frozenset(
+    {
+        "column",
+        "default",
+        "generated_column",
+        "primary_key",
+        "unique",
+        "index",
+        "check",
+        "foreign_key",
+        "comment",
+    }
+)
+_MOST_NUMBERS: Final = 100
+_RIGHTS: Final = frozenset({"grant", "column_grant", "sequence_grant"})
+_NO_WORDS: Final = {
+    "column": "the source has no such column, and its values would be lost",
+    "generated_column": "the source has values of its own for this column",
+    "default": "its numbers come from a sequence, and the source's column counts otherwise",
+    "sequence": "it stands in another schema than its table",
+    "collation": "the run builds the column with another collation",
+    "access_method": "the run builds tables with the access method that is usual here",
+    "inheritance": "a table cannot leave its parent and come back exactly as it was",
+    "typed_table": "the run's table has columns of its own, not those of a type",
+    "extension": "it belongs to an extension",
+    "subscription": "a subscription writes into this table",
+    "other": "Convoy does not know how it is made",
+}
+# SQLSTATEs of a server or connection in trouble, not of an object that cannot be: locks, resources, an operator.
+_NO_FAULT_OF_THE_OBJECT: Final = ("08", "40", "53", "55P03", "57", "58")
+
+
+@dataclass(frozen=True, slots=True)
+class NotCarried:
+    """Something that is attached to the replaced table `table` and cannot go over to the new one."""
+
+    table: str
+    attachment: Attachment
+    reason: str
+    goes_with_another: bool = False
+    """Whether it is a part of something else that cannot be carried over either."""
+
+    def __str__(self) -> str:
+        """How messages say it."""
+        of = f" of {self.table}" if self.table else ""
+        return f"{self.attachment.kind.replace('_', ' ')} {self.attachment.name}{of}: {self.reason}"
+
+
+@dataclass(slots=True)
+class Transfer:
+    """What became of the attachments of one replaced table.
+
+    `instead` are those in whose place the source's own stands.
+    """
+
+    table: str
+    carried: list[Attachment] = field(default_factory=list)
+    instead: list[Attachment] = field(default_factory=list)
+    lost: list[NotCarried] = field(default_factory=list)
+
+
+def transfer(
+    connection: Connection,
+    name: str,
+    attached: Sequence[Attachment],
+    new: int,
+    schemas: Sequence[str],
+    kinds: Collection[str],
+    gone: Collection[str] = (),
+) -> Transfer:
+    """Give the table `new` what was attached to another one of its name, in the caller's transaction.
+
+    Args:
+        connection: its session is the owner of both tables.
+        name: what the table is called.
+        attached: what was read of the other table, with the last of `schemas` as the only one.
+        new: oid of the table in the first of `schemas`.
+        schemas: where names are looked up.
+        kinds: those to make now; what is missing of other kinds is left alone.
+        gone: labels of what could not be made before.
+
+    Raises:
+        DBAPIError: the server or the connection is in trouble, or somebody holds a lock.
+    """
+    with names_looked_up_in(connection, *schemas):
+        there = read_attachments(connection, new, *schemas)
+        carrier = _Carrier(connection, Transfer(name), there, gone)
+        for one in attached:
+            if one.kind in kinds and not _is_there(one, there):
+                carrier.carry(one)
+        if not _RIGHTS.isdisjoint(kinds):
+            _take_back_rights(connection, attached, there, carrier.result)
+    return carrier.result
+
+
+class _Carrier:
+    def __init__(
+        self, connection: Connection, result: Transfer, there: Sequence[Attachment], gone: Collection[str]
+    ) -> None:
+        self._connection = connection
+        self.result = result
+        self._there = there
+        self._missing = set(gone) | {f"constraint {label.split(' ', 1)[1]}" for label in gone}
+        self._renamed: dict[str, str] = {}
+        """Quoted names of indexes → those that the same ones bear at the new table."""
+
+    def carry(self, one: Attachment) -> None:
+        twin = _twin(one, self._there)
+        if twin is not None and one.kind == "index":
+            self._renamed[quoted(one.name)] = quoted(twin.name)
+        if one.kind == "index" if twin else _stands_instead(one, self._there):
+            self.result.instead.append(one)
+            return
+        goes_with_another = one.belongs_to in self._missing
+        refused = self._make(one, twin)
+        if refused is None:
+            self.result.carried.append(one)
+            return
+        self._missing |= {one.label, f"constraint {one.name}"} if one.is_constraint else {one.label}
+        self.result.lost.append(NotCarried(self.result.table, one, refused, goes_with_another))
+
+    def _make(self, one: Attachment, twin: Attachment | None) -> str | None:
+        """Make it, or return why it cannot be."""
+        if one.belongs_to in self._missing:
+            return f"it goes with {one.belongs_to}"
+        if twin is not None:
+            table, old, new = quoted(self.result.table), quoted(twin.name), quoted(one.name)
+            return make_object(self._connection, (f"ALTER TABLE {table} RENAME CONSTRAINT {old} TO {new}",))
+        if not one.statements:
+            return _NO_WORDS.get(one.kind, "it cannot be made for another table")
+        refused = make_object(self._connection, [self._with_new_names(one, s) for s in one.statements])
+        if refused is not None and one.kind == "index" and refused.endswith("already exists"):
+            return self._make_numbered(one)
+        return refused
+
+    def _with_new_names(self, one: Attachment, statement: str) -> str:
+        """Return a statement that speaks of an index under the name that this bears now."""
+        if one.kind == "index":
+            return statement
+        for old, new in self._renamed.items():
+            bare = old[1:-1]
+            statement = re.sub(
+                rf"\b(INDEX|CLUSTER ON) ({re.escape(old)}|{re.escape(bare)})(?![\w$])",
+                lambda found, new=new: f"{found[1]} {new}",
+                statement,
+                count=1,
+            )
+        return statement
+
+    def make_object(connection: Connection, statements: Sequence[str]) -> str | None:
+    """Run statements in a savepoint; return why the server refused, or None."""
+    savepoint = connection.begin_nested()
+    try:
+        for statement in statements:
+            run_sql(connection, statement)
+    except DBAPIError as error:
+        state = getattr(error.orig, "sqlstate", None) or ""
+        if connection.invalidated or not state or state.startswith(_NO_FAULT_OF_THE_OBJECT):
+            raise
+        savepoint.rollback()
+        diagnostics = getattr(error.orig, "diag", None)
+        return str(getattr(diagnostics, "message_primary", None) or error.orig)
+    savepoint.commit()
+    return None
