@@ -2,15 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import update
+from sqlalchemy.exc import DBAPIError
 
+from migration.errors import CutoverBlockedError, TargetBusyError
 from migration.ledger.ledger_tables import runs
+from migration.ledger.run_results import add_findings
 from migration.ledger.table_records import TableRecord, planned, read_sources, read_tables
+from migration.model import IfExists
 from migration.source.snapshots.snapshot_access import SnapshotAccess
 from migration.steps.run_schema_names import previous_schema, staging_schema, target_schemas
+from migration.target.cutover.first_write_check import FirstWrite, try_first_writes
+from migration.target.cutover.lock_acquisition import (
+    AGAINST_WRITERS,
+    EXCLUSIVE,
+    WantedLocks,
+    is_lock_refusal,
+    take_locks,
+)
 from migration.target.cutover.schema_cutover import cut_over
+from migration.target.target_check import check_target
 from producer.transitions.data_only_loading import load_schema
 from producer.transitions.run_end import completed
 
@@ -19,8 +34,9 @@ if TYPE_CHECKING:
 
     from migration.ledger.run_records import RunRecord
     from migration.ledger.run_transition import LockedRun
-    from migration.model import Phase
+    from migration.model import Phase, TablePlan
     from migration.settings import Settings
+    from migration.source_schema import SourceTable
     from producer.transitions.transition_context import TransitionContext
 
 
@@ -36,8 +52,50 @@ def finish_cutting_over(context: TransitionContext, locked: LockedRun, _prepared
     """Show the tables to users: one transaction, together with the run's end."""
     connection, run = locked.connection, locked.record
     tables = read_tables(connection, run.id)
+    plans = [planned(table) for table in tables]
+    # Days may lie between a run and its cutover: what was asked of the target before is asked again, then under locks.
+    check_target(connection, plans, run.options)
+    take_locks(connection, _wanted_locks(run, plans), run.options.cutover_lock_timeout_seconds)
+    with lock_refusals_told(run.id):
+        record = _put_in_place(context, connection, run, tables)
+        connection.execute(update(runs).where(runs.c.id == run.id).values(cutover=record))
+        add_findings(connection, run.id, try_first_writes(connection, _first_writes(connection, run, tables)))
+    return completed(connection, run)
+
+
+def _wanted_locks(run: RunRecord, plans: list[TablePlan]) -> WantedLocks:
+    # Readers of an application's empty tables need not wait for a load.
+    is_load = run.options.data_only and run.options.if_exists is not IfExists.REPLACE
+    return WantedLocks(
+        staged=[staging_schema(run, schema) for schema in target_schemas(plans)],
+        tables=[(plan.target_schema, plan.target_name) for plan in plans],
+        mode=AGAINST_WRITERS if is_load else EXCLUSIVE,
+    )
+
+
+@contextmanager
+def lock_refusals_told(run_id: str) -> Iterator[None]:
+    """Raise a refused lock of what cannot be taken beforehand (views, sequences) as `take_locks` does for tables.
+
+    Raises:
+        CutoverBlockedError: another session holds it; who, the caller asks on a connection that is not in a failed
+            transaction.
+    """
+    try:
+        yield
+    except (TargetBusyError, DBAPIError) as error:
+        cause = error if isinstance(error, DBAPIError) else error.__cause__
+        if not isinstance(cause, DBAPIError) or not is_lock_refusal(cause):
+            raise
+        what = "Another session holds a lock that is needed, of a view or sequence perhaps"
+        raise CutoverBlockedError(what, run=run_id) from error
+
+
+def _put_in_place(
+    context: TransitionContext, connection: Connection, run: RunRecord, tables: list[TableRecord]
+) -> list[dict[str, Any]]:
     put_in_place = load_schema if run.options.data_only else _show_tables
-    record = [
+    return [
         {
             "record": put_in_place(
                 connection,
@@ -50,8 +108,28 @@ def finish_cutting_over(context: TransitionContext, locked: LockedRun, _prepared
         }
         for schema in target_schemas([planned(table) for table in tables])
     ]
-    connection.execute(update(runs).where(runs.c.id == run.id).values(cutover=record))
-    return completed(connection, run)
+
+
+def _first_writes(connection: Connection, run: RunRecord, tables: list[TableRecord]) -> list[FirstWrite]:
+    """Return what the first INSERT of an application into each table leaves to the database."""
+    declared = {
+        (source.label, table.name): table
+        for source in read_sources(connection, run.id)
+        for table in source.schema.tables
+    }
+    return [_first_write(plan, declared[plan.source_label, plan.name]) for plan in map(planned, tables)]
+
+
+def _first_write(plan: TablePlan, table: SourceTable) -> FirstWrite:
+    names = {column.name: column.target_name for column in plan.copied_columns}
+    defaults = [c.name for c in table.columns if c.default_sql and c.default_sql.upper() != "NULL"]
+    return FirstWrite(
+        plan.name,
+        plan.target_schema,
+        plan.target_name,
+        numbered=frozenset(names[name] for name in (table.rowid_alias,) if name in names),
+        defaulted=frozenset(names[name] for name in defaults if name in names),
+    )
 
 
 def _show_tables(

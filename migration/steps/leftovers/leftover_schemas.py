@@ -62,6 +62,12 @@ def judge_schema(kind: LeftoverKind, run: RunRecord | None, *, with_replaced: bo
             NextStep("Give the run up", f"migration-cli cancel {run.id}"),
         )
         return Verdict(True, f"run {run.id} has failed and can be resumed", steps)
+    if run.phase is Phase.READY:
+        steps = (
+            NextStep("Put its tables in place", f"migration-cli cutover {run.id}"),
+            NextStep("Give the run up", f"migration-cli cancel {run.id}"),
+        )
+        return Verdict(True, f"run {run.id} is held before its cutover", steps)
     return Verdict(not run.phase.is_end, f"run {run.id} is {run.phase}")
 
 

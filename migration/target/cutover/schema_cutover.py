@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from migration.errors import StagingLostError
-from migration.target.cutover.cutover_lock_timeout import LOCK_TIMEOUT
 from migration.target.cutover.occupied_names import listed, relations_to_replace
 from migration.target.cutover.privilege_transfer import hand_over_rights
 from migration.target.cutover.relation_move import move_relation, translated
@@ -43,7 +42,8 @@ def cut_over(
     Owner and grants of a replaced table go to the one that replaces it.
 
     Args:
-        connection: in a transaction that the caller commits; nothing is seen by others before.
+        connection: in a transaction that the caller commits, and in which it has taken all locks (`take_locks`);
+            nothing is seen by others before.
         staging_schema: where the tables are; it is dropped.
         previous_schema: where replaced tables go; created when there are any.
         plans: the tables, all of the same `target_schema`.
@@ -62,7 +62,6 @@ def cut_over(
         return {}
     schema = plans[0].target_schema
     with translated(schema=schema):
-        run_sql(connection, f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'")
         created = not schema_exists(connection, schema)
         if created:
             run_sql(connection, f"CREATE SCHEMA {quoted(schema)}")
