@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import update
-from sqlalchemy.exc import DBAPIError
 
-from migration.errors import CutoverBlockedError, TargetBusyError
 from migration.ledger.ledger_tables import runs
 from migration.ledger.run_results import add_findings
 from migration.ledger.table_records import TableRecord, planned, read_sources, read_tables
@@ -21,7 +17,7 @@ from migration.target.cutover.lock_acquisition import (
     AGAINST_WRITERS,
     EXCLUSIVE,
     WantedLocks,
-    is_lock_refusal,
+    lock_refusals_told,
     take_locks,
 )
 from migration.target.cutover.schema_cutover import cut_over
@@ -71,24 +67,6 @@ def _wanted_locks(run: RunRecord, plans: list[TablePlan]) -> WantedLocks:
         tables=[(plan.target_schema, plan.target_name) for plan in plans],
         mode=AGAINST_WRITERS if is_load else EXCLUSIVE,
     )
-
-
-@contextmanager
-def lock_refusals_told(run_id: str) -> Iterator[None]:
-    """Raise a refused lock of what cannot be taken beforehand (views, sequences) as `take_locks` does for tables.
-
-    Raises:
-        CutoverBlockedError: another session holds it; who, the caller asks on a connection that is not in a failed
-            transaction.
-    """
-    try:
-        yield
-    except (TargetBusyError, DBAPIError) as error:
-        cause = error if isinstance(error, DBAPIError) else error.__cause__
-        if not isinstance(cause, DBAPIError) or not is_lock_refusal(cause):
-            raise
-        what = "Another session holds a lock that is needed, of a view or sequence perhaps"
-        raise CutoverBlockedError(what, run=run_id) from error
 
 
 def _put_in_place(

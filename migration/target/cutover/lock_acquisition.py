@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from migration.errors import CutoverBlockedError
+from migration.errors import CutoverBlockedError, RetryableError
 from migration.target.pg_catalog.lock_holders import LockHolder, lock_holders, name_holders, ways_to_end
 from migration.target.sql_statements import quoted, run_sql
 
@@ -104,6 +104,24 @@ def take_locks(connection: Connection, wanted: WantedLocks, seconds: float) -> N
 def referred_to(connection: Connection, oids: Collection[int]) -> list[int]:
     """Return the tables that foreign keys of these refer to: to drop such a key, they are locked, too."""
     return list(connection.execute(_REFERRED_TO, {"oids": list(oids)}).scalars())
+
+
+@contextmanager
+def lock_refusals_told(run_id: str) -> Iterator[None]:
+    """Raise a refused lock of what cannot be taken beforehand (views, sequences) as `take_locks` does for tables.
+
+    Raises:
+        CutoverBlockedError: another session holds it; who, the caller asks on a connection that is not in a failed
+            transaction.
+    """
+    try:
+        yield
+    except (RetryableError, DBAPIError) as error:
+        cause = error if isinstance(error, DBAPIError) else error.__cause__
+        if not isinstance(cause, DBAPIError) or not is_lock_refusal(cause):
+            raise
+        what = "Another session holds a lock that is needed, of a view or sequence perhaps"
+        raise CutoverBlockedError(what, run=run_id) from error
 
 
 def is_lock_refusal(error: DBAPIError) -> bool:
