@@ -8,6 +8,8 @@ from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from migration.ledger.cutover_tries import CutoverTerms
+from migration.ledger.cutover_window import parse_window
 from migration.mapping_file.mapping_file_reader import read_mapping
 from migration.mapping_file_model import OnOrphan
 from migration.model import IdentifierPolicy, IfExists, Mode, OnError, RunOptions, Source
@@ -34,6 +36,15 @@ def _schema_name(name: str) -> str:
     if NUL in name or len(name.encode()) > MAX_NAME_BYTES:
         raise ValueError(f"must be a schema name of {MAX_NAME_BYTES} bytes at most")
     return name
+
+
+def _window(written: str) -> str:
+    return str(parse_window(written))
+
+
+Window = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_window)]
+LockTimeout = Annotated[float, Field(gt=0, le=60)]
+Patience = Annotated[float, Field(ge=0)]
 
 
 class _Strict(BaseModel):
@@ -75,6 +86,14 @@ class Options(_Strict):
     max_workers: Annotated[int, Field(ge=1)] | None = None
     """At most so many workers at a time; null: as many as there are."""
     skip_validation: bool = False
+    hold: bool = False
+    """Stop before the cutover, staged and proved, until `POST .../cutover`."""
+    cutover_window: Window | None = None
+    """Begin the cutover only between these times of day, such as `22:00-05:00 Europe/Vienna`; without a zone: UTC."""
+    cutover_lock_timeout: LockTimeout = RunOptions().cutover_lock_timeout_seconds
+    """Seconds that one try waits for locks of others; pauses between tries are at least four times as long."""
+    cutover_patience: Patience = RunOptions().cutover_patience_seconds
+    """Seconds for which the cutover is tried in all."""
     mapping: (
         Annotated[dict[str, Any], Field(examples=[{"tables": {"orders": {"rename": "sale"}}}])] | None
     ) = None
@@ -86,6 +105,20 @@ class Options(_Strict):
     the reference to NULL."""
     salvage: bool = False
     """Of a damaged source, take what can be read and list the rest."""
+
+
+class CutoverRequest(_Strict):
+    """What replaces the options that the run was started with; what is left out stays."""
+
+    cutover_window: Literal["always"] | Window | None = None
+    """`always`: begin at once, whatever the run's own window is."""
+    cutover_lock_timeout: LockTimeout | None = None
+    cutover_patience: Patience | None = None
+
+    def terms(self) -> CutoverTerms:
+        """Return them as the ledger takes them."""
+        window = "" if self.cutover_window == "always" else self.cutover_window
+        return CutoverTerms(window, self.cutover_lock_timeout, self.cutover_patience)
 
 
 class RunRequest(_Strict):
@@ -136,6 +169,10 @@ class RunRequest(_Strict):
             priority=asked.priority,
             max_workers=asked.max_workers,
             skip_validation=asked.skip_validation,
+            hold=asked.hold,
+            cutover_window=asked.cutover_window or "",
+            cutover_lock_timeout_seconds=asked.cutover_lock_timeout,
+            cutover_patience_seconds=asked.cutover_patience,
             mapping=None if asked.mapping is None else read_mapping(asked.mapping, "mapping"),
             on_error=asked.on_error,
             on_orphan=asked.on_orphan,

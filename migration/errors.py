@@ -303,12 +303,6 @@ class TargetBusyError(RetryableError):
     code = "target-busy"
 
 
-class CutoverBlockedError(TargetBusyError):
-    """Other sessions hold locks that a cutover or rollback needs; it gave up at once, so that nobody queues behind it."""
-
-    code = "cutover-blocked"
-
-
 class StageUnreachableError(RetryableError):
     """The stage, from which hosts that share no disk get their snapshots, does not answer: no fault of a step."""
 
@@ -337,12 +331,6 @@ class UnexpectedClassError(PermanentError):
     """A column holds values of a storage class that it was not read for."""
 
     code = "profile-differs"
-
-
-class CutoverPatienceError(PermanentError):
-    """Other sessions were in the way of a cutover or rollback for as long as it was to be tried; nothing was changed."""
-
-    code = "cutover-patience-over"
 
 
 class RejectedValueError(PermanentError):

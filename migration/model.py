@@ -143,7 +143,9 @@ class FindingKind(StrEnum):
     MISSING_CONSTRAINT = "missing_constraint"
     SEQUENCE = "sequence"
     LOSSY_TRANSFORM = "lossy_transform"
-    FIRST_WRITE_FAILS = "first_write_fails"  # the application's first INSERT after the cutover would be refused
+    FIRST_WRITE_FAILS = (
+        "first_write_fails"  # the application's first INSERT after the cutover would be refused
+    )
     DAMAGED_RANGE = "damaged_range"  # rows of a damaged source that nobody can read any more
 
 

@@ -11,14 +11,9 @@ from typing import TYPE_CHECKING
 from sqlalchemy.exc import DBAPIError
 
 from migration.convoy_error import ConvoyError
+from migration.cutover_errors import CutoverBlockedError
 from migration.error_record import error_from_record
-from migration.errors import (
-    BrokerError,
-    CutoverBlockedError,
-    RetryableError,
-    RunFailedError,
-    TargetUnreachableError,
-)
+from migration.errors import BrokerError, RetryableError, RunFailedError, TargetUnreachableError
 from migration.exit_status import ExitStatus
 from migration.full_disk_errors import DiskFullError
 from migration.ledger.cutover_tries import put_off_cutover, wait_of_cutover

@@ -14,7 +14,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, Engine, select, text, update
 
 from migration.convoy_error import NextStep
-from migration.errors import CutoverBlockedError, CutoverPatienceError
+from migration.cutover_errors import CutoverBlockedError, CutoverPatienceError
 from migration.ledger.cutover_window import parse_window
 from migration.ledger.event_log_observer import EventLogObserver
 from migration.ledger.event_names import EventName

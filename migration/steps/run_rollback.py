@@ -10,7 +10,8 @@ from collections.abc import Callable
 from sqlalchemy import Connection, Engine
 
 from migration.convoy_error import NextStep
-from migration.errors import CutoverBlockedError, CutoverPatienceError, RunStateError
+from migration.cutover_errors import CutoverBlockedError, CutoverPatienceError
+from migration.errors import RunStateError
 from migration.ledger.cutover_tries import CutoverTerms, pause_seconds
 from migration.ledger.run_records import RunRecord, find_run
 from migration.ledger.run_results import save_objects

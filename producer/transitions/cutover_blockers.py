@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from migration.errors import CutoverBlockedError
+from migration.cutover_errors import CutoverBlockedError
 from migration.ledger.table_records import read_tables
 from migration.target.cutover.lock_acquisition import EXCLUSIVE
 from migration.target.cutover.occupied_names import view_names
@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from migration.ledger.run_records import RunRecord
 
 
-def name_blockers(connection: Connection, run: RunRecord, blocked: CutoverBlockedError) -> CutoverBlockedError:
+def name_blockers(
+    connection: Connection, run: RunRecord, blocked: CutoverBlockedError
+) -> CutoverBlockedError:
     """Return the error with the names of who holds locks on what bears the names of the run's tables and views."""
     if blocked.next_steps:
         return blocked

@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Final
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from migration.errors import CutoverBlockedError, RetryableError
+from migration.cutover_errors import CutoverBlockedError
+from migration.errors import RetryableError
 from migration.target.pg_catalog.lock_holders import LockHolder, lock_holders, name_holders, ways_to_end
 from migration.target.sql_statements import quoted, run_sql
 

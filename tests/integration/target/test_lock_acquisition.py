@@ -10,15 +10,13 @@ import psycopg
 import pytest
 from sqlalchemy import Engine
 
-from migration.errors import CutoverBlockedError
+from migration.cutover_errors import CutoverBlockedError
 from migration.target.cutover.lock_acquisition import AGAINST_WRITERS, WantedLocks, take_locks
 from migration.target.sql_statements import run_sql
 from migration.target.target_connection import make_engine
 
 TABLES = [("public", "a"), ("public", "b"), ("public", "c")]
-HELD = (
-    "SELECT count(*) FROM pg_locks WHERE relation::regclass::text IN ('a', 'b', 'c') AND granted AND mode = '{mode}'"
-)
+HELD = "SELECT count(*) FROM pg_locks WHERE relation::regclass::text IN ('a', 'b', 'c') AND granted AND mode = '{mode}'"
 
 
 @pytest.fixture
@@ -111,9 +109,8 @@ def test_whoever_waits_for_us_is_never_the_victim_of_a_deadlock(engine: Engine, 
     thread = threading.Thread(target=application)
     thread.start()
     holding.wait()
-    with engine.connect() as connection, connection.begin():
-        with pytest.raises(CutoverBlockedError):
-            take_locks(connection, WantedLocks(tables=TABLES), 1.5)
+    with engine.connect() as connection, connection.begin(), pytest.raises(CutoverBlockedError):
+        take_locks(connection, WantedLocks(tables=TABLES), 1.5)
     thread.join()
     assert ended == ["committed"]
 
@@ -150,5 +147,8 @@ def test_names_that_need_quotes_and_tables_that_are_not_there(engine: Engine) ->
         run_sql(connection, 'CREATE SCHEMA "s""q"; CREATE TABLE "s""q"."T %s :x" ()')
         take_locks(connection, WantedLocks(staged=['s"q'], tables=[("public", "none"), *TABLES]), 1)
         assert (
-            run_sql(connection, "SELECT count(*) FROM pg_locks WHERE mode = 'AccessExclusiveLock'").scalar_one() == 4
+            run_sql(
+                connection, "SELECT count(*) FROM pg_locks WHERE mode = 'AccessExclusiveLock'"
+            ).scalar_one()
+            == 4
         )

@@ -82,7 +82,9 @@ def test_next_opening_is_told(window: str, at: str, opens: str) -> None:
 
 
 def test_what_is_told_to_open_is_open_then_throughout_a_year() -> None:
-    windows = [parse_window(f"{text} America/New_York") for text in ("01:30-01:45", "23:00-00:30", "02:10-02:20")]
+    windows = [
+        parse_window(f"{text} America/New_York") for text in ("01:30-01:45", "23:00-00:30", "02:10-02:20")
+    ]
     at = moment("2031-01-01T00:07:00")
     while at.year == 2031:
         for window in windows:
