@@ -21,7 +21,7 @@ class Mode(StrEnum):
 
 
 class Phase(StrEnum):
-    """Where a run is. The first seven follow each other; the others are ends. With a hold, ready comes before the cutover."""
+    """Where a run is. The first seven follow each other; the others are ends. A hold puts ready before the cutover."""
 
     PENDING = "pending"  # in the ledger, no process has touched it
     SNAPSHOTTING = "snapshotting"  # sources are being frozen, described and split into chunks

@@ -148,8 +148,8 @@ def _closed_window(options: RunOptions, now: datetime) -> CutoverWait | None:
         return None
     opening = window.opens_at(now)
     return CutoverWait(
-        f"It is proved and waits for its cutover window, {window}, which opens at {opening:%Y-%m-%d %H:%M} {window.zone};"
-        " no table that users see has changed.",
+        f"It is proved and waits for its cutover window, {window},"
+        f" which opens at {opening:%Y-%m-%d %H:%M} {window.zone}; no table that users see has changed.",
         max((opening - now).total_seconds(), 0.0),
     )
 

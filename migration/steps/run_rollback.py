@@ -113,7 +113,8 @@ def roll_back_patiently(
             if elapsed + seconds > options.cutover_patience_seconds:
                 again = f"migration-cli rollback {run_id}"
                 raise CutoverPatienceError(
-                    f"The rollback was tried for {elapsed:,.0f} s, and others were in the way to the end: {blocked.what}",
+                    f"The rollback was tried for {elapsed:,.0f} s, and others were in the way to the end:"
+                    f" {blocked.what}",
                     remedy=f"Nothing was changed; end what is in the way, and type `{again}`",
                     next_steps=(NextStep("Try the rollback again", again), *blocked.next_steps),
                     run=run_id,

@@ -165,7 +165,8 @@ class _Trial:
                 if not state.seqcycle:
                     findings.append(
                         self._finding(
-                            f"An INSERT that leaves it out will be refused: sequence {sequence} is at its end, {state.seqmax:,}",
+                            f"An INSERT that leaves it out will be refused: sequence {sequence} is at its end,"
+                            f" {state.seqmax:,}",
                             column.column,
                         )
                     )

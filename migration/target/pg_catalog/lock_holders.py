@@ -41,7 +41,7 @@ _HOLDERS: Final = text(
 
 @dataclass(frozen=True, slots=True)
 class LockHolder:
-    """A session with a lock on a relation. `pid` is None for a prepared transaction, times where the role may not look."""
+    """A session with a lock on a relation. `pid` is None for a prepared transaction, times for who may not look."""
 
     oid: int
     relation: str
