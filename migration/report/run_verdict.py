@@ -66,7 +66,7 @@ def judge(outcome: Outcome) -> Verdict:
     if outcome.status in (Phase.COMPLETED, Phase.COMPLETED_WITH_FINDINGS):
         return (_COMPLETED[outcome.mode] if outcome.tables else _judge_empty)(outcome)
     if outcome.status is Phase.READY:
-        proof = (_judge_migration if outcome.tables else _judge_empty)(outcome)
+        proof = (_COMPLETED[outcome.mode] if outcome.tables else _judge_empty)(outcome)
         detail = "Held before the cutover: no table that users see has changed."
         return replace(proof, detail=f"{detail} {proof.detail}".strip())
     if outcome.status is Phase.FAILED:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 _COLUMNS: Final = text(
     """
     SELECT c.oid::bigint AS table, n.nspname AS schema, c.relname AS name, a.attname AS column,
-           a.attnotnull AS not_null, a.attgenerated <> '' AS is_generated,
+           a.attnotnull OR t.typnotnull AS not_null, a.attgenerated <> '' AS is_generated,
            a.atthasdef OR a.attidentity <> '' AS fills_itself,
            EXISTS (SELECT FROM pg_catalog.pg_attrdef f JOIN pg_catalog.pg_depend d
                      ON d.classid = 'pg_catalog.pg_attrdef'::regclass AND d.objid = f.oid
@@ -36,6 +36,7 @@ _COLUMNS: Final = text(
                    AND i.indisvalid AND i.indpred IS NULL AND i.indkey[0] = a.attnum) AS is_unique
     FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
     JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+    JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
     JOIN unnest(CAST(:schemas AS text[]), CAST(:names AS text[])) AS wanted (schema, name)
       ON wanted.schema = n.nspname AND wanted.name = c.relname
     WHERE c.relkind IN ('r', 'p') ORDER BY n.nspname, c.relname, a.attnum
@@ -212,11 +213,16 @@ class _Trial:
     def _judged(self, error: DBAPIError) -> list[Finding]:
         """Return what a refusal says of the schema; nothing where the row that was tried may be to blame."""
         state = getattr(error.orig, "sqlstate", None) or ""
-        if state != _NOT_NULL and (state[:2] not in _OF_DEFAULTS or state == _NO_RIGHT):
-            return []
         diagnostics = getattr(error.orig, "diag", None)
         reason = getattr(diagnostics, "message_primary", None) or "the server gives no reason"
         column = getattr(diagnostics, "column_name", None)
+        if state == _NOT_NULL:
+            # Of others, an application may always give a value: of domains of domains, say.
+            is_ours = any(c.column == column and c.fills_itself for c in self._columns)
+        else:
+            is_ours = state[:2] in _OF_DEFAULTS and state != _NO_RIGHT
+        if not is_ours:
+            return []
         return [self._finding(f"An INSERT that leaves all to the database is refused: {reason}", column)]
 
     def _finding(self, message: str, column: str | None) -> Finding:

@@ -79,7 +79,8 @@ def test_blocker_is_named_nothing_is_tried_in_the_pause_and_the_run_goes_on_afte
             runner.advance(run_id, wait=True)
         assert tries(direct, run_id) == 1
         ((wait,),) = direct.query(
-            f"SELECT extract(epoch FROM cutover_next_at - clock_timestamp()) / 0.1 FROM convoy.runs WHERE id = '{run_id}'"
+            "SELECT extract(epoch FROM cutover_next_at - clock_timestamp()) / 0.1 FROM convoy.runs"
+            f" WHERE id = '{run_id}'"
         )
         assert wait < 5.1
         let_pause_pass(direct, run_id)

@@ -1,4 +1,4 @@
-"""The first INSERT of an application is tried, and nothing of it stays: not a row, not a number, not a word of a trigger."""
+"""The first INSERT of an application is tried, and nothing of it stays: no row, no number, no word of a trigger."""
 
 from __future__ import annotations
 
@@ -10,9 +10,7 @@ from migration.model import Finding, FindingKind
 from migration.target.cutover.first_write_check import FirstWrite, try_first_writes
 from migration.target.sql_statements import run_sql
 
-EVERYTHING = (
-    "SELECT (SELECT count(*) FROM t), (SELECT last_value FROM s), (SELECT is_called FROM s)"
-)
+EVERYTHING = "SELECT (SELECT count(*) FROM t), (SELECT last_value FROM s), (SELECT is_called FROM s)"
 
 
 def check(
@@ -35,11 +33,15 @@ def check(
             "CREATE TABLE t (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, name text NOT NULL)",
             "INSERT INTO t (name) VALUES ('a'), ('b')",
         ],
-        ["CREATE TABLE t (id serial PRIMARY KEY, at timestamptz NOT NULL DEFAULT now())", "INSERT INTO t DEFAULT VALUES"],
+        [
+            "CREATE TABLE t (id serial PRIMARY KEY, at timestamptz NOT NULL DEFAULT now())",
+            "INSERT INTO t DEFAULT VALUES",
+        ],
         # Keys that the application gives itself, and what is referred to.
         [
             "CREATE TABLE p (k text PRIMARY KEY)",
-            "CREATE TABLE t (code text PRIMARY KEY, p text NOT NULL REFERENCES p, n int GENERATED ALWAYS AS (1) STORED)",
+            "CREATE TABLE t (code text PRIMARY KEY, p text NOT NULL REFERENCES p, n int GENERATED ALWAYS AS (1) STORED"
+            ")",
             "INSERT INTO p VALUES ('x')",
             "INSERT INTO t VALUES ('c', 'x')",
         ],
@@ -59,6 +61,13 @@ def check(
             "CREATE TRIGGER f BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION f()",
         ],
         ["CREATE VIEW t AS SELECT 1 AS id"],
+        # An application that must give a value gives it.
+        ["CREATE DOMAIN d AS text NOT NULL", "CREATE TABLE t (id serial PRIMARY KEY, x d)"],
+        [
+            "CREATE DOMAIN d AS text NOT NULL; CREATE DOMAIN dd AS d",
+            "CREATE TABLE t (id serial PRIMARY KEY, x dd)",
+            "INSERT INTO t VALUES (0, 'x')",
+        ],
     ],
 )
 def test_table_that_takes_a_row_has_no_finding(engine: Engine, statements: list[str]) -> None:
@@ -86,27 +95,41 @@ def test_table_that_takes_a_row_has_no_finding(engine: Engine, statements: list[
             "id",
             "is at its end, 32,767",
         ),
-        (["CREATE TABLE t (id int PRIMARY KEY, name text NOT NULL)"], "id", "SQLite numbers its rows by itself"),
+        (
+            ["CREATE TABLE t (id int PRIMARY KEY, name text NOT NULL)"],
+            "id",
+            "SQLite numbers its rows by itself",
+        ),
         (
             ["CREATE TABLE t (id serial PRIMARY KEY, kind text NOT NULL)"],
             "kind",
             "it has a default in the source; here it is NOT NULL and has none",
         ),
         (
-            ["CREATE TABLE t (id serial PRIMARY KEY, share int NOT NULL DEFAULT 1 / (now() < '2000-01-01')::int)"],
+            [
+                "CREATE TABLE t (id serial PRIMARY KEY, share int NOT NULL DEFAULT 1 / (now() < '2000-01-01')::int)"
+            ],
             None,
             "is refused: division by zero",
         ),
-        (["CREATE DOMAIN d AS text NOT NULL", "CREATE TABLE t (id serial PRIMARY KEY, x d)"], None, "not-null"),
+        (
+            ["CREATE TABLE t (id serial PRIMARY KEY, x text NOT NULL DEFAULT NULL::text)"],
+            "x",
+            "not-null constraint",
+        ),
     ],
 )
 def test_what_the_schema_refuses_is_a_finding(
     engine: Engine, statements: list[str], column: str | None, words: str
 ) -> None:
     (finding,) = check(engine, *statements, defaulted=("kind",))
-    assert (finding.kind, finding.table, finding.column) == (FindingKind.FIRST_WRITE_FAILS, "source t", column)
+    assert (finding.kind, finding.table, finding.column) == (
+        FindingKind.FIRST_WRITE_FAILS,
+        "source t",
+        column,
+    )
     assert not finding.is_error
-    assert words in finding.message or words.replace("-", " ") in finding.message
+    assert words in finding.message
 
 
 def test_nothing_of_the_trial_stays_and_no_trigger_fires(engine: Engine, target_url: str) -> None:
