@@ -162,4 +162,5 @@ def _last_reason(connection: Connection, run: RunRecord) -> str | None:
 
 
 def _now(connection: Connection) -> datetime:
-    return connection.execute(text("SELECT clock_timestamp()")).scalar_one()
+    now: datetime = connection.execute(text("SELECT clock_timestamp()")).scalar_one()
+    return now

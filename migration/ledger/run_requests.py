@@ -103,7 +103,7 @@ def request_resume(engine: Engine, run_id: str, *, observers: Observers = STANDA
             raise _held(run_id)
         if run.phase.is_end and run.phase is not Phase.FAILED:
             raise RunStateError(f"The run is {run.phase}; there is nothing to resume", run=run_id)
-        phase = run.phase
+        phase: Phase = run.phase
         if run.paused_at is not None:
             locked.connection.execute(update(runs).where(runs.c.id == run_id).values(paused_at=None))
         begins_anew = needs_fresh_start(locked.connection, run_id)

@@ -13,6 +13,7 @@ import time
 from collections.abc import Collection, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import text
@@ -40,6 +41,10 @@ _LOCKABLE: Final = text(
     " WHERE c.relkind IN ('r', 'p') AND (n.nspname = ANY(:staged)"
     " OR c.oid::bigint = ANY(:oids) OR (n.nspname, c.relname) IN"
     " (SELECT * FROM unnest(CAST(:schemas AS text[]), CAST(:names AS text[])))) ORDER BY c.oid"
+)
+_SERVER: Final = text(
+    "SELECT clock_timestamp() AS begun, setting::float8 / 1000 AS deadlock_seconds"
+    " FROM pg_catalog.pg_settings WHERE name = 'deadlock_timeout'"
 )
 _REFERRED_TO: Final = text(
     "SELECT DISTINCT k.confrelid::bigint FROM pg_catalog.pg_constraint k"
@@ -76,7 +81,8 @@ def take_locks(connection: Connection, wanted: WantedLocks, seconds: float) -> N
         CutoverBlockedError: other sessions hold some; it names them. The caller's transaction is to roll back.
     """
     end = time.monotonic() + seconds
-    brief = min(_BRIEF_SECONDS, seconds, _deadlock_seconds(connection) / 2)
+    begun, deadlock_seconds = connection.execute(_SERVER).one()
+    brief = min(_BRIEF_SECONDS, seconds, deadlock_seconds / 2)
     own, theirs = _lockable(connection, wanted)
     with _refusals_named(connection, own, EXCLUSIVE):
         _lock(connection, own, EXCLUSIVE, seconds)
@@ -90,7 +96,9 @@ def take_locks(connection: Connection, wanted: WantedLocks, seconds: float) -> N
             if not is_lock_refusal(error):
                 raise
             attempt.rollback()
-            holders = lock_holders(connection, [table.oid for table in theirs], wanted.mode)
+            holders = _in_the_way(
+                lock_holders(connection, [table.oid for table in theirs], wanted.mode), begun
+            )
             if time.monotonic() >= end:
                 raise _blocked(holders, theirs) from error
             held = {holder.oid for holder in holders}
@@ -184,9 +192,10 @@ def _blocked(holders: Sequence[LockHolder], tables: Sequence[_Lockable]) -> Cuto
     )
 
 
-def _deadlock_seconds(connection: Connection) -> float:
-    setting = "SELECT setting::float8 / 1000 FROM pg_catalog.pg_settings WHERE name = 'deadlock_timeout'"
-    return float(run_sql(connection, setting).scalar_one())
+def _in_the_way(holders: Sequence[LockHolder], begun: datetime) -> list[LockHolder]:
+    """Return those who were there before the try: others have queued behind it, and got the lock as it let go."""
+    before = [h for h in holders if h.state != "idle" and (h.xact_start is None or h.xact_start <= begun)]
+    return before or list(holders)
 
 
 def _milliseconds(seconds: float) -> int:

@@ -40,8 +40,7 @@ def check(
         # Keys that the application gives itself, and what is referred to.
         [
             "CREATE TABLE p (k text PRIMARY KEY)",
-            "CREATE TABLE t (code text PRIMARY KEY, p text NOT NULL REFERENCES p, n int GENERATED ALWAYS AS (1) STORED"
-            ")",
+            "CREATE TABLE t (c text PRIMARY KEY, p text NOT NULL REFERENCES p, n int GENERATED ALWAYS AS (1) STORED)",
             "INSERT INTO p VALUES ('x')",
             "INSERT INTO t VALUES ('c', 'x')",
         ],
@@ -113,7 +112,7 @@ def test_table_that_takes_a_row_has_no_finding(engine: Engine, statements: list[
             "is refused: division by zero",
         ),
         (
-            ["CREATE TABLE t (id serial PRIMARY KEY, x text NOT NULL DEFAULT NULL::text)"],
+            ["CREATE TABLE t (id serial PRIMARY KEY, x text NOT NULL DEFAULT nullif('a', 'a'))"],
             "x",
             "not-null constraint",
         ),
