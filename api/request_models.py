@@ -11,6 +11,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from migration.mapping_file.loss_signatures import read_signature
 from migration.ignored_kinds import check_ignored
 from migration.attached_object_kinds import DROPPABLE_KINDS
+from migration.ledger.cutover_tries import CutoverTerms
+from migration.ledger.cutover_window import parse_window
 from migration.mapping_file.mapping_file_reader import read_mapping
 from migration.mapping_file_model import OnOrphan
 from migration.model import IdentifierPolicy, IfExists, Mode, OnError, RunOptions, Source
@@ -52,6 +54,15 @@ def _known_losses(entries: tuple[str, ...]) -> tuple[str, ...]:
 
 
 DroppableKind = Annotated[str, AfterValidator(_droppable)]
+
+
+def _window(written: str) -> str:
+    return str(parse_window(written))
+
+
+Window = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_window)]
+LockTimeout = Annotated[float, Field(gt=0, le=60)]
+Patience = Annotated[float, Field(ge=0)]
 
 
 class _Strict(BaseModel):
@@ -101,6 +112,14 @@ class Options(_Strict):
     """Losses that you sign for: `LOSS`, `TABLE.COLUMN:LOSS`, or `skipped:KIND` of objects that do not come along."""
     accepted_by: Annotated[str, Field(max_length=200)] = ""
     """Who signs, for the report."""
+    hold: bool = False
+    """Stop before the cutover, staged and proved, until `POST .../cutover`."""
+    cutover_window: Window | None = None
+    """Begin the cutover only between these times of day, such as `22:00-05:00 Europe/Vienna`; without a zone: UTC."""
+    cutover_lock_timeout: LockTimeout = RunOptions().cutover_lock_timeout_seconds
+    """Seconds that one try waits for locks of others; pauses between tries are at least four times as long."""
+    cutover_patience: Patience = RunOptions().cutover_patience_seconds
+    """Seconds for which the cutover is tried in all."""
     mapping: (
         Annotated[dict[str, Any], Field(examples=[{"tables": {"orders": {"rename": "sale"}}}])] | None
     ) = None
@@ -114,6 +133,20 @@ class Options(_Strict):
     """Of a damaged source, take what can be read and list the rest."""
     ignore: TableNames = ()
     """Kinds of findings about the schema that are wanted (docs/validation.md)."""
+
+
+class CutoverRequest(_Strict):
+    """What replaces the options that the run was started with; what is left out stays."""
+
+    cutover_window: Literal["always"] | Window | None = None
+    """`always`: begin at once, whatever the run's own window is."""
+    cutover_lock_timeout: LockTimeout | None = None
+    cutover_patience: Patience | None = None
+
+    def terms(self) -> CutoverTerms:
+        """Return them as the ledger takes them."""
+        window = "" if self.cutover_window == "always" else self.cutover_window
+        return CutoverTerms(window, self.cutover_lock_timeout, self.cutover_patience)
 
 
 class RunRequest(_Strict):
@@ -167,6 +200,10 @@ class RunRequest(_Strict):
             skip_validation=asked.skip_validation,
             accept=_known_losses(asked.accept),
             accepted_by=(asked.accepted_by or "a client of the API") if asked.accept else "",
+            hold=asked.hold,
+            cutover_window=asked.cutover_window or "",
+            cutover_lock_timeout_seconds=asked.cutover_lock_timeout,
+            cutover_patience_seconds=asked.cutover_patience,
             mapping=None if asked.mapping is None else read_mapping(asked.mapping, "mapping"),
             on_error=asked.on_error,
             on_orphan=asked.on_orphan,

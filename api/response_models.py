@@ -41,6 +41,7 @@ class Links(BaseModel):
     events: str
     findings: str
     quarantine: str
+    cutover: str
     rollback: str
     cancel: str
     pause: str

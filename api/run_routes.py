@@ -13,7 +13,7 @@ from api.cluster_connections import Cluster, ClusterDep
 from api.idempotency_keys import create_once, wake
 from api.page_routes import PAGE_HEADERS
 from api.problem_documents import ProblemError, members_of, responses
-from api.request_models import RunRequest
+from api.request_models import CutoverRequest, RunRequest
 from api.response_models import (
     PREFIX,
     Accepted,
@@ -29,7 +29,7 @@ from api.source_root import resolve_sources
 from migration.errors import RunStateError, TargetError, TargetUnreachableError, UnknownRunError, UsageError
 from migration.ledger.run_progress import read_progress
 from migration.ledger.run_records import RunRecord, find_run, list_runs
-from migration.ledger.run_requests import request_pause, request_resume
+from migration.ledger.run_requests import request_cutover, request_pause, request_resume
 from migration.model import Mode, Phase
 from migration.report.html_report import render_html
 from migration.report.report_builder import build_report
@@ -177,6 +177,16 @@ def resume(run: KnownRun, cluster: ClusterDep) -> Accepted:
         request_resume(cluster.engine(), run.id)
     except UsageError as error:
         raise _conflict("resume-refused", run, str(error), members_of(error)) from error
+    return _woken(cluster, run)
+
+
+@one_run.post("/cutover", status_code=HTTPStatus.ACCEPTED, responses=_CHANGE)
+def cutover(run: KnownRun, cluster: ClusterDep, request: CutoverRequest | None = None) -> Accepted:
+    """Put the tables of a run in place that is held before its cutover, or try again one that has failed."""
+    try:
+        request_cutover(cluster.engine(), run.id, request.terms() if request is not None else None)
+    except UsageError as error:
+        raise _conflict("cutover-refused", run, str(error), members_of(error)) from error
     return _woken(cluster, run)
 
 

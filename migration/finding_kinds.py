@@ -45,6 +45,7 @@ class FindingKind(StrEnum):
     LOSSY_VALUE = "lossy_value"  # the source's value cannot be had back from the target's
     SKIPPED_OBJECT = "skipped_object"  # did not come along
     DROPPED_OBJECT = "dropped_object"  # belonged to a replaced table; was signed for with --drop-dependents
+    FIRST_WRITE_FAILS = "first_write_fails"  # the application's first INSERT after the cutover would be refused
     DAMAGED_RANGE = "damaged_range"  # rows of a damaged source that nobody can read any more
     HIDDEN_ROWS = "hidden_rows"
     CHILD_ROWS = "child_rows"
@@ -157,6 +158,9 @@ KIND_FACTS: Final[Mapping[FindingKind, KindFacts]] = {
     ),
     _K.DROPPED_OBJECT: KindFacts(
         _SCHEMA, "an object of a replaced table was left behind, as `--drop-dependents` allowed"
+    ),
+    _K.FIRST_WRITE_FAILS: KindFacts(
+        _SCHEMA, "an INSERT of defaults into a table, as an application does, would be refused after the cutover"
     ),
     _K.VIEW: KindFacts(_SCHEMA, "a view is missing, or another query"),
     _K.ROW_SECURITY: KindFacts(_SCHEMA, "row level security is on: roles see fewer rows than stand there"),

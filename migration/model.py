@@ -22,7 +22,7 @@ class Mode(StrEnum):
 
 
 class Phase(StrEnum):
-    """Where a run is. The first eight follow each other; the others are ends."""
+    """Where a run is. The first seven follow each other; the others are ends. A hold puts ready before the cutover."""
 
     PENDING = "pending"  # in the ledger, no process has touched it
     SNAPSHOTTING = "snapshotting"  # sources are being frozen, described and split into chunks
@@ -33,6 +33,7 @@ class Phase(StrEnum):
     CUTTING_OVER = "cutting_over"  # the one transaction that shows the tables to users
     COMPLETED = "completed"  # proved equal, nothing to report
     COMPLETED_WITH_FINDINGS = "completed_with_findings"  # done; quarantined rows or findings
+    READY = "ready"  # held: proved, staged, and nothing is shown before somebody says so
     FAILED = "failed"  # stopped without proof; can be resumed
     CANCELLED = "cancelled"  # stopped by a user; staging removed
     ROLLED_BACK = "rolled_back"  # the cutover was reversed
@@ -42,12 +43,17 @@ class Phase(StrEnum):
         """Whether nothing more happens by itself."""
         return self in _END_PHASES
 
+    @property
+    def can_go_on(self) -> bool:
+        """Whether an ended run goes on when somebody says so, and needs what it has staged and frozen until then."""
+        return self in _STANDING_STILL
 
-_END_PHASES = frozenset(
+
+_STANDING_STILL = frozenset({Phase.FAILED, Phase.READY})
+_END_PHASES = _STANDING_STILL | frozenset(
     {
         Phase.COMPLETED,
         Phase.COMPLETED_WITH_FINDINGS,
-        Phase.FAILED,
         Phase.CANCELLED,
         Phase.ROLLED_BACK,
     }
@@ -362,6 +368,14 @@ class RunOptions:
     max_workers: int | None = None
     """At most so many workers at a time; None: as many as there are."""
     skip_validation: bool = False
+    hold: bool = False
+    """Stop before the cutover, proved, until somebody asks for it."""
+    cutover_window: str = ""
+    """Times of day between which a cutover may begin: ``22:00-05:00 Europe/Vienna``. Empty: always."""
+    cutover_lock_timeout_seconds: float = 2.0
+    """How long one try of a cutover or rollback waits for the locks of users, who queue behind it meanwhile."""
+    cutover_patience_seconds: float = 600.0
+    """How long a cutover that others are in the way of is tried again, until the run fails."""
     on_error: OnError = OnError.QUARANTINE
     on_orphan: OnOrphan = OnOrphan.NOT_VALID
     salvage: bool = False

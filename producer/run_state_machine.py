@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from contextlib import suppress
 from functools import cached_property
@@ -10,10 +11,12 @@ from typing import TYPE_CHECKING
 from sqlalchemy.exc import DBAPIError
 
 from migration.convoy_error import ConvoyError
+from migration.cutover_errors import CutoverBlockedError
 from migration.error_record import error_from_record
 from migration.errors import BrokerError, RetryableError, RunFailedError, TargetUnreachableError
 from migration.exit_status import ExitStatus
 from migration.full_disk_errors import DiskFullError
+from migration.ledger.cutover_tries import put_off_cutover, wait_of_cutover
 from migration.ledger.disk_room_notices import RoomNotice
 from migration.ledger.event_log_observer import EventLogObserver
 from migration.ledger.frozen_producers import producer_session
@@ -41,6 +44,7 @@ from migration.steps.step_context import target_url
 from migration.target.postgres_errors import translate
 from migration.target.target_connection import redact
 from producer.step_messages import MAX_MESSAGES, MAX_STEPS_PER_MESSAGE, group_steps
+from producer.transitions.cutover_blockers import name_blockers
 from producer.transitions.phase_transitions import move_on
 from producer.transitions.transition_context import TransitionContext
 
@@ -51,6 +55,11 @@ if TYPE_CHECKING:
     from migration.settings import Settings
 
 
+logger = logging.getLogger(__name__)
+
+_LONGEST_TIMER_SECONDS = 600.0
+"""What is further away finds the watchdog."""
+_AFTERWARDS_SECONDS = 0.05
 _NEXT_LOOK_SECONDS = 10.0
 """So soon after a look of the watchdog is due, a try that finds the disk full again has said so."""
 
@@ -65,6 +74,8 @@ class Runner:
         self._calls: dict[str, bool] = {}
         """Runs that a thread of this process moves now, and whether there was a call for them meanwhile."""
         self._calls_lock = threading.Lock()
+        self._timers: dict[str, threading.Timer] = {}
+        """Runs that are looked at again soon."""
 
     @cached_property
     def engine(self) -> Engine:
@@ -128,8 +139,12 @@ class Runner:
                 remove_staging(self.engine, run)
         if run.phase.is_end or run.paused_at is not None:
             return False
+        if self._waits_for_cutover(run):
+            return False
         try:
             goes_on = self._work_on(run)
+        except CutoverBlockedError as problem:
+            self._put_off_cutover(run, problem)
         except BrokerError as problem:
             # The watchdog sends again; the ledger knows what is unsent.
             self.observers.tell(RunMoveFailed(run_id, run.phase, str(problem), None, final=False))
@@ -147,6 +162,50 @@ class Runner:
             self.room.end(run_id)
             return goes_on
         return False
+
+    def _waits_for_cutover(self, run: RunRecord) -> bool:
+        """Whether a cutover is not to be tried now; it is looked at again in time, or by the watchdog."""
+        if run.phase is not Phase.CUTTING_OVER:
+            return False
+        with self.engine.begin() as connection:
+            waits = wait_of_cutover(connection, run)
+        if waits is not None:
+            self._look_again(run.id, waits.seconds)
+        return waits is not None
+
+    def _put_off_cutover(self, run: RunRecord, problem: CutoverBlockedError) -> None:
+        """Let others go on for a while, or give up where the run's patience is over."""
+        with suppress(DBAPIError, ConvoyError):
+            with self.engine.connect() as connection:
+                problem = name_blockers(connection, run, problem)
+            outcome = put_off_cutover(self.engine, run, problem)
+            final = isinstance(outcome, ConvoyError)
+            told = outcome if isinstance(outcome, ConvoyError) else problem
+            self.observers.tell(RunMoveFailed(run.id, run.phase, str(told), None, final))
+            if isinstance(outcome, ConvoyError):
+                self._fail(run, outcome)
+            elif outcome is not None:
+                self._look_again(run.id, outcome)
+
+    def _look_again(self, run_id: str, seconds: float) -> None:
+        """Move a run in so many seconds, if this process is still there; else the watchdog comes by later."""
+        if seconds > _LONGEST_TIMER_SECONDS:
+            return
+        with self._calls_lock:
+            if run_id in self._timers:
+                return
+            timer = threading.Timer(seconds + _AFTERWARDS_SECONDS, self._ring, [run_id])
+            timer.daemon = True
+            self._timers[run_id] = timer
+        timer.start()
+
+    def _ring(self, run_id: str) -> None:
+        with self._calls_lock:
+            self._timers.pop(run_id, None)
+        try:
+            self.advance(run_id, wait=False)
+        except (DBAPIError, ConvoyError):
+            logger.warning("Run %s could not be looked at; the watchdog will", run_id, exc_info=True)
 
     def _fail(self, run: RunRecord, reason: ConvoyError) -> None:
         """Fail a run; where the ledger has no room to say so, the watchdog comes back to it."""

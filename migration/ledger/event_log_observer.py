@@ -15,6 +15,7 @@ from migration.observers.run_happenings import (
     Happening,
     PhaseEntered,
     QuarantineRetried,
+    RunCutoverAsked,
     RunFailed,
     RunPaused,
     RunPlanned,
@@ -89,5 +90,6 @@ _ENTRIES: dict[type[Happening], tuple[EventName, Callable[[Any], dict[str, Any]]
     ),
     RunPaused: (EventName.PAUSED, lambda it: {"phase": it.phase}),
     RunResumed: (EventName.RESUME, lambda _: {}),
+    RunCutoverAsked: (EventName.CUTOVER, lambda _: {}),
     QuarantineRetried: (EventName.RETRY, lambda it: {"stored": it.stored, "remaining": it.remaining}),
 }

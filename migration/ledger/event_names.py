@@ -18,5 +18,6 @@ class EventName(StrEnum):
     FAILED = "failed"  # the run stopped without proof
     PAUSED = "paused"  # somebody asked for it to stand still
     RESUME = "resume"  # somebody asked for it to go on
+    CUTOVER = "cutover"  # somebody asked for the cutover
     RETRY = "retry"  # the quarantined rows were tried again
     DRY_RUN = "dry_run"  # a dry-run's own estimate; written by earlier versions, still read

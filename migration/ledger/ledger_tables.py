@@ -64,6 +64,8 @@ runs = Table(
     Column("priority", Integer, Computed("coalesce((options->>'priority')::int, 0)", persisted=True)),
     Column("max_workers", Integer, Computed("(options->>'max_workers')::int", persisted=True)),
     _time("paused_at"),  # workers start no more of its steps, and it enters no further phase, until `resume`
+    _time("cutover_since"),  # when others were first in the way of the cutover
+    _time("cutover_next_at"),  # nobody tries it again before
     _time("created_at", now=True),
     _time("started_at"),
     _time("finished_at"),

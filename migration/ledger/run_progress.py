@@ -21,6 +21,7 @@ _SPAN_PERCENT: dict[Phase, tuple[float, float]] = {
     Phase.COPYING: (20, 70),
     Phase.INDEXING: (70, 85),
     Phase.VALIDATING: (85, 99),
+    Phase.READY: (99, 99),
     Phase.CUTTING_OVER: (99, 100),
 }
 """Where each phase begins and ends on the way from 0 to 100: typical shares of a run's time."""
@@ -146,7 +147,10 @@ def _read(connection: Connection, run_id: str) -> RunProgress:
         },
     ).one()
     copy_seconds = connection.execute(text(_COPY_SECONDS_SQL), {"run_id": run_id}).scalar() or 0.0
-    workers = connection.execute(text(_WORKERS_SQL), {"run_id": run_id}).scalars().all()
+    # What steps of a stopped run say stays as it was when their workers were stopped.
+    workers = (
+        [] if run.phase.is_end else connection.execute(text(_WORKERS_SQL), {"run_id": run_id}).scalars().all()
+    )
     rows_done = sum(row.rows_done for row in rows)
     bytes_done = sum(row.bytes_done for row in rows)
     return RunProgress(

@@ -42,6 +42,10 @@ class RunRecord:
     started_at: datetime | None
     finished_at: datetime | None
     paused_at: datetime | None = None
+    cutover_since: datetime | None = None
+    """When others were first in the way of the cutover that is being tried."""
+    cutover_next_at: datetime | None = None
+    """Nobody tries the cutover again before."""
 
 
 def create_run(engine: Engine, options: RunOptions, *, observers: Observers = STANDARD_OBSERVERS) -> str:
@@ -115,9 +119,9 @@ def list_runs(engine: Engine, limit: int = 50) -> list[RunRecord]:
 def runs_with_leftovers(engine: Engine) -> list[RunRecord]:
     """Return the ended runs whose staging schema is still there: its removal was interrupted, or others held it.
 
-    A failed run keeps its own, for `resume`.
+    A run that can go on keeps its own.
     """
-    ends = [phase.value for phase in Phase if phase.is_end and phase is not Phase.FAILED]
+    ends = [phase.value for phase in Phase if phase.is_end and not phase.can_go_on]
     namespaces = table("pg_namespace", column("nspname"), schema="pg_catalog")
     left = select(namespaces.c.nspname).where(func.starts_with(namespaces.c.nspname, runs.c.staging_schema))
     with engine.connect() as connection:

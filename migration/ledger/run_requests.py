@@ -1,4 +1,4 @@
-"""What may be asked of a run from outside its own course: to fail, to be cancelled, to pause, to go on."""
+"""What may be asked of a run from outside its own course: to fail, to be cancelled, to pause, to go on, to cut over."""
 
 from __future__ import annotations
 
@@ -6,12 +6,14 @@ from sqlalchemy import Engine, func, select, update
 
 from migration.convoy_error import ConvoyError, NextStep
 from migration.errors import RunStateError
+from migration.ledger.cutover_tries import CutoverTerms, forget_tries
 from migration.ledger.fresh_start import forget_all, needs_fresh_start
+from migration.ledger.json_encoding import to_json
 from migration.ledger.ledger_tables import runs, steps
 from migration.ledger.run_records import RunRecord
 from migration.ledger.run_transition import LockedRun, transition
 from migration.model import Phase, StepState
-from migration.observers.run_happenings import RunFailed, RunPaused, RunResumed
+from migration.observers.run_happenings import RunCutoverAsked, RunFailed, RunPaused, RunResumed
 from migration.observers.run_observer import Observers
 from migration.observers.standard_observers import STANDARD_OBSERVERS
 
@@ -46,7 +48,7 @@ def request_cancel(engine: Engine, run_id: str, *, observers: Observers = STANDA
     """
     with transition(engine, run_id, observers) as locked:
         phase = locked.record.phase
-        if phase.is_end and phase is not Phase.FAILED:
+        if phase.is_end and not phase.can_go_on:
             is_done = phase in (Phase.COMPLETED, Phase.COMPLETED_WITH_FINDINGS)
             back = NextStep("Put back what stood there before", f"migration-cli rollback {run_id}")
             raise RunStateError(
@@ -72,11 +74,12 @@ def request_pause(engine: Engine, run_id: str, *, observers: Observers = STANDAR
     with transition(engine, run_id, observers) as locked:
         phase = locked.record.phase
         if phase.is_end:
-            remedy = f"It stands still already; go on with `migration-cli resume {run_id}`"
+            go_on = "cutover" if phase is Phase.READY else "resume"
+            remedy = f"It stands still already; go on with `migration-cli {go_on} {run_id}`"
             raise RunStateError(
                 f"The run is {phase} and cannot be paused",
                 run=run_id,
-                remedy=remedy if phase is Phase.FAILED else "",
+                remedy=remedy if phase.can_go_on else "",
             )
         if locked.record.paused_at is None:
             locked.connection.execute(
@@ -89,16 +92,18 @@ def request_pause(engine: Engine, run_id: str, *, observers: Observers = STANDAR
 def request_resume(engine: Engine, run_id: str, *, observers: Observers = STANDARD_OBSERVERS) -> None:
     """Let a failed, paused or interrupted run go on where it stopped; finished steps stay finished.
 
-    A run whose snapshot was found changed begins anew instead.
+    A run whose snapshot was found changed begins anew instead. One with a hold never goes on to its cutover by this.
 
     Raises:
-        RunStateError: the run is complete, cancelled or rolled back.
+        RunStateError: the run is complete, cancelled or rolled back, or is held before its cutover.
     """
     with transition(engine, run_id, observers) as locked:
         run = locked.record
+        if run.phase is Phase.READY:
+            raise _held(run_id)
         if run.phase.is_end and run.phase is not Phase.FAILED:
             raise RunStateError(f"The run is {run.phase}; there is nothing to resume", run=run_id)
-        phase = run.phase
+        phase: Phase = run.phase
         if run.paused_at is not None:
             locked.connection.execute(update(runs).where(runs.c.id == run_id).values(paused_at=None))
         begins_anew = needs_fresh_start(locked.connection, run_id)
@@ -109,6 +114,10 @@ def request_resume(engine: Engine, run_id: str, *, observers: Observers = STANDA
             if begins_anew:
                 forget_all(locked.connection, run)
                 phase = Phase.SNAPSHOTTING
+            if phase is Phase.CUTTING_OVER and run.options.hold:
+                # Whoever held the run is asked again: a cutover that failed was stopped, or others were in its way.
+                locked.enter(Phase.READY, resume_phase=None, error=None)
+                return
             locked.enter(phase, resume_phase=None, error=None, finished_at=None)
         lost = (
             select(steps.c.id)
@@ -120,4 +129,66 @@ def request_resume(engine: Engine, run_id: str, *, observers: Observers = STANDA
             .where(steps.c.id.in_(lost))
             .values(state=StepState.PENDING.value, attempts=0, sent_at=None, lease_expires_at=None)
         )
+        forget_tries(locked.connection, run_id)
         locked.note(RunResumed(run_id, phase))
+
+
+def request_cutover(
+    engine: Engine,
+    run_id: str,
+    terms: CutoverTerms | None = None,
+    *,
+    observers: Observers = STANDARD_OBSERVERS,
+) -> None:
+    """Let the cutover of a run begin that is held before it, or whose cutover has failed or waits.
+
+    What the target is like now is checked again by the cutover itself.
+
+    Args:
+        engine: of the ledger.
+        run_id: a full id.
+        terms: what replaces the run's own options; None leaves them.
+        observers: who is told.
+
+    Raises:
+        RunStateError: the run is not as far, or past it.
+    """
+    with transition(engine, run_id, observers) as locked:
+        run = locked.record
+        is_failed = run.phase is Phase.FAILED and run.resume_phase is Phase.CUTTING_OVER
+        if run.phase not in (Phase.READY, Phase.CUTTING_OVER) and not is_failed:
+            raise _no_cutover(run)
+        if terms is not None:
+            options = to_json(terms.of(run.options))
+            locked.connection.execute(update(runs).where(runs.c.id == run_id).values(options=options))
+        if run.phase is Phase.CUTTING_OVER:
+            locked.connection.execute(update(runs).where(runs.c.id == run_id).values(paused_at=None))
+            forget_tries(locked.connection, run_id)
+        else:
+            locked.enter(Phase.CUTTING_OVER, resume_phase=None, error=None, finished_at=None)
+        locked.note(RunCutoverAsked(run_id))
+
+
+def _no_cutover(run: RunRecord) -> RunStateError:
+    if run.phase in (Phase.COMPLETED, Phase.COMPLETED_WITH_FINDINGS):
+        remedy = "Its tables are in place already" if run.cutover else "It was no migration"
+    elif run.phase is Phase.FAILED:
+        remedy = f"Go on with `migration-cli resume {run.id}`"
+    elif run.phase.is_end:
+        remedy = "Start a new run"
+    else:
+        remedy = f"It is not proved yet; follow it with `migration-cli status {run.id} --follow`"
+    return RunStateError(f"The run is {run.phase} and cannot be cut over", run=run.id, remedy=remedy)
+
+
+def _held(run_id: str) -> RunStateError:
+    steps = (
+        NextStep("Put its tables in place", f"migration-cli cutover {run_id}"),
+        NextStep("Give up and remove the staging schema", f"migration-cli cancel {run_id}"),
+    )
+    return RunStateError(
+        "The run is ready and held before its cutover; there is nothing to resume",
+        run=run_id,
+        remedy=f"Put its tables in place with `{steps[0].command}`",
+        next_steps=steps,
+    )

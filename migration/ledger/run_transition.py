@@ -28,6 +28,9 @@ LOCK_SECONDS: Final = 60
 """How long anybody waits for who has the run's row: longer than any transition but a load into large tables."""
 _LOCK_NOT_AVAILABLE: Final = "55P03"
 
+NO_TRIES: Final[Mapping[str, None]] = MappingProxyType({"cutover_since": None, "cutover_next_at": None})
+"""A cutover that nobody is in the way of, or that has not begun (cutover_tries.py)."""
+
 _STOPS: Final = frozenset({Phase.FAILED, Phase.CANCELLED})
 _DONE: Final = frozenset({Phase.COMPLETED, Phase.COMPLETED_WITH_FINDINGS})
 _WORKING: Final = frozenset(phase for phase in Phase if not phase.is_end)
@@ -38,10 +41,11 @@ FOLLOWING: Final[Mapping[Phase, frozenset[Phase]]] = MappingProxyType(
         Phase.SNAPSHOTTING: _STOPS | {Phase.PROFILING, Phase.VALIDATING},
         Phase.PROFILING: _STOPS | {Phase.COPYING},
         Phase.COPYING: _STOPS | _DONE | {Phase.INDEXING},
-        Phase.INDEXING: _STOPS | {Phase.VALIDATING, Phase.CUTTING_OVER},
-        Phase.VALIDATING: _STOPS | _DONE | {Phase.CUTTING_OVER},
+        Phase.INDEXING: _STOPS | {Phase.VALIDATING, Phase.CUTTING_OVER, Phase.READY},
+        Phase.VALIDATING: _STOPS | _DONE | {Phase.CUTTING_OVER, Phase.READY},
+        Phase.READY: frozenset({Phase.CUTTING_OVER, Phase.CANCELLED}),
         Phase.CUTTING_OVER: _STOPS | _DONE,
-        Phase.FAILED: _WORKING | {Phase.CANCELLED},
+        Phase.FAILED: _WORKING | {Phase.CANCELLED, Phase.READY},
         Phase.COMPLETED: frozenset({Phase.ROLLED_BACK}),
         Phase.COMPLETED_WITH_FINDINGS: frozenset({Phase.COMPLETED, Phase.ROLLED_BACK}),
         Phase.CANCELLED: frozenset(),
@@ -96,6 +100,7 @@ class LockedRun:
             raise TransitionLostError(f"Steps of {phase} are not done", run=self.record.id)
         values["phase"] = following.value
         values["paused_at"] = None
+        values |= NO_TRIES
         if self.record.started_at is None and following not in _STOPS:
             values["started_at"] = func.clock_timestamp()
         if following.is_end:

@@ -6,6 +6,7 @@ from typing import Final
 
 from sqlalchemy import Connection, text
 
+from migration.ledger.cutover_tries import why_cutover_waits
 from migration.ledger.event_names import EventName
 from migration.ledger.frozen_producers import is_producer_connected
 from migration.ledger.hung_workers_and_lock_waits import read_waits
@@ -50,7 +51,9 @@ def waits_of(connection: Connection, run: RunRecord) -> tuple[str, ...]:
     """Return a sentence for each thing that a run waits for now; nothing where it moves, or is at its end."""
     if run.phase.is_end:
         return ()
-    return (*_said(connection, run), *read_waits(connection, run.id, run.phase))
+    cutover = why_cutover_waits(connection, run)
+    told = [*_said(connection, run), *([cutover] if cutover else [])]
+    return tuple(dict.fromkeys((*told, *read_waits(connection, run.id, run.phase))))
 
 
 def _said(connection: Connection, run: RunRecord) -> list[str]:

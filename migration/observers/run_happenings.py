@@ -169,6 +169,11 @@ class RunResumed(RunHappening):
 
 
 @dataclass(frozen=True, slots=True)
+class RunCutoverAsked(RunHappening):
+    """Somebody asked for the cutover of a run that is held, or for another try of it."""
+
+
+@dataclass(frozen=True, slots=True)
 class QuarantineRetried(RunHappening):
     """Quarantined rows were tried again: so many went into the target, so many remain."""
 

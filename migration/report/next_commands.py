@@ -18,6 +18,8 @@ _DEFAULTS: Final = {
     "--if-exists": IfExists.REFUSE.value,
     "--on-error": OnError.QUARANTINE.value,
     "--on-orphan": OnOrphan.NOT_VALID.value,
+    "--cutover-lock-timeout": f"{RunOptions().cutover_lock_timeout_seconds:g}",
+    "--cutover-patience": f"{RunOptions().cutover_patience_seconds:g}",
 }
 _DRIVER: Final = re.compile(r"^(postgres(?:ql)?)\+\w+:")
 
@@ -58,6 +60,12 @@ def repeat(options: RunOptions, mode: Mode) -> str:
         flags += [("--if-exists", options.if_exists.value), ("--on-error", options.on_error.value)]
         flags += [("--drop-dependents", ",".join(options.drop_dependents))]
         flags += [("--on-orphan", options.on_orphan.value)]
+        flags += [
+            ("--cutover-window", options.cutover_window),
+            ("--cutover-lock-timeout", f"{options.cutover_lock_timeout_seconds:g}"),
+            ("--cutover-patience", f"{options.cutover_patience_seconds:g}"),
+        ]
+        switches += [("--hold", options.hold)]
     words = ["migration-cli", mode.value, *_source_flags(options)]
     words += [
         word for flag, value in flags if value and value != _DEFAULTS.get(flag) for word in (flag, value)
@@ -76,6 +84,11 @@ def resume(run_id: str) -> str:
     return f"migration-cli resume {run_id}"
 
 
+def cutover(run_id: str) -> str:
+    """Return the command that puts the tables of a held run in place."""
+    return f"migration-cli cutover {run_id}"
+
+
 def cancel(run_id: str) -> str:
     """Return the command that ends a run for good."""
     return f"migration-cli cancel {run_id}"
@@ -86,6 +99,11 @@ def next_steps(run_id: str, status: Phase, options: RunOptions, *, has_tables: b
     if status is Phase.FAILED:
         return (
             NextStep("Go on where it stopped; finished chunks are not copied again", resume(run_id)),
+            NextStep("Give up and remove the staging schema", cancel(run_id)),
+        )
+    if status is Phase.READY:
+        return (
+            NextStep("Put the tables in place, in one transaction", cutover(run_id)),
             NextStep("Give up and remove the staging schema", cancel(run_id)),
         )
     if not status.is_end:

@@ -111,7 +111,7 @@ def assemble(facts: Facts) -> Report:
         failed_exit_status=facts.failure.get("exit_status"),
     )
     quarantine = _quarantine(facts, tables)
-    resumable = run.phase is Phase.FAILED or not run.phase.is_end
+    resumable = run.phase is Phase.FAILED or not run.phase.is_end  # a held run goes on by `cutover`
     return Report(
         run_id=run.id,
         status=run.phase,

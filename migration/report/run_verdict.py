@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from migration.exit_status import ExitStatus
@@ -72,6 +72,10 @@ def judge(outcome: Outcome) -> Verdict:
     """Return the first line of the report."""
     if outcome.status in (Phase.COMPLETED, Phase.COMPLETED_WITH_FINDINGS):
         return (_COMPLETED[outcome.mode] if outcome.tables else _judge_empty)(outcome)
+    if outcome.status is Phase.READY:
+        proof = (_COMPLETED[outcome.mode] if outcome.tables else _judge_empty)(outcome)
+        detail = "Held before the cutover: no table that users see has changed."
+        return replace(proof, detail=f"{detail} {proof.detail}".strip())
     if outcome.status is Phase.FAILED:
         return _failed(outcome)
     if outcome.status is Phase.CANCELLED:
@@ -96,9 +100,13 @@ def exit_status(outcome: Outcome) -> int:
         return outcome.failed_exit_status or ExitStatus.FAILED
     if outcome.status is Phase.ROLLED_BACK:
         return ExitStatus.PROVED
-    if outcome.status not in (Phase.COMPLETED, Phase.COMPLETED_WITH_FINDINGS):
+    if outcome.status not in (Phase.COMPLETED, Phase.COMPLETED_WITH_FINDINGS, Phase.READY):
         return ExitStatus.INTERRUPTED
-    clean = outcome.status is Phase.COMPLETED and not outcome.differences and not outcome.quarantined
+    clean = (
+        outcome.status is not Phase.COMPLETED_WITH_FINDINGS
+        and not outcome.differences
+        and not outcome.quarantined
+    )
     return ExitStatus.PROVED if clean and not outcome.unequal else ExitStatus.FINDINGS
 
 

@@ -21,6 +21,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "dry-run": ("run_commands", "dry_run"),
     "validate": ("run_commands", "validate"),
     "resume": ("run_commands", "resume"),
+    "cutover": ("run_commands", "cutover"),
     "rollback": ("run_request_commands", "rollback"),
     "pause": ("run_request_commands", "pause"),
     "cancel": ("run_request_commands", "cancel"),
@@ -40,7 +41,7 @@ Examples:
 
 \b
 Exit status:
-  0    done and proved equal
+  0    done and proved equal; with --hold: proved, and nothing is shown yet
   1    done, with findings or quarantined rows
   2    wrong usage or unusable input; nothing was changed
   3    the run failed, and says how to resume

@@ -18,6 +18,7 @@ from migration.errors import UsageError
 from migration.ignored_kinds import check_ignored
 from migration.mapping_file_model import OnOrphan
 from migration.model import IdentifierPolicy, IfExists, Mode, OnError, RunOptions, Source
+from producer.cli.cutover_options import cutover_terms
 from producer.cli.target_options import Target, TargetFlags, choose_target
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
 _MOST_WORKERS = 8
 _AUTO = "auto"
+_CUTOVER = ("cutover_window", "cutover_lock_timeout", "cutover_patience")
 
 
 @dataclass(frozen=True, slots=True)
@@ -356,7 +358,7 @@ def run_options(mode: Mode, sources: tuple[Source, ...], values: dict[str, Any])
         both = sorted(set(split_names(values["tables"])) & set(split_names(values["exclude"])))
         if both:
             raise UsageError(f"{both[0]} is in --tables and in --exclude", setting="--exclude")
-    return RunOptions(
+    options = RunOptions(
         mode=mode,
         sources=sources,
         target_schema=values["target_schema"],
@@ -375,6 +377,7 @@ def run_options(mode: Mode, sources: tuple[Source, ...], values: dict[str, Any])
         priority=values.get("priority", 0),
         max_workers=values.get("max_workers"),
         skip_validation=values.get("skip_validation", False),
+        hold=values.get("hold", False),
         mapping=_mapping(values["mapping"]),
         accept=_accepted(values.get("accept", ())),
         accepted_by=operator() if values.get("accept") else "",
@@ -383,6 +386,8 @@ def run_options(mode: Mode, sources: tuple[Source, ...], values: dict[str, Any])
         salvage=values.get("salvage", False),
         ignore=check_ignored("--ignore", split_names(values.get("ignore", ()))),
     )
+    given = {name: values[name] for name in _CUTOVER if values.get(name) is not None}
+    return cutover_terms(given).of(options) if given else options
 
 
 def _mapping(path: Path | None) -> MappingFile | None:

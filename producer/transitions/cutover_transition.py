@@ -9,9 +9,19 @@ from sqlalchemy import update
 from migration.ledger.ledger_tables import runs
 from migration.ledger.run_results import add_findings, save_objects
 from migration.ledger.table_records import TableRecord, planned, read_sources, read_tables
+from migration.model import IfExists
 from migration.source.snapshots.snapshot_access import SnapshotAccess
 from migration.steps.run_schema_names import previous_schema, staging_schema, target_schemas, told_apart
-from migration.target.cutover.schema_cutover import cut_over
+from migration.target.cutover.first_write_check import FirstWrite, try_first_writes
+from migration.target.cutover.lock_acquisition import (
+    AGAINST_WRITERS,
+    EXCLUSIVE,
+    WantedLocks,
+    lock_refusals_told,
+    take_locks,
+)
+from migration.target.cutover.schema_cutover import cut_over, prepare_replacement
+from migration.target.target_check import check_target
 from producer.transitions.data_only_loading import load_schema
 from producer.transitions.run_end import completed
 
@@ -20,8 +30,9 @@ if TYPE_CHECKING:
 
     from migration.ledger.run_records import RunRecord
     from migration.ledger.run_transition import LockedRun
-    from migration.model import Phase
-    from migration.settings import Settings
+    from migration.model import Phase, TablePlan
+    from migration.source_schema import SourceTable
+    from migration.target.attached_objects.attachment_transfer import NotCarried
     from producer.transitions.transition_context import TransitionContext
 
 
@@ -37,26 +48,88 @@ def finish_cutting_over(context: TransitionContext, locked: LockedRun, _prepared
     """Show the tables to users: one transaction, together with the run's end."""
     connection, run = locked.connection, locked.record
     tables = read_tables(connection, run.id)
-    put_in_place = load_schema if run.options.data_only else _show_tables
-    record = [
-        {
-            "record": put_in_place(
-                connection,
-                context.settings,
-                run,
-                schema,
-                [table for table in tables if planned(table).target_schema == schema],
-            ),
-            "previous_schema": previous_schema(run, schema),
-        }
-        for schema in target_schemas([planned(table) for table in tables])
-    ]
-    connection.execute(update(runs).where(runs.c.id == run.id).values(cutover=record))
+    plans = [planned(table) for table in tables]
+    # Days may lie between a run and its cutover: what was asked of the target before is asked again, then under locks.
+    check_target(connection, plans, run.options)
+    lost = _prepare(connection, run, plans)
+    take_locks(connection, _wanted_locks(run, plans), run.options.cutover_lock_timeout_seconds)
+    with lock_refusals_told(run.id):
+        record = _put_in_place(context, connection, run, tables, lost)
+        connection.execute(update(runs).where(runs.c.id == run.id).values(cutover=record))
+        add_findings(connection, run.id, try_first_writes(connection, _first_writes(connection, run, tables)))
     return completed(connection, run)
 
 
+def _wanted_locks(run: RunRecord, plans: list[TablePlan]) -> WantedLocks:
+    # Readers of an application's empty tables need not wait for a load.
+    is_load = run.options.data_only and run.options.if_exists is not IfExists.REPLACE
+    return WantedLocks(
+        staged=[staging_schema(run, schema) for schema in target_schemas(plans)],
+        tables=[(plan.target_schema, plan.target_name) for plan in plans],
+        mode=AGAINST_WRITERS if is_load else EXCLUSIVE,
+    )
+
+
+def _put_in_place(
+    context: TransitionContext,
+    connection: Connection,
+    run: RunRecord,
+    tables: list[TableRecord],
+    lost: dict[str, list[NotCarried]],
+) -> list[dict[str, Any]]:
+    records = []
+    for schema in target_schemas([planned(table) for table in tables]):
+        in_schema = [table for table in tables if planned(table).target_schema == schema]
+        if run.options.data_only:
+            record = load_schema(connection, context.settings, run, schema, in_schema)
+        else:
+            record = _show_tables(connection, run, schema, in_schema, lost[schema])
+        records.append({"record": record, "previous_schema": previous_schema(run, schema)})
+    return records
+
+
+def _prepare(
+    connection: Connection, run: RunRecord, plans: list[TablePlan]
+) -> dict[str, list[NotCarried]]:
+    """Make what takes time before any lock of users is taken; return what cannot be made, by target schema."""
+    if run.options.data_only:
+        return {}
+    return {
+        schema: prepare_replacement(
+            connection,
+            staging_schema=staging_schema(run, schema),
+            plans=[plan for plan in plans if plan.target_schema == schema],
+            if_exists=run.options.if_exists,
+            signed=run.options.drop_dependents,
+        )
+        for schema in target_schemas(plans)
+    }
+
+
+def _first_writes(connection: Connection, run: RunRecord, tables: list[TableRecord]) -> list[FirstWrite]:
+    """Return what the first INSERT of an application into each table leaves to the database."""
+    declared = {
+        (source.label, table.name): table
+        for source in read_sources(connection, run.id)
+        for table in source.schema.tables
+    }
+    return [_first_write(plan, declared[plan.source_label, plan.name]) for plan in map(planned, tables)]
+
+
+def _first_write(plan: TablePlan, table: SourceTable) -> FirstWrite:
+    names = {column.name: column.target_name for column in plan.copied_columns}
+    defaults = [c.name for c in table.columns if c.default_sql and c.default_sql.upper() != "NULL"]
+    return FirstWrite(
+        plan.name,
+        plan.target_schema,
+        plan.target_name,
+        numbered=frozenset(names[name] for name in (table.rowid_alias,) if name in names),
+        defaulted=frozenset(names[name] for name in defaults if name in names),
+    )
+
+
 def _show_tables(
-    connection: Connection, _settings: Settings, run: RunRecord, schema: str, tables: list[TableRecord]
+    connection: Connection, run: RunRecord, schema: str, tables: list[TableRecord], lost: list[NotCarried]
 ) -> dict[str, Any]:
     done = cut_over(
         connection,
@@ -65,6 +138,7 @@ def _show_tables(
         plans=[planned(table) for table in tables],
         if_exists=run.options.if_exists,
         signed=run.options.drop_dependents,
+        lost=lost,
     )
     save_objects(connection, run.id, [told_apart(run, schema, result) for result in done.results])
     add_findings(connection, run.id, done.findings)

@@ -9,6 +9,7 @@ from migration.ledger.step_records import count_states
 from migration.ledger.table_records import read_tables
 from migration.model import Finding, FindingKind, Phase
 from producer.transitions.readback_layout import lay_out_validating
+from producer.transitions.run_end import before_cutover
 
 if TYPE_CHECKING:
     from migration.ledger.run_transition import LockedRun
@@ -26,7 +27,7 @@ def finish_indexing(_context: TransitionContext, locked: LockedRun, _prepared: N
             is_error=False,
         )
         add_findings(connection, run.id, [skipped])
-        return Phase.CUTTING_OVER
+        return before_cutover(run)
     if not count_states(connection, run.id, Phase.VALIDATING):
         # The run was copied by a version that laid this out only now.
         lay_out_validating(connection, run, read_tables(connection, run.id))

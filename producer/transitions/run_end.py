@@ -1,4 +1,4 @@
-"""In which phase a run that came through ends."""
+"""Where a run goes that came through: to its cutover or a hold before it, and to which end."""
 
 from __future__ import annotations
 
@@ -15,6 +15,11 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from migration.ledger.run_records import RunRecord
+
+
+def before_cutover(run: RunRecord) -> Phase:
+    """Return what follows once the rows are staged and proved: with a hold, nothing by itself."""
+    return Phase.READY if run.options.hold else Phase.CUTTING_OVER
 
 
 def completed(connection: Connection, run: RunRecord) -> Phase:

@@ -15,7 +15,7 @@ from migration.ledger.table_records import TableRecord, read_tables
 from migration.model import Digest, Mode, Phase
 from migration.validation.row_digest import combine
 from producer.transitions.differing_rows import find_difference
-from producer.transitions.run_end import completed
+from producer.transitions.run_end import before_cutover, completed
 from producer.transitions.staged_schema import StagedSchema, compare_staged
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def finish_validating(
         add_findings(connection, run.id, one.findings)
     unequal = [one.table.name for one in compared.tables if one.source != one.target]
     if not unequal:
-        return Phase.CUTTING_OVER
+        return before_cutover(run)
     return NotEqualError(
         f"Source and target differ in {', '.join(unequal)}",
         run=run.id,

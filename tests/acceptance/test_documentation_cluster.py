@@ -23,6 +23,7 @@ from tests.support.documentation_situations import (
     damaged_source,
     run_that_failed,
     run_that_is_complete,
+    run_that_is_held,
     run_with_quarantine,
 )
 from tests.support.shell import make_database
@@ -146,6 +147,7 @@ def readme(scenario: Scenario, cluster: Cluster) -> Script:
             "http://127.0.0.1:8000": f"http://127.0.0.1:{cluster.api}",
         },
         before={
+            ".venv/bin/migration-cli cutover RUN": run_that_is_held,
             ".venv/bin/migration-cli resume RUN": run_that_failed,
             "cp .env.example .env": Scenario.new_shell,
             ".venv/bin/honcho start": fill_in,

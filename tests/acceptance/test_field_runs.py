@@ -74,13 +74,18 @@ def test_15_a_chunk_whose_worker_died_is_named_and_done_again(direct: Direct, bu
 
 
 def test_15_who_holds_a_lock_that_the_cutover_needs_is_named_and_the_run_goes_on_after_it(
-    direct: Direct, build: Build, monkeypatch: pytest.MonkeyPatch
+    direct: Direct, build: Build
 ) -> None:
     direct.query("CREATE SCHEMA f15_locked")
     direct.query("CREATE TABLE f15_locked.t AS SELECT 0 AS id")
     path = build("CREATE TABLE t (id INTEGER PRIMARY KEY); INSERT INTO t VALUES (1)")
-    run = direct.start(path, until=Phase.CUTTING_OVER, target_schema="f15_locked", if_exists=IfExists.REPLACE)
-    monkeypatch.setattr("migration.target.cutover.schema_cutover.LOCK_TIMEOUT", "100ms")
+    run = direct.start(
+        path,
+        until=Phase.CUTTING_OVER,
+        target_schema="f15_locked",
+        if_exists=IfExists.REPLACE,
+        cutover_lock_timeout_seconds=0.1,
+    )
     settings = direct.workspace.settings.model_copy(update={"broker_url": "redis://localhost:1/0"})
     runner = Runner(make_app(settings), settings)
     try:
@@ -92,7 +97,8 @@ def test_15_who_holds_a_lock_that_the_cutover_needs_is_named_and_the_run_goes_on
             (told,) = waiting.waits
             assert "Another session holds a lock that is needed" in told
             assert f"process {reader.info.backend_pid} of PostgreSQL (role postgres, a report, " in told
-        runner.advance(run.id, wait=False)
+        for timer in list(runner._timers.values()):
+            timer.join(60)
     finally:
         runner.engine.dispose()
     done = read_progress(direct.ledger, run.id)

@@ -12,9 +12,9 @@ from tests.support.documentation_scenario import Scenario
 from tests.support.shell import make_database
 
 
-def migrated(scenario: Scenario, source: str, status: int = 0) -> None:
+def migrated(scenario: Scenario, source: str, status: int = 0, flags: str = "") -> None:
     """Migrate a source of the scenario into a schema of its own."""
-    into = f"--target-schema {Path(source).stem} --if-exists replace"
+    into = f"--target-schema {Path(source).stem} --if-exists replace {flags}"
     command = f"migration-cli migrate --source {source} {into} --workers 1"
     found, out, err = scenario.shell(command)
     assert found == status, out + err
@@ -42,6 +42,11 @@ def run_that_failed(scenario: Scenario) -> None:
             migrated(scenario, "failed.db", status=3)
         finally:
             connection.execute("DROP EVENT TRIGGER bad_disk; DROP FUNCTION public.bad_disk()")
+
+
+def run_that_is_held(scenario: Scenario) -> None:
+    make_database(scenario.folder / "held.db", rows=20)
+    migrated(scenario, "held.db", flags="--hold")
 
 
 def run_that_is_complete(scenario: Scenario) -> None:

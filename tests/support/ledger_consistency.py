@@ -13,7 +13,7 @@ from migration.steps.run_schema_names import previous_schema, staging_schema, ta
 
 _SHOWN = {Phase.COMPLETED, Phase.COMPLETED_WITH_FINDINGS}
 _MAY_HAVE_FAILED = {Phase.FAILED, Phase.CANCELLED}
-_STAGED = {Phase.COPYING, Phase.INDEXING, Phase.VALIDATING, Phase.CUTTING_OVER}
+_STAGED = {Phase.COPYING, Phase.INDEXING, Phase.VALIDATING, Phase.READY, Phase.CUTTING_OVER}
 
 
 def complaints(ledger: Engine, run_id: str, before: Mapping[str, int] | None = None) -> list[str]:
@@ -92,6 +92,12 @@ def _of_the_record(connection: Connection, run: RunRecord) -> list[str]:
         told.append(f"the run is {run.phase}, and its time of ending is {run.finished_at}")
     if (run.resume_phase is not None or run.error is not None) and run.phase not in _MAY_HAVE_FAILED:
         told.append(f"the run is {run.phase}, and failed in {run.resume_phase}: {run.error}")
+    if run.phase is Phase.READY and not run.options.hold:
+        told.append("the run is held, and nobody asked for that")
+    if run.phase is not Phase.CUTTING_OVER and (run.cutover_since or run.cutover_next_at):
+        told.append(f"the run is {run.phase}, and others are in the way of its cutover")
+    if run.phase in (Phase.READY, Phase.CUTTING_OVER):
+        told += _unproved(connection, run)
     entered = list(
         connection.execute(
             text(
@@ -125,6 +131,23 @@ def _of_the_record(connection: Connection, run: RunRecord) -> list[str]:
         ).scalar_one()
         if twice:
             told.append(f"{twice} values are in quarantine twice")
+    return told
+
+
+def _unproved(connection: Connection, run: RunRecord) -> list[str]:
+    """Judge a run that may be shown at any moment: nothing of it is undone, and every table is equal."""
+    left = connection.execute(
+        text(
+            "SELECT count(*) FROM convoy.steps WHERE run_id = :run AND state <> 'done' AND phase <> 'validating'"
+        ),
+        {"run": run.id},
+    ).scalar_one()
+    unequal = connection.execute(
+        text("SELECT count(*) FROM convoy.tables WHERE run_id = :run AND equal IS NOT true"), {"run": run.id}
+    ).scalar_one()
+    told = [f"the run is {run.phase}, and {left} steps are not done"] if left else []
+    if unequal and not run.options.skip_validation:
+        told.append(f"the run is {run.phase}, and {unequal} tables are not proved")
     return told
 
 

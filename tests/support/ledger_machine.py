@@ -52,6 +52,7 @@ shapes = st.builds(
     chunk_rows=st.sampled_from((3, 7, None)),
     skips_validation=st.sampled_from((False, False, True)),
     max_workers=st.sampled_from((None, None, 1)),
+    hold=st.sampled_from((False, False, True)),
 )
 runs = Bundle("runs")
 workers = st.sampled_from("AB")
@@ -62,7 +63,7 @@ statements = st.integers(0, 14)
 """Before which statement of a process something happens."""
 MEANWHILE = (
     *("expire", "recover", "deliver", "advance") * 2,
-    *("interrupt", "resume", "resume", "resume", "stop", "pause"),
+    *("interrupt", "resume", "resume", "resume", "stop", "pause", "cutover"),
 )
 """What others may do while a process stands still; nothing in it waits for a lock that the process may hold."""
 COMMANDS = (
@@ -70,6 +71,7 @@ COMMANDS = (
     *("retry", "heal", "clean up") * 2,
     "interrupt",
     "pause",
+    *("cutover",) * 3,
     "roll_back",
     *("cancel",) * 2,
 )
@@ -90,6 +92,13 @@ class LedgerMachine(RuleBasedStateMachine):
 
     # --- A run begins -----------------------------------------------------------------------------------------
 
+    @invariant()
+    def held_runs_are_shown_by_those_who_asked_for_it(self) -> None:
+        for run_id in self.paths:
+            run = find_run(self.world.ledger, run_id)
+            if run.options.hold and run.phase in _SHOWN:
+                assert self.world.was_asked_for(run_id), "nobody asked for the cutover"
+
     def _has_room(self) -> bool:
         live = [run for run in self.paths if not find_run(self.world.ledger, run).phase.is_end]
         return len(live) < MOST_RUNS_AT_WORK and len(self.paths) < MOST_RUNS
@@ -103,6 +112,7 @@ class LedgerMachine(RuleBasedStateMachine):
             chunk_rows=shape.chunk_rows,
             skip_validation=shape.skips_validation,
             max_workers=shape.max_workers,
+            hold=shape.hold,
             if_exists=IfExists.REFUSE,
         )
         self.paths[run.id] = path
@@ -196,6 +206,7 @@ class LedgerMachine(RuleBasedStateMachine):
             "resume": partial(world.resume, run),
             "stop": partial(world.stop_for_good, run),
             "pause": partial(world.pause, run),
+            "cutover": partial(world.cutover, run),
         }
 
         def act() -> None:
@@ -302,7 +313,9 @@ class LedgerMachine(RuleBasedStateMachine):
             self.world.resume(run_id)
             ended = self.world.direct.finish(run_id)
             assert self._complaints(run_id) == []
-            if ended.phase is not Phase.FAILED:
+            if ended.phase is Phase.READY:
+                self.world.cutover(run_id)
+            elif ended.phase is not Phase.FAILED:
                 break
         assert ended.phase is not Phase.FAILED, ended.error
         if (

@@ -13,7 +13,13 @@ from sqlalchemy import text
 from migration.errors import CommandInterruptedError, RunStateError
 from migration.ledger.ledger_database import open_ledger
 from migration.ledger.run_records import RunRecord, find_run, runs_with_leftovers
-from migration.ledger.run_requests import fail_run, request_cancel, request_pause, request_resume
+from migration.ledger.run_requests import (
+    fail_run,
+    request_cancel,
+    request_cutover,
+    request_pause,
+    request_resume,
+)
 from migration.ledger.step_records import recover_lost, recover_stalled, take_unsent
 from migration.mapping_file.mapping_file_reader import parse_mapping
 from migration.model import Phase, StepState
@@ -111,6 +117,7 @@ class Shape:
     chunk_rows: int | None
     skips_validation: bool
     max_workers: int | None = None
+    hold: bool = False
 
     def build(self, path: Path) -> Path:
         """Write the database."""
@@ -208,6 +215,20 @@ class World:
     def pause(self, run_id: str) -> None:
         with suppress(RunStateError):
             request_pause(self.other_ledger, run_id)
+
+    def cutover(self, run_id: str) -> None:
+        with suppress(RunStateError):
+            request_cutover(self.other_ledger, run_id)
+
+    def was_asked_for(self, run_id: str) -> bool:
+        """Whether the last thing before the cutover of a run was that somebody asked for it."""
+        asked = (
+            "SELECT count(*) FROM convoy.events WHERE kind = 'cutover' AND id >"
+            f" (SELECT max(id) FROM convoy.events WHERE run_id = '{run_id}' AND kind = 'phase'"
+            " AND data ->> 'phase' = 'ready')"
+            f" AND run_id = '{run_id}'"
+        )
+        return bool(self.direct.query(asked)[0][0])
 
     def roll_back(self, run_id: str) -> None:
         with suppress(RunStateError):

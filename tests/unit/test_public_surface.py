@@ -54,13 +54,26 @@ dry-run: --batch-size --catalog --chunk-rows --data-only --drop-dependents --exc
     --source --source-timezone --tables --target-db --target-host --target-pass --target-port
     --target-schema --target-url --target-user --verbose --workers --write-mapping
 validate: --batch-size --catalog --chunk-rows --data-only --drop-dependents --exclude --identifiers --if-exists --json
+migrate: --batch-size --catalog --chunk-rows --cutover-lock-timeout --cutover-patience --cutover-window
+    --data-only --dry-run --exclude --hold --identifiers --if-exists --json --mapping --max-workers
+    --on-error --on-orphan --priority --report --salvage --schema-per-source --skip-validation --source
+    --source-timezone --tables --target-db --target-host --target-pass --target-port --target-schema
+    --target-url --target-user --verbose --workers
+dry-run: --batch-size --catalog --chunk-rows --cutover-lock-timeout --cutover-patience --cutover-window
+    --data-only --exclude --hold --identifiers --if-exists --json --mapping --max-workers --on-error
+    --on-orphan --priority --report --salvage --schema-per-source --source --source-timezone --tables
+    --target-db --target-host --target-pass --target-port --target-schema --target-url --target-user
+    --verbose --workers --write-mapping
+validate: --batch-size --catalog --chunk-rows --data-only --exclude --identifiers --if-exists --json
     --mapping --max-workers --on-error --priority --report --salvage --schema-per-source --source
     --source-timezone --tables --target-db --target-host --target-pass --target-port --target-schema
     --target-url --target-user --verbose --workers
 resume: --json --report --target-db --target-host --target-pass --target-port --target-url --target-user
     --verbose --workers RUN
-rollback: --json --target-db --target-host --target-pass --target-port --target-url --target-user
-    --verbose RUN
+cutover: --cutover-lock-timeout --cutover-patience --cutover-window --json --report --target-db
+    --target-host --target-pass --target-port --target-url --target-user --verbose --workers RUN
+rollback: --cutover-lock-timeout --cutover-patience --json --target-db --target-host --target-pass
+    --target-port --target-url --target-user --verbose RUN
 pause: --target-db --target-host --target-pass --target-port --target-url --target-user --verbose RUN
 cancel: --target-db --target-host --target-pass --target-port --target-url --target-user --verbose RUN
 quarantine:
@@ -106,6 +119,10 @@ FindingKind: check child_rows collation conservation damaged_range default diffe
     type_other type_stricter type_wider unique view
 FindingReport: kind table message column key is_error part weight
 FindingWeight: advice difference ignored
+FindingKind: conservation damaged_range differing_row digest_mismatch extra_row first_write_fails
+    lossy_transform missing_column missing_constraint missing_row missing_table orphan_rows row_count sequence
+    type_mismatch
+FindingReport: kind table message column key is_error
 Mode: dry-run migrate validate
 NextStep: purpose command
 ObjectReport: kind name state reason owner
@@ -117,7 +134,7 @@ OptionsReport: tables exclude identifiers source_timezone if_exists data_only sc
 PartReport: part state checked differing advice ignored
 PartState: differs equal not_checked
 Phase: cancelled completed completed_with_findings copying cutting_over failed indexing pending profiling
-    rolled_back snapshotting validating
+    ready rolled_back snapshotting validating
 PhaseReport: name seconds
 PhaseSpan: name start end
 QuarantineReport: total values by_reason sample
@@ -164,6 +181,7 @@ POST /api/v1/migration/{id}/rollback
 POST /api/v1/migration/{id}/cancel
 POST /api/v1/migration/{id}/pause
 POST /api/v1/migration/{id}/resume
+POST /api/v1/migration/{id}/cutover
 GET /api/v1/migration/{id}/findings
 GET /api/v1/migration/{id}/quarantine
 GET /api/v1/migration/{id}/events
@@ -175,6 +193,8 @@ broker-setting-invalid
 broker-unreachable
 cluster-of-another-target
 connection-lost
+cutover-blocked
+cutover-patience-over
 disk-failed
 disk-full
 embedded-database-missing
@@ -251,6 +271,7 @@ waiting
 failed
 paused
 resume
+cutover
 retry
 dry_run
 """

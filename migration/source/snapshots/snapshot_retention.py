@@ -46,7 +46,7 @@ class Use:
 
 def is_needed(use: Use, retention_seconds: float) -> bool:
     """Return whether a run needs its snapshots: to go on, to be resumed, or for a retry of its quarantined rows."""
-    if not use.phase.is_end or use.phase is Phase.FAILED:
+    if not use.phase.is_end or use.phase.can_go_on:
         return True
     if use.phase in _WITH_RETRY and use.has_quarantine:
         return True

@@ -10,7 +10,7 @@ from typing import Final
 from sqlalchemy import Connection, Engine, text
 
 from migration.convoy_error import NextStep
-from migration.errors import UnknownRunError
+from migration.errors import TargetBusyError, UnknownRunError
 from migration.ledger.run_records import RunRecord, read_run
 from migration.ledger.run_transition import transition
 from migration.ledger.table_records import read_tables
@@ -18,7 +18,10 @@ from migration.model import Phase
 from migration.observers.run_observer import Observers
 from migration.observers.standard_observers import STANDARD_OBSERVERS
 from migration.steps.leftovers.leftover_record import Leftover, LeftoverKind
+from migration.target.cutover.lock_acquisition import EXCLUSIVE
 from migration.target.cutover.schema_removal import remove_schema
+from migration.target.pg_catalog.lock_holders import lock_holders, name_holders
+from migration.target.pg_catalog.schema_relations import KINDS, relations_in
 
 _NAME: Final = re.compile(r"convoy_([0-9a-f]{32})_(staging|previous)(_[0-9]+)?")
 _KINDS: Final = {"staging": LeftoverKind.STAGING_SCHEMA, "previous": LeftoverKind.PREVIOUS_SCHEMA}
@@ -62,6 +65,12 @@ def judge_schema(kind: LeftoverKind, run: RunRecord | None, *, with_replaced: bo
             NextStep("Give the run up", f"migration-cli cancel {run.id}"),
         )
         return Verdict(True, f"run {run.id} has failed and can be resumed", steps)
+    if run.phase is Phase.READY:
+        steps = (
+            NextStep("Put its tables in place", f"migration-cli cutover {run.id}"),
+            NextStep("Give the run up", f"migration-cli cancel {run.id}"),
+        )
+        return Verdict(True, f"run {run.id} is held before its cutover", steps)
     return Verdict(not run.phase.is_end, f"run {run.id} is {run.phase}")
 
 
@@ -100,6 +109,15 @@ class LeftoverSchemas:
         except UnknownRunError:
             with self._engine.begin() as connection:
                 return self._remove(connection, _known(connection, run_id), leftover.name)
+        except TargetBusyError as error:
+            return [self._in_use(leftover.name, error)]
+
+    def _in_use(self, name: str, error: TargetBusyError) -> str:
+        """Return who holds a lock in a schema, where a removal has waited for it in vain."""
+        with self._engine.begin() as connection:
+            relations = relations_in(connection, name, KINDS.values())
+            holders = lock_holders(connection, [relation.oid for relation in relations], EXCLUSIVE)
+        return f"it is in use: {name_holders(holders)}" if holders else str(error)
 
     def _leftover(self, connection: Connection, name: str, size: int) -> Leftover:
         kind, run_id = _parts(name)

@@ -101,7 +101,8 @@ def load_rows(
         if gone:
             raise StagingLostError(f"Tables are gone since the run began: {listed(gone)}", schema=schema)
         standing = list(tables.values())
-        # Readers of rows that are to be replaced wait; readers of empty tables need not.
+        # Readers of rows that are to be replaced wait; readers of empty tables need not. Whoever is in a cutover has
+        # these locks already.
         mode = "ACCESS EXCLUSIVE" if if_exists is IfExists.REPLACE else "SHARE ROW EXCLUSIVE"
         run_sql(connection, f"LOCK TABLE {', '.join(table.own_rows for table in standing)} IN {mode} MODE")
         check_tables(connection, standing, if_exists)

@@ -1,4 +1,4 @@
-"""How long a cutover, its reverse and a retry wait for the locks of users, who queue behind them meanwhile."""
+"""How long a retry, a removal and a load of rows that is under way wait for the locks of users."""
 
 from __future__ import annotations
 

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from migration.errors import StagingLostError
 from migration.target.attached_objects.outside_dependents import read_outsiders
-from migration.target.cutover.cutover_lock_timeout import LOCK_TIMEOUT
 from migration.target.cutover.occupied_names import listed, relations_to_replace
 from migration.target.cutover.privilege_transfer import grant_defaults
 from migration.target.cutover.relation_move import move_relation, translated
@@ -58,6 +57,7 @@ def cut_over(
     plans: Sequence[TablePlan],
     if_exists: IfExists,
     signed: Collection[str] = (),
+    lost: Sequence[NotCarried] = (),
 ) -> CutOver:
     """Put the staged tables of one target schema in place, in the caller's transaction.
 
@@ -66,12 +66,14 @@ def cut_over(
     What others have hung on a replaced table goes over to the one that replaces it (`replaced_objects`).
 
     Args:
-        connection: in a transaction that the caller commits; nothing is seen by others before.
+        connection: in a transaction that the caller commits, and in which it has taken all locks (`take_locks`);
+            nothing is seen by others before.
         staging_schema: where the tables are; it is dropped.
         previous_schema: where replaced tables go; created when there are any.
         plans: the tables, all of the same `target_schema`.
         if_exists: what the user asked for; names may have been taken since the run began.
         signed: kinds of objects that may stay behind with a replaced table.
+        lost: what `prepare_replacement` returned, before the locks were taken.
 
     Raises:
         TargetOccupiedError: a name has been taken since the run began.
@@ -83,7 +85,6 @@ def cut_over(
         return CutOver({}, [], [])
     schema = plans[0].target_schema
     with translated(schema=schema):
-        run_sql(connection, f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'")
         created = not schema_exists(connection, schema)
         if created:
             run_sql(connection, f"CREATE SCHEMA {quoted(schema)}")
@@ -95,7 +96,7 @@ def cut_over(
                 schema=staging_schema,
                 remedy="Start the run again; no table that users see was changed",
             )
-        aside = _set_aside(connection, staging_schema, previous_schema, plans, if_exists, signed)
+        aside = _set_aside(connection, previous_schema, plans, if_exists, lost)
         renamed = _free_names(connection, staging_schema, schema)
         for relation in staged:
             if relation.kind == "table":
@@ -124,6 +125,30 @@ def cut_over(
     return CutOver(record, aside.replacement.results(), aside.replacement.findings())
 
 
+def prepare_replacement(
+    connection: Connection,
+    *,
+    staging_schema: str,
+    plans: Sequence[TablePlan],
+    if_exists: IfExists,
+    signed: Collection[str] = (),
+) -> list[NotCarried]:
+    """Make for the staged tables what takes time and the replaced ones have: indexes, constraints. Nobody waits yet.
+
+    Raises:
+        ObjectsInTheWayError: one of them cannot be made, and nobody has signed for its loss.
+    """
+    schema = plans[0].target_schema
+    with translated(schema=schema):
+        standing = relations_to_replace(connection, schema, plans, if_exists)
+        if not standing:
+            return []
+        staged = relations_in(connection, staging_schema, _MOVABLE)
+        lost = build_beforehand(connection, staging_schema, schema, standing, staged)
+        Replacement(schema, lost=lost).check(signed)
+    return lost
+
+
 @dataclass(slots=True)
 class _Aside:
     """What was replaced, with what was attached to it and what uses it from outside."""
@@ -136,24 +161,20 @@ class _Aside:
 
 def _set_aside(
     connection: Connection,
-    staging: str,
     previous: str,
     plans: Sequence[TablePlan],
     if_exists: IfExists,
-    signed: Collection[str],
+    lost: Sequence[NotCarried],
 ) -> _Aside:
-    """Move what stands in the way into the previous schema; what takes time is done before anybody waits."""
+    """Move what stands in the way into the previous schema."""
     schema = plans[0].target_schema
-    aside = _Aside(Replacement(schema))
+    aside = _Aside(Replacement(schema), lost=list(lost))
     standing = relations_to_replace(connection, schema, plans, if_exists)
     if not standing:
         return aside
-    staged = relations_in(connection, staging, _MOVABLE)
-    aside.lost = build_beforehand(connection, staging, schema, standing, staged)
-    Replacement(schema, lost=aside.lost).check(signed)
     tables = [quoted(schema, relation.name) for relation in standing if relation.kind == "table"]
     if tables:
-        # All locks at once and before the second look: from here on nobody can begin to use the tables.
+        # Those that came after the locks were taken, too: from here on nobody can begin to use the tables.
         run_sql(connection, f"LOCK TABLE {', '.join(tables)} IN ACCESS EXCLUSIVE MODE")
         standing = relations_to_replace(connection, schema, plans, if_exists)
     run_sql(connection, f"CREATE SCHEMA {quoted(previous)}")

@@ -9,7 +9,6 @@ from migration.model import ObjectResult, ObjectState
 from migration.target.attached_objects.attachment_reader import names_looked_up_in
 from migration.target.attached_objects.attachment_transfer import make_object
 from migration.target.attached_objects.outside_dependents import give_back
-from migration.target.cutover.cutover_lock_timeout import LOCK_TIMEOUT
 from migration.target.cutover.occupied_names import listed
 from migration.target.cutover.relation_move import ALTER, move_relation, translated
 from migration.target.pg_catalog.schema_relations import (
@@ -29,7 +28,7 @@ def roll_back(connection: Connection, record: dict[str, Any], previous_schema: s
     """Reverse a cutover in the caller's transaction: remove the run's tables, put back what they replaced.
 
     Args:
-        connection: in a transaction that the caller commits.
+        connection: in a transaction that the caller commits, and in which it has taken all locks (`take_locks`).
         record: what `cut_over` returned.
         previous_schema: the one that was given to `cut_over`.
 
@@ -45,7 +44,6 @@ def roll_back(connection: Connection, record: dict[str, Any], previous_schema: s
         return []
     schema = str(record["target_schema"])
     with translated(schema=schema):
-        run_sql(connection, f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'")
         own = _still_there(connection, record["tables"], schema, "of the run")
         earlier = _still_there(connection, record["replaced"], previous_schema, "that were replaced")
         _give_back(connection, record, previous_schema)

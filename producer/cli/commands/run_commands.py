@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -31,7 +31,11 @@ from producer.cli.command_options import (
     worker_count,
     worker_flag,
 )
+from producer.cli.cutover_options import cutover_flags, cutover_terms, hold_flag
 from producer.cli.output.mapping_file_output import new_mapping_file, write_mapping
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
 
 
 @click.command(
@@ -47,6 +51,8 @@ from producer.cli.output.mapping_file_output import new_mapping_file, write_mapp
 @accept_flag
 @ignore_flag
 @click.option("--skip-validation", is_flag=True, help="Copy without comparing: no proof, in less time.")
+@hold_flag
+@cutover_flags
 @click.option("--dry-run", is_flag=True, help="The same as the command dry-run.")
 @output_flags
 def migrate(**values: Any) -> int:
@@ -67,6 +73,8 @@ def migrate(**values: Any) -> int:
 @trouble_flags
 @accept_flag
 @ignore_flag
+@hold_flag
+@cutover_flags
 @click.option(
     "--write-mapping",
     type=click.Path(path_type=Path),
@@ -130,6 +138,34 @@ def _validate_reading_only(values: dict[str, Any], why: ConvoyError) -> int:
 @output_flags
 def resume(run: str, **values: Any) -> int:
     """Go on where a run stopped; what is done is not done again. RUN may be the beginning of its id."""
+    from migration.ledger.run_requests import request_resume
+
+    return _go_on(run, values, request_resume)
+
+
+@click.command(
+    epilog="Example: migration-cli cutover 0198c2 --target-url postgresql://me@host/shop",
+    short_help="Put the tables of a run in place that was held before.",
+)
+@click.argument("run")
+@target_flags
+@cutover_flags
+@worker_flag
+@output_flags
+def cutover(run: str, **values: Any) -> int:
+    """Put the tables of a held run in place, in one transaction. RUN may be the beginning of its id.
+
+    What the target is like now is checked again. Outside of the run's window it waits; --cutover-window always
+    begins at once. Also for another try of a cutover that has failed.
+    """
+    from migration.ledger.run_requests import request_cutover
+
+    terms = cutover_terms(values)
+    return _go_on(run, values, lambda engine, run_id: request_cutover(engine, run_id, terms))
+
+
+def _go_on(run: str, values: dict[str, Any], request: Callable[[Engine, str], None]) -> int:
+    """Let a run go on as somebody asks for, and follow it."""
     from producer.cli.cli_settings import read_settings
     from producer.cli.run_session import open_session
 
@@ -137,12 +173,11 @@ def resume(run: str, **values: Any) -> int:
     target, output = take_target(values, settings), take_output(values)
     with open_session(target, settings, worker_count(values["workers"]), quiet=output.as_json) as session:
         from migration.ledger.run_records import find_run
-        from migration.ledger.run_requests import request_resume
         from producer.cli.output.run_follower import end_interrupted, follow
 
         record = find_run(session.engine, run)
         try:
-            request_resume(session.engine, record.id)
+            request(session.engine, record.id)
             session.send(record.id)
         except KeyboardInterrupt:
             return end_interrupted(session, record.id, output)

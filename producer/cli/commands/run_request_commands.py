@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from producer.cli.command_options import json_flag, take_output, take_target, target_flags, verbose_flag
+from producer.cli.command_options import (
+    json_flag,
+    take_output,
+    take_target,
+    target_flags,
+    verbose_flag,
+)
+from producer.cli.cutover_options import cutover_terms, patience_flags
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -23,16 +30,21 @@ if TYPE_CHECKING:
 )
 @click.argument("run")
 @target_flags
+@patience_flags
 @json_flag
 @verbose_flag
 def rollback(run: str, **values: Any) -> int:
-    """Reverse the cutover of a run, in one transaction. RUN may be the beginning of its id."""
+    """Reverse the cutover of a run, in one transaction. RUN may be the beginning of its id.
+
+    Where others hold locks, it is tried again, with pauses in which nobody queues behind it.
+    """
     import msgspec
 
-    from migration.steps.run_rollback import roll_back_run
+    from migration.steps.run_rollback import roll_back_patiently
 
+    terms = cutover_terms(values)
     with _known_run(run, values) as (engine, record, _):
-        results = roll_back_run(engine, record.id)
+        results = roll_back_patiently(engine, record.id, terms, lambda line: click.echo(line, err=True))
     output = take_output(values)
     if output.as_json:
         answer = {"run_id": record.id, "status": "rolled_back", "objects": results}
@@ -90,12 +102,13 @@ def _known_run(run: str, values: dict[str, Any]) -> Iterator[tuple[Engine, RunRe
     from migration.ledger.ledger_database import open_ledger
     from migration.ledger.run_records import find_run
     from producer.cli.cli_settings import read_settings
+    from producer.cli.output.lock_wait_notes import lock_waits_told, session_name
     from producer.cli.target_options import reach
 
     settings = read_settings()
     target = take_target(values, settings)
-    with reach(target, settings) as url:
-        engine = open_ledger(url, "convoy cli")
+    with reach(target, settings) as url, lock_waits_told(url):
+        engine = open_ledger(url, session_name())
         try:
             yield engine, find_run(engine, run), target
         finally:

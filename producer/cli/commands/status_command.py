@@ -33,12 +33,13 @@ def status(run: str | None, follows: bool, limit: int, **values: Any) -> int:
     from migration.ledger.ledger_database import open_ledger
     from migration.ledger.run_records import find_run, list_runs
     from producer.cli.cli_settings import read_settings
+    from producer.cli.output.lock_wait_notes import lock_waits_told, session_name
     from producer.cli.target_options import reach
 
     settings = read_settings()
     target, output = take_target(values, settings), take_output(values)
-    with reach(target, settings) as url:
-        engine = open_ledger(url, "convoy cli")
+    with reach(target, settings) as url, lock_waits_told(url):
+        engine = open_ledger(url, session_name())
         try:
             if run is None:
                 _print_runs(list_runs(engine, limit), output)
@@ -93,7 +94,10 @@ def _describe(record: RunRecord, progress: RunProgress, target: Target) -> list[
         lines.append(f"Findings  {count(progress.findings, 'finding')}")
     if progress.error:
         lines.append(f"Error     {progress.error}")
-    if progress.phase is Phase.FAILED or progress.paused_at is not None or progress.is_abandoned:
+    if progress.phase is Phase.READY:
+        lines.append(f"Go on     {command_line(target, 'cutover', record.id)}")
+        lines.append(f"Or drop   {command_line(target, 'cancel', record.id)}")
+    elif progress.phase is Phase.FAILED or progress.paused_at is not None or progress.is_abandoned:
         lines.append(f"Go on     {command_line(target, 'resume', record.id)}")
     elif not progress.phase.is_end:
         lines.append(f"Follow    {command_line(target, 'status', record.id, '--follow')}")

@@ -24,6 +24,7 @@ PHASES: dict[Phase, str] = {
     Phase.INDEXING: "Building keys and indexes",
     Phase.VALIDATING: "Comparing both sides",
     Phase.CUTTING_OVER: "Putting the tables in place",
+    Phase.READY: "Ready: proved, and held before the cutover",
     Phase.COMPLETED: "Completed",
     Phase.COMPLETED_WITH_FINDINGS: "Completed with findings",
     Phase.FAILED: "Failed",
@@ -142,7 +143,7 @@ def facts(progress: RunProgress) -> list[str]:
         said.append(f"{count(progress.rows_total, 'row')} in {count(len(progress.tables), 'table')}")
     if progress.eta_seconds is not None:
         said.append(f"ETA {clock_time(progress.eta_seconds)}")
-    if progress.workers:
+    if progress.workers and not progress.phase.is_end:
         said.append(f"{count(len(progress.workers), 'worker')} at work")
     if progress.quarantined:
         said.append(f"{count(progress.quarantined, 'row')} quarantined")

@@ -8,16 +8,14 @@ import psycopg
 import pytest
 from sqlalchemy import Connection, Engine
 
-from migration.errors import PermanentError, RetryableError, TargetError, TargetOccupiedError
+from migration.errors import PermanentError, TargetError, TargetOccupiedError
 from migration.model import IfExists, TablePlan
-from migration.target.cutover import schema_cutover
 from migration.target.cutover.schema_cutover import cut_over
 from migration.target.cutover.schema_rollback import roll_back
 from migration.target.loading.index_and_constraint_creation import build_object
 from migration.target.loading.staging_schema import create_staging
 from migration.target.pg_catalog.schema_relations import schema_exists
 from migration.target.sql_statements import run_sql
-from migration.target.target_connection import connect
 from tests.integration.target.plans import school
 
 CATALOG = """
@@ -194,19 +192,6 @@ def test_missing_staged_table_stops_the_cutover(engine: Engine) -> None:
             plans=school(),
             if_exists=IfExists.REFUSE,
         )
-
-
-def test_locked_table_does_not_hang_the_cutover(
-    engine: Engine, target_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(schema_cutover, "LOCK_TIMEOUT", "100ms")
-    run(engine, *EARLIER)
-    with connect(target_url, "reader") as reader:
-        reader.execute("SELECT * FROM class")
-        with pytest.raises(RetryableError, match="lock"):
-            cut(engine, if_exists=IfExists.REPLACE)
-    with engine.begin() as connection:
-        assert run_sql(connection, "SELECT count(*) FROM class").scalar_one() == 2
 
 
 def test_no_tables_is_nothing_to_do(engine: Engine) -> None:

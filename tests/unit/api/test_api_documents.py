@@ -28,6 +28,7 @@ BEYOND = {
     f"GET {V1}",
     f"POST {V1}/{{id}}/cancel",
     f"POST {V1}/{{id}}/pause",
+    f"POST {V1}/{{id}}/cutover",
     f"POST {V1}/{{id}}/resume",
     f"GET {V1}/{{id}}/events",
     f"GET {V1}/{{id}}/findings",

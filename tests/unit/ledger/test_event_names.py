@@ -15,6 +15,7 @@ def test_names_are_those_that_the_api_and_ledgers_of_other_versions_know() -> No
         "failed",
         "paused",
         "resume",
+        "cutover",
         "retry",
         "dry_run",
     ]

@@ -1,0 +1,231 @@
+"""What the application's first INSERT into each table meets: tried in the cutover's transaction, and taken back.
+
+An application that lived on SQLite leaves much to its database: numbers of rows, defaults. The server is asked whether
+it takes such a row. No trigger of users fires and no number of a sequence is used up: neither would be taken back
+everywhere. What a table needs and the database does not give is copied from a row that is there; a key that comes out
+of that twice says nothing, nor do checks and foreign keys: only what is due to the schema alone is a finding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+
+from migration.model import Finding, FindingKind
+from migration.target.pg_catalog.application_table_facts import sequences_of, triggers_of
+from migration.target.sql_statements import quoted, run_sql
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection, Row
+
+# A default may call functions of users, which may do anything: such a column is given a value.
+_COLUMNS: Final = text(
+    """
+    SELECT c.oid::bigint AS table, n.nspname AS schema, c.relname AS name, a.attname AS column,
+           a.attnotnull OR t.typnotnull AS not_null, a.attgenerated <> '' AS is_generated,
+           a.atthasdef OR a.attidentity <> '' AS fills_itself,
+           EXISTS (SELECT FROM pg_catalog.pg_attrdef f JOIN pg_catalog.pg_depend d
+                     ON d.classid = 'pg_catalog.pg_attrdef'::regclass AND d.objid = f.oid
+                    AND d.refclassid = 'pg_catalog.pg_proc'::regclass
+                   WHERE f.adrelid = c.oid AND f.adnum = a.attnum) AS calls_functions,
+           EXISTS (SELECT FROM pg_catalog.pg_index i WHERE i.indrelid = c.oid AND i.indisunique
+                   AND i.indisvalid AND i.indpred IS NULL AND i.indkey[0] = a.attnum) AS is_unique
+    FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+    JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+    JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
+    JOIN unnest(CAST(:schemas AS text[]), CAST(:names AS text[])) AS wanted (schema, name)
+      ON wanted.schema = n.nspname AND wanted.name = c.relname
+    WHERE c.relkind IN ('r', 'p') ORDER BY n.nspname, c.relname, a.attnum
+    """
+)
+_NEXT: Final = (
+    "SELECT CASE WHEN s.is_called THEN s.last_value::numeric + q.seqincrement ELSE s.last_value END AS next,"
+    " q.seqincrement AS step, q.seqmin, q.seqmax, q.seqcycle"
+    " FROM {sequence} s, pg_catalog.pg_sequence q WHERE q.seqrelid = s.tableoid"
+)
+# https://www.postgresql.org/docs/current/errcodes-appendix.html
+_NOT_NULL: Final = "23502"
+_NO_RIGHT: Final = "42501"
+_OF_DEFAULTS: Final = ("22", "42")
+
+
+@dataclass(frozen=True, slots=True)
+class FirstWrite:
+    """A table, and what its application leaves to the database.
+
+    `source_name` is the table's name in the source. `numbered` are columns to which SQLite gives numbers (rowid
+    aliases), `defaulted` those that have a default in the source; both by their names in PostgreSQL.
+    """
+
+    source_name: str
+    schema: str
+    name: str
+    numbered: frozenset[str]
+    defaulted: frozenset[str]
+
+
+def try_first_writes(connection: Connection, writes: Sequence[FirstWrite]) -> list[Finding]:
+    """Try an INSERT into each table, and undo it; return what would keep the application from writing.
+
+    Args:
+        connection: in a transaction that holds the locks of the tables; nothing stays of what is tried.
+        writes: tables that stand.
+
+    Raises:
+        DBAPIError: the connection broke.
+    """
+    values = {"schemas": [write.schema for write in writes], "names": [write.name for write in writes]}
+    columns: dict[tuple[str, str], list[Row[Any]]] = {}
+    for row in connection.execute(_COLUMNS, values):
+        columns.setdefault((row.schema, row.name), []).append(row)
+    oids = [rows[0].table for rows in columns.values()]
+    sequences = {(s.table, s.column): s.sequence for s in sequences_of(connection, oids)}
+    triggered = {trigger.table for trigger in triggers_of(connection, oids)}
+    findings: list[Finding] = []
+    for write in writes:
+        rows = columns.get((write.schema, write.name), [])
+        if rows:
+            found = _Trial(connection, write, rows, sequences, has_triggers=rows[0].table in triggered).run()
+            findings += found
+    return findings
+
+
+class _Trial:
+    """The first write into one table."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        write: FirstWrite,
+        columns: Sequence[Row[Any]],
+        sequences: dict[tuple[int, str], str],
+        *,
+        has_triggers: bool,
+    ) -> None:
+        self._connection = connection
+        self._write = write
+        self._columns = columns
+        self._sequences = {
+            column.column: sequences[column.table, column.column]
+            for column in columns
+            if (column.table, column.column) in sequences
+        }
+        self._has_triggers = has_triggers
+        self._table = quoted(write.schema, write.name)
+
+    def run(self) -> list[Finding]:
+        # A trigger may fill what no default does: then nobody knows without firing it.
+        findings = [] if self._has_triggers else self._unfilled()
+        attempt = self._connection.begin_nested()
+        try:
+            if self._has_triggers:
+                run_sql(self._connection, f"ALTER TABLE {self._table} DISABLE TRIGGER USER")
+            values, behind = self._from_sequences()
+            findings += behind
+            if not findings:
+                run_sql(self._connection, self._insert_sql(values))
+        except DBAPIError as error:
+            if self._connection.invalidated:
+                raise
+            findings += self._judged(error)
+        finally:
+            if not self._connection.invalidated:
+                attempt.rollback()
+        return findings
+
+    def _unfilled(self) -> list[Finding]:
+        """Return columns that SQLite fills by itself, and this table does not and needs."""
+        found = []
+        for column in self._columns:
+            if not column.not_null or column.fills_itself or column.is_generated:
+                continue
+            if column.column in self._write.numbered:
+                why = "SQLite numbers its rows by itself; here it is NOT NULL, without a default or identity"
+            elif column.column in self._write.defaulted:
+                why = "it has a default in the source; here it is NOT NULL and has none"
+            else:
+                continue
+            found.append(self._finding(f"An INSERT that leaves it out will be refused: {why}", column.column))
+        return found
+
+    def _from_sequences(self) -> tuple[dict[str, str], list[Finding]]:
+        """Return what sequences give next, as SQL, without taking it; and which of them cannot go on."""
+        values: dict[str, str] = {}
+        findings = []
+        for column in self._columns:
+            sequence = self._sequences.get(column.column)
+            if sequence is None:
+                continue
+            state = run_sql(self._connection, _NEXT.format(sequence=sequence)).one()
+            following = int(state.next)
+            if not state.seqmin <= following <= state.seqmax:
+                if not state.seqcycle:
+                    findings.append(
+                        self._finding(
+                            f"An INSERT that leaves it out will be refused: sequence {sequence} is at its end,"
+                            f" {state.seqmax:,}",
+                            column.column,
+                        )
+                    )
+                following = state.seqmin if state.step > 0 else state.seqmax
+            values[column.column] = str(following)
+            if column.is_unique and (taken := self._taken(column.column, following, state.step)) is not None:
+                findings.append(
+                    self._finding(
+                        f"An INSERT that leaves it out will be refused: sequence {sequence} gives {following:,}"
+                        f" next, and {taken:,} is taken already",
+                        column.column,
+                    )
+                )
+        return values, findings
+
+    def _taken(self, column: str, following: int, step: int) -> int | None:
+        """Return the number nearest to the end that is taken where the sequence has yet to come by."""
+        best, sign = ("max", ">=") if step > 0 else ("min", "<=")
+        name = quoted(column)
+        taken = run_sql(
+            self._connection,
+            f"SELECT {best}({name}) FROM ONLY {self._table} WHERE {name} {sign} {following}",
+        ).scalar()
+        return None if taken is None else int(taken)
+
+    def _insert_sql(self, numbers: dict[str, str]) -> str:
+        given: dict[str, str] = dict(numbers)
+        copied = [
+            column.column
+            for column in self._columns
+            if column.column not in given
+            and not column.is_generated
+            and (column.calls_functions or (column.not_null and not column.fills_itself))
+        ]
+        given |= {name: quoted(name) for name in copied}
+        if not given:
+            return f"INSERT INTO {self._table} DEFAULT VALUES"
+        names = ", ".join(map(quoted, given))
+        row = f"SELECT {', '.join(given.values())}"
+        origin = f" FROM {self._table} LIMIT 1" if copied else ""
+        return f"INSERT INTO {self._table} ({names}) OVERRIDING SYSTEM VALUE {row}{origin}"
+
+    def _judged(self, error: DBAPIError) -> list[Finding]:
+        """Return what a refusal says of the schema; nothing where the row that was tried may be to blame."""
+        state = getattr(error.orig, "sqlstate", None) or ""
+        diagnostics = getattr(error.orig, "diag", None)
+        reason = getattr(diagnostics, "message_primary", None) or "the server gives no reason"
+        column = getattr(diagnostics, "column_name", None)
+        if state == _NOT_NULL:
+            # Of others, an application may always give a value: of domains of domains, say.
+            is_ours = any(c.column == column and c.fills_itself for c in self._columns)
+        else:
+            is_ours = state[:2] in _OF_DEFAULTS and state != _NO_RIGHT
+        if not is_ours:
+            return []
+        return [self._finding(f"An INSERT that leaves all to the database is refused: {reason}", column)]
+
+    def _finding(self, message: str, column: str | None) -> Finding:
+        return Finding(
+            FindingKind.FIRST_WRITE_FAILS, self._write.source_name, message, column, is_error=False
+        )

@@ -1,0 +1,143 @@
+"""`migrate --hold`, `cutover` and what a blocked cutover says, through the real command line."""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from tests.support.shell import PATIENCE_SECONDS, Shell, make_database, wait_until
+
+
+@pytest.fixture
+def shell(tmp_path: Path, target_url: str) -> Shell:
+    made = Shell(tmp_path, target_url)
+    make_database(made.folder / "shop.db")
+    return made
+
+
+def run_of(shell: Shell, schema: str) -> str:
+    return str(
+        shell.query(f"SELECT id::text FROM convoy.runs WHERE options->>'target_schema' = '{schema}'")[0][0]
+    )
+
+
+def test_hold_ends_with_status_0_and_names_the_command_that_does_the_cutover(shell: Shell) -> None:
+    status, out, err = shell.run("migrate", "--source", "shop.db", "--target-schema", "held", "--hold")
+    assert status == 0, err
+    assert "Proved" in out
+    assert "Held before the cutover: no table that users see has changed." in out
+    run_id = run_of(shell, "held")
+    assert shell.query("SELECT to_regnamespace('held')") == [(None,)]
+
+    status, out, err = shell.run("status", run_id)
+    assert "Ready: proved, and held before the cutover" in out
+    assert f"Go on     migration-cli cutover {run_id}" in out
+    assert json.loads(shell.run("status", run_id, "--json")[1])["phase"] == "ready"
+    status, _, err = shell.run("resume", run_id)
+    assert status == 2
+    assert f"migration-cli cutover {run_id}" in err
+
+    status, out, err = shell.run("cutover", run_id)
+    assert status == 0, err
+    assert "Proved" in out
+    assert "Held" not in out
+    assert shell.query("SELECT to_regnamespace('held') IS NOT NULL") == [(True,)]
+    status, _, err = shell.run("cutover", run_id)
+    assert status == 2
+    assert "Its tables are in place already" in err
+
+
+def test_line_that_a_held_run_prints_can_be_typed(shell: Shell) -> None:
+    status, out, err = shell.run("migrate", "--source", "shop.db", "--target-schema", "typed", "--hold")
+    assert status == 0, err
+    line = re.search(r"migration-cli (cutover \S+.*)", out)
+    assert line is not None, out
+    status, _, err = shell.run(*line[1].split())
+    assert status == 0, err
+
+
+def test_held_run_is_cancelled_and_leaves_nothing(shell: Shell) -> None:
+    assert shell.run("migrate", "--source", "shop.db", "--target-schema", "dropped", "--hold")[0] == 0
+    status, out, err = shell.run("cancel", run_of(shell, "dropped"))
+    assert status == 0, err
+    assert "nothing of it is left" in out
+    assert shell.query("SELECT count(*) FROM pg_namespace WHERE nspname LIKE 'convoy\\_%'") == [(0,)]
+
+
+def test_blocked_cutover_says_who_lets_the_application_read_and_fails_with_status_3(shell: Shell) -> None:
+    assert shell.run("migrate", "--source", "shop.db", "--target-schema", "shop")[0] == 0
+    ((table,),) = shell.query("SELECT min(tablename) FROM pg_tables WHERE schemaname = 'shop'")
+    with psycopg.connect(shell.target, application_name="a report") as reader:
+        reader.execute(f'SELECT count(*) FROM shop."{table}"'.encode())
+        flags = ("--cutover-lock-timeout", "0.3", "--cutover-patience", "4")
+        status, _, err = shell.run(
+            "migrate", "--source", "shop.db", "--target-schema", "shop", "--if-exists", "replace", *flags
+        )
+        assert status == 3, err
+        assert (
+            f"process {reader.info.backend_pid} of PostgreSQL (role postgres, a report, idle in transaction"
+            in err
+        )
+        assert "others were in the way to the end" in err
+        assert "type `migration-cli resume" in err
+        ((run_id,),) = shell.query("SELECT id::text FROM convoy.runs WHERE phase = 'failed'")
+    status, _, err = shell.run("resume", run_id)
+    assert status == 0, err
+
+
+@pytest.mark.parametrize(
+    ("flag", "value", "words"),
+    [
+        ("--cutover-window", "22-5", "must be written as in 22:00-05:00"),
+        ("--cutover-window", "22:00-05:00 Vienna", "names a time zone that does not exist: Vienna"),
+        ("--cutover-lock-timeout", "0", "0"),
+        ("--cutover-patience", "-1", "-1"),
+    ],
+)
+def test_flags_that_make_no_sense_are_refused(shell: Shell, flag: str, value: str, words: str) -> None:
+    status, _, err = shell.run("migrate", "--source", "shop.db", flag, value)
+    assert status == 2
+    assert words in err
+
+
+@pytest.mark.parametrize("command", ["status", "pause"])
+def test_command_that_waits_for_a_lock_says_whose(shell: Shell, command: str) -> None:
+    assert shell.run("migrate", "--source", "shop.db", "--target-schema", "waits", "--hold")[0] == 0
+    run_id = run_of(shell, "waits")
+    said: list[tuple[int, str, str]] = []
+    with psycopg.connect(shell.target, application_name="somebody") as holder:
+        holder.execute("LOCK TABLE convoy.runs IN ACCESS EXCLUSIVE MODE")
+        thread = threading.Thread(target=lambda: said.append(shell.run(command, run_id)))
+        thread.start()
+        waiting = "SELECT 1 FROM pg_stat_activity WHERE application_name = 'convoy cli lock waits' AND state = 'idle'"
+        assert wait_until(lambda: bool(shell.query(waiting)))
+        pid = holder.info.backend_pid
+        holder.rollback()
+        thread.join(PATIENCE_SECONDS)
+    assert (
+        f"Waiting for a lock that is held by process {pid} of PostgreSQL (role postgres, somebody"
+        in said[0][2]
+    )
+
+
+def test_cleanup_names_the_session_that_is_in_its_way(shell: Shell) -> None:
+    assert shell.run("migrate", "--source", "shop.db", "--target-schema", "left", "--hold")[0] == 0
+    run_id = run_of(shell, "left")
+    ((schema,),) = shell.query(f"SELECT staging_schema FROM convoy.runs WHERE id = '{run_id}'")
+    ((table,),) = shell.query(f"SELECT min(tablename) FROM pg_tables WHERE schemaname = '{schema}'")
+    with psycopg.connect(shell.target, application_name="somebody") as holder:
+        holder.execute(f'SELECT count(*) FROM {schema}."{table}"'.encode())
+        status, out, err = shell.run("cancel", run_id)
+        assert status == 0, err
+        assert "is in use" in out
+        status, out, err = shell.run("cleanup", "--yes")
+        assert status == 1, err
+        assert (
+            f"it is in use: process {holder.info.backend_pid} of PostgreSQL (role postgres, somebody" in out
+        )
+        assert f"holds {schema}." in out
