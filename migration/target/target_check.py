@@ -9,7 +9,6 @@ from sqlalchemy.exc import DBAPIError
 
 from migration.convoy_error import NextStep, Place
 from migration.errors import (
-    TargetEncodingError,
     TargetPermissionError,
     TargetReadOnlyError,
     TargetVersionError,
@@ -43,7 +42,7 @@ def check_target(connection: Connection, plans: Sequence[TablePlan], options: Ru
 
     Raises:
         UsageError: the options ask for something that cannot be.
-        TargetVersionError, TargetReadOnlyError, TargetEncodingError: what they say of server and database.
+        TargetVersionError, TargetReadOnlyError: what they say of the server.
         TargetPermissionError: the role may not create the staging schema, or tables in the target schema.
         TargetOccupiedError: the tables' names are taken and may not, or cannot, be replaced; for a load of rows
             alone: the tables hold rows.
@@ -110,7 +109,6 @@ def _check_server(connection: Connection) -> None:
             "SELECT current_setting('server_version_num')::int AS version, current_setting('server_version') AS name,"
             " current_database() AS database, current_user AS role, pg_catalog.pg_is_in_recovery() AS standby,"
             " current_setting('transaction_read_only')::boolean AS read_only,"
-            " current_setting('server_encoding') AS encoding,"
             " pg_catalog.has_database_privilege(current_database(), 'CREATE') AS may_create"
         )
     ).one()
@@ -122,18 +120,6 @@ def _check_server(connection: Connection) -> None:
     if row.standby or row.read_only:
         raise TargetReadOnlyError(
             "The server is read-only, a standby perhaps", remedy="Name the primary server", **place
-        )
-    if row.encoding != "UTF8":
-        raise TargetEncodingError(
-            f"The database stores text as {row.encoding}, which cannot hold every character",
-            remedy="Create one with: CREATE DATABASE ... ENCODING 'UTF8' TEMPLATE template0",
-            next_steps=(
-                NextStep(
-                    "Create a database in UTF-8, and name it as the target",
-                    f"CREATE DATABASE {quoted(row.database + '_utf8')} ENCODING 'UTF8' TEMPLATE template0",
-                ),
-            ),
-            **place,
         )
     if not row.may_create:
         grant = f"GRANT CREATE ON DATABASE {quoted(row.database)} TO {quoted(row.role)}"
