@@ -63,6 +63,8 @@ class Options(_Strict):
     if_exists: IfExists = IfExists.REFUSE
     data_only: bool = False
     """Load rows into tables that the application has made already; make none."""
+    fire_triggers: bool = False
+    """With data_only: triggers that the role may not put to rest fire, and each is a finding."""
     identifiers: IdentifierPolicy = IdentifierPolicy.PRESERVE
     source_timezone: Annotated[str, AfterValidator(_known_timezone)] = "UTC"
     """Zone of dates and times that name none."""
@@ -129,6 +131,7 @@ class RunRequest(_Strict):
             catalog=asked.catalog,
             if_exists=asked.if_exists,
             data_only=asked.data_only,
+            fire_triggers=asked.fire_triggers,
             identifiers=asked.identifiers,
             source_timezone=asked.source_timezone,
             batch_rows=asked.batch_size,

@@ -137,6 +137,7 @@ class FindingKind(StrEnum):
     MISSING_CONSTRAINT = "missing_constraint"
     SEQUENCE = "sequence"
     LOSSY_TRANSFORM = "lossy_transform"
+    TRIGGER_FIRED = "trigger_fired"  # one of the application's, while rows went in
     DAMAGED_RANGE = "damaged_range"  # rows of a damaged source that nobody can read any more
 
 
@@ -353,6 +354,8 @@ class RunOptions:
     catalog: str | None = None
     if_exists: IfExists = IfExists.REFUSE
     data_only: bool = False
+    fire_triggers: bool = False
+    """With `data_only`: the application's triggers that the role may not put to rest fire, instead of a refusal."""
     identifiers: IdentifierPolicy = IdentifierPolicy.PRESERVE
     source_timezone: str = "UTC"
     batch_rows: int | None = None

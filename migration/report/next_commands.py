@@ -55,6 +55,7 @@ def repeat(options: RunOptions, mode: Mode) -> str:
     if mode is not Mode.VALIDATE:
         flags += [("--if-exists", options.if_exists.value), ("--on-error", options.on_error.value)]
         flags += [("--on-orphan", options.on_orphan.value)]
+        switches += [("--fire-triggers", options.fire_triggers)]
     words = ["migration-cli", mode.value, *_source_flags(options)]
     words += [
         word for flag, value in flags if value and value != _DEFAULTS.get(flag) for word in (flag, value)

@@ -319,6 +319,7 @@ class OptionsReport:
     source_timezone: str = "UTC"
     if_exists: str = "refuse"
     data_only: bool = False
+    fire_triggers: bool = False
     schema_per_source: bool = False
     skip_validation: bool = False
     batch_rows: int | None = None

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Final
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from migration.convoy_error import NextStep, Place
+from migration.convoy_error import Place
 from migration.errors import (
-    TargetPermissionError,
     TargetReadOnlyError,
     TargetVersionError,
     UsageError,
@@ -18,6 +17,7 @@ from migration.model import ObjectResult, ObjectState
 from migration.target.application_tables.data_only_plan import check_application_tables
 from migration.target.cutover.occupied_names import relations_to_replace
 from migration.target.loading.index_and_constraint_creation import build_object, is_refusal
+from migration.target.missing_rights import MissingRight, refuse_lacking, schema_rights
 from migration.target.postgres_errors import translate
 from migration.target.sql_statements import quoted, run_sql
 
@@ -123,12 +123,8 @@ def _check_server(connection: Connection) -> None:
         )
     if not row.may_create:
         grant = f"GRANT CREATE ON DATABASE {quoted(row.database)} TO {quoted(row.role)}"
-        raise TargetPermissionError(
-            f"The role {row.role} may not create schemas, and the run needs one to stage its tables in",
-            remedy=f"Run: {grant}",
-            next_steps=(NextStep("Let the role create schemas", grant),),
-            **place,
-        )
+        action = "create schemas, and the run needs one to stage its tables in"
+        refuse_lacking(connection, [MissingRight(action, grant)], **place)
 
 
 def _check_schema(connection: Connection, schema: str) -> None:
@@ -138,18 +134,4 @@ def _check_schema(connection: Connection, schema: str) -> None:
             schema=schema,
             remedy="Choose another one with --target-schema; one that does not exist is created at cutover",
         )
-    row = connection.execute(
-        text(
-            "SELECT current_user AS role, pg_catalog.has_schema_privilege(n.oid, 'CREATE') AS may_create"
-            " FROM pg_catalog.pg_namespace n WHERE n.nspname = :schema"
-        ),
-        {"schema": schema},
-    ).one_or_none()
-    if row is not None and not row.may_create:
-        grant = f"GRANT CREATE, USAGE ON SCHEMA {quoted(schema)} TO {quoted(row.role)}"
-        raise TargetPermissionError(
-            f"The role {row.role} may not create tables in schema {schema}",
-            schema=schema,
-            remedy=f"Run: {grant}",
-            next_steps=(NextStep("Let the role create tables there", grant),),
-        )
+    refuse_lacking(connection, schema_rights(connection, schema, ["CREATE", "USAGE"]), schema=schema)

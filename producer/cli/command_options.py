@@ -197,6 +197,15 @@ def data_only_flag(command: Decorated) -> Decorated:
     )(command)
 
 
+def fire_triggers_flag(command: Decorated) -> Decorated:
+    """Add --fire-triggers."""
+    return click.option(
+        "--fire-triggers",
+        is_flag=True,
+        help="With --data-only: let triggers fire that the role may not put to rest; each is a finding.",
+    )(command)
+
+
 def unused_flags(command: Decorated) -> Decorated:
     """Add the flags of a migration that say how to write, so that its line serves again where nothing is written."""
     return _add(
@@ -292,6 +301,7 @@ def run_options(mode: Mode, sources: tuple[Source, ...], values: dict[str, Any])
         catalog=values["catalog"],
         if_exists=IfExists(values.get("if_exists", IfExists.REFUSE)),
         data_only=values.get("data_only", False),
+        fire_triggers=values.get("fire_triggers", False),
         identifiers=IdentifierPolicy(values["identifiers"]),
         source_timezone=zone,
         batch_rows=_rows_or_auto("--batch-size", values.get("batch_size", _AUTO)),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 import uuid
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import psycopg
@@ -34,7 +34,6 @@ SETTINGS = {
     "lock_timeout": "100",
     "row_security": "on",
     "session_replication_role": "replica",
-    "default_toast_compression": "lz4",
     "check_function_bodies": "off",
     "lc_numeric": "C",
     "search_path": "nowhere",
@@ -87,12 +86,9 @@ def test_settings_of_role_or_database_change_nothing(
     url = postgres_url.replace("/postgres?", f"/{name}?", 1)
     role = f"r_{name}"
     admin.execute(f"CREATE ROLE {role} LOGIN SUPERUSER")
-    known = {found for (found,) in admin.execute("SELECT name FROM pg_settings").fetchall()} | {
-        "plpgsql.variable_conflict"
-    }
     changed = f'DATABASE "{name}"' if of == "DATABASE" else f"ROLE {role}"
     for setting, value in SETTINGS.items():
-        if setting in known or setting.lower() in {found.lower() for found in known}:
+        with suppress(psycopg.errors.UndefinedObject):  # newer than this server
             admin.execute(f"ALTER {changed} SET {setting} = '{value}'")
     try:
         shell = Shell(tmp_path, url.replace("postgres@", f"{role}@", 1))
@@ -101,9 +97,7 @@ def test_settings_of_role_or_database_change_nothing(
         status, out, err = shell.run("validate", "--source", str(source))
         assert status == 0, (out, err)
     finally:
-        for setting in SETTINGS:
-            admin.execute(f'ALTER DATABASE "{name}" RESET {setting}')
-            admin.execute(f"ALTER ROLE {role} RESET {setting}")
+        admin.execute(f"ALTER {changed} RESET ALL")
     with psycopg.connect(url) as connection:
         assert connection.execute("SELECT words, bytes, number::text FROM odd ORDER BY id").fetchall() == [
             ("日本 é € 𝄞", b"\x00\xff\x5c\x27", "0.1"),

@@ -10,8 +10,9 @@ from sqlalchemy.exc import DBAPIError
 
 from migration.convoy_error import Place
 from migration.errors import RowsChangedError, StagingLostError, TargetChangedError
-from migration.model import IfExists, ObjectResult, ObjectState
+from migration.model import Finding, FindingKind, IfExists, ObjectResult, ObjectState
 from migration.target.application_tables.data_only_plan import check_tables
+from migration.target.application_tables.load_rights import load_rights
 from migration.target.application_tables.refusal_tolerant_insert import insert_fitting, number_rows
 from migration.target.application_tables.row_refusal_errors import speaks_of_a_row
 from migration.target.application_tables.row_transfer import RowTransfer, keys_put_off, triggers_at_rest
@@ -19,11 +20,14 @@ from migration.target.application_tables.table_load_order import parents_first
 from migration.target.cutover.cutover_lock_timeout import LOCK_TIMEOUT
 from migration.target.cutover.occupied_names import listed
 from migration.target.loading.server_checksum import Fingerprint, fingerprint
+from migration.target.missing_rights import refuse_lacking
 from migration.target.pg_catalog.application_table_facts import (
     ApplicationTable,
+    Trigger,
     foreign_keys_to,
     holds_rows,
     read_application_tables,
+    triggers_of,
 )
 from migration.target.pg_catalog.schema_relations import relations_with
 from migration.target.pg_catalog.sequence_positions import (
@@ -54,11 +58,15 @@ class RefusedRows:
 
 @dataclass(frozen=True, slots=True)
 class LoadedRows:
-    """What became of the rows of one schema: a record for `take_back`, lines for the report, and who was refused."""
+    """What became of the rows of one schema: a record for `take_back`, lines for the report, and who was refused.
+
+    `findings` are the triggers of the application that fired.
+    """
 
     record: dict[str, Any]
     results: list[ObjectResult]
     refused: list[RefusedRows]
+    findings: list[Finding]
 
 
 def load_rows(
@@ -70,11 +78,12 @@ def load_rows(
     if_exists: IfExists,
     given_out: Mapping[str, int],
     first_only: bool = False,
+    may_fire: bool = False,
 ) -> LoadedRows:
     """Insert the staged rows of one target schema into the tables that stand there, in the caller's transaction.
 
-    The application's own triggers rest meanwhile where the role owns the table, so that rows arrive as they are;
-    then the rows are counted and summed on both sides by the server, and sequences go on after the largest number.
+    The application's own triggers and rules rest meanwhile, so that rows arrive as they are; then the rows are counted
+    and summed on both sides by the server, and sequences go on after the largest number.
 
     Args:
         connection: in a transaction that the caller commits; nothing is seen by others before.
@@ -84,14 +93,16 @@ def load_rows(
         if_exists: whether rows that stand there may be replaced.
         given_out: target table → the largest number that AUTOINCREMENT has ever given out.
         first_only: stop at the first row that is refused: the caller will not commit.
+        may_fire: triggers that the role may not put to rest fire, and each is a finding.
 
     Raises:
         TargetOccupiedError: rows have come in since the run began.
+        TargetPermissionError: the role has lost a right since.
         StagingLostError: a table is gone.
         RowsChangedError: the rows changed on their way.
     """
     if not plans:
-        return LoadedRows({}, [], [])
+        return LoadedRows({}, [], [], [])
     schema = plans[0].target_schema
     with _translated(schema=schema):
         run_sql(connection, f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'")
@@ -103,9 +114,10 @@ def load_rows(
         # Readers of rows that are to be replaced wait; readers of empty tables need not.
         mode = "ACCESS EXCLUSIVE" if if_exists is IfExists.REPLACE else "SHARE ROW EXCLUSIVE"
         run_sql(connection, f"LOCK TABLE {', '.join(table.sql for table in standing)} IN {mode} MODE")
-        check_tables(connection, standing, if_exists)
+        check_tables(connection, standing, if_exists, may_fire=may_fire)
+        fired = _fired(connection, standing)
         before = sequence_states(connection, standing)
-        kept = _set_aside(connection, standing, previous_schema)
+        kept = _set_aside(connection, standing, previous_schema, may_fire=may_fire)
         loads = [
             RowTransfer(
                 tables[plan.target_name],
@@ -114,27 +126,42 @@ def load_rows(
             )
             for plan in plans
         ]
-        results, refused = _insert(connection, loads, staging_schema, first_only=first_only)
+        results, refused = _insert(
+            connection, loads, staging_schema, first_only=first_only, may_fire=may_fire
+        )
         if refused and first_only:
-            return LoadedRows({}, results, refused)
+            return LoadedRows({}, results, refused, [])
         for load in loads:
             _prove(connection, load)
         results += advance_sequences(connection, standing, given_out)
+        sums = {table.name: fingerprint(connection, table.sql) for table in standing}
         record = {
             "data_only": True,
+            "fire_triggers": may_fire,
             "target_schema": schema,
             "tables": [
-                {
-                    "name": t.name,
-                    "oid": t.oid,
-                    "kept": t.name in kept,
-                    **recorded(fingerprint(connection, t.sql)),
-                }
+                {"name": t.name, "oid": t.oid, "kept": t.name in kept, **recorded(sums[t.name])}
                 for t in standing
             ],
             "sequences": before,
         }
-    return LoadedRows(record, results, refused)
+    findings = [
+        Finding(
+            FindingKind.TRIGGER_FIRED,
+            table,
+            f"The {trigger.kind} {trigger.name} fired while {sums[table].rows:,} rows went in (--fire-triggers)",
+            is_error=False,
+        )
+        for table, trigger in fired
+    ]
+    return LoadedRows(record, results, refused, findings)
+
+
+def _fired(connection: Connection, tables: Sequence[ApplicationTable]) -> list[tuple[str, Trigger]]:
+    """Return what will fire while rows go in, with the names of their tables."""
+    names = {table.oid: table.name for table in tables}
+    found = triggers_of(connection, list(names))
+    return [(names[t.table], t) for t in found if t.on_insert and not t.may_rest]
 
 
 def recorded(found: Fingerprint) -> dict[str, Any]:
@@ -159,8 +186,10 @@ def take_back(connection: Connection, record: dict[str, Any], previous_schema: s
 
     Raises:
         TargetChangedError: tables are gone, or their rows have been changed since; nothing was changed.
+        TargetPermissionError: the role lacks a right; nothing was changed.
     """
     schema = str(record["target_schema"])
+    may_fire = bool(record.get("fire_triggers"))
     with _translated(schema=schema):
         run_sql(connection, f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'")
         entries = {entry["oid"]: entry for entry in record["tables"]}
@@ -171,6 +200,7 @@ def take_back(connection: Connection, record: dict[str, Any], previous_schema: s
                 f"Tables of the run have been dropped since: {listed(gone)}", schema=schema
             )
         tables = list(read_application_tables(connection, schema, [r.name for r in found.values()]).values())
+        refuse_lacking(connection, load_rights(connection, tables), schema=schema)
         run_sql(connection, f"LOCK TABLE {', '.join(table.sql for table in tables)} IN ACCESS EXCLUSIVE MODE")
         changed = [table.name for table in tables if is_changed(connection, table, entries[table.oid])]
         if changed:
@@ -179,7 +209,7 @@ def take_back(connection: Connection, record: dict[str, Any], previous_schema: s
                 remedy="A rollback would lose these changes; empty the tables by hand if they may go",
                 schema=schema,
             )
-        run_sql(connection, f"TRUNCATE {', '.join(table.sql for table in tables)}")
+        _empty(connection, tables, may_fire=may_fire)
         back = [
             RowTransfer(
                 table,
@@ -189,7 +219,7 @@ def take_back(connection: Connection, record: dict[str, Any], previous_schema: s
             for table in tables
             if entries[table.oid]["kept"]
         ]
-        _insert_all(connection, back)
+        _insert_all(connection, back, may_fire=may_fire)
         if back:
             run_sql(connection, f"DROP SCHEMA {quoted(previous_schema)} CASCADE")
         restore_sequences(connection, record["sequences"])
@@ -207,7 +237,9 @@ def take_back(connection: Connection, record: dict[str, Any], previous_schema: s
     ]
 
 
-def _set_aside(connection: Connection, tables: Sequence[ApplicationTable], previous: str) -> set[str]:
+def _set_aside(
+    connection: Connection, tables: Sequence[ApplicationTable], previous: str, *, may_fire: bool
+) -> set[str]:
     """Copy what rows there are to the previous schema and empty the tables; return the names of those."""
     full = [table for table in tables if holds_rows(connection, table)]
     if not full:
@@ -215,29 +247,44 @@ def _set_aside(connection: Connection, tables: Sequence[ApplicationTable], previ
     run_sql(connection, f"CREATE SCHEMA {quoted(previous)}")
     for table in full:
         run_sql(connection, f"CREATE TABLE {quoted(previous, table.name)} AS TABLE {table.sql}")
-    # All at once: tables that refer to each other can only be emptied together.
-    run_sql(connection, f"TRUNCATE {', '.join(table.sql for table in tables)}")
+    _empty(connection, tables, may_fire=may_fire)
     return {table.name for table in full}
 
 
+def _empty(connection: Connection, tables: Sequence[ApplicationTable], *, may_fire: bool) -> None:
+    """Empty all at once: tables that refer to each other can only be emptied together."""
+    with triggers_at_rest(connection, tables, may_fire=may_fire):
+        run_sql(connection, f"TRUNCATE {', '.join(table.sql for table in tables)}")
+
+
 def _insert(
-    connection: Connection, arrivals: Sequence[RowTransfer], staging_schema: str, *, first_only: bool
+    connection: Connection,
+    arrivals: Sequence[RowTransfer],
+    staging_schema: str,
+    *,
+    first_only: bool,
+    may_fire: bool,
 ) -> tuple[list[ObjectResult], list[RefusedRows]]:
     try:
         with connection.begin_nested():
-            return _insert_all(connection, arrivals), []
+            return _insert_all(connection, arrivals, may_fire=may_fire), []
     except DBAPIError as error:
         if not speaks_of_a_row(error):
             raise
-    return _insert_fitting(connection, arrivals, staging_schema, first_only=first_only)
+    return _insert_fitting(connection, arrivals, staging_schema, first_only=first_only, may_fire=may_fire)
 
 
-def _insert_all(connection: Connection, arrivals: Sequence[RowTransfer]) -> list[ObjectResult]:
+def _insert_all(
+    connection: Connection, arrivals: Sequence[RowTransfer], *, may_fire: bool
+) -> list[ObjectResult]:
     """Insert everything, parents first, with the application's triggers at rest and circular keys put off."""
     tables = [arrival.table for arrival in arrivals]
     by_oid = {arrival.table.oid: arrival for arrival in arrivals}
     ordered, circular = parents_first(tables, foreign_keys_to(connection, list(by_oid)))
-    with triggers_at_rest(connection, tables) as results, keys_put_off(connection, tables, circular):
+    with (
+        triggers_at_rest(connection, tables, may_fire=may_fire) as results,
+        keys_put_off(connection, tables, circular),
+    ):
         run_sql(connection, "SET CONSTRAINTS ALL DEFERRED")
         for table in ordered:
             run_sql(connection, by_oid[table.oid].insert_sql())
@@ -245,14 +292,19 @@ def _insert_all(connection: Connection, arrivals: Sequence[RowTransfer]) -> list
 
 
 def _insert_fitting(
-    connection: Connection, arrivals: Sequence[RowTransfer], staging_schema: str, *, first_only: bool
+    connection: Connection,
+    arrivals: Sequence[RowTransfer],
+    staging_schema: str,
+    *,
+    first_only: bool,
+    may_fire: bool,
 ) -> tuple[list[ObjectResult], list[RefusedRows]]:
     """Insert what the constraints take; the rest goes into tables of its own in the staging schema."""
     tables = [arrival.table for arrival in arrivals]
     number_rows(connection, arrivals)
     held = {table.oid: f"convoy_refused_{number}" for number, table in enumerate(tables)}
     aside = {oid: quoted(staging_schema, name) for oid, name in held.items()}
-    with triggers_at_rest(connection, tables) as results:
+    with triggers_at_rest(connection, tables, may_fire=may_fire) as results:
         refused = insert_fitting(connection, arrivals, aside, first_only=first_only)
     return results, [
         RefusedRows(table.name, held[table.oid], refused[table.oid])

@@ -9,6 +9,7 @@ from migration.model import ObjectResult, ObjectState
 from migration.target.cutover.cutover_lock_timeout import LOCK_TIMEOUT
 from migration.target.cutover.occupied_names import listed
 from migration.target.cutover.relation_move import ALTER, move_relation, translated
+from migration.target.missing_rights import owner_rights, refuse_lacking, schema_rights
 from migration.target.pg_catalog.schema_relations import (
     Relation,
     dependents,
@@ -36,6 +37,7 @@ def roll_back(connection: Connection, record: dict[str, Any], previous_schema: s
     Raises:
         TargetChangedError: the run's tables, or those that it replaced, have been dropped, renamed or moved since, or
             other objects use them now; nothing was changed.
+        TargetPermissionError: the role lacks a right; nothing was changed.
         RetryableError: others hold locks on the tables for too long; the connection broke.
     """
     if not record:
@@ -45,6 +47,7 @@ def roll_back(connection: Connection, record: dict[str, Any], previous_schema: s
         run_sql(connection, f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'")
         own = _still_there(connection, record["tables"], schema, "of the run")
         earlier = _still_there(connection, record["replaced"], previous_schema, "that were replaced")
+        _check_rights(connection, schema, own, earlier)
         hanging = dependents(connection, [relation.oid for relation in own])
         if hanging:
             raise TargetChangedError(
@@ -68,6 +71,15 @@ def roll_back(connection: Connection, record: dict[str, Any], previous_schema: s
         if record["created_schema"]:
             results.append(_drop_created_schema(connection, schema))
     return results
+
+
+def _check_rights(
+    connection: Connection, schema: str, own: Sequence[Relation], earlier: Sequence[Relation]
+) -> None:
+    lacking = schema_rights(connection, schema, ["USAGE", *(["CREATE"] if earlier else [])])
+    lacking += owner_rights(connection, [relation.oid for relation in own], "remove")
+    lacking += owner_rights(connection, [relation.oid for relation in earlier], "put back")
+    refuse_lacking(connection, lacking, schema=schema)
 
 
 def _still_there(

@@ -15,6 +15,7 @@ from migration.errors import CommandInterruptedError
 from migration.model import IfExists, Mode
 from producer.cli.command_options import (
     data_only_flag,
+    fire_triggers_flag,
     output_flags,
     run_options,
     salvage_flag,
@@ -45,6 +46,7 @@ from producer.cli.output.mapping_file_output import new_mapping_file, write_mapp
     help="Tables that stand there already: refuse, or replace and keep them for rollback.",
 )
 @data_only_flag
+@fire_triggers_flag
 @work_flags
 @trouble_flags
 @click.option("--skip-validation", is_flag=True, help="Copy without comparing: no proof, in less time.")
@@ -70,6 +72,7 @@ def migrate(**values: Any) -> int:
     help="What the migration would do with tables that stand there already.",
 )
 @data_only_flag
+@fire_triggers_flag
 @work_flags
 @trouble_flags
 @click.option(
