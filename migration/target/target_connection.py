@@ -98,13 +98,21 @@ def with_defaults(url: str, application_name: str | None = None) -> str:
     return make_conninfo(url, client_encoding=_ENCODING, **extra)
 
 
+def beginning_with(conninfo: str, name: str, value: str) -> str:
+    """Return a connection string whose session begins with a setting, whatever role or database say.
+
+    Only for what cannot wait until statements can be sent: a pooler may refuse `options`.
+    """
+    options = f"{conninfo_to_dict(conninfo).get('options') or ''} -c {name}={value}"
+    return make_conninfo(conninfo, options=options.strip())
+
+
 def without_statement_timeout(conninfo: str) -> str:
     """Return a connection string whose session begins without a `statement_timeout` of role or database.
 
-    Only for where the first statements of a session were cancelled by one: a pooler may refuse `options`.
+    Only for where the first statements of a session were cancelled by one.
     """
-    options = f"{conninfo_to_dict(conninfo).get('options') or ''} -c statement_timeout=0"
-    return make_conninfo(conninfo, options=options.strip())
+    return beginning_with(conninfo, "statement_timeout", "0")
 
 
 def connect(url: str, application_name: str, *, wait_for_disk: bool = True) -> psycopg.Connection:

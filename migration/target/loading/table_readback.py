@@ -25,6 +25,7 @@ from migration.target.postgres_errors import translate
 from migration.target.session_settings import session_settings, settings_sql
 from migration.target.sql_statements import quoted
 from migration.target.target_connection import (
+    beginning_with,
     connect,
     place_of,
     with_defaults,
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from migration.model import ColumnPlan, TablePlan
 
 _OF_LIBPQ: Final = "[libpq]"
+_QUOTING: Final = "SELECT reset_val FROM pg_catalog.pg_settings WHERE name = 'quote_all_identifiers'"
 _QUERY_CANCELED: Final = "57014"
 _BATCH_BYTES: Final = 2 << 20
 _TID_RANGE_SCAN_SINCE: Final = 140_000
@@ -103,9 +105,14 @@ class TargetReader:
     def __init__(self, url: str, application_name: str = "convoy read-back") -> None:
         try:
             # The same border as all: what psycopg's connection finds out of the way to the server holds for ADBC's.
+            conninfo = with_defaults(url, application_name)
             with connect(url, application_name) as entrance:
                 version = entrance.info.server_version
-            self._connection = _connect(with_defaults(url, application_name))
+                quoting = entrance.execute(_QUOTING).fetchone()
+            if quoting == ("on",):
+                # ADBC knows types by the names of their functions, which it reads at once: quoted, it knows none.
+                conninfo = beginning_with(conninfo, "quote_all_identifiers", "off")
+            self._connection = _connect(conninfo)
         except AdbcError as error:
             raise translate(error, **place_of(url)) from error
         try:
