@@ -45,22 +45,22 @@ def refuse_lacking(connection: Connection, lacking: Sequence[MissingRight], **pl
 
 
 def schema_rights(connection: Connection, schema: str, privileges: Sequence[str]) -> list[MissingRight]:
-    """Return which of USAGE and CREATE the role lacks on a schema that exists; nothing for one that does not."""
-    lacking = connection.execute(
-        text(
-            "SELECT p FROM pg_catalog.pg_namespace n CROSS JOIN unnest(CAST(:privileges AS text[])) p"
-            " WHERE n.nspname = :schema AND NOT pg_catalog.has_schema_privilege(n.oid, p)"
-        ),
-        {"schema": schema, "privileges": list(privileges)},
-    ).scalars()
-    words = {"CREATE": "create tables in", "USAGE": "use what is in"}
+    """Return what of CREATE and USAGE the role lacks on a schema that exists; nothing for one that does not."""
+    lacking = list(
+        connection.execute(
+            text(
+                "SELECT p FROM pg_catalog.pg_namespace n CROSS JOIN unnest(CAST(:privileges AS text[])) p"
+                " WHERE n.nspname = :schema AND NOT pg_catalog.has_schema_privilege(n.oid, p)"
+            ),
+            {"schema": schema, "privileges": list(privileges)},
+        ).scalars()
+    )
+    if not lacking:
+        return []
+    action = "create tables in" if "CREATE" in lacking else "use what is in"
     role = quoted(session_role(connection))
-    return [
-        MissingRight(
-            f"{words[privilege]} schema {schema}", f"GRANT {privilege} ON SCHEMA {quoted(schema)} TO {role}"
-        )
-        for privilege in lacking
-    ]
+    grant = f"GRANT {', '.join(lacking)} ON SCHEMA {quoted(schema)} TO {role}"
+    return [MissingRight(f"{action} schema {schema}", grant)]
 
 
 def owner_rights(connection: Connection, oids: Sequence[int], action: str) -> list[MissingRight]:
