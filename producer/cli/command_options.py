@@ -222,6 +222,7 @@ def unused_flags(command: Decorated) -> Decorated:
             default=OnError.QUARANTINE.value,
             hidden=True,
         ),
+        click.option("--fire-triggers", is_flag=True, hidden=True),
     )
 
 
@@ -291,6 +292,8 @@ def run_options(mode: Mode, sources: tuple[Source, ...], values: dict[str, Any])
         both = sorted(set(split_names(values["tables"])) & set(split_names(values["exclude"])))
         if both:
             raise UsageError(f"{both[0]} is in --tables and in --exclude", setting="--exclude")
+    if values.get("fire_triggers") and not values.get("data_only"):
+        raise UsageError("--fire-triggers is for --data-only", setting="--fire-triggers")
     return RunOptions(
         mode=mode,
         sources=sources,

@@ -54,7 +54,7 @@ class World:
     def grants(self, heading: str) -> list[str]:
         """Return the statements that the page has below a heading, for this database and role."""
         section = PAGE.split(f"## {heading}\n", 1)[1].split("\n## ", 1)[0]
-        block = section.split("```sql\n", 1)[1].split("```", 1)[0]
+        block = section.split("```text\n", 1)[1].split("```", 1)[0]
         names = {"shop": self.database, "loader": self.role}
         return [
             re.sub(r"\b(shop|loader)\b", lambda found: names[found.group()], statement)

@@ -27,15 +27,15 @@ PAGES = ("/", "/docs")
 
 COMMAND_LINES = """
 migration-cli: --mode --version
-migrate: --batch-size --catalog --chunk-rows --data-only --dry-run --exclude --identifiers --if-exists
+migrate: --batch-size --catalog --chunk-rows --data-only --dry-run --exclude --fire-triggers --identifiers --if-exists
     --json --mapping --max-workers --on-error --on-orphan --priority --report --salvage
     --schema-per-source --skip-validation --source --source-timezone --tables --target-db --target-host
     --target-pass --target-port --target-schema --target-url --target-user --verbose --workers
-dry-run: --batch-size --catalog --chunk-rows --data-only --exclude --identifiers --if-exists --json
+dry-run: --batch-size --catalog --chunk-rows --data-only --exclude --fire-triggers --identifiers --if-exists --json
     --mapping --max-workers --on-error --on-orphan --priority --report --salvage --schema-per-source
     --source --source-timezone --tables --target-db --target-host --target-pass --target-port
     --target-schema --target-url --target-user --verbose --workers --write-mapping
-validate: --batch-size --catalog --chunk-rows --data-only --exclude --identifiers --if-exists --json
+validate: --batch-size --catalog --chunk-rows --data-only --exclude --fire-triggers --identifiers --if-exists --json
     --mapping --max-workers --on-error --priority --report --salvage --schema-per-source --source
     --source-timezone --tables --target-db --target-host --target-pass --target-port --target-schema
     --target-url --target-user --verbose --workers
@@ -77,15 +77,15 @@ ErrorReport: code message what remedy details exit_status next_steps run phase s
 FailedStep: phase table chunk attempts worker error
 FindingKind: conservation damaged_range differing_row digest_mismatch extra_row lossy_transform
     missing_column missing_constraint missing_row missing_table orphan_rows row_count sequence
-    type_mismatch
+    trigger_fired type_mismatch
 FindingReport: kind table message column key is_error
 Mode: dry-run migrate validate
 NextStep: purpose command
 ObjectReport: kind name state reason owner
 ObjectScore: kind created changed skipped
 ObjectState: changed created skipped
-OptionsReport: tables exclude identifiers source_timezone if_exists data_only schema_per_source
-    skip_validation batch_rows chunk_rows workers on_orphan
+OptionsReport: tables exclude identifiers source_timezone if_exists data_only fire_triggers
+    schema_per_source skip_validation batch_rows chunk_rows workers on_orphan
 Phase: cancelled completed completed_with_findings copying cutting_over failed indexing pending profiling
     rolled_back snapshotting validating
 PhaseReport: name seconds
@@ -191,6 +191,7 @@ target-encoding
 target-login-refused
 target-occupied
 target-permission-denied
+target-pooler
 target-read-only
 target-refused
 target-setting-invalid
