@@ -94,6 +94,8 @@ class Options(_Strict):
     """Kinds of objects of replaced tables that may stay behind where they cannot be carried over."""
     data_only: bool = False
     """Load rows into tables that the application has made already; make none."""
+    fire_triggers: bool = False
+    """With data_only: triggers that the role may not put to rest fire, and each is a finding."""
     identifiers: IdentifierPolicy = IdentifierPolicy.PRESERVE
     source_timezone: Annotated[str, AfterValidator(_known_timezone)] = "UTC"
     """Zone of dates and times that name none."""
@@ -191,6 +193,7 @@ class RunRequest(_Strict):
             if_exists=asked.if_exists,
             drop_dependents=asked.drop_dependents,
             data_only=asked.data_only,
+            fire_triggers=asked.fire_triggers,
             identifiers=asked.identifiers,
             source_timezone=asked.source_timezone,
             batch_rows=asked.batch_size,

@@ -123,6 +123,8 @@ class ConvoyError(Exception):
         next_steps: tuple[NextStep, ...] = (),
         **place: Unpack[Place],
     ) -> None:
+        # The ledger cannot hold NUL, and some libraries quote bytes: such an error could not be told.
+        what, remedy, details = (words.replace("\0", "\\x00") for words in (what, remedy, details))
         super().__init__(what)
         if unknown := place.keys() - Place.__annotations__.keys():
             raise TypeError(f"A place has no field {', '.join(sorted(unknown))}")

@@ -229,6 +229,12 @@ class TargetEncodingError(TargetError):
     code = "target-encoding"
 
 
+class TargetPoolerError(TargetError):
+    """A pooler before the server lets other clients see what is set and locked in a session."""
+
+    code = "target-pooler"
+
+
 class TargetChangedError(TargetError):
     """Tables of a finished run have been changed, dropped or put to use since."""
 

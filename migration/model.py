@@ -356,6 +356,8 @@ class RunOptions:
     drop_dependents: tuple[str, ...] = ()
     """Kinds of objects of replaced tables that may stay behind where they cannot be carried over."""
     data_only: bool = False
+    fire_triggers: bool = False
+    """With `data_only`: the application's triggers that the role may not put to rest fire, instead of a refusal."""
     identifiers: IdentifierPolicy = IdentifierPolicy.PRESERVE
     source_timezone: str = "UTC"
     batch_rows: int | None = None

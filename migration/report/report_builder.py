@@ -378,6 +378,7 @@ def _options(options: RunOptions) -> OptionsReport:
         if_exists=options.if_exists.value,
         drop_dependents=options.drop_dependents,
         data_only=options.data_only,
+        fire_triggers=options.fire_triggers,
         schema_per_source=options.schema_per_source,
         skip_validation=options.skip_validation,
         batch_rows=options.batch_rows,

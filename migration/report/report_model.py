@@ -362,6 +362,7 @@ class OptionsReport:
     if_exists: str = "refuse"
     drop_dependents: tuple[str, ...] = ()
     data_only: bool = False
+    fire_triggers: bool = False
     schema_per_source: bool = False
     skip_validation: bool = False
     batch_rows: int | None = None

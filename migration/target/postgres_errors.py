@@ -21,6 +21,7 @@ from migration.errors import (
     TargetLoginError,
     TargetOccupiedError,
     TargetPermissionError,
+    TargetReadOnlyError,
     TargetRefusedError,
     TargetUnreachableError,
 )
@@ -99,6 +100,7 @@ _STATES: Final[dict[str, tuple[type[ConvoyError], str, str]]] = {
         "The disk of the PostgreSQL server failed",
         "Mend it, then resume the run: finished chunks are kept",
     ),
+    "25006": (TargetReadOnlyError, "The server is read-only, a standby perhaps", "Name the primary server"),
     "42501": (TargetPermissionError, "The role lacks a right", "Grant it, or use another role"),
     "28": (TargetLoginError, "PostgreSQL refused the login", "Check the user and the password"),
     "3D000": (TargetDatabaseMissingError, "There is no such database", "Create it, or name another one"),

@@ -7,10 +7,8 @@ from typing import TYPE_CHECKING, Final
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from migration.convoy_error import NextStep, Place
+from migration.convoy_error import Place
 from migration.errors import (
-    TargetEncodingError,
-    TargetPermissionError,
     TargetReadOnlyError,
     TargetVersionError,
     UsageError,
@@ -20,6 +18,7 @@ from migration.target.application_tables.data_only_plan import check_application
 from migration.target.cutover.occupied_names import relations_to_replace
 from migration.target.cutover.replaced_objects import Replacement, foresee
 from migration.target.loading.index_and_constraint_creation import build_object, is_refusal
+from migration.target.missing_rights import MissingRight, refuse_lacking, schema_rights
 from migration.target.postgres_errors import translate
 from migration.target.sql_statements import quoted, run_sql
 
@@ -44,7 +43,7 @@ def check_target(connection: Connection, plans: Sequence[TablePlan], options: Ru
 
     Raises:
         UsageError: the options ask for something that cannot be.
-        TargetVersionError, TargetReadOnlyError, TargetEncodingError: what they say of server and database.
+        TargetVersionError, TargetReadOnlyError: what they say of the server.
         TargetPermissionError: the role may not create the staging schema, or tables in the target schema.
         TargetOccupiedError: the tables' names are taken and may not, or cannot, be replaced; for a load of rows
             alone: the tables hold rows.
@@ -132,7 +131,6 @@ def _check_server(connection: Connection) -> None:
             "SELECT current_setting('server_version_num')::int AS version, current_setting('server_version') AS name,"
             " current_database() AS database, current_user AS role, pg_catalog.pg_is_in_recovery() AS standby,"
             " current_setting('transaction_read_only')::boolean AS read_only,"
-            " current_setting('server_encoding') AS encoding,"
             " pg_catalog.has_database_privilege(current_database(), 'CREATE') AS may_create"
         )
     ).one()
@@ -145,26 +143,10 @@ def _check_server(connection: Connection) -> None:
         raise TargetReadOnlyError(
             "The server is read-only, a standby perhaps", remedy="Name the primary server", **place
         )
-    if row.encoding != "UTF8":
-        raise TargetEncodingError(
-            f"The database stores text as {row.encoding}, which cannot hold every character",
-            remedy="Create one with: CREATE DATABASE ... ENCODING 'UTF8' TEMPLATE template0",
-            next_steps=(
-                NextStep(
-                    "Create a database in UTF-8, and name it as the target",
-                    f"CREATE DATABASE {quoted(row.database + '_utf8')} ENCODING 'UTF8' TEMPLATE template0",
-                ),
-            ),
-            **place,
-        )
     if not row.may_create:
         grant = f"GRANT CREATE ON DATABASE {quoted(row.database)} TO {quoted(row.role)}"
-        raise TargetPermissionError(
-            f"The role {row.role} may not create schemas, and the run needs one to stage its tables in",
-            remedy=f"Run: {grant}",
-            next_steps=(NextStep("Let the role create schemas", grant),),
-            **place,
-        )
+        action = "create schemas, and the run needs one to stage its tables in"
+        refuse_lacking(connection, [MissingRight(action, grant)], **place)
 
 
 def _check_schema(connection: Connection, schema: str) -> None:
@@ -174,18 +156,4 @@ def _check_schema(connection: Connection, schema: str) -> None:
             schema=schema,
             remedy="Choose another one with --target-schema; one that does not exist is created at cutover",
         )
-    row = connection.execute(
-        text(
-            "SELECT current_user AS role, pg_catalog.has_schema_privilege(n.oid, 'CREATE') AS may_create"
-            " FROM pg_catalog.pg_namespace n WHERE n.nspname = :schema"
-        ),
-        {"schema": schema},
-    ).one_or_none()
-    if row is not None and not row.may_create:
-        grant = f"GRANT CREATE, USAGE ON SCHEMA {quoted(schema)} TO {quoted(row.role)}"
-        raise TargetPermissionError(
-            f"The role {row.role} may not create tables in schema {schema}",
-            schema=schema,
-            remedy=f"Run: {grant}",
-            next_steps=(NextStep("Let the role create tables there", grant),),
-        )
+    refuse_lacking(connection, schema_rights(connection, schema, ["CREATE", "USAGE"]), schema=schema)

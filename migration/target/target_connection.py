@@ -14,11 +14,11 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from sqlalchemy import Engine, create_engine
 
-from migration.convoy_error import ConvoyError, Place
-from migration.errors import (
-    TargetUrlError,
-)
+from migration.convoy_error import ConvoyError, NextStep, Place
+from migration.errors import TargetEncodingError, TargetPermissionError, TargetUrlError
 from migration.target.postgres_errors import translate, unreachable
+from migration.target.session_ownership import check_ownership
+from migration.target.session_settings import session_settings
 
 _CONNECT: Final = {
     "connect_timeout": "10",
@@ -27,25 +27,9 @@ _CONNECT: Final = {
     "keepalives_interval": "10",
     "keepalives_count": "3",
 }
-_CHECK_INTERVAL_SINCE: Final = 140_000  # client_connection_check_interval came with PostgreSQL 14
-
-# A role or database may carry other defaults (ALTER ROLE ... SET): a run must not depend on them.
-_SESSION: Final = {
-    "TimeZone": "UTC",
-    "DateStyle": "ISO, MDY",
-    "IntervalStyle": "postgres",
-    "extra_float_digits": "1",
-    "standard_conforming_strings": "on",
-    "statement_timeout": "0",
-    "lock_timeout": "0",
-    "idle_in_transaction_session_timeout": "0",
-    "default_transaction_read_only": "off",
-    "row_security": "off",
-}
-
-# Each would end a session that waits on purpose: for a snapshot, for the next step, for a user's lock.
-_TIMEOUTS_SINCE: Final = {"idle_session_timeout": 140_000, "transaction_timeout": 170_000}
-
+# Wins over PGCLIENTENCODING, and over what role and database are set to. Poolers pass it on.
+_ENCODING: Final = "UTF8"
+_TRIGGERS_AND_KEYS: Final = "session_replication_role"
 _USERINFO_PASSWORD = re.compile(r"^(\w+://[^:@/?#]*):[^@/]*@")
 _QUERY_PASSWORD = re.compile(r"(?i)([?&])((?:ssl)?password|oauth_client_secret)=[^&]*(&?)")
 _HOST = r"(\[[^\]@/]*\]|[^\[\]@/:?,]*)(:\d*)?"
@@ -102,27 +86,39 @@ def place_of(url: str) -> Place:
     return {**place, "database": str(name)} if name else place
 
 
-def with_defaults(url: str, application_name: str) -> str:
-    """Return a connection string for libpq (ADBC) with a time limit and keepalives where the URL sets none.
+def with_defaults(url: str, application_name: str | None = None) -> str:
+    """Return a connection string for libpq with a time limit and keepalives where the URL sets none.
 
     It holds the password and must not be logged.
     """
     parts = _parse(url)
     extra = {name: value for name, value in _CONNECT.items() if not parts.get(name)}
-    return make_conninfo(url, application_name=application_name, **extra)
+    if application_name is not None:
+        extra["application_name"] = application_name
+    return make_conninfo(url, client_encoding=_ENCODING, **extra)
+
+
+def beginning_with(conninfo: str, name: str, value: str) -> str:
+    """Return a connection string whose session begins with a setting, whatever role or database say.
+
+    Only for what cannot wait until statements can be sent: a pooler may refuse `options`.
+    """
+    options = f"{conninfo_to_dict(conninfo).get('options') or ''} -c {name}={value}"
+    return make_conninfo(conninfo, options=options.strip())
 
 
 def without_statement_timeout(conninfo: str) -> str:
     """Return a connection string whose session begins without a `statement_timeout` of role or database.
 
-    Only for where the first statements of a session were cancelled by one: a pooler may refuse `options`.
+    Only for where the first statements of a session were cancelled by one.
     """
-    options = f"{conninfo_to_dict(conninfo).get('options') or ''} -c statement_timeout=0"
-    return make_conninfo(conninfo, options=options.strip())
+    return beginning_with(conninfo, "statement_timeout", "0")
 
 
 def connect(url: str, application_name: str, *, wait_for_disk: bool = True) -> psycopg.Connection:
-    """Open one psycopg connection with a known session state.
+    """Open one psycopg connection whose session is ours alone, in a known state: all connections go through here.
+
+    Nothing is set before it is clear that the session is not shared with others.
 
     Without `wait_for_disk`, a commit returns before it is safe from a crash of the server; what a later commit has
     made safe includes it. See `synchronous_commit` in PostgreSQL's manual.
@@ -130,39 +126,94 @@ def connect(url: str, application_name: str, *, wait_for_disk: bool = True) -> p
     Raises:
         TargetUrlError: libpq cannot read the URL.
         TargetUnreachableError: no connection; says which host and database, and why.
+        TargetPoolerError: a pooler lets others see what is set in the session.
+        TargetEncodingError: the database is not in UTF-8.
+        TargetPermissionError: the role's sessions skip triggers and foreign keys, and it may not change that.
     """
-    conninfo = with_defaults(url, application_name)
+    # Its name is set with the rest: PgBouncer would leave it in a session that it shares.
+    conninfo = with_defaults(url)
+    settings = {"application_name": application_name}
+    if not wait_for_disk:
+        settings["synchronous_commit"] = "off"
     try:
-        return _connect(conninfo, place_of(url), wait_for_disk=wait_for_disk)
+        return _connect(conninfo, place_of(url), settings)
     except ConvoyError as error:
         if not isinstance(error.__cause__, psycopg.errors.QueryCanceled):
             raise
-    return _connect(without_statement_timeout(conninfo), place_of(url), wait_for_disk=wait_for_disk)
+    return _connect(without_statement_timeout(conninfo), place_of(url), settings)
 
 
-def _connect(conninfo: str, place: Place, *, wait_for_disk: bool) -> psycopg.Connection:
+def _connect(conninfo: str, place: Place, settings: dict[str, str]) -> psycopg.Connection:
     try:
         connection = psycopg.connect(conninfo, autocommit=True)
     except psycopg.Error as error:
         raise unreachable(error, place) from error
     try:
-        session = dict(_SESSION)
-        known = connection.info.server_version
-        session |= {name: "0" for name, since in _TIMEOUTS_SINCE.items() if known >= since}
-        if known >= _CHECK_INTERVAL_SINCE:
-            # The server notices a killed client within a second, and its row locks go.
-            session["client_connection_check_interval"] = "1s"
-        if not wait_for_disk:
-            session["synchronous_commit"] = "off"
-        connection.execute(
-            "SELECT " + ", ".join(["pg_catalog.set_config(%s, %s, false)"] * len(session)),
-            [part for setting in session.items() for part in setting],
-        )
+        _begin_session(connection, conninfo, place, settings)
         connection.autocommit = False
     except psycopg.Error as error:
         connection.close()
         raise translate(error, **place) from error
+    except BaseException:
+        connection.close()
+        raise
     return connection
+
+
+def _begin_session(
+    connection: psycopg.Connection, conninfo: str, place: Place, own_settings: dict[str, str]
+) -> None:
+    _check_encoding(connection, place)
+    settings = session_settings(connection.info.server_version) | own_settings
+    statement = (
+        f"SELECT pg_catalog.current_setting('{_TRIGGERS_AND_KEYS}'), "
+        + ", ".join(["pg_catalog.set_config(%s, %s, false)"] * len(settings))
+        # Of a row that is not there, nothing is computed: no setting is made unless who answers is who greeted.
+        + " WHERE %s IN (0, pg_catalog.pg_backend_pid())"
+    )
+    values = [part for setting in settings.items() for part in setting]
+    made = connection.execute(statement, [*values, connection.info.backend_pid or -1]).fetchone()
+    if made is None:
+        check_ownership(connection, conninfo, place)
+        made = connection.execute(statement, [*values, 0]).fetchone()
+    if made is not None and made[0] != "origin":
+        _let_triggers_and_keys_work(connection, place)
+
+
+def _check_encoding(connection: psycopg.Connection, place: Place) -> None:
+    """The server tells its encoding in its greeting; what is not UTF-8 cannot hold every character."""
+    encoding = connection.info.parameter_status("server_encoding")
+    if encoding in (None, _ENCODING):
+        return
+    create = (
+        f"CREATE DATABASE {_identifier(connection.info.dbname + '_utf8')} ENCODING 'UTF8' TEMPLATE template0"
+    )
+    raise TargetEncodingError(
+        f"The database stores text as {encoding}, which cannot hold every character",
+        remedy="Create one with: CREATE DATABASE ... ENCODING 'UTF8' TEMPLATE template0",
+        next_steps=(NextStep("Create a database in UTF-8, and name it as the target", create),),
+        **place,
+    )
+
+
+def _let_triggers_and_keys_work(connection: psycopg.Connection, place: Place) -> None:
+    """Undo a `session_replication_role` of the role's or database's: foreign keys would not be checked."""
+    try:
+        connection.execute(f"SET {_TRIGGERS_AND_KEYS} = origin")
+    except psycopg.errors.InsufficientPrivilege as error:
+        role = _identifier(connection.info.user)
+        reset = f"ALTER ROLE {role} RESET {_TRIGGERS_AND_KEYS}"
+        raise TargetPermissionError(
+            f"Sessions of the role {connection.info.user} check no foreign key ({_TRIGGERS_AND_KEYS}), and it"
+            " may not change that",
+            remedy=f"Let a superuser run: {reset}",
+            next_steps=(NextStep("Let the role's sessions check foreign keys", reset),),
+            **place,
+        ) from error
+
+
+def _identifier(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
 
 
 def make_engine(url: str, application_name: str, *, wait_for_disk: bool = True) -> Engine:

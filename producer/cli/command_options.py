@@ -272,6 +272,17 @@ def replacement_flags(command: Decorated) -> Decorated:
     )
 
 
+
+
+def fire_triggers_flag(command: Decorated) -> Decorated:
+    """Add --fire-triggers."""
+    return click.option(
+        "--fire-triggers",
+        is_flag=True,
+        help="With --data-only: let triggers fire that the role may not put to rest; each is a finding.",
+    )(command)
+
+
 def unused_flags(command: Decorated) -> Decorated:
     """Add the flags of a migration that say how to write, so that its line serves again where nothing is written."""
     return _add(
@@ -289,6 +300,7 @@ def unused_flags(command: Decorated) -> Decorated:
             default=OnError.QUARANTINE.value,
             hidden=True,
         ),
+        click.option("--fire-triggers", is_flag=True, hidden=True),
     )
 
 
@@ -358,6 +370,8 @@ def run_options(mode: Mode, sources: tuple[Source, ...], values: dict[str, Any])
         both = sorted(set(split_names(values["tables"])) & set(split_names(values["exclude"])))
         if both:
             raise UsageError(f"{both[0]} is in --tables and in --exclude", setting="--exclude")
+    if values.get("fire_triggers") and not values.get("data_only"):
+        raise UsageError("--fire-triggers is for --data-only", setting="--fire-triggers")
     options = RunOptions(
         mode=mode,
         sources=sources,
@@ -369,6 +383,7 @@ def run_options(mode: Mode, sources: tuple[Source, ...], values: dict[str, Any])
         if_exists=IfExists(values.get("if_exists", IfExists.REFUSE)),
         drop_dependents=dropped_kinds(values.get("drop_dependents", ())),
         data_only=values.get("data_only", False),
+        fire_triggers=values.get("fire_triggers", False),
         identifiers=IdentifierPolicy(values["identifiers"]),
         source_timezone=zone,
         batch_rows=_rows_or_auto("--batch-size", values.get("batch_size", _AUTO)),

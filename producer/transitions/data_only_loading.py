@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from migration.ledger.run_results import save_objects
+from migration.ledger.run_results import add_findings, save_objects
 from migration.ledger.table_records import planned, read_sources
 from migration.model import OnError
 from migration.steps.refused_row_quarantine import quarantine_refused, stop_at_refused
@@ -45,6 +45,7 @@ def load_schema(
         if_exists=run.options.if_exists,
         given_out={plan.target_name: declared[plan.source_label, plan.name] for plan in plans},
         first_only=aborts,
+        may_fire=run.options.fire_triggers,
     )
     for refused in loaded.refused:
         if aborts:
@@ -52,4 +53,5 @@ def load_schema(
         quarantine_refused(connection, settings, run.id, by_name[refused.table], staging, refused)
     drop_staging(connection, staging)
     save_objects(connection, run.id, [told_apart(run, schema, result) for result in loaded.results])
+    add_findings(connection, run.id, loaded.findings)
     return loaded.record

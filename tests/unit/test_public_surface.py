@@ -65,6 +65,15 @@ dry-run: --batch-size --catalog --chunk-rows --cutover-lock-timeout --cutover-pa
     --target-db --target-host --target-pass --target-port --target-schema --target-url --target-user
     --verbose --workers --write-mapping
 validate: --batch-size --catalog --chunk-rows --data-only --exclude --identifiers --if-exists --json
+migrate: --batch-size --catalog --chunk-rows --data-only --dry-run --exclude --fire-triggers --identifiers --if-exists
+    --json --mapping --max-workers --on-error --on-orphan --priority --report --salvage
+    --schema-per-source --skip-validation --source --source-timezone --tables --target-db --target-host
+    --target-pass --target-port --target-schema --target-url --target-user --verbose --workers
+dry-run: --batch-size --catalog --chunk-rows --data-only --exclude --fire-triggers --identifiers --if-exists --json
+    --mapping --max-workers --on-error --on-orphan --priority --report --salvage --schema-per-source
+    --source --source-timezone --tables --target-db --target-host --target-pass --target-port
+    --target-schema --target-url --target-user --verbose --workers --write-mapping
+validate: --batch-size --catalog --chunk-rows --data-only --exclude --fire-triggers --identifiers --if-exists --json
     --mapping --max-workers --on-error --priority --report --salvage --schema-per-source --source
     --source-timezone --tables --target-db --target-host --target-pass --target-port --target-schema
     --target-url --target-user --verbose --workers
@@ -122,6 +131,7 @@ FindingWeight: advice difference ignored
 FindingKind: conservation damaged_range differing_row digest_mismatch extra_row first_write_fails
     lossy_transform missing_column missing_constraint missing_row missing_table orphan_rows row_count sequence
     type_mismatch
+    trigger_fired type_mismatch
 FindingReport: kind table message column key is_error
 Mode: dry-run migrate validate
 NextStep: purpose command
@@ -133,6 +143,8 @@ OptionsReport: tables exclude identifiers source_timezone if_exists data_only sc
     skip_validation batch_rows chunk_rows workers on_orphan ignore
 PartReport: part state checked differing advice ignored
 PartState: differs equal not_checked
+OptionsReport: tables exclude identifiers source_timezone if_exists data_only fire_triggers
+    schema_per_source skip_validation batch_rows chunk_rows workers on_orphan
 Phase: cancelled completed completed_with_findings copying cutting_over failed indexing pending profiling
     ready rolled_back snapshotting validating
 PhaseReport: name seconds
@@ -243,6 +255,7 @@ target-encoding
 target-login-refused
 target-occupied
 target-permission-denied
+target-pooler
 target-read-only
 target-refused
 target-setting-invalid

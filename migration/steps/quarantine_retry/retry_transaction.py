@@ -124,7 +124,11 @@ def _insert(connection: Connection, run: RunRecord, retries: Sequence[TableRetry
     arrivals = [retry.arrival for retry in retries]
     tables = [arrival.table for arrival in arrivals]
     try:
-        with triggers_at_rest(connection, tables) if run.options.data_only else nullcontext():
+        with (
+            triggers_at_rest(connection, tables, may_fire=run.options.fire_triggers)
+            if run.options.data_only
+            else nullcontext()
+        ):
             refused = insert_fitting(connection, arrivals, alters_keys=False)
     except DBAPIError as error:
         raise translate(error, run=run.id) from error

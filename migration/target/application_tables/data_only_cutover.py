@@ -10,8 +10,9 @@ from sqlalchemy.exc import DBAPIError
 
 from migration.convoy_error import Place
 from migration.errors import RowsChangedError, StagingLostError, TargetChangedError
-from migration.model import IfExists, ObjectResult, ObjectState
+from migration.model import Finding, FindingKind, IfExists, ObjectResult, ObjectState
 from migration.target.application_tables.data_only_plan import check_tables
+from migration.target.application_tables.load_rights import load_rights
 from migration.target.application_tables.refusal_tolerant_insert import insert_fitting, number_rows
 from migration.target.application_tables.row_refusal_errors import speaks_of_a_row
 from migration.target.application_tables.row_transfer import RowTransfer, keys_put_off, triggers_at_rest
@@ -19,12 +20,15 @@ from migration.target.application_tables.table_load_order import parents_first
 from migration.target.cutover.cutover_lock_timeout import LOCK_TIMEOUT
 from migration.target.cutover.occupied_names import listed
 from migration.target.loading.server_checksum import Fingerprint, fingerprint
+from migration.target.missing_rights import refuse_lacking
 from migration.target.pg_catalog.application_table_facts import (
     ApplicationTable,
     application_tables_with,
+    Trigger,
     foreign_keys_to,
     holds_rows,
     read_application_tables,
+    triggers_of,
 )
 from migration.target.pg_catalog.schema_relations import relations_in
 from migration.target.pg_catalog.sequence_positions import (
@@ -55,11 +59,15 @@ class RefusedRows:
 
 @dataclass(frozen=True, slots=True)
 class LoadedRows:
-    """What became of the rows of one schema: a record for `take_back`, lines for the report, and who was refused."""
+    """What became of the rows of one schema: a record for `take_back`, lines for the report, and who was refused.
+
+    `findings` are the triggers of the application that fired.
+    """
 
     record: dict[str, Any]
     results: list[ObjectResult]
     refused: list[RefusedRows]
+    findings: list[Finding]
 
 
 def load_rows(
@@ -71,11 +79,12 @@ def load_rows(
     if_exists: IfExists,
     given_out: Mapping[str, int],
     first_only: bool = False,
+    may_fire: bool = False,
 ) -> LoadedRows:
     """Insert the staged rows of one target schema into the tables that stand there, in the caller's transaction.
 
-    The application's own triggers rest meanwhile where the role owns the table, so that rows arrive as they are;
-    then the rows are counted and summed on both sides by the server, and sequences go on after the largest number.
+    The application's own triggers and rules rest meanwhile, so that rows arrive as they are; then the rows are counted
+    and summed on both sides by the server, and sequences go on after the largest number.
 
     Args:
         connection: in a transaction that the caller commits; nothing is seen by others before.
@@ -85,14 +94,16 @@ def load_rows(
         if_exists: whether rows that stand there may be replaced.
         given_out: target table → the largest number that AUTOINCREMENT has ever given out.
         first_only: stop at the first row that is refused: the caller will not commit.
+        may_fire: triggers that the role may not put to rest fire, and each is a finding.
 
     Raises:
         TargetOccupiedError: rows have come in since the run began.
+        TargetPermissionError: the role has lost a right since.
         StagingLostError: a table is gone.
         RowsChangedError: the rows changed on their way.
     """
     if not plans:
-        return LoadedRows({}, [], [])
+        return LoadedRows({}, [], [], [])
     schema = plans[0].target_schema
     with _translated(schema=schema):
         run_sql(connection, f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'")
@@ -105,9 +116,10 @@ def load_rows(
         # these locks already.
         mode = "ACCESS EXCLUSIVE" if if_exists is IfExists.REPLACE else "SHARE ROW EXCLUSIVE"
         run_sql(connection, f"LOCK TABLE {', '.join(table.own_rows for table in standing)} IN {mode} MODE")
-        check_tables(connection, standing, if_exists)
+        check_tables(connection, standing, if_exists, may_fire=may_fire)
+        fired = _fired(connection, standing)
         before = sequence_states(connection, standing)
-        kept = _set_aside(connection, standing, previous_schema)
+        kept = _set_aside(connection, standing, previous_schema, may_fire=may_fire)
         loads = [
             RowTransfer(
                 tables[plan.target_name],
@@ -117,14 +129,18 @@ def load_rows(
             )
             for plan in plans
         ]
-        results, refused = _insert(connection, loads, staging_schema, first_only=first_only)
+        results, refused = _insert(
+            connection, loads, staging_schema, first_only=first_only, may_fire=may_fire
+        )
         if refused and first_only:
-            return LoadedRows({}, results, refused)
+            return LoadedRows({}, results, refused, [])
         for load in loads:
             _prove(connection, load)
         results += advance_sequences(connection, standing, given_out)
+        sums = {table.name: fingerprint(connection, table.own_rows) for table in standing}
         record = {
             "data_only": True,
+            "fire_triggers": may_fire,
             "target_schema": schema,
             "tables": [
                 {
@@ -132,13 +148,29 @@ def load_rows(
                     "oid": t.oid,
                     "kept": t.name in kept,
                     "kept_oid": kept.get(t.name),
-                    **recorded(fingerprint(connection, t.own_rows)),
+                    **recorded(sums[t.name]),
                 }
                 for t in standing
             ],
             "sequences": before,
         }
-    return LoadedRows(record, results, refused)
+    findings = [
+        Finding(
+            FindingKind.TRIGGER_FIRED,
+            table,
+            f"The {trigger.kind} {trigger.name} fired while {sums[table].rows:,} rows went in (--fire-triggers)",
+            is_error=False,
+        )
+        for table, trigger in fired
+    ]
+    return LoadedRows(record, results, refused, findings)
+
+
+def _fired(connection: Connection, tables: Sequence[ApplicationTable]) -> list[tuple[str, Trigger]]:
+    """Return what will fire while rows go in, with the names of their tables."""
+    names = {table.oid: table.name for table in tables}
+    found = triggers_of(connection, list(names))
+    return [(names[t.table], t) for t in found if t.on_insert and not t.may_rest]
 
 
 def recorded(found: Fingerprint) -> dict[str, Any]:
@@ -163,8 +195,10 @@ def take_back(connection: Connection, record: dict[str, Any], previous_schema: s
 
     Raises:
         TargetChangedError: tables are gone, or their rows have been changed since; nothing was changed.
+        TargetPermissionError: the role lacks a right; nothing was changed.
     """
     schema = str(record["target_schema"])
+    may_fire = bool(record.get("fire_triggers"))
     with _translated(schema=schema):
         run_sql(connection, f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'")
         entries = {entry["oid"]: entry for entry in record["tables"]}
@@ -176,6 +210,7 @@ def take_back(connection: Connection, record: dict[str, Any], previous_schema: s
             )
         # By oid: a table that was moved or renamed since is followed, and is still the one that the run filled.
         tables = list(found.values())
+        refuse_lacking(connection, load_rights(connection, tables), schema=schema)
         run_sql(
             connection,
             f"LOCK TABLE {', '.join(table.own_rows for table in tables)} IN ACCESS EXCLUSIVE MODE",
@@ -187,8 +222,7 @@ def take_back(connection: Connection, record: dict[str, Any], previous_schema: s
                 remedy="A rollback would lose these changes; empty the tables by hand if they may go",
                 schema=schema,
             )
-        with triggers_at_rest(connection, tables):
-            _empty(connection, tables)
+        _empty(connection, tables, may_fire=may_fire)
         kept = {
             table.oid: _kept(connection, table, entries[table.oid], previous_schema)
             for table in tables
@@ -203,7 +237,7 @@ def take_back(connection: Connection, record: dict[str, Any], previous_schema: s
             for table in tables
             if table.oid in kept
         ]
-        _insert_all(connection, back)
+        _insert_all(connection, back, may_fire=may_fire)
         for load in back:
             if fingerprint(connection, load.origin) != fingerprint(connection, load.table.own_rows):
                 raise RowsChangedError(
@@ -228,7 +262,9 @@ def take_back(connection: Connection, record: dict[str, Any], previous_schema: s
     ]
 
 
-def _set_aside(connection: Connection, tables: Sequence[ApplicationTable], previous: str) -> dict[str, int]:
+def _set_aside(
+    connection: Connection, tables: Sequence[ApplicationTable], previous: str, *, may_fire: bool
+) -> dict[str, int]:
     """Copy what rows there are to the previous schema and empty the tables; return name → oid of each copy."""
     full = [table for table in tables if holds_rows(connection, table)]
     if not full:
@@ -237,14 +273,8 @@ def _set_aside(connection: Connection, tables: Sequence[ApplicationTable], previ
     for table in full:
         copy = f"CREATE TABLE {quoted(previous, table.name)} AS SELECT * FROM {table.own_rows}"
         run_sql(connection, copy)
-    with triggers_at_rest(connection, tables):
-        _empty(connection, tables)
+    _empty(connection, tables, may_fire=may_fire)
     return {relation.name: relation.oid for relation in relations_in(connection, previous, ("table",))}
-
-
-def _empty(connection: Connection, tables: Sequence[ApplicationTable]) -> None:
-    # All at once: tables that refer to each other can only be emptied together.
-    run_sql(connection, f"TRUNCATE {', '.join(table.own_rows for table in tables)}")
 
 
 def _kept(connection: Connection, table: ApplicationTable, entry: Mapping[str, Any], previous: str) -> str:
@@ -277,24 +307,40 @@ def _kept(connection: Connection, table: ApplicationTable, entry: Mapping[str, A
     return copy.sql
 
 
+def _empty(connection: Connection, tables: Sequence[ApplicationTable], *, may_fire: bool) -> None:
+    """Empty all at once: tables that refer to each other can only be emptied together."""
+    with triggers_at_rest(connection, tables, may_fire=may_fire):
+        run_sql(connection, f"TRUNCATE {', '.join(table.own_rows for table in tables)}")
+
+
 def _insert(
-    connection: Connection, arrivals: Sequence[RowTransfer], staging_schema: str, *, first_only: bool
+    connection: Connection,
+    arrivals: Sequence[RowTransfer],
+    staging_schema: str,
+    *,
+    first_only: bool,
+    may_fire: bool,
 ) -> tuple[list[ObjectResult], list[RefusedRows]]:
     try:
         with connection.begin_nested():
-            return _insert_all(connection, arrivals), []
+            return _insert_all(connection, arrivals, may_fire=may_fire), []
     except DBAPIError as error:
         if not speaks_of_a_row(error):
             raise
-    return _insert_fitting(connection, arrivals, staging_schema, first_only=first_only)
+    return _insert_fitting(connection, arrivals, staging_schema, first_only=first_only, may_fire=may_fire)
 
 
-def _insert_all(connection: Connection, arrivals: Sequence[RowTransfer]) -> list[ObjectResult]:
+def _insert_all(
+    connection: Connection, arrivals: Sequence[RowTransfer], *, may_fire: bool
+) -> list[ObjectResult]:
     """Insert everything, parents first, with the application's triggers at rest and circular keys put off."""
     tables = [arrival.table for arrival in arrivals]
     by_oid = {arrival.table.oid: arrival for arrival in arrivals}
     ordered, circular = parents_first(tables, foreign_keys_to(connection, list(by_oid)))
-    with triggers_at_rest(connection, tables) as results, keys_put_off(connection, tables, circular):
+    with (
+        triggers_at_rest(connection, tables, may_fire=may_fire) as results,
+        keys_put_off(connection, tables, circular),
+    ):
         run_sql(connection, "SET CONSTRAINTS ALL DEFERRED")
         for table in ordered:
             run_sql(connection, by_oid[table.oid].insert_sql())
@@ -302,14 +348,19 @@ def _insert_all(connection: Connection, arrivals: Sequence[RowTransfer]) -> list
 
 
 def _insert_fitting(
-    connection: Connection, arrivals: Sequence[RowTransfer], staging_schema: str, *, first_only: bool
+    connection: Connection,
+    arrivals: Sequence[RowTransfer],
+    staging_schema: str,
+    *,
+    first_only: bool,
+    may_fire: bool,
 ) -> tuple[list[ObjectResult], list[RefusedRows]]:
     """Insert what the constraints take; the rest goes into tables of its own in the staging schema."""
     tables = [arrival.table for arrival in arrivals]
     number_rows(connection, arrivals)
     held = {table.oid: f"convoy_refused_{number}" for number, table in enumerate(tables)}
     aside = {oid: quoted(staging_schema, name) for oid, name in held.items()}
-    with triggers_at_rest(connection, tables) as results:
+    with triggers_at_rest(connection, tables, may_fire=may_fire) as results:
         refused = insert_fitting(connection, arrivals, aside, first_only=first_only)
     return results, [
         RefusedRows(table.name, held[table.oid], refused[table.oid])

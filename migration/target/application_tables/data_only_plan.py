@@ -5,27 +5,28 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from sqlalchemy import text
-
-from migration.convoy_error import NextStep, Place
+from migration.convoy_error import Place
 from migration.errors import ApplicationTableError, TargetOccupiedError, TargetPermissionError
 from migration.mapping_file.mapping_file_conflicts import disagreements
 from migration.model import IfExists, ObjectResult, ObjectState, TablePlan
 from migration.schema_translation.source_plan import PlannedSource
 from migration.schema_translation.table_ddl import create_table
 from migration.schema_translation.table_selection import LEFT_OUT, leaves_out, select_tables, stays_out
+from migration.target.application_tables.load_rights import load_rights
+from migration.target.application_tables.row_transfer import refuse_restless
 from migration.target.application_tables.table_load_order import parents_first
 from migration.target.cutover.occupied_names import listed
+from migration.target.missing_rights import refuse_lacking
 from migration.target.pg_catalog.application_table_facts import (
     ApplicationTable,
     foreign_keys_to,
     foreign_partitions,
     holds_rows,
     read_application_tables,
+    triggers_of,
 )
 from migration.target.pg_catalog.existing_table_plans import read_existing, table_names
 from migration.target.pg_catalog.source_name_matching import match_items
-from migration.target.sql_statements import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -76,31 +77,26 @@ def check_application_tables(connection: Connection, plans: Sequence[TablePlan],
     """
     for schema in sorted({plan.target_schema for plan in plans}):
         names = [plan.target_name for plan in plans if plan.target_schema == schema]
-        check_tables(
-            connection, list(read_application_tables(connection, schema, names).values()), options.if_exists
-        )
+        tables = list(read_application_tables(connection, schema, names).values())
+        check_tables(connection, tables, options.if_exists, may_fire=options.fire_triggers)
 
 
-def check_tables(connection: Connection, tables: Sequence[ApplicationTable], if_exists: IfExists) -> None:
+def check_tables(
+    connection: Connection, tables: Sequence[ApplicationTable], if_exists: IfExists, *, may_fire: bool = False
+) -> None:
     """Check tables of one schema as `check_application_tables` does; once more when they are locked for the cutover."""
     if not tables:
         return
     place: Place = {"schema": tables[0].schema}
+    refuse_lacking(connection, load_rights(connection, tables), **place)
+    if not may_fire:
+        refuse_restless(connection, triggers_of(connection, [table.oid for table in tables]))
     full = [table.name for table in tables if holds_rows(connection, table)]
     if full and if_exists is IfExists.REFUSE:
         raise TargetOccupiedError(
             f"The tables hold rows already: {listed(full)}",
             remedy="Empty them, or put the source's rows in their place with --if-exists replace"
             " (the old ones are kept)",
-            **place,
-        )
-    needed = {"SELECT", "INSERT", "UPDATE"} | ({"TRUNCATE"} if full else set())
-    lacking = [f"{right} on {table.name}" for table in tables for right in table.lacking if right in needed]
-    if lacking:
-        raise TargetPermissionError(
-            f"The role lacks the right to {listed(lacking)}",
-            remedy="Grant it, or connect as the tables' owner",
-            next_steps=_grants(connection, tables, needed),
             **place,
         )
     own = {table.oid for table in tables}
@@ -130,16 +126,6 @@ def check_tables(connection: Connection, tables: Sequence[ApplicationTable], if_
         )
 
 
-def _grants(
-    connection: Connection, tables: Sequence[ApplicationTable], needed: set[str]
-) -> tuple[NextStep, ...]:
-    role = quoted(str(connection.execute(text("SELECT current_user")).scalar()))
-    lacking = [(table, sorted(needed.intersection(table.lacking))) for table in tables]
-    return tuple(
-        NextStep(f"Let the role work on {table.name}", f"GRANT {', '.join(rights)} ON {table.sql} TO {role}")
-        for table, rights in lacking
-        if rights
-    )
 
 
 class _SourcePlanner:

@@ -6,7 +6,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from migration.errors import TargetPermissionError
 from migration.model import ObjectResult, ObjectState
+from migration.target.missing_rights import owner_rights, refuse_lacking
 from migration.target.pg_catalog.application_table_facts import triggers_of
 from migration.target.sql_statements import assigned_sql, quoted, run_sql
 from migration.value_conversion.value_kinds import is_known
@@ -62,25 +64,60 @@ class RowTransfer:
 
 @contextmanager
 def triggers_at_rest(
-    connection: Connection, tables: Sequence[ApplicationTable]
+    connection: Connection, tables: Sequence[ApplicationTable], *, may_fire: bool = False
 ) -> Iterator[list[ObjectResult]]:
-    """Put the application's own triggers to rest, as far as the role owns the tables; yields lines for the report."""
-    by_oid = {table.oid: table for table in tables}
-    resting = [trigger for trigger in triggers_of(connection, list(by_oid)) if trigger.may_alter]
+    """Put the application's triggers and rules to rest; yields lines for the report.
+
+    Raises:
+        TargetPermissionError: the role does not own a table with some, and they may not fire either.
+    """
+    names = {table.oid: table.name for table in tables}
+    found = triggers_of(connection, list(names))
+    if not may_fire:
+        refuse_restless(connection, found)
+    resting = [trigger for trigger in found if trigger.may_rest]
     for trigger in resting:
-        _alter_trigger(connection, trigger, "DISABLE")
+        _switch(connection, trigger, "DISABLE")
     yield [
         ObjectResult(
-            "trigger",
+            trigger.kind,
             trigger.name,
             ObjectState.CHANGED,
             "rested while the rows went in, so that they arrive as they are",
-            trigger.relation,
+            trigger.relation_name,
         )
         for trigger in resting
+        if trigger.on_insert
     ]
     for trigger in resting:
-        _alter_trigger(connection, trigger, _ENABLE[trigger.enabled])
+        _switch(connection, trigger, _ENABLE[trigger.enabled])
+
+
+def refuse_restless(connection: Connection, triggers: Sequence[Trigger]) -> None:
+    """Raise a TargetPermissionError where the role may not put some of them to rest.
+
+    Rows that arrive are no news to the application: its triggers would send mails, count and stamp them once more.
+    """
+    lacking = [
+        right
+        for trigger in triggers
+        if not trigger.may_rest
+        for right in owner_rights(
+            connection, [trigger.relation], f"put the {trigger.kind} {trigger.name} to rest, which is on"
+        )
+    ]
+    if lacking:
+        try:
+            refuse_lacking(connection, lacking)
+        except TargetPermissionError as error:
+            error.remedy += ". Or let them fire, as findings, with --fire-triggers"
+            raise
+
+
+def _switch(connection: Connection, trigger: Trigger, how: str) -> None:
+    # ONLY: each partition has a trigger of its own, at rest or not, whatever that of its parent is.
+    table = quoted(trigger.schema, trigger.relation_name)
+    run_sql(connection, f"ALTER TABLE ONLY {table} {how} {trigger.kind.upper()} {quoted(trigger.name)}")
 
 
 @contextmanager
@@ -103,12 +140,6 @@ def keys_put_off(
     run_sql(connection, "SET CONSTRAINTS ALL IMMEDIATE")
     for key in fixed:
         _alter(connection, by_oid[key.child], f"ALTER CONSTRAINT {quoted(key.name)} NOT DEFERRABLE")
-
-
-def _alter_trigger(connection: Connection, trigger: Trigger, action: str) -> None:
-    # ONLY: each partition has a trigger of its own, at rest or not, whatever that of its parent is.
-    name = quoted(trigger.schema, trigger.relation)
-    run_sql(connection, f"ALTER TABLE ONLY {name} {action} TRIGGER {quoted(trigger.name)}")
 
 
 def _alter(connection: Connection, table: ApplicationTable, action: str) -> None:

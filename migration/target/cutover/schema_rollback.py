@@ -11,6 +11,7 @@ from migration.target.attached_objects.attachment_transfer import make_object
 from migration.target.attached_objects.outside_dependents import give_back
 from migration.target.cutover.occupied_names import listed
 from migration.target.cutover.relation_move import ALTER, move_relation, translated
+from migration.target.missing_rights import owner_rights, refuse_lacking, schema_rights
 from migration.target.pg_catalog.schema_relations import (
     Relation,
     dependents,
@@ -38,6 +39,7 @@ def roll_back(connection: Connection, record: dict[str, Any], previous_schema: s
     Raises:
         TargetChangedError: the run's tables, or those that it replaced, have been dropped, renamed or moved since, or
             other objects use them now; nothing was changed.
+        TargetPermissionError: the role lacks a right; nothing was changed.
         RetryableError: others hold locks on the tables for too long; the connection broke.
     """
     if not record:
@@ -46,6 +48,7 @@ def roll_back(connection: Connection, record: dict[str, Any], previous_schema: s
     with translated(schema=schema):
         own = _still_there(connection, record["tables"], schema, "of the run")
         earlier = _still_there(connection, record["replaced"], previous_schema, "that were replaced")
+        _check_rights(connection, schema, own, earlier)
         _give_back(connection, record, previous_schema)
         hanging = dependents(connection, [relation.oid for relation in own])
         if hanging:
@@ -71,6 +74,15 @@ def roll_back(connection: Connection, record: dict[str, Any], previous_schema: s
         if record["created_schema"]:
             results.append(_drop_created_schema(connection, schema))
     return results
+
+
+def _check_rights(
+    connection: Connection, schema: str, own: Sequence[Relation], earlier: Sequence[Relation]
+) -> None:
+    lacking = schema_rights(connection, schema, ["USAGE", *(["CREATE"] if earlier else [])])
+    lacking += owner_rights(connection, [relation.oid for relation in own], "remove")
+    lacking += owner_rights(connection, [relation.oid for relation in earlier], "put back")
+    refuse_lacking(connection, lacking, schema=schema)
 
 
 def _still_there(

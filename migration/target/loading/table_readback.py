@@ -22,8 +22,15 @@ from sqlalchemy import text
 
 from migration.model import ValueKind
 from migration.target.postgres_errors import translate
+from migration.target.session_settings import session_settings, settings_sql
 from migration.target.sql_statements import quoted
-from migration.target.target_connection import place_of, with_defaults, without_statement_timeout
+from migration.target.target_connection import (
+    beginning_with,
+    connect,
+    place_of,
+    with_defaults,
+    without_statement_timeout,
+)
 from migration.value_conversion.value_kinds import ARROW_TYPES, split_type
 
 if TYPE_CHECKING:
@@ -35,27 +42,10 @@ if TYPE_CHECKING:
     from migration.model import ColumnPlan, TablePlan
 
 _OF_LIBPQ: Final = "[libpq]"
+_QUOTING: Final = "SELECT reset_val FROM pg_catalog.pg_settings WHERE name = 'quote_all_identifiers'"
 _QUERY_CANCELED: Final = "57014"
 _BATCH_BYTES: Final = 2 << 20
 _TID_RANGE_SCAN_SINCE: Final = 140_000
-_SESSION: Final = (
-    "SET TimeZone = 'UTC'",
-    # As for every connection of psycopg's (target_connection.py): types that Convoy does not know come as text.
-    "SET DateStyle = 'ISO, MDY'",
-    "SET IntervalStyle = 'postgres'",
-    "SET extra_float_digits = 1",
-    "SET statement_timeout = 0",
-    # A constraint that is being built locks its table for as long as it takes.
-    "SET lock_timeout = 0",
-    "SET idle_in_transaction_session_timeout = 0",
-    # Newer than the oldest servers: set where there is one.
-    (
-        "SELECT pg_catalog.set_config(name, '0', false) FROM pg_catalog.pg_settings"
-        " WHERE name IN ('idle_session_timeout', 'transaction_timeout')"
-    ),
-    # A row that a policy hides would be counted as missing: better to be refused.
-    "SET row_security = off",
-)
 _AS_TEXT: Final = frozenset({ValueKind.NUMERIC, ValueKind.TEXT, ValueKind.JSON})
 _COME_AS_TEXT: Final = frozenset({"text", "jsonb"})
 
@@ -114,13 +104,20 @@ class TargetReader:
 
     def __init__(self, url: str, application_name: str = "convoy read-back") -> None:
         try:
-            self._connection = _connect(with_defaults(url, application_name))
+            # The same border as all: what psycopg's connection finds out of the way to the server holds for ADBC's.
+            conninfo = with_defaults(url, application_name)
+            with connect(url, application_name) as entrance:
+                version = entrance.info.server_version
+                quoting = entrance.execute(_QUOTING).fetchone()
+            if quoting == ("on",):
+                # ADBC knows types by the names of their functions, which it reads at once: quoted, it knows none.
+                conninfo = beginning_with(conninfo, "quote_all_identifiers", "off")
+            self._connection = _connect(conninfo)
         except AdbcError as error:
             raise translate(error, **place_of(url)) from error
         try:
             with self._connection.cursor() as cursor:
-                for statement in _SESSION:
-                    cursor.execute(statement)
+                cursor.execute(settings_sql(session_settings(version)))
         except AdbcError as error:
             self.close()
             raise translate(error, **place_of(url)) from error

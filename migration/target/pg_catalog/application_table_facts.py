@@ -19,13 +19,9 @@ SELECT a.attname AS name, pg_catalog.format_type(a.atttypid, a.atttypmod) AS typ
        a.attgenerated::text AS generated, a.attidentity::text AS identity, a.atthasdef AS has_default
 FROM pg_catalog.pg_attribute a WHERE a.attrelid = :oid AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum
 """
-# One of the three lets a role lock a table against writers: https://www.postgresql.org/docs/current/sql-lock.html
 _TABLES: Final = """
 SELECT c.oid::bigint AS oid, n.nspname AS schema, c.relname AS name, c.relkind = 'p' AS is_partitioned,
-       pg_catalog.pg_has_role(c.relowner, 'USAGE') AS may_alter,
-       ARRAY(SELECT r FROM unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'TRUNCATE']) r
-             WHERE NOT pg_catalog.has_table_privilege(
-                 c.oid, CASE r WHEN 'UPDATE' THEN 'UPDATE, DELETE, TRUNCATE' ELSE r END)) AS lacking
+       pg_catalog.pg_has_role(c.relowner, 'USAGE') AS may_alter
 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 WHERE {which} AND c.relkind IN ('r', 'p') ORDER BY c.relname, n.nspname
 """
@@ -40,14 +36,29 @@ SELECT k.conname AS name, k.conrelid::bigint AS child, k.confrelid::bigint AS pa
 FROM pg_catalog.pg_constraint k
 WHERE k.contype = 'f' AND k.conparentid = 0 AND k.confrelid::bigint = ANY(:oids) ORDER BY k.conname, k.conrelid
 """
+# What of the application's runs when rows are inserted (4 in tgtype) or a table is emptied (32): triggers, those of
+# partitions too, and rules. https://github.com/postgres/postgres/blob/master/src/include/catalog/pg_trigger.h
 _TRIGGERS: Final = """
-SELECT t.tgname AS name, t.tgrelid::bigint AS table, t.tgenabled::text AS enabled, n.nspname AS schema,
-       c.relname AS relation, pg_catalog.pg_has_role(c.relowner, 'USAGE') AS may_alter
-FROM unnest(CAST(:oids AS bigint[])) o(oid)
-CROSS JOIN LATERAL (SELECT o.oid::oid AS relid UNION SELECT relid FROM pg_catalog.pg_partition_tree(o.oid::oid)) p
-JOIN pg_catalog.pg_class c ON c.oid = p.relid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-JOIN pg_catalog.pg_trigger t ON t.tgrelid = c.oid
-WHERE NOT t.tgisinternal AND t.tgenabled <> 'D' ORDER BY t.tgname, t.tgrelid
+WITH touched AS (
+    SELECT o AS "table", o AS relation FROM unnest(CAST(:oids AS bigint[])) o
+    UNION
+    SELECT o, p.relid::bigint FROM unnest(CAST(:oids AS bigint[])) o
+    CROSS JOIN LATERAL pg_catalog.pg_partition_tree(o::oid::regclass) p
+), found AS (
+    SELECT 'trigger' AS kind, t.tgname AS name, x."table", x.relation, t.tgenabled::text AS enabled,
+           t.tgtype & 4 <> 0 AS on_insert
+    FROM touched x JOIN pg_catalog.pg_trigger t ON t.tgrelid::bigint = x.relation
+    WHERE NOT t.tgisinternal AND t.tgenabled IN ('O', 'A') AND t.tgtype & 36 <> 0
+    UNION ALL
+    SELECT 'rule', r.rulename, x."table", x.relation, r.ev_enabled::text, true
+    FROM touched x JOIN pg_catalog.pg_rewrite r ON r.ev_class::bigint = x.relation
+    WHERE x.relation = x."table" AND r.ev_type = '3' AND r.ev_enabled IN ('O', 'A')
+)
+SELECT f.kind, f.name, f."table", f.relation, n.nspname AS schema, c.relname AS relation_name, f.enabled, f.on_insert,
+       pg_catalog.pg_has_role(c.relowner, 'USAGE') AS may_rest
+FROM found f JOIN pg_catalog.pg_class c ON c.oid::bigint = f.relation
+JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+ORDER BY f.kind DESC, f.name, f.relation
 """
 # Sequences of serial and identity columns belong to the column; others are only named by its default.
 _SEQUENCES: Final = """
@@ -83,13 +94,12 @@ class ApplicationColumn:
 
 @dataclass(frozen=True, slots=True)
 class ApplicationTable:
-    """A table that the application has made. `lacking` names the rights that the session's role does not have."""
+    """A table that the application has made. `may_alter`: the session's role owns it, directly or by membership."""
 
     oid: int
     schema: str
     name: str
     may_alter: bool
-    lacking: tuple[str, ...]
     columns: tuple[ApplicationColumn, ...]
     is_partitioned: bool = False
 
@@ -117,14 +127,19 @@ class ForeignKey:
 
 @dataclass(frozen=True, slots=True)
 class Trigger:
-    """An enabled trigger of the application, on a table or a partition; `enabled` is pg_trigger.tgenabled."""
+    """A trigger or rule of the application that would run while rows come and go; `enabled` is pg_trigger.tgenabled."""
 
+    kind: str
     name: str
     table: int
-    enabled: str
+    relation: int
+    """The table, or a partition of it."""
     schema: str
-    relation: str
-    may_alter: bool
+    relation_name: str
+    enabled: str
+    on_insert: bool
+    may_rest: bool
+    """Whether the session's role owns `relation`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +178,6 @@ def _tables(connection: Connection, which: str, **values: object) -> list[Applic
             row.schema,
             row.name,
             row.may_alter,
-            tuple(row.lacking),
             _columns(connection, row.oid),
             row.is_partitioned,
         )
@@ -191,7 +205,7 @@ def foreign_keys_to(connection: Connection, oids: Sequence[int]) -> list[Foreign
 
 
 def triggers_of(connection: Connection, oids: Sequence[int]) -> list[Trigger]:
-    """Return the enabled triggers of these tables and their partitions, without those of constraints."""
+    """Return what of the application's runs when rows go in; triggers of PostgreSQL's own constraints do not count."""
     return [Trigger(*row) for row in connection.execute(text(_TRIGGERS), {"oids": list(oids)})]
 
 

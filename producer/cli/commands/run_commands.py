@@ -17,6 +17,7 @@ from producer.cli.command_options import (
     accept_flag,
     data_only_flag,
     ignore_flag,
+    fire_triggers_flag,
     output_flags,
     replacement_flags,
     run_options,
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
 @target_flags
 @replacement_flags
 @data_only_flag
+@fire_triggers_flag
 @work_flags
 @trouble_flags
 @accept_flag
@@ -69,6 +71,7 @@ def migrate(**values: Any) -> int:
 @target_flags
 @replacement_flags
 @data_only_flag
+@fire_triggers_flag
 @work_flags
 @trouble_flags
 @accept_flag

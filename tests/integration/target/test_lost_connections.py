@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 
-from migration.errors import PermanentError, RetryableError
+from migration.errors import PermanentError, RetryableError, TargetUnreachableError
 from migration.target.loading.binary_copy import copy_batches
 from migration.target.loading.table_readback import TargetReader
 from migration.target.postgres_errors import translate
@@ -82,6 +82,6 @@ def test_read_back_of_a_table_that_is_gone_is_final(filled: str) -> None:
 
 
 def test_read_back_from_nowhere_names_the_database() -> None:
-    with pytest.raises(RetryableError, match="database x on localhost:1") as caught:
+    with pytest.raises(TargetUnreachableError, match="database x on localhost:1") as caught:
         TargetReader("postgresql://me:secret@localhost:1/x")
     assert "secret" not in str(caught.value)

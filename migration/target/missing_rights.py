@@ -1,0 +1,77 @@
+"""Rights that the session's role lacks, each with the statement that gives it: found beforehand, told all at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Unpack
+
+from sqlalchemy import text
+
+from migration.convoy_error import NextStep, Place
+from migration.errors import TargetPermissionError
+from migration.target.sql_statements import quoted
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlalchemy import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class MissingRight:
+    """What the role may not do, as words after "may not", and what its owner or a superuser types to change that."""
+
+    action: str
+    grant: str
+
+
+def session_role(connection: Connection) -> str:
+    """Return the role whose rights count, unquoted."""
+    return str(connection.execute(text("SELECT current_user")).scalar_one())
+
+
+def refuse_lacking(connection: Connection, lacking: Sequence[MissingRight], **place: Unpack[Place]) -> None:
+    """Raise a TargetPermissionError that names all of them; return where there is none."""
+    if not lacking:
+        return
+    grants = list(dict.fromkeys(right.grant for right in lacking))
+    actions = dict.fromkeys(right.action for right in lacking)
+    raise TargetPermissionError(
+        f"The role {session_role(connection)} may not {'; '.join(actions)}",
+        remedy=f"Run: {'; '.join(grants)}",
+        next_steps=tuple(NextStep("Give the role what it lacks", grant) for grant in grants),
+        **place,
+    )
+
+
+def schema_rights(connection: Connection, schema: str, privileges: Sequence[str]) -> list[MissingRight]:
+    """Return what of CREATE and USAGE the role lacks on a schema that exists; nothing for one that does not."""
+    lacking = list(
+        connection.execute(
+            text(
+                "SELECT p FROM pg_catalog.pg_namespace n CROSS JOIN unnest(CAST(:privileges AS text[])) p"
+                " WHERE n.nspname = :schema AND NOT pg_catalog.has_schema_privilege(n.oid, p)"
+            ),
+            {"schema": schema, "privileges": list(privileges)},
+        ).scalars()
+    )
+    if not lacking:
+        return []
+    action = "create tables in" if "CREATE" in lacking else "use what is in"
+    role = quoted(session_role(connection))
+    grant = f"GRANT {', '.join(lacking)} ON SCHEMA {quoted(schema)} TO {role}"
+    return [MissingRight(f"{action} schema {schema}", grant)]
+
+
+def owner_rights(connection: Connection, oids: Sequence[int], action: str) -> list[MissingRight]:
+    """Return that the role is no member of the owners of these relations; `action` stands before their names."""
+    rows = connection.execute(
+        text(
+            "SELECT c.oid::regclass::text AS name, pg_catalog.pg_get_userbyid(c.relowner) AS owner"
+            " FROM pg_catalog.pg_class c WHERE c.oid::bigint = ANY(:oids)"
+            " AND NOT pg_catalog.pg_has_role(c.relowner, 'USAGE') ORDER BY 1"
+        ),
+        {"oids": list(oids)},
+    ).all()
+    role = quoted(session_role(connection))
+    return [MissingRight(f"{action} {row.name}", f"GRANT {quoted(row.owner)} TO {role}") for row in rows]

@@ -1,0 +1,120 @@
+"""PgBouncer before the target: refused before anything is written where it shares sessions, else as good as none."""
+
+from __future__ import annotations
+
+import tempfile
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from celery import Celery
+
+from api.app import create_app
+from migration.errors import TargetPoolerError
+from migration.settings import Settings
+from migration.steps.step_context import StepContext
+from producer.run_state_machine import Runner
+from tests.support.api import TOKEN, ApiClient, api_settings
+from tests.support.poolers import PooledServer, pooled_server, settings_of
+from tests.support.shell import Shell, make_database
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[PooledServer]:
+    with (
+        tempfile.TemporaryDirectory(prefix="convoy-test-") as folder,
+        pooled_server(Path(folder)) as server,
+    ):
+        yield server
+
+
+@pytest.fixture
+def database(server: PooledServer) -> Iterator[str]:
+    name = f"t_{uuid.uuid4().hex[:12]}"
+    with psycopg.connect(server.direct("postgres"), autocommit=True) as connection:
+        connection.execute(f'CREATE DATABASE "{name}" TEMPLATE template0')
+    yield name
+    with psycopg.connect(server.direct("postgres"), autocommit=True) as connection:
+        connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+def through(port: int, database: str) -> str:
+    return f"postgresql://postgres@127.0.0.1:{port}/{database}"
+
+
+def schemas(server: PooledServer, database: str) -> list[str]:
+    with psycopg.connect(server.direct(database)) as connection:
+        found = connection.execute(
+            "SELECT nspname FROM pg_namespace WHERE nspname !~ '^pg_' AND nspname <> 'information_schema'"
+            " ORDER BY 1"
+        ).fetchall()
+    return [name for (name,) in found]
+
+
+@pytest.mark.parametrize("mode", ["transaction", "statement"])
+def test_every_command_refuses_a_pool_that_is_shared(
+    server: PooledServer, database: str, tmp_path: Path, mode: str
+) -> None:
+    source = make_database(tmp_path / "shop.db")
+    with server.pooler(mode) as port:
+        before = settings_of(through(port, database))
+        shell = Shell(tmp_path, through(port, database))
+        for command in (
+            ("migrate", "--source", str(source)),
+            ("dry-run", "--source", str(source)),
+            ("validate", "--source", str(source)),
+            ("status",),
+            ("resume", str(uuid.uuid4())),
+            ("rollback", str(uuid.uuid4())),
+        ):
+            status, out, err = shell.run(*command)
+            assert status == 2, (command, out, err)
+            assert "pool_mode = session" in err, (command, err)
+        assert settings_of(through(port, database)) == before
+    assert schemas(server, database) == ["public"]
+
+
+def test_api_producer_and_worker_refuse_it_too(server: PooledServer, database: str, tmp_path: Path) -> None:
+    source = make_database(tmp_path / "shop.db")
+    with server.pooler("transaction") as port:
+        settings = api_settings(tmp_path, target_url=through(port, database))
+        client = ApiClient(create_app(settings), {"Authorization": f"Bearer {TOKEN}"})
+        answer = client.post("/api/v1/migration/start", json={"sources": [source.name]})
+        assert answer.status_code == 409, answer.text
+        assert answer.json()["code"] == "target-pooler"
+        own = Settings(_env_file=None, target_url=through(port, database))  # type: ignore[call-arg,arg-type]
+        with pytest.raises(TargetPoolerError):
+            _ = Runner(Celery(), own).engine
+        context = StepContext(own, "worker")
+        with pytest.raises(TargetPoolerError):
+            context.engine.connect()
+        with pytest.raises(TargetPoolerError):
+            context.target_reader()
+    assert schemas(server, database) == ["public"]
+
+
+def test_pool_in_session_mode_carries_a_run_from_end_to_end(
+    server: PooledServer, database: str, tmp_path: Path
+) -> None:
+    source = make_database(tmp_path / "shop.db")
+    with server.pooler("session", {"default_pool_size": "40"}) as port:
+        before = settings_of(through(port, database))
+        shell = Shell(tmp_path, through(port, database))
+        migrate = ("migrate", "--source", str(source), "--workers", "2")
+        status, out, err = shell.run(*migrate)
+        assert status == 0, (out, err)
+        assert shell.query("SELECT count(*) FROM book") == [(300,)]
+        status, out, err = shell.run("validate", "--source", str(source))
+        assert status == 0, (out, err)
+        (run,) = shell.query("SELECT id::text FROM convoy.runs WHERE mode = 'migrate'")[0]
+        status, out, err = shell.run("rollback", run)
+        assert status == 0, (out, err)
+        assert shell.query("SELECT to_regclass('book')") == [(None,)]
+        for _ in range(20):
+            assert settings_of(through(port, database)) == before
+    with psycopg.connect(server.direct(database)) as connection:
+        assert connection.execute("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'").fetchone() == (
+            0,
+        )
