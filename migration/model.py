@@ -173,7 +173,7 @@ class ColumnProfile:
     accepted_wider: dict[StorageClass, int] = field(default_factory=dict)
     examples: dict[StorageClass, str] = field(default_factory=dict)
     documents_losing: int = 0
-    """Of the texts of a JSON column: different ones of which jsonb would not keep all, once for each batch of a read."""
+    """Of the texts of a JSON column: those of which jsonb would not keep all; what a batch repeats counts once."""
     texts_to_null: int = 0
     """Of the texts: those that a normalisation turns to NULL. All else is said of texts as normalised."""
 

@@ -44,6 +44,7 @@ LOSSY = (
     Lossy("TEXT", "'{2024-05-01 10:00:00.6}'", "timestamp(0)[]", "'{2024-05-01 10:00:01}'", "cut_by_type"),
     Lossy("TEXT", "'[2024-05-01 10:00,2024-06-01)'", "daterange", "'[2024-05-01,2024-06-01)'", "respelled_by_server"),
     Lossy("TEXT", "'{1.239}'", "numeric(10,2)[]", "'{1.24}'", "cut_by_type"),
+    Lossy("REAL", "9.999", "money", "'$10.00'", "respelled_by_server"),
     Lossy("TEXT", "'abcdefg'", '"char"', "'a'", "respelled_by_server"),
     Lossy("TEXT", "'08002B010203'", "macaddr", "'08:00:2b:01:02:03'", "respelled_by_server"),
 )  # fmt: skip

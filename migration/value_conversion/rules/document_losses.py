@@ -35,7 +35,10 @@ def says_a_key_twice(document: bytes) -> bool:
     if colons < 2:  # noqa: PLR2004 - one member has no other of its name
         return False
     try:
-        return _members(_decode(document)) < colons and _has_doubles(document)
+        value = _decode(document)
+        if type(value) is dict and len(value) == colons:
+            return False  # by far the most of them: an object without others inside
+        return _members(value) < colons and _has_doubles(document)
     except (msgspec.DecodeError, ValueError, RecursionError):
         return False  # no document: it goes to the quarantine
 

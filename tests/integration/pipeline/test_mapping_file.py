@@ -205,14 +205,18 @@ def test_loss_that_the_file_asks_for_is_counted_and_no_finding(
     path = build(NUL_AND_FRACTION)
     run = pipeline.migrate(path, mode=Mode.DRY_RUN, mapping=parse_mapping(text, "m.toml"))
     assert run.phase is Phase.COMPLETED_WITH_FINDINGS, run.error
-    rows = pipeline.query(f"SELECT \"column\" FROM convoy.findings WHERE run_id = '{run.id}'")
-    assert {column for (column,) in rows} == found
+    rows = pipeline.query(f"SELECT \"column\", accepted_by FROM convoy.findings WHERE run_id = '{run.id}'")
+    assert {column for column, by in rows if by is None} == found
+    assert {column: by for column, by in rows if by is not None} == dict.fromkeys(
+        {"a", "b", "at"} - found, "the mapping file m.toml"
+    )
     with pipeline.ledger.connect() as connection:
         totals = read_transform_totals(connection, run.id)
     assert {column for _, column, _ in totals} == {"a", "b", "at"}
     draft = parse_mapping(draft_mapping(pipeline.ledger, run.id), "draft.toml")
     again = pipeline.migrate(path, mode=Mode.DRY_RUN, mapping=draft)
-    assert len(pipeline.query(f"SELECT FROM convoy.findings WHERE run_id = '{again.id}'")) == len(found)
+    unsigned = f"SELECT FROM convoy.findings WHERE run_id = '{again.id}' AND accepted_by IS NULL"
+    assert len(pipeline.query(unsigned)) == len(found)
 
 
 def test_run_whose_only_loss_was_asked_for_is_status_0(pipeline: Pipeline, build: Build) -> None:

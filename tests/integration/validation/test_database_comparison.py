@@ -101,9 +101,8 @@ def test_values_that_the_type_cannot_hold_are_told_by_key(
     )
     (table,) = result.tables
     unfit = {f.column: f.message for f in table.findings if f.kind is K.TYPE_MISMATCH}
-    assert set(unfit) == {"n", "x"}
+    assert set(unfit) == {"n"}  # of x the server says itself how it writes a bit string
     assert "key 2" in unfit["n"]
-    assert "bit(3)" in unfit["x"]
     assert (table.rows_source, table.rows_unfit, table.rows_target) == (2, 1, 1)
     assert not table.equal
 
