@@ -20,11 +20,13 @@ K = FindingKind
 
 SOURCE = '''
 CREATE TABLE author (
-    id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL DEFAULT 'nobody', born DATE, seen DATETIME DEFAULT CURRENT_TIMESTAMP,
+    id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL DEFAULT 'nobody', born DATE,
+    seen DATETIME DEFAULT CURRENT_TIMESTAMP,
     email TEXT COLLATE NOCASE UNIQUE, pages INTEGER CHECK (pages > 0), ratio REAL DEFAULT 0.5, code VARCHAR(10),
     twice INTEGER GENERATED ALWAYS AS (pages * 2) STORED);
 CREATE TABLE book (
-    isbn TEXT PRIMARY KEY, author INTEGER REFERENCES author ON DELETE CASCADE, title TEXT, shelf INTEGER, UNIQUE (title, shelf));
+    isbn TEXT PRIMARY KEY, author INTEGER REFERENCES author ON DELETE CASCADE, title TEXT, shelf INTEGER,
+    UNIQUE (title, shelf));
 CREATE TABLE "Odd Name" ("Key" INTEGER PRIMARY KEY, "say ""hi""" TEXT);
 CREATE INDEX book_shelf ON book (shelf);
 CREATE INDEX book_high ON book (shelf) WHERE shelf > 10;
@@ -39,6 +41,10 @@ INSERT INTO book VALUES ('i1', 1, 'One', 1), ('i2', 2, 'Two', 11), ('i3', 2, 'Th
 INSERT INTO "Odd Name" VALUES (1, 'a'), (2, 'b');
 '''
 
+ANOTHER_KEY = "ALTER TABLE book DROP CONSTRAINT book_author_fkey, ADD FOREIGN KEY (author)"
+REVOKE_TEMPORARY = """
+DO $$ BEGIN EXECUTE format('REVOKE TEMPORARY ON DATABASE %I FROM PUBLIC', current_database()); END $$
+"""
 CHANGES: dict[str, tuple[str, set[FindingKind]]] = {
     "nothing": ("SELECT 1", set()),
     "not null dropped": ("ALTER TABLE author ALTER name DROP NOT NULL", {K.NOT_NULL}),
@@ -74,12 +80,11 @@ CHANGES: dict[str, tuple[str, set[FindingKind]]] = {
     "primary key dropped": ("ALTER TABLE book DROP CONSTRAINT book_pkey", {K.PRIMARY_KEY}),
     "foreign key dropped": ("ALTER TABLE book DROP CONSTRAINT book_author_fkey", {K.FOREIGN_KEY}),
     "foreign key not valid": (
-        "ALTER TABLE book DROP CONSTRAINT book_author_fkey,"
-        " ADD FOREIGN KEY (author) REFERENCES author ON DELETE CASCADE NOT VALID",
+        f"{ANOTHER_KEY} REFERENCES author ON DELETE CASCADE NOT VALID",
         {K.FOREIGN_KEY_NOT_VALID},
     ),
     "foreign key of another action": (
-        "ALTER TABLE book DROP CONSTRAINT book_author_fkey, ADD FOREIGN KEY (author) REFERENCES author ON DELETE SET NULL",
+        f"{ANOTHER_KEY} REFERENCES author ON DELETE SET NULL",
         {K.FOREIGN_KEY_ACTION},
     ),
     "foreign key added": (
@@ -143,12 +148,13 @@ CHANGES: dict[str, tuple[str, set[FindingKind]]] = {
         {K.NOT_CHECKED},
     ),
     "view materialized": (
-        "DROP VIEW shelves; CREATE MATERIALIZED VIEW shelves AS SELECT shelf, count(*) AS books FROM book GROUP BY shelf",
+        """DROP VIEW shelves;
+        CREATE MATERIALIZED VIEW shelves AS SELECT shelf, count(*) AS books FROM book GROUP BY shelf""",
         {K.VIEW},
     ),
     "rows in a child": (
-        "CREATE TABLE old () INHERITS (book);"
-        " WITH m AS (DELETE FROM ONLY book WHERE isbn = 'i3' RETURNING *) INSERT INTO old SELECT * FROM m",
+        """CREATE TABLE old () INHERITS (book);
+        WITH m AS (DELETE FROM ONLY book WHERE isbn = 'i3' RETURNING *) INSERT INTO old SELECT * FROM m""",
         {K.CHILD_ROWS, K.MISSING_ROW, K.ROW_COUNT, K.DIGEST_MISMATCH},
     ),
     "row level security": ("ALTER TABLE book ENABLE ROW LEVEL SECURITY", {K.ROW_SECURITY}),
@@ -246,8 +252,7 @@ def test_role_that_may_only_read_compares_the_same_and_hears_of_sequences(
 def test_role_without_temporary_tables_says_so_and_tells_what_keys_are_missing(
     migrated: tuple[Path, str], changed: Callable[[str], str], role: str
 ) -> None:
-    url = changed(f"{READS_ALL}; DROP INDEX odd_say; DO $$ BEGIN EXECUTE format('REVOKE TEMPORARY ON DATABASE %I FROM PUBLIC',"
-                  " current_database()); END $$")  # fmt: skip
+    url = changed(f"{READS_ALL}; DROP INDEX odd_say; {REVOKE_TEMPORARY}")
     result = validate_database(migrated[0], "library", as_role(url, role), RunOptions())
     assert result.equal
     assert {f.kind for f in result.findings} == {K.NOT_CHECKED, K.MISSING_CONSTRAINT}, told(result)
