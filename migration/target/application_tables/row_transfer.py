@@ -71,8 +71,7 @@ def triggers_at_rest(
     Raises:
         TargetPermissionError: the role does not own a table with some, and they may not fire either.
     """
-    names = {table.oid: table.name for table in tables}
-    found = triggers_of(connection, list(names))
+    found = triggers_of(connection, [table.oid for table in tables])
     if not may_fire:
         refuse_restless(connection, found)
     resting = [trigger for trigger in found if trigger.may_rest]
