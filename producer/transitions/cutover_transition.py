@@ -88,9 +88,7 @@ def _put_in_place(
     return records
 
 
-def _prepare(
-    connection: Connection, run: RunRecord, plans: list[TablePlan]
-) -> dict[str, list[NotCarried]]:
+def _prepare(connection: Connection, run: RunRecord, plans: list[TablePlan]) -> dict[str, list[NotCarried]]:
     """Make what takes time before any lock of users is taken; return what cannot be made, by target schema."""
     if run.options.data_only:
         return {}
