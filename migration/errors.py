@@ -205,12 +205,6 @@ class TargetOccupiedError(TargetError):
     code = "target-occupied"
 
 
-class ObjectsInTheWayError(TargetOccupiedError):
-    """Something that others own cannot go over to the table that replaces theirs, and nobody has signed for it."""
-
-    code = "target-objects-in-the-way"
-
-
 class TargetVersionError(TargetError):
     """The server is older than Convoy supports."""
 
