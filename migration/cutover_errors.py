@@ -1,4 +1,4 @@
-"""What others have in the way of a cutover or rollback: locks that it needs, objects of theirs on what it replaces."""
+"""What others do to a cutover or rollback: they lock what it needs, hang objects on what it replaces, drop its tables."""
 
 from __future__ import annotations
 
@@ -21,3 +21,9 @@ class ObjectsInTheWayError(TargetOccupiedError):
     """Something that others own cannot go over to the table that replaces theirs, and nobody has signed for it."""
 
     code = "target-objects-in-the-way"
+
+
+class StagingLostError(PermanentError):
+    """Tables that the run needs have been dropped while it worked."""
+
+    code = "tables-gone"

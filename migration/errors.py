@@ -381,12 +381,6 @@ class RowsChangedError(PermanentError):
     code = "rows-changed-by-target"
 
 
-class StagingLostError(PermanentError):
-    """Tables that the run needs have been dropped while it worked."""
-
-    code = "tables-gone"
-
-
 class NotEqualError(PermanentError):
     """Source and target differ, so nothing was put in place."""
 
