@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from migration.model import FindingKind
-from migration.report.report_model import Verdict, VerdictLevel
 from migration.report.text_formatting import count
+from migration.report.verdict_model import Verdict, VerdictLevel
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -14,8 +14,9 @@ from typing import Final
 from migration.exit_status import ExitStatus
 from migration.model import Mode, Phase
 from migration.report.loss_verdict import judge_losses
-from migration.report.report_model import FindingReport, TableReport, Verdict, VerdictLevel
+from migration.report.report_model import FindingReport, TableReport
 from migration.report.text_formatting import count, phrase
+from migration.report.verdict_model import Verdict, VerdictLevel
 
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+|\n+")
 

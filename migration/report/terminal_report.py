@@ -16,16 +16,9 @@ from rich.text import Text
 
 from migration.finding_kinds import FindingWeight
 from migration.model import Mode, ObjectState
-from migration.report.report_model import (
-    ObjectScore,
-    PartState,
-    Recommendation,
-    Report,
-    TableReport,
-    Urgency,
-    VerdictLevel,
-)
+from migration.report.report_model import ObjectScore, Recommendation, Report, TableReport, Urgency
 from migration.report.text_formatting import count, duration, phrase, size
+from migration.report.verdict_model import PartState, VerdictLevel
 from migration.report.verdict_parts import describe_part
 
 TABLES_SHOWN = 40

@@ -6,8 +6,9 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
 from migration.finding_kinds import KIND_FACTS, FindingKind, FindingWeight, VerdictPart, weigh
-from migration.report.report_model import PartReport, PartState, TableReport
+from migration.report.report_model import TableReport
 from migration.report.text_formatting import count
+from migration.report.verdict_model import PartReport, PartState
 
 # One says that rows differ without saying how, the other that nobody could look.
 _NO_DIFFERENCE: Final = frozenset({FindingKind.DIGEST_MISMATCH, FindingKind.HIDDEN_ROWS})

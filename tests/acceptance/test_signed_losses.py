@@ -15,7 +15,7 @@ from migration.mapping_file.mapping_file_reader import parse_mapping
 from migration.model import FindingKind, IfExists, Mode, Phase
 from migration.report.html_report import render_html
 from migration.report.report_builder import build_report
-from producer.cli.command_options import operator
+from producer.cli.option_values import operator
 from tests.support.shell import Shell
 
 if TYPE_CHECKING:

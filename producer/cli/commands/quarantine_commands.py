@@ -9,14 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from producer.cli.command_options import (
-    json_flag,
-    split_names,
-    take_output,
-    take_target,
-    target_flags,
-    verbose_flag,
-)
+from producer.cli.command_options import json_flag, take_output, take_target, target_flags, verbose_flag
+from producer.cli.option_values import split_names
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine

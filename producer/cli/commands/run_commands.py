@@ -20,7 +20,6 @@ from producer.cli.command_options import (
     ignore_flag,
     output_flags,
     replacement_flags,
-    run_options,
     salvage_flag,
     source_flags,
     take_output,
@@ -29,10 +28,10 @@ from producer.cli.command_options import (
     trouble_flags,
     unused_flags,
     work_flags,
-    worker_count,
     worker_flag,
 )
 from producer.cli.cutover_options import cutover_flags, cutover_terms, hold_flag
+from producer.cli.option_values import run_options, worker_count
 from producer.cli.output.mapping_file_output import new_mapping_file, write_mapping
 
 if TYPE_CHECKING:

@@ -15,7 +15,8 @@ from urllib.parse import urlsplit
 
 import click
 
-from producer.cli.command_options import take_target, target_flags, verbose_flag, worker_count, worker_flag
+from producer.cli.command_options import take_target, target_flags, verbose_flag, worker_flag
+from producer.cli.option_values import worker_count
 from producer.cli.target_options import DEFAULT_DATABASE, EMBEDDED, Target
 
 if TYPE_CHECKING:

@@ -37,7 +37,7 @@ from migration.model import (
 )
 from migration.observers.run_observer import Observers
 from migration.report.report_builder import build_report, write_report
-from migration.report.report_model import VerdictLevel
+from migration.report.verdict_model import VerdictLevel
 from migration.source_schema import SourceColumn, SourceSchema, SourceTable, TableKind
 from tests.unit.report.factories import table_plan
 

@@ -6,7 +6,8 @@ import pytest
 
 from migration.model import Mode, Phase
 from migration.report.report_builder import assemble
-from migration.report.report_model import Report, VerdictLevel
+from migration.report.report_model import Report
+from migration.report.verdict_model import VerdictLevel
 from tests.unit.report import factories, scenarios
 
 

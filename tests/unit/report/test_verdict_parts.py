@@ -9,7 +9,8 @@ from migration.finding_kinds import FindingWeight
 from migration.model import Phase
 from migration.report.junit_report import render_junit
 from migration.report.report_builder import assemble
-from migration.report.report_model import PartState, Report
+from migration.report.report_model import Report
+from migration.report.verdict_model import PartState
 from tests.unit.report import factories, scenarios
 
 EQUAL, DIFFERS, OPEN = PartState.EQUAL, PartState.DIFFERS, PartState.NOT_CHECKED

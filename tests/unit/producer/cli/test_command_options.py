@@ -9,7 +9,7 @@ from migration.mapping_file_model import MappingFile, OnOrphan
 from migration.model import Mode, OnError, RunOptions, Source
 from migration.report.next_commands import repeat
 from producer.cli.app import commands
-from producer.cli.command_options import run_options
+from producer.cli.option_values import run_options
 
 
 def options_of(*words: str) -> RunOptions:
