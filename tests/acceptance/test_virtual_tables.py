@@ -154,7 +154,10 @@ def test_validate_compares_them(direct: Direct, build: Build) -> None:
     migrate(direct, path, target_schema="v9")
     run = direct.migrate(path, target_schema="v9", mode=Mode.VALIDATE)
     (found,) = [f for f in build_report(direct.ledger, run.id).findings if f.kind == "view"]
-    assert (found.table, found.message) == ("all_of_it", "The view is missing")  # the run could not translate it
+    assert (found.table, found.message) == (
+        "all_of_it",
+        "The view is missing",
+    )  # the run could not translate it
     run = direct.migrate(path, target_schema="v9", mode=Mode.VALIDATE, ignore=("view",))
     assert run.phase is Phase.COMPLETED, run.error
     direct.query("UPDATE v9.box SET maxx = 6 WHERE id = 9")
