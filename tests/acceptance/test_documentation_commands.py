@@ -10,6 +10,20 @@ import pytest
 
 from tests.support.documentation import CLUSTER_PAGES, EXECUTED, PAGES, ROOT, blocks_of, page_name
 from tests.support.documentation_scenario import Scenario, Script
+from tests.support.documentation_situations import shop_that_is_migrated
+
+
+def scripts_for(target: str) -> dict[str, Script]:
+    return {
+        "docs/validation.md": Script(
+            placeholders={"postgresql://me@host/shop": f"'{target}'"},
+            before={
+                "migration-cli validate --source shop.db --report report/ --ignore owner,extra_column": (
+                    shop_that_is_migrated
+                )
+            },
+        )
+    }
 
 
 @pytest.fixture
@@ -35,4 +49,4 @@ def test_blocks_do_what_the_page_says(page: Path, scenario: Scenario) -> None:
     if page == ROOT / "CONTRIBUTING.md":
         # Tests that start tests: this shows that the arguments name some, and leaves them to the run it is part of.
         scenario.environment["PYTEST_ADDOPTS"] = "--collect-only -q"
-    scenario.play(page, Script())
+    scenario.play(page, scripts_for(scenario.target).get(page_name(page), Script()))

@@ -183,8 +183,9 @@ class Scenario:
 
     def _query(self, statement: str, place: str) -> None:
         with psycopg.connect(self.target) as connection:
-            rows = connection.execute(statement.encode()).fetchall()
-        assert rows, f"{place}: the query finds nothing"
+            cursor = connection.execute(statement.encode())
+            finds = cursor.description is None or cursor.fetchall()  # a statement such as GRANT has no rows
+        assert finds, f"{place}: the query finds nothing"
 
     def _filled(self, text: str, script: Script) -> str:
         names = {"RUN": self.run_id, **script.placeholders}

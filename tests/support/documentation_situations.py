@@ -54,6 +54,12 @@ def run_that_is_complete(scenario: Scenario) -> None:
     migrated(scenario, "whole.db")
 
 
+def shop_that_is_migrated(scenario: Scenario) -> None:
+    make_database(scenario.folder / "shop.db", rows=20)
+    status, out, err = scenario.shell("migration-cli migrate --source shop.db --workers 1")
+    assert status == 0, out + err
+
+
 def run_with_quarantine(scenario: Scenario) -> None:
     """One title is no text in any encoding."""
     with (
