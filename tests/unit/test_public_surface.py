@@ -75,7 +75,7 @@ DryRunReport: estimated_seconds estimated_disk_bytes would_load would_quarantine
 ErrorReport: code message what remedy details exit_status next_steps run phase step setting mapping
     source file process broker database server schema table chunk key column object_kind object
 FailedStep: phase table chunk attempts worker error
-FindingKind: conservation damaged_range differing_row digest_mismatch extra_row lossy_transform
+FindingKind: conservation damaged_range differing_row digest_mismatch dropped_object extra_row lossy_transform
     missing_column missing_constraint missing_row missing_table orphan_rows row_count sequence
     type_mismatch
 FindingReport: kind table message column key is_error
@@ -84,7 +84,7 @@ NextStep: purpose command
 ObjectReport: kind name state reason owner
 ObjectScore: kind created changed skipped
 ObjectState: changed created skipped
-OptionsReport: tables exclude identifiers source_timezone if_exists data_only schema_per_source
+OptionsReport: tables exclude identifiers source_timezone if_exists drop_dependents data_only schema_per_source
     skip_validation batch_rows chunk_rows workers on_orphan
 Phase: cancelled completed completed_with_findings copying cutting_over failed indexing pending profiling
     rolled_back snapshotting validating
@@ -189,6 +189,7 @@ target-changed
 target-database-missing
 target-encoding
 target-login-refused
+target-objects-in-the-way
 target-occupied
 target-permission-denied
 target-read-only
