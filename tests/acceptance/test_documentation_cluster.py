@@ -25,6 +25,7 @@ from tests.support.documentation_situations import (
     run_that_is_complete,
     run_that_is_held,
     run_with_quarantine,
+    table_with_objects,
 )
 from tests.support.shell import make_database
 
@@ -176,10 +177,13 @@ def operations(scenario: Scenario, cluster: Cluster) -> Script:
             "migration-cli rollback RUN": run_that_is_complete,
             "migration-cli quarantine list RUN --table book --limit 20": run_with_quarantine,
             "migration-cli dry-run --source app.db --salvage": damaged_source,
+            "migration-cli dry-run --source shop.db --if-exists replace": table_with_objects,
         },
         statuses={
             "migration-cli dry-run --source app.db --salvage": 1,
             "migration-cli migrate --source app.db --salvage": 1,
+            "migration-cli dry-run --source shop.db --if-exists replace": 2,
+            "migration-cli migrate --source shop.db --if-exists replace --drop-dependents view,column": 1,
         },
     )
 

@@ -77,3 +77,13 @@ def damaged_source(scenario: Scenario) -> None:
     page = data.index(b"Title 1000 ") // 4096 * 4096
     data[page : page + 4096] = bytes(4096)
     path.write_bytes(data)
+
+
+def table_with_objects(scenario: Scenario) -> None:
+    """The table stands there already, and others have added a column and a view to it."""
+    with closing(sqlite3.connect(scenario.folder / "shop.db")) as connection, connection:
+        connection.execute("CREATE TABLE order_line (id INTEGER PRIMARY KEY, price NUMERIC)")
+        connection.execute("INSERT INTO order_line VALUES (1, 9.5)")
+    with psycopg.connect(scenario.target) as target:
+        target.execute("CREATE TABLE public.order_line (id integer PRIMARY KEY, price numeric, tenant text)")
+        target.execute("CREATE VIEW public.tenants AS SELECT DISTINCT tenant FROM public.order_line")

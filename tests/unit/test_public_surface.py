@@ -91,6 +91,10 @@ FindingKind: check child_rows collation conservation damaged_range default diffe
     type_narrower type_other type_stricter type_wider unique view
 FindingReport: kind table message column key is_error loss accepted_by part weight
 FindingWeight: advice difference ignored
+FindingKind: conservation damaged_range differing_row digest_mismatch dropped_object extra_row lossy_transform
+    missing_column missing_constraint missing_row missing_table orphan_rows row_count sequence
+    type_mismatch
+FindingReport: kind table message column key is_error
 Mode: dry-run migrate validate
 NextStep: purpose command
 ObjectReport: kind name state reason owner
@@ -101,6 +105,8 @@ OptionsReport: tables exclude identifiers source_timezone if_exists drop_depende
     accepted_by ignore
 PartReport: part state checked differing advice ignored
 PartState: differs equal not_checked
+OptionsReport: tables exclude identifiers source_timezone if_exists drop_dependents data_only schema_per_source
+    skip_validation batch_rows chunk_rows workers on_orphan
 Phase: cancelled completed completed_with_findings copying cutting_over failed indexing pending profiling
     ready rolled_back snapshotting validating
 PhaseReport: name seconds
