@@ -143,3 +143,10 @@ class RunRequest(_Strict):
             target=target,
             idempotency_key=idempotency_key,
         )
+
+
+class RollbackRequest(_Strict):
+    """How to roll back; the body may be left out."""
+
+    force: bool = False
+    """Go on where rows came since the cutover; the run's tables are kept in a schema of their own."""

@@ -6,6 +6,8 @@ stands for what a program may want to tell apart; one without a case of its own 
 
 from __future__ import annotations
 
+from typing import Any
+
 from migration.convoy_error import ConvoyError
 from migration.exit_status import ExitStatus
 
@@ -221,6 +223,20 @@ class TargetChangedError(TargetError):
     """Tables of a finished run have been changed, dropped or put to use since."""
 
     code = "target-changed"
+
+
+class LaterWritesError(TargetChangedError):
+    """Rows have been written since the cutover, which a rollback would lose."""
+
+    code = "written-since-cutover"
+    writes: tuple[dict[str, Any], ...] = ()
+    """What was written to each table, as figures."""
+
+
+class RunPurgedError(UsageError):
+    """What the run had kept for rollback and retry was removed on purpose."""
+
+    code = "run-purged"
 
 
 class BrokerError(ConvoyError):

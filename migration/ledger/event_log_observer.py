@@ -15,6 +15,7 @@ from migration.observers.run_happenings import (
     Happening,
     PhaseEntered,
     QuarantineRetried,
+    RunActed,
     RunFailed,
     RunPaused,
     RunPlanned,
@@ -90,4 +91,14 @@ _ENTRIES: dict[type[Happening], tuple[EventName, Callable[[Any], dict[str, Any]]
     RunPaused: (EventName.PAUSED, lambda it: {"phase": it.phase}),
     RunResumed: (EventName.RESUME, lambda _: {}),
     QuarantineRetried: (EventName.RETRY, lambda it: {"stored": it.stored, "remaining": it.remaining}),
+    RunActed: (
+        EventName.ACT,
+        lambda it: {
+            "act": it.act,
+            "person": it.person,
+            "host": it.host,
+            "convoy_version": it.convoy_version,
+            "data": it.data,
+        },
+    ),
 }

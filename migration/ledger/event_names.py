@@ -19,4 +19,5 @@ class EventName(StrEnum):
     PAUSED = "paused"  # somebody asked for it to stand still
     RESUME = "resume"  # somebody asked for it to go on
     RETRY = "retry"  # the quarantined rows were tried again
+    ACT = "act"  # who has started, resumed, cut over, rolled back or purged it
     DRY_RUN = "dry_run"  # a dry-run's own estimate; written by earlier versions, still read

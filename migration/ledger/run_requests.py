@@ -8,6 +8,7 @@ from migration.convoy_error import ConvoyError, NextStep
 from migration.errors import RunStateError
 from migration.ledger.fresh_start import forget_all, needs_fresh_start
 from migration.ledger.ledger_tables import runs, steps
+from migration.ledger.run_acts import Act, Person, act_of
 from migration.ledger.run_records import RunRecord
 from migration.ledger.run_transition import LockedRun, transition
 from migration.model import Phase, StepState
@@ -86,7 +87,9 @@ def request_pause(engine: Engine, run_id: str, *, observers: Observers = STANDAR
     return phase
 
 
-def request_resume(engine: Engine, run_id: str, *, observers: Observers = STANDARD_OBSERVERS) -> None:
+def request_resume(
+    engine: Engine, run_id: str, *, person: Person | None = None, observers: Observers = STANDARD_OBSERVERS
+) -> None:
     """Let a failed, paused or interrupted run go on where it stopped; finished steps stay finished.
 
     A run whose snapshot was found changed begins anew instead.
@@ -121,3 +124,4 @@ def request_resume(engine: Engine, run_id: str, *, observers: Observers = STANDA
             .values(state=StepState.PENDING.value, attempts=0, sent_at=None, lease_expires_at=None)
         )
         locked.note(RunResumed(run_id, phase))
+        locked.note(act_of(run_id, Act.RESUMED, person))

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import update
 
 from migration.ledger.ledger_tables import runs
+from migration.ledger.run_acts import Act, act_of, last_act, read_acts, this_person
 from migration.ledger.table_records import TableRecord, planned, read_sources, read_tables
 from migration.source.snapshots.snapshot_access import SnapshotAccess
 from migration.steps.run_schema_names import previous_schema, staging_schema, target_schemas
 from migration.target.cutover.schema_cutover import cut_over
+from migration.validation.row_hashing import algorithm_name
 from producer.transitions.data_only_loading import load_schema
 from producer.transitions.run_end import completed
 
@@ -37,6 +39,8 @@ def finish_cutting_over(context: TransitionContext, locked: LockedRun, _prepared
     connection, run = locked.connection, locked.record
     tables = read_tables(connection, run.id)
     put_in_place = load_schema if run.options.data_only else _show_tables
+    # What a digest of the ledger can be compared with later: hashes of another library differ.
+    digest = algorithm_name()
     record = [
         {
             "record": put_in_place(
@@ -45,12 +49,16 @@ def finish_cutting_over(context: TransitionContext, locked: LockedRun, _prepared
                 run,
                 schema,
                 [table for table in tables if planned(table).target_schema == schema],
-            ),
+            )
+            | {"digest": digest},
             "previous_schema": previous_schema(run, schema),
         }
         for schema in target_schemas([planned(table) for table in tables])
     ]
     connection.execute(update(runs).where(runs.c.id == run.id).values(cutover=record))
+    asked = last_act(read_acts(connection, run.id), Act.STARTED, Act.RESUMED)
+    done_on = {"producer_host": this_person().host, "digest": digest}
+    locked.note(act_of(run.id, Act.CUT_OVER, asked.person if asked else None, done_on))
     return completed(connection, run)
 
 

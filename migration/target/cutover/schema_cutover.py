@@ -9,12 +9,14 @@ from migration.target.cutover.cutover_lock_timeout import LOCK_TIMEOUT
 from migration.target.cutover.occupied_names import listed, relations_to_replace
 from migration.target.cutover.privilege_transfer import hand_over_rights
 from migration.target.cutover.relation_move import move_relation, translated
+from migration.target.cutover.row_horizon import read_horizon
 from migration.target.pg_catalog.schema_relations import (
     Relation,
     relations_in,
     relations_named,
     schema_exists,
 )
+from migration.target.pg_catalog.table_shape import read_shapes
 from migration.target.sql_statements import quoted, run_sql
 
 if TYPE_CHECKING:
@@ -85,13 +87,17 @@ def cut_over(
             move_relation(connection, relation, schema)
         rights_lost = hand_over_rights(connection, schema, staged, replaced)
         run_sql(connection, f"DROP SCHEMA {quoted(staging_schema)}")
+        shapes = read_shapes(connection, [relation.oid for relation in staged])
+        horizon = read_horizon(connection)
     return {
         "target_schema": schema,
         "created_schema": created,
-        "tables": [_recorded(relation) for relation in staged],
+        "tables": [{**_recorded(relation), "shape": shapes.get(relation.oid, [])} for relation in staged],
         "replaced": [_recorded(relation) for relation in replaced],
         "renamed": renamed,
         "rights_lost": rights_lost,
+        # What is older, the run has written: what a rollback would lose is told by that.
+        "horizon": horizon.recorded(),
     }
 
 

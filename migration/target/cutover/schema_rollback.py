@@ -21,14 +21,19 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
+_PUT_BACK = "the one that stood here before the run is back"
 
-def roll_back(connection: Connection, record: dict[str, Any], previous_schema: str) -> list[ObjectResult]:
+
+def roll_back(
+    connection: Connection, record: dict[str, Any], previous_schema: str, kept_schema: str | None = None
+) -> list[ObjectResult]:
     """Reverse a cutover in the caller's transaction: remove the run's tables, put back what they replaced.
 
     Args:
         connection: in a transaction that the caller commits.
         record: what `cut_over` returned.
         previous_schema: the one that was given to `cut_over`.
+        kept_schema: where the run's tables go instead of being dropped; it is created.
 
     Returns:
         One line for each table and view that was removed or put back.
@@ -52,19 +57,17 @@ def roll_back(connection: Connection, record: dict[str, Any], previous_schema: s
                 schema=schema,
                 remedy="Drop them, then roll back again; nothing was changed",
             )
-        for kind in (
-            "materialized view",
-            "view",
-            "table",
-        ):  # views need tables; among themselves, in one statement
-            names = ", ".join(quoted(schema, relation.name) for relation in own if relation.kind == kind)
-            if names:
-                run_sql(connection, f"DROP {ALTER[kind]} {names}")
+        if kept_schema is None:
+            _drop(connection, own)
+        else:
+            run_sql(connection, f"CREATE SCHEMA {quoted(kept_schema)}")
+            for relation in own:
+                move_relation(connection, relation, kept_schema)
         for relation in earlier:
             move_relation(connection, relation, schema)
         if earlier and not _holds_anything(connection, previous_schema):
             run_sql(connection, f"DROP SCHEMA {quoted(previous_schema)}")
-        results = _results(own, earlier)
+        results = _results(own, earlier, kept_schema)
         if record["created_schema"]:
             results.append(_drop_created_schema(connection, schema))
     return results
@@ -90,19 +93,28 @@ def _still_there(
     return [found[entry["oid"]] for entry in recorded]
 
 
-def _results(own: Sequence[Relation], earlier: Sequence[Relation]) -> list[ObjectResult]:
+def _drop(connection: Connection, own: Sequence[Relation]) -> None:
+    for kind in (
+        "materialized view",
+        "view",
+        "table",
+    ):  # views need tables; among themselves, in one statement
+        names = ", ".join(quoted(relation.schema, relation.name) for relation in own if relation.kind == kind)
+        if names:
+            run_sql(connection, f"DROP {ALTER[kind]} {names}")
+
+
+def _results(
+    own: Sequence[Relation], earlier: Sequence[Relation], kept_schema: str | None
+) -> list[ObjectResult]:
     back = {relation.name: relation for relation in earlier}
-    results = [
-        ObjectResult(
-            relation.kind,
-            relation.name,
-            ObjectState.CHANGED,
-            "rolled back: the one that stood here before the run is back"
-            if back.pop(relation.name, None)
-            else "rolled back: removed",
-        )
-        for relation in own
-    ]
+    results = []
+    for relation in own:
+        said = [_PUT_BACK] if back.pop(relation.name, None) else []
+        if kept_schema is not None:
+            said.append(f"the run's is kept in schema {kept_schema}")
+        reason = f"rolled back: {'; '.join(said) or 'removed'}"
+        results.append(ObjectResult(relation.kind, relation.name, ObjectState.CHANGED, reason))
     results += [
         ObjectResult(relation.kind, relation.name, ObjectState.CHANGED, "rolled back: put back")
         for relation in back.values()

@@ -17,7 +17,18 @@ if TYPE_CHECKING:
 
 _PROGRAM = "migration-cli"
 _NEED_TARGET = frozenset(
-    {"resume", "rollback", "cancel", "status", "migrate", "dry-run", "validate", "quarantine", "cleanup"}
+    {
+        "resume",
+        "rollback",
+        "cancel",
+        "status",
+        "migrate",
+        "dry-run",
+        "validate",
+        "quarantine",
+        "cleanup",
+        "purge",
+    }
 )
 
 
