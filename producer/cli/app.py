@@ -26,6 +26,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "cancel": ("run_request_commands", "cancel"),
     "quarantine": ("quarantine_commands", "quarantine"),
     "status": ("status_command", "status"),
+    "purge": ("purge_command", "purge"),
     "cleanup": ("cleanup_command", "cleanup"),
     "list-tables": ("list_tables_command", "list_tables"),
     "up": ("up_and_psql_commands", "up"),
