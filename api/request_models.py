@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
+from dataclasses import replace
 from functools import lru_cache
 from typing import Annotated, Any, Literal
 from zoneinfo import available_timezones
 
+import msgspec
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from migration.mapping_file.mapping_file_reader import read_mapping
-from migration.mapping_file_model import OnOrphan
+from migration.mapping_file_model import MappingFile, OnOrphan
 from migration.model import IdentifierPolicy, IfExists, Mode, OnError, RunOptions, Source
 
 MAX_SOURCES = 100
@@ -136,13 +139,18 @@ class RunRequest(_Strict):
             priority=asked.priority,
             max_workers=asked.max_workers,
             skip_validation=asked.skip_validation,
-            mapping=None if asked.mapping is None else read_mapping(asked.mapping, "mapping"),
+            mapping=None if asked.mapping is None else _mapping(asked.mapping),
             on_error=asked.on_error,
             on_orphan=asked.on_orphan,
             salvage=asked.salvage,
             target=target,
             idempotency_key=idempotency_key,
         )
+
+
+def _mapping(document: dict[str, Any]) -> MappingFile:
+    encoded = msgspec.json.encode(document, order="sorted")
+    return replace(read_mapping(document, "mapping"), sha256=hashlib.sha256(encoded).hexdigest())
 
 
 class RollbackRequest(_Strict):

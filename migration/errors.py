@@ -233,6 +233,18 @@ class LaterWritesError(TargetChangedError):
     """What was written to each table, as figures."""
 
 
+class SigningKeyError(UsageError):
+    """The public key that a report is to be checked with is none."""
+
+    code = "signing-key-invalid"
+
+
+class ReportUnusableError(UsageError):
+    """There is no report in the folder, or it cannot be read."""
+
+    code = "report-unusable"
+
+
 class RunPurgedError(UsageError):
     """What the run had kept for rollback and retry was removed on purpose."""
 

@@ -15,6 +15,7 @@ from migration.model import FindingKind, Mode, ObjectState, Phase, RunOptions
 from migration.report import next_commands
 from migration.report.dry_run_estimate import build_dry_run
 from migration.report.error_report_builder import report_error
+from migration.report.evidence_builder import build_evidence
 from migration.report.not_migrated_sql import STUBS_NAME, build_stubs
 from migration.report.report_files import write_report
 from migration.report.report_model import (
@@ -138,6 +139,7 @@ def assemble(facts: Facts) -> Report:
         findings_total=findings_total,
         timeline=timeline,
         options=_options(options),
+        evidence=build_evidence(facts),
         retries=facts.retries,
         error=error,
         error_details=report_error(facts) if error else None,

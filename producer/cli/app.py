@@ -28,6 +28,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "status": ("status_command", "status"),
     "purge": ("purge_command", "purge"),
     "cleanup": ("cleanup_command", "cleanup"),
+    "verify-report": ("verify_report_command", "verify_report"),
     "list-tables": ("list_tables_command", "list_tables"),
     "up": ("up_and_psql_commands", "up"),
     "psql": ("up_and_psql_commands", "psql"),

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from migration.ledger.run_records import RunRecord
     from migration.settings import Settings
     from migration.steps.run_rollback import RollbackResult
+    from producer.cli.command_options import Output
     from producer.cli.target_options import Target
 
 
@@ -37,6 +38,12 @@ if TYPE_CHECKING:
     is_flag=True,
     help="Go on where rows came since the cutover; the run's tables are kept in a schema of their own.",
 )
+@click.option(
+    "--report",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Folder for the report, written anew.  [default: .convoy/reports/RUN]",
+)
 @target_flags
 @json_flag
 @verbose_flag
@@ -47,23 +54,26 @@ def rollback(run: str, export_to: Path | None, force: bool, **values: Any) -> in
     table; nothing is changed then.
     """
     from migration.steps.run_rollback import roll_back_run
+    from producer.cli.output.report_output import renew_report
 
+    output = take_output(values)
     with _known_run(run, values) as (engine, record, target, settings):
         result = roll_back_run(engine, record.id, force=force, export_to=export_to, settings=settings)
-    if take_output(values).as_json:
+        _print_rollback(record, result, target, output)
+        renew_report(engine, record, target, settings, output.report, done="The run is rolled back")
+    return 0
+
+
+def _print_rollback(record: RunRecord, result: RollbackResult, target: Target, output: Output) -> None:
+    from migration.report.text_formatting import count, printable
+    from producer.cli.output.command_lines import command_line
+
+    if output.as_json:
         import msgspec
 
         answer = {"run_id": record.id, "status": "rolled_back", **msgspec.to_builtins(result, enc_hook=str)}
         click.echo(msgspec.json.format(msgspec.json.encode(answer), indent=2))
-        return 0
-    _print_rollback(record, result, target)
-    return 0
-
-
-def _print_rollback(record: RunRecord, result: RollbackResult, target: Target) -> None:
-    from migration.report.text_formatting import count, printable
-    from producer.cli.output.command_lines import command_line
-
+        return
     click.echo(f"Run {record.id} is rolled back.")
     for item in result.objects:
         reason = f": {item.reason}" if item.reason else ""

@@ -25,6 +25,7 @@ from migration.ledger.run_requests import fail_run
 from migration.model import Phase
 from migration.report import next_commands
 from migration.report.report_builder import build_report, print_report, write_report
+from producer.cli.cli_settings import signing_key_of
 from producer.cli.output.command_lines import command_line, with_target
 from producer.cli.output.error_output import without_passwords
 from producer.cli.output.progress_display import View, make_view
@@ -173,7 +174,7 @@ def finish(session: Session, run_id: str, output: Output) -> int:
     report = with_target(_build_report(session, run_id), session.target)
     folder = output.report or session.settings.report_dir / run_id
     try:
-        json_path, html_path = write_report(report, folder)
+        json_path, html_path = write_report(report, folder, signing_key_of(session.settings))
     except OSError as error:
         raise ReportNotWrittenError(
             f"The report cannot be written: {error.strerror}",
