@@ -28,14 +28,8 @@ from api.response_models import (
     status_of,
 )
 from api.source_root import resolve_sources
-from migration.errors import (
-    LaterWritesError,
-    RunStateError,
-    TargetError,
-    TargetUnreachableError,
-    UnknownRunError,
-    UsageError,
-)
+from migration.errors import RunStateError, TargetError, TargetUnreachableError, UnknownRunError, UsageError
+from migration.evidence_errors import LaterWritesError
 from migration.ledger.run_acts import Person
 from migration.ledger.run_progress import read_progress
 from migration.ledger.run_records import RunRecord, find_run, list_runs

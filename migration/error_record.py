@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final, cast
 
-from migration import errors, full_disk_errors
+from migration import errors, evidence_errors, full_disk_errors
 from migration.convoy_error import ConvoyError, NextStep, Place
 
-_FAMILIES: Final = (errors, full_disk_errors)
+_FAMILIES: Final = (errors, evidence_errors, full_disk_errors)
 """Modules of errors; a class is known once its module is imported."""
 
 

@@ -6,8 +6,6 @@ stands for what a program may want to tell apart; one without a case of its own 
 
 from __future__ import annotations
 
-from typing import Any
-
 from migration.convoy_error import ConvoyError
 from migration.exit_status import ExitStatus
 
@@ -223,32 +221,6 @@ class TargetChangedError(TargetError):
     """Tables of a finished run have been changed, dropped or put to use since."""
 
     code = "target-changed"
-
-
-class LaterWritesError(TargetChangedError):
-    """Rows have been written since the cutover, which a rollback would lose."""
-
-    code = "written-since-cutover"
-    writes: tuple[dict[str, Any], ...] = ()
-    """What was written to each table, as figures."""
-
-
-class SigningKeyError(UsageError):
-    """The public key that a report is to be checked with is none."""
-
-    code = "signing-key-invalid"
-
-
-class ReportUnusableError(UsageError):
-    """There is no report in the folder, or it cannot be read."""
-
-    code = "report-unusable"
-
-
-class RunPurgedError(UsageError):
-    """What the run had kept for rollback and retry was removed on purpose."""
-
-    code = "run-purged"
 
 
 class BrokerError(ConvoyError):

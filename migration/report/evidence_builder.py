@@ -8,7 +8,7 @@ import msgspec
 
 from migration.ledger.run_acts import Act, ActRecord, last_act
 from migration.model import Mode, RunOptions
-from migration.report.report_model import ActReport, EvidenceReport, ServerReport
+from migration.report.evidence_model import ActReport, EvidenceReport, ServerReport
 from migration.report.run_facts import Facts
 from migration.report.text_formatting import printable, without_secrets
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
 
 from migration.convoy_error import NextStep
 from migration.model import FindingKind, Mode, ObjectState, Phase, StorageClass
+from migration.report.evidence_model import EvidenceReport
 
 REPORT_VERSION = 1
 """Grows when a field changes its meaning or goes away; new fields do not count."""
@@ -326,49 +326,6 @@ class OptionsReport:
     chunk_rows: int | None = None
     workers: int = 0
     on_orphan: str = "not-valid"
-
-
-@dataclass(frozen=True, slots=True)
-class ServerReport:
-    """Which server and database it was. `system_identifier` is made by initdb; null where the role may not read it."""
-
-    system_identifier: str | None = None
-    version: str = ""
-    database: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class ActReport:
-    """Who has done what, when and where. `data` holds what belongs to it, such as the rows that a rollback counted."""
-
-    act: str
-    at: str
-    person: str
-    host: str
-    convoy_version: str = ""
-    data: dict[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class EvidenceReport:
-    """What somebody who signs for the run wants to see beside its figures; never a password or key."""
-
-    convoy_version: str = ""
-    digest_algorithm: str = ""
-    operator: str = ""
-    """Who has started the run: a user of the operating system, or a caller of the API."""
-    client_host: str = ""
-    server: ServerReport = field(default_factory=ServerReport)
-    mapping_file: str | None = None
-    mapping_sha256: str | None = None
-    options: dict[str, Any] = field(default_factory=dict)
-    """Every option of the run."""
-    accepted_losses: tuple[str, ...] = ()
-    """Losses that somebody has signed for."""
-    cut_over: ActReport | None = None
-    rolled_back: ActReport | None = None
-    acts: tuple[ActReport, ...] = ()
-    """All of them, in their order."""
 
 
 @dataclass(frozen=True, slots=True)

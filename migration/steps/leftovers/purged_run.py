@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, Engine, delete, text
 
-from migration.errors import RunPurgedError, RunStateError, TargetChangedError
+from migration.errors import RunStateError, TargetChangedError
+from migration.evidence_errors import RunPurgedError
 from migration.ledger.ledger_tables import quarantine
 from migration.ledger.run_acts import Act, ActRecord, Person, act_of, last_act
 from migration.ledger.run_records import RunRecord, read_run

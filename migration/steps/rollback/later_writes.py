@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from migration.convoy_error import NextStep, Place
-from migration.errors import LaterWritesError
+from migration.evidence_errors import LaterWritesError
 
 _SHOWN = 10
 

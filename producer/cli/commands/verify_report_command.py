@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from migration.errors import ReportUnusableError
+from migration.evidence_errors import ReportUnusableError
 from migration.exit_status import ExitStatus
 from producer.cli.command_options import json_flag
 

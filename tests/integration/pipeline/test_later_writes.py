@@ -14,12 +14,12 @@ from sqlalchemy import event
 
 from migration.errors import (
     ConvoyError,
-    LaterWritesError,
     OutputFileError,
     RunStateError,
     TargetChangedError,
     TargetPermissionError,
 )
+from migration.evidence_errors import LaterWritesError
 from migration.ledger.run_acts import Act, Person, last_act, read_acts
 from migration.ledger.run_records import RunRecord, find_run
 from migration.ledger.table_records import planned, read_tables

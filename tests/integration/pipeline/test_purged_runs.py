@@ -8,7 +8,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from migration.errors import RunPurgedError, RunStateError, TargetChangedError
+from migration.errors import RunStateError, TargetChangedError
+from migration.evidence_errors import RunPurgedError
 from migration.ledger.run_acts import Person
 from migration.ledger.run_records import RunRecord, find_run
 from migration.model import IfExists, Phase

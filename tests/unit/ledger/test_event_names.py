@@ -16,5 +16,6 @@ def test_names_are_those_that_the_api_and_ledgers_of_other_versions_know() -> No
         "paused",
         "resume",
         "retry",
+        "act",
         "dry_run",
     ]

@@ -89,7 +89,8 @@ def test_both_files_are_written_into_a_new_folder(tmp_path: Path):
     json_path, html_path = write_report(report, tmp_path / "deep" / "down")
     assert json_path.read_bytes() == encode_report(report)
     assert html_path.read_text().startswith("<!DOCTYPE html>")
-    assert sorted(path.name for path in json_path.parent.iterdir()) == ["report.html", "report.json"]
+    names = ["manifest.sha256", "report.html", "report.json"]
+    assert sorted(path.name for path in json_path.parent.iterdir()) == names
 
 
 def test_failed_write_leaves_the_old_report_and_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -104,7 +105,7 @@ def test_failed_write_leaves_the_old_report_and_nothing_else(tmp_path: Path, mon
     with pytest.raises(OSError, match="No space"):
         write_report(assemble(scenarios.failed_facts()), tmp_path)
     assert (tmp_path / "report.json").read_bytes() == before
-    assert len(list(tmp_path.iterdir())) == 2
+    assert len(list(tmp_path.iterdir())) == 3
 
 
 def test_second_report_replaces_the_first(tmp_path: Path):

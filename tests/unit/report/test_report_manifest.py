@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -17,7 +16,8 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
 )
 
-from migration.errors import SettingError, SigningKeyError
+from migration.errors import SettingError
+from migration.evidence_errors import SigningKeyError
 from migration.report.report_builder import assemble
 from migration.report.report_files import seal_report, write_report
 from migration.report.report_manifest import MANIFEST_NAME, SIGNATURE_NAME, find_tampering
@@ -100,7 +100,7 @@ def test_sha256sum_reads_the_manifest(folder: Path) -> None:
         (lambda folder: (folder / "report.html").unlink(), ("missing", "report.html")),
         (lambda folder: (folder / "more.txt").touch(), ("added", "more.txt")),
         (lambda folder: (folder / ".hidden").touch(), ("added", ".hidden")),
-        (lambda folder: os.symlink("/nowhere", folder / "dangling"), ("added", "dangling")),
+        (lambda folder: (folder / "dangling").symlink_to("/nowhere"), ("added", "dangling")),
         (link, ("changed", "report.html")),
         (edit(MANIFEST_NAME, lambda old: old[:-1]), ("manifest", "it is cut off or empty")),
         (edit(MANIFEST_NAME, lambda _: b""), ("manifest", "it is cut off or empty")),
