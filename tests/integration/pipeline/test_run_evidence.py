@@ -83,8 +83,15 @@ def test_rollback_over_http_refuses_and_goes_on_by_force(
     run = direct.migrate(build(SCRIPT), target_schema="shop")
     write(direct, "INSERT INTO shop.note VALUES (3, 'c')")
     settings = api_settings(None, target_url=direct.url, snapshot_dir=direct.workspace.settings.snapshot_dir)
-    client = ApiClient(create_app(settings), {"Authorization": f"Bearer {TOKEN}"})
-    path = f"/api/v1/migration/{run.id}/rollback"
+    app = create_app(settings)
+    try:
+        refuse_and_force(direct, ApiClient(app, {"Authorization": f"Bearer {TOKEN}"}), run.id)
+    finally:
+        app.state.cluster.close()
+
+
+def refuse_and_force(direct: Direct, client: ApiClient, run_id: str) -> None:
+    path = f"/api/v1/migration/{run_id}/rollback"
 
     for body in ({}, {"json": {}}, {"json": {"force": False}}):
         refused = client.post(path, **body)
@@ -98,6 +105,6 @@ def test_rollback_over_http_refuses_and_goes_on_by_force(
     assert done.status_code == 200, done.text
     (schema,) = done.json()["kept_schemas"]
     assert direct.query(f"SELECT count(*) FROM {schema}.note") == [(3,)]
-    rolled_back = build_report(direct.ledger, run.id).evidence.rolled_back
+    rolled_back = build_report(direct.ledger, run_id).evidence.rolled_back
     assert rolled_back is not None
     assert rolled_back.person == "a caller of the API"
