@@ -6,10 +6,12 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from tests.support.documentation import CLUSTER_PAGES, EXECUTED, PAGES, ROOT, blocks_of, page_name
 from tests.support.documentation_scenario import Scenario, Script
+from tests.support.shell import make_database
 
 
 @pytest.fixture
@@ -20,6 +22,22 @@ def scenario(target_url: str) -> Iterator[Scenario]:
             yield opened
         finally:
             opened.close()
+
+
+def shop(scenario: Scenario) -> None:
+    """The source of the reader, and what stands in the target already."""
+    make_database(scenario.folder / "shop.db")
+    with psycopg.connect(scenario.target) as connection:
+        connection.execute("CREATE SCHEMA shop")
+        connection.execute("CREATE TABLE shop.book (id int)")
+
+
+SCRIPTS = {
+    "docs/runbook.md": Script(
+        before={"openssl genpkey -algorithm ed25519 -out signing.pem": shop},
+        statuses={'migration-cli rollback "$CUTOVER_RUN"': 2},
+    )
+}
 
 
 @pytest.mark.parametrize(
@@ -35,4 +53,4 @@ def test_blocks_do_what_the_page_says(page: Path, scenario: Scenario) -> None:
     if page == ROOT / "CONTRIBUTING.md":
         # Tests that start tests: this shows that the arguments name some, and leaves them to the run it is part of.
         scenario.environment["PYTEST_ADDOPTS"] = "--collect-only -q"
-    scenario.play(page, Script())
+    scenario.play(page, SCRIPTS.get(page_name(page), Script()))

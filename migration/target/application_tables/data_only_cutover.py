@@ -190,8 +190,12 @@ def drop_staging(connection: Connection, staging_schema: str) -> None:
         run_sql(connection, f"DROP SCHEMA {quoted(staging_schema)} CASCADE")
 
 
-def take_back(connection: Connection, record: dict[str, Any], previous_schema: str) -> list[ObjectResult]:
+def take_back(
+    connection: Connection, record: dict[str, Any], previous_schema: str, kept_schema: str | None = None
+) -> list[ObjectResult]:
     """Reverse `load_rows` in the caller's transaction: remove the run's rows, put back those that stood there.
+
+    With `kept_schema`, which is created, all rows are copied into it first, whoever has written them.
 
     Raises:
         TargetChangedError: tables are gone, or their rows have been changed since; nothing was changed.
@@ -216,7 +220,12 @@ def take_back(connection: Connection, record: dict[str, Any], previous_schema: s
             f"LOCK TABLE {', '.join(table.own_rows for table in tables)} IN ACCESS EXCLUSIVE MODE",
         )
         changed = [table.name for table in tables if is_changed(connection, table, entries[table.oid])]
-        if changed:
+        if kept_schema is not None:
+            run_sql(connection, f"CREATE SCHEMA {quoted(kept_schema)}")
+            for table in tables:
+                copy = quoted(kept_schema, table.name)
+                run_sql(connection, f"CREATE TABLE {copy} AS SELECT * FROM {table.own_rows}")
+        elif changed:
             raise TargetChangedError(
                 f"Rows have been changed since the run: {listed(changed)}",
                 remedy="A rollback would lose these changes; empty the tables by hand if they may go",

@@ -91,6 +91,7 @@ def test_both_files_are_written_into_a_new_folder(tmp_path: Path):
     assert html_path.read_text().startswith("<!DOCTYPE html>")
     assert sorted(path.name for path in json_path.parent.iterdir()) == [
         "junit.xml",
+        "manifest.sha256",
         "report.html",
         "report.json",
     ]
