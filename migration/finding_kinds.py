@@ -45,7 +45,9 @@ class FindingKind(StrEnum):
     LOSSY_VALUE = "lossy_value"  # the source's value cannot be had back from the target's
     SKIPPED_OBJECT = "skipped_object"  # did not come along
     DROPPED_OBJECT = "dropped_object"  # belonged to a replaced table; was signed for with --drop-dependents
-    FIRST_WRITE_FAILS = "first_write_fails"  # the application's first INSERT after the cutover would be refused
+    FIRST_WRITE_FAILS = (
+        "first_write_fails"  # the application's first INSERT after the cutover would be refused
+    )
     TRIGGER_FIRED = "trigger_fired"  # one of the application's, while rows went in
     DAMAGED_RANGE = "damaged_range"  # rows of a damaged source that nobody can read any more
     HIDDEN_ROWS = "hidden_rows"
@@ -161,7 +163,8 @@ KIND_FACTS: Final[Mapping[FindingKind, KindFacts]] = {
         _SCHEMA, "an object of a replaced table was left behind, as `--drop-dependents` allowed"
     ),
     _K.FIRST_WRITE_FAILS: KindFacts(
-        _SCHEMA, "an INSERT of defaults into a table, as an application does, would be refused after the cutover"
+        _SCHEMA,
+        "an INSERT of defaults into a table, as an application does, would be refused after the cutover",
     ),
     _K.TRIGGER_FIRED: KindFacts(
         _VALUES, "triggers of the application fired while rows went in, as `--fire-triggers` allowed"

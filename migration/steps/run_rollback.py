@@ -204,7 +204,7 @@ def _try(
             )
             locked.enter(Phase.ROLLED_BACK)
         except Exception:
-            # Nothing was changed, and another try writes them anew. A commit that fails leaves them: it may have been one.
+            # Nothing was changed, and another try writes them anew. A commit that fails leaves them: perhaps it was one.
             remove_export(exported)
             raise
     return RollbackResult(tuple(results), tuple(writes), tuple(kept), tuple(exported))

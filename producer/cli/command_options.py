@@ -272,8 +272,6 @@ def replacement_flags(command: Decorated) -> Decorated:
     )
 
 
-
-
 def fire_triggers_flag(command: Decorated) -> Decorated:
     """Add --fire-triggers."""
     return click.option(

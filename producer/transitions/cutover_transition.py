@@ -98,13 +98,13 @@ def _put_in_place(
             record = load_schema(connection, context.settings, run, schema, in_schema)
         else:
             record = _show_tables(connection, run, schema, in_schema, lost[schema])
-        records.append({"record": record | {"digest": digest}, "previous_schema": previous_schema(run, schema)})
+        records.append(
+            {"record": record | {"digest": digest}, "previous_schema": previous_schema(run, schema)}
+        )
     return records
 
 
-def _prepare(
-    connection: Connection, run: RunRecord, plans: list[TablePlan]
-) -> dict[str, list[NotCarried]]:
+def _prepare(connection: Connection, run: RunRecord, plans: list[TablePlan]) -> dict[str, list[NotCarried]]:
     """Make what takes time before any lock of users is taken; return what cannot be made, by target schema."""
     if run.options.data_only:
         return {}

@@ -27,69 +27,36 @@ PAGES = ("/", "/docs")
 
 COMMAND_LINES = """
 migration-cli: --mode --version
-migrate: --accept --batch-size --catalog --chunk-rows --data-only --dry-run --exclude --identifiers --if-exists
-    --json --mapping --max-workers --on-error --on-orphan --priority --report --salvage
-    --schema-per-source --skip-validation --source --source-timezone --tables --target-db --target-host
-    --target-pass --target-port --target-schema --target-url --target-user --verbose --workers
-dry-run: --accept --batch-size --catalog --chunk-rows --data-only --exclude --identifiers --if-exists --json
-    --mapping --max-workers --on-error --on-orphan --priority --report --salvage --schema-per-source
-    --source --source-timezone --tables --target-db --target-host --target-pass --target-port
-    --target-schema --target-url --target-user --verbose --workers --write-mapping
-validate: --accept --batch-size --catalog --chunk-rows --data-only --exclude --identifiers --if-exists --json
-migrate: --batch-size --catalog --chunk-rows --data-only --dry-run --exclude --identifiers --if-exists
-    --ignore --json --mapping --max-workers --on-error --on-orphan --priority --report --salvage
-    --schema-per-source --skip-validation --source --source-timezone --tables --target-db --target-host
-    --target-pass --target-port --target-schema --target-url --target-user --verbose --workers
-dry-run: --batch-size --catalog --chunk-rows --data-only --exclude --identifiers --if-exists --ignore --json
-    --mapping --max-workers --on-error --on-orphan --priority --report --salvage --schema-per-source
-    --source --source-timezone --tables --target-db --target-host --target-pass --target-port
-    --target-schema --target-url --target-user --verbose --workers --write-mapping
-validate: --batch-size --catalog --chunk-rows --data-only --exclude --identifiers --if-exists --ignore --json
-migrate: --batch-size --catalog --chunk-rows --data-only --drop-dependents --dry-run --exclude --identifiers --if-exists
-    --json --mapping --max-workers --on-error --on-orphan --priority --report --salvage
-    --schema-per-source --skip-validation --source --source-timezone --tables --target-db --target-host
-    --target-pass --target-port --target-schema --target-url --target-user --verbose --workers
-dry-run: --batch-size --catalog --chunk-rows --data-only --drop-dependents --exclude --identifiers --if-exists --json
-    --mapping --max-workers --on-error --on-orphan --priority --report --salvage --schema-per-source
-    --source --source-timezone --tables --target-db --target-host --target-pass --target-port
-    --target-schema --target-url --target-user --verbose --workers --write-mapping
-validate: --batch-size --catalog --chunk-rows --data-only --drop-dependents --exclude --identifiers --if-exists --json
-migrate: --batch-size --catalog --chunk-rows --cutover-lock-timeout --cutover-patience --cutover-window
-    --data-only --dry-run --exclude --hold --identifiers --if-exists --json --mapping --max-workers
-    --on-error --on-orphan --priority --report --salvage --schema-per-source --skip-validation --source
-    --source-timezone --tables --target-db --target-host --target-pass --target-port --target-schema
-    --target-url --target-user --verbose --workers
-dry-run: --batch-size --catalog --chunk-rows --cutover-lock-timeout --cutover-patience --cutover-window
-    --data-only --exclude --hold --identifiers --if-exists --json --mapping --max-workers --on-error
-    --on-orphan --priority --report --salvage --schema-per-source --source --source-timezone --tables
+migrate: --accept --batch-size --catalog --chunk-rows --cutover-lock-timeout --cutover-patience
+    --cutover-window --data-only --drop-dependents --dry-run --exclude --fire-triggers --hold
+    --identifiers --if-exists --ignore --json --mapping --max-workers --on-error --on-orphan --priority
+    --report --salvage --schema-per-source --skip-validation --source --source-timezone --tables
     --target-db --target-host --target-pass --target-port --target-schema --target-url --target-user
-    --verbose --workers --write-mapping
-validate: --batch-size --catalog --chunk-rows --data-only --exclude --identifiers --if-exists --json
-migrate: --batch-size --catalog --chunk-rows --data-only --dry-run --exclude --fire-triggers --identifiers --if-exists
-    --json --mapping --max-workers --on-error --on-orphan --priority --report --salvage
-    --schema-per-source --skip-validation --source --source-timezone --tables --target-db --target-host
+    --verbose --workers
+dry-run: --accept --batch-size --catalog --chunk-rows --cutover-lock-timeout --cutover-patience
+    --cutover-window --data-only --drop-dependents --exclude --fire-triggers --hold --identifiers
+    --if-exists --ignore --json --mapping --max-workers --on-error --on-orphan --priority --report
+    --salvage --schema-per-source --source --source-timezone --tables --target-db --target-host
     --target-pass --target-port --target-schema --target-url --target-user --verbose --workers
-dry-run: --batch-size --catalog --chunk-rows --data-only --exclude --fire-triggers --identifiers --if-exists --json
-    --mapping --max-workers --on-error --on-orphan --priority --report --salvage --schema-per-source
-    --source --source-timezone --tables --target-db --target-host --target-pass --target-port
-    --target-schema --target-url --target-user --verbose --workers --write-mapping
-validate: --batch-size --catalog --chunk-rows --data-only --exclude --fire-triggers --identifiers --if-exists --json
-    --mapping --max-workers --on-error --priority --report --salvage --schema-per-source --source
-    --source-timezone --tables --target-db --target-host --target-pass --target-port --target-schema
-    --target-url --target-user --verbose --workers
-resume: --json --report --target-db --target-host --target-pass --target-port --target-url --target-user
-    --verbose --workers RUN
+    --write-mapping
+validate: --accept --batch-size --catalog --chunk-rows --data-only --drop-dependents --exclude
+    --fire-triggers --identifiers --if-exists --ignore --json --mapping --max-workers --on-error
+    --priority --report --salvage --schema-per-source --source --source-timezone --tables --target-db
+    --target-host --target-pass --target-port --target-schema --target-url --target-user --verbose
+    --workers
+resume: --json --report --target-db --target-host --target-pass --target-port --target-url
+    --target-user --verbose --workers RUN
 cutover: --cutover-lock-timeout --cutover-patience --cutover-window --json --report --target-db
     --target-host --target-pass --target-port --target-url --target-user --verbose --workers RUN
-rollback: --cutover-lock-timeout --cutover-patience --json --target-db --target-host --target-pass
-    --target-port --target-url --target-user --verbose RUN
-rollback: --export --force --json --report --target-db --target-host --target-pass --target-port
-    --target-url --target-user --verbose RUN
-pause: --target-db --target-host --target-pass --target-port --target-url --target-user --verbose RUN
-cancel: --target-db --target-host --target-pass --target-port --target-url --target-user --verbose RUN
+rollback: --cutover-lock-timeout --cutover-patience --export --force --json --report --target-db
+    --target-host --target-pass --target-port --target-url --target-user --verbose RUN
+pause: --target-db --target-host --target-pass --target-port --target-url --target-user --verbose
+    RUN
+cancel: --target-db --target-host --target-pass --target-port --target-url --target-user --verbose
+    RUN
 quarantine:
-quarantine list: --after --json --limit --table --target-db --target-host --target-pass --target-port
-    --target-url --target-user --verbose RUN
+quarantine list: --after --json --limit --table --target-db --target-host --target-pass
+    --target-port --target-url --target-user --verbose RUN
 quarantine export: --table --target-db --target-host --target-pass --target-port --target-url
     --target-user --verbose FILE RUN
 quarantine retry: --json --mapping --report --target-db --target-host --target-pass --target-port
@@ -102,7 +69,8 @@ cleanup: --json --target-db --target-host --target-pass --target-port --target-u
     --verbose --with-replaced --yes
 verify-report: --json --public-key FOLDER
 list-tables: --json --source --verbose
-up: --target-db --target-host --target-pass --target-port --target-url --target-user --verbose --workers
+up: --target-db --target-host --target-pass --target-port --target-url --target-user --verbose
+    --workers
 psql: --target-db ARGUMENTS
 """
 
@@ -120,52 +88,39 @@ ColumnReport: name declared target_type reason transforms target widened nulls s
 DryRunReport: estimated_seconds estimated_disk_bytes would_load would_quarantine chunks ddl
 ErrorReport: code message what remedy details exit_status next_steps run phase step setting mapping
     source file process broker database server schema table chunk key column object_kind object
-EvidenceReport: convoy_version digest_algorithm operator client_host server mapping_file mapping_sha256
-    options accepted_losses cut_over rolled_back acts
+EvidenceReport: convoy_version digest_algorithm operator client_host server mapping_file
+    mapping_sha256 options accepted_losses cut_over rolled_back acts
 FailedStep: phase table chunk attempts worker error
-FindingKind: conservation damaged_range differing_row digest_mismatch extra_row lossy_value
-    missing_column missing_constraint missing_row missing_table orphan_rows row_count sequence
-    skipped_object type_mismatch
-FindingReport: kind table message column key is_error loss accepted_by
 FindingKind: check child_rows collation conservation damaged_range default differing_row
-    digest_mismatch domain extra_column extra_constraint extra_index extra_row extra_table
-    foreign_key foreign_key_action foreign_key_not_valid generated hidden_rows identity index
-    index_collation index_expression index_invalid index_partial lossy_transform missing_column
-    missing_constraint missing_row missing_table not_checked not_null orphan_rows owner primary_key
-    public_grant relation_kind row_count row_security sequence type_mismatch type_narrower
-    type_other type_stricter type_wider unique view
-FindingReport: kind table message column key is_error part weight
+    digest_mismatch domain dropped_object extra_column extra_constraint extra_index extra_row
+    extra_table first_write_fails foreign_key foreign_key_action foreign_key_not_valid generated
+    hidden_rows identity index index_collation index_expression index_invalid index_partial lossy_value
+    missing_column missing_constraint missing_row missing_table not_checked not_null orphan_rows owner
+    primary_key public_grant relation_kind row_count row_security sequence skipped_object trigger_fired
+    type_mismatch type_narrower type_other type_stricter type_wider unique view
+FindingReport: kind table message column key is_error loss accepted_by part weight
 FindingWeight: advice difference ignored
-FindingKind: conservation damaged_range differing_row digest_mismatch extra_row first_write_fails
-    lossy_transform missing_column missing_constraint missing_row missing_table orphan_rows row_count sequence
-    type_mismatch
-    trigger_fired type_mismatch
-FindingReport: kind table message column key is_error
 Mode: dry-run migrate validate
 NextStep: purpose command
 ObjectReport: kind name state reason owner
 ObjectScore: kind created changed skipped
 ObjectState: changed created skipped
-OptionsReport: tables exclude identifiers source_timezone if_exists data_only schema_per_source
-    skip_validation batch_rows chunk_rows workers on_orphan accept accepted_by
-    skip_validation batch_rows chunk_rows workers on_orphan ignore
+OptionsReport: tables exclude identifiers source_timezone if_exists drop_dependents data_only
+    fire_triggers schema_per_source skip_validation batch_rows chunk_rows workers on_orphan accept
+    accepted_by ignore
 PartReport: part state checked differing advice ignored
 PartState: differs equal not_checked
-OptionsReport: tables exclude identifiers source_timezone if_exists data_only fire_triggers
-    schema_per_source skip_validation batch_rows chunk_rows workers on_orphan
-Phase: cancelled completed completed_with_findings copying cutting_over failed indexing pending profiling
-    ready rolled_back snapshotting validating
+Phase: cancelled completed completed_with_findings copying cutting_over failed indexing pending
+    profiling ready rolled_back snapshotting validating
 PhaseReport: name seconds
 PhaseSpan: name start end
 QuarantineReport: total values by_reason sample
 QuarantineSample: source table key column storage_class original original_hex original_bytes reason
 Recommendation: urgency title detail commands
-Report: run_id status mode verdict exit_status sources target tables objects findings quarantine phases
-    throughput recommendations created_at started_at finished_at seconds findings_total accepted timeline options
-    retries error error_details failed_steps dry_run staging_schema previous_schemas resume_command
-    throughput recommendations created_at started_at finished_at seconds findings_total timeline options
-    evidence retries error error_details failed_steps dry_run staging_schema previous_schemas resume_command
-    next_steps object_scores stubs stubs_file report_version
+Report: run_id status mode verdict exit_status sources target tables objects findings quarantine
+    phases throughput recommendations created_at started_at finished_at seconds findings_total accepted
+    timeline options evidence retries error error_details failed_steps dry_run staging_schema
+    previous_schemas resume_command next_steps object_scores stubs stubs_file report_version
 ServerReport: system_identifier version database
 SourceReport: label path sha256 bytes
 StorageClass: blob integer null real text
@@ -267,6 +222,7 @@ target-changed
 target-database-missing
 target-encoding
 target-login-refused
+target-objects-in-the-way
 target-occupied
 target-permission-denied
 target-pooler

@@ -23,8 +23,8 @@ from migration.target.loading.server_checksum import Fingerprint, fingerprint
 from migration.target.missing_rights import refuse_lacking
 from migration.target.pg_catalog.application_table_facts import (
     ApplicationTable,
-    application_tables_with,
     Trigger,
+    application_tables_with,
     foreign_keys_to,
     holds_rows,
     read_application_tables,

@@ -126,8 +126,6 @@ def check_tables(
         )
 
 
-
-
 class _SourcePlanner:
     def __init__(
         self,

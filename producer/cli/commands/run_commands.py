@@ -16,8 +16,8 @@ from migration.model import Mode
 from producer.cli.command_options import (
     accept_flag,
     data_only_flag,
-    ignore_flag,
     fire_triggers_flag,
+    ignore_flag,
     output_flags,
     replacement_flags,
     run_options,
