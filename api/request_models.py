@@ -11,11 +11,11 @@ from zoneinfo import available_timezones
 import msgspec
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from migration.mapping_file.loss_signatures import read_signature
-from migration.ignored_kinds import check_ignored
 from migration.attached_object_kinds import DROPPABLE_KINDS
+from migration.ignored_kinds import check_ignored
 from migration.ledger.cutover_tries import CutoverTerms
 from migration.ledger.cutover_window import parse_window
+from migration.mapping_file.loss_signatures import read_signature
 from migration.mapping_file.mapping_file_reader import read_mapping
 from migration.mapping_file_model import MappingFile, OnOrphan
 from migration.model import IdentifierPolicy, IfExists, Mode, OnError, RunOptions, Source

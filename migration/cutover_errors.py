@@ -1,8 +1,8 @@
-"""What others can do to a cutover or rollback: hold locks that it needs, now or for as long as it was to be tried."""
+"""What others do to a cutover or rollback: they lock what it needs, hang objects on what it replaces, drop its tables."""
 
 from __future__ import annotations
 
-from migration.errors import PermanentError, TargetBusyError
+from migration.errors import PermanentError, TargetBusyError, TargetOccupiedError
 
 
 class CutoverBlockedError(TargetBusyError):
@@ -15,3 +15,15 @@ class CutoverPatienceError(PermanentError):
     """Others were in the way of a cutover or rollback for as long as it was to be tried; nothing was changed."""
 
     code = "cutover-patience-over"
+
+
+class ObjectsInTheWayError(TargetOccupiedError):
+    """Something that others own cannot go over to the table that replaces theirs, and nobody has signed for it."""
+
+    code = "target-objects-in-the-way"
+
+
+class StagingLostError(PermanentError):
+    """Tables that the run needs have been dropped while it worked."""
+
+    code = "tables-gone"

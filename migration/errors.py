@@ -205,12 +205,6 @@ class TargetOccupiedError(TargetError):
     code = "target-occupied"
 
 
-class ObjectsInTheWayError(TargetOccupiedError):
-    """Something that others own cannot go over to the table that replaces theirs, and nobody has signed for it."""
-
-    code = "target-objects-in-the-way"
-
-
 class TargetVersionError(TargetError):
     """The server is older than Convoy supports."""
 
@@ -385,12 +379,6 @@ class RowsChangedError(PermanentError):
     """A trigger, rule or policy of the target drops or changes rows on their way in."""
 
     code = "rows-changed-by-target"
-
-
-class StagingLostError(PermanentError):
-    """Tables that the run needs have been dropped while it worked."""
-
-    code = "tables-gone"
 
 
 class NotEqualError(PermanentError):

@@ -8,10 +8,10 @@ from dataclasses import replace
 from typing import Any, Final
 
 from migration.convoy_error import NextStep
+from migration.cutover_errors import ObjectsInTheWayError
 from migration.error_record import place_in
 from migration.errors import (
     DiskError,
-    ObjectsInTheWayError,
     RejectedValueError,
     SourceCorruptError,
     TargetOccupiedError,

@@ -204,7 +204,7 @@ def _try(
             )
             locked.enter(Phase.ROLLED_BACK)
         except Exception:
-            # Nothing was changed, and another try writes them anew. A commit that fails leaves them: perhaps it was one.
+            # Nothing was changed, and another try writes them anew. One lost in its commit may have come about: they stay.
             remove_export(exported)
             raise
     return RollbackResult(tuple(results), tuple(writes), tuple(kept), tuple(exported))

@@ -19,6 +19,7 @@ from migration.target.cutover.lock_acquisition import (
     EXCLUSIVE,
     WantedLocks,
     lock_refusals_told,
+    related_by_keys,
     take_locks,
 )
 from migration.target.cutover.schema_cutover import cut_over, prepare_replacement
@@ -57,7 +58,7 @@ def finish_cutting_over(context: TransitionContext, locked: LockedRun, _prepared
     lost = _prepare(connection, run, plans)
     # What a digest of the ledger can be compared with later: hashes of another library differ.
     digest = algorithm_name()
-    take_locks(connection, _wanted_locks(run, plans), run.options.cutover_lock_timeout_seconds)
+    take_locks(connection, _wanted_locks(connection, run, plans), run.options.cutover_lock_timeout_seconds)
     with lock_refusals_told(run.id):
         record = _put_in_place(context, connection, run, tables, lost, digest)
         connection.execute(update(runs).where(runs.c.id == run.id).values(cutover=record))
@@ -73,12 +74,14 @@ def _act(connection: Connection, run: RunRecord, digest: str) -> RunActed:
     return act_of(run.id, Act.CUT_OVER, asked.person if asked else None, done_on)
 
 
-def _wanted_locks(run: RunRecord, plans: list[TablePlan]) -> WantedLocks:
+def _wanted_locks(connection: Connection, run: RunRecord, plans: list[TablePlan]) -> WantedLocks:
     # Readers of an application's empty tables need not wait for a load.
     is_load = run.options.data_only and run.options.if_exists is not IfExists.REPLACE
+    tables = [(plan.target_schema, plan.target_name) for plan in plans]
     return WantedLocks(
         staged=[staging_schema(run, schema) for schema in target_schemas(plans)],
-        tables=[(plan.target_schema, plan.target_name) for plan in plans],
+        tables=tables,
+        oids=[] if run.options.data_only else related_by_keys(connection, tables),
         mode=AGAINST_WRITERS if is_load else EXCLUSIVE,
     )
 

@@ -65,6 +65,10 @@ def judge_schema(kind: LeftoverKind, run: RunRecord | None, *, with_replaced: bo
         return Verdict(True, "holds tables that a run has replaced which this ledger does not know")
     if not is_staging:
         return _judge_previous(run)
+    return _judge_staging(run)
+
+
+def _judge_staging(run: RunRecord) -> Verdict:
     if run.phase is Phase.FAILED:
         steps = (
             NextStep("Go on where it stopped", f"migration-cli resume {run.id}"),

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Unpack
 from sqlalchemy.exc import DBAPIError
 
 from migration.convoy_error import Place
-from migration.errors import RowsChangedError, StagingLostError, TargetChangedError
+from migration.cutover_errors import StagingLostError
+from migration.errors import RowsChangedError, TargetChangedError
 from migration.model import Finding, FindingKind, IfExists, ObjectResult, ObjectState
 from migration.target.application_tables.data_only_plan import check_tables
 from migration.target.application_tables.load_rights import load_rights

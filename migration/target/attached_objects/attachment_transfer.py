@@ -168,13 +168,66 @@ class _Carrier:
             bare = old[1:-1]
             statement = re.sub(
                 rf"\b(INDEX|CLUSTER ON) ({re.escape(old)}|{re.escape(bare)})(?![\w$])",
-                lambda found, new=new: f"{found[1]} {new}",
+                rf"\1 {_literal(new)}",
                 statement,
                 count=1,
             )
         return statement
 
-    def make_object(connection: Connection, statements: Sequence[str]) -> str | None:
+    def _make_numbered(self, index: Attachment) -> str | None:
+        """Make an index under another name: the run has given its own to an index of another table."""
+        refused: str | None = "its name is taken"
+        for number in range(1, _MOST_NUMBERS):
+            name = f"{index.name[:50]}_{number}"
+            refused = make_object(self._connection, [index.renamed_index(name)])
+            if refused is None:
+                self._renamed[quoted(index.name)] = quoted(name)
+            if refused is None or not refused.endswith("already exists"):
+                break
+        return refused
+
+
+def _literal(text: str) -> str:
+    return text.replace("\\", r"\\")
+
+
+def _take_back_rights(
+    connection: Connection, attached: Sequence[Attachment], there: Sequence[Attachment], result: Transfer
+) -> None:
+    """Take from the new table the rights that nobody had on the old one: default privileges give them."""
+    granted = labels([one for one in attached if one.kind in _RIGHTS])
+    carried_columns = {one.name for one in attached if one.kind in ("column", "sequence")}
+    for one in there:
+        of_new_part = one.belongs_to and one.belongs_to.split(" ", 1)[1] not in carried_columns
+        if one.kind in _RIGHTS and one.label not in granted and not of_new_part:
+            refused = make_object(connection, (one.undo,))
+            if refused is not None:
+                result.lost.append(NotCarried(result.table, one, f"it cannot be taken back: {refused}"))
+
+
+def _is_there(one: Attachment, there: Sequence[Attachment]) -> bool:
+    return any(other.label == one.label and other.meaning == one.meaning for other in there)
+
+
+def _twin(one: Attachment, there: Sequence[Attachment]) -> Attachment | None:
+    """Return a key, check or index of another name that says the same."""
+    if not (one.is_constraint or one.kind == "index") or one.label in labels(there):
+        return None
+    return next((o for o in there if o.kind == one.kind and o.meaning == one.meaning), None)
+
+
+def _stands_instead(one: Attachment, there: Sequence[Attachment]) -> bool:
+    """Whether the source itself says what is to be in the place of an attachment."""
+    if one.kind == "primary_key":
+        return any(other.kind == one.kind for other in there)
+    counts = f"identity {one.name}" in labels(there)
+    if one.kind == "default" and counts and not one.statements:
+        # A column that took its numbers from a sequence of its own does so still.
+        return True
+    return one.kind in _SAID_BY_THE_SOURCE and one.label in labels(there)
+
+
+def make_object(connection: Connection, statements: Sequence[str]) -> str | None:
     """Run statements in a savepoint; return why the server refused, or None."""
     savepoint = connection.begin_nested()
     try:

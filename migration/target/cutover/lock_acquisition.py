@@ -46,6 +46,13 @@ _SERVER: Final = text(
     "SELECT clock_timestamp() AS begun, setting::float8 / 1000 AS deadlock_seconds"
     " FROM pg_catalog.pg_settings WHERE name = 'deadlock_timeout'"
 )
+_RELATED: Final = text(
+    "WITH own AS (SELECT c.oid FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+    " WHERE (n.nspname, c.relname) IN (SELECT * FROM unnest(CAST(:schemas AS text[]), CAST(:names AS text[]))))"
+    " SELECT DISTINCT CASE WHEN k.conrelid IN (SELECT oid FROM own) THEN k.confrelid ELSE k.conrelid END::bigint"
+    " FROM pg_catalog.pg_constraint k WHERE k.contype = 'f'"
+    " AND (k.conrelid IN (SELECT oid FROM own) OR k.confrelid IN (SELECT oid FROM own)) ORDER BY 1"
+)
 _REFERRED_TO: Final = text(
     "SELECT DISTINCT k.confrelid::bigint FROM pg_catalog.pg_constraint k"
     " WHERE k.contype = 'f' AND k.conrelid::bigint = ANY(:oids)"
@@ -108,6 +115,13 @@ def take_locks(connection: Connection, wanted: WantedLocks, seconds: float) -> N
             break
     run_sql(connection, f"SET LOCAL lock_timeout = '{_milliseconds(brief)}ms'")
     run_sql(connection, "SET LOCAL statement_timeout = 0")
+
+
+def related_by_keys(connection: Connection, tables: Collection[tuple[str, str]]) -> list[int]:
+    """Return the tables of other names that foreign keys tie to these (schema, name): their keys change hands."""
+    pairs = sorted(set(tables))
+    values = {"schemas": [schema for schema, _ in pairs], "names": [name for _, name in pairs]}
+    return list(connection.execute(_RELATED, values).scalars())
 
 
 def referred_to(connection: Connection, oids: Collection[int]) -> list[int]:

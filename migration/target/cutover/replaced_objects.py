@@ -12,7 +12,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from migration.attached_object_kinds import ATTACHED_KINDS
-from migration.errors import ObjectsInTheWayError
+from migration.cutover_errors import ObjectsInTheWayError
 from migration.model import Finding, FindingKind, ObjectResult, ObjectState
 from migration.target.attached_objects.attachment_reader import (
     BUILT_BEFOREHAND,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from migration.errors import StagingLostError
+from migration.cutover_errors import StagingLostError
 from migration.target.attached_objects.outside_dependents import read_outsiders
 from migration.target.cutover.occupied_names import listed, relations_to_replace
 from migration.target.cutover.privilege_transfer import grant_defaults

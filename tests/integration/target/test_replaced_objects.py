@@ -231,7 +231,8 @@ def test_index_whose_name_the_run_needs_elsewhere_gets_a_number_and_keeps_its_co
     shop: Replacement,
 ) -> None:
     shop.execute("ALTER INDEX sale_customer RENAME TO other", "CREATE INDEX sale_customer ON customer (up)",
-                 "COMMENT ON INDEX sale_customer IS 'mine'", "ALTER TABLE customer CLUSTER ON sale_customer")  # fmt: skip
+                 "COMMENT ON INDEX sale_customer IS 'mine'",
+                 "ALTER TABLE customer CLUSTER ON sale_customer")  # fmt: skip
     before = shop.dump()
     run = shop.migrate()
     assert run.phase is Phase.COMPLETED, run.error
