@@ -1,4 +1,4 @@
-"""What others do to a cutover or rollback: they lock what it needs, hang objects on what it replaces, drop its tables."""
+"""What others do to a cutover or rollback: lock what it needs, hang objects on what it replaces, drop its tables."""
 
 from __future__ import annotations
 
