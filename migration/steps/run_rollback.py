@@ -204,7 +204,7 @@ def _try(
             )
             locked.enter(Phase.ROLLED_BACK)
         except Exception:
-            # Nothing was changed; another try writes them anew. A try lost in its commit may have come about: they stay.
+            # Nothing was changed; another try writes them anew. One lost in its commit may have come about: they stay.
             remove_export(exported)
             raise
     return RollbackResult(tuple(results), tuple(writes), tuple(kept), tuple(exported))
