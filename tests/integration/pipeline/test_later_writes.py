@@ -20,12 +20,13 @@ from migration.errors import (
     TargetPermissionError,
 )
 from migration.evidence_errors import LaterWritesError
+from migration.ledger.cutover_tries import CutoverTerms
 from migration.ledger.run_acts import Act, Person, last_act, read_acts
 from migration.ledger.run_records import RunRecord, find_run
 from migration.ledger.table_records import planned, read_tables
 from migration.model import IfExists, Phase, TablePlan
 from migration.steps.rollback import later_write_count
-from migration.steps.run_rollback import RollbackResult, roll_back_run
+from migration.steps.run_rollback import RollbackResult, roll_back_patiently, roll_back_run
 from tests.support.crash_points import Stop, die, stopped_at
 from tests.support.direct import Direct
 
@@ -247,6 +248,36 @@ def test_export_that_cannot_be_written_changes_nothing(
     (tmp_path / "file").touch()
     with pytest.raises(OutputFileError):
         undo(direct, run, export_to=tmp_path / "file")
+
+
+def test_export_of_a_try_that_others_were_in_the_way_of_is_written_anew(
+    direct: Direct, run: RunRecord, tmp_path: Path
+) -> None:
+    write(direct, *WRITES)
+    said: list[str] = []
+    left: list[list[Path]] = []
+    with psycopg.connect(direct.url) as other:
+        # A lock that cannot be taken beforehand: it is met when the rows are on the disk already.
+        other.execute("SELECT nextval(pg_get_serial_sequence('shop.book', 'id'))")
+
+        def pause(_seconds: float) -> None:
+            left.append(list(tmp_path.iterdir()))
+            other.rollback()
+
+        result = roll_back_patiently(
+            direct.ledger,
+            run.id,
+            CutoverTerms(None, 0.2, 60),
+            said.append,
+            export_to=tmp_path,
+            settings=direct.workspace.settings,
+            pause=pause,
+        )
+    assert left == [[]]
+    assert len(said) == 1
+    assert [one.table for one in result.exported] == ["book"]
+    assert result.exported[0].sql.exists()
+    assert find_run(direct.ledger, run.id).phase is Phase.ROLLED_BACK
 
 
 def test_tables_that_others_have_moved_or_dropped_are_no_rollback(direct: Direct, run: RunRecord) -> None:
