@@ -42,6 +42,7 @@ from migration.target.cutover.lock_acquisition import (
     referred_to,
     take_locks,
 )
+from migration.target.cutover.relation_move import translated
 from migration.target.cutover.schema_rollback import roll_back
 
 _DONE = (Phase.COMPLETED, Phase.COMPLETED_WITH_FINDINGS)
@@ -103,7 +104,7 @@ def roll_back_run(
         TargetError: the tables have been changed since in a way that a rollback would destroy.
     """
     request = _Request(run_id, force, export_to, person, settings, observers)
-    return _try(engine, request, _look(engine, request, {}), lock_timeout_seconds)
+    return _try(engine, request, _look(engine, request), lock_timeout_seconds)
 
 
 def roll_back_patiently(
@@ -138,7 +139,7 @@ def roll_back_patiently(
     request = _Request(run_id, force, export_to, person, settings, STANDARD_OBSERVERS)
     options = terms.of(find_run(engine, run_id).options)
     begun, told = time.monotonic(), ""
-    looks: Mapping[int, TableLook] = {}
+    looks: dict[int, TableLook] | None = None
     for tries in itertools.count(1):
         looks = _look(engine, request, looks)
         try:
@@ -161,7 +162,9 @@ def roll_back_patiently(
     raise AssertionError("counting has no end")
 
 
-def _look(engine: Engine, request: _Request, earlier: Mapping[int, TableLook]) -> dict[int, TableLook]:
+def _look(
+    engine: Engine, request: _Request, earlier: Mapping[int, TableLook] | None = None
+) -> dict[int, TableLook]:
     """Count without a lock what was written since the cutover."""
     with (
         SnapshotAccess(request.settings or load_settings()) as snapshots,
@@ -184,7 +187,8 @@ def _try(
         seconds = (
             run.options.cutover_lock_timeout_seconds if lock_timeout_seconds is None else lock_timeout_seconds
         )
-        take_locks(connection, _wanted_locks(connection, run), seconds)
+        with translated():
+            take_locks(connection, _wanted_locks(connection, run), seconds)
         tables = watched_tables(connection, run)
         writes = _judge(request, LaterWriteCount(connection, run, None).look_at(tables, earlier))
         exported: list[ExportedTable] = []

@@ -24,12 +24,11 @@ from migration.target.loading.server_checksum import Fingerprint, fingerprint
 from migration.target.missing_rights import refuse_lacking
 from migration.target.pg_catalog.application_table_facts import (
     ApplicationTable,
-    Trigger,
     application_tables_with,
     foreign_keys_to,
     holds_rows,
     read_application_tables,
-    triggers_of,
+    what_fires,
 )
 from migration.target.pg_catalog.schema_relations import relations_in
 from migration.target.pg_catalog.sequence_positions import (
@@ -118,7 +117,7 @@ def load_rows(
         mode = "ACCESS EXCLUSIVE" if if_exists is IfExists.REPLACE else "SHARE ROW EXCLUSIVE"
         run_sql(connection, f"LOCK TABLE {', '.join(table.own_rows for table in standing)} IN {mode} MODE")
         check_tables(connection, standing, if_exists, may_fire=may_fire)
-        fired = _fired(connection, standing)
+        fired = what_fires(connection, standing)
         before = sequence_states(connection, standing)
         kept = _set_aside(connection, standing, previous_schema, may_fire=may_fire)
         loads = [
@@ -165,13 +164,6 @@ def load_rows(
         for table, trigger in fired
     ]
     return LoadedRows(record, results, refused, findings)
-
-
-def _fired(connection: Connection, tables: Sequence[ApplicationTable]) -> list[tuple[str, Trigger]]:
-    """Return what will fire while rows go in, with the names of their tables."""
-    names = {table.oid: table.name for table in tables}
-    found = triggers_of(connection, list(names))
-    return [(names[t.table], t) for t in found if t.on_insert and not t.may_rest]
 
 
 def recorded(found: Fingerprint) -> dict[str, Any]:

