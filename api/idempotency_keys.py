@@ -19,6 +19,7 @@ from api.problem_documents import ProblemError
 from migration.errors import BrokerError
 from migration.ledger.json_encoding import from_json
 from migration.ledger.ledger_tables import runs
+from migration.ledger.run_acts import Person
 from migration.ledger.run_records import create_run
 from migration.model import Phase, RunOptions
 
@@ -36,8 +37,8 @@ def _key_lock(engine: Engine, key: str) -> Iterator[None]:
         yield
 
 
-def create_once(cluster: Cluster, options: RunOptions) -> tuple[str, Phase, str | None]:
-    """Create the run, or find the one that the same key has made; wake the producer for it.
+def create_once(cluster: Cluster, options: RunOptions, person: Person) -> tuple[str, Phase, str | None]:
+    """Create the run that a person asks for, or find the one that the same key has made; wake the producer for it.
 
     Returns:
         The run's id, its phase, and a sentence where the producer could not be told at once.
@@ -47,10 +48,13 @@ def create_once(cluster: Cluster, options: RunOptions) -> tuple[str, Phase, str 
     """
     engine = cluster.engine()
     if not options.idempotency_key:
-        run_id, phase = create_run(engine, options), Phase.PENDING
+        run_id, phase = create_run(engine, options, person=person), Phase.PENDING
     else:
         with _key_lock(engine, options.idempotency_key):
-            run_id, phase = _find(engine, options) or (create_run(engine, options), Phase.PENDING)
+            run_id, phase = _find(engine, options) or (
+                create_run(engine, options, person=person),
+                Phase.PENDING,
+            )
     return run_id, phase, wake(cluster, run_id) if phase is Phase.PENDING else None
 
 

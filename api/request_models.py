@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
+from dataclasses import replace
 from functools import lru_cache
 from typing import Annotated, Any, Literal
 from zoneinfo import available_timezones
 
+import msgspec
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from migration.attached_object_kinds import DROPPABLE_KINDS
@@ -14,7 +17,7 @@ from migration.ledger.cutover_tries import CutoverTerms
 from migration.ledger.cutover_window import parse_window
 from migration.mapping_file.loss_signatures import read_signature
 from migration.mapping_file.mapping_file_reader import read_mapping
-from migration.mapping_file_model import OnOrphan
+from migration.mapping_file_model import MappingFile, OnOrphan
 from migration.model import IdentifierPolicy, IfExists, Mode, OnError, RunOptions, Source
 
 MAX_SOURCES = 100
@@ -207,7 +210,7 @@ class RunRequest(_Strict):
             cutover_window=asked.cutover_window or "",
             cutover_lock_timeout_seconds=asked.cutover_lock_timeout,
             cutover_patience_seconds=asked.cutover_patience,
-            mapping=None if asked.mapping is None else read_mapping(asked.mapping, "mapping"),
+            mapping=None if asked.mapping is None else _mapping(asked.mapping),
             on_error=asked.on_error,
             on_orphan=asked.on_orphan,
             salvage=asked.salvage,
@@ -215,3 +218,15 @@ class RunRequest(_Strict):
             target=target,
             idempotency_key=idempotency_key,
         )
+
+
+def _mapping(document: dict[str, Any]) -> MappingFile:
+    encoded = msgspec.json.encode(document, order="sorted")
+    return replace(read_mapping(document, "mapping"), sha256=hashlib.sha256(encoded).hexdigest())
+
+
+class RollbackRequest(_Strict):
+    """How to roll back; the body may be left out."""
+
+    force: bool = False
+    """Go on where rows came since the cutover; the run's tables are kept in a schema of their own."""

@@ -209,6 +209,31 @@ class RolledBack(BaseModel):
     run_id: str
     status: Phase
     objects: list[RolledBackObject]
+    written_since: list[WrittenTable]
+    """What was written to the run's tables between the cutover and the rollback."""
+    kept_schemas: list[str]
+    """Schemas that keep the run's tables, where something was."""
+
+
+class WrittenTable(BaseModel):
+    """What was written to one table since the cutover; null stands for what nobody can tell.
+
+    `added`, `changed` and `deleted` are exact, by key. Where the snapshot is gone, `written` counts rows that were
+    inserted or changed, and `gone` those of the run that were changed or deleted.
+    """
+
+    table_schema: str
+    table: str
+    rows_then: int
+    rows_now: int
+    added: int | None
+    changed: int | None
+    deleted: int | None
+    written: int | None
+    gone: int | None
+    is_least: bool
+    shape: list[str]
+    """Columns, indexes and the like that were added to the table or taken from it."""
 
 
 class RolledBackObject(BaseModel):

@@ -9,11 +9,12 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Header, Path, Query, Response
 from starlette.responses import HTMLResponse
 
+from api.calling_person import CallerDep
 from api.cluster_connections import Cluster, ClusterDep
 from api.idempotency_keys import create_once, wake
 from api.page_routes import PAGE_HEADERS
 from api.problem_documents import ProblemError, members_of, responses
-from api.request_models import CutoverRequest, RunRequest
+from api.request_models import CutoverRequest, RollbackRequest, RunRequest
 from api.response_models import (
     PREFIX,
     Accepted,
@@ -22,11 +23,14 @@ from api.response_models import (
     Run,
     RunList,
     Status,
+    WrittenTable,
     links,
     status_of,
 )
 from api.source_root import resolve_sources
 from migration.errors import RunStateError, TargetError, TargetUnreachableError, UnknownRunError, UsageError
+from migration.evidence_errors import LaterWritesError
+from migration.ledger.run_acts import Person
 from migration.ledger.run_progress import read_progress
 from migration.ledger.run_records import RunRecord, find_run, list_runs
 from migration.ledger.run_requests import request_cutover, request_pause, request_resume
@@ -78,29 +82,35 @@ def known_run(run_id: RunId, cluster: ClusterDep) -> RunRecord:
 KnownRun = Annotated[RunRecord, Depends(known_run)]
 
 
-def _create(cluster: Cluster, request: RunRequest, mode: Mode, key: str | None) -> Accepted:
+def _create(cluster: Cluster, request: RunRequest, mode: Mode, key: str | None, caller: Person) -> Accepted:
     sources = resolve_sources(request.wanted_sources(), cluster.settings.source_root)
     options = request.run_options(mode, sources, cluster.target, key or "")
-    run_id, phase, note = create_once(cluster, options)
+    run_id, phase, note = create_once(cluster, options, caller)
     return Accepted(run_id=run_id, status=phase, links=links(run_id), note=note)
 
 
 @router.post("/start", status_code=HTTPStatus.ACCEPTED, responses=_START)
-def start(request: RunRequest, cluster: ClusterDep, idempotency_key: IdempotencyKey = None) -> Accepted:
+def start(
+    request: RunRequest, cluster: ClusterDep, caller: CallerDep, idempotency_key: IdempotencyKey = None
+) -> Accepted:
     """Migrate sources into the server's PostgreSQL: copied, proved equal, then shown in one transaction."""
-    return _create(cluster, request, Mode.MIGRATE, idempotency_key)
+    return _create(cluster, request, Mode.MIGRATE, idempotency_key, caller)
 
 
 @router.post("/dry-run", status_code=HTTPStatus.ACCEPTED, responses=_START)
-def dry_run(request: RunRequest, cluster: ClusterDep, idempotency_key: IdempotencyKey = None) -> Accepted:
+def dry_run(
+    request: RunRequest, cluster: ClusterDep, caller: CallerDep, idempotency_key: IdempotencyKey = None
+) -> Accepted:
     """Try everything but the writing: every value converted, the whole DDL run and taken back."""
-    return _create(cluster, request, Mode.DRY_RUN, idempotency_key)
+    return _create(cluster, request, Mode.DRY_RUN, idempotency_key, caller)
 
 
 @router.post("/validate", status_code=HTTPStatus.ACCEPTED, responses=_START)
-def validate(request: RunRequest, cluster: ClusterDep, idempotency_key: IdempotencyKey = None) -> Accepted:
+def validate(
+    request: RunRequest, cluster: ClusterDep, caller: CallerDep, idempotency_key: IdempotencyKey = None
+) -> Accepted:
     """Compare sources with the tables that stand in PostgreSQL already, row by row."""
-    return _create(cluster, request, Mode.VALIDATE, idempotency_key)
+    return _create(cluster, request, Mode.VALIDATE, idempotency_key, caller)
 
 
 @router.get("", responses=responses(HTTPStatus.SERVICE_UNAVAILABLE))
@@ -131,13 +141,25 @@ def report_page(run: KnownRun, cluster: ClusterDep) -> HTMLResponse:
 
 
 @one_run.post("/rollback", responses=_CHANGE)
-def rollback(run: KnownRun, cluster: ClusterDep) -> RolledBack:
-    """Put back what stood there before the run, in one transaction, and say what was done."""
+def rollback(
+    run: KnownRun, cluster: ClusterDep, caller: CallerDep, request: RollbackRequest | None = None
+) -> RolledBack:
+    """Put back what stood there before the run, in one transaction, and say what was done.
+
+    Where the run's tables have been written to since the cutover, it is refused with `written_since`, and `force` goes
+    on: then the tables are kept aside.
+    """
     _require_end(run, "rollback")
+    force = request is not None and request.force
     try:
-        results = roll_back_run(cluster.engine(), run.id)
+        result = roll_back_run(
+            cluster.engine(), run.id, force=force, person=caller, settings=cluster.settings
+        )
     except TargetUnreachableError:
         raise
+    except LaterWritesError as error:
+        members = {**members_of(error), "written_since": list(error.writes)}
+        raise _conflict("rollback-refused", run, str(error), members) from error
     except (UsageError, TargetError) as error:
         raise _conflict("rollback-refused", run, str(error), members_of(error)) from error
     return RolledBack(
@@ -145,8 +167,10 @@ def rollback(run: KnownRun, cluster: ClusterDep) -> RolledBack:
         status=Phase.ROLLED_BACK,
         objects=[
             RolledBackObject(kind=item.kind, name=item.name, state=item.state, reason=item.reason)
-            for item in results
+            for item in result.objects
         ],
+        written_since=[WrittenTable(**found.recorded()) for found in result.writes],
+        kept_schemas=list(result.kept_schemas),
     )
 
 
@@ -171,20 +195,23 @@ def pause(run: KnownRun, cluster: ClusterDep) -> Accepted:
 
 
 @one_run.post("/resume", status_code=HTTPStatus.ACCEPTED, responses=_CHANGE)
-def resume(run: KnownRun, cluster: ClusterDep) -> Accepted:
+def resume(run: KnownRun, cluster: ClusterDep, caller: CallerDep) -> Accepted:
     """Let a failed, paused or interrupted run go on where it stopped; finished chunks are not copied again."""
     try:
-        request_resume(cluster.engine(), run.id)
+        request_resume(cluster.engine(), run.id, person=caller)
     except UsageError as error:
         raise _conflict("resume-refused", run, str(error), members_of(error)) from error
     return _woken(cluster, run)
 
 
 @one_run.post("/cutover", status_code=HTTPStatus.ACCEPTED, responses=_CHANGE)
-def cutover(run: KnownRun, cluster: ClusterDep, request: CutoverRequest | None = None) -> Accepted:
+def cutover(
+    run: KnownRun, cluster: ClusterDep, caller: CallerDep, request: CutoverRequest | None = None
+) -> Accepted:
     """Put the tables of a run in place that is held before its cutover, or try again one that has failed."""
     try:
-        request_cutover(cluster.engine(), run.id, request.terms() if request is not None else None)
+        terms = request.terms() if request is not None else None
+        request_cutover(cluster.engine(), run.id, terms, person=caller)
     except UsageError as error:
         raise _conflict("cutover-refused", run, str(error), members_of(error)) from error
     return _woken(cluster, run)

@@ -91,3 +91,5 @@ class MappingFile:
 
     name: str
     tables: tuple[TableOverride, ...] = ()
+    sha256: str = ""
+    """Of its bytes, or of the JSON that a request brought in their place."""

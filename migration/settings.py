@@ -43,6 +43,8 @@ class Settings(BaseSettings):
     embedded_dir: Path = Path(".convoy/postgres")
     """Data folder of the embedded PostgreSQL."""
     report_dir: Path = Path(".convoy/reports")
+    signing_key: SecretStr | None = None
+    """Private Ed25519 key, as PEM or as the path of a PEM file: reports are signed with it."""
 
     api_token: SecretStr | None = None
     api_host: str = "127.0.0.1"

@@ -15,6 +15,7 @@ from migration.observers.run_happenings import (
     Happening,
     PhaseEntered,
     QuarantineRetried,
+    RunActed,
     RunCutoverAsked,
     RunFailed,
     RunPaused,
@@ -92,4 +93,14 @@ _ENTRIES: dict[type[Happening], tuple[EventName, Callable[[Any], dict[str, Any]]
     RunResumed: (EventName.RESUME, lambda _: {}),
     RunCutoverAsked: (EventName.CUTOVER, lambda _: {}),
     QuarantineRetried: (EventName.RETRY, lambda it: {"stored": it.stored, "remaining": it.remaining}),
+    RunActed: (
+        EventName.ACT,
+        lambda it: {
+            "act": it.act,
+            "person": it.person,
+            "host": it.host,
+            "convoy_version": it.convoy_version,
+            "data": it.data,
+        },
+    ),
 }

@@ -20,4 +20,5 @@ class EventName(StrEnum):
     RESUME = "resume"  # somebody asked for it to go on
     CUTOVER = "cutover"  # somebody asked for the cutover
     RETRY = "retry"  # the quarantined rows were tried again
+    ACT = "act"  # who has started, resumed, cut over, rolled back or purged it
     DRY_RUN = "dry_run"  # a dry-run's own estimate; written by earlier versions, still read

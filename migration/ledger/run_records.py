@@ -15,6 +15,7 @@ from migration.errors import UnknownRunError
 from migration.ledger.event_log_observer import EventLogObserver
 from migration.ledger.json_encoding import from_json, to_json
 from migration.ledger.ledger_tables import runs
+from migration.ledger.run_acts import Act, Person, act_of
 from migration.model import Phase, RunOptions
 from migration.observers.run_happenings import PhaseEntered
 from migration.observers.run_observer import Observers
@@ -48,8 +49,14 @@ class RunRecord:
     """Nobody tries the cutover again before."""
 
 
-def create_run(engine: Engine, options: RunOptions, *, observers: Observers = STANDARD_OBSERVERS) -> str:
-    """Write a new run in phase pending and return its id."""
+def create_run(
+    engine: Engine,
+    options: RunOptions,
+    *,
+    person: Person | None = None,
+    observers: Observers = STANDARD_OBSERVERS,
+) -> str:
+    """Write a new run in phase pending and return its id; `person` asks for it, None: the user of this process."""
     run_id = str(uuid6.uuid7())
     entered = PhaseEntered(run_id, Phase.PENDING, None)
     prefix = f"convoy_{uuid.UUID(run_id).hex}"
@@ -64,7 +71,9 @@ def create_run(engine: Engine, options: RunOptions, *, observers: Observers = ST
                 previous_schema=f"{prefix}_previous",
             )
         )
-        EventLogObserver(connection).observe(entered)
+        log = EventLogObserver(connection)
+        log.observe(entered)
+        log.observe(act_of(run_id, Act.STARTED, person))
     observers.tell(entered)
     return run_id
 

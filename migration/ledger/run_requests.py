@@ -10,6 +10,7 @@ from migration.ledger.cutover_tries import CutoverTerms, forget_tries
 from migration.ledger.fresh_start import forget_all, needs_fresh_start
 from migration.ledger.json_encoding import to_json
 from migration.ledger.ledger_tables import runs, steps
+from migration.ledger.run_acts import Act, Person, act_of
 from migration.ledger.run_records import RunRecord
 from migration.ledger.run_transition import LockedRun, transition
 from migration.model import Phase, StepState
@@ -89,7 +90,9 @@ def request_pause(engine: Engine, run_id: str, *, observers: Observers = STANDAR
     return phase
 
 
-def request_resume(engine: Engine, run_id: str, *, observers: Observers = STANDARD_OBSERVERS) -> None:
+def request_resume(
+    engine: Engine, run_id: str, *, person: Person | None = None, observers: Observers = STANDARD_OBSERVERS
+) -> None:
     """Let a failed, paused or interrupted run go on where it stopped; finished steps stay finished.
 
     A run whose snapshot was found changed begins anew instead. One with a hold never goes on to its cutover by this.
@@ -131,6 +134,7 @@ def request_resume(engine: Engine, run_id: str, *, observers: Observers = STANDA
         )
         forget_tries(locked.connection, run_id)
         locked.note(RunResumed(run_id, phase))
+        locked.note(act_of(run_id, Act.RESUMED, person))
 
 
 def request_cutover(
@@ -138,6 +142,7 @@ def request_cutover(
     run_id: str,
     terms: CutoverTerms | None = None,
     *,
+    person: Person | None = None,
     observers: Observers = STANDARD_OBSERVERS,
 ) -> None:
     """Let the cutover of a run begin that is held before it, or whose cutover has failed or waits.
@@ -148,6 +153,7 @@ def request_cutover(
         engine: of the ledger.
         run_id: a full id.
         terms: what replaces the run's own options; None leaves them.
+        person: who asks for it; None: the user of this process.
         observers: who is told.
 
     Raises:
@@ -167,6 +173,7 @@ def request_cutover(
         else:
             locked.enter(Phase.CUTTING_OVER, resume_phase=None, error=None, finished_at=None)
         locked.note(RunCutoverAsked(run_id))
+        locked.note(act_of(run_id, Act.CUTOVER_ASKED, person))
 
 
 def _no_cutover(run: RunRecord) -> RunStateError:

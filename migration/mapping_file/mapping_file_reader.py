@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import difflib
+import hashlib
 import tomllib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final, NoReturn, TypeVar
@@ -44,11 +45,13 @@ def load_mapping(path: Path) -> MappingFile:
         MappingFileError: there is no such file, it is no TOML, or it asks for something that does not exist.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        content = path.read_bytes()
+        text = content.decode("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
         raise MappingFileError(f"The mapping file cannot be read: {reason}", file=str(path)) from error
-    return parse_mapping(text, path.name)
+    mapping = parse_mapping(text, path.name)
+    return replace(mapping, sha256=hashlib.sha256(content).hexdigest())
 
 
 def parse_mapping(text: str, name: str) -> MappingFile:

@@ -6,6 +6,7 @@ Seconds are wall-clock time, bytes and rows are counts. None stands for what is 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from migration.convoy_error import ConvoyError
 from migration.model import Phase
@@ -179,6 +180,17 @@ class QuarantineRetried(RunHappening):
 
     stored: int
     remaining: int
+
+
+@dataclass(frozen=True, slots=True)
+class RunActed(RunHappening):
+    """A person has done something to a run, or had it done. `data` is JSON that belongs to the act."""
+
+    act: str
+    person: str
+    host: str
+    convoy_version: str
+    data: dict[str, Any]
 
 
 Happening = StepHappening | RunHappening

@@ -17,6 +17,7 @@ from migration.model import Finding, FindingKind, Mode, ObjectState, Phase, RunO
 from migration.report import next_commands
 from migration.report.dry_run_estimate import build_dry_run
 from migration.report.error_report_builder import report_error
+from migration.report.evidence_builder import build_evidence
 from migration.report.loss_verdict import lossy_places
 from migration.report.not_migrated_sql import STUBS_NAME, build_stubs
 from migration.report.report_files import write_report
@@ -151,6 +152,7 @@ def assemble(facts: Facts) -> Report:
         findings_total=findings_total,
         timeline=timeline,
         options=_options(options),
+        evidence=build_evidence(facts),
         retries=facts.retries,
         error=error,
         error_details=report_error(facts) if error else None,

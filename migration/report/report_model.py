@@ -12,6 +12,7 @@ from enum import StrEnum
 from migration.convoy_error import NextStep
 from migration.finding_kinds import FindingWeight, VerdictPart
 from migration.model import FindingKind, Mode, ObjectState, Phase, StorageClass
+from migration.report.evidence_model import EvidenceReport
 from migration.report.verdict_model import Verdict
 
 REPORT_VERSION = 1
@@ -353,6 +354,7 @@ class Report:
     """What was lost or did not come along, and was signed for: it costs no status."""
     timeline: Timeline = field(default_factory=Timeline)
     options: OptionsReport = field(default_factory=OptionsReport)
+    evidence: EvidenceReport = field(default_factory=EvidenceReport)
     retries: int = 0
     """Attempts beyond the first: crashed workers, lost connections."""
     error: str | None = None

@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import Row
 
+from migration.ledger.run_acts import ActRecord
 from migration.ledger.run_records import RunRecord
 from migration.model import ColumnProfile, TablePlan
 from migration.report.run_timeline import PhaseChange, Work
@@ -86,3 +87,6 @@ class Facts:
     """Findings by kind, without those that are signed for; empty: those of `findings` are all."""
     schemas: dict[str, SourceSchema] = field(default_factory=dict)
     """What each source declares, by its label."""
+    acts: tuple[ActRecord, ...] = ()
+    system_identifier: str | None = None
+    database: str = ""

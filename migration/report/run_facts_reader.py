@@ -11,6 +11,7 @@ from migration.ledger.event_names import EventName
 from migration.ledger.json_encoding import from_json
 from migration.ledger.ledger_tables import chunks, events, findings, objects, quarantine, sources, steps
 from migration.ledger.ledger_tables import tables as ledger_tables
+from migration.ledger.run_acts import read_acts
 from migration.ledger.run_records import RunRecord, read_run
 from migration.model import Phase, StepState
 from migration.report.run_facts import Facts, ForeignKeyFacts
@@ -104,7 +105,19 @@ def read_facts(engine: Engine, run_id: str) -> Facts:
             unvalidated=_read_unvalidated(connection, run_id),
             previous=_read_previous(connection, run),
             schemas={row.label: from_json(SourceSchema, row.schema) for row in source_rows},
+            acts=tuple(read_acts(connection, run_id)),
+            system_identifier=_read_system_identifier(connection),
+            database=str(connection.execute(text("SELECT current_database()")).scalar_one()),
         )
+
+
+def _read_system_identifier(connection: Connection) -> str | None:
+    """Return what tells this server from every other one; None where the role may not know."""
+    may = text("SELECT has_function_privilege('pg_catalog.pg_control_system()', 'EXECUTE')")
+    if not connection.execute(may).scalar_one():
+        return None
+    statement = text("SELECT system_identifier::text FROM pg_catalog.pg_control_system()")
+    return str(connection.execute(statement).scalar_one())
 
 
 def _read_events(

@@ -1,11 +1,18 @@
-"""Reverse a cutover: one transaction that puts back what stood there before."""
+"""Reverse a cutover: one transaction that puts back what stood there before, and loses nothing that came since.
+
+What was written since the cutover is counted twice: without a lock, so that a refusal makes nobody wait, and again in
+the transaction of the rollback, with everybody kept out, so that no row slips in between the count and the drop.
+The second count reads again only what was written to meanwhile.
+"""
 
 from __future__ import annotations
 
 import itertools
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
 from sqlalchemy import Connection, Engine
 
@@ -13,12 +20,21 @@ from migration.convoy_error import NextStep
 from migration.cutover_errors import CutoverBlockedError, CutoverPatienceError
 from migration.errors import RunStateError
 from migration.ledger.cutover_tries import CutoverTerms, pause_seconds
-from migration.ledger.run_records import RunRecord, find_run
+from migration.ledger.run_acts import Act, Person, act_of, read_acts
+from migration.ledger.run_records import RunRecord, find_run, read_run
 from migration.ledger.run_results import save_objects
 from migration.ledger.run_transition import transition
 from migration.model import ObjectResult, Phase
 from migration.observers.run_observer import Observers
 from migration.observers.standard_observers import STANDARD_OBSERVERS
+from migration.settings import Settings, load_settings
+from migration.source.snapshots.snapshot_access import SnapshotAccess
+from migration.steps.leftovers.purged_run import refuse_purged
+from migration.steps.rollback.later_write_count import LaterWriteCount, TableLook
+from migration.steps.rollback.later_write_export import ExportedTable, export_later_writes, remove_export
+from migration.steps.rollback.later_writes import LaterWrites, refuse
+from migration.steps.rollback.watched_table import watched_tables
+from migration.steps.run_schema_names import kept_schema
 from migration.target.application_tables.data_only_cutover import take_back
 from migration.target.cutover.lock_acquisition import (
     WantedLocks,
@@ -26,59 +42,69 @@ from migration.target.cutover.lock_acquisition import (
     referred_to,
     take_locks,
 )
+from migration.target.cutover.relation_move import translated
 from migration.target.cutover.schema_rollback import roll_back
+
+_DONE = (Phase.COMPLETED, Phase.COMPLETED_WITH_FINDINGS)
+
+
+@dataclass(frozen=True, slots=True)
+class RollbackResult:
+    """What a rollback has done. `kept_schemas` hold the run's tables, where something was written to them since."""
+
+    objects: tuple[ObjectResult, ...]
+    writes: tuple[LaterWrites, ...] = ()
+    kept_schemas: tuple[str, ...] = ()
+    exported: tuple[ExportedTable, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """What is asked for."""
+
+    run_id: str
+    force: bool
+    export_to: Path | None
+    person: Person | None
+    settings: Settings | None
+    observers: Observers
+
+    @property
+    def may_go_on(self) -> bool:
+        return self.force or self.export_to is not None
 
 
 def roll_back_run(
     engine: Engine,
     run_id: str,
     *,
+    force: bool = False,
+    export_to: Path | None = None,
+    person: Person | None = None,
+    settings: Settings | None = None,
     lock_timeout_seconds: float | None = None,
     observers: Observers = STANDARD_OBSERVERS,
-) -> list[ObjectResult]:
+) -> RollbackResult:
     """Put back the tables that stood before the cutover, and remove those that the run created. One try.
 
     Args:
         engine: of the ledger.
-        run_id: a full id.
+        run_id: the run's full id.
+        force: go on where the run's tables have been written to since; they are kept in a schema of their own.
+        export_to: the same, and write these rows into files of this folder first.
+        person: who asks for it; None: the user of this process.
+        settings: say where snapshots are, which tell rows apart by key; None: those of this process.
         lock_timeout_seconds: how long to wait for the locks of users; None: as the run's cutover did.
-        observers: who is told.
+        observers: hear of it.
 
     Raises:
         CutoverBlockedError: others hold locks; it names them.
-        UsageError: the run has not been cut over, or was rolled back already.
+        UsageError: the run has not been cut over, was rolled back already, or purged; the export cannot be written.
+        LaterWritesError: rows have been written since; nothing was changed.
         TargetError: the tables have been changed since in a way that a rollback would destroy.
     """
-    with transition(engine, run_id, observers) as locked:
-        run = locked.record
-        if run.phase not in (Phase.COMPLETED, Phase.COMPLETED_WITH_FINDINGS) or not run.cutover:
-            raise RunStateError(
-                f"The run is {run.phase} and has nothing to roll back",
-                run=run_id,
-                remedy="Only a completed migration can be rolled back",
-            )
-        seconds = (
-            run.options.cutover_lock_timeout_seconds if lock_timeout_seconds is None else lock_timeout_seconds
-        )
-        take_locks(locked.connection, _wanted_locks(locked.connection, run), seconds)
-        results: list[ObjectResult] = []
-        with lock_refusals_told(run_id):
-            for part in run.cutover:
-                reverse = take_back if part["record"].get("data_only") else roll_back
-                results.extend(reverse(locked.connection, part["record"], part["previous_schema"]))
-        save_objects(locked.connection, run_id, results)
-        locked.enter(Phase.ROLLED_BACK)
-    return results
-
-
-def _wanted_locks(connection: Connection, run: RunRecord) -> WantedLocks:
-    records = [part["record"] for part in run.cutover]
-    oids = [
-        entry["oid"]
-        for record in records
-        for entry in (*record.get("tables", ()), *record.get("replaced", ()))
-    ]
-    return WantedLocks(oids={*oids, *referred_to(connection, oids)})
+    request = _Request(run_id, force, export_to, person, settings, observers)
+    return _try(engine, request, _look(engine, request), lock_timeout_seconds)
 
 
 def roll_back_patiently(
@@ -87,8 +113,12 @@ def roll_back_patiently(
     terms: CutoverTerms,
     tell: Callable[[str], None],
     *,
+    force: bool = False,
+    export_to: Path | None = None,
+    person: Person | None = None,
+    settings: Settings | None = None,
     pause: Callable[[float], None] = time.sleep,
-) -> list[ObjectResult]:
+) -> RollbackResult:
     """Roll back as soon as others let it: short tries with pauses, as in a cutover.
 
     Args:
@@ -96,17 +126,24 @@ def roll_back_patiently(
         run_id: a full id.
         terms: what replaces the lock timeout and the patience of the run.
         tell: is told who is in the way, once for each sentence.
+        force: as in `roll_back_run`.
+        export_to: as in `roll_back_run`.
+        person: as in `roll_back_run`.
+        settings: as in `roll_back_run`.
         pause: waits so many seconds.
 
     Raises:
         CutoverPatienceError: others were in the way to the end; nothing was changed.
         ConvoyError: as `roll_back_run`.
     """
+    request = _Request(run_id, force, export_to, person, settings, STANDARD_OBSERVERS)
     options = terms.of(find_run(engine, run_id).options)
     begun, told = time.monotonic(), ""
+    looks: dict[int, TableLook] | None = None
     for tries in itertools.count(1):
+        looks = _look(engine, request, looks)
         try:
-            return roll_back_run(engine, run_id, lock_timeout_seconds=options.cutover_lock_timeout_seconds)
+            return _try(engine, request, looks, options.cutover_lock_timeout_seconds)
         except CutoverBlockedError as blocked:
             seconds = pause_seconds(tries, options.cutover_lock_timeout_seconds, random.random())  # noqa: S311
             elapsed = time.monotonic() - begun
@@ -123,3 +160,96 @@ def roll_back_patiently(
                 tell(f"{blocked} It is tried again, with pauses in which nobody queues behind it.")
             pause(seconds)
     raise AssertionError("counting has no end")
+
+
+def _look(
+    engine: Engine, request: _Request, earlier: Mapping[int, TableLook] | None = None
+) -> dict[int, TableLook]:
+    """Count without a lock what was written since the cutover."""
+    with (
+        SnapshotAccess(request.settings or load_settings()) as snapshots,
+        engine.begin() as connection,
+    ):
+        run = read_run(connection, request.run_id)
+        _check(connection, run)
+        tables = watched_tables(connection, run)
+        looks = LaterWriteCount(connection, run, snapshots).look_at(tables, earlier)
+    _judge(request, looks)
+    return looks
+
+
+def _try(
+    engine: Engine, request: _Request, earlier: Mapping[int, TableLook], lock_timeout_seconds: float | None
+) -> RollbackResult:
+    with transition(engine, request.run_id, request.observers) as locked:
+        connection, run = locked.connection, locked.record
+        _check(connection, run)
+        seconds = (
+            run.options.cutover_lock_timeout_seconds if lock_timeout_seconds is None else lock_timeout_seconds
+        )
+        with translated():
+            take_locks(connection, _wanted_locks(connection, run), seconds)
+        tables = watched_tables(connection, run)
+        writes = _judge(request, LaterWriteCount(connection, run, None).look_at(tables, earlier))
+        exported: list[ExportedTable] = []
+        if request.export_to is not None and writes:
+            exported = export_later_writes(connection, tables, writes, request.export_to)
+        try:
+            with lock_refusals_told(run.id):
+                results, kept = _reverse(connection, run, are_kept=bool(writes))
+            save_objects(connection, run.id, results)
+            locked.note(
+                act_of(
+                    run.id,
+                    Act.ROLLED_BACK,
+                    request.person,
+                    {"written_since": [found.recorded() for found in writes], "kept_schemas": kept},
+                )
+            )
+            locked.enter(Phase.ROLLED_BACK)
+        except Exception:
+            # Nothing was changed; another try writes them anew. One lost in its commit may have come about: they stay.
+            remove_export(exported)
+            raise
+    return RollbackResult(tuple(results), tuple(writes), tuple(kept), tuple(exported))
+
+
+def _reverse(
+    connection: Connection, run: RunRecord, *, are_kept: bool
+) -> tuple[list[ObjectResult], list[str]]:
+    results: list[ObjectResult] = []
+    kept: list[str] = []
+    for part in run.cutover:
+        record, previous = part["record"], part["previous_schema"]
+        aside = kept_schema(previous) if are_kept and record else None
+        reverse = take_back if record.get("data_only") else roll_back
+        results.extend(reverse(connection, record, previous, aside))
+        kept += [aside] if aside else []
+    return results, kept
+
+
+def _wanted_locks(connection: Connection, run: RunRecord) -> WantedLocks:
+    records = [part["record"] for part in run.cutover]
+    oids = [
+        entry["oid"]
+        for record in records
+        for entry in (*record.get("tables", ()), *record.get("replaced", ()))
+    ]
+    return WantedLocks(oids={*oids, *referred_to(connection, oids)})
+
+
+def _check(connection: Connection, run: RunRecord) -> None:
+    if run.phase not in _DONE or not run.cutover:
+        raise RunStateError(
+            f"The run is {run.phase} and has nothing to roll back",
+            run=run.id,
+            remedy="Only a completed migration can be rolled back",
+        )
+    refuse_purged(run.id, read_acts(connection, run.id), "rolled back")
+
+
+def _judge(request: _Request, looks: Mapping[int, TableLook]) -> Sequence[LaterWrites]:
+    writes = [look.writes for look in looks.values() if look.writes is not None]
+    if writes and not request.may_go_on:
+        raise refuse(request.run_id, writes)
+    return writes

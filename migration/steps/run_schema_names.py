@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -22,6 +23,15 @@ def staging_schema(run: RunRecord, target_schema: str) -> str:
 def previous_schema(run: RunRecord, target_schema: str) -> str:
     """Return the schema that keeps what the cutover replaces in `target_schema`."""
     return _numbered(run, run.previous_schema, target_schema)
+
+
+def kept_schema(previous: str) -> str:
+    """Return the schema that keeps the tables of a run which were written to before its rollback.
+
+    >>> kept_schema("convoy_0198_previous_2")
+    'convoy_0198_kept_2'
+    """
+    return re.sub(r"_previous(?=(_[0-9]+)?$)", "_kept", previous)
 
 
 def told_apart(run: RunRecord, target_schema: str, result: ObjectResult) -> ObjectResult:

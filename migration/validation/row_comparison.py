@@ -77,6 +77,34 @@ class _Table:
             yield logical, canonical, rows.append_column("key", key.column("high"))
 
 
+@dataclass(frozen=True, slots=True)
+class RowsApart:
+    """How many rows differ. Where not all could be looked at (`is_complete`), there are at least so many."""
+
+    missing: int
+    extra: int
+    differing: int
+    is_complete: bool
+
+
+def count_rows_apart(source: Stream, target: Stream, plan: TablePlan) -> RowsApart:
+    """Count the rows in which two sides differ, and name none; the arguments are those of `compare_rows`."""
+    table = _Table(plan)
+    buckets, is_complete = _differing_buckets(table, source, target)
+    odd = _find_odd(_held(table, source, buckets), _held(table, target, buckets)) if buckets else []
+    return _count(odd, is_complete)
+
+
+def _count(odd: Sequence[tuple[int, int, int]], is_complete: bool) -> RowsApart:
+    differing = sum(min(only_source, only_target) for _, only_source, only_target in odd)
+    return RowsApart(
+        sum(only_source for _, only_source, _ in odd) - differing,
+        sum(only_target for _, _, only_target in odd) - differing,
+        differing,
+        is_complete,
+    )
+
+
 def compare_rows(source: Stream, target: Stream, plan: TablePlan, limit: int) -> list[Finding]:
     """Return the rows in which two sides differ.
 
@@ -95,12 +123,8 @@ def compare_rows(source: Stream, target: Stream, plan: TablePlan, limit: int) ->
     if not buckets:
         return []
     odd = _find_odd(_held(table, source, buckets), _held(table, target, buckets))
-    differing = [min(only_source, only_target) for _, only_source, only_target in odd]
-    totals = {
-        _MISSING: sum(only_source - both for (_, only_source, _), both in zip(odd, differing, strict=True)),
-        _EXTRA: sum(only_target - both for (_, _, only_target), both in zip(odd, differing, strict=True)),
-        _DIFFERING: sum(differing),
-    }
+    apart = _count(odd, is_complete)
+    totals = {_MISSING: apart.missing, _EXTRA: apart.extra, _DIFFERING: apart.differing}
     keys = _to_name(odd, limit)
     rows = _named_rows(table, source, target, keys)
     findings = [finding for key in keys for finding in _findings_of(table, *rows[key])]

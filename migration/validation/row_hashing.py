@@ -24,6 +24,11 @@ class Algorithm(StrEnum):
     MD5 = "md5"  # against somebody who wants two tables to look the same
 
 
+def algorithm_name(algorithm: Algorithm = Algorithm.HASH128) -> str:
+    """Return the name of an algorithm as evidence has it; DuckDB may change its hash from version to version."""
+    return algorithm.value if algorithm is Algorithm.MD5 else f"{algorithm.value}/duckdb-{duckdb.__version__}"
+
+
 class _Connections(threading.local):
     """One DuckDB for each thread of each process: neither crosses a fork or may be shared by threads."""
 

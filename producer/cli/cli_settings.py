@@ -15,7 +15,7 @@ def read_settings() -> Settings:
     from pydantic import ValidationError
 
     try:
-        return load_settings()
+        settings = load_settings()
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         name = "_".join(str(part) for part in first["loc"]).upper()
@@ -24,3 +24,14 @@ def read_settings() -> Settings:
             setting=f"MIGRATION_{name}",
             remedy="Correct it in the environment or in .env",
         ) from None
+    key = signing_key_of(settings)
+    if key is not None:  # a run should not come to its end before it shows that its report cannot be signed
+        from migration.report.report_signature import load_signing_key
+
+        load_signing_key(key)
+    return settings
+
+
+def signing_key_of(settings: Settings) -> str | None:
+    """Return the key that reports are signed with, or the path of its file; None: they are not signed."""
+    return None if settings.signing_key is None else settings.signing_key.get_secret_value()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import update
 
 from migration.ledger.ledger_tables import runs
+from migration.ledger.run_acts import Act, act_of, last_act, read_acts, this_person
 from migration.ledger.run_results import add_findings, save_objects
 from migration.ledger.table_records import TableRecord, planned, read_sources, read_tables
 from migration.model import IfExists
@@ -23,6 +24,7 @@ from migration.target.cutover.lock_acquisition import (
 )
 from migration.target.cutover.schema_cutover import cut_over, prepare_replacement
 from migration.target.target_check import check_target
+from migration.validation.row_hashing import algorithm_name
 from producer.transitions.data_only_loading import load_schema
 from producer.transitions.run_end import completed
 
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from migration.ledger.run_records import RunRecord
     from migration.ledger.run_transition import LockedRun
     from migration.model import Phase, TablePlan
+    from migration.observers.run_happenings import RunActed
     from migration.source_schema import SourceTable
     from migration.target.attached_objects.attachment_transfer import NotCarried
     from producer.transitions.transition_context import TransitionContext
@@ -53,12 +56,22 @@ def finish_cutting_over(context: TransitionContext, locked: LockedRun, _prepared
     # Days may lie between a run and its cutover: what was asked of the target before is asked again, then under locks.
     check_target(connection, plans, run.options)
     lost = _prepare(connection, run, plans)
+    # What a digest of the ledger can be compared with later: hashes of another library differ.
+    digest = algorithm_name()
     take_locks(connection, _wanted_locks(connection, run, plans), run.options.cutover_lock_timeout_seconds)
     with lock_refusals_told(run.id):
-        record = _put_in_place(context, connection, run, tables, lost)
+        record = _put_in_place(context, connection, run, tables, lost, digest)
         connection.execute(update(runs).where(runs.c.id == run.id).values(cutover=record))
         add_findings(connection, run.id, try_first_writes(connection, _first_writes(connection, run, tables)))
+    locked.note(_act(connection, run, digest))
     return completed(connection, run)
+
+
+def _act(connection: Connection, run: RunRecord, digest: str) -> RunActed:
+    """Return the cutover as an act of whoever has asked for it last."""
+    asked = last_act(read_acts(connection, run.id), Act.STARTED, Act.RESUMED, Act.CUTOVER_ASKED)
+    done_on = {"producer_host": this_person().host, "digest": digest}
+    return act_of(run.id, Act.CUT_OVER, asked.person if asked else None, done_on)
 
 
 def _wanted_locks(connection: Connection, run: RunRecord, plans: list[TablePlan]) -> WantedLocks:
@@ -79,6 +92,7 @@ def _put_in_place(
     run: RunRecord,
     tables: list[TableRecord],
     lost: dict[str, list[NotCarried]],
+    digest: str,
 ) -> list[dict[str, Any]]:
     records = []
     for schema in target_schemas([planned(table) for table in tables]):
@@ -87,7 +101,9 @@ def _put_in_place(
             record = load_schema(connection, context.settings, run, schema, in_schema)
         else:
             record = _show_tables(connection, run, schema, in_schema, lost[schema])
-        records.append({"record": record, "previous_schema": previous_schema(run, schema)})
+        records.append(
+            {"record": record | {"digest": digest}, "previous_schema": previous_schema(run, schema)}
+        )
     return records
 
 

@@ -175,6 +175,7 @@ def operations(scenario: Scenario, cluster: Cluster) -> Script:
             "migration-cli resume RUN": run_that_failed,
             "migration-cli cancel RUN": run_that_failed,
             "migration-cli rollback RUN": run_that_is_complete,
+            "migration-cli purge RUN --yes": run_that_is_complete,
             "migration-cli quarantine list RUN --table book --limit 20": run_with_quarantine,
             "migration-cli dry-run --source app.db --salvage": damaged_source,
             "migration-cli dry-run --source shop.db --if-exists replace": table_with_objects,

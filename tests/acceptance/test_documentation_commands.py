@@ -6,24 +6,13 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from tests.support.documentation import CLUSTER_PAGES, EXECUTED, PAGES, ROOT, blocks_of, page_name
 from tests.support.documentation_scenario import Scenario, Script
 from tests.support.documentation_situations import shop_that_is_migrated
-
-
-def scripts_for(target: str) -> dict[str, Script]:
-    return {
-        "docs/validation.md": Script(
-            placeholders={"postgresql://me@host/shop": f"'{target}'"},
-            before={
-                "migration-cli validate --source shop.db --report report/ --ignore owner,extra_column": (
-                    shop_that_is_migrated
-                )
-            },
-        )
-    }
+from tests.support.shell import make_database
 
 
 @pytest.fixture
@@ -34,6 +23,31 @@ def scenario(target_url: str) -> Iterator[Scenario]:
             yield opened
         finally:
             opened.close()
+
+
+def shop(scenario: Scenario) -> None:
+    """The source of the reader, and what stands in the target already."""
+    make_database(scenario.folder / "shop.db")
+    with psycopg.connect(scenario.target) as connection:
+        connection.execute("CREATE SCHEMA shop")
+        connection.execute("CREATE TABLE shop.book (id int)")
+
+
+def scripts_for(target: str) -> dict[str, Script]:
+    return {
+        "docs/runbook.md": Script(
+            before={"openssl genpkey -algorithm ed25519 -out signing.pem": shop},
+            statuses={'migration-cli rollback "$CUTOVER_RUN"': 2},
+        ),
+        "docs/validation.md": Script(
+            placeholders={"postgresql://me@host/shop": f"'{target}'"},
+            before={
+                "migration-cli validate --source shop.db --report report/ --ignore owner,extra_column": (
+                    shop_that_is_migrated
+                )
+            },
+        ),
+    }
 
 
 @pytest.mark.parametrize(

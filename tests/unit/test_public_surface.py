@@ -48,8 +48,8 @@ resume: --json --report --target-db --target-host --target-pass --target-port --
     --verbose --workers RUN
 cutover: --cutover-lock-timeout --cutover-patience --cutover-window --json --report --target-db
     --target-host --target-pass --target-port --target-url --target-user --verbose --workers RUN
-rollback: --cutover-lock-timeout --cutover-patience --json --target-db --target-host --target-pass
-    --target-port --target-url --target-user --verbose RUN
+rollback: --cutover-lock-timeout --cutover-patience --export --force --json --report --target-db
+    --target-host --target-pass --target-port --target-url --target-user --verbose RUN
 pause: --target-db --target-host --target-pass --target-port --target-url --target-user --verbose RUN
 cancel: --target-db --target-host --target-pass --target-port --target-url --target-user --verbose RUN
 quarantine:
@@ -61,8 +61,11 @@ quarantine retry: --json --mapping --report --target-db --target-host --target-p
     --target-url --target-user --verbose RUN
 status: --follow --json --limit --target-db --target-host --target-pass --target-port --target-url
     --target-user --verbose RUN
+purge: --json --target-db --target-host --target-pass --target-port --target-url --target-user --verbose
+    --yes RUN
 cleanup: --json --target-db --target-host --target-pass --target-port --target-url --target-user --verbose
     --with-replaced --yes
+verify-report: --json --public-key FOLDER
 list-tables: --json --source --verbose
 up: --target-db --target-host --target-pass --target-port --target-url --target-user --verbose --workers
 psql: --target-db ARGUMENTS
@@ -77,10 +80,13 @@ EXIT_STATUSES = """
 """
 
 REPORT_KEYS = """
+ActReport: act at person host convoy_version data
 ColumnReport: name declared target_type reason transforms target widened nulls stored
 DryRunReport: estimated_seconds estimated_disk_bytes would_load would_quarantine chunks ddl
 ErrorReport: code message what remedy details exit_status next_steps run phase step setting mapping source
     file process broker database server schema table chunk key column object_kind object
+EvidenceReport: convoy_version digest_algorithm operator client_host server mapping_file mapping_sha256
+    options accepted_losses cut_over rolled_back acts
 FailedStep: phase table chunk attempts worker error
 FindingKind: check child_rows collation conservation damaged_range default differing_row digest_mismatch
     domain dropped_object extra_column extra_constraint extra_index extra_row extra_table
@@ -91,10 +97,6 @@ FindingKind: check child_rows collation conservation damaged_range default diffe
     type_narrower type_other type_stricter type_wider unique view
 FindingReport: kind table message column key is_error loss accepted_by part weight
 FindingWeight: advice difference ignored
-FindingKind: conservation damaged_range differing_row digest_mismatch dropped_object extra_row lossy_transform
-    missing_column missing_constraint missing_row missing_table orphan_rows row_count sequence
-    type_mismatch
-FindingReport: kind table message column key is_error
 Mode: dry-run migrate validate
 NextStep: purpose command
 ObjectReport: kind name state reason owner
@@ -105,8 +107,6 @@ OptionsReport: tables exclude identifiers source_timezone if_exists drop_depende
     accepted_by ignore
 PartReport: part state checked differing advice ignored
 PartState: differs equal not_checked
-OptionsReport: tables exclude identifiers source_timezone if_exists drop_dependents data_only schema_per_source
-    skip_validation batch_rows chunk_rows workers on_orphan
 Phase: cancelled completed completed_with_findings copying cutting_over failed indexing pending profiling
     ready rolled_back snapshotting validating
 PhaseReport: name seconds
@@ -116,8 +116,9 @@ QuarantineSample: source table key column storage_class original original_hex or
 Recommendation: urgency title detail commands
 Report: run_id status mode verdict exit_status sources target tables objects findings quarantine phases
     throughput recommendations created_at started_at finished_at seconds findings_total accepted timeline
-    options retries error error_details failed_steps dry_run staging_schema previous_schemas
+    options evidence retries error error_details failed_steps dry_run staging_schema previous_schemas
     resume_command next_steps object_scores stubs stubs_file report_version
+ServerReport: system_identifier version database
 SourceReport: label path sha256 bytes
 StorageClass: blob integer null real text
 StubReport: kind name owner reason source_sql draft
@@ -185,13 +186,16 @@ not-equal
 output-file-refused
 profile-differs
 report-not-written
+report-unusable
 rows-changed-by-target
 run-failed
 run-interrupted
+run-purged
 run-state-conflict
 run-unknown
 server-away
 setting-invalid
+signing-key-invalid
 snapshot-changed
 snapshot-disk-full
 snapshot-lost
@@ -233,6 +237,7 @@ type-unsupported
 unexpected-error
 value-rejected
 worker-died
+written-since-cutover
 wrong-usage
 """
 
@@ -249,6 +254,7 @@ paused
 resume
 cutover
 retry
+act
 dry_run
 """
 
@@ -271,6 +277,7 @@ MIGRATION_STAGE_URL
 MIGRATION_STAGE_CACHE_BYTES
 MIGRATION_EMBEDDED_DIR
 MIGRATION_REPORT_DIR
+MIGRATION_SIGNING_KEY
 MIGRATION_API_TOKEN
 MIGRATION_API_HOST
 MIGRATION_API_PORT

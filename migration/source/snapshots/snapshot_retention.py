@@ -42,12 +42,16 @@ class Use:
     phase: Phase
     ended_seconds: float
     has_quarantine: bool
+    is_purged: bool = False
+    """Somebody has given up what it had kept."""
 
 
 def is_needed(use: Use, retention_seconds: float) -> bool:
     """Return whether a run needs its snapshots: to go on, to be resumed, or for a retry of its quarantined rows."""
     if not use.phase.is_end or use.phase.can_go_on:
         return True
+    if use.is_purged:
+        return False
     if use.phase in _WITH_RETRY and use.has_quarantine:
         return True
     return use.ended_seconds < retention_seconds

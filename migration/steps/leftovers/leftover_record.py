@@ -16,7 +16,9 @@ class LeftoverKind(StrEnum):
 
     STAGING_SCHEMA = "staging schema"  # where a run builds its tables
     PREVIOUS_SCHEMA = "previous schema"  # where a cutover puts the tables that it replaces
+    KEPT_SCHEMA = "kept schema"  # tables that were written to between their cutover and its rollback
     SNAPSHOT = "snapshot"
+    QUARANTINE = "quarantine"  # of a run, in the ledger
     UNFINISHED_COPY = "unfinished copy"  # of a source, beside the snapshots
     UNFINISHED_REPORT = "unfinished report"
     STAGE_OBJECT = "stage object"  # a snapshot that was published for hosts without a shared folder

@@ -23,8 +23,12 @@ from migration.target.cutover.schema_removal import remove_schema
 from migration.target.pg_catalog.lock_holders import lock_holders, name_holders
 from migration.target.pg_catalog.schema_relations import KINDS, relations_in
 
-_NAME: Final = re.compile(r"convoy_([0-9a-f]{32})_(staging|previous)(_[0-9]+)?")
-_KINDS: Final = {"staging": LeftoverKind.STAGING_SCHEMA, "previous": LeftoverKind.PREVIOUS_SCHEMA}
+_NAME: Final = re.compile(r"convoy_([0-9a-f]{32})_(staging|previous|kept)(_[0-9]+)?")
+_KINDS: Final = {
+    "staging": LeftoverKind.STAGING_SCHEMA,
+    "previous": LeftoverKind.PREVIOUS_SCHEMA,
+    "kept": LeftoverKind.KEPT_SCHEMA,
+}
 _VIEWS: Final = frozenset({"view", "materialized view"})
 _SHOWN: Final = frozenset({Phase.COMPLETED, Phase.COMPLETED_WITH_FINDINGS})
 _SCHEMAS: Final = text(
@@ -52,6 +56,8 @@ def judge_schema(kind: LeftoverKind, run: RunRecord | None, *, with_replaced: bo
         run: None where the ledger does not know it.
         with_replaced: whether tables go that a run has replaced of which the ledger knows nothing.
     """
+    if kind is LeftoverKind.KEPT_SCHEMA:
+        return _judge_kept(run)
     is_staging = kind is LeftoverKind.STAGING_SCHEMA
     if run is None:
         if is_staging or with_replaced:
@@ -59,6 +65,10 @@ def judge_schema(kind: LeftoverKind, run: RunRecord | None, *, with_replaced: bo
         return Verdict(True, "holds tables that a run has replaced which this ledger does not know")
     if not is_staging:
         return _judge_previous(run)
+    return _judge_staging(run)
+
+
+def _judge_staging(run: RunRecord) -> Verdict:
     if run.phase is Phase.FAILED:
         steps = (
             NextStep("Go on where it stopped", f"migration-cli resume {run.id}"),
@@ -72,6 +82,17 @@ def judge_schema(kind: LeftoverKind, run: RunRecord | None, *, with_replaced: bo
         )
         return Verdict(True, f"run {run.id} is held before its cutover", steps)
     return Verdict(not run.phase.is_end, f"run {run.id} is {run.phase}")
+
+
+def _judge_kept(run: RunRecord | None) -> Verdict:
+    if run is None:
+        return Verdict(
+            True, "holds tables that were written to before a rollback which this ledger does not know"
+        )
+    give_up = NextStep("Give it up for good", f"migration-cli purge {run.id}")
+    return Verdict(
+        True, f"holds what was written between the cutover of run {run.id} and its rollback", (give_up,)
+    )
 
 
 def _judge_previous(run: RunRecord) -> Verdict:
@@ -96,9 +117,13 @@ class LeftoverSchemas:
     def find(self) -> list[Leftover]:
         """Return every schema that bears the name of a run's."""
         with self._engine.begin() as connection:
-            # Schemas first: a run is in the ledger before its schemas are made.
-            schemas = [(row.name, row.bytes) for row in connection.execute(_SCHEMAS)]
-            return [self._leftover(connection, name, size) for name, size in schemas if _NAME.fullmatch(name)]
+            return self.find_in(connection)
+
+    def find_in(self, connection: Connection) -> list[Leftover]:
+        """Do the same in the caller's transaction."""
+        # Schemas first: a run is in the ledger before its schemas are made.
+        schemas = [(row.name, row.bytes) for row in connection.execute(_SCHEMAS)]
+        return [self._leftover(connection, name, size) for name, size in schemas if _NAME.fullmatch(name)]
 
     def remove(self, leftover: Leftover) -> list[str]:
         """Remove a schema, with the row of its run locked: nobody resumes the run meanwhile."""
@@ -131,7 +156,7 @@ class LeftoverSchemas:
         verdict = judge_schema(kind, run, with_replaced=self._with_replaced)
         if verdict.is_needed:
             return [f"it is needed by now: {verdict.reason}"]
-        return remove_schema(connection, name, _made_by(connection, run, kind))
+        return remove_schema(connection, name, made_by(connection, run, kind))
 
 
 def _parts(name: str) -> tuple[LeftoverKind, str]:
@@ -148,7 +173,7 @@ def _known(connection: Connection, run_id: str) -> RunRecord | None:
         return None
 
 
-def _made_by(connection: Connection, run: RunRecord | None, kind: LeftoverKind) -> set[str] | None:
+def made_by(connection: Connection, run: RunRecord | None, kind: LeftoverKind) -> set[str] | None:
     """Return the names of the tables and views that a run may have made in a schema; None: nobody knows."""
     if run is None:
         return None

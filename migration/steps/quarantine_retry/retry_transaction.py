@@ -16,6 +16,7 @@ from sqlalchemy.exc import DBAPIError
 from migration.errors import RunStateError
 from migration.ledger.ledger_tables import runs
 from migration.ledger.quarantine_records import HeldChunk, held_chunks
+from migration.ledger.run_acts import read_acts
 from migration.ledger.run_records import RunRecord, read_run
 from migration.ledger.run_results import count_findings, count_quarantined
 from migration.ledger.run_transition import LockedRun, transition
@@ -27,6 +28,7 @@ from migration.observers.run_observer import Observers
 from migration.observers.standard_observers import STANDARD_OBSERVERS
 from migration.settings import Settings, load_settings
 from migration.source.snapshots.snapshot_access import SnapshotAccess
+from migration.steps.leftovers.purged_run import refuse_purged
 from migration.steps.quarantine_retry.table_retry import RetriedTable, TableRetry
 from migration.target.application_tables.refusal_tolerant_insert import insert_fitting
 from migration.target.application_tables.row_transfer import triggers_at_rest
@@ -82,7 +84,7 @@ def retry_quarantine(
 def _bring(engine: Engine, run_id: str, snapshots: SnapshotAccess, *, with_all: bool) -> None:
     """Have the snapshots here before anything is locked; another mapping is checked against all of them."""
     with engine.connect() as connection:
-        _check_run(read_run(connection, run_id))
+        _check_run(connection, read_run(connection, run_id))
         touched = {chunk.table_id for chunk in held_chunks(connection, run_id)}
         wanted = {table.source_id for table in read_tables(connection, run_id) if table.id in touched}
         for source in read_sources(connection, run_id) if touched else ():
@@ -95,7 +97,7 @@ def _retry(
 ) -> RetryResult:
     with transition(engine, run_id, observers) as locked:
         connection, run = locked.connection, locked.record
-        _check_run(run)
+        _check_run(connection, run)
         held: dict[int, list[HeldChunk]] = {}
         for chunk in held_chunks(connection, run_id):
             held.setdefault(chunk.table_id, []).append(chunk)
@@ -111,12 +113,13 @@ def _retry(
     return RetryResult(run_id, phase, results)
 
 
-def _check_run(run: RunRecord) -> None:
+def _check_run(connection: Connection, run: RunRecord) -> None:
     if run.options.mode is not Mode.MIGRATE or run.phase not in _DONE:
         raise RunStateError(
             f"The run is a {run.mode} in phase {run.phase}; only a completed migration has rows to try again",
             run=run.id,
         )
+    refuse_purged(run.id, read_acts(connection, run.id), "retried")
 
 
 def _insert(connection: Connection, run: RunRecord, retries: Sequence[TableRetry]) -> None:

@@ -24,12 +24,11 @@ from migration.target.loading.server_checksum import Fingerprint, fingerprint
 from migration.target.missing_rights import refuse_lacking
 from migration.target.pg_catalog.application_table_facts import (
     ApplicationTable,
-    Trigger,
     application_tables_with,
     foreign_keys_to,
     holds_rows,
     read_application_tables,
-    triggers_of,
+    what_fires,
 )
 from migration.target.pg_catalog.schema_relations import relations_in
 from migration.target.pg_catalog.sequence_positions import (
@@ -118,7 +117,7 @@ def load_rows(
         mode = "ACCESS EXCLUSIVE" if if_exists is IfExists.REPLACE else "SHARE ROW EXCLUSIVE"
         run_sql(connection, f"LOCK TABLE {', '.join(table.own_rows for table in standing)} IN {mode} MODE")
         check_tables(connection, standing, if_exists, may_fire=may_fire)
-        fired = _fired(connection, standing)
+        fired = what_fires(connection, standing)
         before = sequence_states(connection, standing)
         kept = _set_aside(connection, standing, previous_schema, may_fire=may_fire)
         loads = [
@@ -167,13 +166,6 @@ def load_rows(
     return LoadedRows(record, results, refused, findings)
 
 
-def _fired(connection: Connection, tables: Sequence[ApplicationTable]) -> list[tuple[str, Trigger]]:
-    """Return what will fire while rows go in, with the names of their tables."""
-    names = {table.oid: table.name for table in tables}
-    found = triggers_of(connection, list(names))
-    return [(names[t.table], t) for t in found if t.on_insert and not t.may_rest]
-
-
 def recorded(found: Fingerprint) -> dict[str, Any]:
     """Return a checksum of the server's as it stands in the record of a load."""
     return {"rows": found.rows, "checksum": str(found.checksum)}
@@ -191,8 +183,12 @@ def drop_staging(connection: Connection, staging_schema: str) -> None:
         run_sql(connection, f"DROP SCHEMA {quoted(staging_schema)} CASCADE")
 
 
-def take_back(connection: Connection, record: dict[str, Any], previous_schema: str) -> list[ObjectResult]:
+def take_back(
+    connection: Connection, record: dict[str, Any], previous_schema: str, kept_schema: str | None = None
+) -> list[ObjectResult]:
     """Reverse `load_rows` in the caller's transaction: remove the run's rows, put back those that stood there.
+
+    With `kept_schema`, which is created, all rows are copied into it first, whoever has written them.
 
     Raises:
         TargetChangedError: tables are gone, or their rows have been changed since; nothing was changed.
@@ -217,7 +213,12 @@ def take_back(connection: Connection, record: dict[str, Any], previous_schema: s
             f"LOCK TABLE {', '.join(table.own_rows for table in tables)} IN ACCESS EXCLUSIVE MODE",
         )
         changed = [table.name for table in tables if is_changed(connection, table, entries[table.oid])]
-        if changed:
+        if kept_schema is not None:
+            run_sql(connection, f"CREATE SCHEMA {quoted(kept_schema)}")
+            for table in tables:
+                copy = quoted(kept_schema, table.name)
+                run_sql(connection, f"CREATE TABLE {copy} AS SELECT * FROM {table.own_rows}")
+        elif changed:
             raise TargetChangedError(
                 f"Rows have been changed since the run: {listed(changed)}",
                 remedy="A rollback would lose these changes; empty the tables by hand if they may go",

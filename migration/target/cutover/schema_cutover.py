@@ -17,12 +17,14 @@ from migration.target.cutover.replaced_objects import (
     hand_over_outsiders,
     put_aside,
 )
+from migration.target.cutover.row_horizon import read_horizon
 from migration.target.pg_catalog.schema_relations import (
     Relation,
     relations_in,
     relations_named,
     schema_exists,
 )
+from migration.target.pg_catalog.table_shape import read_shapes
 from migration.target.sql_statements import quoted, run_sql
 
 if TYPE_CHECKING:
@@ -112,15 +114,19 @@ def cut_over(
         replaced = [relation for relation, _ in aside.replaced]
         rights_lost = grant_defaults(connection, schema, staged, replaced)
         run_sql(connection, f"DROP SCHEMA {quoted(staging_schema)}")
+        shapes = read_shapes(connection, [relation.oid for relation in staged])
+        horizon = read_horizon(connection)
     record = {
         "target_schema": schema,
         "created_schema": created,
-        "tables": [_recorded(relation) for relation in staged],
+        "tables": [{**_recorded(relation), "shape": shapes.get(relation.oid, [])} for relation in staged],
         "replaced": [_recorded(relation) for relation in replaced],
         "renamed": renamed,
         "rights_lost": rights_lost,
         "restore": aside.replacement.restore,
         "outsiders": aside.replacement.outsiders,
+        # What is older, the run has written: what a rollback would lose is told by that.
+        "horizon": horizon.recorded(),
     }
     return CutOver(record, aside.replacement.results(), aside.replacement.findings())
 

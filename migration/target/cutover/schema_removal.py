@@ -30,13 +30,16 @@ _OF_OTHER_OWNERS: Final = text(
 )
 
 
-def remove_schema(connection: Connection, schema: str, made_by_run: Collection[str] | None) -> list[str]:
+def remove_schema(
+    connection: Connection, schema: str, made_by_run: Collection[str] | None, known_oids: Collection[int] = ()
+) -> list[str]:
     """Drop a schema with the tables and views of its run, in the caller's transaction.
 
     Args:
         connection: in a transaction; where something stands in the way, nothing is changed in it.
         schema: a staging or previous schema; no error if there is none.
         made_by_run: names of the tables and views that the run has made; None: all that the schema's owner has there.
+        known_oids: of what the run has put there, whoever owns it.
 
     Returns:
         What stands in the way, in words of PostgreSQL; nothing where the schema is gone.
@@ -51,7 +54,8 @@ def remove_schema(connection: Connection, schema: str, made_by_run: Collection[s
     foreign = [
         f"{relation.kind} {schema}.{relation.name}{_of(owners.get(relation.oid))}"
         for relation in relations
-        if relation.oid in owners or (made_by_run is not None and relation.name not in made_by_run)
+        if relation.oid not in known_oids
+        and (relation.oid in owners or (made_by_run is not None and relation.name not in made_by_run))
     ]
     if foreign:
         return foreign

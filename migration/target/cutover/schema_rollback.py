@@ -11,6 +11,7 @@ from migration.target.attached_objects.attachment_transfer import make_object
 from migration.target.attached_objects.outside_dependents import give_back
 from migration.target.cutover.occupied_names import listed
 from migration.target.cutover.relation_move import ALTER, move_relation, translated
+from migration.target.cutover.replaced_objects import Replacement, put_aside
 from migration.target.missing_rights import owner_rights, refuse_lacking, schema_rights
 from migration.target.pg_catalog.schema_relations import (
     Relation,
@@ -24,14 +25,19 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
+_PUT_BACK = "the one that stood here before the run is back"
 
-def roll_back(connection: Connection, record: dict[str, Any], previous_schema: str) -> list[ObjectResult]:
+
+def roll_back(
+    connection: Connection, record: dict[str, Any], previous_schema: str, kept_schema: str | None = None
+) -> list[ObjectResult]:
     """Reverse a cutover in the caller's transaction: remove the run's tables, put back what they replaced.
 
     Args:
         connection: in a transaction that the caller commits, and in which it has taken all locks (`take_locks`).
         record: what `cut_over` returned.
         previous_schema: the one that was given to `cut_over`.
+        kept_schema: where the run's tables go instead of being dropped; it is created.
 
     Returns:
         One line for each table and view that was removed or put back.
@@ -57,20 +63,20 @@ def roll_back(connection: Connection, record: dict[str, Any], previous_schema: s
                 schema=schema,
                 remedy="Drop them, then roll back again; nothing was changed",
             )
-        for kind in (
-            "materialized view",
-            "view",
-            "table",
-        ):  # views need tables; among themselves, in one statement
-            names = ", ".join(quoted(schema, relation.name) for relation in own if relation.kind == kind)
-            if names:
-                run_sql(connection, f"DROP {ALTER[kind]} {names}")
+        if kept_schema is None:
+            _drop(connection, own)
+        else:
+            run_sql(connection, f"CREATE SCHEMA {quoted(kept_schema)}")
+            for relation in own:
+                # Publications, and names of statistics: those that come back have them again.
+                put_aside(connection, relation, kept_schema, Replacement(schema))
+                move_relation(connection, relation, kept_schema)
         for relation in earlier:
             move_relation(connection, relation, schema)
         _restore(connection, record)
         if earlier and not _holds_anything(connection, previous_schema):
             run_sql(connection, f"DROP SCHEMA {quoted(previous_schema)}")
-        results = _results(own, earlier)
+        results = _results(own, earlier, kept_schema)
         if record["created_schema"]:
             results.append(_drop_created_schema(connection, schema))
     return results
@@ -132,19 +138,25 @@ def _restore(connection: Connection, record: dict[str, Any]) -> None:
                 )
 
 
-def _results(own: Sequence[Relation], earlier: Sequence[Relation]) -> list[ObjectResult]:
+def _drop(connection: Connection, own: Sequence[Relation]) -> None:
+    # Views need tables; among themselves, all go in one statement.
+    for kind in ("materialized view", "view", "table"):
+        names = ", ".join(quoted(relation.schema, relation.name) for relation in own if relation.kind == kind)
+        if names:
+            run_sql(connection, f"DROP {ALTER[kind]} {names}")
+
+
+def _results(
+    own: Sequence[Relation], earlier: Sequence[Relation], kept_schema: str | None
+) -> list[ObjectResult]:
     back = {relation.name: relation for relation in earlier}
-    results = [
-        ObjectResult(
-            relation.kind,
-            relation.name,
-            ObjectState.CHANGED,
-            "rolled back: the one that stood here before the run is back"
-            if back.pop(relation.name, None)
-            else "rolled back: removed",
-        )
-        for relation in own
-    ]
+    results = []
+    for relation in own:
+        said = [_PUT_BACK] if back.pop(relation.name, None) else []
+        if kept_schema is not None:
+            said.append(f"the run's is kept in schema {kept_schema}")
+        reason = f"rolled back: {'; '.join(said) or 'removed'}"
+        results.append(ObjectResult(relation.kind, relation.name, ObjectState.CHANGED, reason))
     results += [
         ObjectResult(relation.kind, relation.name, ObjectState.CHANGED, "rolled back: put back")
         for relation in back.values()

@@ -209,6 +209,13 @@ def triggers_of(connection: Connection, oids: Sequence[int]) -> list[Trigger]:
     return [Trigger(*row) for row in connection.execute(text(_TRIGGERS), {"oids": list(oids)})]
 
 
+def what_fires(connection: Connection, tables: Sequence[ApplicationTable]) -> list[tuple[str, Trigger]]:
+    """Return what will fire while rows go in, with the names of their tables."""
+    names = {table.oid: table.name for table in tables}
+    found = triggers_of(connection, list(names))
+    return [(names[t.table], t) for t in found if t.on_insert and not t.may_rest]
+
+
 def sequences_of(connection: Connection, oids: Sequence[int]) -> list[OwnedSequence]:
     """Return the sequences from which columns of these tables take their numbers."""
     return [OwnedSequence(*row) for row in connection.execute(text(_SEQUENCES), {"oids": list(oids)})]

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
     from migration.ledger.quarantine_records import Quarantined
     from migration.ledger.run_records import RunRecord
-    from migration.report.report_model import Report
     from migration.settings import Settings
     from migration.steps.quarantine_retry.retry_transaction import RetryResult
     from producer.cli.command_options import Output
@@ -120,6 +119,7 @@ def export(run: str, file: Path, tables: tuple[str, ...], **values: Any) -> int:
 def retry(run: str, mapping: Path | None, **values: Any) -> int:
     """Store the rows in one transaction that commits only what is proved equal to the source."""
     from migration.steps.quarantine_retry.retry_transaction import retry_quarantine
+    from producer.cli.output.report_output import renew_report
 
     rules = None
     if mapping is not None:
@@ -128,7 +128,7 @@ def retry(run: str, mapping: Path | None, **values: Any) -> int:
         rules = load_mapping(mapping)
     with _opened(run, values) as (engine, record, target, settings, output):
         result = retry_quarantine(engine, record.id, rules, settings=settings)
-        report = _write_report(engine, record, target, settings, output)
+        report = renew_report(engine, record, target, settings, output.report, done="The rows are stored")
     if output.as_json:
         import msgspec
 
@@ -237,24 +237,3 @@ def _print_result(result: RetryResult) -> None:
         click.echo("Nothing could be stored: the rows still cannot be stored by these rules.")
     elif not result.remaining:
         click.echo(f"Nothing is left in quarantine; the run is {result.phase.value.replace('_', ' ')}.")
-
-
-def _write_report(
-    engine: Engine, record: RunRecord, target: Target, settings: Settings, output: Output
-) -> Report:
-    from migration.errors import ReportNotWrittenError
-    from migration.report.report_builder import build_report, write_report
-    from producer.cli.output.command_lines import with_target
-
-    report = with_target(build_report(engine, record.id), target)
-    folder = output.report or settings.report_dir / record.id
-    try:
-        _, html_path = write_report(report, folder)
-    except OSError as error:
-        raise ReportNotWrittenError(
-            f"The rows are stored, but the report cannot be written: {error.strerror}",
-            file=str(folder),
-            remedy="Name another folder with --report",
-        ) from error
-    click.echo(f"The report, written anew: {html_path}", err=True)
-    return report

@@ -77,7 +77,7 @@ def validate_reading_only(options: RunOptions, target: Target, settings: Setting
     report = assemble_without_ledger(
         run_id, shown, sources, tables, findings, began, datetime.now(UTC), version
     )
-    put_out(report, output.report or settings.report_dir / run_id, as_json=output.as_json)
+    put_out(report, output.report or settings.report_dir / run_id, settings, as_json=output.as_json)
     return report.exit_status
 
 

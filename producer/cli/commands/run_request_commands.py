@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
     from migration.ledger.run_records import RunRecord
+    from migration.settings import Settings
+    from migration.steps.run_rollback import RollbackResult
+    from producer.cli.command_options import Output
     from producer.cli.target_options import Target
 
 
@@ -29,33 +33,81 @@ if TYPE_CHECKING:
     short_help="Put back what stood there before a run.",
 )
 @click.argument("run")
+@click.option(
+    "--export",
+    "export_to",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Write the rows that came since the cutover into DIR as CSV and SQL, then go on as with --force.",
+)
+@click.option(
+    "--force",
+    is_flag=True,
+    help="Go on where rows came since the cutover; the run's tables are kept in a schema of their own.",
+)
+@click.option(
+    "--report",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Folder for the report, written anew.  [default: .convoy/reports/RUN]",
+)
 @target_flags
 @patience_flags
 @json_flag
 @verbose_flag
-def rollback(run: str, **values: Any) -> int:
+def rollback(run: str, export_to: Path | None, force: bool, **values: Any) -> int:
     """Reverse the cutover of a run, in one transaction. RUN may be the beginning of its id.
 
-    Where others hold locks, it is tried again, with pauses in which nobody queues behind it.
+    Where the tables of the run have been written to since the cutover, it refuses and says how many rows of which
+    table; nothing is changed then. Where others hold locks, it is tried again, with pauses in which nobody queues
+    behind it.
     """
-    import msgspec
-
     from migration.steps.run_rollback import roll_back_patiently
+    from producer.cli.output.report_output import renew_report
 
     terms = cutover_terms(values)
-    with _known_run(run, values) as (engine, record, _):
-        results = roll_back_patiently(engine, record.id, terms, lambda line: click.echo(line, err=True))
     output = take_output(values)
-    if output.as_json:
-        answer = {"run_id": record.id, "status": "rolled_back", "objects": results}
-        click.echo(msgspec.json.format(msgspec.json.encode(answer), indent=2))
-        return 0
-    click.echo(f"Run {record.id} is rolled back.")
-    for result in results:
-        click.echo(
-            f"  {result.state.value}  {result.kind} {result.name}{f': {result.reason}' if result.reason else ''}"
+    with _known_run(run, values) as (engine, record, target, settings):
+        result = roll_back_patiently(
+            engine,
+            record.id,
+            terms,
+            lambda line: click.echo(line, err=True),
+            force=force,
+            export_to=export_to,
+            settings=settings,
         )
+        _print_rollback(record, result, target, output)
+        renew_report(engine, record, target, settings, output.report, done="The run is rolled back")
     return 0
+
+
+def _print_rollback(record: RunRecord, result: RollbackResult, target: Target, output: Output) -> None:
+    from migration.report.text_formatting import count, printable
+    from producer.cli.output.command_lines import command_line
+
+    if output.as_json:
+        import msgspec
+
+        answer = {"run_id": record.id, "status": "rolled_back", **msgspec.to_builtins(result, enc_hook=str)}
+        click.echo(msgspec.json.format(msgspec.json.encode(answer), indent=2))
+        return
+    click.echo(f"Run {record.id} is rolled back.")
+    for item in result.objects:
+        reason = f": {item.reason}" if item.reason else ""
+        click.echo(f"  {item.state.value}  {item.kind} {printable(item.name)}{reason}")
+    if result.writes:
+        click.echo("Written since the cutover:")
+    for found in result.writes:
+        click.echo(f"  {printable(found.words())}")
+    for one in result.exported:
+        which = "all rows" if one.is_whole else count(one.rows, "row")
+        name = printable(f"{one.schema}.{one.table}")
+        click.echo(f"  {which} of {name} written out: {one.csv} and {one.sql}")
+    for schema in result.kept_schemas:
+        click.echo(f"The run's tables are kept in schema {schema}.")
+    if result.kept_schemas:
+        click.echo(f"Give them up with: {command_line(target, 'purge', record.id)}")
 
 
 @click.command(
@@ -69,7 +121,7 @@ def cancel(run: str, **values: Any) -> int:
     """Stop a run and drop its staging schema; tables that users see are not touched."""
     from migration.steps.run_cancellation import cancel_run
 
-    with _known_run(run, values) as (engine, record, _):
+    with _known_run(run, values) as (engine, record, *_):
         is_gone = cancel_run(engine, record.id)
     left = "nothing of it is left in the target but its record"
     held = f"its schema {record.staging_schema} is in use, and goes once it is free and a producer runs"
@@ -89,7 +141,7 @@ def pause(run: str, **values: Any) -> int:
     from migration.ledger.run_requests import request_pause
     from producer.cli.output.command_lines import command_line
 
-    with _known_run(run, values) as (engine, record, target):
+    with _known_run(run, values) as (engine, record, target, _):
         phase = request_pause(engine, record.id)
     click.echo(f"Run {record.id} is paused in {phase}; steps that are under way are ended.")
     click.echo(f"Go on with: {command_line(target, 'resume', record.id)}")
@@ -97,8 +149,8 @@ def pause(run: str, **values: Any) -> int:
 
 
 @contextmanager
-def _known_run(run: str, values: dict[str, Any]) -> Iterator[tuple[Engine, RunRecord, Target]]:
-    """Take the target out of a command's values; yield its ledger, the run whose id begins so, and the target."""
+def _known_run(run: str, values: dict[str, Any]) -> Iterator[tuple[Engine, RunRecord, Target, Settings]]:
+    """Take the target out of a command's values; yield its ledger, the run whose id begins so, target, settings."""
     from migration.ledger.ledger_database import open_ledger
     from migration.ledger.run_records import find_run
     from producer.cli.cli_settings import read_settings
@@ -110,6 +162,6 @@ def _known_run(run: str, values: dict[str, Any]) -> Iterator[tuple[Engine, RunRe
     with reach(target, settings) as url, lock_waits_told(url):
         engine = open_ledger(url, session_name())
         try:
-            yield engine, find_run(engine, run), target
+            yield engine, find_run(engine, run), target, settings
         finally:
             engine.dispose()

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from producer.cli.command_options import json_flag, take_output, take_target, target_flags, verbose_flag
+from producer.cli.commands.purge_command import kept_line
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
+    from migration.ledger.run_acts import ActRecord
     from migration.ledger.run_progress import RunProgress
     from migration.ledger.run_records import RunRecord
     from migration.settings import Settings
@@ -47,7 +49,7 @@ def status(run: str | None, follows: bool, limit: int, **values: Any) -> int:
             record = find_run(engine, run)
             if follows:  # of an ended run, too: the exit status is that of the run, whoever was faster
                 return _follow(engine, record, target, settings, output)
-            return _print_run(engine, record, target, output)
+            return _print_run(engine, record, target, settings, output)
         finally:
             engine.dispose()
 
@@ -59,18 +61,42 @@ def _follow(engine: Engine, record: RunRecord, target: Target, settings: Setting
     return follow(Session(engine, settings, target, record.options.target, None), record.id, output)
 
 
-def _print_run(engine: Engine, record: RunRecord, target: Target, output: Output) -> int:
+def _print_run(engine: Engine, record: RunRecord, target: Target, settings: Settings, output: Output) -> int:
+    from migration.ledger.run_acts import read_acts
     from migration.ledger.run_progress import read_progress
+    from migration.steps.leftovers.purged_run import find_kept
 
     progress = read_progress(engine, record.id)
+    with engine.connect() as connection:
+        acts = read_acts(connection, record.id)
+    kept = find_kept(engine, settings, record.id)
     if output.as_json:
         import msgspec
 
-        click.echo(msgspec.json.format(msgspec.json.encode(progress), indent=2))
+        answer = msgspec.to_builtins(progress) | {
+            "acts": [msgspec.to_builtins(act) for act in acts],
+            "kept": [{"kind": found.kind, "name": found.name, "bytes": found.bytes} for found in kept],
+        }
+        click.echo(msgspec.json.format(msgspec.json.encode(answer), indent=2))
         return 0
     for line in _describe(record, progress, target):
         click.echo(line)
+    for act in acts:
+        click.echo(act_line(act))
+    for found in kept:
+        click.echo(f"Keeps     {kept_line(found)}")
     return 0
+
+
+def act_line(act: ActRecord) -> str:
+    """Return who did what to a run, and when, in the time of this host."""
+    from migration.report.text_formatting import phrase, printable
+
+    at = f"{act.at.astimezone():%Y-%m-%d %H:%M:%S}"
+    schemas = act.data.get("kept_schemas") or ()
+    kept = f"; its tables are kept in {', '.join(schemas)}" if schemas else ""
+    who = printable(f"{act.person.name} on {act.person.host}")
+    return f"By        {who}: {phrase(act.act.value)} at {at}{kept}"
 
 
 def _describe(record: RunRecord, progress: RunProgress, target: Target) -> list[str]:

@@ -28,6 +28,7 @@ _NEED_TARGET = frozenset(
         "validate",
         "quarantine",
         "cleanup",
+        "purge",
     }
 )
 

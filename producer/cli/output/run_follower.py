@@ -171,7 +171,7 @@ def finish(session: Session, run_id: str, output: Output) -> int:
     """Write and print the report of a run at its end, and return the exit status."""
     report = with_target(_build_report(session, run_id), session.target)
     folder = output.report or session.settings.report_dir / run_id
-    html_path = put_out(report, folder, as_json=output.as_json)
+    html_path = put_out(report, folder, session.settings, as_json=output.as_json)
     if report.status is Phase.FAILED:
         click.echo(f"error: {without_passwords(report.error or 'The run failed.')}", err=True)
         if report.exit_status == ExitStatus.UNUSABLE_INPUT:

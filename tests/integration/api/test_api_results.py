@@ -110,8 +110,8 @@ def test_events_are_streamed_until_the_run_ends(api: RunningApi) -> None:
     assert answer.headers["content-type"].startswith("text/event-stream")
     assert (first[0].partition(": ")[0], first[1]) == ("id", "event: phase")
     assert json.loads(first[2].partition(": ")[2])["data"] == {"phase": "pending"}
-    assert [event["event"] for event in rest] == ["phase", "end"]
-    assert json.loads(rest[0]["data"])["data"] == {"phase": "cancelled"}
+    assert [event["event"] for event in rest] == ["act", "phase", "end"]
+    assert json.loads(rest[1]["data"])["data"] == {"phase": "cancelled"}
 
 
 def test_events_go_on_after_the_last_one_seen(api: RunningApi) -> None:
@@ -136,7 +136,7 @@ def test_what_a_run_logs_cannot_forge_an_event(api: RunningApi) -> None:
 
     events = read_events(api.client.get(f"{V1}/{run_id}/events").text.splitlines())
 
-    assert [event["event"] for event in events] == ["phase", "note", "phase", "end"]
+    assert [event["event"] for event in events] == ["phase", "act", "note", "phase", "end"]
 
 
 def test_the_server_stops_although_somebody_listens(api: RunningApi) -> None:

@@ -12,6 +12,7 @@ from migration.error_record import error_record
 from migration.errors import PermanentError, RetryableError, TransitionLostError
 from migration.ledger.event_log import read_events
 from migration.ledger.event_log_observer import EventLogObserver
+from migration.ledger.run_acts import Act, Person, act_of
 from migration.ledger.run_records import create_run, find_run
 from migration.ledger.run_requests import fail_run, request_cancel, request_resume
 from migration.ledger.run_transition import transition
@@ -21,6 +22,7 @@ from migration.observers.run_happenings import (
     ObservedStep,
     PhaseEntered,
     QuarantineRetried,
+    RunActed,
     RunFailed,
     RunMoveFailed,
     RunPlanned,
@@ -88,9 +90,10 @@ def test_each_happening_has_the_entry_that_readers_know(ledger: Engine, new_run:
             RunFailed(run_id, Phase.COPYING, DIFFERS),
             RunResumed(run_id, Phase.COPYING),
             QuarantineRetried(run_id, 4, 5),
+            RunActed(run_id, "purged", "jane", "desk", "1.0", {"removed": []}),
         ):
             log.observe(happening)
-    assert _entries(ledger, run_id)[1:] == [
+    assert _entries(ledger, run_id)[2:] == [
         ("phase", {"phase": "copying"}),
         ("planned", {"tables": 2, "chunks": 3}),
         ("sent", {"phase": "copying", "messages": 1, "steps": 3}),
@@ -118,6 +121,16 @@ def test_each_happening_has_the_entry_that_readers_know(ledger: Engine, new_run:
         ),
         ("resume", {}),
         ("retry", {"stored": 4, "remaining": 5}),
+        (
+            "act",
+            {
+                "act": "purged",
+                "person": "jane",
+                "host": "desk",
+                "convoy_version": "1.0",
+                "data": {"removed": []},
+            },
+        ),
     ]
 
 
@@ -141,7 +154,7 @@ def test_change_whose_entry_cannot_be_written_does_not_happen_and_nobody_hears_o
     with pytest.raises(DBAPIError):
         fail_run(ledger, find_run(ledger, run_id), DIFFERS, observers=Observers(observer))
     assert find_run(ledger, run_id).phase is Phase.PROFILING
-    assert [kind for kind, _ in _entries(ledger, run_id)] == ["phase"]
+    assert [kind for kind, _ in _entries(ledger, run_id)] == ["phase", "act"]
     assert observer.seen == []
 
 
@@ -150,16 +163,20 @@ def test_observers_hear_what_commands_do_to_a_run(ledger: Engine) -> None:
     told = Observers(observer)
     run_id = create_run(ledger, RunOptions(), observers=told)
     fail_run(ledger, find_run(ledger, run_id), DIFFERS, observers=told)
-    request_resume(ledger, run_id, observers=told)
-    request_resume(ledger, run_id, observers=told)
+    jane = Person("jane", "desk")
+    request_resume(ledger, run_id, person=jane, observers=told)
+    request_resume(ledger, run_id, person=jane, observers=told)
     request_cancel(ledger, run_id, observers=told)
+    resumed = act_of(run_id, Act.RESUMED, jane)
     assert observer.seen == [
         PhaseEntered(run_id, Phase.PENDING, None),
         PhaseEntered(run_id, Phase.FAILED, Phase.PENDING),
         RunFailed(run_id, Phase.PENDING, DIFFERS),
         PhaseEntered(run_id, Phase.PENDING, Phase.FAILED),
         RunResumed(run_id, Phase.PENDING),
+        resumed,
         RunResumed(run_id, Phase.PENDING),
+        resumed,
         PhaseEntered(run_id, Phase.CANCELLED, Phase.PENDING),
     ]
 
@@ -184,9 +201,11 @@ def test_broken_observer_changes_nothing_of_what_commands_do(ledger: Engine) -> 
     assert find_run(ledger, run_id).phase is Phase.CANCELLED
     assert [kind for kind, _ in _entries(ledger, run_id)] == [
         "phase",
+        "act",
         "phase",
         "failed",
         "phase",
         "resume",
+        "act",
         "phase",
     ]

@@ -134,4 +134,6 @@ def test_new_run_has_progress_and_an_event(ledger: Engine, new_run: Callable[...
     run_id = new_run(steps=2)
     progress = read_progress(ledger, run_id)
     assert (progress.phase, progress.percent, progress.eta_seconds) == (Phase.PROFILING, 5.0, None)
-    assert [event.data for event in read_events(ledger, run_id)] == [{"phase": "pending"}]
+    phase, act = read_events(ledger, run_id)
+    assert phase.data == {"phase": "pending"}
+    assert (act.kind, act.data["act"], bool(act.data["person"])) == ("act", "started", True)

@@ -143,7 +143,7 @@ def test_retry_with_a_mapping_stores_the_rows_and_completes_the_run(pipeline: Pi
     assert (report.exit_status, report.status, report.quarantine.total) == (0, Phase.COMPLETED, 0)
     assert all(table.equal and table.rows_loaded == table.rows_source for table in report.tables)
     assert pipeline.query("INSERT INTO by_mapping.t (name) VALUES ('next') RETURNING id") == [(4,)]
-    roll_back_run(pipeline.ledger, run.id)
+    roll_back_run(pipeline.ledger, run.id, force=True)
     assert pipeline.query("SELECT to_regclass('by_mapping.t')") == [(None,)]
 
 

@@ -17,5 +17,6 @@ def test_names_are_those_that_the_api_and_ledgers_of_other_versions_know() -> No
         "resume",
         "cutover",
         "retry",
+        "act",
         "dry_run",
     ]

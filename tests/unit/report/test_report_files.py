@@ -91,6 +91,7 @@ def test_both_files_are_written_into_a_new_folder(tmp_path: Path):
     assert html_path.read_text().startswith("<!DOCTYPE html>")
     assert sorted(path.name for path in json_path.parent.iterdir()) == [
         "junit.xml",
+        "manifest.sha256",
         "report.html",
         "report.json",
     ]
@@ -108,7 +109,7 @@ def test_failed_write_leaves_the_old_report_and_nothing_else(tmp_path: Path, mon
     with pytest.raises(OSError, match="No space"):
         write_report(assemble(scenarios.failed_facts()), tmp_path)
     assert (tmp_path / "report.json").read_bytes() == before
-    assert len(list(tmp_path.iterdir())) == 3
+    assert len(list(tmp_path.iterdir())) == 4
 
 
 def test_second_report_replaces_the_first(tmp_path: Path):

@@ -1,0 +1,154 @@
+"""What a finished run keeps for rollback and retry: how much room it takes, and its removal on purpose (`purge`)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, Engine, delete, text
+
+from migration.errors import RunStateError, TargetChangedError
+from migration.evidence_errors import RunPurgedError
+from migration.ledger.ledger_tables import quarantine
+from migration.ledger.run_acts import Act, ActRecord, Person, act_of, last_act
+from migration.ledger.run_records import RunRecord, read_run
+from migration.ledger.run_transition import transition
+from migration.ledger.table_records import read_sources
+from migration.model import Phase
+from migration.observers.run_observer import Observers
+from migration.observers.standard_observers import STANDARD_OBSERVERS
+from migration.settings import Settings
+from migration.steps.leftovers.leftover_record import Leftover, LeftoverKind, LeftoverPlace
+from migration.steps.leftovers.leftover_removal import Removal, remove_leftovers
+from migration.steps.leftovers.leftover_schemas import LeftoverSchemas, made_by
+from migration.steps.leftovers.leftover_snapshots import LeftoverSnapshots
+from migration.steps.leftovers.leftover_stage_objects import LeftoverStageObjects
+from migration.target.cutover.schema_removal import remove_schema
+
+
+@dataclass(frozen=True, slots=True)
+class Purge:
+    """What went with a purge, and what stays: a snapshot that other runs need, too."""
+
+    gone: tuple[Leftover, ...]
+    stays: tuple[Removal, ...]
+
+
+def refuse_purged(run_id: str, acts: Sequence[ActRecord], what: str) -> None:
+    """Make sure that a run still has what it had kept.
+
+    Raises:
+        RunPurgedError: it was purged; says by whom and when.
+    """
+    purge = last_act(acts, Act.PURGED)
+    if purge is not None:
+        raise RunPurgedError(
+            f"The run can no longer be {what}: {purge.person.name} on {purge.person.host} purged it"
+            f" at {purge.at:%Y-%m-%d %H:%M:%S %Z}, and what it had kept for that is gone",
+            run=run_id,
+        )
+
+
+def find_kept(engine: Engine, settings: Settings, run_id: str) -> list[Leftover]:
+    """Return what a run keeps, each with the room that it takes; nothing of it need be there."""
+    with engine.connect() as connection:
+        run = read_run(connection, run_id)
+        hashes = {source.sha256 for source in read_sources(connection, run_id)}
+        held = _quarantine(connection, run)
+    schemas = [found for found in LeftoverSchemas(engine).find() if found.run_id == run.id]
+    return [*schemas, *(found for _, found in _snapshots(engine, settings, hashes)), *held]
+
+
+def purge_run(
+    engine: Engine,
+    settings: Settings,
+    run_id: str,
+    *,
+    person: Person | None = None,
+    observers: Observers = STANDARD_OBSERVERS,
+) -> Purge:
+    """Remove what a run keeps for rollback and retry: in the target and the ledger at once, and then its snapshots.
+
+    Raises:
+        RunStateError: the run is not at its end, or can be resumed.
+        TargetChangedError: others have put something there, or hung it on what is there; nothing was changed.
+    """
+    with engine.connect() as connection:
+        hashes = {source.sha256 for source in read_sources(connection, run_id)}
+    with transition(engine, run_id, observers) as locked:
+        connection, run = locked.connection, locked.record
+        if not run.phase.is_end or run.phase is Phase.FAILED:
+            raise RunStateError(
+                f"The run is {run.phase} and needs what it keeps",
+                run=run_id,
+                remedy=f"Cancel it first: `migration-cli cancel {run_id}`",
+            )
+        gone = [found for found in LeftoverSchemas(engine).find_in(connection) if found.run_id == run.id]
+        for leftover in gone:
+            _drop_schema(connection, run, leftover)
+        gone += _quarantine(connection, run)
+        connection.execute(delete(quarantine).where(quarantine.c.run_id == run_id))
+        what = [{"kind": found.kind.value, "name": found.name, "bytes": found.bytes} for found in gone]
+        locked.note(act_of(run_id, Act.PURGED, person, {"removed": what}))
+    # From here on the run needs its snapshots no more; where this process ends now, the watchdog removes them.
+    snapshots = list(remove_leftovers(_snapshots(engine, settings, hashes)))
+    needed = [
+        Removal(found, (found.reason,))
+        for _, found in _snapshots(engine, settings, hashes)
+        if found.is_needed
+    ]
+    return Purge(
+        (*gone, *(removal.leftover for removal in snapshots if not removal.in_the_way)),
+        (*(removal for removal in snapshots if removal.in_the_way), *needed),
+    )
+
+
+def _drop_schema(connection: Connection, run: RunRecord, leftover: Leftover) -> None:
+    obstacles = remove_schema(connection, leftover.name, *_belonging(connection, run, leftover))
+    if obstacles:
+        raise TargetChangedError(
+            f"Others use {leftover.kind} {leftover.name}: {', '.join(obstacles)}",
+            schema=leftover.name,
+            remedy="Move or drop these, then purge again; nothing was changed",
+        )
+
+
+def _belonging(
+    connection: Connection, run: RunRecord, leftover: Leftover
+) -> tuple[set[str] | None, set[int]]:
+    """Return names and oids of what may go with a schema of a run: nothing that others have put there."""
+    if leftover.kind is LeftoverKind.STAGING_SCHEMA:
+        return made_by(connection, run, leftover.kind), set()
+    records = [part["record"] for part in run.cutover or ()]
+    names = {entry["name"] for record in records if record.get("data_only") for entry in record["tables"]}
+    kept = "tables" if leftover.kind is LeftoverKind.KEPT_SCHEMA else "replaced"
+    oids = {
+        entry["oid"] for record in records if not record.get("data_only") for entry in record.get(kept, ())
+    }
+    return names, oids
+
+
+def _quarantine(connection: Connection, run: RunRecord) -> list[Leftover]:
+    statement = text(
+        "SELECT count(*) AS number, coalesce(sum(pg_catalog.pg_column_size(q.*)), 0)::bigint AS bytes"
+        " FROM convoy.quarantine q WHERE q.run_id = :run_id"
+    )
+    found = connection.execute(statement, {"run_id": run.id}).one()
+    if not found.number:
+        return []
+    name = f"{found.number:,} {'value' if found.number == 1 else 'values'}"
+    reason = f"kept for a retry of run {run.id}"
+    return [Leftover(LeftoverKind.QUARANTINE, name, found.bytes, True, reason, run.id)]
+
+
+def _snapshots(engine: Engine, settings: Settings, hashes: set[str]) -> list[tuple[LeftoverPlace, Leftover]]:
+    """Return the snapshots of these sources, in the folder and on the stage, each with its place."""
+    folder = LeftoverSnapshots(engine, settings.snapshot_dir.absolute(), settings.snapshot_retention_hours)
+    places: tuple[LeftoverPlace, ...] = (folder, LeftoverStageObjects(engine, settings))
+    kinds = (LeftoverKind.SNAPSHOT, LeftoverKind.STAGE_OBJECT)
+    return [
+        (place, found)
+        for place in places
+        for found in place.find()
+        if found.kind in kinds and any(sha256 in found.name for sha256 in hashes)
+    ]

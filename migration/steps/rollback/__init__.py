@@ -1,0 +1,1 @@
+"""What a rollback would lose: writes since the cutover, counted, and written out before they go."""

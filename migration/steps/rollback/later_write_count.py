@@ -1,0 +1,179 @@
+"""Counts what was written to the tables of a run since its cutover.
+
+From what costs least to what tells most: the ages of the rows, the digest that the ledger has, each row against the
+snapshot. A table whose rows are all older than the cutover, and as many as then, is as it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
+
+from sqlalchemy import Connection
+
+from migration.convoy_error import ConvoyError
+from migration.ledger.chunk_records import read_orphans
+from migration.ledger.run_records import RunRecord
+from migration.model import Digest
+from migration.source.snapshots.snapshot_access import SnapshotAccess
+from migration.steps.converted_source import converted_rows
+from migration.steps.copy_step import driver_connection
+from migration.steps.rollback.later_writes import LaterWrites
+from migration.steps.rollback.watched_table import WatchedTable
+from migration.steps.step_context import PlannedTable, read_planned_table
+from migration.target.application_tables.data_only_cutover import recorded
+from migration.target.cutover.row_horizon import RowAges, RowHorizon, read_ages, read_horizon
+from migration.target.loading.server_checksum import fingerprint
+from migration.target.loading.uncommitted_readback import read_uncommitted
+from migration.target.pg_catalog.table_shape import COLUMN, read_shapes
+from migration.validation.row_comparison import count_rows_apart
+from migration.validation.row_digest import DigestSum
+from migration.value_conversion.batch_size import batch_rows
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_GONE: Final = " gone"
+
+
+@dataclass(frozen=True, slots=True)
+class TableLook:
+    """What one look at a table has found. Nothing that is younger than `before` was seen by it for sure."""
+
+    before: RowHorizon
+    rows: int
+    writes: LaterWrites | None
+
+
+class LaterWriteCount:
+    """Looks at tables in the caller's transaction.
+
+    Args:
+        connection: to the target; sees what is committed.
+        run: the run, at its end.
+        snapshots: with them rows are told apart by key; None: they are not, which is faster.
+    """
+
+    def __init__(self, connection: Connection, run: RunRecord, snapshots: SnapshotAccess | None) -> None:
+        self._connection = connection
+        self._run = run
+        self._snapshots = snapshots
+
+    def look_at(
+        self, tables: list[WatchedTable], earlier: Mapping[int, TableLook] | None = None
+    ) -> dict[int, TableLook]:
+        """Return what was found for each table, by its oid.
+
+        Args:
+            tables: those to look at.
+            earlier: what a look without locks has found; a table that nobody has written to since is not read again.
+        """
+        shapes = read_shapes(self._connection, [table.relation.oid for table in tables])
+        looks = {}
+        for table in tables:
+            oid = table.relation.oid
+            shape = _difference(table, shapes.get(oid, []))
+            looks[oid] = self._look(table, shape, (earlier or {}).get(oid))
+        return looks
+
+    def _look(self, table: WatchedTable, shape: tuple[str, ...], earlier: TableLook | None) -> TableLook:
+        before = read_horizon(self._connection)
+        if (
+            earlier is not None
+            and shape == (earlier.writes.shape if earlier.writes else ())
+            # As many rows as were read then, and none of them younger than that reading: they are the same.
+            and read_ages(self._connection, table.own_rows, earlier.before) == RowAges(earlier.rows, 0)
+        ):
+            return earlier
+        ages = read_ages(self._connection, table.own_rows, table.horizon or before)
+        rows = ages.older + ages.younger
+        if self._is_written(table, ages, shape):
+            return TableLook(before, rows, self._count(table, ages, shape))
+        only_shape = LaterWrites(*_names(table), table.rows_then, rows, shape=shape)
+        return TableLook(before, rows, only_shape if shape else None)
+
+    def _is_written(self, table: WatchedTable, ages: RowAges, shape: tuple[str, ...]) -> bool:
+        if table.horizon is not None and ages == RowAges(table.rows_then, 0):
+            return False
+        if ages.older + ages.younger != table.rows_then:
+            return True
+        if table.is_data_only:
+            now = recorded(fingerprint(self._connection, table.own_rows))
+            return now != {name: table.entry[name] for name in now}
+        if not table.has_known_digest or not _can_be_read(shape):
+            return True
+        return self._digest(self._target(table), table) != table.loaded
+
+    def _count(self, table: WatchedTable, ages: RowAges, shape: tuple[str, ...]) -> LaterWrites:
+        then, now = table.rows_then, ages.older + ages.younger
+        found = LaterWrites(*_names(table), then, now, shape=shape)
+        if not now:
+            return replace(found, added=0, changed=0, deleted=then)
+        if not then:
+            return replace(found, added=now, changed=0, deleted=0)
+        by_key = self._by_key(table, found) if _can_be_read(shape) else None
+        if by_key is not None:
+            return by_key
+        if table.horizon is not None and table.horizon.is_sharp:
+            return replace(found, written=ages.younger, gone=then - ages.older)
+        return found
+
+    def _by_key(self, table: WatchedTable, found: LaterWrites) -> LaterWrites | None:
+        """Compare a table with the snapshot; None where that is gone, or holds other rows than the run has loaded."""
+        if self._snapshots is None or any(column.cast_to for column in table.plan.copied_columns):
+            return None
+        if table.loaded.rows != found.rows_then:
+            return None
+        snapshots, planned = self._snapshots, self._planned(table)
+        orphans = read_orphans(self._connection, table.id)
+
+        def source() -> Iterator[pa.RecordBatch]:
+            return converted_rows(planned, orphans, snapshots)
+
+        try:
+            # Rows that were retried since, or that an application's table has refused, make the two differ.
+            if self._digest(source(), table) != table.loaded:
+                return None
+        except ConvoyError:
+            return None
+        apart = count_rows_apart(source, lambda: self._target(table), table.plan)
+        return replace(
+            found,
+            added=apart.extra,
+            changed=apart.differing,
+            deleted=apart.missing,
+            is_least=not apart.is_complete,
+        )
+
+    def _digest(self, batches: Iterator[pa.RecordBatch], table: WatchedTable) -> Digest:
+        total = DigestSum()
+        for batch in batches:
+            total.add(batch, table.plan.copied_columns)
+        return total.digest()
+
+    def _target(self, table: WatchedTable) -> Iterator[pa.RecordBatch]:
+        plan = replace(table.plan, target_name=table.relation.name)
+        size = batch_rows(self._run.options.batch_rows, self._planned(table).profile.values())
+        return read_uncommitted(driver_connection(self._connection), table.relation.schema, plan, size)
+
+    def _planned(self, table: WatchedTable) -> PlannedTable:
+        return read_planned_table(self._connection, self._run.id, table.id)
+
+
+def _names(table: WatchedTable) -> tuple[str, str]:
+    return table.relation.schema, table.relation.name
+
+
+def _difference(table: WatchedTable, shape: list[str]) -> tuple[str, ...]:
+    """Return what belongs to a table now and did not at the cutover, and what did and does not."""
+    then = table.entry.get("shape")
+    if then is None or table.is_data_only:
+        return ()  # what an application's own table is made of stays
+    added = [f"{part} added" for part in shape if part not in then]
+    return tuple(added + [f"{part}{_GONE}" for part in then if part not in shape])
+
+
+def _can_be_read(shape: tuple[str, ...]) -> bool:
+    """Whether all columns of the run are still there, and of their types."""
+    return not any(line.startswith(COLUMN) and line.endswith(_GONE) for line in shape)
