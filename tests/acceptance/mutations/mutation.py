@@ -59,6 +59,11 @@ class Mutation:
         """Whether rows differ, not the schema around them."""
         return bool(self.keys)
 
+    @property
+    def has_objects_of_its_own(self) -> bool:
+        """Whether the difference lies in another table or a view, which `--tables` leaves out."""
+        return "__" in "".join(self.words) or self.subject in {"table", "view"}
+
     def of_table(self, statements: str) -> str:
         """Return SQL with the table's name in its place."""
         return statements.replace("{t}", self.table)
@@ -83,7 +88,7 @@ class Found:
     @property
     def text(self) -> str:
         """All that it says."""
-        return " ".join((self.kind, self.table, self.column, self.key, self.message))
+        return f"{self.kind} {self.table} {self.column} {self.key} {self.message}"
 
     def is_about(self, key: str) -> bool:
         """Whether the row of this key is named; of a row without a key, its values are."""
@@ -97,6 +102,8 @@ class Judgement:
     way: Way
     status: int
     findings: tuple[Found, ...] = field(default_factory=tuple)
+    words: str = ""
+    """What the command said beside its findings."""
 
     def of(self, mutation: Mutation) -> tuple[Found, ...]:
         """Return the findings about a mutation's table, or about an object that is named for it."""

@@ -1,4 +1,4 @@
-"""Every type × every difference of its values and rows, and every shape of a key × what happens to rows."""
+"""Every type with every difference of its values and rows, and every shape of a key with what happens to rows."""
 
 from __future__ import annotations
 
@@ -109,10 +109,11 @@ def _doubled_without_key(kind: ValueType) -> Mutation:
     return Mutation(
         shape.name,
         "row doubled without a key",
-        f"CREATE TABLE {{t}} (id INTEGER, v {kind.declared}); INSERT INTO {{t}} VALUES (1, {kind.one}), (2, {kind.other});",
+        f"INSERT INTO {{t}} VALUES (1, {kind.one}), (2, {kind.other});",
         "INSERT INTO {t} SELECT id, v FROM {t} WHERE id = 2",
         ("id = 2",),
         prepared=f"CREATE TABLE {{t}} (id integer, v {kind.name});" if kind.given else "",
+        create=f"CREATE TABLE {{t}} (id INTEGER, v {kind.declared});",
     )
 
 
@@ -149,11 +150,11 @@ def _double(shape: _Shape, n: int) -> tuple[str, tuple[str, ...]]:
 
 def _exchange(shape: _Shape, n: int) -> tuple[str, tuple[str, ...]]:
     one, other = shape.where(n + 1), shape.where(n + 2)
-    return (
+    statement = (
         f"UPDATE {{t}} SET v = CASE WHEN {one} THEN (SELECT v FROM {{t}} WHERE {other})"
-        f" ELSE (SELECT v FROM {{t}} WHERE {one}) END WHERE ({one}) OR ({other})",
-        (shape.told(n + 1), shape.told(n + 2)),
+        f" ELSE (SELECT v FROM {{t}} WHERE {one}) END WHERE ({one}) OR ({other})"
     )
+    return statement, (shape.told(n + 1), shape.told(n + 2))
 
 
 def _change_key(shape: _Shape, n: int) -> tuple[str, tuple[str, ...]]:
@@ -177,9 +178,7 @@ _LARGE = 9_007_199_254_740_993
 _SHAPES = (
     _texts("text key", "(k TEXT PRIMARY KEY, v TEXT)"),
     _texts("no key", "(k TEXT, v TEXT)"),
-    _texts(
-        "quoted key", '("the ""key"" %" TEXT PRIMARY KEY, v TEXT)', '"the ""key"" %"', 'the "key" %'
-    ),
+    _texts("quoted key", '("the ""key"" %" TEXT PRIMARY KEY, v TEXT)', '"the ""key"" %"', 'the "key" %'),
     _Shape(
         "key of two columns",
         "(a INTEGER, b TEXT, v TEXT, PRIMARY KEY (a, b))",

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import json
+import os
+import signal
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +17,7 @@ import psycopg
 from psycopg import sql
 
 from migration.model import Phase
+from producer.cli import main
 from tests.acceptance.mutations.mutation import Found, Judgement, Mutation, Way
 from tests.acceptance.mutations.schema_mutations import READER, SCHEMA_TYPES, STRANGER
 from tests.acceptance.mutations.value_types import GIVEN_TYPES
@@ -113,7 +117,22 @@ class Scene:
             said = json.loads(out)
         except json.JSONDecodeError:
             raise AssertionError(f"validate ({target.way}) gave no JSON, status {status}: {err}") from None
-        return Judgement(target.way, status, tuple(_findings(said)))
+        return Judgement(target.way, status, tuple(_findings(said)), err)
+
+    def status_alone(self, mutation: Mutation) -> int:
+        """Return the exit status for a mutation's table alone, as the reader gets it."""
+        url = self.targets[-1].url
+        flags = ["--data-only"] if self._given else []
+        arguments = ["validate", "--source", str(self.source), "--target-url", url, *flags]
+        told = signal.getsignal(signal.SIGTERM)
+        here = Path.cwd()
+        try:
+            os.chdir(self.folder)
+            with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
+                return main([*arguments, "--tables", mutation.table, "--json"])
+        finally:
+            os.chdir(here)
+            signal.signal(signal.SIGTERM, told)
 
     def remove(self) -> None:
         """Drop both databases."""

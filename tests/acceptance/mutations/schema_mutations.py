@@ -119,9 +119,7 @@ SCHEMA_MUTATIONS = (
         words=("g",),
     ),
     Mutation("primary key", "missing", _PLAIN, _drop_constraint("p")),
-    Mutation(
-        "primary key", "only unique", _PLAIN, _drop_constraint("p") + "ALTER TABLE {t} ADD UNIQUE (id)"
-    ),
+    Mutation("primary key", "only unique", _PLAIN, _drop_constraint("p") + "ALTER TABLE {t} ADD UNIQUE (id)"),
     Mutation(
         "primary key",
         "one column more",
@@ -151,7 +149,9 @@ SCHEMA_MUTATIONS = (
     ),
     Mutation("unique", "missing", _UNIQUE, _drop_constraint("u")),
     Mutation("unique", "plain index", _UNIQUE, _drop_constraint("u") + "CREATE INDEX ON {t} (v)"),
-    Mutation("unique", "partial", _UNIQUE, _drop_constraint("u") + "CREATE UNIQUE INDEX ON {t} (v) WHERE v > 5"),
+    Mutation(
+        "unique", "partial", _UNIQUE, _drop_constraint("u") + "CREATE UNIQUE INDEX ON {t} (v) WHERE v > 5"
+    ),
     Mutation(
         "unique", "one column more", _UNIQUE, _drop_constraint("u") + "CREATE UNIQUE INDEX ON {t} (v, id)"
     ),
@@ -295,6 +295,5 @@ SCHEMA_MUTATIONS = (
 )
 """An owner is nobody's word but the ledger's: a database of somebody else's has no `before`."""
 SCHEMA_TYPES = (
-    "CREATE DOMAIN mutant_domain AS text;"
-    "CREATE COLLATION mutant_order (provider = libc, locale = 'C.UTF-8');"
+    "CREATE DOMAIN mutant_domain AS text;CREATE COLLATION mutant_order (provider = libc, locale = 'C.UTF-8');"
 )

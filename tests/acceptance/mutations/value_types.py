@@ -276,7 +276,9 @@ GIVEN = (
         ("24 hours for a day", "'1 day'", "'24:00:00'"),
         ("30 days for a month", "'1 mon'", "'30 days'"),
     ),
-    _given("mood", "'fine'", "'sad'", ("another word", "'fine'", "'sad'"), ("a word for NULL", "NULL", "'sad'")),
+    _given(
+        "mood", "'fine'", "'sad'", ("another word", "'fine'", "'sad'"), ("a word for NULL", "NULL", "'sad'")
+    ),
     _given("short_code", "'abc'", "'de'", ("cut", "'abc'", "'ab'"), ("case", "'abc'", "'Abc'")),
     _given(
         "text[]",
@@ -301,10 +303,27 @@ GIVEN = (
         ("mask come by", "'10.0.0.1'", "'10.0.0.1/24'"),
         ("one bit", "'10.0.0.1'", "'10.0.0.0'"),
     ),
-    _given("int4range", "'[1,5)'", "'[7,9)'", ("one more", "'[1,5)'", "'[1,6)'"), ("empty", "'[1,5)'", "'empty'")),
+    _given(
+        "int4range",
+        "'[1,5)'",
+        "'[7,9)'",
+        ("one more", "'[1,5)'", "'[1,6)'"),
+        ("empty", "'[1,5)'", "'empty'"),
+    ),
     _given("bit(8)", "'00000001'", "'10000000'", ("one bit", "'00000011'", "'00000010'")),
-    _given("macaddr", "'08:00:2b:01:02:03'", "'08:00:2b:01:02:04'", ("one digit", "'08:00:2b:01:02:05'", "'08:00:2b:01:02:06'")),
-    _given("json", """'{"a": 1}'""", "'[]'", ("a value changed", """'{"a": 1}'""", """'{"a": 2}'"""), ("a key lost", """'{"a": 1, "b": 2}'""", """'{"a": 1}'""")),
+    _given(
+        "macaddr",
+        "'08:00:2b:01:02:03'",
+        "'08:00:2b:01:02:04'",
+        ("one digit", "'08:00:2b:01:02:05'", "'08:00:2b:01:02:06'"),
+    ),
+    _given(
+        "json",
+        """'{"a": 1}'""",
+        "'[]'",
+        ("a value changed", """'{"a": 1}'""", """'{"a": 2}'"""),
+        ("a key lost", """'{"a": 1, "b": 2}'""", """'{"a": 1}'"""),
+    ),
 )
 """`mood` is an enumeration, `short_code` a domain over varchar(3)."""
 GIVEN_TYPES = "CREATE TYPE mood AS ENUM ('fine', 'sad'); CREATE DOMAIN short_code AS varchar(3);"
