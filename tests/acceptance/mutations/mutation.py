@@ -107,6 +107,8 @@ class Judgement:
 
     def of(self, mutation: Mutation) -> tuple[Found, ...]:
         """Return the findings about a mutation's table, or about an object that is named for it."""
+        if mutation.is_of_rows:
+            return tuple(f for f in self.findings if f.table == mutation.table)
         return tuple(f for f in self.findings if f.table == mutation.table or _names(f, mutation.table))
 
     def complaints(self, mutation: Mutation) -> list[str]:

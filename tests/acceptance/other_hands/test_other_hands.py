@@ -62,7 +62,7 @@ def test_other_types_that_hold_the_same_are_equal(direct: Direct, tmp_path: Path
     )
 
 
-@pytest.mark.parametrize("seed", (*SEEDS, 90))
+@pytest.mark.parametrize("seed", [*SEEDS, 90])
 def test_of_what_pgloader_loads_exactly_its_rounded_reals_are_found(
     direct: Direct, tmp_path: Path, seed: int
 ) -> None:
