@@ -75,7 +75,6 @@ class Drill:
             _wait_until(lambda: len(application.written) > written + 20)
             reader.rollback()
             out, err = process.communicate(timeout=PATIENCE_SECONDS)
-        print(f"\nlongest stall of the application: {application.longest_stall_seconds:.2f} s")
         assert named, f"the idle reader was not named: {err}"
         assert process.returncode in {0, 1}, err
         assert application.errors == []

@@ -36,7 +36,8 @@ CREATE INDEX orders_customer ON shop.orders (customer_id);
 INSERT INTO shop.customer SELECT i, 'old ' || i, 'c' || i || '@x', CASE i % 2 WHEN 1 THEN 'eu' ELSE 'us' END, NULL
     FROM generate_series(1, 100) i;
 INSERT INTO shop.orders SELECT i, i % 100 + 1, i / 4.0, 'old ' || i FROM generate_series(1, 300) i;
-SELECT setval(pg_get_serial_sequence('shop.customer', 'id'), 100), setval(pg_get_serial_sequence('shop.orders', 'id'), 300);
+SELECT setval(pg_get_serial_sequence('shop.customer', 'id'), 100),
+    setval(pg_get_serial_sequence('shop.orders', 'id'), 300);
 
 CREATE VIEW shop.customer_card AS SELECT id, name FROM shop.customer WHERE region = 'eu';
 CREATE MATERIALIZED VIEW shop.sales AS

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -24,7 +25,9 @@ def server(passable_path: Path) -> Iterator[PooledServer]:
 
 
 @pytest.mark.timeout(900)
-def test_a_living_database_is_taken_over_and_given_back(server: PooledServer, tmp_path: Path) -> None:
+def test_a_living_database_is_taken_over_and_given_back(
+    server: PooledServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     make_source(tmp_path / "shop.db")
     url = server.direct("living")
     pg_dump = server.postgres.programs(server.postgres.folder) / "bin" / "pg_dump"
@@ -33,7 +36,11 @@ def test_a_living_database_is_taken_over_and_given_back(server: PooledServer, tm
         drill.dry_run_names_all()
         drill.refused_without_flags()
         drill.held_before_the_cutover()
-        drill.cut_over_beside_readers()
+        application = drill.cut_over_beside_readers()
+        with capsys.disabled():
+            sys.stdout.write(
+                f"\nlongest stall of the application: {application.longest_stall_seconds:.2f} s\n"
+            )
         drill.validated_in_three_parts()
         drill.application_writes()
         drill.rollback_refused()

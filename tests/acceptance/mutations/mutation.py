@@ -44,6 +44,8 @@ class Mutation:
     """Makes the application's table in the target, of a load with `--data-only`."""
     touches_rows: bool = False
     """Of a change of the schema: rows that cannot be read any more may be named as well."""
+    is_advice: bool = False
+    """The target takes and holds all that it would, and more: a finding, and status 0 where nothing else is found."""
     create: str = ""
     """Makes the table in SQLite, once for all mutations that share it."""
     shared_table: str = ""

@@ -184,7 +184,9 @@ SCHEMA_MUTATIONS = (
         _TEXT_INDEX,
         _drop_index() + "CREATE INDEX {t}__i ON {t} (v COLLATE mutant_order)",
     ),
-    Mutation("type", "wider integer", _PLAIN, "ALTER TABLE {t} ALTER v TYPE bigint", words=("v",)),
+    Mutation(
+        "type", "wider integer", _PLAIN, "ALTER TABLE {t} ALTER v TYPE bigint", words=("v",), is_advice=True
+    ),
     Mutation("type", "narrower integer", _PLAIN, "ALTER TABLE {t} ALTER v TYPE smallint", words=("v",)),
     Mutation(
         "type",
@@ -207,6 +209,7 @@ SCHEMA_MUTATIONS = (
         _of_type("VARCHAR(9)", "'a'", "'b'"),
         "ALTER TABLE {t} ALTER v TYPE text",
         words=("v",),
+        is_advice=True,
     ),
     Mutation(
         "type",
@@ -241,7 +244,9 @@ SCHEMA_MUTATIONS = (
         f"SELECT setval({_SEQUENCE}, 3)",
     ),
     Mutation("table", "missing", _PLAIN, "DROP TABLE {t}", touches_rows=True),
-    Mutation("table", "come by", _PLAIN, "CREATE TABLE {t}__more (a integer)", words=("__more",)),
+    Mutation(
+        "table", "come by", _PLAIN, "CREATE TABLE {t}__more (a integer)", words=("__more",), is_advice=True
+    ),
     Mutation("column", "missing", _PLAIN, "ALTER TABLE {t} DROP v", words=("v",), touches_rows=True),
     Mutation("column", "come by", _PLAIN, "ALTER TABLE {t} ADD more text", words=("more",)),
     Mutation(
@@ -290,10 +295,8 @@ SCHEMA_MUTATIONS = (
         _PLAIN,
         f"ALTER TABLE {{t}} OWNER TO {STRANGER}; GRANT SELECT ON {{t}} TO {READER}",
         words=(STRANGER,),
-        ways=frozenset({Way.LEDGER}),
     ),
 )
-"""An owner is nobody's word but the ledger's: a database of somebody else's has no `before`."""
 SCHEMA_TYPES = (
     "CREATE DOMAIN mutant_domain AS text;CREATE COLLATION mutant_order (provider = libc, locale = 'C.UTF-8');"
 )
