@@ -12,7 +12,6 @@ import tempfile
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import batched
 from pathlib import Path
 
 from producer.embedded.embedded_postgres import EmbeddedPostgres
@@ -111,8 +110,7 @@ def section(results: Results) -> str:
             for way in Way
         ),
         "",
-        f"Alone in a `validate --tables`, {right} of {len(results.mutations)} end with the right status: 1, or 0 where the"
-        " target holds all that it would, and more (*advice*).",
+        _STATUSES.format(right=right, all=len(results.mutations)),
         "",
         "| type, key or part of the schema | found in every way | advice | missed |",
         "|---|---|---|---|",
@@ -125,6 +123,10 @@ def section(results: Results) -> str:
     return "\n".join(lines)
 
 
+_STATUSES = (
+    "Alone in a `validate --tables`, {right} of {all} end with the right status: 1, or 0 where the target holds all"
+    " that it would, and more (*advice*)."
+)
 _WORDS = {
     Way.LEDGER: "in the database of the run, with its ledger",
     Way.NO_LEDGER: "in a copy without a ledger",
@@ -181,9 +183,10 @@ def write(page: Path, written: str) -> None:
 def scenes(folder: Path, server_url: str) -> Iterator[Scene]:
     """Return all mutations, so many in a database that one `validate` takes no more than a minute or two."""
     for name in GROUPS:
-        for number, mutations in enumerate(batched(group(name, alone=True), _IN_A_SCENE)):
-            title = f"mutants_{name}_{number}"
-            yield Scene(folder / title, server_url, title, mutations)
+        mutations = group(name, alone=True)
+        for first in range(0, len(mutations), _IN_A_SCENE):
+            title = f"mutants_{name}_{first}"
+            yield Scene(folder / title, server_url, title, mutations[first : first + _IN_A_SCENE])
 
 
 def main() -> int:
