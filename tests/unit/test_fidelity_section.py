@@ -1,4 +1,4 @@
-"""The section that `make mutations` writes says what was missed and where wolf was cried; it stands once in the page."""
+"""The section that `make mutations` writes says what was missed and where wolf was cried; the page has it once."""
 
 from __future__ import annotations
 

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
-from psycopg import sql
 
 from migration.model import Phase
 from producer.cli import main
@@ -177,6 +176,7 @@ def _findings(said: Any) -> Iterator[Found]:
 
 def _told(driver: Direct, run_id: str) -> str:
     with psycopg.connect(driver.url) as connection:
-        statement = sql.SQL("SELECT message FROM convoy.findings WHERE run_id = {}").format(run_id)
-        error = sql.SQL("SELECT error FROM convoy.runs WHERE id = {}").format(run_id)
-        return "\n".join(str(row[0]) for ask in (error, statement) for row in connection.execute(ask))
+        error = connection.execute("SELECT error FROM convoy.runs WHERE id = %s", (run_id,)).fetchall()
+        statement = "SELECT \"table\" || ': ' || message FROM convoy.findings WHERE run_id = %s"
+        found = connection.execute(statement, (run_id,)).fetchall()
+    return "\n".join(str(words) for (words,) in (*error, *found))
