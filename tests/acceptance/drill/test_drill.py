@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,12 +12,17 @@ import pytest
 
 from tests.acceptance.drill.drill_stages import Drill
 from tests.acceptance.drill.living_database import CLERK, make_living, make_source
-from tests.support.poolers import PooledServer, pooled_server
+from tests.support.poolers import PooledServer, pgbouncer_program, pooled_server
 from tests.support.shell import Shell
 
 
 @pytest.fixture
 def server(passable_path: Path) -> Iterator[PooledServer]:
+    try:
+        pgbouncer_program()
+    except pytest.skip.Exception:
+        assert not os.environ.get("CI"), "CI plays the drill, whatever has to be installed for it"
+        raise
     with pooled_server(passable_path) as running:
         with psycopg.connect(running.direct("postgres"), autocommit=True) as connection:
             connection.execute("CREATE DATABASE living TEMPLATE template0")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sqlite3
 import subprocess
 from collections.abc import Callable
 from contextlib import closing
+from functools import cache
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -14,6 +16,7 @@ import psycopg
 from psycopg import sql
 
 from bench.peers import DUCKDB_VERSION
+from bench.server import MissingProgramError
 from bench.venv import private_venv
 from tests.acceptance.other_hands.small_databases import SmallDatabase
 
@@ -74,11 +77,10 @@ def by_pgloader(database: SmallDatabase, path: Path, url: str, schema: str) -> N
     """Debian's pgloader with its own defaults: it makes the tables, as it thinks fit.
 
     Raises:
+        MissingProgramError: it is not installed, and could not be.
         LoadFailedError: with pgloader's words, also where it ended with status 0 and printed an error.
     """
-    program = shutil.which("pgloader")
-    if program is None:
-        raise LoadFailedError("pgloader is not installed (Debian, Ubuntu: apt-get install pgloader)")
+    program = _pgloader()
     parts = urlsplit(url)
     folder = parse_qs(parts.query)["host"][0]
     target = f"postgresql://postgres@unix:{folder}:5432{parts.path}"
@@ -90,6 +92,19 @@ def by_pgloader(database: SmallDatabase, path: Path, url: str, schema: str) -> N
         ).fetchone()
     if there != (len(database.tables),) or "ERROR" in words:
         raise LoadFailedError(words)
+
+
+@cache
+def _pgloader() -> str:
+    """Return the program; it is installed by apt-get where this runs as root and it is not there."""
+    if shutil.which("pgloader") is None and os.geteuid() == 0 and shutil.which("apt-get"):
+        environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+        for arguments in (["update", "-q"], ["install", "-qy", "--no-install-recommends", "pgloader"]):
+            subprocess.run(["apt-get", *arguments], check=False, capture_output=True, env=environment)
+    found = shutil.which("pgloader")
+    if found is None:
+        raise MissingProgramError("pgloader is not installed (Debian, Ubuntu: apt-get install pgloader)")
+    return found
 
 
 def _run(command: list[str], folder: Path) -> str:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from bench.server import MissingProgramError
 from migration.model import Mode
 from migration.report.report_builder import build_report
 from tests.acceptance.other_hands.hand_results import EQUAL, LOADERS, OF_ROWS, Loader, complaints, load
@@ -27,7 +29,12 @@ def test_there_are_so_many() -> None:
 def test_what_others_have_loaded_is_judged_as_it_is(
     direct: Direct, tmp_path: Path, loader: Loader, seed: int
 ) -> None:
-    loaded = load(loader, seed, tmp_path, direct.url)
+    try:
+        loaded = load(loader, seed, tmp_path, direct.url)
+    except MissingProgramError as error:
+        if os.environ.get("CI"):
+            raise
+        pytest.skip(str(error))
     assert complaints(direct, loaded) == ([], [])
     run = direct.migrate(loaded.path, mode=Mode.VALIDATE, target_schema=loaded.schema)
     report = build_report(direct.ledger, run.id)
