@@ -261,7 +261,7 @@ def test_export_of_a_try_that_others_were_in_the_way_of_is_written_anew(
         other.execute("SELECT nextval(pg_get_serial_sequence('shop.book', 'id'))")
 
         def pause(_seconds: float) -> None:
-            left.append(list(tmp_path.iterdir()))
+            left.append(list((tmp_path / "out").iterdir()))
             other.rollback()
 
         result = roll_back_patiently(
@@ -269,7 +269,7 @@ def test_export_of_a_try_that_others_were_in_the_way_of_is_written_anew(
             run.id,
             CutoverTerms(None, 0.2, 60),
             said.append,
-            export_to=tmp_path,
+            export_to=tmp_path / "out",
             settings=direct.workspace.settings,
             pause=pause,
         )
