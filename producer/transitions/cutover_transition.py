@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import update
@@ -130,7 +131,10 @@ def _first_writes(connection: Connection, run: RunRecord, tables: list[TableReco
         for source in read_sources(connection, run.id)
         for table in source.schema.tables
     }
-    return [_first_write(plan, declared[plan.source_label, plan.name]) for plan in map(planned, tables)]
+    writes = [_first_write(plan, declared[plan.source_label, plan.name]) for plan in map(planned, tables)]
+    if run.options.data_only:  # what its own tables fill by themselves, the application has decided
+        return [replace(write, numbered=frozenset(), defaulted=frozenset()) for write in writes]
+    return writes
 
 
 def _first_write(plan: TablePlan, table: SourceTable) -> FirstWrite:

@@ -7,10 +7,11 @@ snapshot. A table whose rows are all older than the cutover, and as many as then
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 
 from migration.convoy_error import ConvoyError
 from migration.ledger.chunk_records import read_orphans
@@ -27,6 +28,7 @@ from migration.target.cutover.row_horizon import RowAges, RowHorizon, read_ages,
 from migration.target.loading.server_checksum import fingerprint
 from migration.target.loading.uncommitted_readback import read_uncommitted
 from migration.target.pg_catalog.table_shape import COLUMN, read_shapes
+from migration.target.sql_statements import quoted, run_sql
 from migration.validation.row_comparison import count_rows_apart
 from migration.validation.row_digest import DigestSum
 from migration.value_conversion.batch_size import batch_rows
@@ -37,6 +39,10 @@ if TYPE_CHECKING:
 _GONE: Final = " gone"
 
 
+_IS_HIDING: Final = text("SELECT pg_catalog.row_security_active(CAST(:oid AS bigint)::oid)")
+_BRIEF: Final = "SET LOCAL lock_timeout = '2s'"
+
+
 @dataclass(frozen=True, slots=True)
 class TableLook:
     """What one look at a table has found. Nothing that is younger than `before` was seen by it for sure."""
@@ -44,6 +50,23 @@ class TableLook:
     before: RowHorizon
     rows: int
     writes: LaterWrites | None
+
+
+@contextmanager
+def _every_row_seen(connection: Connection, table: WatchedTable) -> Iterator[None]:
+    """Put policies aside that hold for the owner, too (FORCE); the savepoint is taken back, and others wait meanwhile."""
+    if not connection.execute(_IS_HIDING, {"oid": table.relation.oid}).scalar_one():
+        yield
+        return
+    name = quoted(table.relation.schema, table.relation.name)
+    attempt = connection.begin_nested()
+    try:
+        run_sql(connection, _BRIEF)
+        run_sql(connection, f"ALTER TABLE {name} NO FORCE ROW LEVEL SECURITY")
+        yield
+    finally:
+        if attempt.is_active and not connection.invalidated:
+            attempt.rollback()
 
 
 class LaterWriteCount:
@@ -74,7 +97,8 @@ class LaterWriteCount:
         for table in tables:
             oid = table.relation.oid
             shape = _difference(table, shapes.get(oid, []))
-            looks[oid] = self._look(table, shape, (earlier or {}).get(oid))
+            with _every_row_seen(self._connection, table):
+                looks[oid] = self._look(table, shape, (earlier or {}).get(oid))
         return looks
 
     def _look(self, table: WatchedTable, shape: tuple[str, ...], earlier: TableLook | None) -> TableLook:

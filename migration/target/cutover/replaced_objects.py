@@ -89,7 +89,11 @@ class Replacement:
         ]
         return lines + [
             ObjectResult(
-                _words(one.attachment.kind), one.attachment.name, ObjectState.SKIPPED, one.reason, one.table
+                _words(one.attachment.kind),
+                one.attachment.name,
+                ObjectState.CHANGED,  # of the target; none that the source has and that did not come along
+                f"stays with the table that was replaced: {one.reason}",
+                one.table,
             )
             for one in self.lost
         ]

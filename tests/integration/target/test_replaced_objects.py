@@ -221,7 +221,7 @@ def test_refused_by_name_then_left_behind_and_given_back(
     assert (run.error, run.phase) == (None, Phase.COMPLETED_WITH_FINDINGS)
     findings = {(f.kind, f.message) for f in shop.report(run).findings}
     assert findings == foretold
-    assert all(kind is FindingKind.DROPPED_OBJECT for kind, _ in findings)
+    assert {kind for kind, _ in findings} == {FindingKind.DROPPED_OBJECT}, findings
     shop.roll_back(run)
     assert shop.dump() == before
     assert shop.dump("data") == rows
