@@ -261,6 +261,10 @@ def unused_flags(command: Decorated) -> Decorated:
             hidden=True,
         ),
         click.option("--fire-triggers", is_flag=True, hidden=True),
+        click.option("--hold", is_flag=True, hidden=True),
+        click.option("--cutover-window", hidden=True),
+        click.option("--cutover-lock-timeout", type=float, hidden=True),
+        click.option("--cutover-patience", type=float, hidden=True),
     )
 
 

@@ -39,11 +39,11 @@ dry-run: --accept --batch-size --catalog --chunk-rows --cutover-lock-timeout --c
     --salvage --schema-per-source --source --source-timezone --tables --target-db --target-host
     --target-pass --target-port --target-schema --target-url --target-user --verbose --workers
     --write-mapping
-validate: --accept --batch-size --catalog --chunk-rows --data-only --drop-dependents --exclude
-    --fire-triggers --identifiers --if-exists --ignore --json --mapping --max-workers --on-error
-    --priority --report --salvage --schema-per-source --source --source-timezone --tables --target-db
-    --target-host --target-pass --target-port --target-schema --target-url --target-user --verbose
-    --workers
+validate: --accept --batch-size --catalog --chunk-rows --cutover-lock-timeout --cutover-patience
+    --cutover-window --data-only --drop-dependents --exclude --fire-triggers --hold --identifiers
+    --if-exists --ignore --json --mapping --max-workers --on-error --priority --report --salvage
+    --schema-per-source --source --source-timezone --tables --target-db --target-host --target-pass
+    --target-port --target-schema --target-url --target-user --verbose --workers
 resume: --json --report --target-db --target-host --target-pass --target-port --target-url --target-user
     --verbose --workers RUN
 cutover: --cutover-lock-timeout --cutover-patience --cutover-window --json --report --target-db

@@ -54,7 +54,7 @@ class TableLook:
 
 @contextmanager
 def _every_row_seen(connection: Connection, table: WatchedTable) -> Iterator[None]:
-    """Put policies aside that hold for the owner, too (FORCE); the savepoint is taken back, and others wait meanwhile."""
+    """Put policies aside that hold for the owner, too (FORCE), and back again; others wait meanwhile."""
     if not connection.execute(_IS_HIDING, {"oid": table.relation.oid}).scalar_one():
         yield
         return
