@@ -57,7 +57,16 @@ def test_migrate_proves_reports_and_rolls_back(shell: Shell) -> None:
     assert "Completed" in out
 
     status, out, err = shell.run("rollback", report["run_id"])
+    assert status == 2
+    assert "public.book: 1 row" in err
+    status, out, err = shell.run("rollback", report["run_id"], "--force", "--report", "out")
     assert status == 0, err
+    assert "kept in schema convoy_" in out
+    renewed = json.loads((shell.folder / "out" / "report.json").read_text())
+    assert (renewed["status"], renewed["evidence"]["rolled_back"]["act"]) == ("rolled_back", "rolled_back")
+    status, out, err = shell.run("status", report["run_id"])
+    assert "rolled back at" in out
+    assert "Keeps     kept schema convoy_" in out
     assert shell.query("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'") == [(0,)]
 
     status, out, err = shell.run("cancel", report["run_id"])
