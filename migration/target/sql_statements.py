@@ -30,6 +30,14 @@ def assigned_sql(value_sql: str, target_type: str) -> str:
     return f"(SELECT assigned.v FROM {record} AS assigned (v {target_type}))"
 
 
+def written_sql(value_sql: str) -> str:
+    """Return an expression that writes a value as COPY does: by the output function of its type; NULL stays NULL.
+
+    A cast to text is something else for some types: that of an inet adds the length of the net.
+    """
+    return f"CASE WHEN pg_catalog.num_nulls({value_sql}) = 0 THEN pg_catalog.format('%s', {value_sql}) END"
+
+
 def run_sql(connection: Connection, statement: str) -> CursorResult[Any]:
     """Run one statement exactly as it is written, in the connection's transaction.
 

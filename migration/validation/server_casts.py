@@ -11,7 +11,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from migration.target.application_tables.row_refusal_errors import Refusal, halve, refusal_of
-from migration.target.sql_statements import assigned_sql
+from migration.target.sql_statements import assigned_sql, written_sql
 from migration.value_conversion.named_losses import CUT_BY_TYPE, RESPELLED_BY_SERVER
 from migration.value_conversion.server_spelling import is_kept
 
@@ -117,8 +117,9 @@ class ServerCasts:
         self, type_: str, texts: Sequence[str | None], written: list[str | None], first: int, last: int
     ) -> Refusal | None:
         statement = (
-            f"SELECT {assigned_sql('u.v', type_).replace('%', '%%')}::pg_catalog.text"
-            " FROM unnest(%(texts)s::pg_catalog.text[]) WITH ORDINALITY AS u (v, n) ORDER BY n"
+            f"SELECT {written_sql('a.v').replace('%', '%%')} FROM (SELECT n,"
+            f" {assigned_sql('u.v', type_).replace('%', '%%')} AS v"
+            " FROM unnest(%(texts)s::pg_catalog.text[]) WITH ORDINALITY AS u (v, n)) a ORDER BY a.n"
         )
         try:
             found = self._connection.exec_driver_sql(statement, {"texts": list(texts[first : last + 1])})

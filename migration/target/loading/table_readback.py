@@ -23,7 +23,7 @@ from sqlalchemy import text
 from migration.model import ValueKind
 from migration.target.postgres_errors import translate
 from migration.target.session_settings import session_settings, settings_sql
-from migration.target.sql_statements import quoted
+from migration.target.sql_statements import quoted, written_sql
 from migration.target.target_connection import (
     beginning_with,
     connect,
@@ -31,7 +31,7 @@ from migration.target.target_connection import (
     with_defaults,
     without_statement_timeout,
 )
-from migration.value_conversion.value_kinds import ARROW_TYPES, split_type
+from migration.value_conversion.value_kinds import ARROW_TYPES, is_known, split_type
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -199,7 +199,7 @@ def select_sql(
 def _selected(column: ColumnPlan) -> str:
     name = quoted(column.target_name)
     if column.kind in _AS_TEXT and split_type(column.target_type)[0] not in _COME_AS_TEXT:
-        return f"{name}::pg_catalog.text"
+        return f"{name}::pg_catalog.text" if is_known(column.target_type) else written_sql(name)
     return name
 
 
