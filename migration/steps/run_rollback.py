@@ -36,6 +36,7 @@ from migration.steps.rollback.later_writes import LaterWrites, refuse
 from migration.steps.rollback.watched_table import watched_tables
 from migration.steps.run_schema_names import kept_schema
 from migration.target.application_tables.data_only_cutover import take_back
+from migration.target.application_tables.load_rights import load_rights
 from migration.target.cutover.lock_acquisition import (
     WantedLocks,
     lock_refusals_told,
@@ -44,6 +45,8 @@ from migration.target.cutover.lock_acquisition import (
 )
 from migration.target.cutover.relation_move import translated
 from migration.target.cutover.schema_rollback import roll_back
+from migration.target.missing_rights import refuse_lacking
+from migration.target.pg_catalog.application_table_facts import application_tables_with
 
 _DONE = (Phase.COMPLETED, Phase.COMPLETED_WITH_FINDINGS)
 
@@ -187,6 +190,7 @@ def _try(
         seconds = (
             run.options.cutover_lock_timeout_seconds if lock_timeout_seconds is None else lock_timeout_seconds
         )
+        _check_rights(connection, run)
         with translated():
             take_locks(connection, _wanted_locks(connection, run), seconds)
         tables = watched_tables(connection, run)
@@ -212,6 +216,17 @@ def _try(
             remove_export(exported)
             raise
     return RollbackResult(tuple(results), tuple(writes), tuple(kept), tuple(exported))
+
+
+def _check_rights(connection: Connection, run: RunRecord) -> None:
+    """Name every right that the reverse of a load needs, before the first statement that would miss one."""
+    for part in run.cutover:
+        if part["record"].get("data_only"):
+            oids = [entry["oid"] for entry in part["record"]["tables"]]
+            tables = list(application_tables_with(connection, oids).values())
+            refuse_lacking(
+                connection, load_rights(connection, tables), schema=part["record"]["target_schema"]
+            )
 
 
 def _reverse(

@@ -224,7 +224,7 @@ def test_role_that_may_only_read_can_validate_and_leaves_no_trace(shell: Shell) 
         status, out, err = reader.run("validate", "--source", "shop.db", "--report", "mine")
         assert (status, "equal on both sides" in out) == (0, True), out + err
         names = {path.name for path in (shell.folder / "mine").iterdir()}
-        assert names == {"report.json", "report.html", "junit.xml"}
+        assert names == {"report.json", "report.html", "junit.xml", "manifest.sha256"}
         with psycopg.connect(shell.target) as connection:
             connection.execute("UPDATE book SET title = 'changed' WHERE id = 3")
         status, out, err = reader.run("validate", "--source", "shop.db", "--json")

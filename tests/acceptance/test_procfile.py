@@ -233,7 +233,7 @@ def test_flower_asks_for_its_login(cluster: Procfile) -> None:
 
 def test_start_status_summary_rollback(cluster: Procfile, school: Path) -> None:
     with psycopg.connect(cluster.target_url) as connection:
-        connection.execute("CREATE TABLE pupil (old text PRIMARY KEY); INSERT INTO pupil VALUES ('kept')")
+        connection.execute("CREATE TABLE pupil (name text PRIMARY KEY); INSERT INTO pupil VALUES ('kept')")
         connection.execute("CREATE TABLE bystander (x int); INSERT INTO bystander VALUES (1)")
     before = contents(cluster.target_url)
     source_bytes = school.read_bytes()

@@ -203,7 +203,9 @@ def test_state_machine_tells_phases_and_what_it_sends(
         PhaseEntered(run_id, Phase.PROFILING, Phase.SNAPSHOTTING),
         StepsSent(run_id, Phase.PROFILING, 1, 1),
     ]
-    entries = [(event.kind, event.data) for event in read_events(watched.ledger, run_id)]
+    entries = [
+        (event.kind, event.data) for event in read_events(watched.ledger, run_id) if event.kind != "act"
+    ]
     assert entries == [
         ("phase", {"phase": "pending"}),
         ("phase", {"phase": "snapshotting"}),
