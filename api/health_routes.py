@@ -13,7 +13,8 @@ from api.cluster_connections import ClusterDep
 from api.problem_documents import ProblemError, responses
 from migration.convoy_error import ConvoyError
 from migration.errors import BrokerError
-from migration.ledger.disk_room_notices import FullDisk, read_full_disks
+from migration.full_disk import is_full
+from migration.ledger.disk_room_notices import FullDisk, full_server, read_full_disks
 
 router = APIRouter(tags=["health"])
 
@@ -52,8 +53,11 @@ def readyz(cluster: ClusterDep) -> Readiness:
     try:
         with cluster.engine().connect() as connection:
             full = read_full_disks(connection)
-    except (ConvoyError, DBAPIError):
-        parts["ledger"] = "unreachable"
+    except (ConvoyError, DBAPIError) as error:
+        if is_full(error):  # without room it may not even begin a session, to tell who waits
+            full = (full_server(),)
+        else:
+            parts["ledger"] = "unreachable"
     if full:
         parts["disks"] = f"full: {', '.join(disk.name for disk in full)}"
     try:

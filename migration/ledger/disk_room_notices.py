@@ -42,6 +42,12 @@ _NOTICES: Final = text(
 )
 
 
+def full_server() -> FullDisk:
+    """Return the disk of the server as a full one, where that shows in an error instead of a notice."""
+    _, name, place = _DISKS[0]
+    return FullDisk(name, place, ())
+
+
 @dataclass(frozen=True, slots=True)
 class FullDisk:
     """A disk that processes wait for. `name` is server, snapshots or temporary; `waiting` are PostgreSQL's names."""

@@ -12,6 +12,7 @@ from api.problem_documents import from_convoy, members_of, problem_response
 from migration import errors
 from migration.convoy_error import ConvoyError, NextStep, Place
 from migration.error_record import error_classes
+from migration.full_disk_errors import DiskFullError
 from tests.support.api import TOKEN, ApiClient, api_settings
 
 START = "/api/v1/migration/start"
@@ -88,6 +89,18 @@ def test_readyz_names_no_address(client: ApiClient) -> None:
 
     assert (problem["ledger"], problem["broker"]) == ("unreachable", "unreachable")
     assert "127.0.0.1" not in str(problem)
+
+
+def test_readyz_knows_a_full_disk_by_the_error_where_no_session_can_begin(
+    client: ApiClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: Cluster) -> None:
+        raise DiskFullError("could not write init file")
+
+    monkeypatch.setattr(Cluster, "engine", refuse)  # PostgreSQL does so now and then only
+    problem = client.get("/readyz").json()
+    assert (problem["ledger"], problem["disks"]) == ("ok", "full: server")
+    assert "The disk of the PostgreSQL server is full" in problem["detail"]
 
 
 def test_without_source_root_a_start_is_refused() -> None:
