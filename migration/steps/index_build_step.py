@@ -18,7 +18,7 @@ from migration.steps.run_schema_names import staging_schema, told_apart
 from migration.steps.step_context import StepContext
 from migration.steps.step_outcome import StepOutcome
 from migration.target.loading.index_and_constraint_creation import build_object, index_stands
-from migration.target.session_time_zone import read_times_in
+from migration.target.session_time_zone import times_read_in
 from migration.target.sql_statements import quoted, run_sql
 
 _LARGE_BYTES = 32 * 1024 * 1024
@@ -82,9 +82,13 @@ def build_objects(context: StepContext, connection: Connection, step: Step) -> S
     Foreign keys lock two tables at once, so one step builds them all, in order, and cannot deadlock with itself.
     """
     run = context.run(connection, step.run_id)
-    read_times_in(connection, run.options.source_timezone)
-    if "object" in step.spec:
-        return _build_apart(connection, run, step)
+    with times_read_in(connection, run.options.source_timezone):
+        if "object" in step.spec:
+            return _build_apart(connection, run, step)
+        return _build_stage(connection, run, step)
+
+
+def _build_stage(connection: Connection, run: RunRecord, step: Step) -> StepOutcome:
     records = (
         [read_table(connection, step.table_id)]
         if step.table_id is not None

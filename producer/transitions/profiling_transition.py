@@ -18,7 +18,7 @@ from migration.steps.orphan_row_step import searched
 from migration.steps.run_schema_names import staging_schema, target_schemas, told_apart
 from migration.target.application_tables.data_only_plan import plan_data_only
 from migration.target.loading.staging_schema import create_staging
-from migration.target.session_time_zone import read_times_in
+from migration.target.session_time_zone import times_read_in
 from migration.target.target_check import check_target, foresee_replacements, try_ddl
 
 if TYPE_CHECKING:
@@ -52,13 +52,13 @@ def finish_profiling(_context: TransitionContext, locked: LockedRun, _prepared: 
     check_collisions(plans)
     check_target(connection, plans, run.options)
     results = results + _foresee_replacements(connection, run, plans)
-    read_times_in(connection, run.options.source_timezone)
-    if run.options.mode is Mode.DRY_RUN:
-        results = results + _try_on_target(connection, run, plans)
-    else:
-        for schema in target_schemas(plans):
-            of_schema = [plan for plan in plans if plan.target_schema == schema]
-            _create_staging(connection, run, of_schema, schema)
+    with times_read_in(connection, run.options.source_timezone):
+        if run.options.mode is Mode.DRY_RUN:
+            results = results + _try_on_target(connection, run, plans)
+        else:
+            for schema in target_schemas(plans):
+                of_schema = [plan for plan in plans if plan.target_schema == schema]
+                _create_staging(connection, run, of_schema, schema)
     save_objects(connection, run.id, results)
     sizes = read_chunk_sizes(connection, run.id)
     add_steps(connection, run.id, Phase.COPYING, _orphan_steps(connection, run, plans))

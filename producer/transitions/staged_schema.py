@@ -54,7 +54,9 @@ def compare_staged(context: TransitionContext, run: RunRecord) -> StagedSchema:
                 or (state == ObjectState.CHANGED.value and name not in planned_so)
             }
             try:
-                compared = compare_as_planned(connection, staging_schema(run, schema), plans, not_built)
+                compared = compare_as_planned(
+                    connection, staging_schema(run, schema), plans, not_built, run.options.source_timezone
+                )
             except PermanentError as error:
                 message = f"The schema was not compared: {error.what}"
                 result.findings.append(Finding(FindingKind.NOT_CHECKED, "", message, is_error=False))

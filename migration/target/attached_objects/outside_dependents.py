@@ -206,7 +206,9 @@ def _outsider(connection: Connection, catalog: str, oid: int, name: str) -> Outs
                 f"ALTER TABLE {child} ADD CONSTRAINT {name_sql} {key.definition}",
                 more,
             )
-    return Outsider(_KIND_OF_CATALOG.get(catalog, "outside"), name, oid)
+    kind = _KIND_OF_CATALOG.get(catalog, "outside")
+    # PostgreSQL's words for it begin with its kind: "table archive", "function total(orders)".
+    return Outsider(kind, name.removeprefix(f"{kind.rpartition('_')[2]} "), oid)
 
 
 def _replacement(view: Any) -> str:

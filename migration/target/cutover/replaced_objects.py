@@ -85,7 +85,7 @@ class Replacement:
             ObjectResult(
                 _words(kind), name, ObjectState.CHANGED, "goes on with the table that replaces its own"
             )
-            for kind, name in (label.split(" ", 1) for label in self.outside)
+            for kind, name in self._outsiders()
         ]
         return lines + [
             ObjectResult(
@@ -128,8 +128,21 @@ class Replacement:
             schema=self.schema,
             remedy="Make them fit the source, choose --target-schema, or sign for their loss with"
             f" --drop-dependents {','.join(kinds)} (each is then listed as a finding, and comes back with a rollback)",
-            details="\n".join(str(one) for one in refused[_SHOWN:]),
+            details="\n".join([*(str(one) for one in refused[_SHOWN:]), *self._said_of_the_rest()]),
         )
+
+    def _said_of_the_rest(self) -> list[str]:
+        carried = {
+            moved.table: sorted(f"{_words(one.kind)} {one.name}" for one in moved.carried)
+            for moved in self.transfers
+        }
+        parts = [f"of {table} {', '.join(names)}" for table, names in carried.items() if names]
+        outside = [f"{_words(kind)} {name}" for kind, name in self._outsiders()]
+        parts += [f"from outside {', '.join(outside)}"] if outside else []
+        return [f"All else goes over: {'; '.join(parts)}"] if parts else []
+
+    def _outsiders(self) -> list[tuple[str, str]]:
+        return [(kind, name) for kind, name in (label.split(" ", 1) for label in self.outside)]
 
 
 _SHOWN = 10

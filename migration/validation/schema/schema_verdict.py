@@ -90,13 +90,16 @@ def compare_schema(
             result.findings.append(_cannot_build(connection))
             return result
         plans = plan_fitted(source, standing, options)
+        zone = options.source_timezone
         for name, shape in standing.items():
-            _compare_table(connection, schema, plans, name, shape, left_out.get(name, frozenset()), result)
+            _compare_table(
+                connection, schema, plans, name, shape, left_out.get(name, frozenset()), result, zone
+            )
         result.findings += [
             _unchecked("", f"{item.kind} {item.name} has no translation to compare with: {item.reason}")
             for item in plans.untranslated
         ]
-        found, views = view_findings(connection, schema, source, list(plans.fitted.values()))
+        found, views = view_findings(connection, schema, source, list(plans.fitted.values()), zone)
         result.findings += found
         if views and result.checked:
             first = next(iter(result.checked))
@@ -114,15 +117,16 @@ def _compare_table(
     standing: TableShape,
     left_out: frozenset[str],
     result: SchemaComparison,
+    zone: str,
 ) -> None:
     plan = plans.own[name]
-    own = wanted_shape(connection, schema, plan, list(plans.own.values()))
+    own = wanted_shape(connection, schema, plan, list(plans.own.values()), zone)
     if isinstance(own, str):
         result.findings.append(
             _unchecked(name, f"Convoy's own table cannot be built here to compare with: {own}")
         )
         return
-    fitted = wanted_shape(connection, schema, plans.fitted[name], list(plans.fitted.values()))
+    fitted = wanted_shape(connection, schema, plans.fitted[name], list(plans.fitted.values()), zone)
     if isinstance(fitted, str):
         result.findings.append(_unchecked(name, f"Expressions were not compared: {fitted}"))
         fitted = _without_expressions(own)
@@ -162,7 +166,7 @@ def _without_expressions(own: WantedShape) -> WantedShape:
 
 
 def compare_as_planned(
-    connection: Connection, schema: str, plans: Iterable[TablePlan], not_built: Collection[str]
+    connection: Connection, schema: str, plans: Iterable[TablePlan], not_built: Collection[str], zone: str
 ) -> SchemaComparison:
     """Compare tables that a run has built with its plan, in `schema`. The transaction is rolled back.
 
@@ -171,6 +175,7 @@ def compare_as_planned(
         schema: the staging schema, unquoted.
         plans: tables of one target schema.
         not_built: names of objects of which the report says already that they are not as planned.
+        zone: the source's time zone.
     """
     result = SchemaComparison()
     everything = list(plans)
@@ -182,7 +187,7 @@ def compare_as_planned(
         for plan in everything:
             items = tuple(item for item in plan.objects if item.name not in not_built)
             built = replace(plan, objects=items)
-            wanted = wanted_shape(connection, schema, built, everything)
+            wanted = wanted_shape(connection, schema, built, everything, zone)
             if isinstance(wanted, str) or plan.target_name not in shapes:
                 why = wanted if isinstance(wanted, str) else "the table is gone"
                 result.findings.append(_unchecked(plan.name, f"The schema was not compared: {why}"))

@@ -13,6 +13,7 @@ from migration.target.loading.index_and_constraint_creation import is_refusal
 from migration.target.pg_catalog.source_name_matching import match_names
 from migration.target.pg_catalog.table_shapes import look_in, read_shapes
 from migration.target.postgres_errors import translate
+from migration.target.session_time_zone import times_read_in
 from migration.target.sql_statements import quoted, run_sql
 from migration.validation.schema.wanted_shapes import TEMPORARY
 
@@ -33,7 +34,7 @@ _NAMES: Final = (
 
 
 def view_findings(
-    connection: Connection, schema: str, source: ProfiledSource, plans: Sequence[TablePlan]
+    connection: Connection, schema: str, source: ProfiledSource, plans: Sequence[TablePlan], zone: str
 ) -> tuple[list[Finding], int]:
     """Return what differs in the views, and how many were compared.
 
@@ -42,6 +43,7 @@ def view_findings(
         schema: the target schema, unquoted.
         source: what it declares.
         plans: its tables by the names and types that stand; the views are among their objects.
+        zone: its time zone.
     """
     declared = [item.name for item in source.schema.objects if item.kind == "view"]
     if not declared:
@@ -66,7 +68,7 @@ def view_findings(
             message = f"The view {name} has no translation to compare with"
             findings.append(_found(FindingKind.NOT_CHECKED, name, message))
         else:
-            findings += _compare(connection, schema, name, item, shape)
+            findings += _compare(connection, schema, name, item, shape, zone)
         if shape.kind == "m":
             message = "A materialized view stands for the view: it shows what was there when it was refreshed"
             findings.append(_found(FindingKind.VIEW, name, message))
@@ -79,7 +81,7 @@ def _source_name(item: TargetObject, declared: Sequence[str]) -> str:
 
 
 def _compare(
-    connection: Connection, schema: str, name: str, item: TargetObject, standing: TableShape
+    connection: Connection, schema: str, name: str, item: TargetObject, standing: TableShape, zone: str
 ) -> list[Finding]:
     """Let the server read our query beside theirs; where these differ in words, compare what they give."""
     savepoint = connection.begin_nested()
@@ -88,7 +90,8 @@ def _compare(
         # The view itself is temporary; what it reads is what stands.
         create = item.sql.split(";\nCOMMENT ON ")[0]
         statement = create.replace(PLACEHOLDER, quoted(TEMPORARY), 1).replace(PLACEHOLDER, quoted(schema))
-        run_sql(connection, statement)
+        with times_read_in(connection, zone):
+            run_sql(connection, statement)
         ours = read_shapes(connection, schema, [item.name], temporary=True)[item.name].query
         if ours == standing.query:
             return []

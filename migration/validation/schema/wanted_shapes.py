@@ -18,6 +18,7 @@ from migration.model import ObjectState
 from migration.target.loading.index_and_constraint_creation import build_object
 from migration.target.pg_catalog.table_shapes import TableShape, look_in, read_shapes
 from migration.target.postgres_errors import translate
+from migration.target.session_time_zone import times_read_in
 from migration.target.sql_statements import quoted, run_sql
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def may_build(connection: Connection) -> bool:
 
 
 def wanted_shape(
-    connection: Connection, schema: str, plan: TablePlan, plans: Sequence[TablePlan]
+    connection: Connection, schema: str, plan: TablePlan, plans: Sequence[TablePlan], zone: str
 ) -> WantedShape | str:
     """Return what the server makes of a plan, or why it makes nothing of it.
 
@@ -61,6 +62,7 @@ def wanted_shape(
         schema: the target schema; types and collations of it may be named without it.
         plan: the table.
         plans: all tables of the source, for the parents of foreign keys.
+        zone: the source's time zone.
 
     Raises:
         RetryableError: the connection broke.
@@ -69,14 +71,15 @@ def wanted_shape(
     try:
         look_in(connection, schema)
         parents = _parents(plan, plans)
-        for each in (*parents, plan):
-            run_sql(connection, each.create_sql.replace("{schema}", quoted(TEMPORARY)))
-        for parent in parents:
-            _build(connection, [i for i in parent.objects if i.kind in _KEYS])
         items = [
             i for i in plan.objects if i.kind in _SHAPED and i.state is not ObjectState.SKIPPED and i.sql
         ]
-        refused = _build(connection, sorted(items, key=lambda item: item.stage))
+        with times_read_in(connection, zone):
+            for each in (*parents, plan):
+                run_sql(connection, each.create_sql.replace("{schema}", quoted(TEMPORARY)))
+            for parent in parents:
+                _build(connection, [i for i in parent.objects if i.kind in _KEYS])
+            refused = _build(connection, sorted(items, key=lambda item: item.stage))
         shape = read_shapes(connection, schema, [plan.target_name], temporary=True)[plan.target_name]
     except DBAPIError as error:
         problem = translate(error, table=plan.target_name)
