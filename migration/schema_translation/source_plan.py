@@ -19,7 +19,12 @@ from migration.schema_translation.mapped_table import MappedTable
 from migration.schema_translation.requested_names import claim_names, rename_reason
 from migration.schema_translation.table_ddl import create_table
 from migration.schema_translation.table_keys import collation_outcome, row_key
-from migration.schema_translation.table_selection import check_names, select_tables
+from migration.schema_translation.table_selection import (
+    VIEW_LEFT_OUT,
+    check_names,
+    select_tables,
+    views_left_out,
+)
 from migration.schema_translation.view_translation import (
     TranslatedView,
     ViewTranslator,
@@ -283,11 +288,12 @@ class _SourcePlanner:
     ) -> dict[str, TranslatedView]:
         translator = ViewTranslator(tables, names)
         views: dict[str, TranslatedView] = {}
+        left_out = views_left_out(self._schema, select_tables(self._label, self._schema, self._options))
         for key in in_order({key: tables_read(item.sql or "") for key, item in items.items()}):
             item = items[key]
             try:
-                if item.reason:
-                    raise Untranslatable(item.reason)
+                if key in left_out or item.reason:
+                    raise Untranslatable(VIEW_LEFT_OUT if key in left_out else item.reason)
                 views[key] = translator.translate(key, item.sql or "")
             except Untranslatable as error:
                 self._skip_view(item, str(error))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Final
 
 from migration.catalog import CATALOG
@@ -12,9 +12,11 @@ from migration.errors import UnknownTableError
 from migration.mapping_file.mapping_file_application import SKIPPED_BY_FILE
 from migration.model import Mode, RunOptions
 from migration.schema_translation.bookkeeping_tables import bookkeeper
+from migration.schema_translation.view_translation import tables_read
 from migration.source_schema import SourceSchema, SourceTable, TableKind
 
 LEFT_OUT: Final = "left out on request"
+VIEW_LEFT_OUT: Final = "it reads a table that is left out on request"
 _KEEPS_BOOK: Final = "keeps book here, and has its own rows in the target (--data-only)"
 
 
@@ -41,6 +43,15 @@ def select_tables(label: str, schema: SourceSchema, options: RunOptions) -> list
     return chosen
 
 
+def views_left_out(schema: SourceSchema, chosen: Collection[SourceTable]) -> frozenset[str]:
+    """Return the lower-case names of the views that read a table which was not chosen, if only through other views."""
+    reads = {item.name.lower(): tables_read(item.sql or "") for item in schema.objects if item.kind == "view"}
+    gone = {table.name.lower() for table in schema.tables} - {table.name.lower() for table in chosen}
+    while more := {name for name, read in reads.items() if name not in gone and read & gone}:
+        gone |= more
+    return frozenset(gone & reads.keys())
+
+
 def stays_out(table: SourceTable) -> str:
     """Return why a load of rows leaves a table out that nobody asks for; empty where it does not."""
     keeper = bookkeeper(table.name)
@@ -62,7 +73,7 @@ def left_out_on_request(kind: str, reason: str) -> bool:
 
     The storage of a virtual table is internal to it. Tables in which tools keep book have their own rows in the target.
     """
-    return kind == "shadow" or reason in {LEFT_OUT, SKIPPED_BY_FILE} or _KEEPS_BOOK in reason
+    return kind == "shadow" or reason in {LEFT_OUT, VIEW_LEFT_OUT, SKIPPED_BY_FILE} or _KEEPS_BOOK in reason
 
 
 def check_names(sources: Sequence[tuple[str, SourceSchema]], options: RunOptions) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from migration.mapping_file.mapping_file_application import apply_mapping, check_mapping
 from migration.model import Digest, Finding, FindingKind, KeyRange
 from migration.schema_translation.source_plan import ProfiledSource
-from migration.schema_translation.table_selection import leaves_out, select_tables
+from migration.schema_translation.table_selection import leaves_out, select_tables, views_left_out
 from migration.source.row_reading.column_profile import profile_range
 from migration.source.row_reading.mapping_expression_check import check_expressions
 from migration.source.row_reading.snapshot_reader import SnapshotReader
@@ -134,10 +134,15 @@ def validate_database(
         compared = SchemaComparison()
         if not options.data_only:
             # Names that the source has and the run leaves out belong to it all the same.
-            known = match_names([*(t.name for t in declared.tables), *expected], standing).values()
+            views_away = views_left_out(declared, wanted)
+            objects = tuple(item for item in declared.objects if item.name.lower() not in views_away)
+            named = [*(t.name for t in declared.tables), *(o.name for o in declared.objects), *expected]
+            known = match_names(named, standing).values()
             compared = compare_schema(
                 connection,
-                ProfiledSource(source_label, replace(declared, tables=tuple(wanted)), job.profiles),
+                ProfiledSource(
+                    source_label, replace(declared, tables=tuple(wanted), objects=objects), job.profiles
+                ),
                 {name: target for name, target in names.items() if name in job.profiles},
                 schema,
                 options,

@@ -28,6 +28,9 @@ CREATE TABLE orderLine (id INTEGER PRIMARY KEY, "userId" INTEGER REFERENCES "Use
 CREATE UNIQUE INDEX line_price ON orderLine (price);
 CREATE TABLE alembic_version (version_num TEXT);
 CREATE TABLE word (id INTEGER PRIMARY KEY, text TEXT);
+CREATE VIEW heading AS SELECT id FROM word;
+CREATE VIEW heading_of_line AS SELECT l.id FROM orderLine l JOIN heading h ON h.id = l.id;
+CREATE VIEW top_line AS SELECT id FROM heading_of_line;
 INSERT INTO "User Name" VALUES (1, 'Ann', '2024-07-01 12:00:00', 'no name'), (2, 'Bob', NULL, NULL);
 INSERT INTO orderLine VALUES (1, 1, 1.5, x'00'), (2, 1, 2.5, NULL);
 INSERT INTO alembic_version VALUES ('abc');
