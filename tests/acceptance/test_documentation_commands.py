@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sqlite3
 import tempfile
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import psycopg
@@ -33,11 +35,27 @@ def shop(scenario: Scenario) -> None:
         connection.execute("CREATE TABLE shop.book (id int)")
 
 
+def customers_with_odd_zips(scenario: Scenario) -> None:
+    """A number that SQLite's text column spells with a leading zero, for a column of integers; and a trigger."""
+    path = make_database(scenario.folder / "shop.db")
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("CREATE TABLE customer (id INTEGER PRIMARY KEY, zip TEXT)")
+        connection.execute("INSERT INTO customer VALUES (1, '01234')")
+        connection.execute("CREATE TRIGGER noted AFTER INSERT ON customer BEGIN SELECT 1; END")
+
+
 def scripts_for(target: str) -> dict[str, Script]:
     return {
         "docs/runbook.md": Script(
             before={"openssl genpkey -algorithm ed25519 -out signing.pem": shop},
             statuses={'migration-cli rollback "$CUTOVER_RUN"': 2},
+        ),
+        "docs/mapping.md": Script(
+            before={
+                "migration-cli migrate --source shop.db --accept customer.zip:number_respelled,skipped:trigger": (
+                    customers_with_odd_zips
+                )
+            }
         ),
         "docs/validation.md": Script(
             placeholders={"postgresql://me@host/shop": f"'{target}'"},
