@@ -6,14 +6,14 @@ from typing import Final, Unpack
 
 import psycopg
 from adbc_driver_manager import Error as AdbcError
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from migration.convoy_error import ConvoyError, Place
 from migration.errors import (
     ConnectionLostError,
     DiskError,
-    PermanentError,
+    InternalError,
     RetryableError,
     ServerAwayError,
     TargetBusyError,
@@ -57,8 +57,9 @@ def _by_state(error: Exception, cause: BaseException, message: str, place: Place
     # Without a SQLSTATE the server said nothing: the connection itself broke.
     if lost or (not state and isinstance(cause, (psycopg.OperationalError, AdbcError, OSError))):
         return ConnectionLostError(f"The connection to PostgreSQL was lost: {message}", **place)
-    refused = isinstance(cause, psycopg.Error | AdbcError)
-    return (TargetRefusedError if refused else PermanentError)(f"PostgreSQL refused: {message}", **place)
+    if not isinstance(cause, psycopg.Error | AdbcError | SQLAlchemyError):
+        return InternalError(f"{type(cause).__name__}: {message}", **place)
+    return TargetRefusedError(f"PostgreSQL refused: {message}", **place)
 
 
 def _full_disk(cause: BaseException, message: str, place: Place) -> ConvoyError | None:

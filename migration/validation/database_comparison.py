@@ -32,7 +32,7 @@ from migration.validation.source_side_rows import SourceSide
 from migration.value_conversion.batch_conversion import Context
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
     from pathlib import Path
 
     import pyarrow as pa
@@ -136,18 +136,22 @@ def validate_database(
             # Names that the source has and the run leaves out belong to it all the same.
             views_away = views_left_out(declared, wanted)
             objects = tuple(item for item in declared.objects if item.name.lower() not in views_away)
+            referred_to = _parents(declared, wanted)
             named = [*(t.name for t in declared.tables), *(o.name for o in declared.objects), *expected]
             known = match_names(named, standing).values()
             compared = compare_schema(
                 connection,
                 ProfiledSource(
-                    source_label, replace(declared, tables=tuple(wanted), objects=objects), job.profiles
+                    source_label,
+                    replace(declared, tables=(*wanted, *referred_to), objects=objects),
+                    job.profiles,
                 ),
                 {name: target for name, target in names.items() if name in job.profiles},
                 schema,
                 options,
                 left_out=job.left_out,
                 expected=list(known),
+                parents=match_items(referred_to, standing),
             )
     return ValidationResult(source_label, tuple(results), tuple(compared.findings), compared.checked)
 
@@ -161,6 +165,13 @@ def _declared(source_path: Path, source_label: str, options: RunOptions) -> Sour
     overlaid = apply_mapping(schema, source_label, options.mapping)
     check_expressions(source_path, overlaid, options.mapping.name)
     return overlaid
+
+
+def _parents(declared: SourceSchema, wanted: Sequence[SourceTable]) -> list[SourceTable]:
+    """Return the tables that are not compared and to which foreign keys of those refer that are."""
+    compared = {table.name.lower() for table in wanted}
+    named = {key.parent_table.lower() for table in wanted for key in table.foreign_keys} - compared
+    return [table for table in declared.tables if table.name.lower() in named]
 
 
 @dataclass(frozen=True, slots=True)

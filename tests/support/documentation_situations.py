@@ -20,11 +20,15 @@ def migrated(scenario: Scenario, source: str, status: int = 0, flags: str = "") 
     assert found == status, out + err
 
 
+def database(scenario: Scenario, name: str) -> None:
+    """Make a source, unless a command of the page has had it already."""
+    if not (scenario.folder / name).exists():
+        make_database(scenario.folder / name, rows=20)
+
+
 def run_that_failed(scenario: Scenario) -> None:
     """The disk of the server failed at the cutover; it is mended by now."""
-    path = scenario.folder / "failed.db"
-    if not path.exists():
-        make_database(path, rows=20)
+    database(scenario, "failed.db")
     with psycopg.connect(scenario.target, autocommit=True) as connection:
         connection.execute(
             """CREATE OR REPLACE FUNCTION public.bad_disk() RETURNS event_trigger LANGUAGE plpgsql AS $$
@@ -50,7 +54,7 @@ def run_that_is_held(scenario: Scenario) -> None:
 
 
 def run_that_is_complete(scenario: Scenario) -> None:
-    make_database(scenario.folder / "whole.db", rows=20)
+    database(scenario, "whole.db")
     migrated(scenario, "whole.db")
 
 

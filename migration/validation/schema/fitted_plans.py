@@ -14,7 +14,7 @@ from migration.target.pg_catalog.source_name_matching import match_items
 from migration.value_conversion.value_kinds import kind_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from migration.model import ColumnPlan, ObjectResult, RunOptions, TablePlan
     from migration.source_schema import SourceColumn, SourceTable
@@ -39,6 +39,7 @@ def plan_fitted(
     source: ProfiledSource,
     standing: Mapping[str, TableShape],
     options: RunOptions,
+    parents: Collection[str] = (),
 ) -> FittedPlans:
     """Plan the tables of a source that stand in the target.
 
@@ -46,13 +47,15 @@ def plan_fitted(
         source: what it declares, with the mapping file laid over it, and what its columns hold.
         standing: name of a table in the source → what stands in the target.
         options: of the run; they no longer choose tables.
+        parents: those that are there for foreign keys only: their types are taken as they stand.
     """
     chosen = replace(options, tables=(), exclude=(), catalog=None, data_only=False)
     tables = [table for table in source.schema.tables if table.name in standing]
     names = {table.name: match_items(table.columns, _names(standing[table.name])) for table in tables}
     named = [_renamed(table, standing[table.name].name, names[table.name]) for table in tables]
-    (own,) = plan_sources([replace(source, schema=replace(source.schema, tables=tuple(named)))], chosen)
     typed = [_typed(table, standing[table.name]) for table in named]
+    own_types = [known if table.name in parents else table for table, known in zip(named, typed, strict=True)]
+    (own,) = plan_sources([replace(source, schema=replace(source.schema, tables=tuple(own_types)))], chosen)
     (fitted,) = plan_sources([replace(source, schema=replace(source.schema, tables=tuple(typed)))], chosen)
     return FittedPlans(
         own={plan.name: plan for plan in own.tables},

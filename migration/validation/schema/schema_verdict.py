@@ -57,24 +57,26 @@ def compare_schema(
     *,
     left_out: Mapping[str, frozenset[str]],
     expected: Collection[str],
+    parents: Mapping[str, str],
 ) -> SchemaComparison:
     """Compare tables, views and sequences. Nothing is written: what is built for it is temporary and undone.
 
     Args:
         connection: to the target; its transaction is rolled back.
-        source: what it declares, and what its columns hold, for the tables to be compared.
+        source: what it declares of the tables to be compared and of `parents`, and what the columns of the former hold.
         names: table of the source → table of the target.
         schema: the target schema, unquoted.
         options: of the run.
         left_out: table of the source → columns of the target that are not to be compared.
         expected: names in the target that belong to this or another source of the run.
+        parents: table of the source → table of the target, for those that are not compared, but referred to.
 
     Raises:
         RetryableError: the connection broke.
     """
     result = SchemaComparison()
     try:
-        shapes = read_shapes(connection, schema, list(names.values()))
+        shapes = read_shapes(connection, schema, [*names.values(), *parents.values()])
         standing = {name: shapes[target] for name, target in names.items() if target in shapes}
         result.findings += _rights(standing)
         for table in source.schema.tables:
@@ -89,7 +91,8 @@ def compare_schema(
         if not may_build(connection):
             result.findings.append(_cannot_build(connection))
             return result
-        plans = plan_fitted(source, standing, options)
+        referred_to = {name: shapes[target] for name, target in parents.items() if target in shapes}
+        plans = plan_fitted(source, referred_to | standing, options, referred_to.keys())
         zone = options.source_timezone
         for name, shape in standing.items():
             _compare_table(

@@ -63,8 +63,9 @@ class Mutation:
 
     @property
     def has_objects_of_its_own(self) -> bool:
-        """Whether the difference lies in another table or a view, which `--tables` leaves out."""
-        return "__" in "".join(self.words) or self.subject in {"table", "view"}
+        """Whether the difference lies in another table or a view, which `--tables` leaves out, or beside these."""
+        beside_others = self.difference == "another owner"
+        return "__" in "".join(self.words) or self.subject in {"table", "view"} or beside_others
 
     def of_table(self, statements: str) -> str:
         """Return SQL with the table's name in its place."""

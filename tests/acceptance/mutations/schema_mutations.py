@@ -231,6 +231,7 @@ SCHEMA_MUTATIONS = (
         _of_type("JSON", """'{"a": 1}'"""),
         "ALTER TABLE {t} ALTER v TYPE json",
         words=("v",),
+        is_advice=True,
     ),
     Mutation("type", "domain", _TEXTS, "ALTER TABLE {t} ALTER v TYPE mutant_domain", words=("v",)),
     Mutation(

@@ -11,6 +11,7 @@ from migration.convoy_error import place_parts
 from migration.errors import (
     ConnectionLostError,
     DiskError,
+    InternalError,
     PermanentError,
     RetryableError,
     ServerAwayError,
@@ -127,7 +128,7 @@ def test_messages_name_host_and_database(url: str, words: str) -> None:
         (psycopg.errors.DuplicateTable("x"), TargetOccupiedError),
         (psycopg.errors.UniqueViolation("x"), TargetRefusedError),
         (psycopg.ProgrammingError("x"), TargetRefusedError),
-        (ValueError("x"), PermanentError),
+        (ValueError("x"), InternalError),
         (PermanentError("x"), PermanentError),
         (sa.exc.TimeoutError("x"), TargetBusyError),
     ],
