@@ -29,7 +29,6 @@ from migration.report.report_model import (
 )
 from migration.report.run_facts import ForeignKeyFacts
 from migration.report.text_formatting import count
-from migration.target.sql_statements import quoted
 
 NAMES_SHOWN = 5
 VACUUM_STATEMENTS = 10
@@ -202,11 +201,8 @@ def _previous(situation: Situation) -> Iterator[Recommendation]:
             Urgency.SHOULD,
             "Drop the replaced tables when you are sure, or go back to them",
             f"{count(tables, 'table')} that stood in the way {'is' if tables == 1 else 'are'} kept in schema"
-            f" {', '.join(schemas)}, and take up disk. Going back is one transaction, and needs them.",
-            (
-                f"migration-cli rollback {situation.run_id}",
-                f"DROP SCHEMA {', '.join(map(quoted, schemas))} CASCADE;",
-            ),
+            f" {', '.join(schemas)}, and takes up disk. Going back is one transaction, and needs what is kept.",
+            (f"migration-cli rollback {situation.run_id}", f"migration-cli purge {situation.run_id}"),
         )
 
 

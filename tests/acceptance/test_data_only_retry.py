@@ -119,7 +119,7 @@ def test_table_that_was_written_to_since_keeps_what_is_in_it(
     ]
     assert "its rows go into child" in lines[0]
     assert "proved by themselves" in lines[0]
-    with pytest.raises(TargetError, match=r"written to since the cutover.*child"):
+    with pytest.raises(TargetError, match=r"written to or changed since the cutover.*child"):
         roll_back_run(direct.ledger, run.id)
 
 

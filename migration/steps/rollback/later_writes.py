@@ -89,7 +89,7 @@ def refuse(run_id: str, writes: Sequence[LaterWrites]) -> LaterWritesError:
     if len(writes) == 1:
         place |= {"schema": writes[0].schema, "table": writes[0].table}
     error = LaterWritesError(
-        f"The tables have been written to since the cutover, and a rollback would lose it: {shown}{more}",
+        f"The tables have been written to or changed since the cutover, and a rollback would lose that: {shown}{more}",
         remedy="Nothing was changed. Write the rows out first with --export DIR, or go on with --force, which keeps"
         " the run's tables aside",
         next_steps=steps,

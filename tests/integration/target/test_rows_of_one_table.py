@@ -136,7 +136,7 @@ def test_rollback_follows_a_table_that_was_moved_or_renamed(application: Applica
     [
         ("DROP TABLE sale", "dropped since: sale"),
         ("DROP TABLE sale; CREATE TABLE sale (id serial, customer_id integer, price numeric)", "dropped since: sale"),
-        ("UPDATE customer SET name = 'x' WHERE id = 1", "written to since the cutover.* app.customer: 1 row changed"),
+        ("UPDATE customer SET name = 'x' WHERE id = 1", "changed since the cutover.* app.customer: 1 row changed"),
         ("ALTER TABLE sale RENAME price TO cost", "Columns .* since the run: cost, price"),
         ("ALTER TABLE sale ALTER id DROP DEFAULT; DROP SEQUENCE sale_id_seq", "sequence .*_id_seq has been dropped"),
         (("DO $$BEGIN EXECUTE (SELECT format('DROP TABLE %I.sale', nspname) FROM pg_namespace"
