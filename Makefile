@@ -16,8 +16,8 @@ ARGS ?=
 # The embedded server keeps a database for each file, and lets a second try replace the first (kept for rollback).
 EMBEDDED_FLAGS = $(if $(filter embedded,$(TARGET)),--if-exists replace --target-db "$(basename $(notdir $(SOURCE)))")
 
-# Most tests wait for servers, so two processes pay; a file stays in one of them, and so does its cluster.
-PYTEST_ARGS ?= -n 2 --dist loadfile
+# Most tests wait for servers, so three processes pay on two cores; a file stays in one of them, and so does its cluster.
+PYTEST_ARGS ?= -n 3 --dist loadfile
 
 # `make chaos CONVOY_CHAOS_GO_ON=1` leaves out what has passed already; `CONVOY_CHAOS_LEASES=default` plays every cell with
 # the leases of a cluster of one's own, which takes hours more.

@@ -16,6 +16,8 @@ from tests.support.chance import RandomDatabase, databases, options_for
 from tests.support.direct import Direct, quiet_steps
 
 DATABASES = 12
+_INCOMPLETE = {FindingKind.SKIPPED_OBJECT, FindingKind.MISSING_CONSTRAINT}
+"""Of a table that has not all its objects, `migrate` has told it."""
 _TOLD_BY_MIGRATE = (
     FindingKind.ORPHAN_ROWS,
     FindingKind.MISSING_CONSTRAINT,
@@ -67,7 +69,8 @@ def test_validate_finds_only_what_migrate_has_told(direct: Direct, tmp_path: Pat
         assert {table for kind, table in found if kind is FindingKind.VIEW} <= views
         assert {table for kind, table in found if kind is FindingKind.FOREIGN_KEY_NOT_VALID} <= not_valid
         known = {FindingKind.VIEW, FindingKind.FOREIGN_KEY_NOT_VALID, FindingKind.SEQUENCE}
-        assert {kind for kind, _ in found} <= known
+        incomplete = {f.table for f in told.findings if f.kind in _INCOMPLETE}
+        assert {kind for kind, table in found if table not in incomplete} <= known
         direct.forget(again)
         direct.forget(run)
 
