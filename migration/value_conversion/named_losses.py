@@ -28,6 +28,9 @@ CLASS_DROPPED: Final = "class_dropped"
 CUT_BY_TYPE: Final = "cut_by_type"
 RESPELLED_BY_SERVER: Final = "respelled_by_server"
 
+OFFSET_TO_UTC: Final = "offset_to_utc"
+"""No loss: of a column of moments it is counted, and told."""
+
 LOSSES: Final[Mapping[str, str]] = MappingProxyType(
     {
         NUL_STRIPPED: "the character NUL was taken out",
@@ -38,7 +41,7 @@ LOSSES: Final[Mapping[str, str]] = MappingProxyType(
         NUMBER_RESPELLED: "a number does not keep the spelling of a text, such as '007' or '+49123'",
         BOOLEAN_RESPELLED: "a boolean does not keep the spelling of a text",
         TIME_RESPELLED: "a text spells a time otherwise than its column does",
-        OFFSET_DROPPED: "the offset from UTC is not kept; the moment is",
+        OFFSET_DROPPED: "the offset from UTC is not kept, nor a sign that there was one",
         AMBIGUOUS_HOUR: "a clock shows this hour twice",
         JSON_KEYS_DROPPED: "of a key that a document says twice, jsonb keeps the last",
         CLASS_DROPPED: "values of two storage classes can no longer be told apart, such as 5 and '5'",

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 
 from migration.model import ValueKind
 from migration.value_conversion.declared_meaning import Meaning
-from migration.value_conversion.named_losses import OFFSET_DROPPED, TIME_RESPELLED
+from migration.value_conversion.named_losses import OFFSET_DROPPED, OFFSET_TO_UTC, TIME_RESPELLED
 from migration.value_conversion.rules.conversion_rule import Context, Loss, merge_bad
 from migration.value_conversion.rules.utf8_check import payload
 
@@ -96,13 +96,15 @@ def _lost_offset(values: pa.Array, converted: pa.Array, context: Context) -> pa.
 
 
 _OFFSET_LOSS: Final = Loss(OFFSET_DROPPED, _lost_offset)
+# A column that is declared to hold moments says nothing of the clock on whose wall they were read.
+_OFFSET_TOLD: Final = Loss(OFFSET_TO_UTC, _lost_offset)
 
 TIME_LOSSES: Final[Mapping[ValueKind, tuple[Loss, ...]]] = MappingProxyType(
     {
         ValueKind.DATE: (_lost_spelling(ValueKind.DATE),),
         ValueKind.TIME: (_lost_spelling(ValueKind.TIME),),
         ValueKind.TIMESTAMP: (_lost_spelling(ValueKind.TIMESTAMP), _OFFSET_LOSS),
-        ValueKind.TIMESTAMPTZ: (_lost_spelling(ValueKind.TIMESTAMPTZ), _OFFSET_LOSS),
+        ValueKind.TIMESTAMPTZ: (_lost_spelling(ValueKind.TIMESTAMPTZ), _OFFSET_TOLD),
     }
 )
 """Kind of time → what a text may lose in it."""
