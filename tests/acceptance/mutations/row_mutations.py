@@ -145,7 +145,9 @@ def _lose(shape: _Shape, n: int) -> tuple[str, tuple[str, ...]]:
 
 
 def _double(shape: _Shape, n: int) -> tuple[str, tuple[str, ...]]:
-    return f"INSERT INTO {{t}} SELECT {n + 9}, v FROM {{t}} WHERE {shape.where(n + 2)}", (shape.told(n + 9),)
+    # A key below all others: the sequence stands behind no row that is there.
+    new = -(n + 9)
+    return f"INSERT INTO {{t}} SELECT {new}, v FROM {{t}} WHERE {shape.where(n + 2)}", (shape.told(new),)
 
 
 def _exchange(shape: _Shape, n: int) -> tuple[str, tuple[str, ...]]:
