@@ -23,6 +23,12 @@ class ObjectsInTheWayError(TargetOccupiedError):
     code = "target-objects-in-the-way"
 
 
+class StagingChangedError(PermanentError):
+    """Rows or tables of the staging schema are no longer those that were proved."""
+
+    code = "staging-changed"
+
+
 class StagingLostError(PermanentError):
     """Tables that the run needs have been dropped while it worked."""
 

@@ -44,6 +44,7 @@ class FindingKind(StrEnum):
     SEQUENCE = "sequence"
     LOSSY_VALUE = "lossy_value"  # the source's value cannot be had back from the target's
     SKIPPED_OBJECT = "skipped_object"  # did not come along
+    CHANGED_AT_CUTOVER = "changed_at_cutover"  # by an event trigger of the database
     DROPPED_OBJECT = "dropped_object"  # belonged to a replaced table; was signed for with --drop-dependents
     FIRST_WRITE_FAILS = (
         "first_write_fails"  # the application's first INSERT after the cutover would be refused
@@ -158,6 +159,10 @@ KIND_FACTS: Final[Mapping[FindingKind, KindFacts]] = {
     _K.EXTRA_INDEX: KindFacts(_SCHEMA, "an index of the target alone", is_advice=True),
     _K.SKIPPED_OBJECT: KindFacts(
         _SCHEMA, "a view, trigger or index did not come along; `--accept skipped:KIND` signs for it"
+    ),
+    _K.CHANGED_AT_CUTOVER: KindFacts(
+        _SCHEMA,
+        "an event trigger of the database has changed the table while it was put in place",
     ),
     _K.DROPPED_OBJECT: KindFacts(
         _SCHEMA, "an object of a replaced table was left behind, as `--drop-dependents` allowed"

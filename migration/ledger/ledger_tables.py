@@ -66,6 +66,7 @@ runs = Table(
     _time("paused_at"),  # workers start no more of its steps, and it enters no further phase, until `resume`
     _time("cutover_since"),  # when others were first in the way of the cutover
     _time("cutover_next_at"),  # nobody tries it again before
+    Column("copied_in", Text),  # pg_snapshot that sees all rows that were copied, and nothing later
     _time("created_at", now=True),
     _time("started_at"),
     _time("finished_at"),
@@ -113,6 +114,7 @@ tables = Table(
     Column("digest_source", Text),
     Column("digest_target", Text),
     Column("equal", Boolean),
+    Column("signature", JSONB),  # of the staged table, as it was proved: target.pg_catalog.table_signature
     Column("schema_checked", Integer),  # how much of its schema was compared; NULL: nothing
     UniqueConstraint("source_id", "name"),
 )

@@ -47,6 +47,8 @@ class RunRecord:
     """When others were first in the way of the cutover that is being tried."""
     cutover_next_at: datetime | None = None
     """Nobody tries the cutover again before."""
+    copied_in: str | None = None
+    """`pg_snapshot` that sees all rows that were copied, and nothing later."""
 
 
 def create_run(

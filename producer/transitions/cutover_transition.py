@@ -28,6 +28,7 @@ from migration.target.target_check import check_target
 from migration.validation.row_hashing import algorithm_name
 from producer.transitions.data_only_loading import load_schema
 from producer.transitions.run_end import completed
+from producer.transitions.staged_proof import PlacementWatch, check_staged
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -56,6 +57,7 @@ def finish_cutting_over(context: TransitionContext, locked: LockedRun, _prepared
     plans = [planned(table) for table in tables]
     # Days may lie between a run and its cutover: what was asked of the target before is asked again, then under locks.
     check_target(connection, plans, run.options)
+    check_staged(connection, run, tables)
     lost = _prepare(connection, run, plans)
     # What a digest of the ledger can be compared with later: hashes of another library differ.
     digest = algorithm_name()
@@ -101,7 +103,9 @@ def _put_in_place(
         if run.options.data_only:
             record = load_schema(connection, context.settings, run, schema, in_schema)
         else:
+            watch = PlacementWatch(connection, run, schema, in_schema)
             record = _show_tables(connection, run, schema, in_schema, lost[schema])
+            add_findings(connection, run.id, watch.findings(connection))
         records.append(
             {"record": record | {"digest": digest}, "previous_schema": previous_schema(run, schema)}
         )

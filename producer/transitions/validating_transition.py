@@ -16,6 +16,7 @@ from migration.model import Digest, Mode, Phase
 from migration.validation.row_digest import combine
 from producer.transitions.differing_rows import find_difference
 from producer.transitions.run_end import before_cutover, completed
+from producer.transitions.staged_proof import note_signatures
 from producer.transitions.staged_schema import StagedSchema, compare_staged
 
 if TYPE_CHECKING:
@@ -76,6 +77,7 @@ def finish_validating(
         add_findings(connection, run.id, one.findings)
     unequal = [one.table.name for one in compared.tables if one.source != one.target]
     if not unequal:
+        note_signatures(connection, run, [one.table for one in compared.tables])
         return before_cutover(run)
     return NotEqualError(
         f"Source and target differ in {', '.join(unequal)}",

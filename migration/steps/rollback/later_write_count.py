@@ -28,6 +28,7 @@ from migration.target.cutover.row_horizon import RowAges, RowHorizon, read_ages,
 from migration.target.loading.server_checksum import fingerprint
 from migration.target.loading.uncommitted_readback import read_uncommitted
 from migration.target.pg_catalog.table_shape import COLUMN, read_shapes
+from migration.target.pg_catalog.table_signature import changed_lines, read_signatures
 from migration.target.sql_statements import quoted, run_sql
 from migration.validation.row_comparison import count_rows_apart
 from migration.validation.row_digest import DigestSum
@@ -92,11 +93,12 @@ class LaterWriteCount:
             tables: those to look at.
             earlier: what a look without locks has found; a table that nobody has written to since is not read again.
         """
-        shapes = read_shapes(self._connection, [table.relation.oid for table in tables])
+        oids = [table.relation.oid for table in tables]
+        shapes, signatures = read_shapes(self._connection, oids), read_signatures(self._connection, oids)
         looks = {}
         for table in tables:
             oid = table.relation.oid
-            shape = _difference(table, shapes.get(oid, []))
+            shape = _difference(table, shapes.get(oid, []), signatures.get(oid, []))
             with _every_row_seen(self._connection, table):
                 looks[oid] = self._look(table, shape, (earlier or {}).get(oid))
         return looks
@@ -189,13 +191,16 @@ def _names(table: WatchedTable) -> tuple[str, str]:
     return table.relation.schema, table.relation.name
 
 
-def _difference(table: WatchedTable, shape: list[str]) -> tuple[str, ...]:
-    """Return what belongs to a table now and did not at the cutover, and what did and does not."""
+def _difference(table: WatchedTable, shape: list[str], signature: list[str]) -> tuple[str, ...]:
+    """Return what belongs to a table now and did not at the cutover, and what did and does not.
+
+    Where the same things belong to it, what has become of these: NOT NULL, rights, policies, row level security ...
+    """
     then = table.entry.get("shape")
     if then is None or table.is_data_only:
         return ()  # what an application's own table is made of stays
-    added = [f"{part} added" for part in shape if part not in then]
-    return tuple(added + [f"{part}{_GONE}" for part in then if part not in shape])
+    lines = changed_lines(then, shape) or changed_lines(table.entry.get("signature", signature), signature)
+    return tuple(lines)
 
 
 def _can_be_read(shape: tuple[str, ...]) -> bool:

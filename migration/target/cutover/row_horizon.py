@@ -71,6 +71,23 @@ def is_younger_sql(connection: Connection, horizon: RowHorizon) -> str:
     return f"{own}::bigint - pg_catalog.age(t.xmin)::bigint >= {horizon.xid}::bigint"
 
 
+def read_ages_by_snapshot(connection: Connection, table: str, snapshot: str) -> RowAges:
+    """Count the rows of a table by whether a ``pg_snapshot`` sees them; `table` as in `read_ages`.
+
+    Rows are grouped by their transaction first, which PostgreSQL does in parallel.
+    """
+    own = connection.execute(_NOW).one().own
+    # Frozen rows of old are told as older than all ids; ids begin at 3.
+    xid = f"greatest({own}::bigint - pg_catalog.age(x)::bigint, 3)::text::xid8"
+    statement = (
+        f"SELECT coalesce(sum(rows), 0)::bigint AS rows, coalesce(sum(rows) FILTER"
+        f" (WHERE pg_catalog.pg_visible_in_snapshot({xid}, '{snapshot}'::pg_snapshot)), 0)::bigint AS older"
+        f" FROM (SELECT t.xmin AS x, count(*) AS rows FROM {table} t GROUP BY t.xmin) ids"
+    )
+    found = run_sql(connection, statement).one()
+    return RowAges(found.older, found.rows - found.older)
+
+
 def read_ages(connection: Connection, table: str, horizon: RowHorizon) -> RowAges:
     """Count the rows of a table; it is quoted, with ONLY where the rows of its children are not meant."""
     younger = is_younger_sql(connection, horizon)

@@ -25,6 +25,7 @@ from migration.target.pg_catalog.schema_relations import (
     schema_exists,
 )
 from migration.target.pg_catalog.table_shape import read_shapes
+from migration.target.pg_catalog.table_signature import read_signatures
 from migration.target.sql_statements import quoted, run_sql
 
 if TYPE_CHECKING:
@@ -114,12 +115,16 @@ def cut_over(
         replaced = [relation for relation, _ in aside.replaced]
         rights_lost = grant_defaults(connection, schema, staged, replaced)
         run_sql(connection, f"DROP SCHEMA {quoted(staging_schema)}")
-        shapes = read_shapes(connection, [relation.oid for relation in staged])
+        oids = [relation.oid for relation in staged]
+        shapes, signatures = read_shapes(connection, oids), read_signatures(connection, oids)
         horizon = read_horizon(connection)
     record = {
         "target_schema": schema,
         "created_schema": created,
-        "tables": [{**_recorded(relation), "shape": shapes.get(relation.oid, [])} for relation in staged],
+        "tables": [
+            _recorded(one) | {"shape": shapes.get(one.oid, []), "signature": signatures.get(one.oid, [])}
+            for one in staged
+        ],
         "replaced": [_recorded(relation) for relation in replaced],
         "renamed": renamed,
         "rights_lost": rights_lost,

@@ -159,6 +159,15 @@ def test_rows_that_are_only_deleted_count(direct: Direct, run: RunRecord, statem
         ("CREATE INDEX by_title ON shop.book (title)", "index shop.by_title added"),
         ("CREATE POLICY mine ON shop.book USING (true)", "policy mine on shop.book added"),
         ("ALTER TABLE shop.loose ADD CHECK (a <> '')", "table constraint loose_a_check on shop.loose added"),
+        ("ALTER TABLE shop.book ALTER title SET NOT NULL", "title"),
+        ("ALTER TABLE shop.book ALTER price SET DEFAULT 7", "default value for shop.book.price added"),
+        ("ALTER TABLE shop.loose ENABLE ROW LEVEL SECURITY", "row level security added"),
+        ("GRANT SELECT ON shop.loose TO PUBLIC", "grant SELECT to PUBLIC added"),
+        ("GRANT UPDATE (title) ON shop.book TO PUBLIC", "grant UPDATE of title to PUBLIC added"),
+        ("COMMENT ON COLUMN shop.book.title IS 'theirs'", "comment title 'theirs' added"),
+        ("ALTER TABLE shop.loose REPLICA IDENTITY FULL", "replica identity f added"),
+        ("ALTER TABLE shop.loose SET (fillfactor = 50)", "fillfactor=50 added"),
+        ("ALTER TABLE shop.author DISABLE TRIGGER ALL", "foreign keys are not enforced added"),
     ],
 )
 def test_what_was_made_of_the_tables_counts(

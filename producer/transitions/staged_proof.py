@@ -1,0 +1,197 @@
+"""What was proved is what is put in place: staged tables are looked at once more before a cutover.
+
+Between the proof and the cutover may lie days (`--hold`, a cutover window, a blocker), and staged tables can be
+written to by whoever may. No value is read again: PostgreSQL keeps with each row which transaction wrote it, and those
+of the copying are known by a snapshot. A cutover's own commands may be answered by the database's event triggers, so
+what these have done is asked afterwards.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from sqlalchemy import bindparam, select, text, update
+
+from migration.cutover_errors import StagingChangedError
+from migration.ledger.ledger_tables import runs
+from migration.ledger.ledger_tables import tables as ledger_tables
+from migration.ledger.table_records import TableRecord, planned
+from migration.model import Finding, FindingKind
+from migration.steps.run_schema_names import staging_schema, target_schemas
+from migration.target.cutover.lock_acquisition import lock_refusals_told
+from migration.target.cutover.row_horizon import read_ages_by_snapshot
+from migration.target.pg_catalog.schema_relations import relations_in, relations_named
+from migration.target.pg_catalog.table_signature import changed_lines, read_signatures
+from migration.target.sql_statements import quoted, run_sql
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlalchemy import Connection
+
+    from migration.ledger.run_records import RunRecord
+
+_SNAPSHOT: Final = text("SELECT pg_catalog.pg_current_snapshot()::text")
+_WRITTEN_HERE: Final = text(
+    "SELECT oid, pg_catalog.pg_stat_get_xact_tuples_inserted(oid::oid)"
+    " + pg_catalog.pg_stat_get_xact_tuples_updated(oid::oid)"
+    " + pg_catalog.pg_stat_get_xact_tuples_deleted(oid::oid) AS rows FROM unnest(CAST(:oids AS bigint[])) oid"
+)
+_EVENT_TRIGGERS: Final = text(
+    "SELECT EXISTS (SELECT FROM pg_catalog.pg_event_trigger WHERE evtenabled <> 'D')"
+)
+_LINES_SHOWN: Final = 5
+
+
+def note_copied(connection: Connection, run: RunRecord) -> None:
+    """Note which transactions have copied: all rows of the staged tables are theirs from here on."""
+    snapshot = connection.execute(_SNAPSHOT).scalar_one()
+    connection.execute(update(runs).where(runs.c.id == run.id).values(copied_in=snapshot))
+
+
+def note_signatures(connection: Connection, run: RunRecord, tables: Sequence[TableRecord]) -> None:
+    """Note what the staged tables are like that were proved."""
+    oids = _staged_oids(connection, run, tables)
+    lines = read_signatures(connection, list(oids.values()))
+    noted = [{"table_id": table_id, "lines": lines.get(oid, [])} for table_id, oid in oids.items()]
+    if noted:
+        connection.execute(
+            update(ledger_tables)
+            .where(ledger_tables.c.id == bindparam("table_id"))
+            .values(signature=bindparam("lines")),
+            noted,
+        )
+
+
+def check_staged(connection: Connection, run: RunRecord, tables: Sequence[TableRecord]) -> None:
+    """Keep writers out of the staged tables until the transaction ends, and make sure that none has been there.
+
+    A run without a proof (`--skip-validation`) has nothing that could be kept.
+
+    Raises:
+        CutoverBlockedError: somebody is writing to them now.
+        StagingChangedError: rows or tables are not those that were proved.
+    """
+    proved = {
+        row.id: row
+        for row in connection.execute(
+            select(ledger_tables.c.id, ledger_tables.c.signature, ledger_tables.c.rows_target).where(
+                ledger_tables.c.run_id == run.id, ledger_tables.c.equal.is_(True)
+            )
+        )
+    }
+    snapshot = connection.execute(select(runs.c.copied_in).where(runs.c.id == run.id)).scalar_one()
+    staged = _staged_oids(connection, run, tables)
+    checked = [table for table in tables if table.id in proved and table.id in staged]
+    if snapshot is None or not checked:
+        return
+    with lock_refusals_told(run.id):
+        run_sql(connection, f"SET LOCAL lock_timeout = '{run.options.cutover_lock_timeout_seconds:g}s'")
+        run_sql(
+            connection, f"LOCK TABLE {', '.join(_staged_sql(run, table) for table in checked)} IN SHARE MODE"
+        )
+    signatures = read_signatures(connection, [staged[table.id] for table in checked])
+    for table in checked:
+        ages = read_ages_by_snapshot(connection, f"ONLY {_staged_sql(run, table)}", snapshot)
+        missing = max(proved[table.id].rows_target - ages.older, 0)
+        found = [f"{ages.younger:,} rows written"] if ages.younger else []
+        found += [f"{missing:,} rows gone"] if missing else []
+        noted = proved[table.id].signature
+        if noted is not None:
+            found += changed_lines(noted, signatures.get(staged[table.id], []))
+        if found:
+            raise _changed(run, table, "since its proof", found)
+
+
+class PlacementWatch:
+    """Tells what event triggers do to the staged tables of one schema while they are put in place."""
+
+    def __init__(
+        self, connection: Connection, run: RunRecord, schema: str, tables: Sequence[TableRecord]
+    ) -> None:
+        self._run = run
+        self._tables = {table.id: table for table in tables}
+        self._oids = _staged_oids(connection, run, tables)
+        self._is_watched = connection.execute(_EVENT_TRIGGERS).scalar_one()
+        self._before: dict[int, list[str]] = {}
+        self._replaced: dict[str, list[str]] = {}
+        if self._is_watched:
+            names = {one.name: one.oid for one in relations_named(connection, schema, self._names())}
+            self._before = read_signatures(connection, list(self._oids.values()))
+            replaced = read_signatures(connection, list(names.values()))
+            self._replaced = {name: replaced.get(oid, []) for name, oid in names.items()}
+
+    def findings(self, connection: Connection) -> list[Finding]:
+        """Return what has become of the tables that neither the plan nor the replaced tables have.
+
+        Raises:
+            StagingChangedError: rows were written.
+        """
+        written = {
+            row.oid: row.rows
+            for row in connection.execute(_WRITTEN_HERE, {"oids": list(self._oids.values())})
+            if row.rows
+        }
+        for table_id, oid in self._oids.items():
+            if oid in written:
+                raise _changed(
+                    self._run,
+                    self._tables[table_id],
+                    "by an event trigger of the database while it was put in place",
+                    [f"{written[oid]:,} rows written"],
+                )
+        if not self._is_watched:
+            return []
+        after = read_signatures(connection, list(self._oids.values()))
+        return [
+            Finding(
+                FindingKind.CHANGED_AT_CUTOVER,
+                table.name,
+                f"An event trigger of the database has changed it while it was put in place: {_some(lines)}",
+                is_error=False,
+            )
+            for table_id, oid in self._oids.items()
+            for table in [self._tables[table_id]]
+            if (lines := self._unexpected(table, self._before.get(oid, []), after.get(oid, [])))
+        ]
+
+    def _names(self) -> list[str]:
+        return [planned(table).target_name for table in self._tables.values()]
+
+    def _unexpected(self, table: TableRecord, before: list[str], after: list[str]) -> list[str]:
+        """Return the lines that are new and that no replaced table had: what others own goes over."""
+        theirs = self._replaced.get(planned(table).target_name, [])
+        lines = changed_lines(before, [line for line in after if line in before or line not in theirs])
+        # The table's own line, of owner and row level security, is told by what it is now.
+        return [line for line in lines if not (line.startswith("table ") and line.endswith(" gone"))]
+
+
+def _staged_sql(run: RunRecord, table: TableRecord) -> str:
+    plan = planned(table)
+    return quoted(staging_schema(run, plan.target_schema), plan.target_name)
+
+
+def _staged_oids(connection: Connection, run: RunRecord, tables: Sequence[TableRecord]) -> dict[int, int]:
+    """Return the id in the ledger → oid of the staged table, of those that stand."""
+    standing = {
+        (schema, one.name): one.oid
+        for schema in target_schemas([planned(table) for table in tables])
+        for one in relations_in(connection, staging_schema(run, schema), ("table",))
+    }
+    places = {table.id: (planned(table).target_schema, planned(table).target_name) for table in tables}
+    return {table_id: standing[place] for table_id, place in places.items() if place in standing}
+
+
+def _changed(run: RunRecord, table: TableRecord, when: str, found: Sequence[str]) -> StagingChangedError:
+    return StagingChangedError(
+        f"The staged table was changed {when}: {_some(found)}",
+        run=run.id,
+        table=table.name,
+        schema=staging_schema(run, planned(table).target_schema),
+        remedy="Nothing was put in place. Find out who writes there, cancel the run and migrate again",
+    )
+
+
+def _some(lines: Sequence[str]) -> str:
+    more = f" and {len(lines) - _LINES_SHOWN} more" if len(lines) > _LINES_SHOWN else ""
+    return "; ".join(lines[:_LINES_SHOWN]) + more
