@@ -112,11 +112,14 @@ def transfer(
     with names_looked_up_in(connection, *schemas):
         there = read_attachments(connection, new, *schemas)
         carrier = _Carrier(connection, Transfer(name), there, gone)
+        if not _RIGHTS.isdisjoint(kinds):
+            # First: what is revoked of a table is revoked of its columns, too.
+            _take_back_rights(connection, attached, there, carrier.result)
         for one in attached:
             if one.kind in kinds and not _is_there(one, there):
                 carrier.carry(one)
         if not _RIGHTS.isdisjoint(kinds):
-            _take_back_rights(connection, attached, there, carrier.result)
+            _look_at_rights(connection, attached, read_attachments(connection, new, *schemas), carrier.result)
     return carrier.result
 
 
@@ -203,6 +206,20 @@ def _take_back_rights(
             refused = make_object(connection, (one.undo,))
             if refused is not None:
                 result.lost.append(NotCarried(result.table, one, f"it cannot be taken back: {refused}"))
+
+
+def _look_at_rights(
+    connection: Connection, attached: Sequence[Attachment], there: Sequence[Attachment], result: Transfer
+) -> None:
+    """Make sure that every right is there: one statement may undo what another has done."""
+    told = labels([one.attachment for one in result.lost])
+    for one in attached:
+        if one.kind not in _RIGHTS or one.label in told or one.label in labels(there):
+            continue
+        refused = make_object(connection, one.statements) if one.statements else "it was not kept"
+        if refused is not None:
+            result.carried = [other for other in result.carried if other is not one]
+            result.lost.append(NotCarried(result.table, one, refused))
 
 
 def _is_there(one: Attachment, there: Sequence[Attachment]) -> bool:

@@ -49,6 +49,9 @@ CARRIED = {
     "sequence grant": ("GRANT USAGE ON SEQUENCE customer_id_seq TO {other}",),
     "default privileges": ("ALTER DEFAULT PRIVILEGES GRANT ALL ON TABLES TO PUBLIC",
                            "ALTER DEFAULT PRIVILEGES GRANT ALL ON SEQUENCES TO PUBLIC"),
+    "default privileges beside column grants": (
+        "ALTER DEFAULT PRIVILEGES GRANT SELECT, UPDATE, INSERT, REFERENCES ON TABLES TO PUBLIC, {other}",
+        "GRANT UPDATE (email), INSERT (name) ON customer TO PUBLIC", "GRANT SELECT (id) ON sale TO {other}"),
     "owner": ("GRANT CREATE ON SCHEMA shop TO {team}", "ALTER TABLE customer OWNER TO {team}",
               "GRANT SELECT ON customer TO CURRENT_USER"),
     "publication": ("CREATE PUBLICATION {other} FOR TABLE customer (id, name) WHERE (id > 3), sale",),
