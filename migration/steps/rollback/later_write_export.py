@@ -90,7 +90,7 @@ def remove_export(exported: Sequence[ExportedTable]) -> None:
 
 
 def _export(connection: Connection, table: WatchedTable, found: LaterWrites, folder: Path) -> ExportedTable:
-    name = _file_name(f"{table.relation.schema}.{table.relation.name}")
+    name = _file_name(table.relation.schema, table.relation.name)
     # Rows of unknown age are all rows; where only the table itself was changed, its new columns may be filled.
     is_whole = table.horizon is None or not table.horizon.is_sharp or bool(found.shape)
     where = "" if is_whole or table.horizon is None else f" WHERE {is_younger_sql(connection, table.horizon)}"
@@ -160,10 +160,12 @@ def _sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
-def _file_name(name: str) -> str:
-    """Return a name that is one file on every system; different names stay different."""
-    safe = "".join(c if c.isalnum() or c in "._- " else f"%{ord(c):x}" for c in name)
+def _file_name(*names: str) -> str:
+    """Return a name that is one file on every system; different tables stay different, points in names or not."""
+    safe = ".".join(
+        "".join(c if c.isalnum() or c in "_- " else f"%{ord(c):x}" for c in name) for name in names
+    )
     if len(safe.encode()) <= _LONGEST_NAME_BYTES:
         return safe
     beginning = safe.encode()[: _LONGEST_NAME_BYTES // 2].decode(errors="ignore")
-    return f"{beginning}-{hashlib.sha256(name.encode()).hexdigest()[:16]}"
+    return f"{beginning}-{hashlib.sha256(safe.encode()).hexdigest()[:16]}"

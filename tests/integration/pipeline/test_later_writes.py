@@ -236,6 +236,17 @@ def test_export_writes_the_rows_out_first(
     assert found == expected
 
 
+def test_tables_with_points_in_their_names_have_files_of_their_own(
+    direct: Direct, build: Build, tmp_path: Path
+) -> None:
+    script = 'CREATE TABLE "b.c" (id INTEGER PRIMARY KEY); CREATE TABLE "b%2ec" (id INTEGER PRIMARY KEY);'
+    run = direct.migrate(build(script), target_schema="a")
+    write(direct, 'INSERT INTO a."b.c" VALUES (1)', 'INSERT INTO a."b%2ec" VALUES (2)')
+    exported = undo(direct, run, export_to=tmp_path / "out").exported
+    assert {one.table for one in exported} == {"b.c", "b%2ec"}
+    assert len({one.csv for one in exported}) == len(exported)
+
+
 def test_export_of_an_uncertain_age_writes_all_rows(direct: Direct, run: RunRecord, tmp_path: Path) -> None:
     write(direct, *WRITES)
     blur_horizon(direct, run)
