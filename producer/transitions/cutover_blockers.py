@@ -8,7 +8,7 @@ from migration.cutover_errors import CutoverBlockedError
 from migration.ledger.table_records import read_tables
 from migration.target.cutover.lock_acquisition import EXCLUSIVE
 from migration.target.cutover.occupied_names import view_names
-from migration.target.pg_catalog.lock_holders import lock_holders, name_holders, ways_to_end
+from migration.target.pg_catalog.lock_holders import lock_holders, name_holders, open_writers, ways_to_end
 from migration.target.pg_catalog.schema_relations import relations_named
 
 if TYPE_CHECKING:
@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 def name_blockers(
     connection: Connection, run: RunRecord, blocked: CutoverBlockedError
 ) -> CutoverBlockedError:
-    """Return the error with the names of who holds locks on what bears the names of the run's tables and views."""
+    """Return the error with the names of who holds locks on what bears the names of the run's tables and views.
+
+    Where nobody does, the lock is of something else (a right, a sequence): whoever has changed something is named.
+    """
     if blocked.next_steps:
         return blocked
     plans = [table.plan for table in read_tables(connection, run.id) if table.plan is not None]
@@ -32,7 +35,7 @@ def name_blockers(
             connection, schema, [*(plan.target_name for plan in inside), *view_names(inside)]
         )
     ]
-    holders = lock_holders(connection, oids, EXCLUSIVE)
+    holders = lock_holders(connection, oids, EXCLUSIVE) or open_writers(connection)
     if not holders:
         return blocked
     return CutoverBlockedError(

@@ -143,7 +143,7 @@ def lock_refusals_told(run_id: str) -> Iterator[None]:
         cause = error if isinstance(error, DBAPIError) else error.__cause__
         if not isinstance(cause, DBAPIError) or not is_lock_refusal(cause):
             raise
-        what = "Another session holds a lock that is needed, of a view or sequence perhaps"
+        what = "Another session holds a lock that is needed, of a view, right or sequence perhaps"
         raise CutoverBlockedError(what, run=run_id) from error
 
 

@@ -39,6 +39,19 @@ _HOLDERS: Final = text(
 )
 
 
+# Of a row of the catalog that a transaction has changed (GRANT, ALTER SEQUENCE) no lock shows but its own.
+_WRITERS: Final = text(
+    """
+    SELECT 0 AS oid, 'what it has changed and not committed' AS relation, a.pid, coalesce(a.usename, '') AS role,
+           coalesce(a.application_name, '') AS application, coalesce(a.state, a.backend_type, '') AS state,
+           a.state_change AS state_since, a.query_start, a.xact_start
+    FROM pg_catalog.pg_stat_activity a
+    WHERE a.datname = current_database() AND a.backend_xid IS NOT NULL AND a.pid <> pg_catalog.pg_backend_pid()
+    ORDER BY a.xact_start NULLS FIRST, a.pid
+    """
+)
+
+
 @dataclass(frozen=True, slots=True)
 class LockHolder:
     """A session with a lock on a relation. `pid` is None for a prepared transaction, times for who may not look."""
@@ -73,6 +86,11 @@ def lock_holders(connection: Connection, oids: Collection[int], mode: str) -> li
     """Return who holds a lock on one of the relations that conflicts with `mode`, the oldest transaction first."""
     values = {"oids": list(oids), "modes": list(_CONFLICTING[mode])}
     return [LockHolder(*row) for row in connection.execute(_HOLDERS, values)]
+
+
+def open_writers(connection: Connection) -> list[LockHolder]:
+    """Return the sessions of this database that have changed something and not ended their transaction."""
+    return [LockHolder(*row) for row in connection.execute(_WRITERS)]
 
 
 def name_holders(holders: Sequence[LockHolder]) -> str:

@@ -160,6 +160,35 @@ def test_view_that_somebody_reads_is_an_obstacle_like_a_table(
     assert find_run(direct.ledger, run.id).phase is Phase.COMPLETED
 
 
+@pytest.mark.parametrize(
+    "statement", ["GRANT SELECT ON b7.t TO PUBLIC", "GRANT USAGE ON SEQUENCE b7.counter TO PUBLIC"]
+)
+def test_session_that_has_changed_a_right_is_named(
+    direct: Direct, build: Build, runner: Runner, statement: str
+) -> None:
+    direct.query(
+        "CREATE SCHEMA b7; CREATE SEQUENCE b7.counter; CREATE TABLE b7.t (id int DEFAULT nextval('b7.counter'));"
+        "ALTER SEQUENCE b7.counter OWNED BY b7.t.id"
+    )
+    run = direct.migrate(
+        build(TABLE),
+        target_schema="b7",
+        if_exists=IfExists.REPLACE,
+        hold=True,
+        cutover_lock_timeout_seconds=0.1,
+    )
+    request_cutover(direct.ledger, run.id, CutoverTerms(patience_seconds=0))
+    with psycopg.connect(direct.url, application_name="an administrator") as session:
+        session.execute(statement.encode())
+        pid = session.info.backend_pid
+        runner.advance(run.id, wait=True)
+    error = find_run(direct.ledger, run.id).error
+    assert error is not None
+    assert f"process {pid} of PostgreSQL" in error
+    assert "an administrator" in error
+    direct.query("DROP SCHEMA b7 CASCADE")
+
+
 def test_run_that_is_paused_while_it_waits_is_not_tried_and_has_all_its_patience_again(
     direct: Direct, build: Build, runner: Runner
 ) -> None:
