@@ -23,7 +23,12 @@ from migration.steps.leftovers.leftover_removal import Removal, remove_leftovers
 from migration.steps.leftovers.leftover_schemas import LeftoverSchemas, made_by
 from migration.steps.leftovers.leftover_snapshots import LeftoverSnapshots
 from migration.steps.leftovers.leftover_stage_objects import LeftoverStageObjects
+from migration.target.cutover.row_horizon import read_ages, recorded_horizon
 from migration.target.cutover.schema_removal import remove_schema
+from migration.target.pg_catalog.schema_relations import relations_in
+from migration.target.pg_catalog.table_shape import read_shapes
+from migration.target.pg_catalog.table_signature import changed_lines, read_signatures
+from migration.target.sql_statements import quoted
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +109,9 @@ def purge_run(
 
 
 def _drop_schema(connection: Connection, run: RunRecord, leftover: Leftover) -> None:
-    obstacles = remove_schema(connection, leftover.name, *_belonging(connection, run, leftover))
+    obstacles = _changes(connection, run, leftover) or remove_schema(
+        connection, leftover.name, *_belonging(connection, run, leftover)
+    )
     if obstacles:
         raise TargetChangedError(
             f"Others use {leftover.kind} {leftover.name}: {', '.join(obstacles)}",
@@ -126,6 +133,34 @@ def _belonging(
         entry["oid"] for record in records if not record.get("data_only") for entry in record.get(kept, ())
     }
     return names, oids
+
+
+def _changes(connection: Connection, run: RunRecord, leftover: Leftover) -> list[str]:
+    """Return what others have made of the replaced tables since the cutover: rows, and what belongs to the tables."""
+    if leftover.kind is not LeftoverKind.PREVIOUS_SCHEMA:
+        return []
+    noted = {
+        entry["oid"]: (entry, recorded_horizon(part["record"].get("horizon")))
+        for part in run.cutover or ()
+        for entry in part["record"].get("replaced", ())
+        if "signature" in entry and entry["kind"] == "table"
+    }
+    shapes, signatures = read_shapes(connection, list(noted)), read_signatures(connection, list(noted))
+    changes = []
+    for relation in relations_in(connection, leftover.name, ("table",)):
+        if relation.oid not in noted:
+            continue
+        entry, horizon = noted[relation.oid]
+        name = quoted(relation.schema, relation.name)
+        if horizon is not None and horizon.is_sharp:
+            written = read_ages(connection, f"ONLY {name}", horizon).younger
+            changes += [f"{written:,} rows written to {name}"] if written else []
+        changes += [
+            f"{line} ({name})"
+            for line in changed_lines(entry["shape"], shapes.get(relation.oid, []))
+            or changed_lines(entry["signature"], signatures.get(relation.oid, []))
+        ]
+    return changes
 
 
 def _quarantine(connection: Connection, run: RunRecord) -> list[Leftover]:

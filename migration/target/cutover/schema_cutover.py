@@ -115,17 +115,21 @@ def cut_over(
         replaced = [relation for relation, _ in aside.replaced]
         rights_lost = grant_defaults(connection, schema, staged, replaced)
         run_sql(connection, f"DROP SCHEMA {quoted(staging_schema)}")
-        oids = [relation.oid for relation in staged]
+        oids = [relation.oid for relation in (*staged, *replaced)]
         shapes, signatures = read_shapes(connection, oids), read_signatures(connection, oids)
+
+        def looked_at(one: Relation) -> dict[str, Any]:
+            return _recorded(one) | {
+                "shape": shapes.get(one.oid, []),
+                "signature": signatures.get(one.oid, []),
+            }
+
         horizon = read_horizon(connection)
     record = {
         "target_schema": schema,
         "created_schema": created,
-        "tables": [
-            _recorded(one) | {"shape": shapes.get(one.oid, []), "signature": signatures.get(one.oid, [])}
-            for one in staged
-        ],
-        "replaced": [_recorded(relation) for relation in replaced],
+        "tables": [looked_at(relation) for relation in staged],
+        "replaced": [looked_at(relation) for relation in replaced],
         "renamed": renamed,
         "rights_lost": rights_lost,
         "restore": aside.replacement.restore,

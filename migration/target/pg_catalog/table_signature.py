@@ -86,6 +86,10 @@ _SIGNATURE: Final = text(
     LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = d.objoid AND a.attnum = d.objsubid AND d.objsubid > 0
     WHERE d.classoid = 'pg_catalog.pg_class'::regclass AND d.objoid::bigint = ANY(:oids)
     UNION ALL
+    SELECT r.prrelid::bigint, 'publication ' || pg_catalog.quote_ident(p.pubname)
+    FROM pg_catalog.pg_publication_rel r JOIN pg_catalog.pg_publication p ON p.oid = r.prpubid
+    WHERE r.prrelid::bigint = ANY(:oids)
+    UNION ALL
     SELECT h.inhparent::bigint, 'child ' || h.inhrelid::regclass::text
     FROM pg_catalog.pg_inherits h WHERE h.inhparent::bigint = ANY(:oids)
     """

@@ -109,6 +109,10 @@ def test_what_a_rollback_has_kept_aside_stays_until_it_is_purged(direct: Direct,
     [
         "CREATE TABLE {previous}.mine (a int)",
         "CREATE VIEW public.still AS SELECT * FROM {previous}.note",
+        "CREATE INDEX by_old ON {previous}.note (old)",
+        "CREATE PUBLICATION theirs FOR TABLE {previous}.note",
+        "INSERT INTO {previous}.note VALUES ('of somebody')",
+        "GRANT SELECT ON {previous}.note TO PUBLIC",
     ],
 )
 def test_what_others_have_put_or_hung_there_stands_in_the_way(
@@ -118,6 +122,7 @@ def test_what_others_have_put_or_hung_there_stands_in_the_way(
     with pytest.raises(TargetChangedError, match="nothing was changed"):
         purge(direct, run)
     assert len(kinds(direct, run)) == 3
+    write(direct, "DROP PUBLICATION IF EXISTS theirs")
     if "VIEW" not in statement:
         undo(direct, run)
 
