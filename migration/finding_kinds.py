@@ -42,6 +42,7 @@ class FindingKind(StrEnum):
     ORPHAN_ROWS = "orphan_rows"
     MISSING_CONSTRAINT = "missing_constraint"
     SEQUENCE = "sequence"
+    SEQUENCE_END = "sequence_end"
     LOSSY_VALUE = "lossy_value"  # the source's value cannot be had back from the target's
     SKIPPED_OBJECT = "skipped_object"  # did not come along
     CHANGED_AT_CUTOVER = "changed_at_cutover"  # by an event trigger of the database
@@ -61,6 +62,7 @@ class FindingKind(StrEnum):
     TYPE_STRICTER = "type_stricter"
     TYPE_OTHER = "type_other"
     DOMAIN = "domain"
+    UNLOGGED = "unlogged"
     COLLATION = "collation"
     NOT_NULL = "not_null"
     DEFAULT = "default"
@@ -68,6 +70,8 @@ class FindingKind(StrEnum):
     GENERATED = "generated"
     PRIMARY_KEY = "primary_key"
     UNIQUE = "unique"
+    UNIQUE_NULLS = "unique_nulls"
+    KEY_DEFERRABLE = "key_deferrable"
     CHECK = "check"
     FOREIGN_KEY = "foreign_key"
     FOREIGN_KEY_NOT_VALID = "foreign_key_not_valid"
@@ -77,12 +81,16 @@ class FindingKind(StrEnum):
     INDEX_PARTIAL = "index_partial"
     INDEX_EXPRESSION = "index_expression"
     INDEX_COLLATION = "index_collation"
+    INDEX_METHOD = "index_method"
     EXTRA_CONSTRAINT = "extra_constraint"
     EXTRA_INDEX = "extra_index"
+    EXTRA_TRIGGER = "extra_trigger"
+    PARTITION_BOUNDS = "partition_bounds"
     VIEW = "view"
     ROW_SECURITY = "row_security"
     OWNER = "owner"
     PUBLIC_GRANT = "public_grant"
+    SCHEMA_NOT_COMPARED = "schema_not_compared"
     NOT_CHECKED = "not_checked"
 
 
@@ -121,7 +129,14 @@ KIND_FACTS: Final[Mapping[FindingKind, KindFacts]] = {
     _K.ORPHAN_ROWS: KindFacts(_SCHEMA, "rows without a parent, for which a foreign key is NOT VALID"),
     _K.MISSING_CONSTRAINT: KindFacts(_SCHEMA, "a key, index or constraint could not be built"),
     _K.SEQUENCE: KindFacts(
-        _SCHEMA, "a sequence would give out a number that is taken, or that AUTOINCREMENT has given out"
+        _SCHEMA,
+        "a sequence would give out a number that is taken, that AUTOINCREMENT has given out, or that finds no partition;"
+        " or it counts down, begins anew (CYCLE), or ends too early",
+    ),
+    _K.SEQUENCE_END: KindFacts(
+        _SCHEMA,
+        "a sequence of a bigint column ends where integers do, as one does that was made for an integer",
+        is_advice=True,
     ),
     _K.EXTRA_TABLE: KindFacts(
         _SCHEMA, "the schema holds a table or view that the source has not", is_advice=True
@@ -140,25 +155,43 @@ KIND_FACTS: Final[Mapping[FindingKind, KindFacts]] = {
     _K.TYPE_OTHER: KindFacts(_SCHEMA, "another type: timestamp for timestamptz, text for integer"),
     _K.DOMAIN: KindFacts(_SCHEMA, "the column has a domain, which may refuse what the source takes"),
     _K.COLLATION: KindFacts(_SCHEMA, "the column sorts and compares by a collation of its own"),
+    _K.UNLOGGED: KindFacts(_SCHEMA, "the table or a partition is UNLOGGED: a crash of the server empties it"),
     _K.NOT_NULL: KindFacts(_SCHEMA, "NOT NULL stands on one side alone"),
     _K.DEFAULT: KindFacts(_SCHEMA, "the default is missing, another one, or stands in the target alone"),
     _K.IDENTITY: KindFacts(_SCHEMA, "the column gives itself numbers on one side alone"),
     _K.GENERATED: KindFacts(_SCHEMA, "the column is computed on one side alone, or by another expression"),
     _K.PRIMARY_KEY: KindFacts(_SCHEMA, "no primary key, or a unique key in its place"),
     _K.UNIQUE: KindFacts(_SCHEMA, "a unique key is missing"),
+    _K.UNIQUE_NULLS: KindFacts(_SCHEMA, "a unique key takes NULL once only (NULLS NOT DISTINCT)"),
+    _K.KEY_DEFERRABLE: KindFacts(
+        _SCHEMA, "a primary or unique key is DEFERRABLE: it is checked later, and ON CONFLICT does not take it"
+    ),
     _K.CHECK: KindFacts(_SCHEMA, "a CHECK is missing, another one, or NOT VALID"),
     _K.FOREIGN_KEY: KindFacts(_SCHEMA, "a foreign key is missing"),
-    _K.FOREIGN_KEY_NOT_VALID: KindFacts(_SCHEMA, "a foreign key is NOT VALID or not enforced"),
-    _K.FOREIGN_KEY_ACTION: KindFacts(_SCHEMA, "a foreign key does something else on DELETE or UPDATE"),
+    _K.FOREIGN_KEY_NOT_VALID: KindFacts(_SCHEMA, "a foreign key is NOT VALID or not enforced, or its triggers are disabled"),
+    _K.FOREIGN_KEY_ACTION: KindFacts(
+        _SCHEMA, "a foreign key does something else on DELETE or UPDATE, or takes other NULLs (MATCH FULL)"
+    ),
     _K.INDEX: KindFacts(_SCHEMA, "an index is missing"),
     _K.INDEX_INVALID: KindFacts(_SCHEMA, "an index is invalid: PostgreSQL neither uses nor trusts it"),
     _K.INDEX_PARTIAL: KindFacts(_SCHEMA, "an index leaves out other rows than the source's"),
     _K.INDEX_EXPRESSION: KindFacts(_SCHEMA, "an index is over another expression"),
     _K.INDEX_COLLATION: KindFacts(_SCHEMA, "an index sorts and compares by another collation"),
+    _K.INDEX_METHOD: KindFacts(_SCHEMA, "an index is of another method, such as hash or brin"),
     _K.EXTRA_CONSTRAINT: KindFacts(_SCHEMA, "a key or constraint of the target alone: it refuses more"),
     _K.EXTRA_INDEX: KindFacts(_SCHEMA, "an index of the target alone", is_advice=True),
+    _K.EXTRA_TRIGGER: KindFacts(
+        _SCHEMA, "a trigger or rule that the source has not acts when somebody writes into a table or view"
+    ),
+    _K.PARTITION_BOUNDS: KindFacts(
+        _SCHEMA,
+        "the table is partitioned without a default partition: rows beyond its partitions are refused",
+        is_advice=True,
+    ),
     _K.SKIPPED_OBJECT: KindFacts(
-        _SCHEMA, "a view, trigger or index did not come along; `--accept skipped:KIND` signs for it"
+        _SCHEMA,
+        "a view, trigger, index, primary key or generated column did not come along as such;"
+        " `--accept skipped:KIND` signs for it",
     ),
     _K.CHANGED_AT_CUTOVER: KindFacts(
         _SCHEMA,
@@ -174,11 +207,19 @@ KIND_FACTS: Final[Mapping[FindingKind, KindFacts]] = {
     _K.TRIGGER_FIRED: KindFacts(
         _VALUES, "triggers of the application fired while rows went in, as `--fire-triggers` allowed"
     ),
-    _K.VIEW: KindFacts(_SCHEMA, "a view is missing, or another query"),
+    _K.VIEW: KindFacts(
+        _SCHEMA,
+        "a view is missing, or another query: in other words, and other relations are read, other rows given, or none",
+    ),
     _K.ROW_SECURITY: KindFacts(_SCHEMA, "row level security is on: roles see fewer rows than stand there"),
     _K.OWNER: KindFacts(_SCHEMA, "the table belongs to another role than the others of its schema"),
-    _K.PUBLIC_GRANT: KindFacts(_SCHEMA, "every role of the server may read or change the table"),
-    _K.NOT_CHECKED: KindFacts(_SCHEMA, "something could not be compared, and why", is_advice=True),
+    _K.PUBLIC_GRANT: KindFacts(
+        _SCHEMA, "every role of the server may use the table, a column, partition or sequence of it, or the view"
+    ),
+    _K.SCHEMA_NOT_COMPARED: KindFacts(
+        _SCHEMA, "the schema, or that of a table, could not be compared, and why: nothing is proved of it"
+    ),
+    _K.NOT_CHECKED: KindFacts(_SCHEMA, "a detail could not be compared, and why", is_advice=True),
 }
 
 

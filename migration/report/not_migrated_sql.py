@@ -40,9 +40,7 @@ def build_stubs(facts: Facts) -> tuple[StubReport, ...]:
     }
     stubs: list[StubReport | None] = []
     for row in facts.objects:
-        became_plain = (row.kind == "generated column" and row.reason.startswith("a plain column")) or (
-            row.kind == TableKind.VIRTUAL and row.state == ObjectState.CHANGED.value
-        )
+        became_plain = row.kind == TableKind.VIRTUAL and row.state == ObjectState.CHANGED.value
         if row.kind in _WITHOUT_STUB or not (row.state == ObjectState.SKIPPED.value or became_plain):
             continue
         of_table = planned.get((row.kind, row.owner, row.name))

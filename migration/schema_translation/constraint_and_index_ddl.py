@@ -88,6 +88,8 @@ class ObjectPlanner:
         if incomplete:
             reason = f"UNIQUE instead of PRIMARY KEY: {', '.join(incomplete)} holds NULL, as SQLite allows"
             built = replace(built, state=ObjectState.CHANGED, reason=reason)
+            what = f"{table.target_name} ({', '.join(key)})"
+            yield _skipped("primary key", what, table, 1, reason, source_sql)
         yield replace(built, source_sql=source_sql)
         collations = {column: collation_of(table.source, column) for column in key}
         if any(folds_case(collation, table.columns[c.lower()]) for c, collation in collations.items()):

@@ -229,7 +229,8 @@ class _SourcePlanner:
         try:
             translated = replace(plan, generated_sql=translate_generated(table, plan, columns))
         except Untranslatable as error:
-            self._say("generated column", name, f"a plain column now, its values are copied: {error}")
+            reason = f"a plain column now, its values are copied: {error}"
+            self._say("generated column", name, reason, ObjectState.SKIPPED)
             return plan
         declared = next(column for column in table.columns if column.name == plan.name)
         is_virtual = declared.generated is GeneratedKind.VIRTUAL

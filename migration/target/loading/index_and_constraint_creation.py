@@ -64,9 +64,11 @@ def build_object(
             return _fallen_back(connection, item, schema, refused)
         refused = f"{refused}; {refused_too}"
     message = f"{item.kind} {item.name} could not be built: {refused}"
-    finding = Finding(
-        FindingKind.MISSING_CONSTRAINT, item.table, message, is_error=False, loss=f"skipped:{item.kind}"
-    )
+    # A view hangs on some table in a plan, and is none of that table's.
+    is_view = item.kind == "view"
+    kind = FindingKind.SKIPPED_OBJECT if is_view else FindingKind.MISSING_CONSTRAINT
+    place = item.name if is_view else item.table
+    finding = Finding(kind, place, message, is_error=False, loss=f"skipped:{item.kind}")
     return ObjectResult(item.kind, item.name, ObjectState.SKIPPED, refused, item.table), (finding,)
 
 

@@ -7,7 +7,7 @@ the schema of the table in the search path, so that a table in another schema re
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import text
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
+# The parsed tree of a default names each function, operator and kind of expression in it (default_calls): the
+# catalog records dependencies on what came with the server nowhere.
 # PostgreSQL 18 keeps NOT NULL among the constraints, too; attnotnull is told by every version.
 # A column's own collation: the one that is not its type's.
 _COLUMNS: Final = """
@@ -26,7 +28,9 @@ SELECT a.attrelid::bigint AS oid, a.attname AS name, pg_catalog.format_type(a.at
        b.typtype::text AS type_kind, t.typtype = 'd' AS is_domain,
        a.attnotnull AS not_null, a.attidentity::text AS identity,
        a.attgenerated::text <> '' AS is_generated, pg_catalog.pg_get_expr(f.adbin, f.adrelid) AS default_sql,
-       CASE WHEN a.attcollation <> t.typcollation THEN k.collname END AS collation
+       CASE WHEN a.attcollation <> t.typcollation THEN k.collname END AS collation,
+       ARRAY(SELECT DISTINCT m[1] FROM pg_catalog.regexp_matches(f.adbin::text,
+             '([{][A-Z]+(?: \\:op [0-9]+)?|\\:funcid [0-9]+|\\:opno [0-9]+)', 'g') m ORDER BY 1) AS default_calls
 FROM pg_catalog.pg_attribute a
 JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
 CROSS JOIN LATERAL (
@@ -43,21 +47,36 @@ LEFT JOIN pg_catalog.pg_attrdef f ON f.adrelid = a.attrelid AND f.adnum = a.attn
 LEFT JOIN pg_catalog.pg_collation k ON k.oid = a.attcollation
 WHERE a.attrelid::bigint = ANY(:oids) AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attrelid, a.attnum
 """
+# A foreign key is enforced by triggers, and they can be switched off; one to a partitioned table has a constraint
+# below it for each partition, which is no key of its own.
 _CONSTRAINTS: Final = """
 SELECT k.conrelid::bigint AS oid, k.conname AS name, k.contype::text AS kind, k.convalidated AS is_valid,
        coalesce((pg_catalog.to_jsonb(k) ->> 'conenforced')::boolean, true) AS is_enforced,
+       NOT EXISTS (
+           WITH RECURSIVE family AS (
+               SELECT k.oid
+               UNION ALL SELECT below.oid FROM pg_catalog.pg_constraint below JOIN family ON below.conparentid = family.oid
+           ) SELECT FROM family JOIN pg_catalog.pg_trigger g ON g.tgconstraint = family.oid
+           WHERE g.tgenabled NOT IN ('O', 'A')) AS has_triggers_on,
        ARRAY(SELECT a.attname::text FROM unnest(k.conkey) WITH ORDINALITY u(n, p)
              JOIN pg_catalog.pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = u.n ORDER BY u.p) AS columns,
        parent.relname AS parent, parent.relnamespace = child.relnamespace AS is_near,
        ARRAY(SELECT a.attname::text FROM unnest(k.confkey) WITH ORDINALITY u(n, p)
              JOIN pg_catalog.pg_attribute a ON a.attrelid = k.confrelid AND a.attnum = u.n ORDER BY u.p)
            AS parent_columns,
-       k.confdeltype::text AS on_delete, k.confupdtype::text AS on_update,
+       k.confdeltype::text AS on_delete, k.confupdtype::text AS on_update, k.confmatchtype::text AS match,
+       ARRAY(SELECT a.attname::text
+             FROM pg_catalog.jsonb_path_query(pg_catalog.to_jsonb(k), '$.confdelsetcols[*] ? (@ != null)') n
+             JOIN pg_catalog.pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = n::integer ORDER BY a.attnum)
+           AS set_columns,
        k.condeferrable AS is_deferrable, k.condeferred AS is_deferred,
        CASE WHEN k.contype = 'c' THEN pg_catalog.pg_get_expr(k.conbin, k.conrelid) END AS condition
 FROM pg_catalog.pg_constraint k JOIN pg_catalog.pg_class child ON child.oid = k.conrelid
 LEFT JOIN pg_catalog.pg_class parent ON parent.oid = k.confrelid
-WHERE k.conrelid::bigint = ANY(:oids) AND k.contype IN ('p', 'u', 'f', 'c', 'x') ORDER BY k.conrelid, k.conname
+WHERE k.conrelid::bigint = ANY(:oids) AND k.contype IN ('p', 'u', 'f', 'c', 'x')
+  AND NOT EXISTS (SELECT FROM pg_catalog.pg_constraint above WHERE above.oid = k.conparentid
+                  AND above.conrelid = k.conrelid)
+ORDER BY k.conrelid, k.conname
 """
 _INDEXES: Final = """
 SELECT i.indrelid::bigint AS oid, c.relname AS name, i.indisunique AS is_unique, i.indisprimary AS is_primary,
@@ -80,15 +99,7 @@ _RELATIONS: Final = """
 SELECT c.oid::bigint AS oid, c.relname AS name, c.relkind::text AS kind, c.relrowsecurity AS has_row_security,
        pg_catalog.row_security_active(c.oid) AS hides_rows, pg_catalog.pg_get_userbyid(c.relowner) AS owner,
        CASE WHEN c.relkind IN ('v', 'm') THEN pg_catalog.pg_get_viewdef(c.oid) END AS query,
-       ARRAY(SELECT a.privilege_type FROM pg_catalog.aclexplode(c.relacl) a WHERE a.grantee = 0
-             EXCEPT
-             SELECT a.privilege_type FROM pg_catalog.pg_default_acl d
-             CROSS JOIN LATERAL pg_catalog.aclexplode(d.defaclacl) a
-             WHERE a.grantee = 0 AND d.defaclobjtype = 'r' AND d.defaclnamespace IN (0, c.relnamespace)
-             ORDER BY 1) AS public_rights,
-       ARRAY(SELECT DISTINCT a.privilege_type || ' (' || t.attname || ')' FROM pg_catalog.pg_attribute t
-             CROSS JOIN LATERAL pg_catalog.aclexplode(t.attacl) a
-             WHERE t.attrelid = c.oid AND a.grantee = 0 ORDER BY 1) AS public_column_rights,
+       c.relpersistence = 'u' AS is_unlogged,
        ARRAY(SELECT i.inhrelid::regclass::text FROM pg_catalog.pg_inherits i WHERE i.inhparent = c.oid ORDER BY 1)
            AS children
 FROM pg_catalog.pg_class c WHERE c.oid::bigint = ANY(:oids) ORDER BY c.relname
@@ -97,6 +108,11 @@ _OIDS: Final = """
 SELECT c.oid::bigint FROM pg_catalog.pg_class c
 WHERE c.relname = ANY(:names) AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
 """
+_PARTITIONS: Final = """
+SELECT p.relid::bigint FROM pg_catalog.pg_partition_tree(CAST(CAST(:oid AS bigint) AS oid)) p
+WHERE p.relid <> CAST(CAST(:oid AS bigint) AS oid)
+"""
+_NAMED: Final = "SELECT o AS oid, o::oid::regclass::text AS name FROM unnest(CAST(:oids AS bigint[])) o"
 _TEMPORARY: Final = re.compile(r"\bpg_temp(_\d+)?\.")
 
 
@@ -121,6 +137,8 @@ class ColumnShape:
     default_sql: str | None
     """Of a generated column: its expression."""
     collation: str | None
+    default_calls: tuple[str, ...]
+    """What the expression is made of: `{CONST`, `:funcid 1299`, `{SQLVALUEFUNCTION :op 3`."""
 
     @property
     def numbers_itself(self) -> bool:
@@ -136,6 +154,9 @@ class ConstraintShape:
     kind: str
     is_valid: bool
     is_enforced: bool
+    """False for one that is NOT ENFORCED (PostgreSQL 18)."""
+    has_triggers_on: bool
+    """False for one whose triggers, by which the server enforces it, somebody has switched off."""
     columns: tuple[str, ...]
     parent: str | None
     is_near: bool
@@ -143,6 +164,10 @@ class ConstraintShape:
     parent_columns: tuple[str, ...]
     on_delete: str
     on_update: str
+    match: str
+    """pg_constraint.confmatchtype: f full, s simple."""
+    set_columns: tuple[str, ...]
+    """The columns that SET NULL and SET DEFAULT change where these are not all."""
     is_deferrable: bool
     is_deferred: bool
     condition: str | None
@@ -186,8 +211,7 @@ class TableShape:
     hides_rows: bool
     """Row level security applies to the session's role."""
     owner: str
-    public_rights: tuple[str, ...]
-    """What every role may do, beyond what the schema's default privileges say."""
+    is_unlogged: bool
     children: tuple[str, ...]
 
     @property
@@ -215,13 +239,27 @@ def read_shapes(
     )
     wanted = {"names": list(names)} | ({} if temporary else {"schema": schema})
     oids = list(connection.execute(text(f"{_OIDS} AND c.relnamespace = {where}"), wanted).scalars())
+    return {shape.name: shape for shape in _shapes_of(connection, oids)}
+
+
+def read_partitions(connection: Connection, oid: int) -> list[TableShape]:
+    """Return all that a partitioned table is split into, at every level, in the search path that is set.
+
+    Their names are as the server writes them there: those of other schemas with the schema.
+    """
+    oids = list(connection.execute(text(_PARTITIONS), {"oid": oid}).scalars())
+    named = {row.oid: row.name for row in connection.execute(text(_NAMED), {"oids": oids})}
+    return [replace(shape, name=named[shape.oid]) for shape in _shapes_of(connection, oids)]
+
+
+def _shapes_of(connection: Connection, oids: list[int]) -> list[TableShape]:
     if not oids:
-        return {}
+        return []
     columns = _grouped(connection, _COLUMNS, oids)
     constraints = _grouped(connection, _CONSTRAINTS, oids)
     indexes = _grouped(connection, _INDEXES, oids)
-    return {
-        row.name: TableShape(
+    return [
+        TableShape(
             oid=row.oid,
             name=row.name,
             kind=row.kind,
@@ -232,11 +270,11 @@ def read_shapes(
             has_row_security=row.has_row_security,
             hides_rows=row.hides_rows,
             owner=row.owner,
-            public_rights=(*row.public_rights, *row.public_column_rights),
+            is_unlogged=row.is_unlogged,
             children=tuple(row.children),
         )
         for row in connection.execute(text(_RELATIONS), {"oids": oids})
-    }
+    ]
 
 
 def look_in(connection: Connection, schema: str) -> None:

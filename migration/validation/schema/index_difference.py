@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from migration.validation.schema.table_pair import TablePair
 
 _ORDERED: Final = "btree"
+DEFERRED: Final = "it is checked at the end of a statement or transaction, and ON CONFLICT does not take it"
 
 
 def rows_of_key(index: IndexShape, columns: Sequence[str]) -> bool:
@@ -70,6 +71,7 @@ def _serves(theirs: IndexShape, ours: IndexShape) -> bool:
     if ours.is_unique:
         return (
             theirs.is_unique
+            and theirs.is_immediate
             and theirs.is_nulls_equal == ours.is_nulls_equal
             and sorted(_terms(theirs)) == sorted(_terms(ours))
         )
@@ -88,6 +90,12 @@ def _nearest(ours: IndexShape, standing: Sequence[IndexShape]) -> tuple[FindingK
         if same_terms and index.predicate != ours.predicate:
             of, wanted = index.predicate or "all rows", ours.predicate or "all rows"
             return FindingKind.INDEX_PARTIAL, index, f"{words} is over {of}, and would be over {wanted}"
+        if same_terms and index.method != ours.method:
+            return FindingKind.INDEX_METHOD, index, f"{words} is of the method {index.method}, not {ours.method}"
+        if same_terms and index.is_nulls_equal != ours.is_nulls_equal:
+            return FindingKind.UNIQUE_NULLS, index, f"{words} takes NULL once only: NULLS NOT DISTINCT"
+        if same_terms and not index.is_immediate:
+            return FindingKind.KEY_DEFERRABLE, index, f"{words} is DEFERRABLE: {DEFERRED}"
         if index.terms == ours.terms and index.predicate == ours.predicate:
             collations = ", ".join(filter(None, index.collations)) or "the columns' own"
             return FindingKind.INDEX_COLLATION, index, f"{words} has another collation: {collations}"

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError
 
+from migration.mapping_file.loss_signatures import signed, skipped_finding
 from migration.model import Finding, FindingKind, ObjectState
 from migration.target.pg_catalog.source_name_matching import match_names
-from migration.target.pg_catalog.table_shapes import look_in, read_shapes
-from migration.target.sql_statements import quoted, run_sql
+from migration.target.pg_catalog.table_shapes import read_shapes
+from migration.target.sql_statements import quoted
+from migration.validation.schema.default_difference import same_default
 from migration.validation.schema.fitted_plans import plan_fitted
+from migration.validation.schema.partition_difference import partition_findings
 from migration.validation.schema.sequence_check import sequence_findings
+from migration.validation.schema.standing_extras import extra_findings
 from migration.validation.schema.table_difference import table_findings
 from migration.validation.schema.table_pair import TablePair
 from migration.validation.schema.view_difference import view_findings
-from migration.validation.schema.wanted_shapes import WantedShape, may_build, wanted_shape
+from migration.validation.schema.wanted_shapes import WantedShape, why_nothing_is_built, wanted_shape
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
@@ -31,8 +33,6 @@ if TYPE_CHECKING:
     from migration.target.pg_catalog.table_shapes import TableShape
     from migration.validation.schema.fitted_plans import FittedPlans
 
-_FEWEST: Final = 3
-"""Tables of a schema, before one of another owner is odd."""
 _EXTRA_NAMED: Final = 20
 _SHAPED: Final = frozenset({"check", "index", "unique constraint", "primary key", "foreign key"})
 
@@ -78,35 +78,35 @@ def compare_schema(
     try:
         shapes = read_shapes(connection, schema, [*names.values(), *parents.values()])
         standing = {name: shapes[target] for name, target in names.items() if target in shapes}
-        result.findings += _rights(standing)
+        views = _views(connection, source, schema)
+        around = standing | _shapes_by_source(connection, schema, views)
+        triggers = [item.name for item in source.schema.objects if item.kind == "trigger"]
+        result.findings += extra_findings(connection, around, triggers)
         for table in source.schema.tables:
             if table.name in standing and standing[table.name].is_table:
                 mark = table.autoincrement_seq
-                result.findings += sequence_findings(
-                    connection, schema, standing[table.name], table.name, mark
-                )
+                shape = standing[table.name]
+                result.findings += sequence_findings(connection, schema, shape, table.name, mark)
+                result.findings += partition_findings(connection, shape, table.name)
         result.findings += _extra_tables(
-            connection, schema, {*expected, *names.values(), *_views(connection, source, schema)}
+            connection, schema, {*expected, *names.values(), *views.values()}
         )
-        if not may_build(connection):
-            result.findings.append(_cannot_build(connection))
+        if why := why_nothing_is_built(connection):
+            result.findings.append(_not_compared("", why))
             return result
         referred_to = {name: shapes[target] for name, target in parents.items() if target in shapes}
         plans = plan_fitted(source, referred_to | standing, options, referred_to.keys())
         zone = options.source_timezone
         for name, shape in standing.items():
             _compare_table(
-                connection, schema, plans, name, shape, left_out.get(name, frozenset()), result, zone
+                connection, schema, plans, name, shape, left_out.get(name, frozenset()), result, options
             )
-        result.findings += [
-            _unchecked("", f"{item.kind} {item.name} has no translation to compare with: {item.reason}")
-            for item in plans.untranslated
-        ]
-        found, views = view_findings(connection, schema, source, list(plans.fitted.values()), zone)
+        result.findings += [_untranslated(item, plans, standing, options) for item in plans.untranslated]
+        found, compared = view_findings(connection, schema, source, list(plans.fitted.values()), zone)
         result.findings += found
-        if views and result.checked:
+        if compared and result.checked:
             first = next(iter(result.checked))
-            result.checked[first] += views
+            result.checked[first] += compared
         return result
     finally:
         connection.rollback()
@@ -120,14 +120,14 @@ def _compare_table(
     standing: TableShape,
     left_out: frozenset[str],
     result: SchemaComparison,
-    zone: str,
+    options: RunOptions,
 ) -> None:
     plan = plans.own[name]
+    zone = options.source_timezone
     own = wanted_shape(connection, schema, plan, list(plans.own.values()), zone)
     if isinstance(own, str):
-        result.findings.append(
-            _unchecked(name, f"Convoy's own table cannot be built here to compare with: {own}")
-        )
+        message = f"Convoy's own table cannot be built here to compare with: {own}"
+        result.findings.append(_not_compared(name, message))
         return
     fitted = wanted_shape(connection, schema, plans.fitted[name], list(plans.fitted.values()), zone)
     if isinstance(fitted, str):
@@ -135,7 +135,10 @@ def _compare_table(
         fitted = _without_expressions(own)
     skipped = [i for i in plan.objects if i.kind in _SHAPED and i.state is ObjectState.SKIPPED]
     result.findings += [
-        _unchecked(name, f"{i.kind} {i.name} has no translation to compare with: {i.reason}") for i in skipped
+        signed(skipped_finding(i.kind, i.name, name, i.reason), options)
+        if i.kind == "primary key"
+        else _unchecked(name, f"{i.kind} {i.name} has no translation to compare with: {i.reason}")
+        for i in skipped
     ]
     refused = [i for i in plan.objects if i.name in fitted.refused and i.kind in _SHAPED]
     silent = [i for i in refused if i.kind in {"check", "index"}]
@@ -154,7 +157,7 @@ def _compare_table(
         left_out=left_out | plans.absent[name],
         unknown_defaults=frozenset(c.target_name for c in plan.columns if f"{name}.{c.name}" in defaults),
         unknown_kinds=frozenset(unknown),
-        same_value=partial(_same_value, connection, schema),
+        same_value=partial(same_default, connection, schema),
     )
     result.findings += table_findings(pair)
     result.checked[name] = len(own.shape.columns) + len(own.shape.constraints) + len(own.shape.indexes)
@@ -184,8 +187,8 @@ def compare_as_planned(
     everything = list(plans)
     try:
         shapes = read_shapes(connection, schema, [plan.target_name for plan in everything])
-        if not may_build(connection):
-            result.findings.append(_cannot_build(connection))
+        if why := why_nothing_is_built(connection):
+            result.findings.append(_not_compared("", why))
             return result
         for plan in everything:
             items = tuple(item for item in plan.objects if item.name not in not_built)
@@ -193,7 +196,7 @@ def compare_as_planned(
             wanted = wanted_shape(connection, schema, built, everything, zone)
             if isinstance(wanted, str) or plan.target_name not in shapes:
                 why = wanted if isinstance(wanted, str) else "the table is gone"
-                result.findings.append(_unchecked(plan.name, f"The schema was not compared: {why}"))
+                result.findings.append(_not_compared(plan.name, f"The schema was not compared: {why}"))
                 continue
             pair = TablePair(
                 name=plan.name,
@@ -204,7 +207,7 @@ def compare_as_planned(
                 unknown_kinds=frozenset(
                     i.kind for i in plan.objects if i.name in not_built or i.state is ObjectState.SKIPPED
                 ),
-                same_value=partial(_same_value, connection, schema),
+                same_value=partial(same_default, connection, schema),
             )
             result.findings += table_findings(pair)
             shape = wanted.shape
@@ -214,42 +217,32 @@ def compare_as_planned(
         connection.rollback()
 
 
-def _same_value(connection: Connection, schema: str, type_name: str, ours: str, theirs: str) -> bool:
-    """Ask the server whether two default expressions give one value now; nothing that they call can write."""
-    savepoint = connection.begin_nested()
-    try:
-        look_in(connection, schema)
-        run_sql(connection, "SET LOCAL transaction_read_only = on")
-        statement = f"SELECT ({ours})::{type_name} IS NOT DISTINCT FROM ({theirs})::{type_name}"
-        return bool(run_sql(connection, statement).scalar_one())
-    except DBAPIError:
-        return False
-    finally:
-        if savepoint.is_active and not connection.invalidated:
-            savepoint.rollback()
+def _untranslated(
+    item: ObjectResult, plans: FittedPlans, standing: Mapping[str, TableShape], options: RunOptions
+) -> Finding:
+    """Say of a default that it was not compared, and of a computed column that it is lost where the target's is not."""
+    for name, plan in plans.own.items():
+        for column in plan.columns:
+            if item.kind != "generated column" or item.name != f"{name}.{column.name}":
+                continue
+            shapes = {shape.name: shape for shape in standing[name].columns} if name in standing else {}
+            there = shapes.get(column.target_name)
+            if there is not None and not there.is_generated:
+                return signed(skipped_finding(item.kind, item.name, name, item.reason), options)
+    return _unchecked("", f"{item.kind} {item.name} has no translation to compare with: {item.reason}")
 
 
-def _rights(standing: Mapping[str, TableShape]) -> list[Finding]:
-    """Return what is open to more roles, or to fewer rows, than the tables of a source are."""
-    findings = []
-    owners = Counter(shape.owner for shape in standing.values())
-    usual, tables = owners.most_common(1)[0] if owners else ("", 0)
-    for name, shape in standing.items():
-        if shape.has_row_security:
-            hides = "; it hides rows from the role that reads here" if shape.hides_rows else ""
-            findings.append(_found(FindingKind.ROW_SECURITY, name, f"Row level security is on{hides}"))
-        if shape.public_rights:
-            rights = ", ".join(shape.public_rights)
-            findings.append(_found(FindingKind.PUBLIC_GRANT, name, f"PUBLIC has {rights}"))
-        if len(standing) >= _FEWEST and tables * 2 > len(standing) and shape.owner != usual:
-            message = f"It belongs to {shape.owner}, and the other tables to {usual}"
-            findings.append(_found(FindingKind.OWNER, name, message))
-    return findings
-
-
-def _views(connection: Connection, source: ProfiledSource, schema: str) -> list[str]:
+def _views(connection: Connection, source: ProfiledSource, schema: str) -> dict[str, str]:
+    """Return the objects of the source that stand: name there → name in the target."""
     there = connection.execute(text(_RELATIONS), {"schema": schema}).scalars().all()
-    return list(match_names([item.name for item in source.schema.objects], there).values())
+    return dict(match_names([item.name for item in source.schema.objects], there))
+
+
+def _shapes_by_source(
+    connection: Connection, schema: str, names: Mapping[str, str]
+) -> dict[str, TableShape]:
+    shapes = read_shapes(connection, schema, list(names.values()))
+    return {name: shapes[target] for name, target in names.items() if target in shapes}
 
 
 _RELATIONS: Final = (
@@ -274,14 +267,8 @@ def _extra_tables(connection: Connection, schema: str, expected: Collection[str]
     return findings
 
 
-def _cannot_build(connection: Connection) -> Finding:
-    row = connection.execute(text("SELECT current_database() AS database, current_user AS role")).one()
-    return _unchecked(
-        "",
-        "Types, constraints and views were not compared: the role may not make temporary tables, by which the server"
-        f" brings both sides into one spelling. Run: GRANT TEMPORARY ON DATABASE {quoted(row.database)}"
-        f" TO {quoted(row.role)}",
-    )
+def _not_compared(table: str, message: str) -> Finding:
+    return _found(FindingKind.SCHEMA_NOT_COMPARED, table, message[:1].upper() + message[1:])
 
 
 def _unchecked(table: str, message: str) -> Finding:

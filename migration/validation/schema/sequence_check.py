@@ -8,6 +8,7 @@ from sqlalchemy import text
 
 from migration.model import Finding, FindingKind
 from migration.target.sql_statements import quoted, run_sql
+from migration.validation.schema.partition_difference import has_room
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,9 +17,13 @@ if TYPE_CHECKING:
 
     from migration.target.pg_catalog.table_shapes import TableShape
 
+_INTEGER_END: Final = 2**31 - 1
+_ENDS: Final = {"smallint": 2**15 - 1, "integer": _INTEGER_END, "bigint": 2**63 - 1}
+"""The largest number of each type; of others (numeric, domains), that of an integer is asked for."""
 # USAGE is enough for pg_sequence_last_value(): NULL where the sequence has given out nothing since it was set.
 _SEQUENCES: Final = """
 SELECT a.attname AS column, s.seqrelid::bigint AS oid, s.seqincrement AS step, s.seqmax AS max, s.seqstart AS start,
+       s.seqcycle AS cycles, a.atttypid::regtype::text AS type,
        pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(c.relname) AS sequence,
        pg_catalog.has_sequence_privilege(s.seqrelid, 'SELECT') AS may_select,
        pg_catalog.has_sequence_privilege(s.seqrelid, 'USAGE') AS may_use,
@@ -52,17 +57,37 @@ def sequence_findings(
         mark: the largest number that AUTOINCREMENT has given out there.
     """
     for row in connection.execute(text(_SEQUENCES), {"oid": table.oid}).all():
+        if odd := _oddity(row):
+            yield Finding(odd[0], name, odd[1], row.column, is_error=False)
+            if odd[0] is FindingKind.SEQUENCE:
+                continue
         if not (row.may_select or row.may_use) or not row.may_read:
             what = "the sequence" if row.may_read else "the column"
             message = f"The sequence of column {row.column} was not checked: the role may not read {what}"
             yield Finding(FindingKind.NOT_CHECKED, name, message, row.column, is_error=False)
             continue
-        problem = _problem(connection, schema, table.name, row, mark or 0)
+        problem = _problem(connection, schema, table, row, mark or 0)
         if problem:
             yield Finding(FindingKind.SEQUENCE, name, problem, row.column, is_error=False)
 
 
-def _problem(connection: Connection, schema: str, table: str, row: Any, mark: int) -> str | None:
+def _oddity(row: Any) -> tuple[FindingKind, str] | None:
+    """Return what is wrong with a sequence wherever it stands: it must go up, as far as its column's numbers do."""
+    words = f"The sequence of column {row.column}"
+    if row.step < 0:
+        return FindingKind.SEQUENCE, f"{words} counts down (INCREMENT {row.step})"
+    if row.cycles:
+        return FindingKind.SEQUENCE, f"{words} begins anew when it is at its end (CYCLE)"
+    end = _ENDS.get(row.type, _INTEGER_END)
+    if row.max < min(end, _INTEGER_END):
+        return FindingKind.SEQUENCE, f"{words} ends at {row.max:,}; {row.type} holds up to {end:,}"
+    if row.max < end:
+        return FindingKind.SEQUENCE_END, f"{words} ends at {row.max:,}; {row.type} holds up to {end:,}"
+    return None
+
+
+def _problem(connection: Connection, schema: str, shape: TableShape, row: Any, mark: int) -> str | None:
+    table = shape.name
     if table_hides(connection, schema, table):
         return None
     largest = run_sql(
@@ -71,13 +96,13 @@ def _problem(connection: Connection, schema: str, table: str, row: Any, mark: in
     following = _following(connection, row)
     if following > row.max:
         return f"The sequence of column {row.column} is at its end ({row.max}): the next insert without a value fails"
-    if row.step < 0:
-        return None
     if largest is not None and following <= largest:
         return f"The sequence of column {row.column} goes on with {following}, and {largest} is taken"
     if following <= mark:
         what = f"AUTOINCREMENT has given out {mark} already"
         return f"The sequence of column {row.column} goes on with {following}, and {what}"
+    if not has_room(connection, shape, row.column, following):
+        return f"The sequence of column {row.column} goes on with {following}, for which there is no partition"
     return None
 
 

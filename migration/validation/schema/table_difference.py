@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from migration.model import Finding, FindingKind
-from migration.validation.schema.index_difference import index_findings, rows_of_key
+from migration.validation.schema.index_difference import DEFERRED, index_findings, rows_of_key
 from migration.validation.schema.type_difference import type_difference
 
 if TYPE_CHECKING:
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 _ACTIONS: Final = {"a": "NO ACTION", "r": "RESTRICT", "c": "CASCADE", "n": "SET NULL", "d": "SET DEFAULT"}
 _CHECK, _FOREIGN_KEY, _EXCLUSION = "c", "f", "x"
+_FULL: Final = "f"
+_AT_REST: Final = "not enforced: triggers of it, by which the server enforces it, are disabled"
 _SAYS: Final = {
     FindingKind.TYPE_NARROWER: "which holds less than",
     FindingKind.TYPE_WIDER: "which holds all of",
@@ -78,12 +80,14 @@ def _column(
 ) -> Iterator[tuple[FindingKind, str]]:
     yield from _type(own, theirs)
     yield from _not_null(pair, own, theirs)
+    if theirs.is_generated and own.name in pair.unknown_defaults:
+        return  # said elsewhere: the source computes it, too, and nobody can compare how
     if own.is_generated or theirs.is_generated:
         yield from _generated(own, fitted, theirs)
         return
     yield from _numbers(own, theirs)
     if not own.numbers_itself and not theirs.numbers_itself and own.name not in pair.unknown_defaults:
-        yield from _default(pair, fitted.default_sql, theirs)
+        yield from _default(pair, fitted, theirs)
 
 
 def _type(own: ColumnShape, theirs: ColumnShape) -> Iterator[tuple[FindingKind, str]]:
@@ -132,7 +136,8 @@ def _numbers(own: ColumnShape, theirs: ColumnShape) -> Iterator[tuple[FindingKin
         yield FindingKind.IDENTITY, message
 
 
-def _default(pair: TablePair, ours: str | None, theirs: ColumnShape) -> Iterator[tuple[FindingKind, str]]:
+def _default(pair: TablePair, fitted: ColumnShape, theirs: ColumnShape) -> Iterator[tuple[FindingKind, str]]:
+    ours = fitted.default_sql
     ours = None if ours is None or ours.startswith("NULL::") else ours
     given = theirs.default_sql
     given = None if given is None or given.startswith("NULL::") else given
@@ -144,7 +149,7 @@ def _default(pair: TablePair, ours: str | None, theirs: ColumnShape) -> Iterator
         ours is not None
         and given is not None
         and ours != given
-        and not pair.same_value(theirs.type, ours, given)
+        and not pair.same_value(fitted, theirs)
     ):
         yield FindingKind.DEFAULT, f"The default is {given}, and would be {ours}"
 
@@ -157,11 +162,14 @@ def _primary_key(pair: TablePair) -> Iterator[Finding]:
             message = f"A primary key on ({', '.join(theirs.columns)}) stands in the target alone"
             yield _found(pair, FindingKind.EXTRA_CONSTRAINT, message)
         return
-    if pair.left_out.intersection(ours.columns) or (
-        theirs is not None and set(theirs.columns) == set(ours.columns)
-    ):
+    if pair.left_out.intersection(ours.columns):
         return
     columns = ", ".join(ours.columns)
+    if theirs is not None and set(theirs.columns) == set(ours.columns):
+        if theirs.is_deferrable:
+            message = f"The primary key on ({columns}) is DEFERRABLE: {DEFERRED}"
+            yield _found(pair, FindingKind.KEY_DEFERRABLE, message)
+        return
     message = f"No primary key on ({columns})"
     if theirs is not None:
         message += f": it is on ({', '.join(theirs.columns)})"
@@ -185,13 +193,19 @@ def _foreign_keys(pair: TablePair) -> Iterator[Finding]:
             yield _found(pair, FindingKind.FOREIGN_KEY, f"No {words}")
             continue
         best = min(
-            candidates, key=lambda c: (_actions(c) != _actions(ours), not c.is_valid, not c.is_enforced)
+            candidates,
+            key=lambda c: (
+                not c.has_triggers_on,
+                _actions(c) != _actions(ours),
+                not c.is_valid,
+                not c.is_enforced,
+            ),
         )
         left.remove(best)
-        if not best.is_valid or not best.is_enforced:
-            says = (
-                "NOT ENFORCED" if not best.is_enforced else "NOT VALID: rows without a parent may stand there"
-            )
+        if not (best.is_valid and best.is_enforced and best.has_triggers_on):
+            says = "NOT ENFORCED" if not best.is_enforced else _AT_REST
+            if best.has_triggers_on and best.is_enforced:
+                says = "NOT VALID: rows without a parent may stand there"
             yield _found(pair, FindingKind.FOREIGN_KEY_NOT_VALID, f"The {words} is {says}")
         if _actions(best) != _actions(ours):
             message = f"The {words} is {_actions(best)}, and would be {_actions(ours)}"
@@ -209,7 +223,10 @@ def _pairs(key: ConstraintShape) -> frozenset[tuple[str, str]]:
 
 
 def _actions(key: ConstraintShape) -> str:
-    words = f"ON DELETE {_ACTIONS[key.on_delete]} ON UPDATE {_ACTIONS[key.on_update]}"
+    of = f" ({', '.join(key.set_columns)})" if set(key.set_columns) != set(key.columns) and key.set_columns else ""
+    words = f"ON DELETE {_ACTIONS[key.on_delete]}{of} ON UPDATE {_ACTIONS[key.on_update]}"
+    if key.match == _FULL and len(key.columns) > 1:
+        words = f"MATCH FULL {words}"  # of one column it is the same as MATCH SIMPLE
     if key.is_deferred:
         return f"{words} INITIALLY DEFERRED"
     return f"{words} DEFERRABLE" if key.is_deferrable else words

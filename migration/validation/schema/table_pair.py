@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from migration.target.pg_catalog.table_shapes import TableShape
+    from migration.target.pg_catalog.table_shapes import ColumnShape, TableShape
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +29,10 @@ class TablePair:
     left_out: frozenset[str] = frozenset()
     """Columns of either side that are not to be compared, by their names in the target."""
     unknown_defaults: frozenset[str] = frozenset()
-    """Columns whose default in the source could not be translated."""
+    """Columns whose default, or whose computation, in the source could not be translated."""
     unknown_kinds: frozenset[str] = frozenset()
     """Kinds of objects of which one could not be translated or built: what stands alone may be that one."""
-    same_value: Callable[[str, str, str], bool] = field(default=lambda _type, one, other: one == other)
-    """Tells whether two default expressions give one value of a type."""
+    same_value: Callable[[ColumnShape, ColumnShape], bool] = field(
+        default=lambda ours, theirs: ours.default_sql == theirs.default_sql
+    )
+    """Tells whether the defaults of two columns, ours and theirs, always give one value."""

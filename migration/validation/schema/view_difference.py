@@ -32,6 +32,24 @@ _NAMES: Final = (
     " WHERE n.nspname = :schema AND c.relkind IN ('r', 'p', 'f', 'v', 'm') ORDER BY c.relname"
 )
 
+_READS: Final = """
+SELECT DISTINCT d.refobjid::regclass::text FROM pg_catalog.pg_rewrite r
+JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_rewrite'::regclass AND d.objid = r.oid
+WHERE r.ev_class::bigint = :oid AND r.rulename = '_RETURN' AND d.refclassid = 'pg_catalog.pg_class'::regclass
+  AND d.refobjid <> r.ev_class
+"""
+# What the parsed query calls, as far as it may give another value tomorrow: users' functions may do anything.
+_CALLS: Final = r"""
+SELECT p.oid::regprocedure::text FROM pg_catalog.pg_rewrite r
+CROSS JOIN LATERAL pg_catalog.regexp_matches(r.ev_action::text, '\:(?\:funcid|opfuncid|aggfnoid|winfnoid) ([0-9]+)', 'g') m
+JOIN pg_catalog.pg_proc p ON p.oid = m[1]::oid
+WHERE r.ev_class::bigint = :oid AND r.rulename = '_RETURN' AND (p.provolatile <> 'i' OR p.oid::bigint >= 16384)
+UNION
+SELECT m[1] FROM pg_catalog.pg_rewrite r
+CROSS JOIN LATERAL pg_catalog.regexp_matches(r.ev_action::text, '(SQLVALUEFUNCTION \:op [0-9]+)', 'g') m
+WHERE r.ev_class::bigint = :oid AND r.rulename = '_RETURN'
+"""
+
 
 def view_findings(
     connection: Connection, schema: str, source: ProfiledSource, plans: Sequence[TablePlan], zone: str
@@ -92,14 +110,15 @@ def _compare(
         statement = create.replace(PLACEHOLDER, quoted(TEMPORARY), 1).replace(PLACEHOLDER, quoted(schema))
         with times_read_in(connection, zone):
             run_sql(connection, statement)
-        ours = read_shapes(connection, schema, [item.name], temporary=True)[item.name].query
-        if ours == standing.query:
+        ours = read_shapes(connection, schema, [item.name], temporary=True)[item.name]
+        if ours.query == standing.query:
             return []
-        if _same_rows(connection, quoted(TEMPORARY, item.name), quoted(schema, standing.name)):
+        why = _difference(connection, schema, ours, standing)
+        if why is None:
             message = f"The view {name} is written in other words, and gives the same rows now"
             return [_found(FindingKind.NOT_CHECKED, name, message)]
-        message = f"The view is another query: {_on_one_line(standing.query)} where it would be {_on_one_line(ours)}"
-        return [_found(FindingKind.VIEW, name, message)]
+        words = f"{_on_one_line(standing.query)} where it would be {_on_one_line(ours.query)}"
+        return [_found(FindingKind.VIEW, name, f"The view is another query ({why}): {words}")]
     except DBAPIError as error:
         if not is_refusal(error):
             raise translate(error, object_kind="view", object=name) from error
@@ -110,19 +129,41 @@ def _compare(
             savepoint.rollback()
 
 
-def _same_rows(connection: Connection, ours: str, theirs: str) -> bool:
+def _difference(
+    connection: Connection, schema: str, ours: TableShape, theirs: TableShape
+) -> str | None:
+    """Return what shows that a query in other words may be another one; None where nothing does.
+
+    Rows alone prove little: those of no row prove nothing, and a query that reads something else, or asks for the
+    time or who reads, gives others tomorrow.
+    """
+    if [column.name for column in ours.columns] != [column.name for column in theirs.columns]:
+        return "it has other columns"
+    read, wanted = (set(connection.execute(text(_READS), {"oid": o.oid}).scalars()) for o in (theirs, ours))
+    if read != wanted:
+        return f"it reads {', '.join(sorted(read)) or 'nothing'}, not {', '.join(sorted(wanted)) or 'nothing'}"
+    called, known = (set(connection.execute(text(_CALLS), {"oid": o.oid}).scalars()) for o in (theirs, ours))
+    if called - known:
+        return f"it calls {', '.join(sorted(called - known))}"
+    return _rows_difference(connection, quoted(TEMPORARY, ours.name), quoted(schema, theirs.name))
+
+
+def _rows_difference(connection: Connection, ours: str, theirs: str) -> str | None:
     savepoint = connection.begin_nested()
     try:
         run_sql(connection, f"SET LOCAL statement_timeout = '{_LONGEST}'")
-        odd = run_sql(
+        row = run_sql(
             connection,
             f"SELECT EXISTS (SELECT * FROM {ours} EXCEPT ALL SELECT * FROM {theirs})"
-            f" OR EXISTS (SELECT * FROM {theirs} EXCEPT ALL SELECT * FROM {ours})",
-        ).scalar_one()
-    except DBAPIError:
-        return False
+            f" OR EXISTS (SELECT * FROM {theirs} EXCEPT ALL SELECT * FROM {ours}) AS differs,"
+            f" EXISTS (SELECT FROM {ours}) AS has_rows",
+        ).one()
+    except DBAPIError as error:
+        return f"its rows could not be compared: {translate(error).what}"
     else:
-        return not odd
+        if row.differs:
+            return "it gives other rows"
+        return None if row.has_rows else "neither gives a row, by which they could be compared"
     finally:
         if savepoint.is_active and not connection.invalidated:
             savepoint.rollback()

@@ -29,6 +29,11 @@ if TYPE_CHECKING:
     from migration.model import TablePlan, TargetObject
 
 TEMPORARY: Final = "pg_temp"
+_FACTS: Final = """
+SELECT pg_catalog.has_database_privilege(current_database(), 'TEMPORARY') AS may_make, current_user AS role,
+       pg_catalog.pg_is_in_recovery() AS is_standby, current_database() AS database,
+       current_setting('transaction_read_only')::boolean AS is_read_only
+"""
 _KEYS: Final = frozenset({"primary key", "unique constraint", "index"})
 _SHAPED: Final = _KEYS | {"check", "foreign key"}
 
@@ -43,11 +48,23 @@ class WantedShape:
 
 def may_build(connection: Connection) -> bool:
     """Whether the role may make temporary tables here."""
-    statement = text(
-        "SELECT pg_catalog.has_database_privilege(current_database(), 'TEMPORARY')"
-        " AND NOT pg_catalog.pg_is_in_recovery() AND NOT current_setting('transaction_read_only')::boolean"
-    )
-    return bool(connection.execute(statement).scalar_one())
+    return why_nothing_is_built(connection) is None
+
+
+def why_nothing_is_built(connection: Connection) -> str | None:
+    """Return why the schema cannot be compared here, with what to do about it; None where it can."""
+    row = connection.execute(text(_FACTS)).one()
+    what = "Types, constraints and views were not compared:"
+    if row.is_standby:
+        return f"{what} the server is a standby, which takes no temporary tables. Ask its primary"
+    if row.is_read_only:
+        return f"{what} the session may only read (default_transaction_read_only), and makes no temporary tables"
+    if not row.may_make:
+        return (
+            f"{what} the role may not make temporary tables, by which the server brings both sides into one spelling."
+            f" Run: GRANT TEMPORARY ON DATABASE {quoted(row.database)} TO {quoted(row.role)}"
+        )
+    return None
 
 
 def wanted_shape(
