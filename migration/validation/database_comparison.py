@@ -16,11 +16,10 @@ from migration.source.row_reading.mapping_expression_check import check_expressi
 from migration.source.row_reading.snapshot_reader import SnapshotReader
 from migration.source.schema_reading.schema_introspection import read_schema
 from migration.target.loading.table_readback import TargetReader
-from migration.target.pg_catalog.application_table_facts import read_application_tables
 from migration.target.pg_catalog.existing_table_plans import ExistingTable, read_existing, table_names
+from migration.target.pg_catalog.inherited_rows import inherited_rows
 from migration.target.pg_catalog.source_name_matching import match_items, match_names
 from migration.target.pg_catalog.table_shapes import read_shapes
-from migration.target.sql_statements import quoted, run_sql
 from migration.target.target_connection import make_engine
 from migration.validation.row_comparison import compare_rows
 from migration.validation.row_digest import DigestSum
@@ -40,7 +39,6 @@ if TYPE_CHECKING:
 
     from migration.model import ColumnProfile, RunOptions, TablePlan
     from migration.source_schema import SourceSchema, SourceTable
-    from migration.target.pg_catalog.table_shapes import TableShape
 
 _ROWS_NAMED: Final = 20
 
@@ -210,7 +208,7 @@ class _Job:
         if not self.options.data_only and not may_build(self.connection):
             findings += key_findings(table, existing, self.names)  # the little that needs no table of ours
         (shape,) = read_shapes(self.connection, self.schema, [name]).values()
-        findings += self._child_rows(table, shape)
+        findings += inherited_rows(self.connection, table.name, shape.oid)
         self.connection.rollback()  # the catalog has been read: no transaction stays open during long reads
         if shape.hides_rows:
             message = "Row level security hides rows from the role that reads, so they cannot be compared"
@@ -254,24 +252,12 @@ class _Job:
             findings=tuple(findings),
         )
 
-    def _child_rows(self, table: SourceTable, shape: TableShape) -> list[Finding]:
-        """Say which rows a reader of the table sees although they stand in a child of it."""
-        if shape.kind != "r" or not shape.children or shape.hides_rows:
-            return []
-        name = quoted(self.schema, shape.name)
-        statement = f"SELECT (SELECT count(*) FROM {name}) - (SELECT count(*) FROM ONLY {name})"
-        rows = run_sql(self.connection, statement).scalar_one()
-        if not rows:
-            return []
-        message = f"{rows:,} rows stand in a child of the table, not in itself: {', '.join(shape.children)}"
-        return [Finding(FindingKind.CHILD_ROWS, table.name, message)]
-
     def _existing(
         self, table: SourceTable, name: str, profiles: Mapping[str, ColumnProfile]
     ) -> ExistingTable:
         """Return the target's table with the columns that are to be compared.
 
-        Those that `--exclude` names are not, nor, where an application computes values, what it computes.
+        Those that `--exclude` names are not.
         """
         found = read_existing(self.connection, self.schema, name, table, profiles, self.source_label)
         left_out = {
@@ -279,14 +265,6 @@ class _Job:
             for column in table.columns
             if leaves_out(self.options, self.source_label, table.name, column.name)
         }
-        if self.options.data_only:
-            standing = read_application_tables(self.connection, self.schema, [name]).get(name)
-            generated = {c.name for c in standing.columns if c.is_generated} if standing else set()
-            left_out |= {
-                column.name
-                for column in (*found.plan.columns, *found.text_columns)
-                if column.target_name in generated
-            }
         columns_out = {
             c.target_name for c in (*found.plan.columns, *found.text_columns) if c.name in left_out
         }

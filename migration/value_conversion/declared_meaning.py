@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 from migration.model import StorageClass, ValueKind
+from migration.value_conversion.value_kinds import split_type
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -60,6 +61,16 @@ def meaning_of(declared_type: str) -> Meaning:
     if not name.strip() or "BLOB" in name or any(word in name for word in _TEXT_NAMES):
         return Meaning.SPELLING
     return Meaning.NUMBER
+
+
+def keeps_scale(column: ColumnPlan) -> bool:
+    """Tell whether a numeric holds nothing but texts, of which each keeps the zeros at its end: 1.50 is not 1.5."""
+    return (
+        column.kind is ValueKind.NUMERIC
+        and set(column.rules) == {StorageClass.TEXT}
+        and not split_type(column.target_type)[1]
+        and meaning_of(column.declared_type) is Meaning.SPELLING
+    )
 
 
 def classes_dropped(plan: ColumnPlan) -> frozenset[StorageClass]:
