@@ -73,7 +73,7 @@ def assemble(facts: Facts) -> Report:
     end = finished or facts.now
     timeline = build_timeline(facts.phase_changes, facts.works, origin, end)
     phases = phase_totals(timeline.phases)
-    tables = tuple(build_table(table, loads=options.mode is Mode.MIGRATE) for table in facts.tables)
+    tables = tuple(build_table(table, options) for table in facts.tables)
     findings = tuple(report_finding(row, options.ignore) for row in facts.findings)
     accepted = tuple(report_finding(row, options.ignore) for row in facts.accepted)
     lost = tuple(_lost_rows(table) for table in tables if table.conserved is False)

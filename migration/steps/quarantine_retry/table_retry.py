@@ -34,7 +34,6 @@ from migration.mapping_file_model import MappingFile
 from migration.model import Digest, ObjectResult, ObjectState, TablePlan
 from migration.source.row_reading.snapshot_reader import SnapshotReader
 from migration.source.snapshots.snapshot_access import SnapshotAccess
-from migration.steps.copy_step import driver_connection
 from migration.steps.quarantine_retry.changed_mapping_plan import remapped
 from migration.steps.quarantine_retry.quarantined_row_reader import ChunkReplay
 from migration.steps.rejection_spool import RejectionSpool
@@ -48,6 +47,7 @@ from migration.target.loading.server_checksum import fingerprint
 from migration.target.loading.uncommitted_readback import read_uncommitted
 from migration.target.pg_catalog.schema_relations import relations_with
 from migration.target.pg_catalog.sequence_positions import advance_sequences
+from migration.target.sql_statements import driver_connection
 from migration.validation.row_digest import DigestSum, combine
 from migration.value_conversion.batch_size import batch_rows
 from migration.value_conversion.row_key import Key, storable_key

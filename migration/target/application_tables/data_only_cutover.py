@@ -63,7 +63,7 @@ class RefusedRows:
 class LoadedRows:
     """What became of the rows of one schema: a record for `take_back`, lines for the report, and who was refused.
 
-    `findings`: triggers of the application that fired, values that it computes otherwise, rows in children of its tables.
+    `findings`: triggers of the application that fired, values that it computes otherwise, rows in children of tables.
     """
 
     record: dict[str, Any]
