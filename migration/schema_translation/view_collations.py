@@ -49,11 +49,18 @@ class FoldingColumns:
     Args:
         query: as the source has it, before names are changed.
         sources: lower-case name or alias → lower-case names of such columns, for each table and view that it reads.
+        unique: the same, of columns that are unique in their table: of these, equal values are the same.
     """
 
-    def __init__(self, query: exp.Expression, sources: Mapping[str, Collection[str]]) -> None:
+    def __init__(
+        self,
+        query: exp.Expression,
+        sources: Mapping[str, Collection[str]],
+        unique: Mapping[str, Collection[str]],
+    ) -> None:
         self._query = query
         self._sources = sources
+        self._unique = unique
         self._names = {name for names in sources.values() for name in names}
         """Of columns whose table is not plain, such as that of a subquery: by their names alone."""
         known = -1
@@ -79,7 +86,11 @@ class FoldingColumns:
             if listed.args.get("columns"):
                 raise _untranslatable(min(self._names))
         for column in self._query.find_all(exp.Column):
-            if self._folds(column) and _compares(column):
+            if (
+                self._folds(column)
+                and _compares(column)
+                and not (_groups(column) and self._is_unique(column))
+            ):
                 raise _untranslatable(column.name)
         for select in self._query.find_all(exp.Select):
             if select.is_star and _tells_rows_apart(select):
@@ -101,6 +112,13 @@ class FoldingColumns:
         known = self._sources.get(column.table.lower()) if column.table else None
         return name in (self._names if known is None else known)
 
+    def _is_unique(self, column: exp.Column) -> bool:
+        name = column.name.lower()
+        if column.table:
+            return name in self._unique.get(column.table.lower(), ())
+        owners = [source for source, names in self._sources.items() if name in names]
+        return len(owners) == 1 and name in self._unique.get(owners[0], ())
+
     def _is_bare(self, node: exp.Expression) -> bool:
         while isinstance(node, _TRANSPARENT):
             node = node.this
@@ -115,7 +133,7 @@ def _untranslatable(name: str) -> Untranslatable:
 
 def _compares(column: exp.Column) -> bool:
     """Tell whether what stands around a column compares it with something."""
-    node: exp.Expression = column
+    node: exp.Expr = column
     while isinstance(node.parent, _TRANSPARENT):
         node = node.parent
     parent = node.parent
@@ -134,11 +152,18 @@ def _compares(column: exp.Column) -> bool:
     return not isinstance(parent, _COMPARES_NOTHING)
 
 
+def _groups(column: exp.Column) -> bool:
+    """Tell whether a column is compared with itself alone, in the rows of one table."""
+    return isinstance(column.parent, exp.Group | exp.Distinct) or (
+        isinstance(column.parent, exp.Window) and column.arg_key == "partition_by"
+    )
+
+
 def _tells_rows_apart(select: exp.Select) -> bool:
     """Tell whether the rows of a SELECT are compared with each other, or with a value."""
     if select.args.get("distinct"):
         return True
-    node: exp.Expression = select
+    node: exp.Expr = select
     while node.parent is not None:
         node, inner = node.parent, node
         if isinstance(node, exp.SetOperation):

@@ -84,7 +84,7 @@ def fold_ascii(query: exp.Expression) -> None:
     Raises:
         Untranslatable: LIKE has a letter for its ESCAPE.
     """
-    for node in list(query.find_all(exp.Upper, exp.Lower, exp.ILike)):
+    for node in reversed(list(query.find_all(exp.Upper, exp.Lower, exp.ILike))):  # what is inside goes first
         if isinstance(node, exp.Upper):
             node.replace(_translated(node.this, ascii_lowercase, ascii_uppercase))
         elif isinstance(node, exp.Lower):
@@ -98,7 +98,7 @@ def fold_ascii(query: exp.Expression) -> None:
             node.replace(exp.Like(this=text, expression=pattern))
 
 
-def _translated(text: exp.Expression, letters: str, by: str) -> exp.Expression:
+def _translated(text: exp.Expr, letters: str, by: str) -> exp.Expr:
     if isinstance(text, exp.Literal) and text.is_string:
         return exp.Literal.string(text.name.translate(str.maketrans(letters, by)))
     return exp.Anonymous(

@@ -22,6 +22,7 @@ from migration.schema_translation.expression_translation import (
     remember_kind,
 )
 from migration.schema_translation.table_ddl import qualified
+from migration.schema_translation.table_keys import collation_of
 from migration.schema_translation.view_collations import FoldingColumns
 from migration.schema_translation.view_functions import check_view_words, fold_ascii
 
@@ -68,6 +69,10 @@ class ViewTranslator:
             }
             for name, table in tables.items()
         }
+        self._unique_folding = {
+            name: {column for column in columns if _is_unique(column, tables[name])}
+            for name, columns in self._folding.items()
+        }
         self._spellings: dict[str, set[str]] = {}
         for columns in self._columns.values():
             for name, (spelling, _) in columns.items():
@@ -92,7 +97,9 @@ class ViewTranslator:
             identifier.name
             for identifier in (tree.this.expressions if isinstance(tree.this, exp.Schema) else [])
         ]
-        folding = FoldingColumns(query, self._folding_in(query))
+        folding = FoldingColumns(
+            query, _by_alias(query, self._folding), _by_alias(query, self._unique_folding)
+        )
         folding.check()
         self._folding[name] = folding.outputs(columns)
         ctes = {cte.alias.lower(): cte.alias for cte in query.find_all(exp.CTE)}
@@ -114,14 +121,6 @@ class ViewTranslator:
         return TranslatedView(
             f"CREATE VIEW {qualified(self._names[name])}{listed} AS {body}", frozenset(reads)
         )
-
-    def _folding_in(self, query: exp.Expression) -> dict[str, Collection[str]]:
-        """Return the columns with a collation of each table that is read, by the name that the query calls it."""
-        found: dict[str, set[str]] = {}
-        for node in query.find_all(exp.Table):
-            names = self._folding.get(node.name.lower(), ())
-            found.setdefault((node.alias or node.name).lower(), set()).update(names)
-        return dict(found)
 
     def _tables_in(self, query: exp.Expression, ctes: Mapping[str, str]) -> tuple[set[str], _Sources]:
         """Point every table of a query to the target; return what is read, and under what names."""
@@ -177,6 +176,29 @@ class ViewTranslator:
             return aliases[name.lower()]
         known = self._spellings.get(name.lower(), set())
         return next(iter(known)) if len(known) == 1 else (name if known else None)
+
+
+def _is_unique(name: str, table: MappedTable) -> bool:
+    """Tell whether a column is unique, by the collation that it is compared by."""
+    if [part.lower() for part in table.source.primary_key] == [name]:
+        return True
+    collation = collation_of(table.source, name).upper()
+    return any(
+        index.unique
+        and index.where_sql is None
+        and [((term.name or "").lower(), term.collation.upper()) for term in index.columns]
+        == [(name, collation)]
+        for index in table.source.indexes
+    )
+
+
+def _by_alias(query: exp.Expression, names: Mapping[str, Collection[str]]) -> dict[str, Collection[str]]:
+    """Return the columns of each table that is read, by the lower-case name that the query calls it."""
+    found: dict[str, set[str]] = {}
+    for node in query.find_all(exp.Table):
+        called = (node.alias or node.name).lower()
+        found.setdefault(called, set()).update(names.get(node.name.lower(), ()))
+    return dict(found)
 
 
 def _with_rowid(table: MappedTable, columns: _Columns) -> _Columns:

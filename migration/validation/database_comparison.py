@@ -16,6 +16,7 @@ from migration.source.row_reading.mapping_expression_check import check_expressi
 from migration.source.row_reading.snapshot_reader import SnapshotReader
 from migration.source.schema_reading.schema_introspection import read_schema
 from migration.target.loading.table_readback import TargetReader
+from migration.target.missing_rights import read_rights, refuse_lacking
 from migration.target.pg_catalog.existing_table_plans import ExistingTable, read_existing, table_names
 from migration.target.pg_catalog.inherited_rows import inherited_rows
 from migration.target.pg_catalog.source_name_matching import match_items, match_names
@@ -109,6 +110,7 @@ def validate_database(
 
     Raises:
         SourceError: the snapshot cannot be read.
+        TargetPermissionError: the role may not read what is to be compared.
         UsageError: the mapping file does not fit the source.
         TargetError, RetryableError: the target cannot be read.
     """
@@ -123,6 +125,7 @@ def validate_database(
         connection = stack.enter_context(engine.connect())
         standing = table_names(connection, schema)
         names = match_items(wanted, standing)
+        _check_rights(connection, schema, wanted, names, options, source_label)
         job = _Job(source_label, schema, names, options, reader, target, connection)
         results = []
         for table in wanted:
@@ -153,6 +156,27 @@ def validate_database(
                 parents=match_items(referred_to, standing),
             )
     return ValidationResult(source_label, tuple(results), tuple(compared.findings), compared.checked)
+
+
+def _check_rights(
+    connection: Connection,
+    schema: str,
+    tables: Sequence[SourceTable],
+    names: Mapping[str, str],
+    options: RunOptions,
+    label: str,
+) -> None:
+    """Raise a TargetPermissionError where the role may not read what is to be compared; it has the GRANTs to type."""
+    unread = {
+        names[table.name]: {
+            column.name.lower()
+            for column in table.columns
+            if leaves_out(options, label, table.name, column.name)
+        }
+        for table in tables
+        if table.name in names
+    }
+    refuse_lacking(connection, read_rights(connection, schema, unread), schema=schema)
 
 
 def _declared(source_path: Path, source_label: str, options: RunOptions) -> SourceSchema:
