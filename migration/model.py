@@ -216,6 +216,8 @@ class ColumnPlan:
     """A text of a column of texts that becomes one of times: how such a column spells them."""
     cast_to: str = ""
     """The type of a standing column that only the server knows; its values travel as text and are cast on arrival."""
+    computed_there: bool = False
+    """The standing table computes it: the source's values are staged, and compared with what it has computed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,6 +266,16 @@ class TablePlan:
     def copied_columns(self) -> tuple[ColumnPlan, ...]:
         """The columns that travel; PostgreSQL computes the others."""
         return tuple(c for c in self.columns if c.generated_sql is None)
+
+    @property
+    def stored_columns(self) -> tuple[ColumnPlan, ...]:
+        """Of the columns that travel, those whose values are stored as they come."""
+        return tuple(c for c in self.copied_columns if not c.computed_there)
+
+    @property
+    def computed_columns(self) -> tuple[ColumnPlan, ...]:
+        """The columns that travel to be compared with what the standing table computes."""
+        return tuple(c for c in self.copied_columns if c.computed_there)
 
     @property
     def texts_to_assign(self) -> frozenset[str]:

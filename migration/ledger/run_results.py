@@ -36,6 +36,17 @@ def save_verdict(connection: Connection, table_id: int, source: Digest, target: 
     )
 
 
+def save_difference(connection: Connection, table_id: int) -> None:
+    """Note that a table differs in what no digest of the run speaks of."""
+    connection.execute(update(tables).where(tables.c.id == table_id).values(equal=False))
+
+
+def is_different(connection: Connection, table_id: int) -> bool:
+    """Tell whether a table was found to differ."""
+    equal = connection.execute(select(tables.c.equal).where(tables.c.id == table_id)).scalar_one()
+    return equal is False
+
+
 def read_digests(connection: Connection, table_id: int) -> Digest | None:
     """Return what was found when a table was read back; None where it was not."""
     row = connection.execute(

@@ -72,7 +72,8 @@ def check_type(target_type: str) -> str:
         return written
     if base in _DIGITS and len(modifier) <= 2 and 1 <= modifier[0] <= _MOST_DIGITS:  # noqa: PLR2004
         scale = modifier[1] if len(modifier) > 1 else 0
-        if 0 <= scale <= modifier[0]:
+        # Servers before 15 take none below zero or above the precision, and say so when the table is made.
+        if abs(scale) <= _MOST_DIGITS:
             return f"{base}({modifier[0]},{scale})"
     if base.startswith("time"):
         named = " ".join(target_type.lower().split())

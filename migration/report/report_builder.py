@@ -73,7 +73,7 @@ def assemble(facts: Facts) -> Report:
     end = finished or facts.now
     timeline = build_timeline(facts.phase_changes, facts.works, origin, end)
     phases = phase_totals(timeline.phases)
-    tables = tuple(build_table(table, loads=options.mode is Mode.MIGRATE) for table in facts.tables)
+    tables = tuple(build_table(table, options) for table in facts.tables)
     findings = tuple(report_finding(row, options.ignore) for row in facts.findings)
     accepted = tuple(report_finding(row, options.ignore) for row in facts.accepted)
     lost = tuple(_lost_rows(table) for table in tables if table.conserved is False)
@@ -107,6 +107,7 @@ def assemble(facts: Facts) -> Report:
         accepted=accepted,
         damaged=sum(finding.kind is FindingKind.DAMAGED_RANGE for finding in findings),
         skip_validation=options.skip_validation,
+        selects=bool(options.tables or options.exclude or options.catalog),
         error=error,
         last_phase=_last_phase(facts),
         failed_exit_status=facts.failure.get("exit_status"),
@@ -218,6 +219,7 @@ def assemble_without_ledger(
         accepted=accepted,
         damaged=counts[FindingKind.DAMAGED_RANGE],
         skip_validation=False,
+        selects=bool(options.tables or options.exclude or options.catalog),
         error=None,
         last_phase=Phase.VALIDATING.value,
     )

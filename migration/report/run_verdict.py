@@ -42,6 +42,8 @@ class Outcome:
     """What somebody has signed for."""
     damaged: int = 0
     """Places of a damaged source that could not be read."""
+    selects: bool = False
+    """The options have a say in which tables there are: --tables, --exclude, --catalog."""
 
     @property
     def rows_source(self) -> int:
@@ -147,6 +149,9 @@ def _first_sentence(text: str) -> tuple[str, str]:
 def _judge_empty(outcome: Outcome) -> Verdict:
     detail = _findings(outcome)
     level = VerdictLevel.ATTENTION if outcome.differences else VerdictLevel.PROVED
+    if outcome.selects:
+        left = "Nothing to do: --tables, --exclude and --catalog leave no table of the source. Nothing was compared."
+        return Verdict(VerdictLevel.ATTENTION, left, detail)
     return Verdict(level, "Nothing to do: the source holds no tables.", detail)
 
 

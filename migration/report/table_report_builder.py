@@ -5,17 +5,19 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from migration.model import ColumnPlan, StorageClass
+from migration.model import ColumnPlan, Mode, RunOptions, StorageClass
 from migration.report.report_model import ColumnReport, TableReport, TransformReport
 from migration.report.run_facts import TableFacts
 from migration.report.text_formatting import printable, without_secrets
+from migration.schema_translation.table_selection import leaves_out
 
 # As column_types/type_widening.py puts it.
 _WIDENED: Final = re.compile(r"\bwidened to\b|\bstored as\b", re.IGNORECASE)
 
 
-def build_table(facts: TableFacts, *, loads: bool) -> TableReport:
-    """Return a table's part of the report. `loads`: the run's mode puts rows into the target."""
+def build_table(facts: TableFacts, options: RunOptions) -> TableReport:
+    """Return a table's part of the report of a run."""
+    loads = options.mode is Mode.MIGRATE
     plan = facts.plan
     loaded = facts.rows_loaded if loads else 0
     copied = loads and facts.chunks > 0 and facts.chunks_done == facts.chunks
@@ -37,7 +39,9 @@ def build_table(facts: TableFacts, *, loads: bool) -> TableReport:
         digest_source=facts.digest_source,
         digest_target=facts.digest_target,
         equal=facts.equal,
-        columns=tuple(_column(column, facts) for column in plan.columns) if plan else _declared(facts),
+        columns=tuple(_column(column, facts) for column in plan.columns)
+        if plan
+        else _declared(facts, options),
         target_schema=printable(schema),
         target_table=printable(target),
         conserved=facts.rows == loaded + facts.rows_quarantined if copied else None,
@@ -65,11 +69,12 @@ def _column(column: ColumnPlan, facts: TableFacts) -> ColumnReport:
     )
 
 
-def _declared(facts: TableFacts) -> tuple[ColumnReport, ...]:
-    """Return the columns of a table that was never planned: the run stopped before."""
+def _declared(facts: TableFacts, options: RunOptions) -> tuple[ColumnReport, ...]:
+    """Return the columns of a table that is not planned: the run stopped before, or compares and loads nothing."""
     if facts.declared is None:
         return ()
     return tuple(
         ColumnReport(printable(column.name), printable(column.declared_type), "", "")
         for column in facts.declared.columns
+        if not leaves_out(options, facts.source, facts.name, column.name)
     )

@@ -6,6 +6,7 @@ sqlglot translates by form: `substr(x, -2)`, `round(2.5)`, `CAST(1.5 AS INTEGER)
 
 from __future__ import annotations
 
+from string import ascii_lowercase, ascii_uppercase
 from typing import Final
 
 from sqlglot import exp
@@ -73,6 +74,36 @@ def check_view_words(query: exp.Expression) -> None:
             raise Untranslatable(
                 f"it uses {node.sql(dialect='sqlite')}, which means something else in PostgreSQL"
             )
+
+
+def fold_ascii(query: exp.Expression) -> None:
+    """Let, in place, upper(), lower() and LIKE know capitals of ASCII letters only, as SQLite does.
+
+    What PostgreSQL's own make of other letters depends on the database: https://sqlite.org/lang_corefunc.html#upper.
+
+    Raises:
+        Untranslatable: LIKE has a letter for its ESCAPE.
+    """
+    for node in reversed(list(query.find_all(exp.Upper, exp.Lower, exp.ILike))):  # what is inside goes first
+        if isinstance(node, exp.Upper):
+            node.replace(_translated(node.this, ascii_lowercase, ascii_uppercase))
+        elif isinstance(node, exp.Lower):
+            node.replace(_translated(node.this, ascii_uppercase, ascii_lowercase))
+        else:
+            if isinstance(node.parent, exp.Escape) and node.parent.expression.name.isalpha():
+                raise Untranslatable("LIKE has a letter for its ESCAPE")
+            text, pattern = (
+                _translated(part, ascii_uppercase, ascii_lowercase) for part in node.iter_expressions()
+            )
+            node.replace(exp.Like(this=text, expression=pattern))
+
+
+def _translated(text: exp.Expr, letters: str, by: str) -> exp.Expr:
+    if isinstance(text, exp.Literal) and text.is_string:
+        return exp.Literal.string(text.name.translate(str.maketrans(letters, by)))
+    return exp.Anonymous(
+        this="translate", expressions=[text.copy(), exp.Literal.string(letters), exp.Literal.string(by)]
+    )
 
 
 def _is_from_left(node: exp.Substring) -> bool:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from sqlglot import exp
 
 from migration.identifiers import PLACEHOLDER
+from migration.model import ValueKind
 from migration.schema_translation.expression_translation import (
     Untranslatable,
     align_literals,
@@ -21,12 +22,13 @@ from migration.schema_translation.expression_translation import (
     remember_kind,
 )
 from migration.schema_translation.table_ddl import qualified
-from migration.schema_translation.view_functions import check_view_words
+from migration.schema_translation.table_keys import collation_of
+from migration.schema_translation.view_collations import FoldingColumns
+from migration.schema_translation.view_functions import check_view_words, fold_ascii
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
-    from migration.model import ValueKind
     from migration.schema_translation.mapped_table import MappedTable
 
 _SCHEMA_MARK = "convoy_schema_mark"
@@ -58,6 +60,19 @@ class ViewTranslator:
         }
         # SQLite's * leaves out the rowid of a full-text table; here it has become a column.
         self._with_rowid = {name for name, table in tables.items() if table.source.rows_sql is not None}
+        # Of views, too, once they are translated. What is no text in the target has no collation that matters.
+        self._folding: dict[str, Collection[str]] = {
+            name: {
+                column.name.lower()
+                for column in table.source.columns
+                if column.collation != "BINARY" and table.columns[column.name.lower()].kind is ValueKind.TEXT
+            }
+            for name, table in tables.items()
+        }
+        self._unique_folding = {
+            name: {column for column in columns if _is_unique(column, tables[name])}
+            for name, columns in self._folding.items()
+        }
         self._spellings: dict[str, set[str]] = {}
         for columns in self._columns.values():
             for name, (spelling, _) in columns.items():
@@ -82,6 +97,11 @@ class ViewTranslator:
             identifier.name
             for identifier in (tree.this.expressions if isinstance(tree.this, exp.Schema) else [])
         ]
+        folding = FoldingColumns(
+            query, _by_alias(query, self._folding), _by_alias(query, self._unique_folding)
+        )
+        folding.check()
+        self._folding[name] = folding.outputs(columns)
         ctes = {cte.alias.lower(): cte.alias for cte in query.find_all(exp.CTE)}
         reads, sources = self._tables_in(query, ctes)
         wider = next((name for name in reads if name in self._with_rowid), None)
@@ -94,6 +114,7 @@ class ViewTranslator:
             for identifier in join.args.get("using") or []:
                 _rename(identifier, self._spelling(identifier.name, None, aliases) or identifier.name)
         align_literals(query)
+        fold_ascii(query)
         body = print_postgres(query).replace(f'"{_SCHEMA_MARK}"', PLACEHOLDER)
         listed = f" ({', '.join(_quoted(column) for column in columns)})" if columns else ""
         self._columns[name] = {output.lower(): (output, None) for output in columns or query.named_selects}
@@ -155,6 +176,29 @@ class ViewTranslator:
             return aliases[name.lower()]
         known = self._spellings.get(name.lower(), set())
         return next(iter(known)) if len(known) == 1 else (name if known else None)
+
+
+def _is_unique(name: str, table: MappedTable) -> bool:
+    """Tell whether a column is unique, by the collation that it is compared by."""
+    if [part.lower() for part in table.source.primary_key] == [name]:
+        return True
+    collation = collation_of(table.source, name).upper()
+    return any(
+        index.unique
+        and index.where_sql is None
+        and [((term.name or "").lower(), term.collation.upper()) for term in index.columns]
+        == [(name, collation)]
+        for index in table.source.indexes
+    )
+
+
+def _by_alias(query: exp.Expression, names: Mapping[str, Collection[str]]) -> dict[str, Collection[str]]:
+    """Return the columns of each table that is read, by the lower-case name that the query calls it."""
+    found: dict[str, set[str]] = {}
+    for node in query.find_all(exp.Table):
+        called = (node.alias or node.name).lower()
+        found.setdefault(called, set()).update(names.get(node.name.lower(), ()))
+    return dict(found)
 
 
 def _with_rowid(table: MappedTable, columns: _Columns) -> _Columns:

@@ -4,25 +4,32 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import psycopg
 import pyarrow as pa
+import pyarrow.compute as pc
 from sqlalchemy import Connection
 
-from migration.errors import InternalError, RejectedValueError
+from migration.convoy_error import ConvoyError
+from migration.errors import InternalError, RejectedValueError, TargetRefusedError
 from migration.ledger.chunk_records import ChunkRecord, ChunkResult, read_chunk, save_chunk_result
 from migration.ledger.step_records import Step
 from migration.model import Mode, OnError, Rejection, TablePlan
 from migration.source.row_reading.snapshot_reader import SnapshotReader
+from migration.steps.refused_values import CopyTrial, is_refusal, refused_values
 from migration.steps.rejection_spool import RejectionSpool
 from migration.steps.run_schema_names import staging_schema
 from migration.steps.step_context import PlannedTable, StepContext
 from migration.steps.step_outcome import StepOutcome
+from migration.target.application_tables.row_refusal_errors import Refusal
 from migration.target.loading.binary_copy import copy_batches
 from migration.target.loading.copy_encoder import CopyEncoder
+from migration.target.postgres_errors import translate
+from migration.target.sql_statements import driver_connection
 from migration.validation.loss_count import LossCount
 from migration.validation.row_digest import DigestSum
 from migration.validation.server_casts import ServerCasts
@@ -42,6 +49,7 @@ class ChunkStream:
         chunk: ChunkRecord,
         spool: RejectionSpool,
         casts: ServerCasts | None = None,
+        trial: CopyTrial | None = None,
     ) -> None:
         options = table.run.options
         self._reader = reader
@@ -59,6 +67,8 @@ class ChunkStream:
         self._spool = spool
         self.transforms: Counter[tuple[str, str]] = Counter()
         self._casts = casts
+        self._trial = trial
+        self._names = {column.target_name: column.name for column in self._columns}
         self._losses = LossCount()
 
     def batches(self) -> Iterator[pa.RecordBatch]:
@@ -69,6 +79,8 @@ class ChunkStream:
         """
         for raw in self._reader.batches(self._table, self._classes, self._chunk.key_range, self._batch_rows):
             converted = self._converter.convert(raw, self._orphans)
+            if self._trial is not None:
+                converted = self._without_refused(raw, converted, self._trial.refusals(converted.batch))
             self.rows_read += raw.rows
             self.rows_rejected += converted.rows_rejected
             if converted.rejections and self._aborts:
@@ -82,6 +94,34 @@ class ChunkStream:
             del raw, converted  # not to be held beside the next ones
             yield batch
             del batch
+
+    def _without_refused(
+        self, raw: RawBatch, converted: Converted, refusals: Mapping[int, Refusal]
+    ) -> Converted:
+        """Return a converted batch without the rows that the server refuses, which are rejected."""
+        if not refusals:
+            return converted
+        places = pc.indices_nonzero(
+            pa.array([True] * raw.rows) if converted.kept is None else converted.kept
+        ).to_pylist()
+        stay = [place for row, place in enumerate(places) if row not in refusals]
+        orphans = OrphanRows(self._table, self._chunk.orphans) if self._chunk.orphans else None
+        again = self._converter.convert(raw.take(pa.array(stay, pa.int64())), orphans)
+        kept = [False] * raw.rows
+        for place in stay:
+            kept[place] = True
+        refused = tuple(
+            rejection
+            for row, refusal in refusals.items()
+            for rejection in refused_values(raw, places[row], refusal, self._names)
+        )
+        return replace(
+            again,
+            rejections=(*converted.rejections, *refused),
+            rows_rejected=converted.rows_rejected + len(refusals),
+            kept=pa.array(kept, pa.bool_()),
+            orphans=converted.orphans,
+        )
 
     def _note_losses(self, raw: RawBatch, converted: Converted) -> None:
         """Count what the server would not keep of the values that only it knows, and name rows of all losses."""
@@ -133,18 +173,40 @@ def copy_chunk(context: StepContext, connection: Connection, step: Step) -> Step
     """Load a chunk into its staging table; in a dry-run, convert and encode it without sending anything."""
     if step.chunk_id is None:
         raise InternalError("A copy step names no chunk", step=step.id)
-    started = time.monotonic()
     chunk = read_chunk(connection, step.chunk_id)
     table = context.planned_table(connection, step.run_id, chunk.table_id)
+    try:
+        try:
+            with connection.begin_nested():
+                return _load(context, connection, table, chunk)
+        except psycopg.Error as error:
+            if not is_refusal(error):
+                raise
+        with context.engine.connect() as aside:
+            schema = staging_schema(table.run, table.plan.target_schema)
+            trial = CopyTrial(aside, schema, table.plan)
+            return _load(context, connection, table, chunk, trial)
+    except psycopg.Error as error:
+        raise _refused_by_server(error, step, table, chunk) from error
+
+
+def _load(
+    context: StepContext,
+    connection: Connection,
+    table: PlannedTable,
+    chunk: ChunkRecord,
+    trial: CopyTrial | None = None,
+) -> StepOutcome:
+    started = time.monotonic()
     with RejectionSpool() as spool, _server_casts(context, table.plan) as casts:
-        stream = ChunkStream(context.snapshot_reader(table.source), table, chunk, spool, casts)
+        stream = ChunkStream(context.snapshot_reader(table.source), table, chunk, spool, casts, trial)
         if table.run.options.mode is Mode.DRY_RUN:
             bytes_sent = _encode_only(table.plan, stream)
         else:
             schema = staging_schema(table.run, table.plan.target_schema)
             bytes_sent = copy_batches(driver_connection(connection), schema, table.plan, stream.batches())
         result = stream.result(time.monotonic() - started)
-        save_chunk_result(connection, step.run_id, chunk, context.worker, result)
+        save_chunk_result(connection, table.run.id, chunk, context.worker, result)
     outcome: dict[str, Any] = {"bytes_sent": bytes_sent, "seconds": result.seconds}
     if stream.lost:
         outcome["lost"] = stream.lost
@@ -155,6 +217,19 @@ def copy_chunk(context: StepContext, connection: Connection, step: Step) -> Step
         result.rows_quarantined,
         bytes_sent,
     )
+
+
+def _refused_by_server(
+    error: psycopg.Error, step: Step, table: PlannedTable, chunk: ChunkRecord
+) -> ConvoyError:
+    """Return what stopped the COPY of a chunk, with its place and what to do about it."""
+    found = translate(error, table=table.plan.name, chunk=chunk.position, step=step.id)
+    if not found.remedy and isinstance(found, TargetRefusedError):
+        found.remedy = (
+            "Give the table's columns other types with --mapping, or leave it out with"
+            f" --exclude {table.plan.name}; no table that users see was changed"
+        )
+    return found
 
 
 @contextmanager
@@ -168,14 +243,6 @@ def _server_casts(context: StepContext, plan: TablePlan) -> Iterator[ServerCasts
         return
     with context.engine.connect() as connection:
         yield ServerCasts(connection, plan.copied_columns)
-
-
-def driver_connection(connection: Connection) -> psycopg.Connection[Any]:
-    """Return psycopg's connection below SQLAlchemy's, inside the same transaction."""
-    raw = connection.connection.driver_connection
-    if not isinstance(raw, psycopg.Connection):
-        raise TypeError(f"expected a psycopg connection, got {type(raw).__name__}")
-    return raw
 
 
 def _encode_only(plan: TablePlan, stream: ChunkStream) -> int:

@@ -7,7 +7,7 @@ of a table in which something was refused, and nothing of any other.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 
@@ -19,24 +19,24 @@ from migration.errors import InternalError, PermanentError
 from migration.ledger.chunk_records import read_chunk, read_loaded
 from migration.ledger.quarantine_records import HeldChunk, add_rejections, hold_rows, loaded_chunks
 from migration.ledger.run_results import read_digests, save_verdict
-from migration.model import ColumnPlan, Digest, Rejection, StorageClass, ValueKind
+from migration.model import ColumnPlan, Digest, Rejection, ValueKind
 from migration.settings import Settings
 from migration.source.row_reading.snapshot_reader import SnapshotReader
 from migration.source.snapshots.snapshot_access import SnapshotAccess
-from migration.steps.copy_step import driver_connection, rejected
+from migration.steps.copy_step import rejected
+from migration.steps.refused_values import refused_values
 from migration.steps.step_context import PlannedTable, read_planned_table
 from migration.target.application_tables.constraint_violation_queries import NUMBER
 from migration.target.application_tables.data_only_cutover import RefusedRows
 from migration.target.application_tables.row_refusal_errors import Refusal
 from migration.target.loading.uncommitted_readback import read_uncommitted
+from migration.target.sql_statements import driver_connection
 from migration.validation.canonical_form import canonical_table
 from migration.validation.row_digest import DigestSum, combine, difference
 from migration.validation.row_hashing import hash_rows
 from migration.value_conversion.batch_conversion import Context, Converter
 from migration.value_conversion.batch_size import batch_rows
 from migration.value_conversion.orphan_row_removal import OrphanRows
-from migration.value_conversion.raw_batch import RawBatch
-from migration.value_conversion.row_conversion import key_value, original_bytes, stored_value
 
 _Hash = tuple[int, int]
 _NUMBERED = ColumnPlan("", NUMBER, "", "bigint", ValueKind.INT64, {}, "")
@@ -200,7 +200,7 @@ class _Return:
             yield [
                 rejection
                 for row, refusal in enumerate(refusals)
-                for rejection in self._rejections(those, row, refusal)
+                for rejection in refused_values(those, row, refusal, self._names)
             ]
 
     def _take(self, key: _Hash) -> Refusal | None:
@@ -211,18 +211,3 @@ class _Return:
         if not refusals:
             del self._waiting[key]
         return refusal
-
-    def _rejections(self, raw: RawBatch, row: int, refusal: Refusal) -> Iterator[Rejection]:
-        key = tuple(key_value(part, row) for part in raw.keys)
-        for name in refusal.columns:
-            storage_class, original = _stored(raw.slots[self._names[name]], row)
-            yield Rejection(key, self._names[name], storage_class, original, refusal.reason)
-
-
-def _stored(slots: Mapping[StorageClass, pa.Array], row: int) -> tuple[StorageClass, bytes]:
-    """Return the storage class and the original bytes of one value."""
-    for storage_class, values in slots.items():
-        value = stored_value(values, row)
-        if value is not None:
-            return storage_class, original_bytes(value)
-    return StorageClass.NULL, b""

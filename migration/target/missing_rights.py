@@ -12,7 +12,7 @@ from migration.errors import TargetPermissionError
 from migration.target.sql_statements import quoted
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from sqlalchemy import Connection
 
@@ -61,6 +61,34 @@ def schema_rights(connection: Connection, schema: str, privileges: Sequence[str]
     role = quoted(session_role(connection))
     grant = f"GRANT {', '.join(lacking)} ON SCHEMA {quoted(schema)} TO {role}"
     return [MissingRight(f"{action} schema {schema}", grant)]
+
+
+def read_rights(
+    connection: Connection, schema: str, tables: Mapping[str, Collection[str]]
+) -> list[MissingRight]:
+    """Return which tables of a schema the role may not read, or the schema itself.
+
+    Args:
+        connection: to the target.
+        schema: unquoted.
+        tables: names of tables and views → lower-case names of columns that nobody wants to read.
+    """
+    rows = connection.execute(
+        text(
+            "SELECT c.relname AS name, lower(a.attname) AS column"
+            " FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+            " JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped"
+            " WHERE n.nspname = :schema AND c.relname = ANY(:names) AND c.relkind IN ('r', 'p', 'f', 'v', 'm')"
+            " AND NOT pg_catalog.has_column_privilege(c.oid, a.attnum, 'SELECT') ORDER BY 1, a.attnum"
+        ),
+        {"schema": schema, "names": list(tables)},
+    ).all()
+    lacking = dict.fromkeys(row.name for row in rows if row.column not in tables[row.name])
+    role = quoted(session_role(connection))
+    return schema_rights(connection, schema, ["USAGE"]) + [
+        MissingRight(f"read {schema}.{name}", f"GRANT SELECT ON {quoted(schema, name)} TO {role}")
+        for name in lacking
+    ]
 
 
 def owner_rights(connection: Connection, oids: Sequence[int], action: str) -> list[MissingRight]:

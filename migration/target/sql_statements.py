@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import psycopg
 from psycopg import sql
 
 if TYPE_CHECKING:
@@ -13,6 +14,14 @@ if TYPE_CHECKING:
 def quoted(*names: str) -> str:
     """Return a name as SQL: ``quoted("public", "my table")`` is ``"public"."my table"``."""
     return sql.Identifier(*names).as_string(None)
+
+
+def driver_connection(connection: Connection) -> psycopg.Connection[Any]:
+    """Return psycopg's connection below SQLAlchemy's, inside the same transaction."""
+    raw = connection.connection.driver_connection
+    if not isinstance(raw, psycopg.Connection):
+        raise TypeError(f"expected a psycopg connection, got {type(raw).__name__}")
+    return raw
 
 
 def assigned_sql(value_sql: str, target_type: str) -> str:

@@ -16,8 +16,8 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from migration.model import ColumnPlan, StorageClass, ValueKind
-from migration.value_conversion.declared_meaning import Meaning, meaning_of
+from migration.model import ColumnPlan, ValueKind
+from migration.value_conversion.declared_meaning import keeps_scale
 from migration.value_conversion.repeated_values import find_repeats
 from migration.value_conversion.rules.document_losses import says_a_key_twice
 from migration.value_conversion.value_kinds import split_type
@@ -57,20 +57,11 @@ def canonical_array(array: Values, column: ColumnPlan) -> Values:
     """Return one column's values in canonical form."""
     if column.kind is ValueKind.TEXT and split_type(column.target_type)[0] in _PADDED_TYPES:
         return pc.utf8_rtrim(pc.cast(array, pa.string()), characters=" ")
-    if column.kind is ValueKind.NUMERIC and _keeps_scale(column):
+    if keeps_scale(column):
         return pc.cast(array, pa.string())
     if column.kind is ValueKind.JSON and split_type(column.target_type)[0] == "json":
         return _json_as_written(array)
     return _CANONICAL[column.kind](array)
-
-
-def _keeps_scale(column: ColumnPlan) -> bool:
-    """Tell whether a numeric holds nothing but texts, of which each keeps the zeros at its end: 1.50 is not 1.5."""
-    return (
-        set(column.rules) == {StorageClass.TEXT}
-        and not split_type(column.target_type)[1]
-        and meaning_of(column.declared_type) is Meaning.SPELLING
-    )
 
 
 def canonical_json(document: str) -> str:

@@ -16,12 +16,13 @@ from migration.source.row_reading.mapping_expression_check import check_expressi
 from migration.source.row_reading.snapshot_reader import SnapshotReader
 from migration.source.schema_reading.schema_introspection import read_schema
 from migration.target.loading.table_readback import TargetReader
-from migration.target.pg_catalog.application_table_facts import read_application_tables
+from migration.target.missing_rights import read_rights, refuse_lacking
 from migration.target.pg_catalog.existing_table_plans import ExistingTable, read_existing, table_names
+from migration.target.pg_catalog.inherited_rows import inherited_rows
 from migration.target.pg_catalog.source_name_matching import match_items, match_names
 from migration.target.pg_catalog.table_shapes import read_shapes
-from migration.target.sql_statements import quoted, run_sql
 from migration.target.target_connection import make_engine
+from migration.validation.doubles_in_numerics import as_doubles, doubles_in
 from migration.validation.row_comparison import compare_rows
 from migration.validation.row_digest import DigestSum
 from migration.validation.row_hashing import Algorithm
@@ -40,7 +41,6 @@ if TYPE_CHECKING:
 
     from migration.model import ColumnProfile, RunOptions, TablePlan
     from migration.source_schema import SourceSchema, SourceTable
-    from migration.target.pg_catalog.table_shapes import TableShape
 
 _ROWS_NAMED: Final = 20
 
@@ -110,6 +110,7 @@ def validate_database(
 
     Raises:
         SourceError: the snapshot cannot be read.
+        TargetPermissionError: the role may not read what is to be compared.
         UsageError: the mapping file does not fit the source.
         TargetError, RetryableError: the target cannot be read.
     """
@@ -124,6 +125,7 @@ def validate_database(
         connection = stack.enter_context(engine.connect())
         standing = table_names(connection, schema)
         names = match_items(wanted, standing)
+        _check_rights(connection, schema, wanted, names, options, source_label)
         job = _Job(source_label, schema, names, options, reader, target, connection)
         results = []
         for table in wanted:
@@ -154,6 +156,27 @@ def validate_database(
                 parents=match_items(referred_to, standing),
             )
     return ValidationResult(source_label, tuple(results), tuple(compared.findings), compared.checked)
+
+
+def _check_rights(
+    connection: Connection,
+    schema: str,
+    tables: Sequence[SourceTable],
+    names: Mapping[str, str],
+    options: RunOptions,
+    label: str,
+) -> None:
+    """Raise a TargetPermissionError where the role may not read what is to be compared; it has the GRANTs to type."""
+    unread = {
+        names[table.name]: {
+            column.name.lower()
+            for column in table.columns
+            if leaves_out(options, label, table.name, column.name)
+        }
+        for table in tables
+        if table.name in names
+    }
+    refuse_lacking(connection, read_rights(connection, schema, unread), schema=schema)
 
 
 def _declared(source_path: Path, source_label: str, options: RunOptions) -> SourceSchema:
@@ -210,7 +233,7 @@ class _Job:
         if not self.options.data_only and not may_build(self.connection):
             findings += key_findings(table, existing, self.names)  # the little that needs no table of ours
         (shape,) = read_shapes(self.connection, self.schema, [name]).values()
-        findings += self._child_rows(table, shape)
+        findings += inherited_rows(self.connection, table.name, shape.oid)
         self.connection.rollback()  # the catalog has been read: no transaction stays open during long reads
         if shape.hides_rows:
             message = "Row level security hides rows from the role that reads, so they cannot be compared"
@@ -226,7 +249,14 @@ class _Job:
         def standing() -> Iterator[pa.RecordBatch]:
             return self.target.batches(self.schema, existing.plan, only=shape.kind == "r")
 
+        def doubles_alike(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+            return as_doubles(batches, doubles, profiles)
+
         digest_target = _digest(standing(), existing.plan)
+        doubles = doubles_in(existing.plan, profiles) if digest_source != digest_target else ()
+        if doubles:
+            digest_source = _digest(doubles_alike(source.batches()), existing.plan)
+            digest_target = _digest(doubles_alike(standing()), existing.plan)
         findings += source.findings()
         rows = digest_source.rows + source.unfit
         if rows != digest_target.rows:
@@ -234,8 +264,8 @@ class _Job:
             findings.append(Finding(FindingKind.ROW_COUNT, table.name, message))
         if digest_source != digest_target:
             findings += compare_rows(
-                source.batches,
-                standing,
+                lambda: doubles_alike(source.batches()),
+                lambda: doubles_alike(standing()),
                 existing.plan,
                 _ROWS_NAMED,
             )
@@ -254,24 +284,12 @@ class _Job:
             findings=tuple(findings),
         )
 
-    def _child_rows(self, table: SourceTable, shape: TableShape) -> list[Finding]:
-        """Say which rows a reader of the table sees although they stand in a child of it."""
-        if shape.kind != "r" or not shape.children or shape.hides_rows:
-            return []
-        name = quoted(self.schema, shape.name)
-        statement = f"SELECT (SELECT count(*) FROM {name}) - (SELECT count(*) FROM ONLY {name})"
-        rows = run_sql(self.connection, statement).scalar_one()
-        if not rows:
-            return []
-        message = f"{rows:,} rows stand in a child of the table, not in itself: {', '.join(shape.children)}"
-        return [Finding(FindingKind.CHILD_ROWS, table.name, message)]
-
     def _existing(
         self, table: SourceTable, name: str, profiles: Mapping[str, ColumnProfile]
     ) -> ExistingTable:
         """Return the target's table with the columns that are to be compared.
 
-        Those that `--exclude` names are not, nor, where an application computes values, what it computes.
+        Those that `--exclude` names are not.
         """
         found = read_existing(self.connection, self.schema, name, table, profiles, self.source_label)
         left_out = {
@@ -279,14 +297,6 @@ class _Job:
             for column in table.columns
             if leaves_out(self.options, self.source_label, table.name, column.name)
         }
-        if self.options.data_only:
-            standing = read_application_tables(self.connection, self.schema, [name]).get(name)
-            generated = {c.name for c in standing.columns if c.is_generated} if standing else set()
-            left_out |= {
-                column.name
-                for column in (*found.plan.columns, *found.text_columns)
-                if column.target_name in generated
-            }
         columns_out = {
             c.target_name for c in (*found.plan.columns, *found.text_columns) if c.name in left_out
         }

@@ -64,7 +64,8 @@ class SourceSide:
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """Read the table; `unfit` then tells how many rows were left out."""
-        converter = Converter(self._columns, Context(self._options.source_timezone))
+        context = Context(self._options.source_timezone, infinite_numerics=True)
+        converter = Converter(self._columns, context)
         self.unfit = 0
         self._named.clear()
         self._counts.clear()

@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 from migration.model import StorageClass, ValueKind
+from migration.value_conversion.value_kinds import split_type
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -62,11 +63,29 @@ def meaning_of(declared_type: str) -> Meaning:
     return Meaning.NUMBER
 
 
+def keeps_scale(column: ColumnPlan) -> bool:
+    """Tell whether a numeric holds nothing but texts, of which each keeps the zeros at its end: 1.50 is not 1.5."""
+    return (
+        column.kind is ValueKind.NUMERIC
+        and set(column.rules) == {StorageClass.TEXT}
+        and not split_type(column.target_type)[1]
+        and meaning_of(column.declared_type) is Meaning.SPELLING
+    )
+
+
+def tells_reals(column: ColumnPlan) -> bool:
+    """Tell whether 5 and 5.0 are two values of a column: both classes occur, and it is not declared a number.
+
+    https://sqlite.org/datatype3.html#type_affinity: BLOB and no type at all leave a value as it came.
+    """
+    return frozenset(column.rules) >= _NUMBERS and meaning_of(column.declared_type) is Meaning.SPELLING
+
+
 def classes_dropped(plan: ColumnPlan) -> frozenset[StorageClass]:
     """Return the storage classes of a column whose values can no longer be told from those of another class.
 
-    Integers and reals are one: SQLite calls 5 and 5.0 equal. Where SQLite turns texts into numbers on their way into
-    the column, a text that spells a number was one.
+    Integers and reals are one here: of them, the rules find the values that can no longer be told (`tells_reals`).
+    Where SQLite turns texts into numbers on their way into the column, a text that spells a number was one.
     """
     families = {c if c not in _NUMBERS else StorageClass.INTEGER for c in plan.rules}
     if len(families) < 2:  # noqa: PLR2004 - what there is only one of is told by itself

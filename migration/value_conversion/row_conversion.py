@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from migration.model import StorageClass, ValueKind
-from migration.value_conversion.declared_meaning import meaning_of
+from migration.value_conversion.declared_meaning import meaning_of, tells_reals
 from migration.value_conversion.rules import Context, Misfit
 from migration.value_conversion.rules.text_rules import NOT_UTF8_REASON
 
@@ -26,6 +26,7 @@ def column_context(column: ColumnPlan, context: Context) -> Context:
         source_timezone=column.source_timezone or context.source_timezone,
         meaning=meaning_of(column.declared_type),
         time_example=column.time_example,
+        tells_reals=tells_reals(column),
     )
     return declared.for_type("text" if column.cast_to else column.target_type)
 

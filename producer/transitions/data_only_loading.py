@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from migration.ledger.run_results import add_findings, save_objects
+from migration.ledger.run_results import add_findings, save_difference, save_objects
 from migration.ledger.table_records import planned, read_sources
 from migration.model import OnError
 from migration.steps.refused_row_quarantine import quarantine_refused, stop_at_refused
@@ -54,4 +54,8 @@ def load_schema(
     drop_staging(connection, staging)
     save_objects(connection, run.id, [told_apart(run, schema, result) for result in loaded.results])
     add_findings(connection, run.id, loaded.findings)
+    differing = {finding.table for finding in loaded.findings if finding.is_error}
+    for table in tables:
+        if table.name in differing:
+            save_difference(connection, table.id)
     return loaded.record

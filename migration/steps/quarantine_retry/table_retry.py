@@ -22,17 +22,23 @@ from migration.ledger.quarantine_records import (
     release_rows,
 )
 from migration.ledger.run_records import RunRecord
-from migration.ledger.run_results import read_digests, save_verdict
+from migration.ledger.run_results import (
+    add_findings,
+    is_different,
+    read_digests,
+    save_difference,
+    save_verdict,
+)
 from migration.ledger.table_records import planned, read_table
 from migration.mapping_file_model import MappingFile
 from migration.model import Digest, ObjectResult, ObjectState, TablePlan
 from migration.source.row_reading.snapshot_reader import SnapshotReader
 from migration.source.snapshots.snapshot_access import SnapshotAccess
-from migration.steps.copy_step import driver_connection
 from migration.steps.quarantine_retry.changed_mapping_plan import remapped
 from migration.steps.quarantine_retry.quarantined_row_reader import ChunkReplay
 from migration.steps.rejection_spool import RejectionSpool
 from migration.steps.step_context import PlannedTable, read_planned_table
+from migration.target.application_tables.computed_columns import computed_differences
 from migration.target.application_tables.data_only_cutover import is_changed, recorded
 from migration.target.application_tables.quarantine_retry_table import RetryTable
 from migration.target.application_tables.row_refusal_errors import Refusal
@@ -41,6 +47,7 @@ from migration.target.loading.server_checksum import fingerprint
 from migration.target.loading.uncommitted_readback import read_uncommitted
 from migration.target.pg_catalog.schema_relations import relations_with
 from migration.target.pg_catalog.sequence_positions import advance_sequences
+from migration.target.sql_statements import driver_connection
 from migration.validation.row_digest import DigestSum, combine
 from migration.value_conversion.batch_size import batch_rows
 from migration.value_conversion.row_key import Key, storable_key
@@ -215,8 +222,13 @@ class TableRetry:
         source = combine(read_loaded(self._connection, self._table.id).digests)
         stood = read_digests(self._connection, self._table.id)
         if self._run.options.data_only:
+            found = computed_differences(self._connection, self._standing, self.arrival)
+            add_findings(self._connection, self._run.id, found)
+            differs = found or is_different(self._connection, self._table.id)
             if stood is not None:
                 save_verdict(self._connection, self._table.id, source, combine([stood, came]))
+            if differs:
+                save_difference(self._connection, self._table.id)
             written_since = self._was_written_to
         else:
             target = self._digest(

@@ -19,7 +19,6 @@ from migration.ledger.run_records import RunRecord
 from migration.model import Digest
 from migration.source.snapshots.snapshot_access import SnapshotAccess
 from migration.steps.converted_source import converted_rows
-from migration.steps.copy_step import driver_connection
 from migration.steps.rollback.later_writes import LaterWrites
 from migration.steps.rollback.watched_table import WatchedTable
 from migration.steps.step_context import PlannedTable, read_planned_table
@@ -29,7 +28,7 @@ from migration.target.loading.server_checksum import fingerprint
 from migration.target.loading.uncommitted_readback import read_uncommitted
 from migration.target.pg_catalog.table_shape import COLUMN, read_shapes
 from migration.target.pg_catalog.table_signature import changed_lines, read_signatures
-from migration.target.sql_statements import quoted, run_sql
+from migration.target.sql_statements import driver_connection, quoted, run_sql
 from migration.validation.row_comparison import count_rows_apart
 from migration.validation.row_digest import DigestSum
 from migration.value_conversion.batch_size import batch_rows
@@ -163,7 +162,8 @@ class LaterWriteCount:
                 return None
         except ConvoyError:
             return None
-        apart = count_rows_apart(source, lambda: self._target(table), table.plan)
+        stored = replace(table.plan, columns=table.plan.stored_columns)  # nobody writes what a table computes
+        apart = count_rows_apart(source, lambda: self._target(table), stored)
         return replace(
             found,
             added=apart.extra,

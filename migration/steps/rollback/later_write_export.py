@@ -18,11 +18,10 @@ import psycopg
 from sqlalchemy import Connection, text
 
 from migration.errors import OutputFileError
-from migration.steps.copy_step import driver_connection
 from migration.steps.rollback.later_writes import LaterWrites
 from migration.steps.rollback.watched_table import WatchedTable
 from migration.target.cutover.row_horizon import is_younger_sql
-from migration.target.sql_statements import quoted
+from migration.target.sql_statements import driver_connection, quoted
 
 _LONGEST_NAME_BYTES: Final = 200
 _COLUMNS: Final = text(

@@ -12,6 +12,7 @@ from migration.convoy_error import Place
 from migration.cutover_errors import StagingLostError
 from migration.errors import RowsChangedError, TargetChangedError
 from migration.model import Finding, FindingKind, IfExists, ObjectResult, ObjectState
+from migration.target.application_tables.computed_columns import computed_differences
 from migration.target.application_tables.data_only_plan import check_tables
 from migration.target.application_tables.load_rights import load_rights
 from migration.target.application_tables.refusal_tolerant_insert import insert_fitting, number_rows
@@ -30,6 +31,7 @@ from migration.target.pg_catalog.application_table_facts import (
     read_application_tables,
     what_fires,
 )
+from migration.target.pg_catalog.inherited_rows import inherited_rows
 from migration.target.pg_catalog.schema_relations import relations_in
 from migration.target.pg_catalog.sequence_positions import (
     advance_sequences,
@@ -61,7 +63,7 @@ class RefusedRows:
 class LoadedRows:
     """What became of the rows of one schema: a record for `take_back`, lines for the report, and who was refused.
 
-    `findings` are the triggers of the application that fired.
+    `findings`: triggers of the application that fired, values that it computes otherwise, rows in children of tables.
     """
 
     record: dict[str, Any]
@@ -121,12 +123,7 @@ def load_rows(
         before = sequence_states(connection, standing)
         kept = _set_aside(connection, standing, previous_schema, may_fire=may_fire)
         loads = [
-            RowTransfer(
-                tables[plan.target_name],
-                quoted(staging_schema, plan.target_name),
-                tuple(column.target_name for column in plan.copied_columns),
-                plan.texts_to_assign,
-            )
+            RowTransfer.of(plan, tables[plan.target_name], quoted(staging_schema, plan.target_name))
             for plan in plans
         ]
         results, refused = _insert(
@@ -134,8 +131,11 @@ def load_rows(
         )
         if refused and first_only:
             return LoadedRows({}, results, refused, [])
-        for load in loads:
+        findings: list[Finding] = []
+        for plan, load in zip(plans, loads, strict=True):
             _prove(connection, load)
+            findings += computed_differences(connection, plan, load)
+            findings += inherited_rows(connection, plan.name, load.table.oid)
         results += advance_sequences(connection, standing, given_out)
         sums = {table.name: fingerprint(connection, table.own_rows) for table in standing}
         record = {
@@ -154,7 +154,7 @@ def load_rows(
             ],
             "sequences": before,
         }
-    findings = [
+    findings += [
         Finding(
             FindingKind.TRIGGER_FIRED,
             table,

@@ -185,7 +185,8 @@ class _SourcePlanner:
             if leaves_out(self._options, self._source.label, table.name, column.name):
                 self._say("column", name, LEFT_OUT, ObjectState.SKIPPED)
             elif flags[column.target_name].is_generated:
-                self._say("column", name, "the target computes it")
+                self._say("column", name, "the target computes it; its values are compared with the source's")
+                columns.append(replace(column, computed_there=True))
             else:
                 self._disagree(name, asked[column.name], column.cast_to or column.target_type)
                 # A row with a NULL that the target does not take goes to the quarantine.
@@ -201,7 +202,7 @@ class _SourcePlanner:
             for flag in standing.columns
             if flag.name not in taken and flag.not_null and not flag.fills_itself
         ]
-        if not columns:
+        if all(column.computed_there for column in columns):
             raise ApplicationTableError(
                 "No column is left to load", table=table.name, remedy="Leave the table out"
             )

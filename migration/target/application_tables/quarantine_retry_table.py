@@ -58,9 +58,7 @@ class RetryTable:
         if standing is None:
             raise TargetChangedError("This is no table any more", remedy="Migrate it again", **self._place)
         self._run(f"CREATE TEMP TABLE {origin} ({columns}{NUMBER} bigserial PRIMARY KEY) ON COMMIT DROP")
-        self.arrival = RowTransfer(
-            standing, origin, tuple(c.target_name for c in plan.copied_columns), plan.texts_to_assign
-        )
+        self.arrival = RowTransfer.of(plan, standing, origin)
         self._row = f"ROW({', '.join(quoted(name) for name in self.arrival.columns)})::text"
         self._before = fingerprint(connection, standing.own_rows, self._row)
 

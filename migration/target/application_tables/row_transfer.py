@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
+    from migration.model import ColumnPlan, TablePlan
     from migration.target.pg_catalog.application_table_facts import ApplicationTable, ForeignKey, Trigger
 
 _ENABLE: Final = {"O": "ENABLE", "A": "ENABLE ALWAYS", "R": "ENABLE REPLICA"}
@@ -35,6 +36,14 @@ class RowTransfer:
     origin: str
     columns: tuple[str, ...]
     texts: frozenset[str] = frozenset()
+    computed: tuple[ColumnPlan, ...] = ()
+    """Columns that wait to be compared with what the table computes."""
+
+    @classmethod
+    def of(cls, plan: TablePlan, table: ApplicationTable, origin: str) -> RowTransfer:
+        """Return the transfer of a plan's rows."""
+        stored = tuple(column.target_name for column in plan.stored_columns)
+        return cls(table, origin, stored, plan.texts_to_assign, plan.computed_columns)
 
     def value(self, name: str, alias: str = "") -> str:
         """Return a waiting column as SQL; one that waits as text is assigned."""

@@ -53,6 +53,10 @@ class Context:
     """What the source's declaration says of the values: decides what is a loss, and of no value what it becomes."""
     time_example: str = ""
     """A text of the column, where texts become times: how it spells them."""
+    tells_reals: bool = False
+    """Integers stand beside the column's reals, and its declaration does not make them one: 5.0 is not 5."""
+    infinite_numerics: bool = False
+    """A numeric may be infinite: where it stands already, on a server that has such."""
     keeps_document: bool = False
     """The type is `json`, which keeps a document's text; `jsonb` keeps what it means."""
 

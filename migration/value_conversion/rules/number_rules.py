@@ -15,6 +15,7 @@ from migration.model import StorageClass, ValueKind
 from migration.value_conversion.declared_meaning import Meaning
 from migration.value_conversion.named_losses import (
     BOOLEAN_RESPELLED,
+    CLASS_DROPPED,
     NEGATIVE_ZERO,
     NUMBER_RESPELLED,
     ROUNDED_TO_REAL,
@@ -114,17 +115,38 @@ def fit_numeric(number: Decimal, context: Context) -> str:
     if len(fraction) > _NUMERIC_FRACTION_DIGITS:
         raise Misfit("number has more digits than numeric can hold")
     if context.precision is not None and context.scale is not None:
-        if len(whole.lstrip("0")) > context.precision - context.scale:
-            raise Misfit(f"number is too large for numeric({context.precision},{context.scale})")
-        if len(fraction.rstrip("0")) > context.scale:
-            raise Misfit(f"number has more than {context.scale} decimal places")
+        _check_limits(whole.lstrip("0"), fraction.rstrip("0"), context.precision, context.scale)
     return text
+
+
+def _check_limits(whole: str, fraction: str, precision: int, scale: int) -> None:
+    """Check digits before and after the point: `precision` of them count from the one that `scale` makes the last.
+
+    The scale may be negative, or larger than the precision:
+    https://www.postgresql.org/docs/current/datatype-numeric.html#DATATYPE-NUMERIC-DECIMAL
+    """
+    first = (
+        len(whole) if whole else len(fraction.lstrip("0")) - len(fraction)
+    )  # of the largest digit: units are 1
+    if (whole or fraction) and first > precision - scale:
+        raise Misfit(f"number is too large for numeric({precision},{scale})")
+    if len(fraction) > max(0, scale):
+        raise Misfit(f"number has more than {max(0, scale)} decimal places")
+    if scale < 0 and whole[scale:].strip("0"):
+        raise Misfit(f"number is no multiple of {10**-scale:,}, as numeric({precision},{scale}) needs")
+
+
+def _is_unusual(context: Context) -> bool:
+    """Tell whether the last digit that counts is none after the point, or the first one is: the row path decides."""
+    return context.precision is not None and not 0 <= (context.scale or 0) <= context.precision
 
 
 def _columnar_integer_to_numeric(values: pa.Array, context: Context) -> Converted:
     text = values.cast(pa.string())
     if context.precision is None or context.scale is None:
         return text, None
+    if _is_unusual(context):
+        return all_bad(values, pa.string())
     digits = context.precision - context.scale
     limit = 10 ** max(
         0, min(digits, 18)
@@ -134,6 +156,8 @@ def _columnar_integer_to_numeric(values: pa.Array, context: Context) -> Converte
 
 
 def _columnar_real_to_numeric(values: pa.Array, context: Context) -> Converted:
+    if _is_unusual(context):
+        return all_bad(values, pa.string())
     # Arrow prints the shortest digits that give the same double, as repr() does, with other exponents.
     text = values.cast(pa.string())
     odd = pc.or_(pc.match_substring_regex(text, "[en]"), pc.equal(text, "-0"))
@@ -152,6 +176,8 @@ def is_negative_zero(values: pa.Array, _context: Context) -> pa.BooleanArray:
 
 
 def _scalar_real_to_numeric(value: float, context: Context) -> str:
+    if math.isinf(value) and context.infinite_numerics and context.precision is None:
+        return "Infinity" if value > 0 else "-Infinity"
     if not math.isfinite(value):
         raise Misfit("number is not finite")
     return fit_numeric(Decimal(repr(value).removesuffix(".0")), context)
@@ -266,6 +292,15 @@ def _lost_sign(values: pa.Array, _converted: pa.Array, context: Context) -> pa.B
     return merge_bad(is_negative_zero(values, context))
 
 
+def _lost_class(values: pa.Array, _converted: pa.Array, context: Context) -> pa.BooleanArray | None:
+    """Mark the reals that might have been integers, where integers stand beside them: 5.0 beside 5."""
+    if not context.tells_reals:
+        return None
+    whole = pc.equal(values, pc.floor(values))
+    return merge_bad(pc.and_(whole, pc.and_(pc.less(values, 2.0**63), pc.greater_equal(values, -(2.0**63)))))
+
+
+_CLASS_LOST = Loss(CLASS_DROPPED, _lost_class)
 _RESPELLED_INTEGER = (Loss(NUMBER_RESPELLED, _lost_of_integer),)
 
 
@@ -289,7 +324,7 @@ def _integer_rules() -> list[Rule]:
                 by_rows(kind),
                 _scalar_real_to_integer(kind),
                 transform="real_to_integer",
-                losses=(Loss(NEGATIVE_ZERO, _lost_sign),),
+                losses=(Loss(NEGATIVE_ZERO, _lost_sign), _CLASS_LOST),
             ),
             Rule(
                 f"text_to_{kind}",
@@ -329,7 +364,7 @@ NUMBER_RULES = (
         "text_to_boolean",
         losses=(Loss(BOOLEAN_RESPELLED, _lost_of_bool),),
     ),
-    Rule("real_to_float64", _R, _DOUBLE, _same, _identity),
+    Rule("real_to_float64", _R, _DOUBLE, _same, _identity, losses=(_CLASS_LOST,)),
     Rule("integer_to_float64", _I, _DOUBLE, _to_double, _scalar_integer_to_double, "integer_to_double"),
     Rule(
         "text_to_float64",
@@ -349,6 +384,7 @@ NUMBER_RULES = (
         transform=ROUNDED_TO_REAL,
         lossy=True,
         changes=_rounded,
+        losses=(_CLASS_LOST,),
     ),
     Rule("integer_to_float32", _I, _FLOAT, _to_float, _scalar_integer_to_float, "integer_to_double"),
     Rule(
@@ -367,6 +403,7 @@ NUMBER_RULES = (
         transform=NEGATIVE_ZERO,
         lossy=True,
         changes=is_negative_zero,
+        losses=(_CLASS_LOST,),
     ),
     Rule(
         "text_to_numeric",

@@ -81,7 +81,7 @@ REFUSED = [
     ('type = "timestamp(3)"', "timestamp(3) rounds"),
     ('type = "Timestamp(3) with time zone"', "timestamp(3) with time zone rounds"),
     ('type = "varchar(0)"', "varchar(0) is no type"),
-    ('type = "numeric(3,9)"', "is no type"),
+    ('type = "numeric(3,1001)"', "is no type"),
     ('type = "text(3)"', "is no type"),
     ("type = 5", "type must be a text, not 5"),
     ('rules = { text = "text_to_dat" }', "Did you mean text_to_date."),

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import os
 import shutil
+import socket
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -73,6 +75,16 @@ def link(folder: Path) -> None:
     (folder / "report.html").symlink_to(real)
 
 
+def listen(folder: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(folder / "s"))
+
+
+def pipe(folder: Path) -> None:
+    (folder / "report.html").unlink()
+    os.mkfifo(folder / "report.html")
+
+
 def test_whole_report_is_as_its_manifest_says(folder: Path) -> None:
     assert tampering(folder) == []
 
@@ -101,6 +113,11 @@ def test_sha256sum_reads_the_manifest(folder: Path) -> None:
         (lambda folder: (folder / "more.txt").touch(), ("added", "more.txt")),
         (lambda folder: (folder / ".hidden").touch(), ("added", ".hidden")),
         (lambda folder: (folder / "dangling").symlink_to("/nowhere"), ("added", "dangling")),
+        (lambda folder: (folder / "evidence").symlink_to("/etc"), ("added", "evidence")),
+        (lambda folder: os.mkfifo(folder / "pipe"), ("added", "pipe")),
+        (pipe, ("changed", "report.html")),
+        (listen, ("added", "s")),
+        (lambda folder: (folder / f"{MANIFEST_NAME}.sig").mkdir(), ("added", f"{MANIFEST_NAME}.sig")),
         (link, ("changed", "report.html")),
         (edit(MANIFEST_NAME, lambda old: old[:-1]), ("manifest", "it is cut off or empty")),
         (edit(MANIFEST_NAME, lambda _: b""), ("manifest", "it is cut off or empty")),
