@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from sqlalchemy import Connection, Engine, text
 
@@ -164,7 +165,7 @@ def _read(connection: Connection, run_id: str) -> RunProgress:
         bytes_done=bytes_done,
         rows_per_s=rows_done / copy_seconds if copy_seconds else 0.0,
         bytes_per_s=bytes_done / copy_seconds if copy_seconds else 0.0,
-        eta_seconds=_eta(run.phase, step.total - step.done, step.done_here, step.seconds_here),
+        eta_seconds=seconds_left(run.phase, step.total - step.done, step.done_here, step.seconds_here),
         workers=tuple(workers),
         tables=tuple(
             TableProgress(
@@ -202,8 +203,19 @@ def _percent(
     return round(first + (last - first) * (done / total if total else 0.0) + ahead, 1)
 
 
-def _eta(phase: Phase, left: int, done_here: int, seconds_here: float | None) -> float | None:
-    """Return the seconds that are left, at the pace since the run came into this phase or was resumed."""
+_TELLING_SHARE: Final = 0.05
+_TELLING_SECONDS: Final = 30.0
+"""After so long any work that is done tells a pace: a large run is not left without a word for hours."""
+
+
+def seconds_left(phase: Phase, left: int, done_here: int, seconds_here: float | None) -> float | None:
+    """Return the seconds that are left, at the pace since the run came into this phase or was resumed.
+
+    None until there is a pace: the first of many small steps waits for workers to start, and says nothing of the rest.
+    """
     if phase.is_end or not done_here or seconds_here is None:
+        return None
+    is_telling = done_here >= _TELLING_SHARE * (left + done_here)
+    if not is_telling and seconds_here < _TELLING_SECONDS:
         return None
     return seconds_here * left / done_here

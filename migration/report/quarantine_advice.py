@@ -1,34 +1,44 @@
-"""What to do about rows in quarantine: by reason, as a table of patterns and advice."""
+"""What to do about rows in quarantine: by reason, as a table of patterns and advice.
+
+Where Convoy has made the tables, a mapping file gives a column another type; tables of an application (`--data-only`)
+keep the types that they have, and only their owner can change them. So the way to a wider type is told for each.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from migration.report.report_model import Recommendation, Urgency
+from migration.report.report_model import QuarantineSample, Recommendation, TableReport, Urgency
 from migration.report.text_formatting import count
+from migration.target.sql_statements import quoted
 
 _REASONS_SHOWN = 3
+_COLUMNS_SHOWN = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Advice:
-    """`pattern` is looked for in a reason, whatever its case; the first advice that fits is given."""
+    """`pattern` is looked for in a reason, whatever its case; the first advice that fits is given.
+
+    `holds` is a type that takes such values as they are; empty where another type is no way out.
+    """
 
     pattern: str
     title: str
     detail: str
+    holds: str = ""
 
 
+ORPHAN_ADVICE: Final = Advice(
+    r"^no parent row in |foreign key constraint",
+    "Find the parents of orphan rows",
+    "Insert the missing parent rows into the target and retry, or correct the references in the source.",
+)
 QUARANTINE_ADVICE: Final = (
-    Advice(
-        # First: the names of tables and keys in it say nothing.
-        r"^no parent row in |foreign key constraint",
-        "Find the parents of orphan rows",
-        "Insert the missing parent rows into the target and retry, or correct the references in the source.",
-    ),
+    ORPHAN_ADVICE,  # first: the names of tables and keys in the reason say nothing
     Advice(
         # Before the others: these quote names of the application's.
         r"violates .*constraint|violates not-null|for enum |no partition of relation|^invalid input syntax",
@@ -40,35 +50,38 @@ QUARANTINE_ADVICE: Final = (
         r"utf-?8|encoding|decode|surrogate",
         "Repair text that is not UTF-8",
         "PostgreSQL stores no invalid UTF-8. Old files often hold Latin-1 or Windows-1252: decode the bytes with that"
-        " encoding in the source, or store the column as bytea (--mapping).",
+        " encoding in the source.",
+        "bytea",
     ),
     Advice(
         r"\bnul\b|\\u0000|\\x00|zero byte",
         "Decide what NUL characters mean",
-        "PostgreSQL's text cannot hold U+0000. Remove it in the source where it is noise, or store the column as bytea"
-        " where it is data (--mapping).",
+        "PostgreSQL's text cannot hold U+0000. Remove it in the source where it is noise.",
+        "bytea",
     ),
     Advice(
         r"json",
         "Repair or release the JSON that PostgreSQL does not take",
-        "Correct the documents in the source, or map the column to text (--mapping), which holds them as they are.",
+        "Correct the documents in the source.",
+        "text",
     ),
     Advice(
         r"bool|neither",
         "Say what the odd truth values mean",
-        "A boolean holds true, false and NULL. Correct the values in the source, or map the column to smallint or text"
-        " (--mapping).",
+        "A boolean holds true, false and NULL. Correct the values in the source.",
+        "text",
     ),
     Advice(
         r"trailing blanks",
         "Keep trailing blanks, or let them go",
-        "PostgreSQL's char(n) forgets them. Map the column to varchar or text (--mapping), or trim the source.",
+        "PostgreSQL's char(n) forgets them. Trim the source where they mean nothing.",
+        "text",
     ),
     Advice(
         r"date|time|epoch|calendar|year",
         "Correct dates that no calendar has",
-        "Values such as 0000-00-00 or 2023-02-30 have no place in a date type. Set them to NULL in the source, or map"
-        " the column to text (--mapping).",
+        "Values such as 0000-00-00 or 2023-02-30 have no place in a date type. Set them to NULL in the source.",
+        "text",
     ),
     Advice(
         r"seconds have more than",
@@ -78,25 +91,26 @@ QUARANTINE_ADVICE: Final = (
     Advice(
         r"not exact|exact(?:ly)? as|decimal places|digits",
         "Give exact numbers a type that keeps them exact",
-        "These numbers would be rounded. Map the column to plain numeric, which keeps any number of digits"
-        " (--mapping).",
+        "These numbers would be rounded; plain numeric keeps any number of digits.",
+        "numeric",
     ),
     Advice(
         r"finite|\bnan\b",
         "Decide what infinity means",
-        "Infinity and NaN have no place in this type. Map the column to double precision (--mapping), or correct them"
-        " in the source.",
+        "Infinity and NaN have no place in this type. Correct them in the source where they mean nothing.",
+        "double precision",
     ),
     Advice(
         r"longer than|too long|char\(",
         "Shorten the text, or widen the column",
-        "Map the column to text (--mapping), unless the limit is meant.",
+        "Shorten it in the source where the limit is meant.",
+        "text",
     ),
     Advice(
         r"range|beyond|overflow|too (?:large|big|small)|does not fit",
         "Widen the column, or correct numbers out of range",
-        "Map the column to bigint or numeric (--mapping) where the values are meant; correct them in the source where"
-        " they are not.",
+        "Correct them in the source where they are not meant.",
+        "numeric",
     ),
     Advice(
         r"null",
@@ -107,7 +121,8 @@ QUARANTINE_ADVICE: Final = (
         r"integer|number|numeric|decimal|real|double|float|text|blob|storage|\bclass\b|binary",
         "Correct values of another kind than their column",
         "SQLite takes words in number columns and blobs in text columns; PostgreSQL does not. Correct them in the"
-        " source, or map the column to a type that holds all of them, such as text or bytea (--mapping).",
+        " source.",
+        "text",
     ),
 )
 
@@ -124,26 +139,91 @@ def advice_for(reason: str) -> Advice:
     return _FALLBACK
 
 
-def quarantine_advice(reasons: Mapping[str, int], run_id: str, *, dry_run: bool) -> Iterator[Recommendation]:
-    """Yield one recommendation for each kind of trouble, with the query that lists its values."""
+def quarantine_advice(
+    reasons: Mapping[str, int],
+    run_id: str,
+    *,
+    dry_run: bool,
+    data_only: bool,
+    samples: Sequence[QuarantineSample] = (),
+    tables: Sequence[TableReport] = (),
+) -> Iterator[Recommendation]:
+    """Yield one recommendation for each kind of trouble, with the query that lists its values.
+
+    Args:
+        reasons: why → number of values.
+        run_id: of the run.
+        dry_run: whether nothing was written.
+        data_only: whether the tables are an application's, which alone may change their types.
+        samples: at least one value of each column and reason.
+        tables: of the report, for their names in the target.
+    """
     grouped: dict[Advice, dict[str, int]] = {}
     for reason, values in reasons.items():
         grouped.setdefault(advice_for(reason), {})[reason] = values
-    for advice, counts in grouped.items():
+    # Parents may be missing because they were kept out themselves: what kept them out comes first.
+    for advice in sorted(grouped, key=lambda advice: advice is ORPHAN_ADVICE):
+        counts = grouped[advice]
         values = sum(counts.values())
         shown = list(counts)[:_REASONS_SHOWN]
         more = f" and {len(counts) - len(shown)} more reasons" if len(counts) > len(shown) else ""
         outcome = "would stay out" if dry_run else "stayed out, with the original bytes kept in the ledger"
+        widening = _widening(advice.holds, [s for s in samples if s.reason in counts], tables, data_only)
+        detail = advice.detail
+        if advice is ORPHAN_ADVICE and len(grouped) > 1:
+            detail = f"First see to the parents that were kept out for another reason. {detail}"
+        if widening:
+            whose = (
+                "change the application's column"
+                if data_only
+                else "let a mapping file give the column a type"
+            )
+            detail += f" Where they are meant, {whose}: {advice.holds} holds them."
         yield Recommendation(
             Urgency.MUST,
             advice.title,
-            f"{count(values, 'value')} ({'; '.join(shown)}{more}): their rows {outcome}. {advice.detail}",
-            (_listing(run_id, shown), *([] if dry_run else [_retry(run_id)])),
+            f"{count(values, 'value')} ({'; '.join(shown)}{more}): their rows {outcome}. {detail}",
+            (
+                _listing(run_id, shown),
+                *widening,
+                *([] if dry_run else [_retry(run_id, has_mapping=not (data_only and widening))]),
+            ),
         )
 
 
-def _retry(run_id: str) -> str:
-    return f"migration-cli quarantine retry {run_id} --mapping FILE.toml"
+def _widening(
+    holds: str, samples: Sequence[QuarantineSample], tables: Sequence[TableReport], data_only: bool
+) -> list[str]:
+    """Return what to type, or to write into a mapping file, for each column that is to hold such values."""
+    if not holds:
+        return []
+    places = list(dict.fromkeys((sample.source, sample.table, sample.column) for sample in samples))
+    named = {(table.source, table.name): table for table in tables}
+    lines = []
+    for source, table, column in places[:_COLUMNS_SHOWN]:
+        if not data_only:
+            lines.append(
+                f'[tables.{_toml(table)}.columns.{_toml(column)}] # of the mapping file\ntype = "{holds}"'
+            )
+            continue
+        report = named.get((source, table))
+        target = next((c.target for c in report.columns if c.name == column), "") if report else ""
+        if report is not None and target:
+            place = quoted(report.target_schema, report.target_table)
+            lines.append(f"ALTER TABLE {place} ALTER COLUMN {quoted(target)} TYPE {holds};")
+    return lines
+
+
+def _toml(name: str) -> str:
+    """Return a key as TOML writes it."""
+    if re.fullmatch(r"[A-Za-z0-9_-]+", name):
+        return name
+    escaped = name.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+def _retry(run_id: str, *, has_mapping: bool) -> str:
+    return f"migration-cli quarantine retry {run_id}" + (" --mapping FILE.toml" if has_mapping else "")
 
 
 def _listing(run_id: str, reasons: list[str]) -> str:

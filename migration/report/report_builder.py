@@ -140,7 +140,7 @@ def assemble(facts: Facts) -> Report:
                 tables=tables,
                 objects=objects,
                 findings=findings,
-                quarantine_reasons=quarantine.by_reason,
+                quarantine=quarantine,
                 unvalidated=facts.unvalidated if options.mode is Mode.MIGRATE else (),
                 previous=facts.previous,
                 retries=facts.retries,

@@ -6,7 +6,7 @@ a table of its own (QUARANTINE_ADVICE): reason → what to do.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from migration.model import FindingKind, Mode, Phase, RunOptions
@@ -23,14 +23,14 @@ from migration.report.report_model import (
     ColumnReport,
     FindingReport,
     ObjectReport,
+    QuarantineReport,
     Recommendation,
     TableReport,
     Urgency,
 )
 from migration.report.run_facts import ForeignKeyFacts
-from migration.report.text_formatting import count
+from migration.report.text_formatting import NAMES_SHOWN, count, some
 
-NAMES_SHOWN = 5
 VACUUM_STATEMENTS = 10
 """With more tables than this, one vacuumdb line is easier."""
 
@@ -45,7 +45,7 @@ class Situation:
     tables: Sequence[TableReport]
     objects: Sequence[ObjectReport]
     findings: Sequence[FindingReport]
-    quarantine_reasons: Mapping[str, int]
+    quarantine: QuarantineReport
     unvalidated: Sequence[ForeignKeyFacts]
     previous: Mapping[str, int]
     retries: int
@@ -66,13 +66,6 @@ class Situation:
 
 
 Rule = Callable[[Situation], Iterator[Recommendation]]
-
-
-def some(names: Iterable[str], limit: int = NAMES_SHOWN) -> str:
-    """Return the first names, and how many more there are."""
-    known = list(dict.fromkeys(names))
-    more = f" and {len(known) - limit:,} more" if len(known) > limit else ""
-    return ", ".join(known[:limit]) + more
 
 
 def _resume(situation: Situation) -> Iterator[Recommendation]:
@@ -106,7 +99,12 @@ def _unequal(situation: Situation) -> Iterator[Recommendation]:
 
 def _quarantine(situation: Situation) -> Iterator[Recommendation]:
     yield from quarantine_advice(
-        situation.quarantine_reasons, situation.run_id, dry_run=not situation.has_migrated
+        situation.quarantine.by_reason,
+        situation.run_id,
+        dry_run=not situation.has_migrated,
+        data_only=situation.options.data_only,
+        samples=situation.quarantine.sample,
+        tables=situation.tables,
     )
 
 

@@ -5,6 +5,7 @@ Nothing of a stranger's database is ever read as rich markup: values travel as `
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -17,7 +18,7 @@ from rich.text import Text
 from migration.finding_kinds import FindingWeight
 from migration.model import Mode, ObjectState
 from migration.report.report_model import ObjectScore, Recommendation, Report, TableReport, Urgency
-from migration.report.text_formatting import count, duration, phrase, size
+from migration.report.text_formatting import count, duration, phrase, size, some
 from migration.report.verdict_model import PartState, VerdictLevel
 from migration.report.verdict_parts import describe_part
 
@@ -66,6 +67,7 @@ def print_report(report: Report, console: Console) -> None:
             console.print(Text(f"  … and {count(left, 'more table')} without trouble", style="dim"))
     _print_failed_steps(report, console)
     _print_forecast(report, console)
+    _print_transforms(report, console)
     _print_quarantine(report, console)
     _print_findings(report, console)
     _print_accepted(report, console)
@@ -245,6 +247,23 @@ def _print_quarantine(report: Report, console: Console) -> None:
         )
     if quarantine.sample:
         console.print(grid)
+
+
+def _print_transforms(report: Report, console: Console) -> None:
+    """Say what was changed on the way, a line for each transform: nothing is changed in silence."""
+    values: Counter[str] = Counter()
+    places: dict[str, list[str]] = {}
+    for table in report.tables:
+        for column in table.columns:
+            for transform in column.transforms:
+                values[transform.name] += transform.values
+                places.setdefault(transform.name, []).append(f"{table.name}.{column.name}")
+    if not values:
+        return
+    written = "that would be written" if report.mode is Mode.DRY_RUN else "written"
+    _heading(f"Values {written} in another way: {values.total():,}", console)
+    for name, number in values.most_common():
+        _say(Text.assemble((name, "bold"), f" {number:,}: {some(places[name])}"), console)
 
 
 def _print_findings(report: Report, console: Console) -> None:

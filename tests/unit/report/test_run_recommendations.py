@@ -1,13 +1,14 @@
 from __future__ import annotations
 
+import tomllib
 from dataclasses import replace
 
 import pytest
 
 from migration.mapping_file_model import OnOrphan
-from migration.model import FindingKind, Phase
+from migration.model import FindingKind, Phase, RunOptions
 from migration.report.object_advice import orphan_choice, orphan_loss, orphan_query
-from migration.report.quarantine_advice import advice_for
+from migration.report.quarantine_advice import QUARANTINE_ADVICE, advice_for
 from migration.report.report_builder import assemble
 from migration.report.report_model import (
     ColumnReport,
@@ -153,3 +154,47 @@ def test_cancelled_run_gets_no_advice_about_tables_that_are_gone():
     report = assemble(scenarios.cancelled_facts())
     assert report.status is Phase.CANCELLED
     assert all("ALTER TABLE" not in line for advice in report.recommendations for line in advice.commands)
+
+
+def trouble(facts_options: RunOptions, reasons: dict[str, int], column: str = "name") -> Report:
+    samples = tuple(factories.sample("users", column, b"x", reason) for reason in reasons)
+    return assemble(
+        scenarios.school_facts(
+            run=factories.run_record(Phase.COMPLETED_WITH_FINDINGS, given=facts_options),
+            tables=(factories.table_facts(rows_quarantined=9),),
+            quarantined_values=sum(reasons.values()),
+            quarantine_reasons=reasons,
+            quarantine_sample=samples,
+        )
+    )
+
+
+def test_column_that_is_too_narrow_is_widened_where_it_can_be():
+    reasons = {"text is longer than 40 characters": 9}
+    title = "Shorten the text, or widen the column"
+    (own,) = [a for a in trouble(factories.options(), reasons).recommendations if a.title == title]
+    assert any(tomllib.loads(line) == MAPPED for line in own.commands if line.startswith("[tables."))
+    (loaded,) = [
+        a for a in trouble(factories.options(data_only=True), reasons).recommendations if a.title == title
+    ]
+    assert 'ALTER TABLE "public"."users" ALTER COLUMN "name" TYPE text;' in loaded.commands
+    assert f"migration-cli quarantine retry {factories.RUN_ID}" in loaded.commands
+    assert not any("--mapping" in word for word in (*loaded.commands, loaded.detail))
+
+
+MAPPED = {"tables": {"users": {"columns": {"name": {"type": "text"}}}}}
+
+
+def test_parents_are_looked_for_after_what_kept_them_out():
+    orphan = "no parent row in users has this key"
+    report = trouble(factories.options(), {orphan: 5, "text is longer than 40 characters": 2})
+    found = [a for a in report.recommendations if a.title in QUARANTINE_TITLES]
+    assert [a.title for a in found][-1] == "Find the parents of orphan rows"
+    assert found[-1].detail.count("First see to the parents that were kept out for another reason") == 1
+    (alone,) = [
+        a for a in trouble(factories.options(), {orphan: 5}).recommendations if a.title in QUARANTINE_TITLES
+    ]
+    assert "another reason" not in alone.detail
+
+
+QUARANTINE_TITLES = {advice.title for advice in QUARANTINE_ADVICE}

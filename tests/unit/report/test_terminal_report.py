@@ -63,3 +63,12 @@ def test_failed_run_names_what_gave_up_and_how_to_resume():
     text = printed(scenarios.failed_facts())
     assert "copying question_history, chunk 3, after 5 attempts (last on copy@node2)" in text
     assert f"migration-cli resume {factories.RUN_ID}" in text
+
+
+def test_each_transform_has_a_line_with_its_count_and_columns():
+    changed = {"name": {"empty_to_null": 1_900}, "score": {"empty_to_null": 3, "number_respelled": 12}}
+    table = factories.table_facts(transforms=changed)
+    text = printed(scenarios.school_facts(tables=(table,)))
+    assert "Values written in another way: 1,915" in text
+    assert "empty_to_null 1,903: users.name, users.score" in text
+    assert "number_respelled 12: users.score" in text
