@@ -110,7 +110,7 @@ def _written_to(source: Path, refusal: Refusal | None, place: Place) -> SourceLo
     if refusal is None:
         return SourceLockedError("The database is being written to", remedy=_REMEDY, **place)
     aside = shlex.quote(str(source.with_suffix(".copy.db")))
-    command = f"sqlite3 {shlex.quote(str(source))} \"VACUUM INTO {aside}\""
+    command = f'sqlite3 {shlex.quote(str(source))} "VACUUM INTO {aside}"'
     return SourceLockedError(
         f"The database is being written to, and {refusal.why}",
         remedy=f"{refusal.help}. Otherwise: {_REMEDY}",
@@ -202,7 +202,9 @@ def _copy_in_kernel(file: BinaryIO, target: BinaryIO, most_bytes: int | None = N
     if not hasattr(os, "copy_file_range"):
         return offset
     try:
-        while wanted := min(_KERNEL_COPY_BYTES, most_bytes - offset if most_bytes is not None else _KERNEL_COPY_BYTES):
+        while wanted := min(
+            _KERNEL_COPY_BYTES, most_bytes - offset if most_bytes is not None else _KERNEL_COPY_BYTES
+        ):
             copied = os.copy_file_range(file.fileno(), target.fileno(), wanted, offset, offset)
             if not copied:
                 break
@@ -275,7 +277,8 @@ def _make_plain(copy: Path, place: Place, frames: int | None = None) -> None:
             raise SourceCorruptError("The write-ahead log cannot be recovered", **place)
         if frames and recovered != frames:
             raise SourceCorruptError(
-                f"The write-ahead log is damaged: {max(recovered, 0)} of its {frames} frames can be recovered", **place
+                f"The write-ahead log is damaged: {max(recovered, 0)} of its {frames} frames can be recovered",
+                **place,
             )
     for suffix in ("-wal", "-shm", "-journal"):
         _beside(copy, suffix).unlink(missing_ok=True)

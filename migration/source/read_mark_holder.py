@@ -146,7 +146,8 @@ def _read_index(index: int) -> dict[str, object]:
 
 
 def _say(answer: dict[str, object]) -> None:
-    print(json.dumps(answer), flush=True)
+    sys.stdout.write(json.dumps(answer) + "\n")
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ import json
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
@@ -85,7 +86,9 @@ def assert_consistent(connection: sqlite3.Connection) -> int:
     assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
     (children,) = connection.execute("SELECT count(*) FROM child").fetchone()
     assert connection.execute("SELECT children FROM counter").fetchall() == [(children,)]
-    assert connection.execute("SELECT children FROM parent WHERE id = ?", (MIDDLE,)).fetchall() == [(children,)]
+    assert connection.execute("SELECT children FROM parent WHERE id = ?", (MIDDLE,)).fetchall() == [
+        (children,)
+    ]
     return int(children)
 
 
@@ -124,21 +127,24 @@ def _live(path: str, commits_per_second: float, pragmas: list[str]) -> Fate:
                 with suppress(sqlite3.OperationalError):  # a checkpoint that waits for readers is no commit
                     connection.execute(checkpoint)
         if commits == 3:
-            print("ready", flush=True)
+            _tell("ready")
         due = max(due + 1 / commits_per_second, time.perf_counter() - 0.05)
         time.sleep(max(0.0, due - time.perf_counter()))
     connection.close()
     return Fate(commits, refused, longest)
 
 
-def _when_input_ends():  # noqa: ANN202 - a closure over one flag
-    import threading
-
+def _when_input_ends():
     ended = threading.Event()
     threading.Thread(target=lambda: (sys.stdin.read(), ended.set()), daemon=True).start()
     return ended.is_set
 
 
+def _tell(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
 if __name__ == "__main__":
     result = _live(sys.argv[1], float(sys.argv[2]), sys.argv[3:])
-    print(json.dumps({name: getattr(result, name) for name in Fate.__slots__}), flush=True)
+    _tell(json.dumps({name: getattr(result, name) for name in Fate.__slots__}))

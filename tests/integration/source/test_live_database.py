@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import statistics
+import sys
 import time
 from contextlib import closing
 from pathlib import Path
@@ -75,7 +76,7 @@ def test_an_application_that_commits_200_times_a_second_is_not_disturbed(tmp_pat
     assert found == sorted(found)  # later snapshots have all that earlier ones have
     assert 0 < found[0] < found[-1] <= told.commits == children_in(path)
     record_property("longest stall of the application, s", f"{told.longest_stall_seconds:.3f}")
-    print(f"{pragmas or 'as usual'}: {told}")
+    sys.stdout.write(f"{pragmas or 'as usual'}: {told}\n")
 
 
 @pytest.mark.timeout(1800)
@@ -88,7 +89,7 @@ def test_the_copy_of_a_live_database_beside_that_of_an_idle_one(tmp_path):
         live = [copy_seconds(path, tmp_path / "copy.db") for _ in range(TIMES)]
         told = fate(application)
     ratio = statistics.median(live) / statistics.median(idle)
-    print(
-        f"idle {statistics.median(idle):.2f} s, live {statistics.median(live):.2f} s, {ratio:.2f} times; {told}"
+    sys.stdout.write(
+        f"idle {statistics.median(idle):.2f} s, live {statistics.median(live):.2f} s, {ratio:.2f} times; {told}\n"
     )
     assert told.refused == 0
