@@ -288,12 +288,12 @@ def test_where_no_mark_can_be_held_the_error_says_what_would_help(database, chil
     application = Application(
         child(Application.CODE.replace("c.execute('PRAGMA journal_mode = WAL')", alone), database)
     )
-    application.do(UPDATE)
+    application.do(INSERT)
     copy_open_file = database_copy._copy_open_file
 
     def copy_while_it_commits(file, copy):
         copy_open_file(file, copy)
-        application.do(UPDATE)
+        application.do(INSERT)
 
     monkeypatch.setattr(database_copy, "_copy_open_file", copy_while_it_commits)
     words = r"locked it for itself.*locking_mode = NORMAL.*Stop the application"
