@@ -60,6 +60,7 @@ def copy_database(source: Path, copy: Path, place: Place) -> None:
                 frames = _copy_beside_writers(source, copy)
             except MarkRefusedError as error:
                 refusal = error.refusal
+                _remove(copy)
             else:
                 _make_plain(copy, place, frames)
                 return
@@ -101,7 +102,9 @@ def _copy_beside_writers(source: Path, copy: Path) -> int:
                 _beside(copy, "-wal").unlink()
                 frames = 0
         with source.open("rb") as file:
-            _copy_start(file, copy, os.fstat(file.fileno()).st_size)
+            state = os.fstat(file.fileno())
+            mark.check_same(state)
+            _copy_start(file, copy, state.st_size)
         mark.look()
     return frames
 
@@ -266,6 +269,7 @@ def _make_plain(copy: Path, place: Place, frames: int | None = None) -> None:
     if uses_wal or has_log or has_journal:
         try:
             with closing(sqlite3.connect(copy, isolation_level=None)) as connection:
+                connection.execute("PRAGMA synchronous = OFF")  # whoever needs it on the disk flushes it
                 connection.execute(
                     "SELECT count(*) FROM sqlite_schema"
                 ).fetchone()  # rolls a hot journal back

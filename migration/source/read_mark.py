@@ -10,6 +10,7 @@ https://www.sqlite.org/walformat.html#the_locks
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from contextlib import contextmanager, suppress
@@ -90,7 +91,17 @@ class ReadMark:
 
     def __init__(self, holder: subprocess.Popen[bytes]) -> None:
         self._holder = holder
+        self._file: list[int] = []
         self.index = self._hear()
+
+    def check_same(self, database: os.stat_result) -> None:
+        """Make sure that a file is the one whose mark is held, and not another that was moved to its place.
+
+        Raises:
+            MarkRefusedError: it is another one.
+        """
+        if [database.st_dev, database.st_ino] != self._file:
+            raise MarkRefusedError(Refusal.UNSETTLED)
 
     def look(self) -> LogIndex:
         """Return what `-shm` says now, which proves that the mark is still held, too.
@@ -109,6 +120,7 @@ class ReadMark:
         answer: dict[str, Any] = json.loads(line) if line else {"refused": Refusal.UNSETTLED}
         if "refused" in answer:
             raise MarkRefusedError(Refusal(answer["refused"]))
+        self._file = answer.get("file", self._file)
         return LogIndex(**answer["index"])
 
 
@@ -119,14 +131,17 @@ def hold_read_mark(source: Path) -> Iterator[ReadMark]:
     Raises:
         MarkRefusedError: that cannot be; nothing has been touched.
     """
-    # A session of its own: Ctrl-C is for the command, which then closes the pipe.
-    holder = subprocess.Popen(
-        [sys.executable, "-I", "-S", read_mark_holder.__file__, str(source.absolute())],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
+    try:
+        # A session of its own: Ctrl-C is for the command, which then closes the pipe.
+        holder = subprocess.Popen(
+            [sys.executable, "-I", "-S", read_mark_holder.__file__, str(source.absolute())],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+    except OSError as error:  # no process more: that says nothing about the source
+        raise MarkRefusedError(Refusal.UNSETTLED) from error
     try:
         yield ReadMark(holder)
     finally:

@@ -5,8 +5,9 @@ copies must not be who holds. It ends by itself when its standard input does, so
 never closes what it has opened: SQLite's own closing would look whether it may write the log back, and the kernel lets
 go of all locks when a process ends. Only the standard library is imported.
 
-The one argument is the path. Answers are lines of JSON: first `{"index": ...}` (what `-shm` says once the mark is held)
-or `{"refused": reason}`, then one more `{"index": ...}` for each line that comes in.
+The one argument is the path. Answers are lines of JSON: first `{"index": ..., "file": ...}` (what `-shm` says once
+the mark is held, and which file it is) or `{"refused": reason}`, then one more `{"index": ...}` for each line that
+comes in.
 https://www.sqlite.org/walformat.html has the layout of `-shm` and its locks.
 """
 
@@ -24,7 +25,8 @@ from urllib.parse import quote
 
 _TRIES = 40
 _PAUSE_SECONDS = 0.01
-_BUSY_SECONDS = 5.0
+_PATIENCE_SECONDS = 5.0
+_BUSY_SECONDS = 1.0
 
 # The database: one byte that keeps new readers out while somebody waits to have it alone, and 510 that readers share.
 _PENDING_BYTE = 0x40000000
@@ -46,8 +48,9 @@ UNSETTLED = "unsettled"
 def main(path: str) -> NoReturn:
     """Hold the mark, answer until standard input ends, and end without closing anything."""
     try:
-        index, _reader = _hold(path)
-        _say({"index": _read_index(index)})
+        database, index, _reader = _hold(path)
+        file = os.fstat(database)
+        _say({"index": _read_index(index), "file": [file.st_dev, file.st_ino]})
         while sys.stdin.readline():
             _say({"index": _read_index(index)})
     except _RefusedError as refusal:
@@ -61,11 +64,12 @@ class _RefusedError(Exception):
     """The mark cannot be held, for one of the reasons above."""
 
 
-def _hold(path: str) -> tuple[int, sqlite3.Connection]:
-    """Return a handle of `-shm`, and the reader, while which lives no checkpoint passes what is committed now."""
+def _hold(path: str) -> tuple[int, int, sqlite3.Connection]:
+    """Return handles of database and `-shm`, and a reader; while it lives, no checkpoint passes its mark."""
     database = os.open(path, os.O_RDONLY)  # stays open: closing it would unlock what SQLite has locked
     reader = _connect(path)
     index = None
+    patience_ends = time.monotonic() + _PATIENCE_SECONDS
     for attempt in range(_TRIES):
         # SQLite makes a log that is not there. So what a reader locks is locked before anything is looked at: from
         # now on the last one who closes the database leaves log and index where they are.
@@ -76,9 +80,11 @@ def _hold(path: str) -> tuple[int, sqlite3.Connection]:
             index = _open_index(path)
         # Of an index that nobody has open, not a word is to be believed: SQLite would make it anew.
         if _is_in_use(index) and _begin(reader) and _is_in_use(index):
-            return index, reader
+            return database, index, reader
         if not _is_in_use(index):
             raise _RefusedError(NOT_OPEN_HERE)
+        if time.monotonic() > patience_ends:
+            break
         time.sleep(_PAUSE_SECONDS * min(1.0, attempt / 10))
     raise _RefusedError(UNSETTLED)
 

@@ -10,7 +10,8 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
-from contextlib import closing
+import time
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -226,6 +227,50 @@ def test_a_mark_that_is_lost_is_no_mark(database, application, meanwhile, monkey
     monkeypatch.setattr(read_mark.ReadMark, "__init__", remember)
     meanwhile("", lose)
     assert copied(database) == {"cha": 2002, "new": 1}
+
+
+def test_a_file_that_is_moved_to_its_place_is_not_mixed_with_its_log(
+    database, application, build, monkeypatch
+):
+    monkeypatch.setattr(database_copy, "_PAUSE_SECONDS", 0.01)
+    other = build(TABLE, {"t": [(1, "other", b"")]}, name="other.db")
+
+    def replace() -> None:
+        application.end()
+        other.replace(database)
+        for suffix in ("-wal", "-shm"):
+            database.with_name(f"app.db{suffix}").unlink()
+
+    hold = database_copy.hold_read_mark
+
+    @contextmanager
+    def hold_then_replace(source):
+        with hold(source) as mark:
+            look = mark.look
+            monkeypatch.setattr(mark, "look", lambda: (replace() if other.exists() else None, look())[1])
+            yield mark
+
+    monkeypatch.setattr(database_copy, "hold_read_mark", hold_then_replace)
+    assert copied(database) == {"oth": 1}
+
+
+def test_a_holder_whose_parent_is_killed_lets_go(database, application):
+    code = (
+        "import sys; from pathlib import Path; from migration.source.read_mark import hold_read_mark\n"
+        "with hold_read_mark(Path(sys.argv[1])): print('held', flush=True); sys.stdin.read()"
+    )
+    parent = subprocess.Popen(
+        [sys.executable, "-c", code, str(database)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert parent.stdout.readline() == "held\n"
+    assert application.do(UPDATE, "PRAGMA wal_checkpoint(TRUNCATE)").startswith("[(1,")
+    parent.kill()
+    parent.communicate()
+    for _ in range(500):
+        if application.do("PRAGMA wal_checkpoint(TRUNCATE)") == "[(0, 0, 0)]\n":
+            return
+        time.sleep(0.02)
+    pytest.fail("The mark is still held")
 
 
 def test_nothing_is_left_when_the_mark_is_let_go(database, application):
