@@ -11,6 +11,7 @@ https://www.sqlite.org/lockingv3.html and https://www.sqlite.org/wal.html#walres
 from __future__ import annotations
 
 import errno
+import logging
 import os
 import shlex
 import shutil
@@ -23,10 +24,18 @@ from urllib.parse import quote
 from migration.convoy_error import NextStep, Place
 from migration.errors import SourceCorruptError, SourceLockedError
 from migration.source.integrity_check import SAMPLE_BYTES, read_header
-from migration.source.read_mark import WAL_HEADER_BYTES, MarkRefusedError, Refusal, hold_read_mark
+from migration.source.read_mark import (
+    WAL_HEADER_BYTES,
+    MarkRefusedError,
+    Refusal,
+    hold_read_mark,
+    is_open_elsewhere,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+logger = logging.getLogger(__name__)
 
 _COPY_BYTES = 1 << 20
 _KERNEL_COPY_BYTES = 64 << 20
@@ -55,13 +64,22 @@ def copy_database(source: Path, copy: Path, place: Place) -> None:
     for attempt in range(_ATTEMPTS):
         if attempt:
             time.sleep(_PAUSE_SECONDS * attempt)
-        if _uses_log(source, place):
+        uses_log = _uses_log(source, place)
+        has_log = _beside(source, "-wal").exists()
+        # Whoever has a database in WAL mode open has a log beside the name that he knows.
+        if uses_log and not has_log and is_open_elsewhere(source):
+            refusal = Refusal.LOG_ELSEWHERE
+            continue
+        if uses_log and has_log:
             try:
                 frames = _copy_beside_writers(source, copy)
             except MarkRefusedError as error:
                 refusal = error.refusal
                 _remove(copy)
             else:
+                logger.info(
+                    "Copied %s while it was in use: what is committed from now on is not in the copy", source
+                )
                 _make_plain(copy, place, frames)
                 return
         before = _settled_state(source)
@@ -75,11 +93,12 @@ def copy_database(source: Path, copy: Path, place: Place) -> None:
 
 
 def _uses_log(source: Path, place: Place) -> bool:
-    """Tell whether a log and its index lie there, as they do beside every application that has the database open."""
-    if not (_beside(source, "-wal").exists() and _size(source)):
+    """Tell whether a database is in WAL mode. While a log lies there SQLite reads it, whatever the header says."""
+    file_bytes = _size(source)
+    if file_bytes == 0:
         return False
     with source.open("rb") as file:
-        header = read_header(file.read(SAMPLE_BYTES), _size(source), place)
+        header = read_header(file.read(SAMPLE_BYTES), file_bytes, place)
     return header.uses_wal or _size(_beside(source, "-wal")) > 0
 
 
@@ -112,6 +131,8 @@ def _copy_beside_writers(source: Path, copy: Path) -> int:
 def _written_to(source: Path, refusal: Refusal | None, place: Place) -> SourceLockedError:
     if refusal is None:
         return SourceLockedError("The database is being written to", remedy=_REMEDY, **place)
+    if refusal is Refusal.LOG_ELSEWHERE:
+        return SourceLockedError(f"The database is in use, and {refusal.why}", remedy=refusal.help, **place)
     aside = shlex.quote(str(source.with_suffix(".copy.db")))
     command = f'sqlite3 {shlex.quote(str(source))} "VACUUM INTO {aside}"'
     return SourceLockedError(
@@ -131,7 +152,6 @@ def _copy_once(source: Path, copy: Path, place: Place) -> tuple[str, ...]:
         if file_bytes == 0:
             copy.touch()
             return _SUFFIXES
-        # While a log lies there SQLite reads it, whatever the header says.
         uses_wal = read_header(start, file_bytes, place).uses_wal or _size(_beside(source, "-wal")) > 0
         if not uses_wal and _copy_under_lock(file, source, copy, place):
             # A journal there belongs to a writer that has committed nothing yet.
@@ -157,7 +177,9 @@ def _copy_under_lock(file: BinaryIO, source: Path, copy: Path, place: Place) -> 
         except sqlite3.OperationalError as error:
             if error.sqlite_errorname == "SQLITE_BUSY":
                 raise SourceLockedError(
-                    "The database is locked by a writer", remedy=_REMEDY, **place
+                    "The database is locked by a writer",
+                    remedy=f"{_REMEDY}. In WAL mode (PRAGMA journal_mode = WAL) it could go on writing",
+                    **place,
                 ) from error
             return False
         except (sqlite3.Error, UnicodeDecodeError):

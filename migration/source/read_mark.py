@@ -36,6 +36,7 @@ class Refusal(StrEnum):
     NOT_OPEN_HERE = read_mark_holder.NOT_OPEN_HERE
     LOCKED = read_mark_holder.LOCKED
     UNSETTLED = read_mark_holder.UNSETTLED
+    LOG_ELSEWHERE = "log-elsewhere"
 
     @property
     def why(self) -> str:
@@ -60,6 +61,10 @@ _WORDS = {
         "Run this on the machine whose process writes to it",
     ),
     Refusal.LOCKED: ("its application has locked it for itself", _ALONE),
+    Refusal.LOG_ELSEWHERE: (
+        "its log is not beside this name of the file, which is a hard link or was mounted alone",
+        "Name the file where its application opens it, or mount its folder as a whole",
+    ),
     Refusal.UNSETTLED: ("no reader's place was to be had in its log", "Try again"),
 }
 
@@ -84,6 +89,15 @@ class LogIndex:
     def log_bytes(self) -> int:
         """How much of the log belongs to those frames."""
         return WAL_HEADER_BYTES + self.frames * (_FRAME_HEADER_BYTES + self.page_bytes) if self.frames else 0
+
+
+def is_open_elsewhere(source: Path) -> bool:
+    """Return whether another process has a database in WAL mode open: the lock that all share is kept till the end."""
+    with source.open("rb") as file, suppress(OSError):  # some network file systems know no locks
+        return read_mark_holder.is_locked(
+            file.fileno(), read_mark_holder.SHARED_FIRST, read_mark_holder.SHARED_BYTES
+        )
+    return False
 
 
 class ReadMark:

@@ -30,8 +30,8 @@ _BUSY_SECONDS = 1.0
 
 # The database: one byte that keeps new readers out while somebody waits to have it alone, and 510 that readers share.
 _PENDING_BYTE = 0x40000000
-_SHARED_FIRST = _PENDING_BYTE + 2
-_SHARED_BYTES = 510
+SHARED_FIRST = _PENDING_BYTE + 2
+SHARED_BYTES = 510
 # `-shm`: two copies of a header of 48 bytes in the machine's byte order, and the byte that all who have it open share.
 _HEADER = struct.Struct("=IIIBBHII8s8s8s")
 _INDEX_VERSION = 3007000
@@ -92,7 +92,7 @@ def _hold(path: str) -> tuple[int, int, sqlite3.Connection]:
 def _share(database: int) -> None:
     try:
         fcntl.lockf(database, fcntl.LOCK_SH | fcntl.LOCK_NB, 1, _PENDING_BYTE)
-        fcntl.lockf(database, fcntl.LOCK_SH | fcntl.LOCK_NB, _SHARED_BYTES, _SHARED_FIRST)
+        fcntl.lockf(database, fcntl.LOCK_SH | fcntl.LOCK_NB, SHARED_BYTES, SHARED_FIRST)
         fcntl.lockf(database, fcntl.LOCK_UN, 1, _PENDING_BYTE)
     except OSError as error:
         raise _RefusedError(LOCKED) from error
@@ -126,14 +126,19 @@ def _begin(reader: sqlite3.Connection) -> bool:
 
 
 def _is_in_use(index: int) -> bool:
-    """Return whether another process of this machine has the database open; fcntl(2) answers without locking."""
+    """Return whether another process of this machine has the database open."""
+    return is_locked(index, _IN_USE_BYTE, 1)
+
+
+def is_locked(file: int, start: int, length: int) -> bool:
+    """Return whether another process of this machine holds a lock on these bytes; fcntl(2) tells without locking."""
     if _IS_BSD:
         layout, kind = "qqihhi4x", 3
-        request = struct.pack(layout, _IN_USE_BYTE, 1, 0, fcntl.F_WRLCK, os.SEEK_SET, 0)
+        request = struct.pack(layout, start, length, 0, fcntl.F_WRLCK, os.SEEK_SET, 0)
     else:
         layout, kind = "hhqqi4x", 0
-        request = struct.pack(layout, fcntl.F_WRLCK, os.SEEK_SET, _IN_USE_BYTE, 1, 0)
-    answer = struct.unpack(layout, fcntl.fcntl(index, fcntl.F_GETLK, request))
+        request = struct.pack(layout, fcntl.F_WRLCK, os.SEEK_SET, start, length, 0)
+    answer = struct.unpack(layout, fcntl.fcntl(file, fcntl.F_GETLK, request))
     return bool(answer[kind] != fcntl.F_UNLCK)
 
 

@@ -348,6 +348,27 @@ def test_where_no_mark_can_be_held_the_error_says_what_would_help(database, chil
     assert sorted(entry.name for entry in database.parent.iterdir()) == ["app.db", "app.db-wal"]
 
 
+@pytest.mark.usefixtures("application")
+def test_a_name_of_the_file_that_has_no_log_beside_it_is_refused(database, tmp_path, monkeypatch):
+    monkeypatch.setattr(database_copy, "_PAUSE_SECONDS", 0.01)
+    alone = tmp_path / "alone" / "app.db"
+    alone.parent.mkdir()
+    alone.hardlink_to(database)
+    with pytest.raises(SourceLockedError, match=r"not beside this name.*mount its folder") as caught:
+        copied(alone)
+    assert caught.value.next_steps == ()  # nobody should open it there
+    assert copied(database) == {"row": 2000, "new": 2}
+
+
+@pytest.mark.usefixtures("application")
+def test_an_index_that_is_gone_is_not_made(database):
+    database.with_name("app.db-shm").unlink()
+    with pytest.raises(MarkRefusedError) as caught, hold_read_mark(database):
+        pass
+    assert caught.value.refusal == Refusal.NO_INDEX
+    assert not database.with_name("app.db-shm").exists()
+
+
 @pytest.fixture
 def open_to_all(child):
     """A database of a living application in a folder that everybody may look into, and nobody else may write to."""
