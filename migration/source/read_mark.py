@@ -9,14 +9,14 @@ https://www.sqlite.org/walformat.html#the_locks
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from migration.source import read_mark_holder
 
@@ -105,8 +105,9 @@ class ReadMark:
 
     def __init__(self, holder: subprocess.Popen[bytes]) -> None:
         self._holder = holder
-        self._file: list[int] = []
-        self.index = self._hear()
+        words = self._hear("held")
+        self._file = (int(words[0]), int(words[1]))
+        self.index = _read(words[2:])
 
     def check_same(self, database: os.stat_result) -> None:
         """Make sure that a file is the one whose mark is held, and not another that was moved to its place.
@@ -114,7 +115,7 @@ class ReadMark:
         Raises:
             MarkRefusedError: it is another one.
         """
-        if [database.st_dev, database.st_ino] != self._file:
+        if (database.st_dev, database.st_ino) != self._file:
             raise MarkRefusedError(Refusal.UNSETTLED)
 
     def look(self) -> LogIndex:
@@ -127,15 +128,19 @@ class ReadMark:
             with suppress(BrokenPipeError):
                 self._holder.stdin.write(b"\n")
                 self._holder.stdin.flush()
-        return self._hear()
+        return _read(self._hear("index"))
 
-    def _hear(self) -> LogIndex:
-        line = self._holder.stdout.readline() if self._holder.stdout is not None else b""
-        answer: dict[str, Any] = json.loads(line) if line else {"refused": Refusal.UNSETTLED}
-        if "refused" in answer:
-            raise MarkRefusedError(Refusal(answer["refused"]))
-        self._file = answer.get("file", self._file)
-        return LogIndex(**answer["index"])
+    def _hear(self, expected: str) -> list[str]:
+        line = self._holder.stdout.readline().decode("ascii") if self._holder.stdout is not None else ""
+        kind, *words = line.split() or ["refused", Refusal.UNSETTLED]
+        if kind != expected:
+            raise MarkRefusedError(Refusal(words[0]))
+        return words
+
+
+def _read(words: list[str]) -> LogIndex:
+    frames, page_bytes, salt = words
+    return LogIndex(int(frames), int(page_bytes), salt)
 
 
 @contextmanager
@@ -145,10 +150,11 @@ def hold_read_mark(source: Path) -> Iterator[ReadMark]:
     Raises:
         MarkRefusedError: that cannot be; nothing has been touched.
     """
+    path = str(source.absolute())
     try:
         # A session of its own: Ctrl-C is for the command, which then closes the pipe.
         holder = subprocess.Popen(
-            [sys.executable, "-I", "-S", read_mark_holder.__file__, str(source.absolute())],
+            [sys.executable, "-I", "-S", read_mark_holder.__file__, path, quote(path)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

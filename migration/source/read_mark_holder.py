@@ -5,23 +5,20 @@ copies must not be who holds. It ends by itself when its standard input does, so
 never closes what it has opened: SQLite's own closing would look whether it may write the log back, and the kernel lets
 go of all locks when a process ends. Only the standard library is imported.
 
-The one argument is the path. Answers are lines of JSON: first `{"index": ..., "file": ...}` (what `-shm` says once
-the mark is held, and which file it is) or `{"refused": reason}`, then one more `{"index": ...}` for each line that
-comes in.
+The arguments are the path and the same path as part of a URI. Answers are lines of words: first `held DEVICE INODE
+INDEX` or `refused REASON`, then one more `index INDEX` for each line that comes in. INDEX is what `-shm` says: frames
+that are committed, bytes of a page, salt.
 https://www.sqlite.org/walformat.html has the layout of `-shm` and its locks.
 """
 
 from __future__ import annotations
 
 import fcntl
-import json
 import os
 import sqlite3
 import struct
 import sys
 import time
-from typing import NoReturn
-from urllib.parse import quote
 
 _TRIES = 40
 _PAUSE_SECONDS = 0.01
@@ -45,18 +42,18 @@ LOCKED = "locked"
 UNSETTLED = "unsettled"
 
 
-def main(path: str) -> NoReturn:
+def main(path: str, uri_path: str) -> None:
     """Hold the mark, answer until standard input ends, and end without closing anything."""
     try:
-        database, index, _reader = _hold(path)
+        database, index, _reader = _hold(path, uri_path)
         file = os.fstat(database)
-        _say({"index": _read_index(index), "file": [file.st_dev, file.st_ino]})
+        _say("held", file.st_dev, file.st_ino, *_read_index(index))
         while sys.stdin.readline():
-            _say({"index": _read_index(index)})
+            _say("index", *_read_index(index))
     except _RefusedError as refusal:
-        _say({"refused": refusal.args[0]})
-    except (OSError, sqlite3.Error) as error:
-        _say({"refused": UNSETTLED, "because": str(error)})
+        _say("refused", refusal.args[0])
+    except (OSError, sqlite3.Error):
+        _say("refused", UNSETTLED)
     os._exit(0)
 
 
@@ -64,10 +61,10 @@ class _RefusedError(Exception):
     """The mark cannot be held, for one of the reasons above."""
 
 
-def _hold(path: str) -> tuple[int, int, sqlite3.Connection]:
+def _hold(path: str, uri_path: str) -> tuple[int, int, sqlite3.Connection]:
     """Return handles of database and `-shm`, and a reader; while it lives, no checkpoint passes its mark."""
     database = os.open(path, os.O_RDONLY)  # stays open: closing it would unlock what SQLite has locked
-    reader = _connect(path)
+    reader = _connect(uri_path)
     index = None
     patience_ends = time.monotonic() + _PATIENCE_SECONDS
     for attempt in range(_TRIES):
@@ -107,9 +104,9 @@ def _open_index(path: str) -> int:
         raise _RefusedError(INDEX_UNREADABLE) from error
 
 
-def _connect(path: str) -> sqlite3.Connection:
+def _connect(uri_path: str) -> sqlite3.Connection:
     """Return a reader that writes nowhere: with `readonly_shm` it shares a mark that others have set."""
-    uri = f"file:{quote(path)}?mode=ro&readonly_shm=1"
+    uri = f"file:{uri_path}?mode=ro&readonly_shm=1"
     return sqlite3.connect(uri, uri=True, timeout=_BUSY_SECONDS, isolation_level=None)
 
 
@@ -142,7 +139,7 @@ def is_locked(file: int, start: int, length: int) -> bool:
     return bool(answer[kind] != fcntl.F_UNLCK)
 
 
-def _read_index(index: int) -> dict[str, object]:
+def _read_index(index: int) -> tuple[int, int, str]:
     """Return the frames that are committed, the bytes of a page, and the salt, which changes as the log begins anew."""
     for _ in range(_TRIES):
         both = os.pread(index, 2 * _HEADER.size, 0)
@@ -151,15 +148,15 @@ def _read_index(index: int) -> dict[str, object]:
             version, _, _, is_made, _, page, frames, _, _, salt, _ = _HEADER.unpack(first)
             if is_made and version == _INDEX_VERSION:
                 page_bytes = (page & 0xFE00) + ((page & 1) << 16)
-                return {"frames": frames, "page_bytes": page_bytes, "salt": salt.hex()}
+                return frames, page_bytes, salt.hex()
         time.sleep(_PAUSE_SECONDS / 10)  # a writer is just committing
     raise _RefusedError(UNSETTLED)
 
 
-def _say(answer: dict[str, object]) -> None:
-    sys.stdout.write(json.dumps(answer) + "\n")
+def _say(*words: str | int) -> None:
+    sys.stdout.write(" ".join(str(word) for word in words) + "\n")
     sys.stdout.flush()
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(*sys.argv[1:])
