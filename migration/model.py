@@ -268,16 +268,6 @@ class TablePlan:
         return tuple(c for c in self.columns if c.generated_sql is None)
 
     @property
-    def stored_columns(self) -> tuple[ColumnPlan, ...]:
-        """Of the columns that travel, those whose values are stored as they come."""
-        return tuple(c for c in self.copied_columns if not c.computed_there)
-
-    @property
-    def computed_columns(self) -> tuple[ColumnPlan, ...]:
-        """The columns that travel to be compared with what the standing table computes."""
-        return tuple(c for c in self.copied_columns if c.computed_there)
-
-    @property
     def texts_to_assign(self) -> frozenset[str]:
         """Names in the target of the columns that travel as texts to a type that only the server knows."""
         return frozenset(c.target_name for c in self.copied_columns if c.cast_to)

@@ -23,6 +23,7 @@ from migration.steps.rollback.later_writes import LaterWrites
 from migration.steps.rollback.watched_table import WatchedTable
 from migration.steps.step_context import PlannedTable, read_planned_table
 from migration.target.application_tables.data_only_cutover import recorded
+from migration.target.application_tables.row_transfer import stored_columns
 from migration.target.cutover.row_horizon import RowAges, RowHorizon, read_ages, read_horizon
 from migration.target.loading.server_checksum import fingerprint
 from migration.target.loading.uncommitted_readback import read_uncommitted
@@ -162,7 +163,9 @@ class LaterWriteCount:
                 return None
         except ConvoyError:
             return None
-        stored = replace(table.plan, columns=table.plan.stored_columns)  # nobody writes what a table computes
+        stored = replace(
+            table.plan, columns=stored_columns(table.plan)
+        )  # nobody writes what a table computes
         apart = count_rows_apart(source, lambda: self._target(table), stored)
         return replace(
             found,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from migration.model import Finding, FindingKind, ValueKind
+from migration.target.application_tables.row_transfer import stored_columns
 from migration.target.loading.server_checksum import fingerprint
 from migration.target.sql_statements import quoted, run_sql
 from migration.value_conversion.declared_meaning import keeps_scale
@@ -38,7 +39,7 @@ def computed_differences(connection: Connection, plan: TablePlan, arrival: RowTr
     ):
         return []
     # In the order of the plan's columns: those that were stored tell which rows belong together.
-    kept, computed = len(plan.stored_columns), len(arrival.computed)
+    kept, computed = len(stored_columns(plan)), len(arrival.computed)
     names = [f"c{number}" for number in range(kept + computed)]
     stored = ", ".join(names[:kept])
     joined = f"ROW(a.{', a.'.join(names[:kept])})::text = ROW(b.{', b.'.join(names[:kept])})::text"
@@ -68,7 +69,7 @@ class _Side:
     """Rows that wait, or that stand, as columns in which equal values are equal."""
 
     def __init__(self, plan: TablePlan, arrival: RowTransfer, *, is_waiting: bool) -> None:
-        columns = (*plan.stored_columns, *arrival.computed)
+        columns = (*stored_columns(plan), *arrival.computed)
 
         def written(column: ColumnPlan) -> str:
             name = column.target_name
@@ -90,7 +91,7 @@ def _canonical(column: ColumnPlan, value: str) -> str:
 
 
 def _finding(plan: TablePlan, computed: Sequence[ColumnPlan], row: Sequence[str | None]) -> Finding:
-    stored = [column.name for column in plan.stored_columns]
+    stored = [column.name for column in stored_columns(plan)]
     ours = dict(zip([*stored, *(column.name for column in computed)], row, strict=False))
     theirs = dict(zip([column.name for column in computed], row[len(ours) :], strict=True))
     differing = [name for name, value in theirs.items() if value != ours[name]]

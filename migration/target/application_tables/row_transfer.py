@@ -42,8 +42,9 @@ class RowTransfer:
     @classmethod
     def of(cls, plan: TablePlan, table: ApplicationTable, origin: str) -> RowTransfer:
         """Return the transfer of a plan's rows."""
-        stored = tuple(column.target_name for column in plan.stored_columns)
-        return cls(table, origin, stored, plan.texts_to_assign, plan.computed_columns)
+        stored = tuple(column.target_name for column in stored_columns(plan))
+        computed = tuple(column for column in plan.copied_columns if column.computed_there)
+        return cls(table, origin, stored, plan.texts_to_assign, computed)
 
     def value(self, name: str, alias: str = "") -> str:
         """Return a waiting column as SQL; one that waits as text is assigned."""
@@ -69,6 +70,11 @@ class RowTransfer:
         values = ", ".join(self.value(name) for name in self.columns)
         where = f" WHERE {where_sql}" if where_sql else ""
         return f"INSERT INTO {self.table.sql} ({names}){overriding} SELECT {values} FROM {self.origin}{where}"
+
+
+def stored_columns(plan: TablePlan) -> tuple[ColumnPlan, ...]:
+    """Return, of the columns that travel, those that the standing table does not compute itself."""
+    return tuple(column for column in plan.copied_columns if not column.computed_there)
 
 
 @contextmanager

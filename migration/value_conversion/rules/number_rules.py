@@ -31,6 +31,7 @@ from migration.value_conversion.rules.conversion_rule import (
     drop,
     merge_bad,
 )
+from migration.value_conversion.rules.numeric_limits import check_limits, is_unusual
 from migration.value_conversion.value_kinds import ARROW_TYPES
 
 if TYPE_CHECKING:
@@ -115,37 +116,15 @@ def fit_numeric(number: Decimal, context: Context) -> str:
     if len(fraction) > _NUMERIC_FRACTION_DIGITS:
         raise Misfit("number has more digits than numeric can hold")
     if context.precision is not None and context.scale is not None:
-        _check_limits(whole.lstrip("0"), fraction.rstrip("0"), context.precision, context.scale)
+        check_limits(whole.lstrip("0"), fraction.rstrip("0"), context.precision, context.scale)
     return text
-
-
-def _check_limits(whole: str, fraction: str, precision: int, scale: int) -> None:
-    """Check digits before and after the point: `precision` of them count from the one that `scale` makes the last.
-
-    The scale may be negative, or larger than the precision:
-    https://www.postgresql.org/docs/current/datatype-numeric.html#DATATYPE-NUMERIC-DECIMAL
-    """
-    first = (
-        len(whole) if whole else len(fraction.lstrip("0")) - len(fraction)
-    )  # of the largest digit: units are 1
-    if (whole or fraction) and first > precision - scale:
-        raise Misfit(f"number is too large for numeric({precision},{scale})")
-    if len(fraction) > max(0, scale):
-        raise Misfit(f"number has more than {max(0, scale)} decimal places")
-    if scale < 0 and whole[scale:].strip("0"):
-        raise Misfit(f"number is no multiple of {10**-scale:,}, as numeric({precision},{scale}) needs")
-
-
-def _is_unusual(context: Context) -> bool:
-    """Tell whether the last digit that counts is none after the point, or the first one is: the row path decides."""
-    return context.precision is not None and not 0 <= (context.scale or 0) <= context.precision
 
 
 def _columnar_integer_to_numeric(values: pa.Array, context: Context) -> Converted:
     text = values.cast(pa.string())
     if context.precision is None or context.scale is None:
         return text, None
-    if _is_unusual(context):
+    if is_unusual(context):
         return all_bad(values, pa.string())
     digits = context.precision - context.scale
     limit = 10 ** max(
@@ -156,7 +135,7 @@ def _columnar_integer_to_numeric(values: pa.Array, context: Context) -> Converte
 
 
 def _columnar_real_to_numeric(values: pa.Array, context: Context) -> Converted:
-    if _is_unusual(context):
+    if is_unusual(context):
         return all_bad(values, pa.string())
     # Arrow prints the shortest digits that give the same double, as repr() does, with other exponents.
     text = values.cast(pa.string())
