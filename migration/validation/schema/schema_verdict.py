@@ -146,7 +146,7 @@ def _compare_table(
         _unchecked(name, f"{i.kind} {i.name} does not go with the types that stand: {fitted.refused[i.name]}")
         for i in silent
     ]
-    unknown = {i.kind for i in (*skipped, *silent)}
+    unknown = {i.kind for i in (*skipped, *silent)} - {"primary key"}  # that one is lost, and known
     defaults = {i.name for i in plans.untranslated}
     pair = TablePair(
         name=name,
@@ -205,7 +205,9 @@ def compare_as_planned(
                 fitted=wanted.shape,
                 standing=shapes[plan.target_name],
                 unknown_kinds=frozenset(
-                    i.kind for i in plan.objects if i.name in not_built or i.state is ObjectState.SKIPPED
+                    i.kind
+                    for i in plan.objects
+                    if i.kind != "primary key" and (i.name in not_built or i.state is ObjectState.SKIPPED)
                 ),
                 same_value=partial(same_default, connection, schema),
             )
