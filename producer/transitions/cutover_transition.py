@@ -72,9 +72,7 @@ def finish_cutting_over(context: TransitionContext, locked: LockedRun, _prepared
     return completed(connection, run)
 
 
-def _extras(
-    connection: Connection, plans: list[TablePlan], records: list[dict[str, Any]]
-) -> list[Finding]:
+def _extras(connection: Connection, plans: list[TablePlan], records: list[dict[str, Any]]) -> list[Finding]:
     """Return what default privileges and event triggers of the server have added to what now stands."""
     found: list[Finding] = []
     looking = connection.begin_nested()  # sets a search path, which goes with it

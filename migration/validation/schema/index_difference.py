@@ -91,7 +91,11 @@ def _nearest(ours: IndexShape, standing: Sequence[IndexShape]) -> tuple[FindingK
             of, wanted = index.predicate or "all rows", ours.predicate or "all rows"
             return FindingKind.INDEX_PARTIAL, index, f"{words} is over {of}, and would be over {wanted}"
         if same_terms and index.method != ours.method:
-            return FindingKind.INDEX_METHOD, index, f"{words} is of the method {index.method}, not {ours.method}"
+            return (
+                FindingKind.INDEX_METHOD,
+                index,
+                f"{words} is of the method {index.method}, not {ours.method}",
+            )
         if same_terms and index.is_nulls_equal != ours.is_nulls_equal:
             return FindingKind.UNIQUE_NULLS, index, f"{words} takes NULL once only: NULLS NOT DISTINCT"
         if same_terms and not index.is_immediate:

@@ -88,9 +88,7 @@ def compare_schema(
                 shape = standing[table.name]
                 result.findings += sequence_findings(connection, schema, shape, table.name, mark)
                 result.findings += partition_findings(connection, shape, table.name)
-        result.findings += _extra_tables(
-            connection, schema, {*expected, *names.values(), *views.values()}
-        )
+        result.findings += _extra_tables(connection, schema, {*expected, *names.values(), *views.values()})
         if why := why_nothing_is_built(connection):
             result.findings.append(_not_compared("", why))
             return result
@@ -240,9 +238,7 @@ def _views(connection: Connection, source: ProfiledSource, schema: str) -> dict[
     return dict(match_names([item.name for item in source.schema.objects], there))
 
 
-def _shapes_by_source(
-    connection: Connection, schema: str, names: Mapping[str, str]
-) -> dict[str, TableShape]:
+def _shapes_by_source(connection: Connection, schema: str, names: Mapping[str, str]) -> dict[str, TableShape]:
     shapes = read_shapes(connection, schema, list(names.values()))
     return {name: shapes[target] for name, target in names.items() if target in shapes}
 

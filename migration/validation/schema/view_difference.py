@@ -129,9 +129,7 @@ def _compare(
             savepoint.rollback()
 
 
-def _difference(
-    connection: Connection, schema: str, ours: TableShape, theirs: TableShape
-) -> str | None:
+def _difference(connection: Connection, schema: str, ours: TableShape, theirs: TableShape) -> str | None:
     """Return what shows that a query in other words may be another one; None where nothing does.
 
     Rows alone prove little: those of no row prove nothing, and a query that reads something else, or asks for the
@@ -141,7 +139,9 @@ def _difference(
         return "it has other columns"
     read, wanted = (set(connection.execute(text(_READS), {"oid": o.oid}).scalars()) for o in (theirs, ours))
     if read != wanted:
-        return f"it reads {', '.join(sorted(read)) or 'nothing'}, not {', '.join(sorted(wanted)) or 'nothing'}"
+        return (
+            f"it reads {', '.join(sorted(read)) or 'nothing'}, not {', '.join(sorted(wanted)) or 'nothing'}"
+        )
     called, known = (set(connection.execute(text(_CALLS), {"oid": o.oid}).scalars()) for o in (theirs, ours))
     if called - known:
         return f"it calls {', '.join(sorted(called - known))}"
