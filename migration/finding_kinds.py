@@ -129,8 +129,8 @@ KIND_FACTS: Final[Mapping[FindingKind, KindFacts]] = {
     _K.MISSING_CONSTRAINT: KindFacts(_SCHEMA, "a key, index or constraint could not be built"),
     _K.SEQUENCE: KindFacts(
         _SCHEMA,
-        "a sequence would give out a number that is taken, that AUTOINCREMENT has given out, or that finds no partition;"
-        " or it counts down, begins anew (CYCLE), or ends too early",
+        "a sequence would give out a number that is taken, that AUTOINCREMENT has given out, or that finds no"
+        " partition; or it counts down, begins anew (CYCLE), or ends too early",
     ),
     _K.SEQUENCE_END: KindFacts(
         _SCHEMA,

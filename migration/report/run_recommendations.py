@@ -160,7 +160,7 @@ def _schema(situation: Situation) -> Iterator[Recommendation]:
         yield Recommendation(
             Urgency.MUST,
             "Set the sequences before the first INSERT",
-            f"What {some(f.table for f in sequences)} would get next is taken or cannot be stored; the findings say why.",
+            f"The next value of {some(f.table for f in sequences)} is taken or cannot be stored: see the findings.",
         )
 
 

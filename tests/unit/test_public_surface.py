@@ -89,12 +89,13 @@ EvidenceReport: convoy_version digest_algorithm operator client_host server mapp
     options accepted_losses cut_over rolled_back acts
 FailedStep: phase table chunk attempts worker error
 FindingKind: check child_rows collation conservation damaged_range default differing_row digest_mismatch
-    domain dropped_object extra_column extra_constraint extra_index extra_row extra_table
-    first_write_fails foreign_key foreign_key_action foreign_key_not_valid generated hidden_rows identity
-    index index_collation index_expression index_invalid index_partial lossy_value missing_column
-    missing_constraint missing_row missing_table not_checked not_null orphan_rows owner primary_key
-    public_grant relation_kind row_count row_security sequence skipped_object trigger_fired type_mismatch
-    type_narrower type_other type_stricter type_wider unique view
+    domain dropped_object extra_column extra_constraint extra_index extra_row extra_table extra_trigger
+    first_write_fails foreign_key foreign_key_action foreign_key_not_valid generated hidden_rows
+    identity index index_collation index_expression index_invalid index_method index_partial
+    key_deferrable lossy_value missing_column missing_constraint missing_row missing_table not_checked
+    not_null orphan_rows owner partition_bounds primary_key public_grant relation_kind row_count
+    row_security schema_not_compared sequence sequence_end skipped_object trigger_fired type_mismatch
+    type_narrower type_other type_stricter type_wider unique unique_nulls unlogged view
 FindingReport: kind table message column key is_error loss accepted_by part weight
 FindingWeight: advice difference ignored
 Mode: dry-run migrate validate

@@ -12,7 +12,6 @@ from migration.mapping_file.loss_signatures import signed, skipped_finding
 from migration.model import Finding, FindingKind, ObjectState
 from migration.target.pg_catalog.source_name_matching import match_names
 from migration.target.pg_catalog.table_shapes import read_shapes
-from migration.target.sql_statements import quoted
 from migration.validation.schema.default_difference import same_default
 from migration.validation.schema.fitted_plans import plan_fitted
 from migration.validation.schema.partition_difference import partition_findings
@@ -21,14 +20,14 @@ from migration.validation.schema.standing_extras import extra_findings
 from migration.validation.schema.table_difference import table_findings
 from migration.validation.schema.table_pair import TablePair
 from migration.validation.schema.view_difference import view_findings
-from migration.validation.schema.wanted_shapes import WantedShape, why_nothing_is_built, wanted_shape
+from migration.validation.schema.wanted_shapes import WantedShape, wanted_shape, why_nothing_is_built
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
     from sqlalchemy import Connection
 
-    from migration.model import RunOptions, TablePlan
+    from migration.model import ObjectResult, RunOptions, TablePlan
     from migration.schema_translation.source_plan import ProfiledSource
     from migration.target.pg_catalog.table_shapes import TableShape
     from migration.validation.schema.fitted_plans import FittedPlans

@@ -41,7 +41,8 @@ WHERE r.ev_class::bigint = :oid AND r.rulename = '_RETURN' AND d.refclassid = 'p
 # What the parsed query calls, as far as it may give another value tomorrow: users' functions may do anything.
 _CALLS: Final = r"""
 SELECT p.oid::regprocedure::text FROM pg_catalog.pg_rewrite r
-CROSS JOIN LATERAL pg_catalog.regexp_matches(r.ev_action::text, '\:(?\:funcid|opfuncid|aggfnoid|winfnoid) ([0-9]+)', 'g') m
+CROSS JOIN LATERAL pg_catalog.regexp_matches(
+    r.ev_action::text, '\:(?\:funcid|opfuncid|aggfnoid|winfnoid) ([0-9]+)', 'g') m
 JOIN pg_catalog.pg_proc p ON p.oid = m[1]::oid
 WHERE r.ev_class::bigint = :oid AND r.rulename = '_RETURN' AND (p.provolatile <> 'i' OR p.oid::bigint >= 16384)
 UNION
