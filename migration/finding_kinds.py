@@ -130,8 +130,8 @@ KIND_FACTS: Final[Mapping[FindingKind, KindFacts]] = {
     _K.MISSING_CONSTRAINT: KindFacts(_SCHEMA, "a key, index or constraint could not be built"),
     _K.SEQUENCE: KindFacts(
         _SCHEMA,
-        "a sequence would give out a number that is taken, that AUTOINCREMENT has given out, or that finds no partition;"
-        " or it counts down, begins anew (CYCLE), or ends too early",
+        "a sequence would give out a number that is taken, that AUTOINCREMENT has given out, or that finds no"
+        " partition; or it counts down, begins anew (CYCLE), or ends too early",
     ),
     _K.SEQUENCE_END: KindFacts(
         _SCHEMA,
@@ -164,11 +164,14 @@ KIND_FACTS: Final[Mapping[FindingKind, KindFacts]] = {
     _K.UNIQUE: KindFacts(_SCHEMA, "a unique key is missing"),
     _K.UNIQUE_NULLS: KindFacts(_SCHEMA, "a unique key takes NULL once only (NULLS NOT DISTINCT)"),
     _K.KEY_DEFERRABLE: KindFacts(
-        _SCHEMA, "a primary or unique key is DEFERRABLE: it is checked later, and ON CONFLICT does not take it"
+        _SCHEMA,
+        "a primary or unique key is DEFERRABLE: it is checked later, and ON CONFLICT does not take it",
     ),
     _K.CHECK: KindFacts(_SCHEMA, "a CHECK is missing, another one, or NOT VALID"),
     _K.FOREIGN_KEY: KindFacts(_SCHEMA, "a foreign key is missing"),
-    _K.FOREIGN_KEY_NOT_VALID: KindFacts(_SCHEMA, "a foreign key is NOT VALID or not enforced, or its triggers are disabled"),
+    _K.FOREIGN_KEY_NOT_VALID: KindFacts(
+        _SCHEMA, "a foreign key is NOT VALID or not enforced, or its triggers are disabled"
+    ),
     _K.FOREIGN_KEY_ACTION: KindFacts(
         _SCHEMA, "a foreign key does something else on DELETE or UPDATE, or takes other NULLs (MATCH FULL)"
     ),
@@ -214,7 +217,8 @@ KIND_FACTS: Final[Mapping[FindingKind, KindFacts]] = {
     _K.ROW_SECURITY: KindFacts(_SCHEMA, "row level security is on: roles see fewer rows than stand there"),
     _K.OWNER: KindFacts(_SCHEMA, "the table belongs to another role than the others of its schema"),
     _K.PUBLIC_GRANT: KindFacts(
-        _SCHEMA, "every role of the server may use the table, a column, partition or sequence of it, or the view"
+        _SCHEMA,
+        "every role of the server may use the table, a column, partition or sequence of it, or the view",
     ),
     _K.SCHEMA_NOT_COMPARED: KindFacts(
         _SCHEMA, "the schema, or that of a table, could not be compared, and why: nothing is proved of it"

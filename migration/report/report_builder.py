@@ -44,7 +44,7 @@ from migration.report.run_verdict import Outcome, exit_status, judge
 from migration.report.table_report_builder import build_table
 from migration.report.terminal_report import print_report
 from migration.report.text_formatting import preview, printable, without_secrets
-from migration.report.verdict_parts import count_differences, judge_parts
+from migration.report.verdict_parts import count_differences, is_schema_uncompared, judge_parts
 
 __all__ = ["assemble", "build_report", "print_report", "write_report"]
 
@@ -104,6 +104,8 @@ def assemble(facts: Facts) -> Report:
         differences=count_differences(counts, options.ignore),
         has_error_finding=any(finding.is_error for finding in findings),
         lossy=lossy_places(findings),
+        schema_differences=schema.differing,
+        schema_not_compared=is_schema_uncompared(counts, options.ignore),
         accepted=accepted,
         damaged=sum(finding.kind is FindingKind.DAMAGED_RANGE for finding in findings),
         skip_validation=options.skip_validation,
@@ -216,6 +218,8 @@ def assemble_without_ledger(
         differences=differences,
         has_error_finding=any(finding.is_error for finding in findings),
         lossy=lossy_places(findings),
+        schema_differences=schema.differing,
+        schema_not_compared=is_schema_uncompared(counts, options.ignore),
         accepted=accepted,
         damaged=counts[FindingKind.DAMAGED_RANGE],
         skip_validation=False,

@@ -158,7 +158,7 @@ def _schema(situation: Situation) -> Iterator[Recommendation]:
         yield Recommendation(
             Urgency.MUST,
             "Set the sequences before the first INSERT",
-            f"The next value of {some(f.table for f in sequences)} would collide with a row that is there.",
+            f"The next value of {some(f.table for f in sequences)} is taken or cannot be stored: see the findings.",
         )
 
 

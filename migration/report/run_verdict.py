@@ -40,6 +40,10 @@ class Outcome:
     """Columns of which values cannot be had back, and nobody has signed for it."""
     accepted: Sequence[FindingReport] = ()
     """What somebody has signed for."""
+    schema_differences: int = 0
+    """Findings about the schema that make the exit status 1, beside the next."""
+    schema_not_compared: bool = False
+    """The schema was asked for, and could not be compared, or not that of every table."""
     damaged: int = 0
     """Places of a damaged source that could not be read."""
     selects: bool = False
@@ -234,14 +238,22 @@ def _proof_of_rows(outcome: Outcome) -> Verdict:
         return Verdict(
             VerdictLevel.ATTENTION,
             f"Proved, with {count(out, 'row')} kept out: {loaded:,} of {count(rows, 'row')} in {tables}"
-            f" are equal on both sides, {out:,} {'is' if out == 1 else 'are'} in quarantine.",
+            f" are equal on both sides, {out:,} {'is' if out == 1 else 'are'} in quarantine{_schema(outcome)}.",
             _findings(outcome),
         )
     level = VerdictLevel.ATTENTION if outcome.differences else VerdictLevel.PROVED
     verb = "is" if rows == 1 else "are"
-    return Verdict(
-        level, f"Proved: {count(rows, 'row')} in {tables} {verb} equal on both sides.", _findings(outcome)
-    )
+    headline = f"Proved: {count(rows, 'row')} in {tables} {verb} equal on both sides{_schema(outcome)}."
+    return Verdict(level, headline, _findings(outcome))
+
+
+def _schema(outcome: Outcome) -> str:
+    """Return what a proof of rows does not reach: it says nothing of a schema that differs or was not compared."""
+    if outcome.schema_not_compared:
+        return "; the schema was not compared"
+    if outcome.schema_differences:
+        return f"; the schema differs ({count(outcome.schema_differences, 'finding')})"
+    return ""
 
 
 _COMPLETED: Final = {

@@ -10,8 +10,10 @@ from migration.report.report_model import TableReport
 from migration.report.text_formatting import count
 from migration.report.verdict_model import PartReport, PartState
 
-# One says that rows differ without saying how, the other that nobody could look.
-_NO_DIFFERENCE: Final = frozenset({FindingKind.DIGEST_MISMATCH, FindingKind.HIDDEN_ROWS})
+# One says that rows differ without saying how, the others that nobody could look.
+_NO_DIFFERENCE: Final = frozenset(
+    {FindingKind.DIGEST_MISMATCH, FindingKind.HIDDEN_ROWS, FindingKind.SCHEMA_NOT_COMPARED}
+)
 
 
 def judge_parts(
@@ -69,6 +71,12 @@ def judge_parts(
 def count_differences(counts: Mapping[FindingKind, int], ignored: Collection[str]) -> int:
     """Return how many findings make the exit status 1."""
     return sum(n for kind, n in counts.items() if weigh(kind, ignored) is FindingWeight.DIFFERENCE)
+
+
+def is_schema_uncompared(counts: Mapping[FindingKind, int], ignored: Collection[str]) -> bool:
+    """Whether a schema that was to be compared could not be, and nobody has said that it need not."""
+    kind = FindingKind.SCHEMA_NOT_COMPARED
+    return bool(counts.get(kind)) and weigh(kind, ignored) is FindingWeight.DIFFERENCE
 
 
 def _sum(

@@ -52,6 +52,8 @@ def _keys(table: SourceTable, existing: ExistingTable) -> Iterator[Finding]:
         columns = [column.name for column in index.columns]
         if index.origin == "pk" or index.where_sql is not None or not names.keys() >= set(columns):
             continue  # reported above, or not to be told from its definition
+        if any(column.collation.upper() != "BINARY" for column in index.columns):
+            continue  # over lower(...) or the like in the target: an expression, which nobody can read here
         in_target = tuple(names[name] for name in columns if name is not None)
         found = any(
             i.is_plain

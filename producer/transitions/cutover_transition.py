@@ -24,8 +24,10 @@ from migration.target.cutover.lock_acquisition import (
     take_locks,
 )
 from migration.target.cutover.schema_cutover import cut_over, prepare_replacement
+from migration.target.pg_catalog.table_shapes import read_shapes
 from migration.target.target_check import check_target
 from migration.validation.row_hashing import algorithm_name
+from migration.validation.schema.standing_extras import extra_findings
 from producer.transitions.data_only_loading import load_schema
 from producer.transitions.run_end import completed
 from producer.transitions.staged_proof import PlacementWatch, check_staged
@@ -35,7 +37,7 @@ if TYPE_CHECKING:
 
     from migration.ledger.run_records import RunRecord
     from migration.ledger.run_transition import LockedRun
-    from migration.model import Phase, TablePlan
+    from migration.model import Finding, Phase, TablePlan
     from migration.observers.run_happenings import RunActed
     from migration.source_schema import SourceTable
     from migration.target.attached_objects.attachment_transfer import NotCarried
@@ -66,8 +68,25 @@ def finish_cutting_over(context: TransitionContext, locked: LockedRun, _prepared
         record = _put_in_place(context, connection, run, tables, lost, digest)
         connection.execute(update(runs).where(runs.c.id == run.id).values(cutover=record))
         add_findings(connection, run.id, try_first_writes(connection, _first_writes(connection, run, tables)))
+        if not run.options.data_only:  # what stands around its own tables, the application has decided
+            add_findings(connection, run.id, _extras(connection, plans, record))
     locked.note(_act(connection, run, digest))
     return completed(connection, run)
+
+
+def _extras(connection: Connection, plans: list[TablePlan], records: list[dict[str, Any]]) -> list[Finding]:
+    """Return what default privileges and event triggers of the server have added to what now stands."""
+    found: list[Finding] = []
+    looking = connection.begin_nested()  # sets a search path, which goes with it
+    for schema, done in zip(target_schemas(plans), records, strict=True):
+        record = done["record"]
+        names = {plan.target_name: plan.name for plan in plans if plan.target_schema == schema}
+        shapes = read_shapes(connection, schema, [one["name"] for one in record["tables"]])
+        standing = {names.get(name, name): shape for name, shape in shapes.items()}
+        carried = {names.get(one["name"], one["name"]) for one in record["replaced"]}
+        found += extra_findings(connection, standing, carried=carried)
+    looking.rollback()
+    return found
 
 
 def _act(connection: Connection, run: RunRecord, digest: str) -> RunActed:

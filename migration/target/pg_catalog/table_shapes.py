@@ -55,7 +55,8 @@ SELECT k.conrelid::bigint AS oid, k.conname AS name, k.contype::text AS kind, k.
        NOT EXISTS (
            WITH RECURSIVE family AS (
                SELECT k.oid
-               UNION ALL SELECT below.oid FROM pg_catalog.pg_constraint below JOIN family ON below.conparentid = family.oid
+               UNION ALL
+               SELECT below.oid FROM pg_catalog.pg_constraint below JOIN family ON below.conparentid = family.oid
            ) SELECT FROM family JOIN pg_catalog.pg_trigger g ON g.tgconstraint = family.oid
            WHERE g.tgenabled NOT IN ('O', 'A')) AS has_triggers_on,
        ARRAY(SELECT a.attname::text FROM unnest(k.conkey) WITH ORDINALITY u(n, p)

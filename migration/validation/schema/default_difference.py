@@ -56,16 +56,12 @@ def same_default(connection: Connection, schema: str, ours: ColumnShape, theirs:
     fixed = [_is_fixed(connection, schema, theirs.type, one.default_sql or "") for one in (ours, theirs)]
     if fixed[0] is not fixed[1] or (not fixed[0] and not _asks_no_more(connection, ours, theirs)):
         return False
-    statement = (
-        f"SELECT ({ours.default_sql})::{theirs.type} IS NOT DISTINCT FROM ({theirs.default_sql})::{theirs.type}"
-    )
+    statement = f"SELECT ({ours.default_sql})::{theirs.type} IS NOT DISTINCT FROM ({theirs.default_sql})::{theirs.type}"
     return _tried(connection, schema, "SET LOCAL transaction_read_only = on", statement)
 
 
 def _calls_users_functions(column: ColumnShape) -> bool:
-    return any(
-        int(oid) >= _FIRST_OF_USERS for call in column.default_calls for oid in _OIDS.findall(call)
-    )
+    return any(int(oid) >= _FIRST_OF_USERS for call in column.default_calls for oid in _OIDS.findall(call))
 
 
 def _is_fixed(connection: Connection, schema: str, type_name: str, expression: str) -> bool:

@@ -80,30 +80,39 @@ def _serves(theirs: IndexShape, ours: IndexShape) -> bool:
 
 def _nearest(ours: IndexShape, standing: Sequence[IndexShape]) -> tuple[FindingKind, IndexShape, str] | None:
     """Return the index that was meant to be this one, and in what it differs."""
-    for index in standing:
-        words = f"The {_words(ours)}: {index.name}"
-        if index.is_unique < ours.is_unique:
-            continue
-        same_terms = _terms(index) == _terms(ours)
-        if same_terms and index.predicate == ours.predicate and not index.is_valid:
-            return FindingKind.INDEX_INVALID, index, f"{words} is invalid"
-        if same_terms and index.predicate != ours.predicate:
-            of, wanted = index.predicate or "all rows", ours.predicate or "all rows"
-            return FindingKind.INDEX_PARTIAL, index, f"{words} is over {of}, and would be over {wanted}"
-        if same_terms and index.method != ours.method:
-            return FindingKind.INDEX_METHOD, index, f"{words} is of the method {index.method}, not {ours.method}"
-        if same_terms and index.is_nulls_equal != ours.is_nulls_equal:
-            return FindingKind.UNIQUE_NULLS, index, f"{words} takes NULL once only: NULLS NOT DISTINCT"
-        if same_terms and not index.is_immediate:
-            return FindingKind.KEY_DEFERRABLE, index, f"{words} is DEFERRABLE: {DEFERRED}"
-        if index.terms == ours.terms and index.predicate == ours.predicate:
-            collations = ", ".join(filter(None, index.collations)) or "the columns' own"
-            return FindingKind.INDEX_COLLATION, index, f"{words} has another collation: {collations}"
-    for index in standing:
-        if index.name == ours.name and index.is_unique >= ours.is_unique:
+    able = [index for index in standing if index.is_unique >= ours.is_unique]
+    for index in able:
+        difference = _contrast(ours, index)
+        if difference is not None:
+            return difference[0], index, f"The {_words(ours)}: {index.name} {difference[1]}"
+    for index in able:
+        if index.name == ours.name:
             says = f"The {_words(ours)}: {index.name} is over ({', '.join(index.terms)})"
             return FindingKind.INDEX_EXPRESSION, index, says
     return None
+
+
+def _contrast(ours: IndexShape, index: IndexShape) -> tuple[FindingKind, str] | None:
+    """Return in what an index over the same terms differs; None for one over others."""
+    if index.terms != ours.terms:
+        return None
+    is_partial = index.predicate != ours.predicate
+    if index.collations != ours.collations:
+        collations = ", ".join(filter(None, index.collations)) or "the columns' own"
+        return None if is_partial else (FindingKind.INDEX_COLLATION, f"has another collation: {collations}")
+    of, wanted = index.predicate or "all rows", ours.predicate or "all rows"
+    differences = (
+        (is_partial, FindingKind.INDEX_PARTIAL, f"is over {of}, and would be over {wanted}"),
+        (not index.is_valid, FindingKind.INDEX_INVALID, "is invalid"),
+        (index.method != ours.method, FindingKind.INDEX_METHOD, f"is of the method {index.method}"),
+        (
+            index.is_nulls_equal != ours.is_nulls_equal,
+            FindingKind.UNIQUE_NULLS,
+            "takes NULL once only: NULLS NOT DISTINCT",
+        ),
+        (not index.is_immediate, FindingKind.KEY_DEFERRABLE, f"is DEFERRABLE: {DEFERRED}"),
+    )
+    return next(((kind, words) for applies, kind, words in differences if applies), None)
 
 
 def _terms(index: IndexShape) -> list[tuple[str, str]]:

@@ -60,7 +60,9 @@ def partition_findings(connection: Connection, table: TableShape, name: str) -> 
             message = f"The partition {partition.name} is UNLOGGED: after a crash of the server it is empty"
             yield Finding(FindingKind.UNLOGGED, name, message, is_error=False)
     if not connection.execute(text(_TAKES_ALL), {"oid": table.oid}).scalar():
-        message = "The table is partitioned, and has no default partition: rows beyond its partitions are refused"
+        message = (
+            "The table is partitioned, and has no default partition: rows beyond its partitions are refused"
+        )
         yield Finding(FindingKind.PARTITION_BOUNDS, name, message, is_error=False)
 
 

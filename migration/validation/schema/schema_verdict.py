@@ -12,7 +12,6 @@ from migration.mapping_file.loss_signatures import signed, skipped_finding
 from migration.model import Finding, FindingKind, ObjectState
 from migration.target.pg_catalog.source_name_matching import match_names
 from migration.target.pg_catalog.table_shapes import read_shapes
-from migration.target.sql_statements import quoted
 from migration.validation.schema.default_difference import same_default
 from migration.validation.schema.fitted_plans import plan_fitted
 from migration.validation.schema.partition_difference import partition_findings
@@ -21,14 +20,14 @@ from migration.validation.schema.standing_extras import extra_findings
 from migration.validation.schema.table_difference import table_findings
 from migration.validation.schema.table_pair import TablePair
 from migration.validation.schema.view_difference import view_findings
-from migration.validation.schema.wanted_shapes import WantedShape, why_nothing_is_built, wanted_shape
+from migration.validation.schema.wanted_shapes import WantedShape, wanted_shape, why_nothing_is_built
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
     from sqlalchemy import Connection
 
-    from migration.model import RunOptions, TablePlan
+    from migration.model import ObjectResult, RunOptions, TablePlan
     from migration.schema_translation.source_plan import ProfiledSource
     from migration.target.pg_catalog.table_shapes import TableShape
     from migration.validation.schema.fitted_plans import FittedPlans
@@ -88,9 +87,7 @@ def compare_schema(
                 shape = standing[table.name]
                 result.findings += sequence_findings(connection, schema, shape, table.name, mark)
                 result.findings += partition_findings(connection, shape, table.name)
-        result.findings += _extra_tables(
-            connection, schema, {*expected, *names.values(), *views.values()}
-        )
+        result.findings += _extra_tables(connection, schema, {*expected, *names.values(), *views.values()})
         if why := why_nothing_is_built(connection):
             result.findings.append(_not_compared("", why))
             return result
@@ -146,7 +143,7 @@ def _compare_table(
         _unchecked(name, f"{i.kind} {i.name} does not go with the types that stand: {fitted.refused[i.name]}")
         for i in silent
     ]
-    unknown = {i.kind for i in (*skipped, *silent)}
+    unknown = {i.kind for i in (*skipped, *silent)} - {"primary key"}  # that one is lost, and known
     defaults = {i.name for i in plans.untranslated}
     pair = TablePair(
         name=name,
@@ -205,7 +202,9 @@ def compare_as_planned(
                 fitted=wanted.shape,
                 standing=shapes[plan.target_name],
                 unknown_kinds=frozenset(
-                    i.kind for i in plan.objects if i.name in not_built or i.state is ObjectState.SKIPPED
+                    i.kind
+                    for i in plan.objects
+                    if i.kind != "primary key" and (i.name in not_built or i.state is ObjectState.SKIPPED)
                 ),
                 same_value=partial(same_default, connection, schema),
             )
@@ -238,9 +237,7 @@ def _views(connection: Connection, source: ProfiledSource, schema: str) -> dict[
     return dict(match_names([item.name for item in source.schema.objects], there))
 
 
-def _shapes_by_source(
-    connection: Connection, schema: str, names: Mapping[str, str]
-) -> dict[str, TableShape]:
+def _shapes_by_source(connection: Connection, schema: str, names: Mapping[str, str]) -> dict[str, TableShape]:
     shapes = read_shapes(connection, schema, list(names.values()))
     return {name: shapes[target] for name, target in names.items() if target in shapes}
 

@@ -102,7 +102,9 @@ def _problem(connection: Connection, schema: str, shape: TableShape, row: Any, m
         what = f"AUTOINCREMENT has given out {mark} already"
         return f"The sequence of column {row.column} goes on with {following}, and {what}"
     if not has_room(connection, shape, row.column, following):
-        return f"The sequence of column {row.column} goes on with {following}, for which there is no partition"
+        return (
+            f"The sequence of column {row.column} goes on with {following}, for which there is no partition"
+        )
     return None
 
 

@@ -34,7 +34,7 @@ def extra_findings(
         standing: name of a table or view in the source → what stands.
         translated: names of triggers of the source: one of such a name is somebody's translation, which nobody can
             compare.
-        carried: names of the source of which triggers and policies are known to be others': they have been carried over.
+        carried: names of the source whose triggers and policies have been carried over: they are others'.
     """
     names = {shape.oid: name for name, shape in standing.items()}
     return [
@@ -74,7 +74,8 @@ def _actors(
     for actor in read_actors(connection, list(names)):
         where = f" on its partition {actor.place}" if actor.place else ""
         if actor.kind == "trigger" and actor.name.lower() in known:
-            message = f"The trigger {actor.name}{where} has the name of one in the source; what it does was not compared"
+            what = f"The trigger {actor.name}{where} has the name of one in the source"
+            message = f"{what}; what it does was not compared"
             yield _found(FindingKind.NOT_CHECKED, names[actor.root], message)
             continue
         words = " ".join(actor.definition.split())

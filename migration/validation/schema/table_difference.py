@@ -145,12 +145,7 @@ def _default(pair: TablePair, fitted: ColumnShape, theirs: ColumnShape) -> Itera
         yield FindingKind.DEFAULT, f"The default {given} stands in the target alone"
     elif ours is not None and given is None:
         yield FindingKind.DEFAULT, f"The default is missing: {ours}"
-    elif (
-        ours is not None
-        and given is not None
-        and ours != given
-        and not pair.same_value(fitted, theirs)
-    ):
+    elif ours is not None and given is not None and ours != given and not pair.same_value(fitted, theirs):
         yield FindingKind.DEFAULT, f"The default is {given}, and would be {ours}"
 
 
@@ -223,7 +218,11 @@ def _pairs(key: ConstraintShape) -> frozenset[tuple[str, str]]:
 
 
 def _actions(key: ConstraintShape) -> str:
-    of = f" ({', '.join(key.set_columns)})" if set(key.set_columns) != set(key.columns) and key.set_columns else ""
+    of = (
+        f" ({', '.join(key.set_columns)})"
+        if set(key.set_columns) != set(key.columns) and key.set_columns
+        else ""
+    )
     words = f"ON DELETE {_ACTIONS[key.on_delete]}{of} ON UPDATE {_ACTIONS[key.on_update]}"
     if key.match == _FULL and len(key.columns) > 1:
         words = f"MATCH FULL {words}"  # of one column it is the same as MATCH SIMPLE

@@ -41,7 +41,8 @@ WHERE r.ev_class::bigint = :oid AND r.rulename = '_RETURN' AND d.refclassid = 'p
 # What the parsed query calls, as far as it may give another value tomorrow: users' functions may do anything.
 _CALLS: Final = r"""
 SELECT p.oid::regprocedure::text FROM pg_catalog.pg_rewrite r
-CROSS JOIN LATERAL pg_catalog.regexp_matches(r.ev_action::text, '\:(?\:funcid|opfuncid|aggfnoid|winfnoid) ([0-9]+)', 'g') m
+CROSS JOIN LATERAL pg_catalog.regexp_matches(
+    r.ev_action::text, '\:(?\:funcid|opfuncid|aggfnoid|winfnoid) ([0-9]+)', 'g') m
 JOIN pg_catalog.pg_proc p ON p.oid = m[1]::oid
 WHERE r.ev_class::bigint = :oid AND r.rulename = '_RETURN' AND (p.provolatile <> 'i' OR p.oid::bigint >= 16384)
 UNION
@@ -129,9 +130,7 @@ def _compare(
             savepoint.rollback()
 
 
-def _difference(
-    connection: Connection, schema: str, ours: TableShape, theirs: TableShape
-) -> str | None:
+def _difference(connection: Connection, schema: str, ours: TableShape, theirs: TableShape) -> str | None:
     """Return what shows that a query in other words may be another one; None where nothing does.
 
     Rows alone prove little: those of no row prove nothing, and a query that reads something else, or asks for the
@@ -141,7 +140,9 @@ def _difference(
         return "it has other columns"
     read, wanted = (set(connection.execute(text(_READS), {"oid": o.oid}).scalars()) for o in (theirs, ours))
     if read != wanted:
-        return f"it reads {', '.join(sorted(read)) or 'nothing'}, not {', '.join(sorted(wanted)) or 'nothing'}"
+        return (
+            f"it reads {', '.join(sorted(read)) or 'nothing'}, not {', '.join(sorted(wanted)) or 'nothing'}"
+        )
     called, known = (set(connection.execute(text(_CALLS), {"oid": o.oid}).scalars()) for o in (theirs, ours))
     if called - known:
         return f"it calls {', '.join(sorted(called - known))}"

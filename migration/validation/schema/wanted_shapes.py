@@ -58,7 +58,9 @@ def why_nothing_is_built(connection: Connection) -> str | None:
     if row.is_standby:
         return f"{what} the server is a standby, which takes no temporary tables. Ask its primary"
     if row.is_read_only:
-        return f"{what} the session may only read (default_transaction_read_only), and makes no temporary tables"
+        return (
+            f"{what} the session may only read (default_transaction_read_only), and makes no temporary tables"
+        )
     if not row.may_make:
         return (
             f"{what} the role may not make temporary tables, by which the server brings both sides into one spelling."

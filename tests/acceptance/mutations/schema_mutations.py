@@ -9,23 +9,23 @@ READER = "mutant_reader"
 STRANGER = "mutant_stranger"
 """A role that owns nothing before."""
 
-_ROWS = "INSERT INTO {t} VALUES (1, 5), (2, 6), (3, 7);"
-_PLAIN = f"CREATE TABLE {{t}} (id INTEGER PRIMARY KEY, v INTEGER); {_ROWS}"
+ROWS = "INSERT INTO {t} VALUES (1, 5), (2, 6), (3, 7);"
+PLAIN = f"CREATE TABLE {{t}} (id INTEGER PRIMARY KEY, v INTEGER); {ROWS}"
 _TEXTS = "CREATE TABLE {t} (id INTEGER PRIMARY KEY, v TEXT); INSERT INTO {t} VALUES (1, 'a'), (2, 'b');"
 _PARENT = (
     "CREATE TABLE {t}__parent (id INTEGER PRIMARY KEY); INSERT INTO {t}__parent VALUES (5), (6), (7);"
-    f"CREATE TABLE {{t}} (id INTEGER PRIMARY KEY, v INTEGER REFERENCES {{t}}__parent (id) %s); {_ROWS}"
+    f"CREATE TABLE {{t}} (id INTEGER PRIMARY KEY, v INTEGER REFERENCES {{t}}__parent (id) %s); {ROWS}"
 )
-_CASCADE = _PARENT % "ON DELETE CASCADE"
-_UNIQUE = f"CREATE TABLE {{t}} (id INTEGER PRIMARY KEY, v INTEGER UNIQUE); {_ROWS}"
-_INDEX = f"{_PLAIN} CREATE INDEX {{t}}__i ON {{t}} (v);"
+CASCADE = _PARENT % "ON DELETE CASCADE"
+UNIQUE = f"CREATE TABLE {{t}} (id INTEGER PRIMARY KEY, v INTEGER UNIQUE); {ROWS}"
+INDEX = f"{PLAIN} CREATE INDEX {{t}}__i ON {{t}} (v);"
 _TEXT_INDEX = f"{_TEXTS} CREATE INDEX {{t}}__i ON {{t}} (v);"
-_COUNTED = f"CREATE TABLE {{t}} (id INTEGER PRIMARY KEY AUTOINCREMENT, v INTEGER); {_ROWS}"
-_VIEW = f"{_PLAIN} CREATE VIEW {{t}}__view AS SELECT id, v FROM {{t}} WHERE v > 5;"
+_COUNTED = f"CREATE TABLE {{t}} (id INTEGER PRIMARY KEY AUTOINCREMENT, v INTEGER); {ROWS}"
+VIEW = f"{PLAIN} CREATE VIEW {{t}}__view AS SELECT id, v FROM {{t}} WHERE v > 5;"
 
 
 def _checked(check: str) -> str:
-    return f"CREATE TABLE {{t}} (id INTEGER PRIMARY KEY, v INTEGER CHECK ({check})); {_ROWS}"
+    return f"CREATE TABLE {{t}} (id INTEGER PRIMARY KEY, v INTEGER CHECK ({check})); {ROWS}"
 
 
 def _of_type(declared: str, *values: str) -> str:
@@ -33,7 +33,7 @@ def _of_type(declared: str, *values: str) -> str:
     return f"CREATE TABLE {{t}} (id INTEGER PRIMARY KEY, v {declared}); INSERT INTO {{t}} VALUES {rows};"
 
 
-def _drop_constraint(kind: str) -> str:
+def drop_constraint(kind: str) -> str:
     """Drop the one constraint of a kind (c, p, u, f), or the unique index, whatever its name is."""
     return (
         "DO $$ DECLARE n text; BEGIN"
@@ -46,7 +46,7 @@ def _drop_constraint(kind: str) -> str:
     )
 
 
-def _drop_index() -> str:
+def drop_index() -> str:
     return (
         "DO $$ DECLARE n text; BEGIN SELECT indexrelid::regclass INTO STRICT n FROM pg_index"
         " WHERE indrelid = '{t}'::regclass AND NOT indisunique; EXECUTE format('DROP INDEX %s', n); END $$;"
@@ -61,47 +61,47 @@ def _mark_index(change: str) -> str:
 _FOREIGN_KEY = (
     "ALTER TABLE {t} ADD CONSTRAINT {t}__key FOREIGN KEY (v) REFERENCES {t}__parent (id) ON DELETE CASCADE"
 )
-_SEQUENCE = "pg_get_serial_sequence('{t}', 'id')"
+SEQUENCE = "pg_get_serial_sequence('{t}', 'id')"
 
 SCHEMA_MUTATIONS = (
     Mutation(
         "NOT NULL",
         "missing",
-        f"CREATE TABLE {{t}} (id INTEGER PRIMARY KEY, v INTEGER NOT NULL); {_ROWS}",
+        f"CREATE TABLE {{t}} (id INTEGER PRIMARY KEY, v INTEGER NOT NULL); {ROWS}",
         "ALTER TABLE {t} ALTER v DROP NOT NULL",
         words=("v",),
     ),
-    Mutation("NOT NULL", "come by", _PLAIN, "ALTER TABLE {t} ALTER v SET NOT NULL", words=("v",)),
-    Mutation("CHECK", "missing", _checked("v > 0"), _drop_constraint("c")),
+    Mutation("NOT NULL", "come by", PLAIN, "ALTER TABLE {t} ALTER v SET NOT NULL", words=("v",)),
+    Mutation("CHECK", "missing", _checked("v > 0"), drop_constraint("c")),
     Mutation(
         "CHECK",
         "another condition",
         _checked("v > 0"),
-        _drop_constraint("c") + "ALTER TABLE {t} ADD CONSTRAINT {t}__c CHECK (v > 1)",
+        drop_constraint("c") + "ALTER TABLE {t} ADD CONSTRAINT {t}__c CHECK (v > 1)",
     ),
-    Mutation("CHECK", "come by", _PLAIN, "ALTER TABLE {t} ADD CONSTRAINT {t}__c CHECK (v > 0)"),
+    Mutation("CHECK", "come by", PLAIN, "ALTER TABLE {t} ADD CONSTRAINT {t}__c CHECK (v > 0)"),
     Mutation(
         "CHECK",
         "NOT VALID",
         _checked("v > 0"),
-        _drop_constraint("c") + "ALTER TABLE {t} ADD CONSTRAINT {t}__c CHECK (v > 0) NOT VALID",
+        drop_constraint("c") + "ALTER TABLE {t} ADD CONSTRAINT {t}__c CHECK (v > 0) NOT VALID",
     ),
     Mutation(
         "default",
         "missing",
-        f"CREATE TABLE {{t}} (id INTEGER PRIMARY KEY, v INTEGER DEFAULT 7); {_ROWS}",
+        f"CREATE TABLE {{t}} (id INTEGER PRIMARY KEY, v INTEGER DEFAULT 7); {ROWS}",
         "ALTER TABLE {t} ALTER v DROP DEFAULT",
         words=("v",),
     ),
     Mutation(
         "default",
         "another value",
-        f"CREATE TABLE {{t}} (id INTEGER PRIMARY KEY, v INTEGER DEFAULT 7); {_ROWS}",
+        f"CREATE TABLE {{t}} (id INTEGER PRIMARY KEY, v INTEGER DEFAULT 7); {ROWS}",
         "ALTER TABLE {t} ALTER v SET DEFAULT 8",
         words=("v",),
     ),
-    Mutation("default", "come by", _PLAIN, "ALTER TABLE {t} ALTER v SET DEFAULT 8", words=("v",)),
-    Mutation("identity", "missing", _PLAIN, "ALTER TABLE {t} ALTER id DROP IDENTITY", words=("id",)),
+    Mutation("default", "come by", PLAIN, "ALTER TABLE {t} ALTER v SET DEFAULT 8", words=("v",)),
+    Mutation("identity", "missing", PLAIN, "ALTER TABLE {t} ALTER id DROP IDENTITY", words=("id",)),
     Mutation(
         "generated column",
         "plain column",
@@ -118,76 +118,76 @@ SCHEMA_MUTATIONS = (
         "ALTER TABLE {t} DROP g, ADD g integer GENERATED ALWAYS AS (v * 3) STORED",
         words=("g",),
     ),
-    Mutation("primary key", "missing", _PLAIN, _drop_constraint("p")),
-    Mutation("primary key", "only unique", _PLAIN, _drop_constraint("p") + "ALTER TABLE {t} ADD UNIQUE (id)"),
+    Mutation("primary key", "missing", PLAIN, drop_constraint("p")),
+    Mutation("primary key", "only unique", PLAIN, drop_constraint("p") + "ALTER TABLE {t} ADD UNIQUE (id)"),
     Mutation(
         "primary key",
         "one column more",
-        _PLAIN,
-        _drop_constraint("p") + "ALTER TABLE {t} ADD PRIMARY KEY (id, v)",
+        PLAIN,
+        drop_constraint("p") + "ALTER TABLE {t} ADD PRIMARY KEY (id, v)",
     ),
-    Mutation("foreign key", "missing", _CASCADE, _drop_constraint("f")),
-    Mutation("foreign key", "NOT VALID", _CASCADE, _drop_constraint("f") + f"{_FOREIGN_KEY} NOT VALID"),
+    Mutation("foreign key", "missing", CASCADE, drop_constraint("f")),
+    Mutation("foreign key", "NOT VALID", CASCADE, drop_constraint("f") + f"{_FOREIGN_KEY} NOT VALID"),
     Mutation(
         "foreign key",
         "another action at DELETE",
-        _CASCADE,
-        _drop_constraint("f") + _FOREIGN_KEY.replace("CASCADE", "SET NULL"),
+        CASCADE,
+        drop_constraint("f") + _FOREIGN_KEY.replace("CASCADE", "SET NULL"),
     ),
     Mutation(
         "foreign key",
         "another action at UPDATE",
-        _CASCADE,
-        _drop_constraint("f") + f"{_FOREIGN_KEY} ON UPDATE CASCADE",
+        CASCADE,
+        drop_constraint("f") + f"{_FOREIGN_KEY} ON UPDATE CASCADE",
     ),
     Mutation(
         "foreign key",
         "another parent",
-        f"{_CASCADE} CREATE TABLE {{t}}__p2 (id INTEGER PRIMARY KEY);"
+        f"{CASCADE} CREATE TABLE {{t}}__p2 (id INTEGER PRIMARY KEY);"
         "INSERT INTO {t}__p2 SELECT id FROM {t}__parent;",
-        _drop_constraint("f") + _FOREIGN_KEY.replace("{t}__parent", "{t}__p2"),
+        drop_constraint("f") + _FOREIGN_KEY.replace("{t}__parent", "{t}__p2"),
     ),
-    Mutation("unique", "missing", _UNIQUE, _drop_constraint("u")),
-    Mutation("unique", "plain index", _UNIQUE, _drop_constraint("u") + "CREATE INDEX ON {t} (v)"),
+    Mutation("unique", "missing", UNIQUE, drop_constraint("u")),
+    Mutation("unique", "plain index", UNIQUE, drop_constraint("u") + "CREATE INDEX ON {t} (v)"),
     Mutation(
-        "unique", "partial", _UNIQUE, _drop_constraint("u") + "CREATE UNIQUE INDEX ON {t} (v) WHERE v > 5"
+        "unique", "partial", UNIQUE, drop_constraint("u") + "CREATE UNIQUE INDEX ON {t} (v) WHERE v > 5"
     ),
     Mutation(
-        "unique", "one column more", _UNIQUE, _drop_constraint("u") + "CREATE UNIQUE INDEX ON {t} (v, id)"
+        "unique", "one column more", UNIQUE, drop_constraint("u") + "CREATE UNIQUE INDEX ON {t} (v, id)"
     ),
-    Mutation("unique", "invalid", _UNIQUE, _mark_index("indisvalid = false")),
-    Mutation("unique", "come by", _PLAIN, "ALTER TABLE {t} ADD CONSTRAINT {t}__u UNIQUE (v)"),
-    Mutation("index", "missing", _INDEX, _drop_index()),
-    Mutation("index", "invalid", _INDEX, _mark_index("indisvalid = false")),
-    Mutation("index", "partial", _INDEX, _drop_index() + "CREATE INDEX {t}__i ON {t} (v) WHERE v > 5"),
+    Mutation("unique", "invalid", UNIQUE, _mark_index("indisvalid = false")),
+    Mutation("unique", "come by", PLAIN, "ALTER TABLE {t} ADD CONSTRAINT {t}__u UNIQUE (v)"),
+    Mutation("index", "missing", INDEX, drop_index()),
+    Mutation("index", "invalid", INDEX, _mark_index("indisvalid = false")),
+    Mutation("index", "partial", INDEX, drop_index() + "CREATE INDEX {t}__i ON {t} (v) WHERE v > 5"),
     Mutation(
         "index",
         "no longer partial",
-        f"{_PLAIN} CREATE INDEX {{t}}__i ON {{t}} (v) WHERE v > 5;",
-        _drop_index() + "CREATE INDEX {t}__i ON {t} (v)",
+        f"{PLAIN} CREATE INDEX {{t}}__i ON {{t}} (v) WHERE v > 5;",
+        drop_index() + "CREATE INDEX {t}__i ON {t} (v)",
     ),
     Mutation(
         "index",
         "of an expression",
         _TEXT_INDEX,
-        _drop_index() + "CREATE INDEX {t}__i ON {t} (lower(v))",
+        drop_index() + "CREATE INDEX {t}__i ON {t} (lower(v))",
     ),
     Mutation(
         "index",
         "another order of columns",
-        f"{_PLAIN} CREATE INDEX {{t}}__i ON {{t}} (v, id);",
-        _drop_index() + "CREATE INDEX {t}__i ON {t} (id, v)",
+        f"{PLAIN} CREATE INDEX {{t}}__i ON {{t}} (v, id);",
+        drop_index() + "CREATE INDEX {t}__i ON {t} (id, v)",
     ),
     Mutation(
         "index",
         "another collation",
         _TEXT_INDEX,
-        _drop_index() + "CREATE INDEX {t}__i ON {t} (v COLLATE mutant_order)",
+        drop_index() + "CREATE INDEX {t}__i ON {t} (v COLLATE mutant_order)",
     ),
     Mutation(
-        "type", "wider integer", _PLAIN, "ALTER TABLE {t} ALTER v TYPE bigint", words=("v",), is_advice=True
+        "type", "wider integer", PLAIN, "ALTER TABLE {t} ALTER v TYPE bigint", words=("v",), is_advice=True
     ),
-    Mutation("type", "narrower integer", _PLAIN, "ALTER TABLE {t} ALTER v TYPE smallint", words=("v",)),
+    Mutation("type", "narrower integer", PLAIN, "ALTER TABLE {t} ALTER v TYPE smallint", words=("v",)),
     Mutation(
         "type",
         "narrower double",
@@ -237,38 +237,38 @@ SCHEMA_MUTATIONS = (
     Mutation(
         "type", "collation", _TEXTS, "ALTER TABLE {t} ALTER v TYPE text COLLATE mutant_order", words=("v",)
     ),
-    Mutation("sequence", "behind", _PLAIN, f"SELECT setval({_SEQUENCE}, 1)"),
+    Mutation("sequence", "behind", PLAIN, f"SELECT setval({SEQUENCE}, 1)"),
     Mutation(
         "sequence",
         "behind the mark of AUTOINCREMENT",
         f"{_COUNTED} INSERT INTO {{t}} VALUES (50, 1); DELETE FROM {{t}} WHERE id = 50;",
-        f"SELECT setval({_SEQUENCE}, 3)",
+        f"SELECT setval({SEQUENCE}, 3)",
     ),
-    Mutation("table", "missing", _PLAIN, "DROP TABLE {t}", touches_rows=True),
+    Mutation("table", "missing", PLAIN, "DROP TABLE {t}", touches_rows=True),
     Mutation(
-        "table", "come by", _PLAIN, "CREATE TABLE {t}__more (a integer)", words=("__more",), is_advice=True
+        "table", "come by", PLAIN, "CREATE TABLE {t}__more (a integer)", words=("__more",), is_advice=True
     ),
-    Mutation("column", "missing", _PLAIN, "ALTER TABLE {t} DROP v", words=("v",), touches_rows=True),
-    Mutation("column", "come by", _PLAIN, "ALTER TABLE {t} ADD more text", words=("more",)),
+    Mutation("column", "missing", PLAIN, "ALTER TABLE {t} DROP v", words=("v",), touches_rows=True),
+    Mutation("column", "come by", PLAIN, "ALTER TABLE {t} ADD more text", words=("more",)),
     Mutation(
         "column",
         "come by and wanted in every row",
-        _PLAIN,
+        PLAIN,
         "ALTER TABLE {t} ADD more text NOT NULL DEFAULT 'x'; ALTER TABLE {t} ALTER more DROP DEFAULT",
         words=("more",),
     ),
-    Mutation("view", "missing", _VIEW, "DROP VIEW {t}__view", words=("__view",)),
+    Mutation("view", "missing", VIEW, "DROP VIEW {t}__view", words=("__view",)),
     Mutation(
         "view",
         "another query",
-        _VIEW,
+        VIEW,
         "CREATE OR REPLACE VIEW {t}__view AS SELECT id, v FROM {t} WHERE v > 6",
         words=("__view",),
     ),
     Mutation(
         "inheritance",
         "rows moved to a child",
-        _PLAIN,
+        PLAIN,
         "CREATE TABLE {t}__child () INHERITS ({t}); WITH moved AS (DELETE FROM ONLY {t} WHERE id = 2 RETURNING *)"
         " INSERT INTO {t}__child SELECT * FROM moved",
         touches_rows=True,
@@ -276,7 +276,7 @@ SCHEMA_MUTATIONS = (
     Mutation(
         "row level security",
         "hides a row",
-        _PLAIN,
+        PLAIN,
         "ALTER TABLE {t} ENABLE ROW LEVEL SECURITY;"
         f"CREATE POLICY {{t}}__policy ON {{t}} TO {READER} USING (id <> 2)",
         ways=frozenset({Way.READ_ONLY}),
@@ -285,19 +285,20 @@ SCHEMA_MUTATIONS = (
     Mutation(
         "row level security",
         "hides no row today",
-        _PLAIN,
+        PLAIN,
         f"ALTER TABLE {{t}} ENABLE ROW LEVEL SECURITY; CREATE POLICY {{t}}__policy ON {{t}} TO {READER} USING (true)",
         ways=frozenset({Way.READ_ONLY}),
     ),
-    Mutation("rights", "given to PUBLIC", _PLAIN, "GRANT SELECT, UPDATE ON {t} TO PUBLIC", words=("PUBLIC",)),
+    Mutation("rights", "given to PUBLIC", PLAIN, "GRANT SELECT, UPDATE ON {t} TO PUBLIC", words=("PUBLIC",)),
     Mutation(
         "rights",
         "another owner",
-        _PLAIN,
+        PLAIN,
         f"ALTER TABLE {{t}} OWNER TO {STRANGER}; GRANT SELECT ON {{t}} TO {READER}",
         words=(STRANGER,),
     ),
 )
 SCHEMA_TYPES = (
+    "CREATE FUNCTION mutant_swallow() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';"
     "CREATE DOMAIN mutant_domain AS text;CREATE COLLATION mutant_order (provider = libc, locale = 'C.UTF-8');"
 )
