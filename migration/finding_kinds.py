@@ -91,6 +91,7 @@ class FindingKind(StrEnum):
     OWNER = "owner"
     PUBLIC_GRANT = "public_grant"
     SCHEMA_NOT_COMPARED = "schema_not_compared"
+    SCHEMA_ONLY_BUILT = "schema_only_built"
     NOT_CHECKED = "not_checked"
 
 
@@ -222,6 +223,11 @@ KIND_FACTS: Final[Mapping[FindingKind, KindFacts]] = {
     ),
     _K.SCHEMA_NOT_COMPARED: KindFacts(
         _SCHEMA, "the schema, or that of a table, could not be compared, and why: nothing is proved of it"
+    ),
+    _K.SCHEMA_ONLY_BUILT: KindFacts(
+        _SCHEMA,
+        "`migrate` has built the schema, or a table of it, and could not compare what stands with its plan, and why",
+        is_advice=True,
     ),
     _K.NOT_CHECKED: KindFacts(_SCHEMA, "a detail could not be compared, and why", is_advice=True),
 }

@@ -43,7 +43,7 @@ class Outcome:
     schema_differences: int = 0
     """Findings about the schema that make the exit status 1, beside the next."""
     schema_not_compared: bool = False
-    """The schema was asked for, and could not be compared, or not that of every table."""
+    """The schema was asked for, and could not be compared, or not that of every table; `migrate` has built it."""
     damaged: int = 0
     """Places of a damaged source that could not be read."""
     selects: bool = False

@@ -75,8 +75,8 @@ def count_differences(counts: Mapping[FindingKind, int], ignored: Collection[str
 
 def is_schema_uncompared(counts: Mapping[FindingKind, int], ignored: Collection[str]) -> bool:
     """Whether a schema that was to be compared could not be, and nobody has said that it need not."""
-    kind = FindingKind.SCHEMA_NOT_COMPARED
-    return bool(counts.get(kind)) and weigh(kind, ignored) is FindingWeight.DIFFERENCE
+    kinds = (FindingKind.SCHEMA_NOT_COMPARED, FindingKind.SCHEMA_ONLY_BUILT)
+    return any(counts.get(kind) and weigh(kind, ignored) is not FindingWeight.IGNORED for kind in kinds)
 
 
 def _sum(

@@ -32,7 +32,7 @@ def compare_staged(context: TransitionContext, run: RunRecord) -> StagedSchema:
     """Compare the staged tables with the plan; of tables that an application has made, the schema is its own affair.
 
     What could not be built as planned has been reported when it was built, and is not reported again. Whatever keeps
-    the comparison from being made is a finding as well: nothing is proved of the schema then.
+    the comparison from being made is advice, and said in the first line: what could not be built is a finding already.
     """
     result = StagedSchema()
     if run.options.data_only:
@@ -59,7 +59,7 @@ def compare_staged(context: TransitionContext, run: RunRecord) -> StagedSchema:
                 )
             except PermanentError as error:
                 message = f"The schema was not compared: {error.what}"
-                result.findings.append(Finding(FindingKind.SCHEMA_NOT_COMPARED, "", message, is_error=False))
+                result.findings.append(Finding(FindingKind.SCHEMA_ONLY_BUILT, "", message, is_error=False))
                 continue
             result.findings += compared.findings
             for table, plan in zip(inside, plans, strict=True):

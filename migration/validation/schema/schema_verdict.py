@@ -185,7 +185,7 @@ def compare_as_planned(
     try:
         shapes = read_shapes(connection, schema, [plan.target_name for plan in everything])
         if why := why_nothing_is_built(connection):
-            result.findings.append(_not_compared("", why))
+            result.findings.append(_only_built("", why))
             return result
         for plan in everything:
             items = tuple(item for item in plan.objects if item.name not in not_built)
@@ -193,7 +193,7 @@ def compare_as_planned(
             wanted = wanted_shape(connection, schema, built, everything, zone)
             if isinstance(wanted, str) or plan.target_name not in shapes:
                 why = wanted if isinstance(wanted, str) else "the table is gone"
-                result.findings.append(_not_compared(plan.name, f"The schema was not compared: {why}"))
+                result.findings.append(_only_built(plan.name, f"The schema was not compared: {why}"))
                 continue
             pair = TablePair(
                 name=plan.name,
@@ -266,6 +266,10 @@ def _extra_tables(connection: Connection, schema: str, expected: Collection[str]
 
 def _not_compared(table: str, message: str) -> Finding:
     return _found(FindingKind.SCHEMA_NOT_COMPARED, table, message[:1].upper() + message[1:])
+
+
+def _only_built(table: str, message: str) -> Finding:
+    return _found(FindingKind.SCHEMA_ONLY_BUILT, table, message[:1].upper() + message[1:])
 
 
 def _unchecked(table: str, message: str) -> Finding:

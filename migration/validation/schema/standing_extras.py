@@ -34,13 +34,13 @@ def extra_findings(
         standing: name of a table or view in the source → what stands.
         translated: names of triggers of the source: one of such a name is somebody's translation, which nobody can
             compare.
-        carried: names of the source whose triggers and policies have been carried over: they are others'.
+        carried: names of the source of which rights, triggers and policies have been carried over: they are others'.
     """
-    names = {shape.oid: name for name, shape in standing.items()}
+    names = {shape.oid: name for name, shape in standing.items() if name not in carried}
     return [
         *_of_shapes(standing, carried),
         *_rights(connection, names),
-        *_actors(connection, {oid: name for oid, name in names.items() if name not in carried}, translated),
+        *_actors(connection, names, translated),
     ]
 
 

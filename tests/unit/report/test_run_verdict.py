@@ -44,6 +44,26 @@ def test_completed_run_with_an_unequal_table_is_not_proved():
     assert (report.verdict.level, report.exit_status) == (VerdictLevel.FAILED, 1)
 
 
+@pytest.mark.parametrize(
+    ("kind", "ending", "status"),
+    [
+        ("check", "; the schema differs (1 finding).", 1),
+        ("schema_not_compared", "; the schema was not compared.", 1),
+        ("schema_only_built", "; the schema was not compared.", 0),
+        ("type_wider", " on both sides.", 0),
+    ],
+)
+def test_proof_of_rows_says_nothing_of_a_schema_that_is_not_equal(
+    kind: str, ending: str, status: int
+) -> None:
+    found = factories.finding(kind, "users", "so it is")
+    run = factories.run_record(Phase.COMPLETED_WITH_FINDINGS if status else Phase.COMPLETED)
+    report = assemble(scenarios.school_facts(run=run, findings=(found,)))
+    assert report.verdict.headline.startswith("Proved: ")
+    assert report.verdict.headline.endswith(ending)
+    assert report.exit_status == status
+
+
 def test_lost_rows_are_found_even_where_digests_are_equal():
     facts = scenarios.school_facts(tables=(factories.table_facts(rows=100, rows_loaded=99),))
     report = assemble(facts)
