@@ -22,7 +22,6 @@ from migration.target.pg_catalog.inherited_rows import inherited_rows
 from migration.target.pg_catalog.source_name_matching import match_items, match_names
 from migration.target.pg_catalog.table_shapes import read_shapes
 from migration.target.target_connection import make_engine
-from migration.validation.doubles_in_numerics import as_doubles, doubles_in
 from migration.validation.row_comparison import compare_rows
 from migration.validation.row_digest import DigestSum
 from migration.validation.row_hashing import Algorithm
@@ -249,26 +248,14 @@ class _Job:
         def standing() -> Iterator[pa.RecordBatch]:
             return self.target.batches(self.schema, existing.plan, only=shape.kind == "r")
 
-        def doubles_alike(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-            return as_doubles(batches, doubles, profiles)
-
         digest_target = _digest(standing(), existing.plan)
-        doubles = doubles_in(existing.plan, profiles) if digest_source != digest_target else ()
-        if doubles:
-            digest_source = _digest(doubles_alike(source.batches()), existing.plan)
-            digest_target = _digest(doubles_alike(standing()), existing.plan)
         findings += source.findings()
         rows = digest_source.rows + source.unfit
         if rows != digest_target.rows:
             message = f"{rows:,} rows in the source, {digest_target.rows:,} in the target"
             findings.append(Finding(FindingKind.ROW_COUNT, table.name, message))
         if digest_source != digest_target:
-            findings += compare_rows(
-                lambda: doubles_alike(source.batches()),
-                lambda: doubles_alike(standing()),
-                existing.plan,
-                _ROWS_NAMED,
-            )
+            findings += compare_rows(source.batches, standing, existing.plan, _ROWS_NAMED)
         return TableValidation(
             name=table.name,
             target_schema=self.schema,

@@ -104,8 +104,9 @@ def test_a_numeric_of_any_scale_takes_what_the_server_takes(
             connection.execute(f"TRUNCATE {schema}.t".encode())
 
 
+# A numeric has digits that no double has: one of them changed is a difference, whatever a cast would make of it.
 DOUBLES = (
-    ("REAL", "0.1", "0.1000000000000000055511151231257827021181583404541015625", True),
+    ("REAL", "0.1", "0.1000000000000000055511151231257827021181583404541015625", False),
     ("REAL", "0.1", "0.1", True),
     ("REAL", "0.1", "0.10000000000000002", False),
     ("REAL", "9e999", "'Infinity'", True),
@@ -113,10 +114,10 @@ DOUBLES = (
     ("REAL", "9e999", "'-Infinity'", False),
     ("REAL", "9e999", "'NaN'", False),
     ("REAL", "1e300", "1e300", True),
-    ("REAL", "1e300", "1e300 + 1", True),
+    ("REAL", "1e300", "1e300 + 1", False),
     ("REAL", "1e300", "1e400", False),
-    ("REAL", "5e-324", "4.9e-324", True),
-    ("REAL", "1e17", "100000000000000001", True),
+    ("REAL", "5e-324", "4.9e-324", False),
+    ("REAL", "1e17", "100000000000000001", False),
     ("NUMERIC", "9007199254740993", "9007199254740992", False),
     ("NUMERIC", "9007199254740993", "9007199254740993", True),
     ("TEXT", "'0.1'", "0.1000000000000000055511151231257827021181583404541015625", False),
@@ -124,7 +125,7 @@ DOUBLES = (
 
 
 @pytest.mark.parametrize(("declared", "value", "stands", "equal"), DOUBLES)
-def test_a_double_is_equal_to_the_numerics_that_give_it_back(
+def test_a_double_is_equal_to_the_numeric_of_its_shortest_digits(
     direct: Direct, build: Build, declared: str, value: str, stands: str, equal: bool
 ) -> None:
     schema = f"doubles{next(NUMBERS)}"
