@@ -9,6 +9,7 @@ import pytest
 from migration.model import RunOptions
 from migration.target.target_connection import connect
 from migration.validation.database_comparison import ValidationResult, validate_database
+from tests.support.direct import Direct
 
 
 @pytest.fixture
@@ -16,6 +17,13 @@ def target(target_url: str) -> Iterator[psycopg.Connection]:
     with connect(target_url, "test") as opened:
         opened.autocommit = True
         yield opened
+
+
+@pytest.fixture
+def direct(target_url: str, tmp_path: Path) -> Iterator[Direct]:
+    opened = Direct(target_url, tmp_path / "direct")
+    yield opened
+    opened.close()
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from migration.model import FindingKind, Phase, RunOptions
+from migration.model import FindingKind, Mode, Phase, RunOptions
 from migration.report.report_builder import build_report
 from migration.validation.database_comparison import ValidationResult
 from tests.support.direct import Direct
@@ -77,7 +77,7 @@ def test_lost_key_and_lost_computation_are_told_by_both_commands_unless_signed_f
         ("validate", "signed"),
     ):
         accept = SIGNED if schema == "signed" else ()
-        run = direct.migrate(path, mode=mode, target_schema=schema, accept=accept, accepted_by="ann")
+        run = direct.migrate(path, mode=Mode(mode), target_schema=schema, accept=accept, accepted_by="ann")
         report = build_report(direct.ledger, run.id)
         told = [(f.kind, f.loss, f.message) for f in report.findings]
         assert {loss for _, loss, _ in told if loss} == (set() if accept else LOSSES), (mode, schema, told)
