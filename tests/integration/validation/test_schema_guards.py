@@ -108,4 +108,5 @@ def test_migrate_tells_what_default_privileges_and_event_triggers_add(direct: Di
         (FindingKind.PUBLIC_GRANT, "t"),
         (FindingKind.PUBLIC_GRANT, "w"),
         (FindingKind.EXTRA_TRIGGER, "t"),
+        (FindingKind.CHANGED_AT_CUTOVER, "t"),
     }
