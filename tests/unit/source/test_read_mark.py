@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import signal
 import sqlite3
 import subprocess
 import sys
-import tempfile
 import time
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -19,39 +17,7 @@ from migration.errors import SourceCorruptError, SourceLockedError
 from migration.source import database_copy, read_mark
 from migration.source.database_copy import copy_database
 from migration.source.read_mark import MarkRefusedError, Refusal, hold_read_mark
-
-TABLE = "CREATE TABLE t(id INTEGER PRIMARY KEY, name TEXT, filler BLOB);"
-ROWS = [(n, f"row {n}", b"f" * 300) for n in range(1, 2001)]
-INSERT = "INSERT INTO t(name, filler) VALUES ('new', zeroblob(300))"
-UPDATE = "UPDATE t SET name = 'changed'"
-
-
-class Application:
-    """A process that has a database open and does one statement at a time."""
-
-    CODE = (
-        "c = sqlite3.connect(path, isolation_level=None, timeout=0)\n"
-        "c.execute('PRAGMA journal_mode = WAL'); c.execute('PRAGMA wal_autocheckpoint = 0')\n"
-        "print('ready', flush=True)\n"
-        "for line in iter(sys.stdin.readline, 'end\\n'): print(c.execute(line).fetchall(), flush=True)\n"
-        "c.close(); print('closed', flush=True)\n"
-    )
-
-    def __init__(self, process: subprocess.Popen) -> None:
-        self.process = process
-
-    def do(self, *statements: str) -> str:
-        answer = ""
-        for statement in statements:
-            self.process.stdin.write(statement + "\n")
-            self.process.stdin.flush()
-            answer = self.process.stdout.readline()
-            assert answer, statement
-        return answer
-
-    def end(self) -> None:
-        assert self.do("end") == "closed\n"
-        self.process.wait()
+from tests.support.wal_application import INSERT, ROWS, TABLE, UPDATE, Application, sums
 
 
 @pytest.fixture
@@ -100,10 +66,6 @@ def copied(source: Path) -> dict[str, int]:
     copy_database(source, copy, {})
     assert [path.name for path in copy.parent.glob("copy.db*")] == ["copy.db"]
     return names_in(copy)
-
-
-def sums(path: Path) -> dict[str, str]:
-    return {entry.name: hashlib.sha256(entry.read_bytes()).hexdigest() for entry in path.parent.iterdir()}
 
 
 @pytest.mark.usefixtures("only_by_mark", "application")
@@ -365,44 +327,3 @@ def test_an_index_that_is_gone_is_not_made(database):
         pass
     assert caught.value.refusal == Refusal.NO_INDEX
     assert not database.with_name("app.db-shm").exists()
-
-
-@pytest.fixture
-def open_to_all(child):
-    """A database of a living application in a folder that everybody may look into, and nobody else may write to."""
-    with tempfile.TemporaryDirectory() as folder:
-        Path(folder).chmod(0o755)
-        path = Path(folder) / "app.db"
-        with closing(sqlite3.connect(path)) as connection:
-            connection.executescript("PRAGMA journal_mode = WAL;" + TABLE)
-        application = Application(child(Application.CODE, path))
-        application.do(INSERT, INSERT, "SELECT count(*) FROM t")
-        yield path
-        application.end()
-
-
-def held_by_nobody(path: Path) -> list[str]:
-    """Hold the mark for a moment as a user who owns nothing; return what the holder says."""
-    code = (
-        "import os, sys; from migration.source.read_mark_holder import main\n"
-        "os.setgid(65534); os.setuid(65534); main(sys.argv[1], sys.argv[1])"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code, str(path)], input="", capture_output=True, text=True, check=True
-    )
-    return done.stdout.split()
-
-
-@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become somebody else")
-def test_a_user_who_may_only_read_holds_the_mark(open_to_all):
-    before = sums(open_to_all)
-    kind, _, inode, frames, *_ = held_by_nobody(open_to_all)
-    assert (kind, int(inode), int(frames) > 0) == ("held", open_to_all.stat().st_ino, True)
-    assert sums(open_to_all) == before
-
-
-@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become somebody else")
-def test_a_user_who_may_not_read_the_index_is_told_so(open_to_all):
-    open_to_all.with_name("app.db-shm").chmod(0o600)
-    kind, reason = held_by_nobody(open_to_all)
-    assert (kind, Refusal(reason).help) == ("refused", "Give this user the right to read that file")
