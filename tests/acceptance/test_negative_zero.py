@@ -33,6 +33,7 @@ def test_negative_zero_arrives_equal_and_is_counted_where_it_loses_its_sign(
     said = {(c.name, t.name): t.values for c in table.columns for t in c.transforms}
     assert said == {
         ("mixed", "negative_zero_to_zero"): 1,
+        ("mixed", "class_dropped"): 1,  # beside an integer, a real zero is not the integer 0
         ("words", "real_to_text"): 1,
         ("words", "class_dropped"): 1,
         ("document", "negative_zero_to_zero"): 1,
