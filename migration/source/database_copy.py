@@ -1,15 +1,19 @@
 """Copy a database that an application may be using, without writing a byte beside it.
 
-Opening a database in WAL mode, even read-only, makes SQLite create or change `-shm`. So such a database is copied as
-plain files together with its log, and SQLite recovers the log into the copy. A database with a rollback journal is
-held by a SHARED lock, which is a lock in memory of the kernel and changes no file, while it is copied.
+A database in WAL mode that a process of this machine has open is copied together with its log while SQLite's read mark
+is held (`read_mark.py`): its application goes on writing. Where that cannot be, it is copied as plain files, which
+counts only if none of them has moved meanwhile, since opening it would make SQLite create or change `-shm`. Either way
+SQLite recovers the log into the copy. A database with a rollback journal is held by a SHARED lock, which is a lock in
+memory of the kernel and changes no file, while it is copied.
 https://www.sqlite.org/lockingv3.html and https://www.sqlite.org/wal.html#walreset
 """
 
 from __future__ import annotations
 
 import errno
+import logging
 import os
+import shlex
 import shutil
 import sqlite3
 import time
@@ -17,12 +21,21 @@ from contextlib import closing
 from typing import TYPE_CHECKING, BinaryIO
 from urllib.parse import quote
 
-from migration.convoy_error import Place
+from migration.convoy_error import NextStep, Place
 from migration.errors import SourceCorruptError, SourceLockedError
 from migration.source.integrity_check import SAMPLE_BYTES, read_header
+from migration.source.read_mark import (
+    WAL_HEADER_BYTES,
+    MarkRefusedError,
+    Refusal,
+    hold_read_mark,
+    is_open_elsewhere,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+logger = logging.getLogger(__name__)
 
 _COPY_BYTES = 1 << 20
 _KERNEL_COPY_BYTES = 64 << 20
@@ -31,7 +44,6 @@ _ATTEMPTS = 5
 _PAUSE_SECONDS = 0.3
 _LOCK_TIMEOUT_SECONDS = 5.0
 _CLOCK_TICK_SECONDS = 0.02  # two writes within one tick of the kernel's clock leave the same mtime
-_WAL_HEADER_BYTES = 32
 _SUFFIXES = ("", "-wal", "-journal")
 _REMEDY = "Stop the application that uses it, or try again"
 
@@ -45,12 +57,31 @@ def copy_database(source: Path, copy: Path, place: Place) -> None:
     Raises:
         NotADatabaseError: see `check.read_header`.
         SourceCorruptError: the log or journal cannot be recovered.
-        SourceLockedError: it is being written to, or locked.
+        SourceLockedError: it is being written to, or locked, and its log cannot be held.
         OSError: it cannot be read; the caller knows how to say so.
     """
+    refusal = None
     for attempt in range(_ATTEMPTS):
         if attempt:
             time.sleep(_PAUSE_SECONDS * attempt)
+        uses_log = _uses_log(source, place)
+        has_log = _beside(source, "-wal").exists()
+        # Whoever has a database in WAL mode open has a log beside the name that he knows.
+        if uses_log and not has_log and is_open_elsewhere(source):
+            refusal = Refusal.LOG_ELSEWHERE
+            continue
+        if uses_log and has_log:
+            try:
+                frames = _copy_beside_writers(source, copy)
+            except MarkRefusedError as error:
+                refusal = error.refusal
+                _remove(copy)
+            else:
+                logger.info(
+                    "Copied %s while it was in use: what is committed from now on is not in the copy", source
+                )
+                _make_plain(copy, place, frames)
+                return
         before = _settled_state(source)
         suffixes = _copy_once(source, copy, place)
         after = _state(source)
@@ -58,7 +89,58 @@ def copy_database(source: Path, copy: Path, place: Place) -> None:
             _make_plain(copy, place)
             return
         _remove(copy)
-    raise SourceLockedError("The database is being written to", remedy=_REMEDY, **place)
+    raise _written_to(source, refusal, place)
+
+
+def _uses_log(source: Path, place: Place) -> bool:
+    """Tell whether a database is in WAL mode. While a log lies there SQLite reads it, whatever the header says."""
+    file_bytes = _size(source)
+    if file_bytes == 0:
+        return False
+    with source.open("rb") as file:
+        header = read_header(file.read(SAMPLE_BYTES), file_bytes, place)
+    return header.uses_wal or _size(_beside(source, "-wal")) > 0
+
+
+def _copy_beside_writers(source: Path, copy: Path) -> int:
+    """Copy file and log up to a commit, while writers go on; return how many frames of the log were copied.
+
+    Where all of the log is in the file already, SQLite's mark keeps the file as it is, and the log may begin anew.
+    If it does while it is copied, the copied part is no log any more, and the file alone is what was marked. If it
+    does not, its frames go on from that file, whichever turn of the log they belong to.
+
+    Raises:
+        MarkRefusedError: the mark cannot be held.
+    """
+    with hold_read_mark(source) as mark:
+        frames = mark.index.frames
+        if frames:
+            with _beside(source, "-wal").open("rb") as file:
+                _copy_start(file, _beside(copy, "-wal"), mark.index.log_bytes)
+            if mark.look().salt != mark.index.salt:
+                _beside(copy, "-wal").unlink()
+                frames = 0
+        with source.open("rb") as file:
+            state = os.fstat(file.fileno())
+            mark.check_same(state)
+            _copy_start(file, copy, state.st_size)
+        mark.look()
+    return frames
+
+
+def _written_to(source: Path, refusal: Refusal | None, place: Place) -> SourceLockedError:
+    if refusal is None:
+        return SourceLockedError("The database is being written to", remedy=_REMEDY, **place)
+    if refusal is Refusal.LOG_ELSEWHERE:
+        return SourceLockedError(f"The database is in use, and {refusal.why}", remedy=refusal.help, **place)
+    aside = shlex.quote(str(source.with_suffix(".copy.db")))
+    command = f'sqlite3 {shlex.quote(str(source))} "VACUUM INTO {aside}"'
+    return SourceLockedError(
+        f"The database is being written to, and {refusal.why}",
+        remedy=f"{refusal.help}. Otherwise: {_REMEDY}",
+        next_steps=(NextStep("Let SQLite make a copy beside the application, and migrate that", command),),
+        **place,
+    )
 
 
 def _copy_once(source: Path, copy: Path, place: Place) -> tuple[str, ...]:
@@ -70,7 +152,6 @@ def _copy_once(source: Path, copy: Path, place: Place) -> tuple[str, ...]:
         if file_bytes == 0:
             copy.touch()
             return _SUFFIXES
-        # While a log lies there SQLite reads it, whatever the header says.
         uses_wal = read_header(start, file_bytes, place).uses_wal or _size(_beside(source, "-wal")) > 0
         if not uses_wal and _copy_under_lock(file, source, copy, place):
             # A journal there belongs to a writer that has committed nothing yet.
@@ -96,7 +177,9 @@ def _copy_under_lock(file: BinaryIO, source: Path, copy: Path, place: Place) -> 
         except sqlite3.OperationalError as error:
             if error.sqlite_errorname == "SQLITE_BUSY":
                 raise SourceLockedError(
-                    "The database is locked by a writer", remedy=_REMEDY, **place
+                    "The database is locked by a writer",
+                    remedy=f"{_REMEDY}. In WAL mode (PRAGMA journal_mode = WAL) it could go on writing",
+                    **place,
                 ) from error
             return False
         except (sqlite3.Error, UnicodeDecodeError):
@@ -116,33 +199,45 @@ def _size(path: Path) -> int:
         return 0
 
 
+def _copy_start(file: BinaryIO, copy: Path, most_bytes: int) -> None:
+    """Copy the first bytes of a file that others write to; it may have become shorter."""
+    with copy.open("wb") as target:
+        done = _copy_in_kernel(file, target, most_bytes)
+        file.seek(done)
+        target.seek(done)
+        while done < most_bytes and (piece := file.read(min(_COPY_BYTES, most_bytes - done))):
+            done += target.write(piece)
+
+
 def _copy_open_file(file: BinaryIO, copy: Path) -> None:
     with copy.open("wb") as target:
-        if not _copy_in_kernel(file, target):
+        # Some file systems of the kernel's own say that they are at the end when they are not.
+        if _copy_in_kernel(file, target) != os.fstat(file.fileno()).st_size:
             file.seek(0)
             target.seek(0)
             shutil.copyfileobj(file, target, _COPY_BYTES)
 
 
-def _copy_in_kernel(file: BinaryIO, target: BinaryIO) -> bool:
-    """Copy without a detour through this process, or by sharing blocks where the file system can; False: it cannot.
+def _copy_in_kernel(file: BinaryIO, target: BinaryIO, most_bytes: int | None = None) -> int:
+    """Copy without a detour through this process, or by sharing blocks where the file system can; return how much.
 
     https://man7.org/linux/man-pages/man2/copy_file_range.2.html
     """
-    if not hasattr(os, "copy_file_range"):
-        return False
     offset = 0
+    if not hasattr(os, "copy_file_range"):
+        return offset
     try:
-        while copied := os.copy_file_range(
-            file.fileno(), target.fileno(), _KERNEL_COPY_BYTES, offset, offset
+        while wanted := min(
+            _KERNEL_COPY_BYTES, most_bytes - offset if most_bytes is not None else _KERNEL_COPY_BYTES
         ):
+            copied = os.copy_file_range(file.fileno(), target.fileno(), wanted, offset, offset)
+            if not copied:
+                break
             offset += copied
     except OSError as error:
-        if error.errno in _NOT_IN_KERNEL:
-            return False
-        raise
-    # Some file systems of the kernel's own say that they are at the end when they are not.
-    return offset == os.fstat(file.fileno()).st_size
+        if error.errno not in _NOT_IN_KERNEL:
+            raise
+    return offset
 
 
 def _copy_if_there(source: Path, copy: Path, suffix: str) -> None:
@@ -179,27 +274,38 @@ def _settled_state(source: Path) -> dict[str, tuple[int, int, int] | None]:
     return state
 
 
-def _make_plain(copy: Path, place: Place) -> None:
-    """Let SQLite recover log or journal into the private copy, and leave one file without either."""
+def _make_plain(copy: Path, place: Place, frames: int | None = None) -> None:
+    """Let SQLite recover log or journal into the private copy, and leave one file without either.
+
+    `frames` is how many frames of the log are known to be committed: all of them must be there. Otherwise what a
+    machine that went down has left of a last commit is passed over, as it should be.
+    """
     if _size(copy) == 0:
         _beside(copy, "-wal").unlink(missing_ok=True)
         _beside(copy, "-journal").unlink(missing_ok=True)
         return
     with copy.open("rb") as file:
         uses_wal = read_header(file.read(SAMPLE_BYTES), _size(copy), place).uses_wal
-    has_log = _size(_beside(copy, "-wal")) > _WAL_HEADER_BYTES
+    has_log = _size(_beside(copy, "-wal")) > WAL_HEADER_BYTES
     has_journal = _size(_beside(copy, "-journal")) > 0
     if uses_wal or has_log or has_journal:
         try:
             with closing(sqlite3.connect(copy, isolation_level=None)) as connection:
+                connection.execute("PRAGMA synchronous = OFF")  # whoever needs it on the disk flushes it
                 connection.execute(
                     "SELECT count(*) FROM sqlite_schema"
                 ).fetchone()  # rolls a hot journal back
+                recovered = connection.execute("PRAGMA wal_checkpoint").fetchone()[1]
                 (mode,) = connection.execute("PRAGMA journal_mode = DELETE").fetchone()
         except (sqlite3.Error, UnicodeDecodeError) as error:
             raise SourceCorruptError(f"The write-ahead log cannot be recovered: {error}", **place) from error
         if mode != "delete":
             raise SourceCorruptError("The write-ahead log cannot be recovered", **place)
+        if frames and recovered != frames:
+            raise SourceCorruptError(
+                f"The write-ahead log is damaged: {max(recovered, 0)} of its {frames} frames can be recovered",
+                **place,
+            )
     for suffix in ("-wal", "-shm", "-journal"):
         _beside(copy, suffix).unlink(missing_ok=True)
 
