@@ -26,10 +26,12 @@ from migration.target.loading.copy_encoder import CopyEncoder
 from migration.validation.loss_count import LossCount
 from migration.validation.row_digest import DigestSum
 from migration.validation.server_casts import ServerCasts
+from migration.validation.server_opinion import ServerOpinion
 from migration.value_conversion.batch_conversion import Context, Converted, Converter
 from migration.value_conversion.batch_size import batch_rows
 from migration.value_conversion.orphan_row_removal import OrphanRows
 from migration.value_conversion.raw_batch import RawBatch
+from migration.value_conversion.rules.conversion_rule import AskServer
 
 
 class ChunkStream:
@@ -42,6 +44,7 @@ class ChunkStream:
         chunk: ChunkRecord,
         spool: RejectionSpool,
         casts: ServerCasts | None = None,
+        ask_server: AskServer | None = None,
     ) -> None:
         options = table.run.options
         self._reader = reader
@@ -50,7 +53,9 @@ class ChunkStream:
         self._columns = table.plan.copied_columns
         self._classes = {column.name: table.profile[column.name].classes for column in self._columns}
         self._batch_rows = batch_rows(options.batch_rows, table.profile.values())
-        self._converter = Converter(self._columns, Context(options.source_timezone), table.profile)
+        self._converter = Converter(
+            self._columns, Context(options.source_timezone, ask_server=ask_server), table.profile
+        )
         self._orphans = OrphanRows(table.declared, chunk.orphans) if chunk.orphans else None
         self._digest = DigestSum()
         self.rows_read = 0
@@ -137,7 +142,9 @@ def copy_chunk(context: StepContext, connection: Connection, step: Step) -> Step
     chunk = read_chunk(connection, step.chunk_id)
     table = context.planned_table(connection, step.run_id, chunk.table_id)
     with RejectionSpool() as spool, _server_casts(context, table.plan) as casts:
-        stream = ChunkStream(context.snapshot_reader(table.source), table, chunk, spool, casts)
+        stream = ChunkStream(
+            context.snapshot_reader(table.source), table, chunk, spool, casts, ServerOpinion(context.engine)
+        )
         if table.run.options.mode is Mode.DRY_RUN:
             bytes_sent = _encode_only(table.plan, stream)
         else:

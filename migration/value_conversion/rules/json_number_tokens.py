@@ -63,9 +63,9 @@ class NumberReader:
 
 
 def numbers_in(document: bytes) -> Iterator[bytes]:
-    """Yield the numbers of a well-formed document in their order, as they are written.
+    r"""Yield the numbers of a well-formed document in their order, as they are written.
 
-    >>> list(numbers_in(b'{"1e9": [-0, "2\\\\"3"], "a": 1.5e-7}'))
+    >>> list(numbers_in(b'{"1e9": [-0, "2\\"3"], "a": 1.5e-7}'))
     [b'-0', b'1.5e-7']
     """
     for match in _TOKEN.finditer(document):

@@ -1,7 +1,7 @@
 """Rules that end in jsonb (https://www.postgresql.org/docs/current/datatype-json.html).
 
 A document travels as its original text; these rules only make sure that PostgreSQL will take it and keep it. They look
-at what is a number or a string in JSON, never at what looks like one inside a string, and ask the server where they doubt.
+at numbers, never at what looks like one inside a string, and ask the server where they doubt.
 """
 
 from __future__ import annotations
@@ -38,11 +38,12 @@ _NUL_ESCAPE = b"\\u0000"
 _LONG_DIGITS = re.compile(rb"[0-9.]{16000}")
 _SHORT = 16_000  # bytes of a document that has no room for a long number
 _MOST_BYTES = 200_000_000  # jsonb ends at 256 MB of its own form
+_TOO_LONG = "JSON holds a number that is too long for jsonb"
 _NOT_JSON = "text is not JSON that PostgreSQL accepts"
 
 
 def _check(document: bytes, context: Context) -> None:
-    """Raise Misfit unless the type holds the document faithfully. Where there is doubt, the server says it, if it can."""
+    """Raise Misfit unless the type holds the document faithfully. Where there is doubt, the server has the word."""
     doubt = _doubt(document, context)
     if not doubt:
         return
@@ -62,6 +63,8 @@ def _doubt(document: bytes, context: Context) -> str:
         reader.read(document)
     except RecursionError:
         raise Misfit("JSON is nested too deeply to be compared") from None
+    except msgspec.ValidationError:
+        return _TOO_LONG  # of an integer, which Python's own parser does not take either
     except _MALFORMED:
         if not _is_json_to_others(document):
             raise Misfit(_NOT_JSON) from None
@@ -75,7 +78,7 @@ def _doubt(document: bytes, context: Context) -> str:
     if reader.found_odd():
         return "JSON holds a number that is too large or too small for jsonb"
     if len(document) > _SHORT and _LONG_DIGITS.search(document) and _has_long_number(document):
-        return "JSON holds a number that is too long for jsonb"
+        return _TOO_LONG
     return ""
 
 
@@ -126,7 +129,9 @@ def _are_short(values: pa.Array, data: bytes) -> bool:
 def _misfits(values: pa.Array, context: Context) -> pa.BooleanArray:
     """Mark what is left to the row path: all that is doubtful, so that the server is asked once for each."""
     documents = values.cast(pa.binary()).to_pylist()
-    return pa.array([document is not None and not _is_plain(document, context) for document in documents], pa.bool_())
+    return pa.array(
+        [document is not None and not _is_plain(document, context) for document in documents], pa.bool_()
+    )
 
 
 def _is_plain(document: bytes, context: Context) -> bool:
