@@ -208,4 +208,5 @@ _CANONICAL: dict[ValueKind, Callable[[Values], Values]] = {
     ValueKind.TIMESTAMP: _ticks,
     ValueKind.TIMESTAMPTZ: _ticks,
     ValueKind.JSON: _json,
+    ValueKind.UUID: _text,
 }
