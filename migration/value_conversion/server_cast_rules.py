@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from migration.model import StorageClass, ValueKind
 from migration.value_conversion.rules import RULES
+from migration.value_conversion.uuid_shapes import spelling
 
 if TYPE_CHECKING:
     from migration.mapping_file_model import ColumnOverride
@@ -48,6 +49,8 @@ def with_cast_rules(
         if StorageClass.BLOB in own.rules:
             rules[StorageClass.BLOB] = f"{own.rules[StorageClass.BLOB]}_text"
     example = as_text.time_example
+    if own is not None and own.kind is ValueKind.UUID and profile is not None:
+        example = spelling(profile) or ""
     if (
         type_.endswith(_ARRAY)
         and rules.get(StorageClass.TEXT) == "text_to_text"

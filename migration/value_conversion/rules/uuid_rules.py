@@ -47,6 +47,11 @@ def spelling_form(example: str) -> str:
     return f"^\\{{{form}\\}}$" if match[1] else f"^{form}$"
 
 
+def is_spelled_as(text: str, example: str) -> bool:
+    """Tell whether a text spells a UUID as an example does."""
+    return re.fullmatch(spelling_form(example), text) is not None
+
+
 def read_uuid(text: str) -> str:
     """Return a UUID as PostgreSQL writes it; raises Misfit for a text that PostgreSQL does not take for one."""
     match = _ONE.fullmatch(text)
