@@ -34,8 +34,8 @@ QUARANTINE_ADVICE: Final = (
         "Correct what is no UUID",
         "uuid takes 32 hexadecimal digits, with or without hyphens, in any case, and blobs of 16 bytes. Where the bytes"
         ' are those of .NET\'s Guid, say so (--mapping: rules = { blob = "guid_blob_to_uuid" }). A number such as'
-        " 1.2e+31 was a UUID of digits alone, which SQLite has turned into a number in a column declared UUID or GUID: take it"
-        " from where else it stands (a table that refers to it, a backup).",
+        " 1.2e+31 was a UUID of digits alone, which SQLite has turned into a number in a column declared UUID or GUID:"
+        " take it from where else it stands (a table that refers to it, a backup).",
     ),
     Advice(
         r"may be a list in more than one way|JSON list holds|array literal|array dimensions",

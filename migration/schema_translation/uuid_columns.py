@@ -275,6 +275,6 @@ def _because(member: _Member, group: Sequence[_Member]) -> str:
         "holds only UUIDs" if member.texts else "holds only blobs of 16 bytes" if member.blobs else "is empty"
     )
     if member.says_uuid or _has_room(member):
-        return f"{declared} {holds}, stored as uuid"
+        return f"{declared} {holds}: uuid"
     other = next(m for m in group if m.says_uuid or m.is_asked or _has_room(m))
-    return f"{declared} {holds}, stored as uuid like {other.table.name}.{other.column.name}"
+    return f"{declared} {holds}: uuid like {other.table.name}.{other.column.name}"
