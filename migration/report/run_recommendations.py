@@ -28,6 +28,7 @@ from migration.report.report_model import (
     Urgency,
 )
 from migration.report.run_facts import ForeignKeyFacts
+from migration.report.spoiled_uuid_advice import spoiled_uuid_advice
 from migration.report.text_formatting import count
 
 NAMES_SHOWN = 5
@@ -178,6 +179,10 @@ def _widened(situation: Situation) -> Iterator[Recommendation]:
         )
 
 
+def _spoiled(situation: Situation) -> Iterator[Recommendation]:
+    yield from spoiled_uuid_advice(situation.tables)
+
+
 def _keyless(situation: Situation) -> Iterator[Recommendation]:
     keyless = [table for table in situation.tables if not table.has_key and table.target_table]
     if keyless:
@@ -269,6 +274,7 @@ RULES: tuple[Rule, ...] = (
     _unproved,
     _damaged,
     _quarantine,
+    _spoiled,
     _lossy,
     _schema,
     _previous,
