@@ -118,6 +118,7 @@ class ValueKind(StrEnum):
     TIMESTAMP = "timestamp"
     TIMESTAMPTZ = "timestamptz"
     JSON = "json"  # Arrow string
+    UUID = "uuid"  # Arrow string, as PostgreSQL writes it
 
 
 class ObjectState(StrEnum):
@@ -174,6 +175,8 @@ class ColumnProfile:
     examples: dict[StorageClass, str] = field(default_factory=dict)
     documents_losing: int = 0
     """Of the texts of a JSON column: those of which jsonb would not keep all; what a batch repeats counts once."""
+    uuid_shapes: dict[str, int] = field(default_factory=dict)
+    """What texts and blobs look like as UUIDs (`value_conversion.uuid_shapes`), with how many do."""
     texts_to_null: int = 0
     """Of the texts: those that a normalisation turns to NULL. All else is said of texts as normalised."""
 
@@ -213,7 +216,7 @@ class ColumnPlan:
     source_timezone: str | None = None
     """None: that of the run."""
     time_example: str = ""
-    """A text of a column of texts that becomes one of times: how such a column spells them."""
+    """A text of a column of texts that becomes one of times or UUIDs: how such a column spells them."""
     cast_to: str = ""
     """The type of a standing column that only the server knows; its values travel as text and are cast on arrival."""
     computed_there: bool = False

@@ -13,6 +13,7 @@ from migration.mapping_file.mapping_file_reader import QUARANTINE
 from migration.mapping_file_model import ColumnOverride, EpochUnit, NulPolicy
 from migration.model import ColumnPlan, StorageClass, ValueKind
 from migration.value_conversion.rules import BLANK_PADDED, RULES, Context, Misfit, or_null_name, rules_for
+from migration.value_conversion.uuid_shapes import blob_rule, spelling
 from migration.value_conversion.value_kinds import kind_of, split_type
 
 if TYPE_CHECKING:
@@ -254,7 +255,13 @@ def _plan(
         notes += _text_notes(rules, kind, choice.target_type, profile, natural, strips=strips)
     rules |= {c: rule for c, rule in by_file.items() if profile.count(c)}
     rules = {c: rule for c, rule in rules.items() if rule != QUARANTINE}
-    example = profile.examples.get(StorageClass.TEXT, "") if kind in _TIMES else ""
+    if kind is ValueKind.UUID and StorageClass.BLOB in rules and StorageClass.BLOB not in by_file:
+        rules[StorageClass.BLOB] = blob_rule(profile)
+    example = ""
+    if kind in _TIMES:
+        example = profile.examples.get(StorageClass.TEXT, "")
+    elif kind is ValueKind.UUID:
+        example = spelling(profile) or profile.examples.get(StorageClass.TEXT, "")
     return replace(
         natural,
         target_type=choice.target_type,

@@ -34,6 +34,7 @@ TYPE_OF_KIND: Final[Mapping[ValueKind, str]] = MappingProxyType(
         ValueKind.TIMESTAMP: "timestamp",
         ValueKind.TIMESTAMPTZ: "timestamp with time zone",
         ValueKind.JSON: "jsonb",
+        ValueKind.UUID: "uuid",
     }
 )
 """The type for each kind where nothing says more."""

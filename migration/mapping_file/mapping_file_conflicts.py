@@ -8,6 +8,7 @@ from migration.mapping_file.mapping_file_reader import QUARANTINE
 from migration.mapping_file_model import EpochUnit
 from migration.model import ValueKind
 from migration.value_conversion.rules import BLANK_PADDED, RULES, rules_for
+from migration.value_conversion.server_cast_rules import CAST_BY_SERVER
 from migration.value_conversion.value_kinds import is_known, kind_of, split_type
 
 if TYPE_CHECKING:
@@ -48,6 +49,8 @@ def disagreements(asked: ColumnOverride | None, standing_type: str) -> Iterator[
     if asked.type is not None and _full(asked.type) != _full(standing_type):
         yield f"the mapping file asks for {asked.type}, and the column stands there as {standing_type}"
     kind = kind_of(standing_type) if is_known(standing_type) else ValueKind.TEXT
+    if _is_cast(standing_type):
+        kind = ValueKind.TEXT
     for storage_class, name in asked.rules:
         if name != QUARANTINE and not _gives(name, storage_class, standing_type, kind):
             yield f"the rule {name} of the mapping file gives no {standing_type}"
@@ -56,12 +59,18 @@ def disagreements(asked: ColumnOverride | None, standing_type: str) -> Iterator[
 
 
 def _gives(name: str, storage_class: str, standing_type: str, kind: ValueKind) -> bool:
-    if RULES[name].kind is not kind:
+    if RULES[name].kind is not kind and not (
+        _is_cast(standing_type) and RULES[name].kind is kind_of(standing_type)
+    ):
         return False
     base, modifier = split_type(standing_type) if is_known(standing_type) else ("text", ())
     if base not in BLANK_PADDED or not modifier:
         return name != "text_to_char"
     return name in rules_for(standing_type).values() or storage_class != "text"
+
+
+def _is_cast(standing_type: str) -> bool:
+    return is_known(standing_type) and kind_of(standing_type) in CAST_BY_SERVER
 
 
 def _counts(unit: EpochUnit, kind: ValueKind) -> bool:

@@ -40,6 +40,21 @@ ORPHAN_ADVICE: Final = Advice(
 QUARANTINE_ADVICE: Final = (
     ORPHAN_ADVICE,  # first: the names of tables and keys in the reason say nothing
     Advice(
+        r"not a UUID|type uuid",
+        "Correct what is no UUID",
+        "uuid takes 32 hexadecimal digits, with or without hyphens, in any case, and blobs of 16 bytes. Where the bytes"
+        ' are those of .NET\'s Guid, say so (--mapping: rules = { blob = "guid_blob_to_uuid" }). A number such as'
+        " 1.2e+31 was a UUID of digits alone, which SQLite has turned into a number in a column declared UUID or GUID:"
+        " take it from where else it stands (a table that refers to it, a backup).",
+    ),
+    Advice(
+        r"may be a list in more than one way|JSON list holds|array literal|array dimensions",
+        "Say what the lists mean",
+        "Arrays take {a,b}, a JSON list of one kind of values, and a,b without blanks, quotes or empty parts. Write the"
+        " others so by an expression (--mapping), such as '{' || replace(\"COLUMN\", ', ', ',') || '}' for a, b, and"
+        " '{}' for a text without any.",
+    ),
+    Advice(
         # Before the others: these quote names of the application's.
         r"violates .*constraint|violates not-null|for enum |no partition of relation|^invalid input syntax",
         "Satisfy the constraints of the application's tables",

@@ -29,6 +29,7 @@ from migration.report.report_model import (
     Urgency,
 )
 from migration.report.run_facts import ForeignKeyFacts
+from migration.report.spoiled_uuid_advice import spoiled_uuid_advice
 from migration.report.text_formatting import NAMES_SHOWN, count, some
 
 VACUUM_STATEMENTS = 10
@@ -176,6 +177,10 @@ def _widened(situation: Situation) -> Iterator[Recommendation]:
         )
 
 
+def _spoiled(situation: Situation) -> Iterator[Recommendation]:
+    yield from spoiled_uuid_advice(situation.tables)
+
+
 def _keyless(situation: Situation) -> Iterator[Recommendation]:
     keyless = [table for table in situation.tables if not table.has_key and table.target_table]
     if keyless:
@@ -267,6 +272,7 @@ RULES: tuple[Rule, ...] = (
     _unproved,
     _damaged,
     _quarantine,
+    _spoiled,
     _lossy,
     _schema,
     _previous,

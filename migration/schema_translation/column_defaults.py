@@ -93,8 +93,8 @@ _EXPRESSIONS: Final[Mapping[str, Mapping[ValueKind, str]]] = {
     "strftime('%Y-%m-%d %H:%M:%f','now')": _MILLISECONDS,
     "strftime('%Y-%m-%dT%H:%M:%SZ','now')": _ISO,
     "strftime('%Y-%m-%dT%H:%M:%fZ','now')": _ISO_MILLISECONDS,
-    "lower(hex(randomblob(16)))": {ValueKind.TEXT: _RANDOM_HEX},
-    "hex(randomblob(16))": {ValueKind.TEXT: f"upper({_RANDOM_HEX})"},
+    "lower(hex(randomblob(16)))": {ValueKind.TEXT: _RANDOM_HEX, ValueKind.UUID: "gen_random_uuid()"},
+    "hex(randomblob(16))": {ValueKind.TEXT: f"upper({_RANDOM_HEX})", ValueKind.UUID: "gen_random_uuid()"},
 }
 
 

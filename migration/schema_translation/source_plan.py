@@ -25,6 +25,7 @@ from migration.schema_translation.table_selection import (
     select_tables,
     views_left_out,
 )
+from migration.schema_translation.uuid_columns import UuidColumns, as_uuid, uuid_columns
 from migration.schema_translation.view_translation import (
     TranslatedView,
     ViewTranslator,
@@ -135,11 +136,13 @@ class _SourcePlanner:
         self._tables: dict[str, MappedTable] = {}
         self._views: dict[str, str] = {}
         self._results: list[ObjectResult] = []
+        self._uuids = UuidColumns({}, {})
 
     def map_tables(self) -> list[str]:
         """Decide about tables and columns; return all names that the tables take in their schema."""
         chosen = select_tables(self._label, self._schema, self._options)
         names = claim_names(chosen, self._names, self._policy, {"source": self._label})
+        self._uuids = uuid_columns(chosen, self._profiles, self._schema)
         for table, name in zip(chosen, names, strict=True):
             self._tables[table.name.lower()] = self._map(table, name)
         return [
@@ -173,7 +176,7 @@ class _SourcePlanner:
             renamed = rename_reason(column, name, self._policy)
             if renamed is not None:
                 self._say("column", f"{table.name}.{column.name}", renamed)
-            plan = decide(column, table, profiles.get(column.name, ColumnProfile()))
+            plan = self._with_uuid(table, decide(column, table, profiles.get(column.name, ColumnProfile())))
             columns[column.name.lower()] = self._finish(replace(plan, target_name=name), column, table)
         for column in table.columns:
             if column.generated is not GeneratedKind.NO:
@@ -186,6 +189,14 @@ class _SourcePlanner:
             reason = f"PostgreSQL decides this in each INSERT: ON CONFLICT ... DO, where SQLite has {clause}"
             self._say("conflict clause", f"{table.name} {clause}", reason, ObjectState.SKIPPED)
         return MappedTable(table, target_name, columns, profiles)
+
+    def _with_uuid(self, table: SourceTable, plan: ColumnPlan) -> ColumnPlan:
+        place = (table.name.lower(), plan.name.lower())
+        if place in self._uuids.chosen:
+            profile = self._profiles.get(table.name, {}).get(plan.name, ColumnProfile())
+            return as_uuid(plan, self._uuids.chosen[place], profile)
+        note = self._uuids.notes.get(place)
+        return plan if note is None else replace(plan, reason=f"{plan.reason}; {note}")
 
     def _say(
         self, kind: str, name: str, reason: str | None, state: ObjectState = ObjectState.CHANGED

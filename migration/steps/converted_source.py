@@ -16,10 +16,14 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from migration.steps.step_context import PlannedTable
+    from migration.value_conversion.rules.conversion_rule import AskServer
 
 
 def converted_rows(
-    table: PlannedTable, orphans: Sequence[Orphans], snapshots: SnapshotAccess
+    table: PlannedTable,
+    orphans: Sequence[Orphans],
+    snapshots: SnapshotAccess,
+    ask_server: AskServer | None = None,
 ) -> Iterator[pa.RecordBatch]:
     """Yield the logical batches of a table; rows that the conversion keeps out are left out.
 
@@ -27,7 +31,7 @@ def converted_rows(
         SnapshotLostError: the snapshot is not on this host, and cannot be fetched.
     """
     columns = table.plan.copied_columns
-    converter = Converter(columns, Context(table.run.options.source_timezone))
+    converter = Converter(columns, Context(table.run.options.source_timezone, ask_server=ask_server))
     classes = {column.name: table.profile[column.name].classes for column in columns}
     size = batch_rows(table.run.options.batch_rows, table.profile.values())
     leaving = OrphanRows(table.declared, list(orphans)) if orphans else None

@@ -33,10 +33,12 @@ from migration.target.sql_statements import driver_connection
 from migration.validation.loss_count import LossCount
 from migration.validation.row_digest import DigestSum
 from migration.validation.server_casts import ServerCasts
+from migration.validation.server_opinion import ServerOpinion
 from migration.value_conversion.batch_conversion import Context, Converted, Converter
 from migration.value_conversion.batch_size import batch_rows
 from migration.value_conversion.orphan_row_removal import OrphanRows
 from migration.value_conversion.raw_batch import RawBatch
+from migration.value_conversion.rules.conversion_rule import AskServer
 
 
 class ChunkStream:
@@ -50,6 +52,7 @@ class ChunkStream:
         spool: RejectionSpool,
         casts: ServerCasts | None = None,
         trial: CopyTrial | None = None,
+        ask_server: AskServer | None = None,
     ) -> None:
         options = table.run.options
         self._reader = reader
@@ -58,7 +61,9 @@ class ChunkStream:
         self._columns = table.plan.copied_columns
         self._classes = {column.name: table.profile[column.name].classes for column in self._columns}
         self._batch_rows = batch_rows(options.batch_rows, table.profile.values())
-        self._converter = Converter(self._columns, Context(options.source_timezone), table.profile)
+        self._converter = Converter(
+            self._columns, Context(options.source_timezone, ask_server=ask_server), table.profile
+        )
         self._orphans = OrphanRows(table.declared, chunk.orphans) if chunk.orphans else None
         self._digest = DigestSum()
         self.rows_read = 0
@@ -199,7 +204,9 @@ def _load(
 ) -> StepOutcome:
     started = time.monotonic()
     with RejectionSpool() as spool, _server_casts(context, table.plan) as casts:
-        stream = ChunkStream(context.snapshot_reader(table.source), table, chunk, spool, casts, trial)
+        source = context.snapshot_reader(table.source)
+        opinion = ServerOpinion(context.engine)
+        stream = ChunkStream(source, table, chunk, spool, casts, trial, opinion)
         if table.run.options.mode is Mode.DRY_RUN:
             bytes_sent = _encode_only(table.plan, stream)
         else:

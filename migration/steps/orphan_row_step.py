@@ -37,6 +37,7 @@ from migration.steps.rejection_spool import TEMPORARY_REMEDY
 from migration.steps.step_context import PlannedTable, StepContext
 from migration.steps.step_outcome import StepOutcome
 from migration.validation.orphan_row_search import Found, OrphanSearch
+from migration.validation.server_opinion import ServerOpinion
 from migration.value_conversion.batch_conversion import Context, Converter
 from migration.value_conversion.batch_size import batch_rows
 from migration.value_conversion.row_key import storable_key
@@ -131,7 +132,9 @@ def _read(context: StepContext, connection: Connection, table: PlannedTable, sea
         or (column.generated_sql is None and _may_reject(column, table.profile[column.name]))
     ]
     profile = {column.name: table.profile[column.name] for column in columns}
-    converter = Converter(columns, Context(table.run.options.source_timezone), profile)
+    converter = Converter(
+        columns, Context(table.run.options.source_timezone, ask_server=ServerOpinion(context.engine)), profile
+    )
     classes = {name: known.classes for name, known in profile.items()}
     reader = context.snapshot_reader(table.source)
     size = batch_rows(_ROWS_AT_ONCE, profile.values())

@@ -11,6 +11,7 @@ from migration.ledger.table_records import read_table
 from migration.source.row_reading.column_profile import profile_range
 from migration.steps.step_context import StepContext
 from migration.steps.step_outcome import StepOutcome
+from migration.validation.server_opinion import ServerOpinion
 from migration.value_conversion.batch_conversion import Context
 
 
@@ -26,7 +27,7 @@ def profile_chunk(context: StepContext, connection: Connection, step: Step) -> S
         context.snapshot_reader(source),
         declared,
         chunk.key_range,
-        Context(run.options.source_timezone),
+        Context(run.options.source_timezone, ask_server=ServerOpinion(context.engine)),
     )
     bytes_read = sum(column.total_bytes for column in profile.values())
     save_chunk_profile(connection, chunk.id, profile, bytes_read)

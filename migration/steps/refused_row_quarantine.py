@@ -34,6 +34,7 @@ from migration.target.sql_statements import driver_connection
 from migration.validation.canonical_form import canonical_table
 from migration.validation.row_digest import DigestSum, combine, difference
 from migration.validation.row_hashing import hash_rows
+from migration.validation.server_opinion import ServerOpinion
 from migration.value_conversion.batch_conversion import Context, Converter
 from migration.value_conversion.batch_size import batch_rows
 from migration.value_conversion.orphan_row_removal import OrphanRows
@@ -97,7 +98,9 @@ class _Return:
         self._names = {column.target_name: column.name for column in self._columns}
         self._batch_rows = batch_rows(self._table.run.options.batch_rows, self._table.profile.values())
         self._converter = Converter(
-            self._columns, Context(self._table.run.options.source_timezone), self._table.profile
+            self._columns,
+            Context(self._table.run.options.source_timezone, ask_server=ServerOpinion(connection.engine)),
+            self._table.profile,
         )
         self._waiting, self._digest = self._read_waiting(staging_schema, refused)
 

@@ -74,7 +74,18 @@ def canonical_json(document: str) -> str:
     """
     try:
         return _json_encoder.encode(_json_decoder.decode(document)).decode()
+    except msgspec.ValidationError:
+        return _canonical_with_long_integers(document)
     except _MALFORMED:
+        return document
+
+
+def _canonical_with_long_integers(document: str) -> str:
+    """Return the canonical form of a document with an integer of more digits than the fast parser takes."""
+    try:
+        value = json.loads(document, parse_int=_exact_number, parse_float=_exact_number)
+        return _json_encoder.encode(value).decode()
+    except (ValueError, *_MALFORMED):
         return document
 
 
@@ -188,4 +199,5 @@ _CANONICAL: dict[ValueKind, Callable[[Values], Values]] = {
     ValueKind.TIMESTAMP: _ticks,
     ValueKind.TIMESTAMPTZ: _ticks,
     ValueKind.JSON: _json,
+    ValueKind.UUID: _text,
 }

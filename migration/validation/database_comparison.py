@@ -28,6 +28,7 @@ from migration.validation.row_hashing import Algorithm
 from migration.validation.schema.schema_verdict import SchemaComparison, compare_schema
 from migration.validation.schema.wanted_shapes import may_build
 from migration.validation.schema_comparison import column_findings, key_findings
+from migration.validation.server_opinion import ServerOpinion
 from migration.validation.source_side_rows import SourceSide
 from migration.value_conversion.batch_conversion import Context
 
@@ -215,7 +216,7 @@ class _Job:
     def validate(self, table: SourceTable) -> TableValidation:
         """Compare one table."""
         started = time.monotonic()
-        context = Context(self.options.source_timezone)
+        context = Context(self.options.source_timezone, ask_server=ServerOpinion(self.connection.engine))
         profiles = profile_range(self.reader, table, KeyRange(), context)
         name = self.names.get(table.name)
         if name is None:

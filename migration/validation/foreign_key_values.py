@@ -13,7 +13,7 @@ from migration.validation.canonical_form import canonical_array
 
 _INTEGERS: Final = frozenset({ValueKind.INT16, ValueKind.INT32, ValueKind.INT64})
 _FLOATS: Final = frozenset({ValueKind.FLOAT32, ValueKind.FLOAT64})
-_SPELLED: Final = frozenset({ValueKind.NUMERIC, ValueKind.TEXT, ValueKind.JSON})
+_SPELLED: Final = frozenset({ValueKind.NUMERIC, ValueKind.TEXT, ValueKind.JSON, ValueKind.UUID})
 _PLAIN: Final[Mapping[ValueKind, pa.DataType]] = {
     ValueKind.BYTES: pa.binary(),
     ValueKind.BOOL: pa.bool_(),

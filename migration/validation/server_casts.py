@@ -78,18 +78,19 @@ class ServerCasts:
             )
             for row, refusal in found.items():
                 refused.setdefault(row, (column.name, refusal.reason))
-            lost += [(row, column.name, loss) for row, loss in self._lost(column.cast_to, texts, written)]
+            lost += [(row, column.name, loss) for row, loss in self._lost(column, texts, written)]
             batch = batch.set_column(position, batch.schema.field(position), pa.array(written, pa.string()))
         return CastBatch(batch, refused, tuple(item for item in lost if item[0] not in refused))
 
     def _lost(
-        self, type_: str, texts: Sequence[str | None], written: Sequence[str | None]
+        self, column: ColumnPlan, texts: Sequence[str | None], written: Sequence[str | None]
     ) -> list[tuple[int, str]]:
         """Return what is not kept, by its place, with the name of the loss."""
+        type_ = column.cast_to
         rows = [
             row
             for row, (one, other) in enumerate(zip(texts, written, strict=True))
-            if one is not None and other is not None and not is_kept(one, other)
+            if one is not None and other is not None and not is_kept(one, other, column.time_example)
         ]
         if not rows:
             return []

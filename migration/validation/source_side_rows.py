@@ -10,6 +10,7 @@ from migration.mapping_file.mapping_file_conflicts import disagreements
 from migration.model import Finding, FindingKind, KeyRange
 from migration.validation.loss_count import LossCount
 from migration.validation.server_casts import ServerCasts, without_rows
+from migration.validation.server_opinion import ServerOpinion
 from migration.value_conversion.batch_conversion import Context, Converter
 from migration.value_conversion.batch_size import batch_rows
 
@@ -52,6 +53,7 @@ class SourceSide:
         self._table = table
         self._columns = plan.copied_columns
         self._options = options
+        self._connection = connection
         self._casts = ServerCasts(connection, self._columns)
         self._classes = {column.name: profiles[column.name].classes for column in self._columns}
         self._batch_rows = batch_rows(
@@ -64,7 +66,8 @@ class SourceSide:
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """Read the table; `unfit` then tells how many rows were left out."""
-        context = Context(self._options.source_timezone, infinite_numerics=True)
+        opinion = ServerOpinion(self._connection.engine)
+        context = Context(self._options.source_timezone, infinite_numerics=True, ask_server=opinion)
         converter = Converter(self._columns, context)
         self.unfit = 0
         self._named.clear()

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 _LONGEST: Final = 60
 _MOST_COLUMNS: Final = 8
-_QUOTED: Final = frozenset({ValueKind.TEXT, ValueKind.JSON})
+_QUOTED: Final = frozenset({ValueKind.TEXT, ValueKind.JSON, ValueKind.UUID})
 
 
 def show_values(array: pa.Array[Any], column: ColumnPlan) -> list[str]:

@@ -23,6 +23,8 @@ BOOLEAN_RESPELLED: Final = "boolean_respelled"
 TIME_RESPELLED: Final = "time_respelled"
 OFFSET_DROPPED: Final = "offset_dropped"
 AMBIGUOUS_HOUR: Final = "ambiguous_hour"
+UUID_RESPELLED: Final = "uuid_respelled"
+LIST_RESPELLED: Final = "list_respelled"
 JSON_KEYS_DROPPED: Final = "json_keys_dropped"
 CLASS_DROPPED: Final = "class_dropped"
 CUT_BY_TYPE: Final = "cut_by_type"
@@ -43,6 +45,8 @@ LOSSES: Final[Mapping[str, str]] = MappingProxyType(
         TIME_RESPELLED: "a text spells a time otherwise than its column does",
         OFFSET_DROPPED: "the offset from UTC is not kept, nor a sign that there was one",
         AMBIGUOUS_HOUR: "a clock shows this hour twice",
+        UUID_RESPELLED: "a text spells a UUID otherwise than its column does",
+        LIST_RESPELLED: "a text spells a list otherwise than its column does",
         JSON_KEYS_DROPPED: "of a key that a document says twice, jsonb keeps the last",
         CLASS_DROPPED: "values of two storage classes can no longer be told apart, such as 5 and '5'",
         CUT_BY_TYPE: "the column's type cut or rounded them",

@@ -34,6 +34,7 @@ ARROW_TYPES: Final[Mapping[ValueKind, pa.DataType]] = MappingProxyType(
         ValueKind.TIMESTAMP: pa.timestamp("us"),
         ValueKind.TIMESTAMPTZ: pa.timestamp("us", tz="UTC"),
         ValueKind.JSON: pa.string(),
+        ValueKind.UUID: pa.string(),
     }
 )
 
@@ -72,6 +73,7 @@ _KINDS: Final[Mapping[str, ValueKind]] = MappingProxyType(
         "timestamp with time zone": ValueKind.TIMESTAMPTZ,
         "jsonb": ValueKind.JSON,
         "json": ValueKind.JSON,
+        "uuid": ValueKind.UUID,
     }
 )
 
@@ -96,7 +98,7 @@ def split_type(target_type: str) -> tuple[str, tuple[int, ...]]:
 def is_known(target_type: str) -> bool:
     """Tell whether Convoy can move values into a PostgreSQL type.
 
-    >>> is_known("character varying(40)"), is_known("uuid")
+    >>> is_known("character varying(40)"), is_known("inet")
     (True, False)
     """
     base, _ = split_type(target_type) if "[" not in target_type else (target_type, ())

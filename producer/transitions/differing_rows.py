@@ -13,6 +13,7 @@ from migration.steps.run_schema_names import staging_schema
 from migration.steps.step_context import read_planned_table
 from migration.target.loading.table_readback import TargetReader
 from migration.validation.row_comparison import compare_rows
+from migration.validation.server_opinion import ServerOpinion
 from migration.value_conversion.batch_conversion import Context, Converter
 from migration.value_conversion.batch_size import batch_rows
 from migration.value_conversion.orphan_row_removal import OrphanRows
@@ -35,7 +36,9 @@ def find_difference(context: TransitionContext, run: RunRecord, table: TableReco
         planned = read_planned_table(connection, run.id, table.id)
         orphans = read_orphans(connection, table.id)
     plan = planned.plan
-    converter = Converter(plan.copied_columns, Context(run.options.source_timezone))
+    converter = Converter(
+        plan.copied_columns, Context(run.options.source_timezone, ask_server=ServerOpinion(context.engine))
+    )
     classes = {column.name: planned.profile[column.name].classes for column in plan.copied_columns}
     size = batch_rows(run.options.batch_rows, planned.profile.values())
 

@@ -13,6 +13,7 @@ from datetime import UTC, datetime, time, timedelta, timezone
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -27,6 +28,20 @@ _MOMENT = re.compile(
     re.ASCII,
 )
 _TIME = re.compile(r"(\d\d):(\d\d)(?::(\d\d)(?:\.(\d+))?)?", re.ASCII)
+
+
+_UUID_BYTES = 16
+_VERSIONS = frozenset(range(1, 9))
+_TRUTHS = {
+    "true": True,
+    "false": False,
+    "yes": True,
+    "no": False,
+    "on": True,
+    "off": False,
+    "1": True,
+    "0": False,
+}
 
 
 class Text(bytes):
@@ -59,6 +74,8 @@ class Facts:
     """Whether all reals are Julian days."""
     zone: str = "UTC"
     """Where the clocks hang that texts without an offset were read from."""
+    turned_uuids: bool = False
+    """Whether blobs of 16 bytes are those of .NET's Guid."""
 
     @classmethod
     def of(cls, values: Iterable[Any], zone: str = "UTC") -> Facts:
@@ -66,7 +83,17 @@ class Facts:
         known = list(values)
         integers = [value for value in known if isinstance(value, int)]
         reals = [value for value in known if isinstance(value, float)]
-        return cls(_unit(integers), all(JULIAN_DAYS[0] <= value <= JULIAN_DAYS[1] for value in reals), zone)
+        julian = all(JULIAN_DAYS[0] <= value <= JULIAN_DAYS[1] for value in reals)
+        return cls(_unit(integers), julian, zone, _are_turned(known))
+
+
+def _are_turned(values: list[Any]) -> bool:
+    """Tell whether 16 bytes say a version in .NET's order, and not, or fewer of them, in the order they are written."""
+    blobs = [v for v in values if isinstance(v, bytes) and not isinstance(v, Text) and len(v) == _UUID_BYTES]
+    written, turned = ({UUID(**{name: v}).version for v in blobs} for name in ("bytes", "bytes_le"))
+    if not blobs or not turned <= _VERSIONS:
+        return False
+    return not written <= _VERSIONS or len(turned) < len(written)
 
 
 def _unit(integers: list[int]) -> str | None:
@@ -139,7 +166,7 @@ def expected(value: Any, kind: str, facts: Facts) -> Any:
         if isinstance(value, Text):
             return _expected_text(value, base, kind, facts.zone)
         if isinstance(value, bytes):
-            return _expected_blob(value, base, kind)
+            return _expected_blob(value, base, kind, facts)
         return _expected_number(value, base, kind, facts)
     except (UnexpectedError, ValueError, ArithmeticError) as problem:
         return ("unexpected", repr(value), kind, str(problem))
@@ -197,9 +224,11 @@ def _instant(value: float, facts: Facts) -> datetime:
     return EPOCH + timedelta(microseconds=round(value * 1_000_000))
 
 
-def _expected_blob(value: bytes, base: str, kind: str) -> Any:
+def _expected_blob(value: bytes, base: str, kind: str, facts: Facts) -> Any:
     if base == "bytea":
         return ("bytes", value)
+    if base == "uuid" and len(value) == _UUID_BYTES:
+        return UUID(bytes_le=value) if facts.turned_uuids else UUID(bytes=value)
     text = value.decode()
     if "\0" in text:
         raise UnexpectedError("NUL in a blob that became text")
@@ -207,7 +236,17 @@ def _expected_blob(value: bytes, base: str, kind: str) -> Any:
         return _padded(text, base, kind)
     if base == "jsonb":
         return ("json", canonical_json(text))
+    if base == "uuid":
+        return UUID(text)
     raise UnexpectedError(base)
+
+
+def _truth(word: str) -> bool:
+    """Return what PostgreSQL takes a word for: any beginning that is no other word's, too."""
+    found = {truth for whole, truth in _TRUTHS.items() if word and whole.startswith(word)}
+    if len(found) != 1:
+        raise UnexpectedError("no truth value")
+    return found.pop()
 
 
 def _expected_text(raw: Text, base: str, kind: str, zone: str) -> Any:  # noqa: PLR0912 - one branch for each type
@@ -223,7 +262,9 @@ def _expected_text(raw: Text, base: str, kind: str, zone: str) -> Any:  # noqa: 
     if base == "jsonb":
         return ("json", canonical_json(text))
     if base == "boolean":
-        return ("bool", {"t": True, "true": True, "f": False, "false": False}[text.lower()])
+        return ("bool", _truth(text.strip().lower()))
+    if base == "uuid":
+        return UUID(text)
     if base == "date":
         moment = _moment(text)
         if moment.tzinfo is not None or moment.time() != time():
@@ -335,6 +376,8 @@ def transform(value: Any, kind: str, facts: Facts) -> str | None:
     if isinstance(value, Text):
         return _transform_of_text(value, base, kind)
     if isinstance(value, bytes):
+        if base == "uuid":
+            return "guid_blob_to_uuid" if facts.turned_uuids else "blob_to_uuid"
         return None if base == "bytea" else "blob_to_text"
     if value is None:
         return None

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from migration.model import ColumnProfile, StorageClass
 from migration.value_conversion.rules.utf8_check import payload
+from migration.value_conversion.uuid_shapes import count_shapes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -38,6 +39,7 @@ class Tally:
         self._bad_utf8_texts = 0
         self._texts_to_null = 0
         self._documents_losing = 0
+        self._uuid_shapes: Counter[str] = Counter()
 
     @property
     def values(self) -> int:
@@ -72,6 +74,8 @@ class Tally:
             ends = pc.min_max(lengths)
             self._total_bytes += pc.sum(lengths).as_py()
             self._longest_bytes = max(self._longest_bytes, ends["max"].as_py())
+            if ends["min"].as_py() == ends["max"].as_py():
+                self._uuid_shapes += count_shapes(storage_class, values)
             if storage_class is StorageClass.TEXT:
                 if ends["min"].as_py() == 0:
                     self._empty_texts += pc.sum(pc.equal(lengths, 0)).as_py()
@@ -111,6 +115,7 @@ class Tally:
             accepted_wider=dict(+self._accepted_wider),
             examples=self._examples,
             documents_losing=self._documents_losing,
+            uuid_shapes=dict(self._uuid_shapes),
             texts_to_null=self._texts_to_null,
         )
 
@@ -173,6 +178,7 @@ def merged(one: ColumnProfile, other: ColumnProfile) -> ColumnProfile:
         accepted_wider=_added(one.accepted_wider, other.accepted_wider),
         examples={**other.examples, **one.examples},
         documents_losing=one.documents_losing + other.documents_losing,
+        uuid_shapes=dict(Counter(one.uuid_shapes) + Counter(other.uuid_shapes)),
         texts_to_null=one.texts_to_null + other.texts_to_null,
     )
 

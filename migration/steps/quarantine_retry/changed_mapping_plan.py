@@ -22,6 +22,7 @@ from migration.steps.quarantine_retry.quarantined_row_reader import ReplayTable
 from migration.steps.step_context import PlannedTable
 from migration.target.application_tables.data_only_plan import plan_for
 from migration.target.pg_catalog.application_table_facts import ApplicationTable
+from migration.validation.server_opinion import ServerOpinion
 from migration.value_conversion.batch_conversion import Context
 
 _REMEDY = (
@@ -50,7 +51,7 @@ def remapped(
         UsageError: the mapping names what is not there, or would change the table that stands in PostgreSQL.
     """
     options = table.run.options
-    context = Context(options.source_timezone)
+    context = Context(options.source_timezone, ask_server=ServerOpinion(connection.engine))
     if mapping is None:
         return ReplayTable(table.declared, table.plan, table.profile, context, options.batch_rows)
     asked = replace(options, mapping=mapping)

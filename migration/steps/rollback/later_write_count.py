@@ -32,6 +32,7 @@ from migration.target.pg_catalog.table_signature import changed_lines, read_sign
 from migration.target.sql_statements import driver_connection, quoted, run_sql
 from migration.validation.row_comparison import count_rows_apart
 from migration.validation.row_digest import DigestSum
+from migration.validation.server_opinion import ServerOpinion
 from migration.value_conversion.batch_size import batch_rows
 
 if TYPE_CHECKING:
@@ -155,7 +156,7 @@ class LaterWriteCount:
         orphans = read_orphans(self._connection, table.id)
 
         def source() -> Iterator[pa.RecordBatch]:
-            return converted_rows(planned, orphans, snapshots)
+            return converted_rows(planned, orphans, snapshots, ServerOpinion(self._connection.engine))
 
         try:
             # Rows that were retried since, or that an application's table has refused, make the two differ.

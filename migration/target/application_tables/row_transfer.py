@@ -60,7 +60,7 @@ class RowTransfer:
     @property
     def cast_columns(self) -> tuple[str, ...]:
         """The columns that are cast on arrival."""
-        return tuple(name for name in self.columns if not is_known(self.type(name)))
+        return tuple(name for name in self.columns if name in self.texts or not is_known(self.type(name)))
 
     def insert_sql(self, where_sql: str = "") -> str:
         """Return the INSERT that takes the waiting rows over."""

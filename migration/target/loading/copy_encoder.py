@@ -1,7 +1,7 @@
 """Logical Arrow batches to the bytes of ``COPY ... (FORMAT binary)``.
 
-pgpq encodes whole columns. It has no encoder for numerics of varying scale, so these arrive there as ready-made
-wire bytes (https://www.postgresql.org/docs/current/sql-copy.html, "Binary Format"; numeric_send() in
+pgpq encodes whole columns. It has no encoder for numerics of varying scale nor for uuid, so these arrive there as
+ready-made wire bytes (https://www.postgresql.org/docs/current/sql-copy.html, "Binary Format"; numeric_send() in
 src/backend/utils/adt/numeric.c).
 """
 
@@ -19,6 +19,7 @@ from psycopg.adapt import PyFormat, Transformer
 
 from migration.errors import InternalError
 from migration.model import ColumnPlan, ValueKind
+from migration.value_conversion.rules.utf8_check import payload
 from migration.value_conversion.value_kinds import ARROW_TYPES, split_type
 
 if TYPE_CHECKING:
@@ -39,12 +40,14 @@ _BUILDERS: dict[ValueKind, Callable[[pa.Field[Any]], Any]] = {
     ValueKind.TIMESTAMP: encoders.TimestampMicrosecondEncoderBuilder,
     ValueKind.TIMESTAMPTZ: encoders.TimestampMicrosecondEncoderBuilder,
     ValueKind.JSON: encoders.StringEncoderBuilder,
+    ValueKind.UUID: encoders.BinaryEncoderBuilder,
 }
 
 # The signature, no flags, no header extension; and the count of fields -1 that ends the data.
 _HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 _TRAILER = b"\xff\xff"
 _ROW_WITHOUT_FIELDS = b"\0\0"
+_UUID_BYTES = 16
 
 
 class CopyEncoder:
@@ -64,7 +67,7 @@ class CopyEncoder:
             [
                 (
                     f"c{position}",
-                    pa.binary() if column.kind is ValueKind.NUMERIC else ARROW_TYPES[column.kind],
+                    pa.binary() if column.kind in _WIRE_BYTES else ARROW_TYPES[column.kind],
                 )
                 for position, column in enumerate(self._columns)
             ]
@@ -92,7 +95,7 @@ class CopyEncoder:
         if not self._encoder:
             return _ROW_WITHOUT_FIELDS * int(batch.num_rows)
         arrays = [
-            encode_numerics(array) if column.kind is ValueKind.NUMERIC else array
+            _WIRE_BYTES[column.kind](array) if column.kind in _WIRE_BYTES else array
             for array, column in zip(batch.columns, self._columns, strict=True)
         ]
         try:
@@ -126,6 +129,32 @@ def encode_numerics(values: pa.Array[Any]) -> pa.Array[Any]:
         raise InternalError(f"A value planned as numeric is not a number: {error}") from error
     return pc.take(pa.array(wire, pa.binary()), distinct.indices)
 
+
+def encode_uuids(values: pa.Array[Any]) -> pa.Array[Any]:
+    """Encode UUIDs as PostgreSQL writes them: string array to binary array of 16 bytes for each.
+
+    Raises:
+        InternalError: a text is not a UUID in that spelling.
+    """
+    known = values.drop_null()
+    try:
+        data = bytes.fromhex(payload(known).replace(b"-", b"").decode())
+    except ValueError as error:
+        raise InternalError(f"A value planned as uuid is none: {error}") from error
+    if len(data) != _UUID_BYTES * len(known):
+        raise InternalError("A value planned as uuid has not its 32 digits")
+    offsets = pa.array(range(0, len(data) + 1, _UUID_BYTES), pa.int32())
+    wire = pa.Array.from_buffers(pa.binary(), len(known), [None, offsets.buffers()[1], pa.py_buffer(data)])
+    if not values.null_count:
+        return wire
+    return pc.replace_with_mask(pa.nulls(len(values), pa.binary()), values.is_valid(), wire)
+
+
+_WIRE_BYTES: dict[ValueKind, Callable[[pa.Array[Any]], pa.Array[Any]]] = {
+    ValueKind.NUMERIC: encode_numerics,
+    ValueKind.UUID: encode_uuids,
+}
+"""Kinds that pgpq gets as ready-made wire bytes."""
 
 # psycopg's own encoder (in C where its binary package is installed).
 _dump_decimal: Callable[[Decimal], Any] = Transformer().get_dumper(Decimal(0), PyFormat.BINARY).dump

@@ -5,7 +5,7 @@ type that conversion gave it (value_kinds.ARROW_TYPES):
 
 - numeric as text, since ADBC spells its own decimals differently (``nan``, ``inf``);
 - jsonb as it is, which ADBC gives as text of an extension type: a cast in the server takes both sides a fifth longer;
-- json as text; char(n) as text, which PostgreSQL strips of its padding;
+- json and uuid as text; char(n) as text, which PostgreSQL strips of its padding;
 - infinite dates and timestamps come as the numbers that ADBC wraps them to, far outside the years 1 to 9999: they
   differ from every value of a source, as they should.
 """
@@ -46,7 +46,7 @@ _QUOTING: Final = "SELECT reset_val FROM pg_catalog.pg_settings WHERE name = 'qu
 _QUERY_CANCELED: Final = "57014"
 _BATCH_BYTES: Final = 2 << 20
 _TID_RANGE_SCAN_SINCE: Final = 140_000
-_AS_TEXT: Final = frozenset({ValueKind.NUMERIC, ValueKind.TEXT, ValueKind.JSON})
+_AS_TEXT: Final = frozenset({ValueKind.NUMERIC, ValueKind.TEXT, ValueKind.JSON, ValueKind.UUID})
 _COME_AS_TEXT: Final = frozenset({"text", "jsonb"})
 
 

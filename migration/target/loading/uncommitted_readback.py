@@ -59,7 +59,7 @@ def read_uncommitted(
 def _selected(column: ColumnPlan) -> str:
     """Return SQL whose Python value makes the column's Arrow type: calendar types as whole numbers."""
     name = quoted(column.target_name)
-    if column.kind in (ValueKind.NUMERIC, ValueKind.TEXT, ValueKind.JSON):
+    if column.kind in (ValueKind.NUMERIC, ValueKind.TEXT, ValueKind.JSON, ValueKind.UUID):
         return f"{name}::pg_catalog.text"
     if column.kind is ValueKind.DATE:
         return (

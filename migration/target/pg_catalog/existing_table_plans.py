@@ -11,6 +11,7 @@ from migration.column_types.column_decision import fit
 from migration.errors import PermanentError
 from migration.model import TablePlan
 from migration.target.pg_catalog.source_name_matching import match_items
+from migration.value_conversion.server_cast_rules import CAST_BY_SERVER, with_cast_rules
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -126,11 +127,15 @@ def read_existing(
         if column.name not in names:
             continue
         standing = rows[names[column.name]]
+        profile = profiles.get(column.name)
         try:
-            fitted = fit(column, source_table, standing.type, profiles.get(column.name))
+            own = fit(column, source_table, standing.type, profile)
         except PermanentError:
+            own = None
+        if own is None or own.kind in CAST_BY_SERVER:
             foreign.append((column.name, standing.type))
-            fitted = fit(column, source_table, "text", profiles.get(column.name))
+            plain = fit(column, source_table, "text", profile)
+            fitted = with_cast_rules(plain, own, standing.type, column.override, profile)
             reason = f"The target's column is {standing.type}; travels as text and is cast on arrival"
             as_text.append(
                 replace(
@@ -144,7 +149,7 @@ def read_existing(
             )
         else:
             # Nothing is written: a NULL that stands under NOT NULL in SQLite has to be seen, not refused.
-            columns.append(replace(fitted, target_name=standing.name, not_null=False, generated_sql=None))
+            columns.append(replace(own, target_name=standing.name, not_null=False, generated_sql=None))
     return ExistingTable(
         plan=TablePlan(
             source_label=source_label,

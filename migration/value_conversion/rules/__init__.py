@@ -9,9 +9,11 @@ from migration.model import StorageClass, ValueKind
 from migration.value_conversion.rules.conversion_rule import Context, Misfit, Rule
 from migration.value_conversion.rules.empty_text_rules import empty_rules, or_null_name
 from migration.value_conversion.rules.json_rules import DOCUMENT_RULES
+from migration.value_conversion.rules.list_rules import LIST_RULES
 from migration.value_conversion.rules.number_rules import NUMBER_RULES
 from migration.value_conversion.rules.text_rules import TEXT_RULES
 from migration.value_conversion.rules.time_rules import TIME_RULES
+from migration.value_conversion.rules.uuid_rules import UUID_RULES
 from migration.value_conversion.value_kinds import kind_of, split_type
 
 if TYPE_CHECKING:
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["BLANK_PADDED", "RULES", "Context", "Misfit", "Rule", "or_null_name", "rules_for"]
 
-_PLAIN_RULES = TEXT_RULES + NUMBER_RULES + TIME_RULES + DOCUMENT_RULES
+_PLAIN_RULES = TEXT_RULES + NUMBER_RULES + TIME_RULES + DOCUMENT_RULES + UUID_RULES + LIST_RULES
 
 RULES: Final[Mapping[str, Rule]] = MappingProxyType(
     {rule.name: rule for rule in _PLAIN_RULES + empty_rules(_PLAIN_RULES)}
@@ -56,6 +58,7 @@ _RULES_BY_KIND: Final[Mapping[ValueKind, Mapping[StorageClass, str]]] = MappingP
             _R: "julian_to_timestamptz",
             _T: "text_to_timestamptz",
         },
+        ValueKind.UUID: {_T: "text_to_uuid", _B: "blob_to_uuid"},
         ValueKind.JSON: {_I: "integer_to_json", _R: "real_to_json", _T: "text_to_json", _B: "blob_to_json"},
     }
 )

@@ -24,6 +24,10 @@ Converted: TypeAlias = tuple["pa.Array", "pa.BooleanArray | None"]
 """Values of the kind's Arrow type, and which of them the row path must decide (None: no one)."""
 
 
+AskServer: TypeAlias = "Callable[[str, str], str]"
+"""From a text and the name of a type to why it does not fit; empty where it does."""
+
+
 class Misfit(Exception):  # noqa: N818 - not an error of the run: a value that a type cannot hold
     """A value that a rule cannot convert faithfully.
 
@@ -59,6 +63,10 @@ class Context:
     """A numeric may be infinite: where it stands already, on a server that has such."""
     keeps_document: bool = False
     """The type is `json`, which keeps a document's text; `jsonb` keeps what it means."""
+    ask_server: AskServer | None = None
+    """Says why the server does not take a text as a value of a type, or would not keep it; empty where it does both.
+
+    None: there is no server to ask, and what is doubtful does not fit."""
 
     def for_type(self, target_type: str) -> Context:
         """Return this context with the limits of one PostgreSQL type."""

@@ -6,7 +6,8 @@ White space, the order of keys and the notation of numbers mean nothing in JSON 
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+import re
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 import pyarrow as pa
@@ -19,14 +20,16 @@ from migration.value_conversion.rules.utf8_check import payload
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+_STRING: Final = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
+# Where a number may begin, and what it then begins with; inside a string that, too, may stand: the parser tells.
+_NEGATIVE_ZERO: Final = re.compile(rb"-0(?![0-9])(?<![0-9A-Za-z.+-]-0)")
 _decode = msgspec.json.Decoder().decode
 
 
 def says_a_key_twice(document: bytes) -> bool:
     """Tell whether an object in a document has two members of one name.
 
-    Each member has a colon, so where there are as many members as colons, none was dropped. Only texts with colons
-    and documents that do drop something are read once more, pair by pair.
+    Each member has a colon outside strings, so where there are as many members as such colons, none was dropped.
 
     >>> says_a_key_twice(b'{"a": {"b": 1}, "c": ":"}'), says_a_key_twice(b'{"a": [{"b": 1, "b": 2}]}')
     (False, True)
@@ -38,13 +41,23 @@ def says_a_key_twice(document: bytes) -> bool:
         value = _decode(document)
         if type(value) is dict and len(value) == colons:
             return False  # by far the most of them: an object without others inside
-        return _members(value) < colons and _has_doubles(document)
+        members = _members(value)
+        # Colons inside strings (times of day, addresses) are no members'.
+        return members < colons and members < _STRING.sub(b"", document).count(b":")
+    except msgspec.ValidationError:
+        return _has_doubles(document)  # a number that no double holds; numeric does
     except (msgspec.DecodeError, ValueError, RecursionError):
         return False  # no document: it goes to the quarantine
 
 
 def says_negative_zero(document: bytes) -> bool:
-    """Tell whether a document has a number that is zero and negative; `document` holds "-0" somewhere."""
+    """Tell whether a document has a number that is zero and negative; `document` holds "-0" somewhere.
+
+    >>> says_negative_zero(b'{"day": "2024-01-05", "a": 1e-07}'), says_negative_zero(b"[-0.0]")
+    (False, True)
+    """
+    if not _NEGATIVE_ZERO.search(document):
+        return False  # "-0" of a day, of a UUID, of an exponent
     found: list[str] = []
 
     def note(number: str) -> int:

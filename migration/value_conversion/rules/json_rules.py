@@ -1,10 +1,12 @@
 """Rules that end in jsonb (https://www.postgresql.org/docs/current/datatype-json.html).
 
-A document travels as its original text; these rules only make sure that PostgreSQL will take it and keep it.
+A document travels as its original text; these rules only make sure that PostgreSQL will take it and keep it. They look
+at numbers, never at what looks like one inside a string, and ask the server where they doubt.
 """
 
 from __future__ import annotations
 
+import json
 import math
 import re
 
@@ -25,72 +27,122 @@ from migration.value_conversion.rules.conversion_rule import (
     merge_bad,
 )
 from migration.value_conversion.rules.document_losses import DOCUMENT_LOSSES
+from migration.value_conversion.rules.json_number_tokens import NumberReader, is_odd, numbers_in
 from migration.value_conversion.rules.number_rules import is_negative_zero
 from migration.value_conversion.rules.text_rules import decode
 from migration.value_conversion.rules.utf8_check import payload
 
-_decode = msgspec.json.Decoder().decode
-
 _MALFORMED = (msgspec.DecodeError, ValueError, RecursionError)
 _NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
-# numeric keeps 16,383 digits after the point; jsonb would round what is smaller, without a word.
-_TINY = re.compile(rb"[eE]-0*\d{4}")
-_LONG_NUMBER = re.compile(rb"[0-9.]{16000}")
-_SHORT = 16_000  # bytes of a document that has no room for such a number
+_NUL_ESCAPE = b"\\u0000"
+_LONG_DIGITS = re.compile(rb"[0-9.]{16000}")
+_SHORT = 16_000  # bytes of a document that has no room for a long number
 _MOST_BYTES = 200_000_000  # jsonb ends at 256 MB of its own form
+_TOO_LONG = "JSON holds a number that is too long for jsonb"
+_NOT_JSON = "text is not JSON that PostgreSQL accepts"
 
 
-def _check(document: bytes) -> None:
-    """Raise Misfit unless jsonb holds the document faithfully."""
+def _check(document: bytes, context: Context) -> None:
+    """Raise Misfit unless the type holds the document faithfully. Where there is doubt, the server has the word."""
+    doubt = _doubt(document, context)
+    if not doubt:
+        return
+    if context.ask_server is not None:
+        doubt = context.ask_server(document.decode(), "json" if context.keeps_document else "jsonb")
+    if doubt:
+        raise Misfit(doubt)
+
+
+def _doubt(document: bytes, context: Context) -> str:
+    """Return why the server may not take a document; empty where it does. Raises Misfit where it does not.
+
+    The type `json` keeps a document as it is written, so its numbers and escapes are of any size and kind.
+    """
+    reader = NumberReader()
     try:
-        _decode(document)
+        reader.read(document)
+    except RecursionError:
+        raise Misfit("JSON is nested too deeply to be compared") from None
+    except msgspec.ValidationError:
+        return _TOO_LONG  # of an integer, which Python's own parser does not take either
     except _MALFORMED:
-        raise Misfit("text is not JSON that PostgreSQL accepts") from None
-    if _needs_a_look(document):
-        if _NUL.search(document):
-            raise Misfit("JSON holds the character NUL, which jsonb cannot store")
-        if _TINY.search(document):
-            raise Misfit("JSON holds a number that is too small for jsonb")
-    if len(document) > _SHORT and (len(document) > _MOST_BYTES or _LONG_NUMBER.search(document)):
+        if not _is_json_to_others(document):
+            raise Misfit(_NOT_JSON) from None
+        return _NOT_JSON
+    if len(document) > _MOST_BYTES:
         raise Misfit("JSON holds a number or text that is too long for jsonb")
+    if context.keeps_document:
+        return ""
+    if _NUL_ESCAPE in document and _NUL.search(document):
+        raise Misfit("JSON holds the character NUL, which jsonb cannot store")
+    if reader.found_odd():
+        return "JSON holds a number that is too large or too small for jsonb"
+    if len(document) > _SHORT and _LONG_DIGITS.search(document) and _has_long_number(document):
+        return _TOO_LONG
+    return ""
 
 
-def _needs_a_look(data: bytes) -> bool:
-    """Tell whether bytes may hold what is JSON to the parser and not to jsonb."""
-    return b"\\u0000" in data or b"e-" in data or b"E-" in data
-
-
-def _columnar_text(values: pa.Array, _context: Context) -> Converted:
-    repeated = find_repeats(values)
-    documents = repeated.values.cast(pa.binary()).drop_null().to_pylist()
-    if not _needs_a_look(payload(repeated.values)):
-        try:
-            for document in documents:
-                _decode(document)
-        except _MALFORMED:
-            pass
-        else:
-            if (pc.max(pc.binary_length(repeated.values)).as_py() or 0) <= _SHORT:
-                return values, None
-    bad = repeated.spread(_misfits(repeated.values)).fill_null(False)
-    return (drop(values, bad), bad) if bad.true_count else (values, None)
-
-
-def _misfits(values: pa.Array) -> pa.BooleanArray:
-    documents = values.cast(pa.binary()).to_pylist()
-    return pa.array([document is not None and not _fits(document) for document in documents], pa.bool_())
-
-
-def _fits(document: bytes) -> bool:
+def _is_json_to_others(document: bytes) -> bool:
+    """Tell whether another parser takes a document that the fast one refuses: half a surrogate pair, for one."""
     try:
-        _check(document)
-    except Misfit:
+        json.loads(document.decode(), parse_int=str, parse_float=str, parse_constant=_no_constant)
+    except (ValueError, RecursionError):
         return False
     return True
 
 
-def _scalar_text(value: str, _context: Context) -> str:
-    _check(value.encode())
+def _no_constant(name: str) -> None:
+    raise ValueError(name)  # NaN and Infinity are no JSON
+
+
+def _has_long_number(document: bytes) -> bool:
+    return any(len(number) >= _SHORT and is_odd(number.decode()) for number in numbers_in(document))
+
+
+def _columnar_text(values: pa.Array, context: Context) -> Converted:
+    repeated = find_repeats(values)
+    documents = repeated.values.cast(pa.binary()).drop_null().to_pylist()
+    data = payload(repeated.values)
+    has_escapes = _NUL_ESCAPE in data and not context.keeps_document
+    if not has_escapes and _are_all_plain(documents) and _are_short(repeated.values, data):
+        return values, None
+    bad = repeated.spread(_misfits(repeated.values, context)).fill_null(False)
+    return (drop(values, bad), bad) if bad.true_count else (values, None)
+
+
+def _are_all_plain(documents: list[bytes]) -> bool:
+    """Tell whether all documents of a batch are JSON without odd numbers."""
+    reader = NumberReader()
+    read = reader.read
+    try:
+        for document in documents:
+            read(document)
+    except _MALFORMED:
+        return False
+    return not reader.found_odd()
+
+
+def _are_short(values: pa.Array, data: bytes) -> bool:
+    return len(data) <= _SHORT or (pc.max(pc.binary_length(values)).as_py() or 0) <= _SHORT
+
+
+def _misfits(values: pa.Array, context: Context) -> pa.BooleanArray:
+    """Mark what is left to the row path: all that is doubtful, so that the server is asked once for each."""
+    documents = values.cast(pa.binary()).to_pylist()
+    return pa.array(
+        [document is not None and not _is_plain(document, context) for document in documents], pa.bool_()
+    )
+
+
+def _is_plain(document: bytes, context: Context) -> bool:
+    try:
+        return not _doubt(document, context)
+    except Misfit:
+        return False
+
+
+def _scalar_text(value: str, context: Context) -> str:
+    _check(value.encode(), context)
     return value
 
 

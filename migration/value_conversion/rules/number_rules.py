@@ -54,8 +54,10 @@ _PLAIN_CHARACTERS = 1_000
 # How a number is spelled from which a text was made that can be had back: no sign, zero or exponent more than needed.
 _OWN_INTEGER = r"^(0|-?[1-9]\d*)$"
 _OWN_DOUBLE = r"^(-?0|-?[1-9]\d*(\.\d*[1-9])?|-?0\.\d*[1-9])$"
-_TRUE = frozenset({"t", "true"})
-_FALSE = frozenset({"f", "false"})
+# All that boolin() takes, in any case (https://www.postgresql.org/docs/current/datatype-boolean.html): unique prefixes.
+_TRUE = frozenset({"t", "tr", "tru", "true", "y", "ye", "yes", "on", "1"})
+_FALSE = frozenset({"f", "fa", "fal", "fals", "false", "n", "no", "of", "off", "0"})
+_BLANKS = " \t\n\v\f\r"
 
 
 def _checked_cast(target: pa.DataType, low: int, high: int) -> Callable[[pa.Array, Context], Converted]:
@@ -231,7 +233,7 @@ def _scalar_text_to_double(value: str, _context: Context) -> float:
 
 
 def _scalar_text_to_bool(value: str, _context: Context) -> bool:
-    word = value.lower()
+    word = value.strip(_BLANKS).lower()
     if word not in _TRUE | _FALSE:
         raise Misfit("text is neither true nor false")
     return word in _TRUE

@@ -33,7 +33,8 @@ TYPES = {
     ValueKind.TIME: ["time"],
     ValueKind.TIMESTAMP: ["timestamp"],
     ValueKind.TIMESTAMPTZ: ["timestamp with time zone"],
-    ValueKind.JSON: ["jsonb"],
+    ValueKind.JSON: ["jsonb", "json"],
+    ValueKind.UUID: ["uuid"],
 }
 
 
@@ -78,6 +79,13 @@ JSONS = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
     max_leaves=5,
 )
+UUIDS = st.builds(
+    lambda value, spell: spell(value),
+    st.uuids(),
+    st.sampled_from(
+        [str, lambda u: u.hex, lambda u: str(u).upper(), lambda u: f"{{{u}}}", lambda u: f"{u} "]
+    ),
+)
 TEXTS = (
     st.text(max_size=7)
     | NUMBERS
@@ -87,6 +95,8 @@ TEXTS = (
     | MOMENTS
     | ODD_TEXTS
     | JSONS.map(json.dumps)
+    | UUIDS
+    | st.lists(st.text(max_size=3), max_size=3).map(",".join)
     | st.binary(max_size=5)
 )
 INTEGERS = (
@@ -112,7 +122,9 @@ VALUES = {
     StorageClass.INTEGER: INTEGERS,
     StorageClass.REAL: REALS,
     StorageClass.TEXT: TEXTS,
-    StorageClass.BLOB: st.binary(max_size=6) | TEXTS.map(lambda t: t.encode() if isinstance(t, str) else t),
+    StorageClass.BLOB: st.binary(max_size=6)
+    | st.binary(min_size=16, max_size=16)
+    | TEXTS.map(lambda t: t.encode() if isinstance(t, str) else t),
 }
 ZONES = ["UTC", "America/New_York"]
 
