@@ -21,7 +21,8 @@ from migration.ledger.json_encoding import from_json
 from migration.ledger.ledger_tables import runs
 from migration.ledger.run_acts import Person
 from migration.ledger.run_records import create_run
-from migration.model import Phase, RunOptions
+from migration.model import Phase
+from migration.run_options import RunOptions
 
 logger = logging.getLogger(__name__)
 

@@ -18,7 +18,8 @@ from migration.ledger.cutover_window import parse_window
 from migration.mapping_file.loss_signatures import read_signature
 from migration.mapping_file.mapping_file_reader import read_mapping
 from migration.mapping_file_model import MappingFile, OnOrphan
-from migration.model import IdentifierPolicy, IfExists, Mode, OnError, RunOptions, Source
+from migration.model import IdentifierPolicy, IfExists, Mode, OnError, Source
+from migration.run_options import RunOptions
 
 MAX_SOURCES = 100
 MAX_NAME_BYTES = 63

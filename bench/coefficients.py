@@ -26,7 +26,8 @@ from bench.server import BenchServer, MissingProgramError
 from migration.ledger.ledger_database import open_ledger
 from migration.ledger.run_records import create_run, find_run
 from migration.ledger.step_records import take_unsent
-from migration.model import IfExists, Phase, RunOptions, Source
+from migration.model import IfExists, Phase, Source
+from migration.run_options import RunOptions
 from migration.settings import Settings
 from migration.steps.step_context import StepContext
 from migration.steps.step_execution import run_step

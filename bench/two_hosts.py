@@ -15,8 +15,9 @@ from bench.datasets import mixed
 from bench.server import BenchServer, MissingProgramError
 from migration.ledger.ledger_database import open_ledger
 from migration.ledger.run_records import create_run, find_run
-from migration.model import Phase, RunOptions, Source
+from migration.model import Phase, Source
 from migration.queue import make_app, send_advance
+from migration.run_options import RunOptions
 from migration.settings import Settings
 from migration.validation.database_comparison import validate_database
 from tests.support.separate_hosts import SeparateHosts, may_make_namespaces

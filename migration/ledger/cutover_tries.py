@@ -21,8 +21,9 @@ from migration.ledger.event_names import EventName
 from migration.ledger.ledger_tables import runs
 from migration.ledger.run_records import RunRecord
 from migration.ledger.run_transition import NO_TRIES
-from migration.model import Phase, RunOptions
+from migration.model import Phase
 from migration.observers.run_happenings import RunWaiting
+from migration.run_options import RunOptions
 
 PAUSE_FACTOR: Final = 4.0
 """A pause lasts so many times as long as the try before it may; 1 / (1 + 4) is the share in which others queue."""

@@ -55,7 +55,7 @@ runs = Table(
     Column("mode", Text, nullable=False),
     Column("phase", Text, nullable=False),
     Column("resume_phase", Text),  # where `resume` goes on after a failure
-    Column("options", JSONB, nullable=False),  # model.RunOptions
+    Column("options", JSONB, nullable=False),  # run_options.RunOptions
     Column("staging_schema", Text, nullable=False),
     Column("previous_schema", Text, nullable=False),  # holds what the cutover replaced
     Column("error", Text),

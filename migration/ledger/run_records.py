@@ -16,10 +16,11 @@ from migration.ledger.event_log_observer import EventLogObserver
 from migration.ledger.json_encoding import from_json, to_json
 from migration.ledger.ledger_tables import runs
 from migration.ledger.run_acts import Act, Person, act_of
-from migration.model import Phase, RunOptions
+from migration.model import Phase
 from migration.observers.run_happenings import PhaseEntered
 from migration.observers.run_observer import Observers
 from migration.observers.standard_observers import STANDARD_OBSERVERS
+from migration.run_options import RunOptions
 
 _LIST_RUNS: Final = "List the runs with `migration-cli status`"
 _ALSO_IN_OPTIONS: Final = frozenset({runs.c.priority.name, runs.c.max_workers.name})

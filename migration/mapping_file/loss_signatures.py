@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from migration.mapping_file_model import ColumnOverride
-    from migration.model import RunOptions
+    from migration.run_options import RunOptions
     from migration.source_schema import SourceSchema
 
 SKIPPED: Final = "skipped"

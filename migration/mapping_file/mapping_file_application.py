@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from migration.mapping_file_model import ColumnOverride, MappingFile, TableOverride
-    from migration.model import RunOptions
+    from migration.run_options import RunOptions
     from migration.source_schema import SourceColumn, SourceSchema, SourceTable
 
 SKIPPED_BY_FILE = "the mapping file skips it"

@@ -18,11 +18,12 @@ from migration.errors import (
 )
 from migration.full_disk_errors import DiskFullError
 from migration.ledger.run_records import RunRecord
-from migration.model import IfExists, OnError, RunOptions
+from migration.model import IfExists, OnError
 from migration.report import next_commands
 from migration.report.report_model import ErrorReport
 from migration.report.run_facts import Facts
 from migration.report.text_formatting import printable, without_secrets
+from migration.run_options import RunOptions
 
 # Remedies that name a flag: the command with it is known only here, where the run's options are.
 _AROUND: Final[Mapping[str, tuple[str, Callable[[RunOptions], RunOptions]]]] = {

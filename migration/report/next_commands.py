@@ -8,8 +8,9 @@ from typing import Final
 
 from migration.convoy_error import NextStep
 from migration.mapping_file_model import OnOrphan
-from migration.model import IdentifierPolicy, IfExists, Mode, OnError, Phase, RunOptions
+from migration.model import IdentifierPolicy, IfExists, Mode, OnError, Phase
 from migration.report.text_formatting import printable, without_secrets
+from migration.run_options import RunOptions
 
 _DEFAULTS: Final = {
     "--target-schema": "public",

@@ -7,11 +7,12 @@ from dataclasses import replace
 from typing import Final
 
 from migration.mapping_file_model import OnOrphan
-from migration.model import Mode, ObjectState, RunOptions
+from migration.model import Mode, ObjectState
 from migration.report import next_commands
 from migration.report.report_model import FindingReport, ObjectReport, Recommendation, TableReport, Urgency
 from migration.report.run_facts import ForeignKeyFacts
 from migration.report.text_formatting import count
+from migration.run_options import RunOptions
 from migration.target.sql_statements import quoted
 from migration.value_conversion.orphan_row_policy import ORPHAN_TO_NULL
 

@@ -13,7 +13,7 @@ from sqlalchemy import Engine, Row
 
 from migration.errors import UnknownRunError
 from migration.finding_kinds import KIND_FACTS, weigh
-from migration.model import Finding, FindingKind, Mode, ObjectState, Phase, RunOptions
+from migration.model import Finding, FindingKind, Mode, ObjectState, Phase
 from migration.report import next_commands
 from migration.report.dry_run_estimate import build_dry_run
 from migration.report.error_report_builder import report_error
@@ -45,6 +45,7 @@ from migration.report.table_report_builder import build_table
 from migration.report.terminal_report import print_report
 from migration.report.text_formatting import preview, printable, without_secrets
 from migration.report.verdict_parts import count_differences, is_schema_uncompared, judge_parts
+from migration.run_options import RunOptions
 
 __all__ = ["assemble", "build_report", "print_report", "write_report"]
 

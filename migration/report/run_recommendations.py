@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from migration.model import FindingKind, Mode, Phase, RunOptions
+from migration.model import FindingKind, Mode, Phase
 from migration.report import next_commands
 from migration.report.object_advice import (
     foreign_key_advice,
@@ -31,6 +31,7 @@ from migration.report.report_model import (
 from migration.report.run_facts import ForeignKeyFacts
 from migration.report.spoiled_uuid_advice import spoiled_uuid_advice
 from migration.report.text_formatting import NAMES_SHOWN, count, some
+from migration.run_options import RunOptions
 
 VACUUM_STATEMENTS = 10
 """With more tables than this, one vacuumdb line is easier."""

@@ -35,6 +35,6 @@ def spoiled_uuid_advice(tables: Sequence[TableReport]) -> Iterator[Recommendatio
         "Restore UUIDs that SQLite has turned into numbers",
         f"{count(sum(spoiled.values()), 'value is a number', 'values are numbers')} in columns declared for UUIDs:"
         f" {shown}{more}. UUID and GUID are numbers to SQLite, so a UUID without hyphens whose digits spell one,"
-        " such as 1e5..., has lost its digits. Take it from where else it stands: columns declared TEXT that refer to it, a"
-        " backup, the application's logs. Declare such columns TEXT or BLOB.",
+        " such as 1e5..., has lost its digits. Take it from where else it stands: columns declared TEXT that refer to"
+        " it, a backup, the application's logs. Declare such columns TEXT or BLOB.",
     )

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from migration.model import ColumnPlan, Mode, RunOptions, StorageClass
+from migration.model import ColumnPlan, Mode, StorageClass
 from migration.report.report_model import ColumnReport, TableReport, TransformReport
 from migration.report.run_facts import TableFacts
 from migration.report.text_formatting import printable, without_secrets
+from migration.run_options import RunOptions
 from migration.schema_translation.table_selection import leaves_out
 
 # As column_types/type_widening.py puts it.

@@ -37,7 +37,8 @@ from migration.source_schema import GeneratedKind, TableKind
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from migration.model import ColumnPlan, IdentifierPolicy, RunOptions
+    from migration.model import ColumnPlan, IdentifierPolicy
+    from migration.run_options import RunOptions
     from migration.source_schema import SourceColumn, SourceObject, SourceSchema, SourceTable
 
 # ABORT is what both do anyway: https://sqlite.org/lang_conflict.html

@@ -10,7 +10,8 @@ from migration.catalog import CATALOG
 from migration.convoy_error import NextStep
 from migration.errors import UnknownTableError
 from migration.mapping_file.mapping_file_application import SKIPPED_BY_FILE
-from migration.model import Mode, RunOptions
+from migration.model import Mode
+from migration.run_options import RunOptions
 from migration.schema_translation.bookkeeping_tables import bookkeeper
 from migration.schema_translation.view_translation import tables_read
 from migration.source_schema import SourceSchema, SourceTable, TableKind

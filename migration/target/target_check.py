@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
-    from migration.model import RunOptions, TablePlan
+    from migration.model import TablePlan
+    from migration.run_options import RunOptions
 from migration.target.loading.staging_schema import sequences_make_way
 
 _OLDEST_VERSION: Final = 130_000

@@ -39,7 +39,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from sqlalchemy import Connection
 
-    from migration.model import ColumnProfile, RunOptions, TablePlan
+    from migration.model import ColumnProfile, TablePlan
+    from migration.run_options import RunOptions
     from migration.source_schema import SourceSchema, SourceTable
 
 _ROWS_NAMED: Final = 20

@@ -14,7 +14,8 @@ from migration.attached_object_kinds import DROPPABLE_KINDS
 from migration.errors import UsageError
 from migration.ignored_kinds import check_ignored
 from migration.mapping_file_model import OnOrphan
-from migration.model import IdentifierPolicy, IfExists, Mode, OnError, RunOptions, Source
+from migration.model import IdentifierPolicy, IfExists, Mode, OnError, Source
+from migration.run_options import RunOptions
 from producer.cli.cutover_options import cutover_terms
 
 if TYPE_CHECKING:

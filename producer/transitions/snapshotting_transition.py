@@ -16,7 +16,8 @@ from migration.ledger.step_records import NewStep, add_steps
 from migration.ledger.table_records import SourceRecord, add_source, add_table, clear_contents
 from migration.mapping_file.loss_signatures import check_signatures
 from migration.mapping_file.mapping_file_application import apply_mapping, check_mapping
-from migration.model import Finding, FindingKind, Mode, Phase, RunOptions, Source
+from migration.model import Finding, FindingKind, Mode, Phase, Source
+from migration.run_options import RunOptions
 from migration.schema_translation.table_selection import check_names, select_tables
 from migration.source.row_reading.chunk_size import split_into_chunks
 from migration.source.row_reading.mapping_expression_check import check_expressions, read_error

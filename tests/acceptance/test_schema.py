@@ -13,9 +13,10 @@ import psycopg
 import pytest
 
 from migration.ledger.run_records import RunRecord, create_run
-from migration.model import Mode, ObjectState, Phase, RunOptions, Source
+from migration.model import Mode, ObjectState, Phase, Source
 from migration.queue import send_advance
 from migration.report.report_builder import build_report, write_report
+from migration.run_options import RunOptions
 
 if TYPE_CHECKING:
     from migration.report.report_model import ObjectReport

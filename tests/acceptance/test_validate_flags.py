@@ -13,8 +13,9 @@ import pytest
 
 from migration.ledger.run_records import RunRecord, create_run
 from migration.mapping_file.mapping_file_reader import parse_mapping
-from migration.model import IdentifierPolicy, IfExists, Mode, OnError, Phase, RunOptions, Source
+from migration.model import IdentifierPolicy, IfExists, Mode, OnError, Phase, Source
 from migration.report.report_builder import build_report
+from migration.run_options import RunOptions
 from producer.cli.commands.run_commands import migrate, validate
 
 if TYPE_CHECKING:

@@ -21,8 +21,9 @@ from migration.errors import BrokerError
 from migration.ledger.ledger_database import open_ledger
 from migration.ledger.run_records import create_run, find_run
 from migration.ledger.run_requests import request_resume
-from migration.model import Phase, RunOptions, Source
+from migration.model import Phase, Source
 from migration.queue import send_advance
+from migration.run_options import RunOptions
 from tests.chaos.matrix import chaos_results
 from tests.chaos.matrix.cell_play import UNSAFE_SECONDS
 from tests.chaos.matrix.chaos_cluster import PATIENCE_SECONDS, ROLE, WORKERS, ChaosCluster

@@ -18,8 +18,9 @@ from sqlalchemy import text
 from migration.ledger.ledger_database import open_ledger
 from migration.ledger.run_records import create_run, find_run
 from migration.ledger.run_requests import request_resume
-from migration.model import Mode, Phase, RunOptions, Source
+from migration.model import Mode, Phase, Source
 from migration.queue import make_app, send_advance
+from migration.run_options import RunOptions
 from migration.settings import Settings
 from producer.embedded.embedded_cluster import LocalCluster
 from tests.support.direct import Direct, quiet_steps

@@ -16,8 +16,9 @@ from sqlalchemy import Engine, text
 from migration.ledger.ledger_database import open_ledger
 from migration.ledger.run_progress import read_progress
 from migration.ledger.run_records import create_run, find_run
-from migration.model import Phase, RunOptions, Source
+from migration.model import Phase, Source
 from migration.queue import make_app, send_advance
+from migration.run_options import RunOptions
 from migration.settings import Settings
 from tests.support.broker_proxy import ProxiedCluster
 from tests.support.ledger_consistency import complaints

@@ -21,9 +21,10 @@ from migration.ledger.ledger_tables import runs
 from migration.ledger.run_records import RunRecord, create_run, read_run
 from migration.ledger.run_requests import fail_run
 from migration.ledger.step_records import count_states, first_failure, take_unsent
-from migration.model import Phase, RunOptions, Source, StepState
+from migration.model import Phase, Source, StepState
 from migration.observers.run_observer import Observers
 from migration.observers.standard_observers import STANDARD_OBSERVERS
+from migration.run_options import RunOptions
 from migration.settings import Settings
 from migration.steps.step_context import StepContext
 from migration.steps.step_execution import run_step

@@ -17,8 +17,9 @@ from sqlalchemy import Engine
 
 from migration.ledger.ledger_database import open_ledger
 from migration.ledger.run_records import RunRecord, create_run, find_run
-from migration.model import RunOptions, Source
+from migration.model import Source
 from migration.queue import make_app, send_advance
+from migration.run_options import RunOptions
 from migration.settings import Settings
 from producer.embedded.embedded_cluster import LocalCluster
 

@@ -9,7 +9,8 @@ from migration.mapping_file.mapping_file_application import apply_mapping, check
 from migration.mapping_file.mapping_file_reader import parse_mapping
 from migration.mapping_file.mapping_file_writer import DecidedTable, mapping_text
 from migration.mapping_file_model import MappingFile
-from migration.model import ColumnProfile, KeyRange, RunOptions, Source, TablePlan
+from migration.model import ColumnProfile, KeyRange, Source, TablePlan
+from migration.run_options import RunOptions
 from migration.schema_translation.source_plan import PlannedSource, plan_source
 from migration.source.row_reading.column_profile import profile_range
 from migration.source.row_reading.mapping_expression_check import check_expressions

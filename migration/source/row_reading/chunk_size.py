@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 
-from migration.model import RunOptions
+from migration.run_options import RunOptions
 from migration.source.row_reading.chunk_splitting import Split, average_row_bytes, split_table, taper
 from migration.source_schema import SourceTable
 

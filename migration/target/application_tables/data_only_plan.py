@@ -34,7 +34,8 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from migration.mapping_file_model import ColumnOverride
-    from migration.model import ColumnPlan, RunOptions
+    from migration.model import ColumnPlan
+    from migration.run_options import RunOptions
     from migration.schema_translation.source_plan import ProfiledSource
     from migration.source_schema import SourceTable
 

@@ -16,7 +16,8 @@ from migration.value_conversion.value_kinds import kind_of
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-    from migration.model import ColumnPlan, ObjectResult, RunOptions, TablePlan
+    from migration.model import ColumnPlan, ObjectResult, TablePlan
+    from migration.run_options import RunOptions
     from migration.source_schema import SourceColumn, SourceTable
     from migration.target.pg_catalog.table_shapes import ColumnShape, TableShape
 

@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
-    from migration.model import ObjectResult, RunOptions, TablePlan
+    from migration.model import ObjectResult, TablePlan
+    from migration.run_options import RunOptions
     from migration.schema_translation.source_plan import ProfiledSource
     from migration.target.pg_catalog.table_shapes import TableShape
     from migration.validation.schema.fitted_plans import FittedPlans

@@ -28,7 +28,7 @@ from producer.cli.target_options import reach
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from migration.model import RunOptions
+    from migration.run_options import RunOptions
     from migration.settings import Settings
     from migration.source.snapshots.snapshot_creation import Snapshot
     from migration.source_schema import SourceSchema

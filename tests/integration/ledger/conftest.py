@@ -9,7 +9,8 @@ from migration.ledger.ledger_database import open_ledger
 from migration.ledger.ledger_tables import runs
 from migration.ledger.run_records import create_run
 from migration.ledger.step_records import NewStep, add_steps
-from migration.model import Phase, RunOptions, Source
+from migration.model import Phase, Source
+from migration.run_options import RunOptions
 
 
 @pytest.fixture

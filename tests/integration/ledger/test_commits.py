@@ -11,8 +11,9 @@ from sqlalchemy import Connection, Engine, event
 from migration.ledger.chunk_records import NewChunk
 from migration.ledger.run_records import create_run
 from migration.ledger.table_records import KnownSources, SourceRecord, add_source, add_table, read_table
-from migration.model import KeyRange, Phase, RunOptions
+from migration.model import KeyRange, Phase
 from migration.queue import make_app
+from migration.run_options import RunOptions
 from migration.settings import Settings
 from migration.source_schema import SourceSchema, SourceTable, TableKind
 from migration.steps.step_context import StepContext

@@ -16,7 +16,7 @@ from migration.ledger.run_acts import Act, Person, act_of
 from migration.ledger.run_records import create_run, find_run
 from migration.ledger.run_requests import fail_run, request_cancel, request_resume
 from migration.ledger.run_transition import transition
-from migration.model import Phase, RunOptions
+from migration.model import Phase
 from migration.observers.run_happenings import (
     Happening,
     ObservedStep,
@@ -37,6 +37,7 @@ from migration.observers.run_happenings import (
     WorkerStopped,
 )
 from migration.observers.run_observer import Observers
+from migration.run_options import RunOptions
 
 NewRun = Callable[..., str]
 

@@ -21,7 +21,8 @@ from migration.ledger.step_claims import (
     lock_step,
 )
 from migration.ledger.step_records import NewStep, Step, add_steps, finish_step, take_unsent
-from migration.model import Phase, RunOptions, Source
+from migration.model import Phase, Source
+from migration.run_options import RunOptions
 
 MakeRun = Callable[..., str]
 

@@ -17,7 +17,7 @@ from migration.errors import BrokerError
 from migration.exit_status import ExitStatus
 from migration.ledger.event_log import read_events
 from migration.ledger.run_records import create_run, find_run
-from migration.model import OnError, Phase, RunOptions, Source
+from migration.model import OnError, Phase, Source
 from migration.observers.run_happenings import (
     Happening,
     PhaseEntered,
@@ -34,6 +34,7 @@ from migration.observers.run_happenings import (
 )
 from migration.observers.run_observer import Observers
 from migration.queue import make_app
+from migration.run_options import RunOptions
 from migration.steps.step_execution import run_step
 from producer import run_state_machine as sender
 from producer.run_state_machine import Runner

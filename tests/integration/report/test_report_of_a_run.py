@@ -31,13 +31,13 @@ from migration.model import (
     ObjectState,
     Phase,
     Rejection,
-    RunOptions,
     Source,
     StorageClass,
 )
 from migration.observers.run_observer import Observers
 from migration.report.report_builder import build_report, write_report
 from migration.report.verdict_model import VerdictLevel
+from migration.run_options import RunOptions
 from migration.source_schema import SourceColumn, SourceSchema, SourceTable, TableKind
 from tests.unit.report.factories import table_plan
 

@@ -15,7 +15,8 @@ from migration.errors import (
     TargetUnreachableError,
     UsageError,
 )
-from migration.model import FindingKind, IfExists, ObjectState, RunOptions
+from migration.model import FindingKind, IfExists, ObjectState
+from migration.run_options import RunOptions
 from migration.target.loading.index_and_constraint_creation import build_object
 from migration.target.loading.staging_schema import create_staging, drop_staging
 from migration.target.pg_catalog.schema_relations import schema_exists

@@ -6,7 +6,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from migration.model import RunOptions
+from migration.run_options import RunOptions
 from migration.target.target_connection import connect
 from migration.validation.database_comparison import ValidationResult, validate_database
 from tests.support.direct import Direct

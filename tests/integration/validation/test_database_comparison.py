@@ -7,7 +7,8 @@ from collections.abc import Callable
 import psycopg
 import pytest
 
-from migration.model import Finding, FindingKind, RunOptions
+from migration.model import Finding, FindingKind
+from migration.run_options import RunOptions
 from migration.validation.database_comparison import TableValidation, ValidationResult
 
 Validate = Callable[..., ValidationResult]

@@ -9,7 +9,8 @@ import psycopg
 import pytest
 
 from migration.finding_kinds import KIND_FACTS, VerdictPart
-from migration.model import Finding, FindingKind, RunOptions
+from migration.model import Finding, FindingKind
+from migration.run_options import RunOptions
 from migration.validation.database_comparison import ValidationResult
 from tests.support.lossy_values import KEPT, LOSSY, REFUSED, TYPES_SQL, Lossy, name_of
 

@@ -10,8 +10,9 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from migration.model import FindingKind, Mode, Phase, RunOptions
+from migration.model import FindingKind, Mode, Phase
 from migration.report.report_builder import build_report
+from migration.run_options import RunOptions
 from migration.validation.database_comparison import ValidationResult
 from tests.support.direct import Direct
 

@@ -12,7 +12,8 @@ import psycopg
 import pytest
 
 from migration.finding_kinds import FindingWeight, weigh
-from migration.model import FindingKind, Phase, RunOptions
+from migration.model import FindingKind, Phase
+from migration.run_options import RunOptions
 from migration.validation.database_comparison import ValidationResult, validate_database
 from tests.support.direct import Direct
 

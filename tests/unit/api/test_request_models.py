@@ -5,7 +5,8 @@ from pydantic import ValidationError
 
 from api.request_models import RunRequest
 from migration.mapping_file_model import OnOrphan
-from migration.model import Mode, RunOptions, Source
+from migration.model import Mode, Source
+from migration.run_options import RunOptions
 
 
 def options_of(**options: object) -> RunOptions:

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from migration.ledger.cutover_tries import PAUSE_FACTOR, CutoverTerms, pause_seconds
-from migration.model import RunOptions
+from migration.run_options import RunOptions
 
 chances = st.floats(0, 1)
 timeouts = st.floats(0.1, 60)

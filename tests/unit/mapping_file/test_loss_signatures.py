@@ -14,7 +14,8 @@ from migration.mapping_file.loss_signatures import (
     skipped_finding,
 )
 from migration.mapping_file_model import ColumnOverride, MappingFile, NulPolicy
-from migration.model import Finding, FindingKind, RunOptions
+from migration.model import Finding, FindingKind
+from migration.run_options import RunOptions
 from migration.source_schema import SourceColumn, SourceSchema, SourceTable, TableKind
 
 SOURCE = (

@@ -11,7 +11,8 @@ import pytest
 from migration.errors import UsageError
 from migration.mapping_file.mapping_file_application import apply_mapping, check_mapping
 from migration.mapping_file.mapping_file_reader import parse_mapping
-from migration.model import ColumnPlan, ObjectState, RunOptions, StorageClass, TablePlan
+from migration.model import ColumnPlan, ObjectState, StorageClass, TablePlan
+from migration.run_options import RunOptions
 from migration.source.schema_reading.schema_introspection import read_schema
 from tests.support.planning import planned, planned_with
 

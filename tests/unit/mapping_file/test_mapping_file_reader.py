@@ -17,7 +17,7 @@ from migration.mapping_file_model import (
     NulPolicy,
     TableOverride,
 )
-from migration.model import RunOptions
+from migration.run_options import RunOptions
 from migration.schema_translation import column_defaults
 
 

@@ -10,7 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from migration.mapping_file.mapping_file_reader import parse_mapping
-from migration.model import IdentifierPolicy, RunOptions
+from migration.model import IdentifierPolicy
+from migration.run_options import RunOptions
 from tests.support.chance import RandomDatabase, databases
 from tests.support.planning import planned, planned_with, without_reasons, written
 

@@ -13,7 +13,6 @@ from migration.model import (
     ColumnPlan,
     ColumnProfile,
     Phase,
-    RunOptions,
     Source,
     StorageClass,
     TablePlan,
@@ -22,6 +21,7 @@ from migration.model import (
 )
 from migration.report.run_facts import TableFacts
 from migration.report.run_timeline import PhaseChange, Work
+from migration.run_options import RunOptions
 
 START = datetime(2026, 3, 14, 9, 26, 53, tzinfo=UTC)
 RUN_ID = "0195949a-3f6b-7cc1-a2f4-6b1d2c3e4f50"

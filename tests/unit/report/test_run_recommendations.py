@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from migration.mapping_file_model import OnOrphan
-from migration.model import FindingKind, Phase, RunOptions
+from migration.model import FindingKind, Phase
 from migration.report.object_advice import orphan_choice, orphan_loss, orphan_query
 from migration.report.quarantine_advice import QUARANTINE_ADVICE, advice_for
 from migration.report.report_builder import assemble
@@ -19,6 +19,7 @@ from migration.report.report_model import (
     Urgency,
 )
 from migration.report.run_facts import ForeignKeyFacts
+from migration.run_options import RunOptions
 from tests.unit.report import factories, scenarios
 
 

@@ -15,11 +15,11 @@ from migration.model import (
     IdentifierPolicy,
     KeyRange,
     ObjectState,
-    RunOptions,
     Source,
     TablePlan,
     TargetObject,
 )
+from migration.run_options import RunOptions
 from migration.schema_translation.source_plan import (
     PlannedSource,
     ProfiledSource,

@@ -6,8 +6,9 @@ import click
 import pytest
 
 from migration.mapping_file_model import MappingFile, OnOrphan
-from migration.model import Mode, OnError, RunOptions, Source
+from migration.model import Mode, OnError, Source
 from migration.report.next_commands import repeat
+from migration.run_options import RunOptions
 from producer.cli.app import commands
 from producer.cli.option_values import run_options
 
