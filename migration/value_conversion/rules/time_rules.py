@@ -28,6 +28,8 @@ from migration.value_conversion.rules.conversion_rule import (
 )
 from migration.value_conversion.rules.time_spelling_losses import TIME_LOSSES
 from migration.value_conversion.rules.time_text_parsing import (
+    CLOCK_READING,
+    ZONE_NAME,
     from_microseconds,
     julian_microseconds,
     read_date,
@@ -48,11 +50,16 @@ _AWARE = ARROW_TYPES[ValueKind.TIMESTAMPTZ]
 _DATE = ARROW_TYPES[ValueKind.DATE]
 _TIME = ARROW_TYPES[ValueKind.TIME]
 
-_DAY_FORM = r"^\d{4}-\d\d-\d\d([ T]00(:00(:00(\.0{1,6})?)?)?)?$"
+_DAY_FORM = r"^\d{4}-\d\d-\d\d([ T]00(:00(:00(\.0+)?)?)?)?$"
 _CLOCK = r"([ T]\d\d(:\d\d(:\d\d(\.\d{1,6})?)?)?)"
 _NAIVE_FORM = rf"^\d{{4}}-\d\d-\d\d{_CLOCK}?$"
 _OFFSET_FORM = rf"^\d{{4}}-\d\d-\d\d{_CLOCK}(Z|[+-]\d\d(:?\d\d)?)$"
 _TIME_FORM = r"^\d\d:\d\d(:\d\d(\.\d{1,6})?)?$"
+
+# Nanoseconds since 1970 fill 64 bits in 1677 and 2262.
+_LONG_CLOCK = r"(?:1[7-9]|2[01])\d\d-\d\d-\d\d[ T]\d\d(?::\d\d(?::\d\d(?:[.,]\d{1,9})?)?)?"
+_LONG_OFFSET = rf"^({_LONG_CLOCK}) ?(Z|[+-]\d\d(?::?\d\d)?){ZONE_NAME}?{CLOCK_READING}?$"
+_LONG_WORD = rf"^({_LONG_CLOCK}) ?(?:UTC|GMT){ZONE_NAME}?{CLOCK_READING}?$"
 
 _FIRST_MOMENT = -62_135_596_800_000_000  # 0001-01-01 in microseconds
 _ZONE_TABLES_END = 2_114_380_800_000_000  # 2037-01-01
@@ -111,6 +118,32 @@ def _in_zone(naive: pa.Array, context: Context) -> Converted:
     return _within_calendar(local.view(_AWARE), skipped, _past_zone_tables(naive))
 
 
+def _to_microseconds(nanoseconds: pa.Array, target: pa.DataType) -> pa.Array:
+    """Round to the nearest microsecond, from the middle to the even one, as `rounded_fraction` does."""
+    nanos = nanoseconds.view(pa.int64())
+    micros = pc.divide(nanos, 1_000)  # towards zero
+    rest = pc.subtract(nanos, pc.multiply(micros, 1_000))
+    size = pc.abs(rest)
+    is_odd = pc.equal(pc.bit_wise_and(micros, 1), 1)
+    away = pc.or_(pc.greater(size, 500), pc.and_(pc.equal(size, 500), is_odd))
+    return pc.add(micros, pc.if_else(away, pc.sign(rest).cast(pa.int64()), 0)).view(target)
+
+
+def _finer(values: pa.Array) -> tuple[pa.Array, pa.Array]:
+    """Read what the plain forms leave over: up to nine digits, and offsets as Sequelize, Ruby, Java and Go write them.
+
+    Returns:
+        Clock times without an offset, and moments of those with one; null for texts of another form.
+        Raises ArrowInvalid where there is no such day.
+    """
+    plain = pc.replace_substring_regex(values, _LONG_OFFSET, r"\1\2")
+    plain = pc.replace_substring_regex(plain, _LONG_WORD, r"\1Z")
+    plain = pc.replace_substring(plain, ",", ".")
+    naive = _matching(plain, rf"^{_LONG_CLOCK}$", pa.timestamp("ns"))
+    aware = _matching(plain, rf"^{_LONG_CLOCK}(Z|[+-]\d\d(:?\d\d)?)$", pa.timestamp("ns", tz="UTC"))
+    return _to_microseconds(naive, _NAIVE), _to_microseconds(aware, _AWARE)
+
+
 def _matching(values: pa.Array, form: str, target: pa.DataType) -> pa.Array:
     """Cast the values that have a form; null elsewhere. Raises ArrowInvalid where there is no such day."""
     return drop(values, pc.invert(pc.match_substring_regex(values, form))).cast(target)
@@ -127,6 +160,17 @@ def _columnar_timestamptz(values: pa.Array, context: Context) -> Converted:
     except pa.ArrowInvalid:
         return all_bad(values, _AWARE)
     moments = pc.coalesce(local, offset)
+    left = pc.and_(values.is_valid(), moments.is_null())
+    if bad is not None:
+        left = pc.and_(left, pc.invert(bad))
+    if left.true_count:
+        try:
+            clocks, aware = _finer(drop(values, pc.invert(left)))
+        except pa.ArrowInvalid:
+            return _within_calendar(moments, bad, left)
+        local, odd = _in_zone(clocks, context)
+        moments = pc.coalesce(moments, local, aware)
+        bad = merge_bad(bad, odd)
     return _within_calendar(moments, bad, pc.and_(values.is_valid(), moments.is_null()))
 
 
@@ -137,6 +181,9 @@ def _columnar_timestamp(values: pa.Array, _context: Context) -> Converted:
         pass
     try:
         moments = _matching(values, _NAIVE_FORM, _NAIVE)
+        left = pc.and_(values.is_valid(), moments.is_null())
+        if left.true_count:
+            moments = pc.coalesce(moments, _finer(drop(values, pc.invert(left)))[0])
     except pa.ArrowInvalid:
         return all_bad(values, _NAIVE)
     return _within_calendar(moments, pc.and_(values.is_valid(), moments.is_null()))
