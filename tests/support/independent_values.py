@@ -23,10 +23,14 @@ _INTEGERS = {"smallint": 16, "integer": 32, "bigint": 64}
 _TEXTS = frozenset({"text", "varchar", "character varying", "char"})
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _MOMENT = re.compile(
-    r"(\d{4})-(\d\d?)-(\d\d?)(?:[ T](\d\d)(?::(\d\d)(?::(\d\d)(?:\.(\d+))?)?)?(Z|[+-]\d\d(?::?\d\d)?)?)?",
+    r"(\d{4})-(\d\d?)-(\d\d?)(?:[ T](\d\d)(?::(\d\d)(?::(\d\d)(?:[.,](\d+))?)?)?(?: ?(Z|UTC|GMT|[+-]\d\d(?::?\d\d){0,2})"
+    r"(?:\[[A-Za-z][\w/+-]*\]| [A-Z]{2,5}| [+-]\d\d(?:\d\d)?)?)?(?: m=[+-]\d+\.\d+)?)?",
     re.ASCII,
 )
-_TIME = re.compile(r"(\d\d):(\d\d)(?::(\d\d)(?:\.(\d+))?)?", re.ASCII)
+_BASIC = re.compile(r"(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(?:(\d\d)(?:[.,](\d+))?)?(Z)?", re.ASCII)
+_TIME = re.compile(
+    r"(?:(?:2000|1970|0000|0001)-01-01[ T])?(\d\d):(\d\d)(?::(\d\d)(?:[.,](\d+))?)?", re.ASCII
+)
 
 
 class Text(bytes):
@@ -226,7 +230,7 @@ def _expected_text(raw: Text, base: str, kind: str, zone: str) -> Any:  # noqa: 
         return ("bool", {"t": True, "true": True, "f": False, "false": False}[text.lower()])
     if base == "date":
         moment = _moment(text)
-        if moment.tzinfo is not None or moment.time() != time():
+        if moment.tzinfo is not None or moment.time() != time() or re.search(r"[1-9]0*$", text[19:]):
             raise UnexpectedError("more than a day")
         return moment.date()
     if base == "time":
@@ -234,7 +238,9 @@ def _expected_text(raw: Text, base: str, kind: str, zone: str) -> Any:  # noqa: 
         if found is None:
             raise UnexpectedError("no time")
         hour, minute, second, fraction = found.groups()
-        return time(int(hour), int(minute), int(second or 0), _micros(fraction))
+        whole = time(int(hour), int(minute), int(second or 0))
+        micros = (whole.hour * 60 + whole.minute) * 60_000_000 + whole.second * 1_000_000 + _micros(fraction)
+        return (datetime.min + timedelta(microseconds=min(micros, 86_399_999_999))).time()
     if base == "timestamp without time zone":
         moment = _moment(text)
         return ("clock", _on_the_clock(moment, zone) if moment.tzinfo else moment)
@@ -289,26 +295,28 @@ def _padded(text: str, base: str, kind: str) -> str:
 
 
 def _micros(fraction: str | None) -> int:
-    digits = (fraction or "").rstrip("0")
-    if len(digits) > 6:
-        raise UnexpectedError("finer than a microsecond")
-    return int(digits.ljust(6, "0"))
+    """Return a fraction of a second to the nearest microsecond; from the middle to the even one."""
+    return round(Fraction(f"0.{fraction or 0}") * 1_000_000)
 
 
 def _moment(text: str) -> datetime:
-    found = _MOMENT.fullmatch(text)
+    found = _MOMENT.fullmatch(text) or _BASIC.fullmatch(text)
     if found is None:
         raise UnexpectedError("no date")
     year, month, day, hour, minute, second, fraction, zone = found.groups()
     tz: timezone | None = None
-    if zone == "Z":
+    if zone in ("Z", "UTC", "GMT"):
         tz = UTC
     elif zone:
-        minutes = zone[1:].replace(":", "")
-        offset = timedelta(hours=int(minutes[:2]), minutes=int(minutes[2:] or 0))
+        digits = zone[1:].replace(":", "").ljust(6, "0")
+        if digits[2:4] > "59" or digits[4:] > "59":
+            raise UnexpectedError("no offset")
+        offset = timedelta(hours=int(digits[:2]), minutes=int(digits[2:4]), seconds=int(digits[4:]))
         tz = timezone(-offset if zone[0] == "-" else offset)
     parts = (int(year), int(month), int(day), int(hour or 0), int(minute or 0), int(second or 0))
-    return datetime(*parts, _micros(fraction), tzinfo=tz)
+    moment = datetime(*parts, tzinfo=tz)
+    last = datetime(9999, 12, 31, 23, 59, 59, 999_999, tzinfo=tz)
+    return moment + min(timedelta(microseconds=_micros(fraction)), last - moment)
 
 
 def _on_the_clock(moment: datetime, zone: str) -> datetime:
