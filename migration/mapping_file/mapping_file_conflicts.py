@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Final
 
 from migration.mapping_file.mapping_file_reader import QUARANTINE
 from migration.mapping_file_model import EpochUnit
-from migration.model import ValueKind
+from migration.model import StorageClass, ValueKind
+from migration.value_conversion.number_epochs import rule_name
 from migration.value_conversion.rules import BLANK_PADDED, RULES, rules_for
 from migration.value_conversion.value_kinds import is_known, kind_of, split_type
 
@@ -65,9 +66,9 @@ def _gives(name: str, storage_class: str, standing_type: str, kind: ValueKind) -
 
 
 def _counts(unit: EpochUnit, kind: ValueKind) -> bool:
-    if unit is EpochUnit.JULIAN:
-        return kind is ValueKind.TIMESTAMPTZ
-    return f"epoch_{unit}_to_{kind}" in RULES
+    if unit is EpochUnit.JULIAN and kind is ValueKind.DATE:
+        return False
+    return rule_name(unit, StorageClass.INTEGER, kind) in RULES
 
 
 def _full(written: str) -> str:

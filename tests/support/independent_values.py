@@ -198,7 +198,7 @@ def _instant(value: float, facts: Facts) -> datetime:
         return EPOCH + timedelta(microseconds=math.floor(micros + Fraction(1, 2)))
     if value < 1e8:
         raise UnexpectedError("neither a Julian day nor seconds")
-    return EPOCH + timedelta(microseconds=round(value * 1_000_000))
+    return EPOCH + timedelta(microseconds=round(Fraction(value) * 1_000_000))
 
 
 def _expected_blob(value: bytes, base: str, kind: str) -> Any:
