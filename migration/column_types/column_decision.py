@@ -17,7 +17,13 @@ from migration.mapping_file.mapping_file_allowed_types import TYPE_OF_KIND
 from migration.mapping_file.mapping_file_reader import QUARANTINE
 from migration.mapping_file_model import ColumnOverride, EpochUnit, NulPolicy
 from migration.model import ColumnPlan, StorageClass, ValueKind
-from migration.value_conversion.number_epochs import rule_name, words_of
+from migration.value_conversion.number_epochs import (
+    EPOCHS,
+    INTERVAL_UNITS,
+    interval_rule_name,
+    rule_name,
+    words_of,
+)
 from migration.value_conversion.rules import BLANK_PADDED, RULES, Context, Misfit, or_null_name, rules_for
 from migration.value_conversion.rules.epoch_rules import JULIAN_DAYS
 from migration.value_conversion.value_kinds import kind_of, split_type
@@ -154,6 +160,27 @@ def fit(
         )
     asked = column.override or ColumnOverride(column.name)
     return _fixed(natural, asked, target_type, profile, reason, table)
+
+
+def fit_interval(column: SourceColumn, table: SourceTable) -> ColumnPlan:
+    """Return the plan for a column that stands as an interval: its values become texts that the server casts.
+
+    Texts are 1970-01-01 plus a duration (SQLAlchemy), .NET's time spans, or what PostgreSQL reads itself. A number does
+    not say what it counts: a mapping file does (`epoch`), or else the declaration, where one library writes it.
+    """
+    natural = candidate(column, table)
+    asked = column.override or ColumnOverride(column.name)
+    rules = {StorageClass.TEXT: "text_to_interval"}
+    unit = asked.epoch
+    if unit is None and natural.declared_type.lower() == "bigint":
+        rules[StorageClass.INTEGER] = interval_rule_name(EpochUnit.MICROSECONDS, StorageClass.INTEGER)  # Django
+    elif unit is None and natural.declared_type.upper().startswith("INTERVAL"):
+        for storage_class in _NUMBER_CLASSES:  # Pony
+            rules[storage_class] = interval_rule_name(EpochUnit.DAYS, storage_class)
+    elif unit in INTERVAL_UNITS:
+        for storage_class in (StorageClass.INTEGER, StorageClass.REAL)[: 1 + EPOCHS[unit].reals]:
+            rules[storage_class] = interval_rule_name(unit, storage_class)
+    return replace(natural, target_type="text", kind=ValueKind.TEXT, rules=_with_asked(rules, replace(asked, epoch=None), ValueKind.TEXT))
 
 
 def _fixed(

@@ -11,7 +11,14 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from migration.model import StorageClass, ValueKind
-from migration.value_conversion.number_epochs import CALENDAR_KINDS, EPOCHS, WRITTEN, rule_name
+from migration.value_conversion.number_epochs import (
+    CALENDAR_KINDS,
+    EPOCHS,
+    INTERVAL_UNITS,
+    WRITTEN,
+    interval_rule_name,
+    rule_name,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -83,6 +90,12 @@ TRANSFORM_LOSSES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
             for unit, storage_class in WRITTEN
             for kind in CALENDAR_KINDS
             if (losses := _losses_of_epoch(EPOCHS[unit], storage_class, kind))
+        },
+        "duration_to_interval": (FRACTION_ROUNDED,),
+        **{
+            interval_rule_name(unit, storage_class): (FRACTION_ROUNDED,)
+            for unit, storage_class in WRITTEN
+            if unit in INTERVAL_UNITS and (EPOCHS[unit].is_finer or storage_class is StorageClass.REAL)
         },
         "julian_to_timestamp": (AMBIGUOUS_HOUR,),
     }

@@ -122,6 +122,26 @@ def rule_name(unit: EpochUnit, storage_class: StorageClass, kind: ValueKind) -> 
     return f"epoch_{unit}{'_fraction' if is_real else ''}_to_{kind}"
 
 
+INTERVAL_UNITS: Final = (
+    EpochUnit.SECONDS,
+    EpochUnit.MILLISECONDS,
+    EpochUnit.MICROSECONDS,
+    EpochUnit.NANOSECONDS,
+    EpochUnit.TICKS,
+    EpochUnit.DAYS,
+)
+"""Of numbers that are durations."""
+
+
+def interval_rule_name(unit: EpochUnit, storage_class: StorageClass) -> str:
+    """Return the rule for numbers of a class that are durations.
+
+    >>> interval_rule_name(EpochUnit.MICROSECONDS, StorageClass.INTEGER)
+    'duration_us_to_interval'
+    """
+    return f"duration_{unit}{'_fraction' if storage_class is StorageClass.REAL else ''}_to_interval"
+
+
 def words_of(rule: str) -> str:
     """Return what the numbers of a rule count; empty for a rule that takes none.
 

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import text
 
-from migration.column_types.column_decision import fit
+from migration.column_types.column_decision import fit, fit_interval
 from migration.errors import PermanentError
 from migration.model import TablePlan
 from migration.target.pg_catalog.source_name_matching import match_items
+from migration.value_conversion.value_kinds import is_interval
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -130,7 +131,10 @@ def read_existing(
             fitted = fit(column, source_table, standing.type, profiles.get(column.name))
         except PermanentError:
             foreign.append((column.name, standing.type))
-            fitted = fit(column, source_table, "text", profiles.get(column.name))
+            if is_interval(standing.type):
+                fitted = fit_interval(column, source_table)
+            else:
+                fitted = fit(column, source_table, "text", profiles.get(column.name))
             reason = f"The target's column is {standing.type}; travels as text and is cast on arrival"
             as_text.append(
                 replace(

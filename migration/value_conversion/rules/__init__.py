@@ -9,6 +9,7 @@ from migration.model import StorageClass, ValueKind
 from migration.value_conversion.rules.conversion_rule import Context, Misfit, Rule
 from migration.value_conversion.rules.empty_text_rules import empty_rules, or_null_name
 from migration.value_conversion.rules.epoch_rules import EPOCH_RULES
+from migration.value_conversion.rules.interval_rules import INTERVAL_RULES
 from migration.value_conversion.rules.json_rules import DOCUMENT_RULES
 from migration.value_conversion.rules.number_rules import NUMBER_RULES
 from migration.value_conversion.rules.text_rules import TEXT_RULES
@@ -23,7 +24,7 @@ __all__ = ["BLANK_PADDED", "RULES", "Context", "Misfit", "Rule", "or_null_name",
 _PLAIN_RULES = TEXT_RULES + NUMBER_RULES + TIME_RULES + EPOCH_RULES + DOCUMENT_RULES
 
 RULES: Final[Mapping[str, Rule]] = MappingProxyType(
-    {rule.name: rule for rule in _PLAIN_RULES + empty_rules(_PLAIN_RULES)}
+    {rule.name: rule for rule in _PLAIN_RULES + empty_rules(_PLAIN_RULES) + INTERVAL_RULES}
 )
 
 _I, _R, _T, _B = StorageClass.INTEGER, StorageClass.REAL, StorageClass.TEXT, StorageClass.BLOB
