@@ -68,7 +68,7 @@ EPOCHS: Final[Mapping[EpochUnit, NumberEpoch]] = MappingProxyType(
         ),
         EpochUnit.MICROSECONDS: NumberEpoch("microseconds since 1970", 0, Fraction(1), (1973, 2200)),
         # Go's UnixNano. Before 2000, such a number may as well be of the two below.
-        EpochUnit.NANOSECONDS: NumberEpoch("nanoseconds since 1970", 0, Fraction(1, 1_000), (2000, 2200)),
+        EpochUnit.NANOSECONDS: NumberEpoch("nanoseconds since 1970", 0, Fraction(1, 1_000), (2000, 2100)),
         # Chrome and all that is built on it.
         EpochUnit.MICROSECONDS_1601: NumberEpoch(
             "microseconds since 1601", _YEAR_1601, Fraction(1), (1973, 2100)

@@ -19,6 +19,15 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 JULIAN_EPOCH = Fraction(4881175, 2)
 JULIAN_DAYS = (1721425.5, 5373484.5)
 _UNITS = {"s": 1_000_000, "ms": 1_000, "us": 1}  # microseconds
+_YEAR_1601 = datetime(1601, 1, 1, tzinfo=UTC)
+_YEAR_1 = datetime(1, 1, 1, tzinfo=UTC)
+_LARGE = {
+    "ns": (EPOCH, 1_000, datetime(2000, 1, 1, tzinfo=UTC)),
+    "us1601": (_YEAR_1601, 1, datetime(1973, 1, 1, tzinfo=UTC)),
+    "filetime": (_YEAR_1601, 10, datetime(1980, 1, 1, tzinfo=UTC)),
+    "ticks": (_YEAR_1, 10, datetime(1973, 1, 1, tzinfo=UTC)),
+}
+_FAR = datetime(2100, 1, 1, tzinfo=UTC)
 _INTEGERS = {"smallint": 16, "integer": 32, "bigint": 64}
 _TEXTS = frozenset({"text", "varchar", "character varying", "char"})
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
@@ -80,6 +89,10 @@ def _unit(integers: list[int]) -> str | None:
         micro = timedelta(microseconds=1)
         inside = all(low // micro <= value * factor <= high // micro for value in integers)
         if integers and inside and max(integers) * factor >= march_1973 // micro:
+            return unit
+    for unit, (start, per, first) in _LARGE.items():
+        low, high = (((moment - start) // timedelta(microseconds=1)) * per for moment in (first, _FAR))
+        if integers and low <= max(integers) < high and (min(integers) == 0 or min(integers) >= low):
             return unit
     return None
 
@@ -188,6 +201,9 @@ def _instant(value: float, facts: Facts) -> datetime:
     if isinstance(value, int):
         if facts.unit is None:
             raise UnexpectedError("not plainly an epoch")
+        if facts.unit in _LARGE:
+            start, per, _ = _LARGE[facts.unit]
+            return start + timedelta(microseconds=round(Fraction(value, per)))
         return EPOCH + timedelta(microseconds=value * _UNITS[facts.unit])
     if facts.julian:
         days = Fraction(value)
@@ -230,7 +246,8 @@ def _expected_text(raw: Text, base: str, kind: str, zone: str) -> Any:  # noqa: 
         return ("bool", {"t": True, "true": True, "f": False, "false": False}[text.lower()])
     if base == "date":
         moment = _moment(text)
-        if moment.tzinfo is not None or moment.time() != time() or re.search(r"[1-9]0*$", text[19:]):
+        finer = re.search(r"[.,]\d*[1-9]", text[:40])
+        if moment.utcoffset() or moment.time() != time() or finer:
             raise UnexpectedError("more than a day")
         return moment.date()
     if base == "time":
@@ -374,6 +391,8 @@ def _transform_of_text(value: Text, base: str, kind: str) -> str | None:
         return "text_to_boolean"
     if base == "jsonb":
         return "negative_zero_to_zero" if _says_negative_zero(value) else None
+    if base == "time" and re.match(rb"\d{4}-", value):
+        return "filler_day_dropped"
     return "text_to_number" if base in ("double precision", "smallint", "integer", "bigint") else None
 
 

@@ -45,7 +45,7 @@ _AWARE = ARROW_TYPES[ValueKind.TIMESTAMPTZ]
 _DATE = ARROW_TYPES[ValueKind.DATE]
 _TIME = ARROW_TYPES[ValueKind.TIME]
 
-_DAY_FORM = r"^\d{4}-\d\d-\d\d([ T]00(:00(:00(\.0+)?)?)?)?$"
+_DAY_FORM = r"^\d{4}-\d\d-\d\d([ T]00(:00(:00(\.0+)?)?)?( ?(Z|[+-]00(:?00)?))?)?$"
 _CLOCK = r"([ T]\d\d(:\d\d(:\d\d(\.\d{1,6})?)?)?)"
 _NAIVE_FORM = rf"^\d{{4}}-\d\d-\d\d{_CLOCK}?$"
 _OFFSET_FORM = rf"^\d{{4}}-\d\d-\d\d{_CLOCK}(Z|[+-]\d\d(:?\d\d)?)$"

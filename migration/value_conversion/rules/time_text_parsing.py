@@ -123,13 +123,13 @@ def read_timestamp(text: str) -> datetime:
 
 
 def read_date(text: str) -> date:
-    """Return the day that a text says; a time part must be midnight and have no offset.
+    """Return the day that a text says; a time part must be midnight, without an offset or in UTC (Go, JavaScript).
 
     Raises:
         Misfit: as read_moment, or the text says more than a day.
     """
     moment, is_exact = read_moment(text)
-    if moment.tzinfo is not None or moment.time() != time() or not is_exact:
+    if moment.utcoffset() or moment.time() != time() or not is_exact:
         raise Misfit("text has a time of day, which a date cannot hold")
     return moment.date()
 
