@@ -45,7 +45,14 @@ _NATURAL_CLASSES = {
 _DATES = frozenset({ValueKind.DATE, ValueKind.TIMESTAMP, ValueKind.TIMESTAMPTZ})
 _TIMES = _DATES | {ValueKind.TIME}
 _NUMBERS = frozenset(
-    {ValueKind.INT16, ValueKind.INT32, ValueKind.INT64, ValueKind.FLOAT32, ValueKind.FLOAT64, ValueKind.NUMERIC}
+    {
+        ValueKind.INT16,
+        ValueKind.INT32,
+        ValueKind.INT64,
+        ValueKind.FLOAT32,
+        ValueKind.FLOAT64,
+        ValueKind.NUMERIC,
+    }
 )
 _NUMBER_CLASSES = frozenset({StorageClass.INTEGER, StorageClass.REAL})
 _OWN_EMPTY = frozenset({ValueKind.TEXT, ValueKind.BYTES})
@@ -114,7 +121,9 @@ def decide(column: SourceColumn, table: SourceTable, profile: ColumnProfile) -> 
         reason = choice.because
     else:
         reason = _declared_reason(column, declared)
-    plan = _plan(natural, asked, choice, profile, reason + _asked_notes(asked) + _proposal(column, choice, profile))
+    plan = _plan(
+        natural, asked, choice, profile, reason + _asked_notes(asked) + _proposal(column, choice, profile)
+    )
     return _with_null(plan, profile)
 
 
@@ -135,7 +144,7 @@ def _proposal(column: SourceColumn, choice: Choice, profile: ColumnProfile) -> s
     if unit is None:
         return ""
     words = words_of(rule_name(unit, StorageClass.REAL, ValueKind.TIMESTAMPTZ))
-    return f"; its numbers read as {words}: epoch = \"{unit}\" in a mapping file makes them times"
+    return f'; its numbers read as {words}: epoch = "{unit}" in a mapping file makes them times'
 
 
 def fit(
@@ -173,14 +182,21 @@ def fit_interval(column: SourceColumn, table: SourceTable) -> ColumnPlan:
     rules = {StorageClass.TEXT: "text_to_interval"}
     unit = asked.epoch
     if unit is None and natural.declared_type.lower() == "bigint":
-        rules[StorageClass.INTEGER] = interval_rule_name(EpochUnit.MICROSECONDS, StorageClass.INTEGER)  # Django
+        rules[StorageClass.INTEGER] = interval_rule_name(
+            EpochUnit.MICROSECONDS, StorageClass.INTEGER
+        )  # Django
     elif unit is None and natural.declared_type.upper().startswith("INTERVAL"):
         for storage_class in _NUMBER_CLASSES:  # Pony
             rules[storage_class] = interval_rule_name(EpochUnit.DAYS, storage_class)
     elif unit in INTERVAL_UNITS:
         for storage_class in (StorageClass.INTEGER, StorageClass.REAL)[: 1 + EPOCHS[unit].reals]:
             rules[storage_class] = interval_rule_name(unit, storage_class)
-    return replace(natural, target_type="text", kind=ValueKind.TEXT, rules=_with_asked(rules, replace(asked, epoch=None), ValueKind.TEXT))
+    return replace(
+        natural,
+        target_type="text",
+        kind=ValueKind.TEXT,
+        rules=_with_asked(rules, replace(asked, epoch=None), ValueKind.TEXT),
+    )
 
 
 def _fixed(
@@ -228,7 +244,8 @@ def _asked_rules(asked: ColumnOverride, kind: ValueKind) -> dict[StorageClass, s
     rules: dict[StorageClass, str] = {}
     if asked.epoch is not None:
         for storage_class in (StorageClass.INTEGER, StorageClass.REAL):
-            rules[storage_class] = rule_name(asked.epoch, storage_class, kind)
+            name = rule_name(asked.epoch, storage_class, kind)
+            rules[storage_class] = name if name in RULES else QUARANTINE
     rules |= {StorageClass(storage_class): name for storage_class, name in asked.rules}
     return {c: name for c, name in rules.items() if name == QUARANTINE or _gives(name, kind)}
 
@@ -271,7 +288,9 @@ def _evidence(natural: ColumnPlan, profile: ColumnProfile, table: SourceTable) -
             return True
         return False
 
-    epoch = EpochUnit.SECONDS_2001 if is_core_data(table) and "TIME" in natural.declared_type.upper() else None
+    epoch = (
+        EpochUnit.SECONDS_2001 if is_core_data(table) and "TIME" in natural.declared_type.upper() else None
+    )
     return Evidence(profile, not natural.not_null, is_odd, epoch)
 
 

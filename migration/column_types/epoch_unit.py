@@ -27,9 +27,10 @@ _SECONDS_1973 = 100_000_000
 _SINCE_1970 = ((EpochUnit.SECONDS, 1), (EpochUnit.MILLISECONDS, 1_000), (EpochUnit.MICROSECONDS, 1_000_000))
 _OTHERS = (EpochUnit.NANOSECONDS, EpochUnit.MICROSECONDS_1601, EpochUnit.FILETIME, EpochUnit.TICKS)
 _PROPOSED = (*(unit for unit, _ in _SINCE_1970), *_OTHERS)
-_PROPOSED_YEARS: Final = (1990, 2100)
-_JULIAN_YEARS: Final = (2_447_892.5, 2_488_069.5)
-"""1990 and 2100 as Julian days."""
+_PROPOSED_YEARS: Final = (1990, 2060)
+_SINCE_2001_YEARS: Final = (2001, 2040)
+_JULIAN_YEARS: Final = (2_447_892.5, 2_473_459.5)
+"""1990 and 2060 as Julian days."""
 _TIME_WORDS: Final = re.compile(
     r"(?:^|_)(?:at|on|ts|t|date|time|datetime|timestamp|stamp|when|since|until|utc|created|updated|modified|expires?|expiry|"
     r"expiration|deleted|started|ended|finished|completed|visited|accessed|seen|added|changed|published|sent|received|[a-z]*"
@@ -72,9 +73,7 @@ def find_declared_unit(smallest: int, largest: int) -> EpochUnit | None:
 
 
 def _bounds(epoch: NumberEpoch, years: tuple[int, int]) -> tuple[Fraction, Fraction]:
-    first, last = (
-        epoch.count((datetime(year, 1, 1, tzinfo=UTC) - _UNIX) // _MICROSECOND) for year in years
-    )
+    first, last = (epoch.count((datetime(year, 1, 1, tzinfo=UTC) - _UNIX) // _MICROSECOND) for year in years)
     return first, last
 
 
@@ -93,7 +92,7 @@ def propose_integer_unit(name: str, smallest: int, largest: int) -> EpochUnit | 
     if not has_time_word(name):
         return None
     fitting = [unit for unit in _PROPOSED if _fits(EPOCHS[unit], smallest, largest)]
-    return fitting[0] if len(fitting) == 1 else None
+    return fitting[0] if len(fitting) == 1 and not _could_be_apples(largest) else None
 
 
 def propose_real_unit(name: str, smallest: float, largest: float) -> EpochUnit | None:
@@ -104,7 +103,7 @@ def propose_real_unit(name: str, smallest: float, largest: float) -> EpochUnit |
     fitting = [unit for unit in units if _fits(EPOCHS[unit], Fraction(smallest), Fraction(largest))]
     if _JULIAN_YEARS[0] <= smallest and largest < _JULIAN_YEARS[1]:
         fitting.append(EpochUnit.JULIAN)
-    return fitting[0] if len(fitting) == 1 else None
+    return fitting[0] if len(fitting) == 1 and not _could_be_apples(largest) else None
 
 
 def has_time_word(name: str) -> bool:
@@ -114,6 +113,12 @@ def has_time_word(name: str) -> bool:
     [True, True, True, False, False]
     """
     return _TIME_WORDS.search(_HUMP.sub("_", name).lower()) is not None
+
+
+def _could_be_apples(largest: float) -> bool:
+    """Tell whether a number of seconds may count from 2001 as well: in 2024 it would be one of 1993."""
+    low, high = _bounds(EPOCHS[EpochUnit.SECONDS_2001], _SINCE_2001_YEARS)
+    return _bounds(EPOCHS[EpochUnit.SECONDS], _PROPOSED_YEARS)[0] <= largest and low <= largest < high
 
 
 def _fits(epoch: NumberEpoch, smallest: int | Fraction, largest: int | Fraction) -> bool:

@@ -65,10 +65,7 @@ LOSSES: Final[Mapping[str, str]] = MappingProxyType(
 """Name → what happened to the values."""
 
 
-
-def _losses_of_epoch(
-    epoch: NumberEpoch, storage_class: StorageClass, kind: ValueKind
-) -> tuple[str, ...]:
+def _losses_of_epoch(epoch: NumberEpoch, storage_class: StorageClass, kind: ValueKind) -> tuple[str, ...]:
     is_rounded = epoch.is_finer or storage_class is StorageClass.REAL
     is_clock = kind is ValueKind.TIMESTAMP and not epoch.is_day
     return (FRACTION_ROUNDED,) * is_rounded + (AMBIGUOUS_HOUR,) * is_clock

@@ -63,7 +63,7 @@ def look(direct: Direct, schema: str, run_id: str) -> Run:
         connection.execute("SET TimeZone = 'UTC'")
         for value in VALUES:
             found = connection.execute(
-                f'SELECT format_type(a.atttypid, a.atttypmod) FROM pg_attribute a'
+                f"SELECT format_type(a.atttypid, a.atttypmod) FROM pg_attribute a"
                 f" WHERE a.attrelid = to_regclass('{schema}.{value.table}') AND a.attname = %s".encode(),
                 (value.column,),
             ).fetchone()
@@ -99,7 +99,7 @@ def load(direct: Direct, source: Path) -> dict[Mode, Run]:
         target.execute("CREATE SCHEMA libraries_load")
         for value in VALUES:
             target.execute(
-                f'CREATE TABLE libraries_load.{value.table}'
+                f"CREATE TABLE libraries_load.{value.table}"
                 f' ("{value.key}" integer PRIMARY KEY, "{value.column}" {value.target})'.encode()
             )
     said = [
@@ -111,7 +111,9 @@ def load(direct: Direct, source: Path) -> dict[Mode, Run]:
     mapping = parse_mapping("\n".join(said), "libraries.toml")
     runs = {}
     for mode in (Mode.DRY_RUN, Mode.MIGRATE):
-        run = direct.migrate(source, mode=mode, target_schema="libraries_load", data_only=True, mapping=mapping)
+        run = direct.migrate(
+            source, mode=mode, target_schema="libraries_load", data_only=True, mapping=mapping
+        )
         assert run.error is None
         runs[mode] = look(direct, "libraries_load", run.id)
     return runs
@@ -124,9 +126,7 @@ def test_migration_chooses_the_type_and_keeps_the_row(plain: Run, value: Library
 
 
 @pytest.mark.parametrize("value", checked("load"))
-def test_load_stores_the_value_in_the_type_of_the_dialect(
-    load: dict[Mode, Run], value: LibraryValue
-) -> None:
+def test_load_stores_the_value_in_the_type_of_the_dialect(load: dict[Mode, Run], value: LibraryValue) -> None:
     assert load[Mode.MIGRATE].stored[value.table] == [value.loaded]
     assert load[Mode.MIGRATE].losses.get(value.table, set()) == value.loss
 

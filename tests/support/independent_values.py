@@ -32,14 +32,13 @@ _INTEGERS = {"smallint": 16, "integer": 32, "bigint": 64}
 _TEXTS = frozenset({"text", "varchar", "character varying", "char"})
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _MOMENT = re.compile(
-    r"(\d{4})-(\d\d?)-(\d\d?)(?:[ T](\d\d)(?::(\d\d)(?::(\d\d)(?:[.,](\d+))?)?)?(?: ?(Z|UTC|GMT|[+-]\d\d(?::?\d\d){0,2})"
+    r"(\d{4})-(\d\d?)-(\d\d?)(?:[ T](\d\d)(?::(\d\d)(?::(\d\d)(?:[.,](\d+))?)?)?"
+    r"(?: ?(Z|UTC|GMT|[+-]\d\d(?::?\d\d){0,2})"
     r"(?:\[[A-Za-z][\w/+-]*\]| [A-Z]{2,5}| [+-]\d\d(?:\d\d)?)?)?(?: m=[+-]\d+\.\d+)?)?",
     re.ASCII,
 )
 _BASIC = re.compile(r"(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(?:(\d\d)(?:[.,](\d+))?)?(Z)?", re.ASCII)
-_TIME = re.compile(
-    r"(?:(?:2000|1970|0000|0001)-01-01[ T])?(\d\d):(\d\d)(?::(\d\d)(?:[.,](\d+))?)?", re.ASCII
-)
+_TIME = re.compile(r"(?:(?:2000|1970|0000|0001)-01-01[ T])?(\d\d):(\d\d)(?::(\d\d)(?:[.,](\d+))?)?", re.ASCII)
 
 
 class Text(bytes):
@@ -257,7 +256,7 @@ def _expected_text(raw: Text, base: str, kind: str, zone: str) -> Any:  # noqa: 
         hour, minute, second, fraction = found.groups()
         whole = time(int(hour), int(minute), int(second or 0))
         micros = (whole.hour * 60 + whole.minute) * 60_000_000 + whole.second * 1_000_000 + _micros(fraction)
-        return (datetime.min + timedelta(microseconds=min(micros, 86_399_999_999))).time()
+        return (EPOCH + timedelta(microseconds=min(micros, 86_399_999_999))).time()
     if base == "timestamp without time zone":
         moment = _moment(text)
         return ("clock", _on_the_clock(moment, zone) if moment.tzinfo else moment)

@@ -20,21 +20,24 @@ KINDS = (
 _HEAD = """\
 # What libraries write into SQLite
 
-SQLite has no type for a date, a boolean or a UUID, so each library has its own way to write one. This is what the widely used ones write, what a migration
-makes of it, and what `--data-only` makes of it in the type that the library's own PostgreSQL dialect has. Every row is a test: its value is migrated and
-loaded (`tests/acceptance/test_library_values.py`). The page is made of [libraries.toml](libraries.toml) by `python -m tests.support.library_table`.
+SQLite has no type for a date, a boolean or a UUID, so each library has its own way to write one. This is what the
+widely used ones write, what a migration makes of it, and what `--data-only` makes of it in the type that the library's
+own PostgreSQL dialect has. Every row is a test: its value is migrated and loaded
+(`tests/acceptance/test_library_values.py`). The page is made of [libraries.toml](libraries.toml) by
+`python -m tests.support.library_table`.
 
-- *Plain* is the type that a migration chooses for a column that holds such values. Times in columns that are declared as texts or numbers stay texts or
-  numbers there, unless a [mapping file](mapping.md#mapping-file) says otherwise.
-- *Loaded* is what stands in the type of the library's dialect, in UTC. `epoch` is what a [mapping file](mapping.md#epochs) has to say of the column.
-- *Loss* is what cannot be had back from it ([losses](mapping.md#losses)); it costs status 0 unless somebody signs for it.
+- *Plain* is the type that a migration chooses for a column that holds such values. Times in columns that are declared
+  as texts or numbers stay texts or numbers there, unless a [mapping file](mapping.md#mapping-file) says otherwise.
+- *Loaded* is what stands in the type of the library's dialect, in UTC. `epoch` is what a
+  [mapping file](mapping.md#epochs) has to say of the column; *open* is what does not come over so yet.
+- *Loss* is what cannot be had back from it ([losses](mapping.md#losses)); it costs status 0 unless somebody signs.
 """
 _TITLES = "| what | declared | in the file | plain | loaded | loss |\n|---|---|---|---|---|---|"
 
 
 @dataclass(frozen=True)
 class LibraryValue:
-    """One value as one library writes it; `number` names its table in the tests. docs/libraries.toml tells the fields."""
+    """One value as one library writes it; docs/libraries.toml tells the fields. `number` names its table."""
 
     number: int
     library: str

@@ -206,7 +206,11 @@ def _rules(
         scalar: Callable[[Any, Context], Any] = scalars(moment, is_day=is_day)
         name = rule_name(unit, storage_class, kind)
         is_moment = kind is ValueKind.TIMESTAMPTZ
-        hour = () if is_moment or is_day or kind is ValueKind.DATE else (Loss(AMBIGUOUS_HOUR, _lost_hour(moment)),)
+        hour = (
+            ()
+            if is_moment or is_day or kind is ValueKind.DATE
+            else (Loss(AMBIGUOUS_HOUR, _lost_hour(moment)),)
+        )
         own = columnar if is_moment and columnar is not None else None
         if own is None:
             own = _columnar_reals(scalar) if is_moment else by_rows(kind)

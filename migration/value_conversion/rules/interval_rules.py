@@ -17,7 +17,15 @@ import pyarrow.compute as pc
 from migration.model import StorageClass, ValueKind
 from migration.value_conversion.named_losses import FRACTION_ROUNDED
 from migration.value_conversion.number_epochs import EPOCHS, INTERVAL_UNITS, interval_rule_name
-from migration.value_conversion.rules.conversion_rule import Context, Converted, Loss, Misfit, Rule, by_rows, merge_bad
+from migration.value_conversion.rules.conversion_rule import (
+    Context,
+    Converted,
+    Loss,
+    Misfit,
+    Rule,
+    by_rows,
+    merge_bad,
+)
 from migration.value_conversion.rules.text_rules import columnar_text, scalar_text
 from migration.value_conversion.rules.time_text_parsing import read_moment, rounded_fraction
 
@@ -44,17 +52,20 @@ def written(microseconds: int) -> str:
     """
     sign = "-" if microseconds < 0 else ""
     days, rest = divmod(abs(microseconds), _DAY)
-    hours, rest = divmod(rest, _HOUR)
-    minutes, rest = divmod(rest, _MINUTE)
-    seconds, micros = divmod(rest, _SECOND)
-    fraction = f".{micros:06}".rstrip("0") if micros else ""
-    clock = f"{sign}{hours:02}:{minutes:02}:{seconds:02}{fraction}"
     if not days:
-        return clock
+        return sign + _clock(rest)
     if days > _MOST:
         raise Misfit("duration is longer than an interval can be")
     words = f"{sign}{days} day{'' if days == 1 and not sign else 's'}"
-    return words if clock.strip("-") == "00:00:00" else f"{words} {clock}"
+    return f"{words} {sign}{_clock(rest)}" if rest else words
+
+
+def _clock(microseconds: int) -> str:
+    hours, rest = divmod(microseconds, _HOUR)
+    minutes, rest = divmod(rest, _MINUTE)
+    seconds, micros = divmod(rest, _SECOND)
+    fraction = f".{micros:06}".rstrip("0") if micros else ""
+    return f"{hours:02}:{minutes:02}:{seconds:02}{fraction}"
 
 
 def _duration(text: str, context: Context) -> str:
@@ -66,7 +77,10 @@ def _duration(text: str, context: Context) -> str:
         return scalar_text(text, context)  # the server has the word
     sign, days, hours, minutes, seconds, fraction = span.groups()
     micros, _ = rounded_fraction(fraction)
-    total = int(days or 0) * _DAY + int(hours) * _HOUR + int(minutes) * _MINUTE + int(seconds) * _SECOND + micros
+    clock = int(hours) * _HOUR + int(minutes) * _MINUTE + int(seconds) * _SECOND + micros
+    if days is None:  # PostgreSQL, too, keeps 26 hours apart from a day and 2 hours
+        return f"{sign if clock else ''}{_clock(clock)}"
+    total = int(days) * _DAY + clock
     return written(-total if sign else total)
 
 
@@ -123,7 +137,9 @@ def _number_rules() -> Iterator[Rule]:
             exact = storage_class is StorageClass.INTEGER and not EPOCHS[unit].is_finer
             losses = () if exact else (Loss(FRACTION_ROUNDED, _lost_rest(size)),)
             convert = _count(size)
-            yield Rule(name, storage_class, ValueKind.TEXT, by_rows(ValueKind.TEXT), convert, name, losses=losses)
+            yield Rule(
+                name, storage_class, ValueKind.TEXT, by_rows(ValueKind.TEXT), convert, name, losses=losses
+            )
 
 
 INTERVAL_RULES: Final = (

@@ -61,6 +61,7 @@ _ZONE_TABLES_END = 2_114_380_800_000_000  # 2037-01-01
 _FIRST_DAY = -719_162
 _LAST_MOMENT = 253_402_300_799_999_999  # 9999-12-31 23:59:59.999999
 
+
 def _outside_calendar(values: pa.Array) -> pa.BooleanArray | None:
     """Mark moments outside the years 1 to 9999. `values` are timestamps in microseconds."""
     micros = values.view(pa.int64())

@@ -1,10 +1,9 @@
-"""What a date or time of PostgreSQL does not keep of a text: its offset from UTC, what is finer than a microsecond, and
-how it spelled the moment.
+"""What a date or time of PostgreSQL does not keep of a text: offset, digits below the microsecond, spelling.
 
-A column that is declared a date or time means moments, so only an offset is information. In a column of texts a text is
-what it spells. There a moment can be had back if it is spelled as the column spells its moments: the first text of the
-column tells how (`Context.time_example`). Zeros at the end of a fraction of seconds are never counted, nor is the reading of a
-process's own clock that Go prints behind a time.
+A column that is declared a date or time means moments, so only an offset and digits are information. In a column of
+texts a text is what it spells. There a moment can be had back if it is spelled as the column spells its moments: the
+first text of the column tells how (`Context.time_example`). Zeros at the end of a fraction of seconds are never
+counted, nor is the reading of a process's own clock that Go prints behind a time.
 """
 
 from __future__ import annotations
@@ -35,9 +34,7 @@ _PLAIN_CLOCK: Final = len("00:00:00.123456")
 _PLAIN_MOMENT: Final = len("20001010T000000.123456")
 _PARTS: Final = re.compile(
     r"(?:(?P<year>\d{4})-(?P<month>\d{1,2})-(?P<day>\d{1,2})(?P<gap>[ T])?)?"
-    r"(?P<clock>\d\d(?::\d\d(?P<seconds>:\d\d(?:[.,]\d+)?)?)?)?(?P<offset> ?"
-    + OFFSET
-    + r")?",
+    r"(?P<clock>\d\d(?::\d\d(?P<seconds>:\d\d(?:[.,]\d+)?)?)?)?(?P<offset> ?" + OFFSET + r")?",
     re.ASCII,
 )
 _OWN_SPELLING: Final[Mapping[ValueKind, str]] = MappingProxyType(
@@ -95,8 +92,11 @@ def _lost_offset(values: pa.Array, converted: pa.Array, context: Context) -> pa.
     # Where all are times, each has the two hyphens of its day: with no other, and no plus, there is no offset.
     fits = converted.null_count == values.null_count
     hyphens = 2 * (len(values) - values.null_count)
-    if fits and b"+" not in data and data.count(b"-") == hyphens and (
-        keeps_moments or not any(word in data for word in _UTC_WORDS)
+    if (
+        fits
+        and b"+" not in data
+        and data.count(b"-") == hyphens
+        and (keeps_moments or not any(word in data for word in _UTC_WORDS))
     ):
         return None
     with_offset = pc.match_substring_regex(values, _OFFSET)

@@ -28,9 +28,7 @@ _TIMESTAMP: Final = re.compile(
     rf"{_DAY}(?:[ T](\d\d)(?::(\d\d)(?::(\d\d)(?:[.,](\d+))?)?)?(?: ?({OFFSET}){ZONE_NAME}?)?{CLOCK_READING}?)?",
     re.ASCII,
 )
-_COMPACT: Final = re.compile(
-    r"(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(?:(\d\d)(?:[.,](\d+))?)?(Z)?", re.ASCII
-)
+_COMPACT: Final = re.compile(r"(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(?:(\d\d)(?:[.,](\d+))?)?(Z)?", re.ASCII)
 """ISO 8601's basic format, as in calendars."""
 _TIME: Final = re.compile(r"(?:([012]\d{3}-01-01)[ T])?(\d\d):(\d\d)(?::(\d\d)(?:[.,](\d+))?)?", re.ASCII)
 FILLER_DAYS: Final = ("2000-01-01", "1970-01-01", "0000-01-01", "0001-01-01")
