@@ -234,7 +234,7 @@ def _fixed_type(asked: ColumnOverride, declared: DeclaredType) -> str | None:
     if kinds:
         (kind,) = kinds
         return declared.target_type if kind is declared_kind else TYPE_OF_KIND[kind]
-    if declared_kind in _DATES and not (asked.epoch is EpochUnit.JULIAN and declared_kind is ValueKind.DATE):
+    if asked.epoch is not EpochUnit.JULIAN and declared_kind in _DATES:
         return declared.target_type
     return TIMESTAMPTZ
 

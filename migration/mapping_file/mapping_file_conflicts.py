@@ -67,7 +67,7 @@ def _gives(name: str, storage_class: str, standing_type: str, kind: ValueKind) -
 
 
 def _counts(unit: EpochUnit | None, kind: ValueKind) -> bool:
-    if unit is None or (unit is EpochUnit.JULIAN and kind is ValueKind.DATE):
+    if unit is None or (unit is EpochUnit.JULIAN and kind is not ValueKind.TIMESTAMPTZ):
         return False
     return rule_name(unit, StorageClass.INTEGER, kind) in RULES
 

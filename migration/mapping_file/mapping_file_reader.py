@@ -294,6 +294,6 @@ def _check_fit(column: ColumnOverride, section: _Section) -> None:
                 ]
                 section.fail(f"The rule {rule.name} gives no {column.type}", suggest(rule.name, known))
     if column.epoch is not None and kind is not None:
-        fits = _CALENDAR_KINDS - {ValueKind.DATE} if column.epoch is EpochUnit.JULIAN else _CALENDAR_KINDS
+        fits = {ValueKind.TIMESTAMPTZ} if column.epoch is EpochUnit.JULIAN else _CALENDAR_KINDS
         if kind not in fits:
             section.fail(f"epoch = {column.epoch.value!r} gives no {column.type or kind.value}")
