@@ -28,12 +28,21 @@ class Normalisation(StrEnum):
 
 
 class EpochUnit(StrEnum):
-    """What the numbers of a date column count."""
+    """What the numbers of a date column count; without a year, since 1970 (`value_conversion/number_epochs.py`)."""
 
     SECONDS = "s"
     MILLISECONDS = "ms"
     MICROSECONDS = "us"
-    JULIAN = "julian"  # reals: days, as SQLite's julianday() gives them
+    NANOSECONDS = "ns"
+    JULIAN = "julian"  # days, as SQLite's julianday() gives them
+    MICROSECONDS_1601 = "us1601"  # Chrome
+    FILETIME = "filetime"  # 100 nanoseconds since 1601: Windows
+    TICKS = "ticks"  # 100 nanoseconds since the year 1: .NET
+    SECONDS_2001 = "s2001"  # Core Data
+    NANOSECONDS_2001 = "ns2001"
+    SECONDS_1904 = "s1904"  # Macintosh
+    DAYS = "days"  # since 1970: R
+    DAYS_1899 = "days1899"  # OLE Automation: Excel, Access, Delphi
 
 
 class OnOrphan(StrEnum):

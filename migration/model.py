@@ -164,6 +164,9 @@ class ColumnProfile:
     int_min: int | None = None
     int_max: int | None = None
     real_nonfinite: int = 0
+    real_min: float | None = None
+    real_max: float | None = None
+    """Of the finite reals."""
     longest_chars: int = 0
     longest_bytes: int = 0
     total_bytes: int = 0

@@ -6,13 +6,26 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from migration.column_types.declared_type import DeclaredType, read_declared
-from migration.column_types.epoch_unit import find_unit
+from migration.column_types.epoch_unit import (
+    find_declared_unit,
+    is_core_data,
+    propose_integer_unit,
+    propose_real_unit,
+)
 from migration.column_types.type_widening import TIMESTAMPTZ, Choice, Evidence, choose
 from migration.mapping_file.mapping_file_allowed_types import TYPE_OF_KIND
 from migration.mapping_file.mapping_file_reader import QUARANTINE
 from migration.mapping_file_model import ColumnOverride, EpochUnit, NulPolicy
 from migration.model import ColumnPlan, StorageClass, ValueKind
+from migration.value_conversion.number_epochs import (
+    EPOCHS,
+    INTERVAL_UNITS,
+    interval_rule_name,
+    rule_name,
+    words_of,
+)
 from migration.value_conversion.rules import BLANK_PADDED, RULES, Context, Misfit, or_null_name, rules_for
+from migration.value_conversion.rules.epoch_rules import JULIAN_DAYS
 from migration.value_conversion.uuid_shapes import blob_rule, spelling
 from migration.value_conversion.value_kinds import kind_of, split_type
 
@@ -32,8 +45,18 @@ _NATURAL_CLASSES = {
 }
 _DATES = frozenset({ValueKind.DATE, ValueKind.TIMESTAMP, ValueKind.TIMESTAMPTZ})
 _TIMES = _DATES | {ValueKind.TIME}
+_NUMBERS = frozenset(
+    {
+        ValueKind.INT16,
+        ValueKind.INT32,
+        ValueKind.INT64,
+        ValueKind.FLOAT32,
+        ValueKind.FLOAT64,
+        ValueKind.NUMERIC,
+    }
+)
+_NUMBER_CLASSES = frozenset({StorageClass.INTEGER, StorageClass.REAL})
 _OWN_EMPTY = frozenset({ValueKind.TEXT, ValueKind.BYTES})
-_UNIT_NAMES = {"s": "seconds", "ms": "milliseconds", "us": "microseconds"}
 
 
 def candidate(column: SourceColumn, table: SourceTable) -> ColumnPlan:
@@ -48,7 +71,8 @@ def candidate(column: SourceColumn, table: SourceTable) -> ColumnPlan:
     kind = kind_of(target_type)
     rules = rules_for(target_type)
     if kind in _DATES and (fixed is None or kind is ValueKind.TIMESTAMPTZ):
-        rules[StorageClass.REAL] = "julian_to_timestamptz"
+        unit = EpochUnit.SECONDS_2001 if is_core_data(table) else EpochUnit.JULIAN
+        rules[StorageClass.REAL] = rule_name(unit, StorageClass.REAL, ValueKind.TIMESTAMPTZ)
     reason = _declared_reason(column, declared) if fixed is None else f"{fixed} by the mapping file"
     return ColumnPlan(
         name=column.name,
@@ -88,9 +112,9 @@ def decide(column: SourceColumn, table: SourceTable, profile: ColumnProfile) -> 
         kept = replace(natural, rules=rules, reason=f"{natural.reason}; holds no values")
         return _with_null(kept, profile)
     if asked.fixes_type:
-        plan = _fixed(natural, asked, natural.target_type, profile, natural.reason)
+        plan = _fixed(natural, asked, natural.target_type, profile, natural.reason, table)
         return _with_null(plan, profile)
-    evidence = _evidence(natural, profile)
+    evidence = _evidence(natural, profile, table)
     choice = choose(column.declared_type, declared.target_type, evidence)
     if not declared.target_type:
         reason = f"No declared type, {choice.because}"
@@ -98,7 +122,30 @@ def decide(column: SourceColumn, table: SourceTable, profile: ColumnProfile) -> 
         reason = choice.because
     else:
         reason = _declared_reason(column, declared)
-    return _with_null(_plan(natural, asked, choice, profile, reason + _asked_notes(asked)), profile)
+    plan = _plan(
+        natural, asked, choice, profile, reason + _asked_notes(asked) + _proposal(column, choice, profile)
+    )
+    return _with_null(plan, profile)
+
+
+def proposed_unit(column: SourceColumn, kind: ValueKind, profile: ColumnProfile) -> EpochUnit | None:
+    """Return what the numbers of a column count that stays one of numbers, where exactly one reading is plausible."""
+    if kind not in _NUMBERS or column.pk_position or not set(profile.classes) <= _NUMBER_CLASSES:
+        return None
+    units = set()
+    if profile.int_min is not None and profile.int_max is not None:
+        units.add(propose_integer_unit(column.name, profile.int_min, profile.int_max))
+    if profile.real_min is not None and profile.real_max is not None and not profile.real_nonfinite:
+        units.add(propose_real_unit(column.name, profile.real_min, profile.real_max))
+    return units.pop() if len(units) == 1 else None
+
+
+def _proposal(column: SourceColumn, choice: Choice, profile: ColumnProfile) -> str:
+    unit = proposed_unit(column, kind_of(choice.target_type), profile)
+    if unit is None:
+        return ""
+    words = words_of(rule_name(unit, StorageClass.REAL, ValueKind.TIMESTAMPTZ))
+    return f'; its numbers read as {words}: epoch = "{unit}" in a mapping file makes them times'
 
 
 def fit(
@@ -121,21 +168,60 @@ def fit(
             rules=rules_for(target_type),
             reason=reason,
         )
-    return _fixed(natural, column.override or ColumnOverride(column.name), target_type, profile, reason)
+    asked = column.override or ColumnOverride(column.name)
+    return _fixed(natural, asked, target_type, profile, reason, table)
+
+
+def fit_interval(column: SourceColumn, table: SourceTable) -> ColumnPlan:
+    """Return the plan for a column that stands as an interval: its values become texts that the server casts.
+
+    Texts are 1970-01-01 plus a duration (SQLAlchemy), .NET's time spans, or what PostgreSQL reads itself. A number does
+    not say what it counts: a mapping file does (`epoch`), or else the declaration, where one library writes it.
+    """
+    natural = candidate(column, table)
+    asked = column.override or ColumnOverride(column.name)
+    rules = {StorageClass.TEXT: "text_to_interval"}
+    unit = asked.epoch
+    if unit is None and natural.declared_type.lower() == "bigint":
+        rules[StorageClass.INTEGER] = interval_rule_name(
+            EpochUnit.MICROSECONDS, StorageClass.INTEGER
+        )  # Django
+    elif unit is None and natural.declared_type.upper().startswith("INTERVAL"):
+        for storage_class in _NUMBER_CLASSES:  # Pony
+            rules[storage_class] = interval_rule_name(EpochUnit.DAYS, storage_class)
+    elif unit in INTERVAL_UNITS:
+        for storage_class in (StorageClass.INTEGER, StorageClass.REAL)[: 1 + EPOCHS[unit].reals]:
+            rules[storage_class] = interval_rule_name(unit, storage_class)
+    return replace(
+        natural,
+        target_type="text",
+        kind=ValueKind.TEXT,
+        rules=_with_asked(rules, replace(asked, epoch=None), ValueKind.TEXT),
+    )
 
 
 def _fixed(
-    natural: ColumnPlan, asked: ColumnOverride, target_type: str, profile: ColumnProfile, reason: str
+    natural: ColumnPlan,
+    asked: ColumnOverride,
+    target_type: str,
+    profile: ColumnProfile,
+    reason: str,
+    table: SourceTable,
 ) -> ColumnPlan:
     """Return the plan for a type that the profile has no word on."""
-    unit = (
-        find_unit(profile.int_min or 0, profile.int_max or 0) if profile.count(StorageClass.INTEGER) else None
-    )
-    evidence = _evidence(natural, profile)
-    real_rule = None
-    if kind_of(target_type) is ValueKind.TIMESTAMPTZ and not evidence.fits(StorageClass.REAL):
-        real_rule = "epoch_fraction_to_timestamptz"
-    return _plan(natural, asked, Choice(target_type, unit=unit, real_rule=real_rule), profile, reason)
+    evidence = _evidence(natural, profile, table)
+    unit = real_unit = None
+    if evidence.integers:
+        unit = evidence.epoch or find_declared_unit(*evidence.bounds)
+    if evidence.reals:
+        real_unit = evidence.epoch or _standing_real_unit(profile)
+    return _plan(natural, asked, Choice(target_type, unit=unit, real_unit=real_unit), profile, reason)
+
+
+def _standing_real_unit(profile: ColumnProfile) -> EpochUnit:
+    low, high = profile.real_min, profile.real_max
+    is_julian = low is not None and high is not None and JULIAN_DAYS[0] <= low and high <= JULIAN_DAYS[1]
+    return EpochUnit.JULIAN if is_julian else EpochUnit.SECONDS
 
 
 def _fixed_type(asked: ColumnOverride, declared: DeclaredType) -> str | None:
@@ -157,13 +243,10 @@ def _fixed_type(asked: ColumnOverride, declared: DeclaredType) -> str | None:
 def _asked_rules(asked: ColumnOverride, kind: ValueKind) -> dict[StorageClass, str]:
     """Return the rules that the mapping file names for a kind, `quarantine` among them."""
     rules: dict[StorageClass, str] = {}
-    if asked.epoch is EpochUnit.JULIAN:
-        rules[StorageClass.INTEGER] = "julian_day_to_timestamptz"
-        rules[StorageClass.REAL] = "julian_to_timestamptz"
-    elif asked.epoch is not None:
-        rules[StorageClass.INTEGER] = f"epoch_{asked.epoch}_to_{kind}"
-        if asked.epoch is EpochUnit.SECONDS:
-            rules[StorageClass.REAL] = "epoch_fraction_to_timestamptz"
+    if asked.epoch is not None:
+        for storage_class in (StorageClass.INTEGER, StorageClass.REAL):
+            name = rule_name(asked.epoch, storage_class, kind)
+            rules[storage_class] = name if name in RULES else QUARANTINE
     rules |= {StorageClass(storage_class): name for storage_class, name in asked.rules}
     return {c: name for c, name in rules.items() if name == QUARANTINE or _gives(name, kind)}
 
@@ -195,7 +278,7 @@ def _asked_notes(asked: ColumnOverride) -> str:
     return "".join(f"; {note}" for note in notes)
 
 
-def _evidence(natural: ColumnPlan, profile: ColumnProfile) -> Evidence:
+def _evidence(natural: ColumnPlan, profile: ColumnProfile, table: SourceTable) -> Evidence:
     def is_odd(text: str) -> bool:
         rule = natural.rules.get(StorageClass.TEXT)
         if rule is None:
@@ -206,7 +289,10 @@ def _evidence(natural: ColumnPlan, profile: ColumnProfile) -> Evidence:
             return True
         return False
 
-    return Evidence(profile, not natural.not_null, is_odd)
+    epoch = (
+        EpochUnit.SECONDS_2001 if is_core_data(table) and "TIME" in natural.declared_type.upper() else None
+    )
+    return Evidence(profile, not natural.not_null, is_odd, epoch)
 
 
 def _declared_reason(column: SourceColumn, declared: DeclaredType) -> str:
@@ -243,13 +329,11 @@ def _plan(
             del rules[StorageClass.INTEGER]
             notes.append("integers are not plainly an epoch and go to the quarantine")
         else:
-            rules[StorageClass.INTEGER] = f"epoch_{choice.unit}_to_{kind}"
-            notes.append(f"integers are {_UNIT_NAMES[choice.unit]} since 1970")
-    if choice.real_rule is not None and StorageClass.REAL in rules and StorageClass.REAL not in by_file:
-        rules[StorageClass.REAL] = choice.real_rule
-        notes.append(
-            "reals are Julian days" if "julian" in choice.real_rule else "reals are seconds since 1970"
-        )
+            rules[StorageClass.INTEGER] = rule_name(choice.unit, StorageClass.INTEGER, kind)
+            notes.append(f"integers are {words_of(rules[StorageClass.INTEGER])}")
+    if choice.real_unit is not None and kind in _DATES and StorageClass.REAL not in by_file:
+        rules[StorageClass.REAL] = rule_name(choice.real_unit, StorageClass.REAL, kind)
+        notes.append(f"reals are {words_of(rules[StorageClass.REAL])}")
     if profile.count(StorageClass.TEXT) and StorageClass.TEXT not in by_file:
         strips = asked.nul is not NulPolicy.QUARANTINE
         notes += _text_notes(rules, kind, choice.target_type, profile, natural, strips=strips)

@@ -8,7 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from migration.column_types.epoch_unit import find_unit
+from migration.column_types.epoch_unit import find_declared_unit
+from migration.mapping_file_model import EpochUnit
 from migration.model import StorageClass, ValueKind
 from migration.value_conversion.rules.number_rules import EXACT_DOUBLE
 from migration.value_conversion.value_kinds import kind_of, split_type
@@ -32,10 +33,10 @@ class Choice:
 
     target_type: str
     because: str = ""
-    unit: str | None = None
+    unit: EpochUnit | None = None
     """Of integers that are epochs."""
-    real_rule: str | None = None
-    """For reals that are dates."""
+    real_unit: EpochUnit | None = None
+    """Of reals that are dates."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,8 @@ class Evidence:
     nullable: bool
     text_is_odd: Callable[[str], bool]
     """Tells of an example whether the declared type's rule refuses it."""
+    epoch: EpochUnit | None = None
+    """What the table's own make says that numbers of its date columns count."""
 
     def count(self, storage_class: StorageClass) -> int:
         """Return how many values of a storage class there are."""
@@ -239,19 +242,19 @@ def _reals_in(declared: str, kind: ValueKind, evidence: Evidence) -> Choice:
 def _calendar(declared: str, natural: str, evidence: Evidence) -> Choice:  # noqa: PLR0911 - a decision table
     """Choose for a column of dates or timestamps that holds no blobs."""
     profile = evidence.profile
-    unit = find_unit(*evidence.bounds) if evidence.integers else None
-    real_rule = _real_rule(evidence)
-    numbers_are_dates = (not evidence.integers or unit is not None) and (not evidence.reals or real_rule)
+    unit = (evidence.epoch or find_declared_unit(*evidence.bounds)) if evidence.integers else None
+    real_unit = _real_unit(evidence)
+    numbers_are_dates = (not evidence.integers or unit is not None) and (not evidence.reals or real_unit)
     if numbers_are_dates:
         has_numbers = evidence.integers or evidence.reals
         if evidence.texts_fit(profile.accepted):
             if has_numbers and natural == "date":
                 because = f"{declared} holds numbers that are points in time, widened to {TIMESTAMPTZ}"
-                return Choice(TIMESTAMPTZ, because, unit, real_rule)
-            return Choice(natural, "", unit, real_rule)
+                return Choice(TIMESTAMPTZ, because, unit, real_unit)
+            return Choice(natural, "", unit, real_unit)
         if evidence.texts_fit(profile.accepted_wider):
             because = f"{declared} holds times of day, widened to {TIMESTAMPTZ}"
-            return Choice(TIMESTAMPTZ, because, unit, real_rule)
+            return Choice(TIMESTAMPTZ, because, unit, real_unit)
         return Choice("text", f"{declared} holds text{evidence.example(StorageClass.TEXT)}, widened to text")
     worded = evidence.texts > profile.empty_texts + profile.bad_utf8_texts
     if worded or (evidence.texts and not evidence.nullable):
@@ -265,12 +268,12 @@ def _calendar(declared: str, natural: str, evidence: Evidence) -> Choice:  # noq
     return Choice(chosen_type, f"{because}, stored as {chosen_type}")
 
 
-def _real_rule(evidence: Evidence) -> str | None:
-    """Return the rule for reals in a date column, if one takes them all."""
+def _real_unit(evidence: Evidence) -> EpochUnit | None:
+    """Return what the reals of a date column count, if there is a unit that takes them all."""
     if not evidence.reals:
         return None
     if evidence.fits(StorageClass.REAL):
-        return "julian_to_timestamptz"
+        return evidence.epoch or EpochUnit.JULIAN
     if evidence.profile.accepted_wider.get(StorageClass.REAL, 0) >= evidence.reals:
-        return "epoch_fraction_to_timestamptz"
+        return EpochUnit.SECONDS
     return None

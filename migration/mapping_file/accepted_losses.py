@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from migration.mapping_file_model import EpochUnit, NulPolicy
-from migration.value_conversion.named_losses import FRACTION_ROUNDED, NEGATIVE_ZERO, NUL_STRIPPED
+from migration.mapping_file_model import NulPolicy
+from migration.value_conversion.named_losses import (
+    FRACTION_ROUNDED,
+    NEGATIVE_ZERO,
+    NUL_STRIPPED,
+    TRANSFORM_LOSSES,
+)
 from migration.value_conversion.rules import RULES
 from migration.value_conversion.text_normalisation import NUL_REPLACED, TRANSFORM_NAMES
 
@@ -23,7 +28,7 @@ def is_requested(loss: str, asked: ColumnOverride | None) -> bool:
         return False
     if loss in {NUL_STRIPPED, NUL_REPLACED} and asked.nul in {NulPolicy.STRIP, NulPolicy.REPLACE}:
         return True
-    if loss == FRACTION_ROUNDED and asked.epoch is EpochUnit.SECONDS:
+    if loss == FRACTION_ROUNDED and asked.epoch is not None:
         return True
     if any(TRANSFORM_NAMES[step] == loss for step in asked.normalise):
         return True
@@ -32,6 +37,6 @@ def is_requested(loss: str, asked: ColumnOverride | None) -> bool:
     named = [RULES[name] for _, name in asked.rules if name in RULES]
     return any(
         (rule.lossy and rule.transform == loss)
-        or (loss == FRACTION_ROUNDED and any(one.name == loss for one in rule.losses))
+        or (loss == FRACTION_ROUNDED and loss in TRANSFORM_LOSSES.get(rule.transform or "", ()))
         for rule in named
     )

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Final
 
 from migration.mapping_file.mapping_file_reader import QUARANTINE
 from migration.mapping_file_model import EpochUnit
-from migration.model import ValueKind
+from migration.model import StorageClass, ValueKind
+from migration.value_conversion.number_epochs import INTERVAL_UNITS, rule_name
 from migration.value_conversion.rules import BLANK_PADDED, RULES, rules_for
 from migration.value_conversion.server_cast_rules import CAST_BY_SERVER
-from migration.value_conversion.value_kinds import is_known, kind_of, split_type
+from migration.value_conversion.value_kinds import is_interval, is_known, kind_of, split_type
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -54,7 +55,8 @@ def disagreements(asked: ColumnOverride | None, standing_type: str) -> Iterator[
     for storage_class, name in asked.rules:
         if name != QUARANTINE and not _gives(name, storage_class, standing_type, kind):
             yield f"the rule {name} of the mapping file gives no {standing_type}"
-    if asked.epoch is not None and not _counts(asked.epoch, kind):
+    counts = asked.epoch in INTERVAL_UNITS if is_interval(standing_type) else _counts(asked.epoch, kind)
+    if asked.epoch is not None and not counts:
         yield f"epoch = {asked.epoch.value!r} in the mapping file gives no {standing_type}"
 
 
@@ -73,10 +75,10 @@ def _is_cast(standing_type: str) -> bool:
     return is_known(standing_type) and kind_of(standing_type) in CAST_BY_SERVER
 
 
-def _counts(unit: EpochUnit, kind: ValueKind) -> bool:
-    if unit is EpochUnit.JULIAN:
-        return kind is ValueKind.TIMESTAMPTZ
-    return f"epoch_{unit}_to_{kind}" in RULES
+def _counts(unit: EpochUnit | None, kind: ValueKind) -> bool:
+    if unit is None or (unit is EpochUnit.JULIAN and kind is not ValueKind.TIMESTAMPTZ):
+        return False
+    return rule_name(unit, StorageClass.INTEGER, kind) in RULES
 
 
 def _full(written: str) -> str:

@@ -14,7 +14,7 @@ from migration.mapping_file.mapping_file_reader import QUARANTINE
 from migration.mapping_file_model import ColumnOverride, NulPolicy, TableOverride
 from migration.model import ColumnProfile, StorageClass
 from migration.source_schema import SourceTable
-from migration.value_conversion.named_losses import FRACTION_ROUNDED, NEGATIVE_ZERO
+from migration.value_conversion.named_losses import FRACTION_ROUNDED, NEGATIVE_ZERO, TRANSFORM_LOSSES
 from migration.value_conversion.rules import RULES
 
 if TYPE_CHECKING:
@@ -130,7 +130,7 @@ def _loses_unasked(rule: str, declared: SourceColumn) -> bool:
     if found is None:
         return False
     by_name = [found.transform] if found.lossy and found.transform is not None else []
-    by_name += [loss.name for loss in found.losses if loss.name == FRACTION_ROUNDED]
+    by_name += [loss for loss in TRANSFORM_LOSSES.get(found.transform or "", ()) if loss == FRACTION_ROUNDED]
     return any(name != NEGATIVE_ZERO and not is_requested(name, declared.override) for name in by_name)
 
 

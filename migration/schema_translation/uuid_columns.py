@@ -33,7 +33,8 @@ _HAS_ROOM: Final = re.compile(
 )
 _TEXT_LITERAL: Final = re.compile(r"\(*'(.*)'\)*", re.DOTALL)
 _FEWEST_WITHOUT_HYPHENS: Final = 4
-"""So many texts of 32 digits must look like UUIDs where no declaration says it: one in eight hashes does, too."""
+"""So many texts of 32 digits must look like UUIDs where nothing else says it: one in eight hashes does, too."""
+_NAMED_AS_KEY: Final = re.compile(r"(?i:(?:^|_)(?:id|uid|uuid|guid))$|(?:Id|ID|Uuid|UUID|Guid|GUID)$")
 # Of these, whose parentheses hold what stays what it is; all other words before one are functions.
 _PLAIN_WORDS: Final = (
     r"(?:count|in|and|or|on|where|using|from|join|values|over|by|select|exists|not|as|with|union|all)"
@@ -212,7 +213,8 @@ def _problems(group: Sequence[_Member], views: Sequence[str]) -> Iterator[str]:
 def _look_like_uuids(members: Sequence[_Member]) -> bool:
     texts = sum(m.texts for m in members)
     versioned = sum(m.profile.uuid_shapes.get(VERSIONED, 0) for m in members)
-    return texts == versioned >= _FEWEST_WITHOUT_HYPHENS
+    is_named = all(_NAMED_AS_KEY.search(m.column.name) for m in members)
+    return texts == versioned >= (1 if is_named else _FEWEST_WITHOUT_HYPHENS)
 
 
 def _why_numbers(member: _Member) -> str:

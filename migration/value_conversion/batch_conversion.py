@@ -198,7 +198,7 @@ class _ColumnConverter:
         self, storage_class: StorageClass, sides: tuple[pa.Array, pa.Array]
     ) -> Iterable[_Misfitting]:
         stored, values = sides
-        reason = reason_without_rule(storage_class, self.plan.target_type)
+        reason = reason_without_rule(storage_class, self.plan.cast_to or self.plan.target_type)
         for row in pc.indices_nonzero(values.is_valid()).to_pylist():
             original = original_bytes(stored_value(stored, row))
             yield _Misfitting(row, self.plan.name, storage_class, original, reason)

@@ -10,8 +10,20 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
+from migration.model import StorageClass, ValueKind
+from migration.value_conversion.number_epochs import (
+    CALENDAR_KINDS,
+    EPOCHS,
+    INTERVAL_UNITS,
+    WRITTEN,
+    interval_rule_name,
+    rule_name,
+)
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from migration.value_conversion.number_epochs import NumberEpoch
 
 NUL_STRIPPED: Final = "nul_stripped"
 EMPTY_TO_NULL: Final = "empty_to_null"
@@ -59,6 +71,13 @@ LOSSES: Final[Mapping[str, str]] = MappingProxyType(
 )
 """Name → what happened to the values."""
 
+
+def _losses_of_epoch(epoch: NumberEpoch, storage_class: StorageClass, kind: ValueKind) -> tuple[str, ...]:
+    is_rounded = epoch.is_finer or storage_class is StorageClass.REAL
+    is_clock = kind is ValueKind.TIMESTAMP and not epoch.is_day
+    return (FRACTION_ROUNDED,) * is_rounded + (AMBIGUOUS_HOUR,) * is_clock
+
+
 TRANSFORM_LOSSES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
     {
         "text_to_number": (NUMBER_RESPELLED,),
@@ -70,10 +89,19 @@ TRANSFORM_LOSSES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         "text_to_bytes": (CLASS_DROPPED,),
         "integer_to_bytes": (CLASS_DROPPED,),
         "real_to_bytes": (CLASS_DROPPED,),
-        "epoch_fraction_to_timestamptz": (FRACTION_ROUNDED,),
-        "epoch_s_to_timestamp": (AMBIGUOUS_HOUR,),
-        "epoch_ms_to_timestamp": (AMBIGUOUS_HOUR,),
-        "epoch_us_to_timestamp": (AMBIGUOUS_HOUR,),
+        **{
+            rule_name(unit, storage_class, kind): losses
+            for unit, storage_class in WRITTEN
+            for kind in CALENDAR_KINDS
+            if (losses := _losses_of_epoch(EPOCHS[unit], storage_class, kind))
+        },
+        "duration_to_interval": (FRACTION_ROUNDED,),
+        **{
+            interval_rule_name(unit, storage_class): (FRACTION_ROUNDED,)
+            for unit, storage_class in WRITTEN
+            if unit in INTERVAL_UNITS and (EPOCHS[unit].is_finer or storage_class is StorageClass.REAL)
+        },
+        "julian_to_timestamp": (AMBIGUOUS_HOUR,),
     }
 )
 """Transform that loses something of some values → the losses that it may come to. Both names may be signed for."""

@@ -105,6 +105,15 @@ def is_known(target_type: str) -> bool:
     return base in _KINDS
 
 
+def is_interval(target_type: str) -> bool:
+    """Tell whether a type is PostgreSQL's interval, whatever its fields and precision.
+
+    >>> is_interval("interval day to second(3)"), is_interval("interval[]")
+    (True, False)
+    """
+    return target_type.partition("(")[0].split()[0] == "interval" and "[" not in target_type
+
+
 def kind_of(target_type: str) -> ValueKind:
     """Return how values of a PostgreSQL type travel.
 

@@ -83,12 +83,15 @@ def profile(
         by_class.setdefault(class_of(value), []).append(value)
     integers = by_class.get(StorageClass.INTEGER, [])
     texts = by_class.get(StorageClass.TEXT, [])
+    finite = [value for value in by_class.get(StorageClass.REAL, []) if abs(value) != float("inf")]
     arrays = {c: slot(c, found) for c, found in by_class.items() if c is not StorageClass.NULL}
     return ColumnProfile(
         counts={c: len(found) for c, found in by_class.items()},
         int_min=min(integers, default=None),
         int_max=max(integers, default=None),
         real_nonfinite=sum(abs(v) == float("inf") for v in by_class.get(StorageClass.REAL, [])),
+        real_min=min(finite, default=None),
+        real_max=max(finite, default=None),
         longest_chars=max(map(len, texts), default=0),
         empty_texts=texts.count(""),
         nul_texts=sum("\0" in text for text in texts),

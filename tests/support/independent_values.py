@@ -20,14 +20,26 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 JULIAN_EPOCH = Fraction(4881175, 2)
 JULIAN_DAYS = (1721425.5, 5373484.5)
 _UNITS = {"s": 1_000_000, "ms": 1_000, "us": 1}  # microseconds
+_YEAR_1601 = datetime(1601, 1, 1, tzinfo=UTC)
+_YEAR_1 = datetime(1, 1, 1, tzinfo=UTC)
+_LARGE = {
+    "ns": (EPOCH, 1_000, datetime(2000, 1, 1, tzinfo=UTC)),
+    "us1601": (_YEAR_1601, 1, datetime(1973, 1, 1, tzinfo=UTC)),
+    "filetime": (_YEAR_1601, 10, datetime(1980, 1, 1, tzinfo=UTC)),
+    "ticks": (_YEAR_1, 10, datetime(1973, 1, 1, tzinfo=UTC)),
+}
+_FAR = datetime(2100, 1, 1, tzinfo=UTC)
 _INTEGERS = {"smallint": 16, "integer": 32, "bigint": 64}
 _TEXTS = frozenset({"text", "varchar", "character varying", "char"})
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _MOMENT = re.compile(
-    r"(\d{4})-(\d\d?)-(\d\d?)(?:[ T](\d\d)(?::(\d\d)(?::(\d\d)(?:\.(\d+))?)?)?(Z|[+-]\d\d(?::?\d\d)?)?)?",
+    r"(\d{4})-(\d\d?)-(\d\d?)(?:[ T](\d\d)(?::(\d\d)(?::(\d\d)(?:[.,](\d+))?)?)?"
+    r"(?: ?(Z|UTC|GMT|[+-]\d\d(?::?\d\d){0,2})"
+    r"(?:\[[A-Za-z][\w/+-]*\]| [A-Z]{2,5}| [+-]\d\d(?:\d\d)?)?)?(?: m=[+-]\d+\.\d+)?)?",
     re.ASCII,
 )
-_TIME = re.compile(r"(\d\d):(\d\d)(?::(\d\d)(?:\.(\d+))?)?", re.ASCII)
+_BASIC = re.compile(r"(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(?:(\d\d)(?:[.,](\d+))?)?(Z)?", re.ASCII)
+_TIME = re.compile(r"(?:(?:2000|1970|0000|0001)-01-01[ T])?(\d\d):(\d\d)(?::(\d\d)(?:[.,](\d+))?)?", re.ASCII)
 
 
 _UUID_BYTES = 16
@@ -103,6 +115,10 @@ def _unit(integers: list[int]) -> str | None:
         micro = timedelta(microseconds=1)
         inside = all(low // micro <= value * factor <= high // micro for value in integers)
         if integers and inside and max(integers) * factor >= march_1973 // micro:
+            return unit
+    for unit, (start, per, first) in _LARGE.items():
+        low, high = (((moment - start) // timedelta(microseconds=1)) * per for moment in (first, _FAR))
+        if integers and low <= max(integers) < high and (min(integers) == 0 or min(integers) >= low):
             return unit
     return None
 
@@ -211,6 +227,9 @@ def _instant(value: float, facts: Facts) -> datetime:
     if isinstance(value, int):
         if facts.unit is None:
             raise UnexpectedError("not plainly an epoch")
+        if facts.unit in _LARGE:
+            start, per, _ = _LARGE[facts.unit]
+            return start + timedelta(microseconds=round(Fraction(value, per)))
         return EPOCH + timedelta(microseconds=value * _UNITS[facts.unit])
     if facts.julian:
         days = Fraction(value)
@@ -221,7 +240,7 @@ def _instant(value: float, facts: Facts) -> datetime:
         return EPOCH + timedelta(microseconds=math.floor(micros + Fraction(1, 2)))
     if value < 1e8:
         raise UnexpectedError("neither a Julian day nor seconds")
-    return EPOCH + timedelta(microseconds=round(value * 1_000_000))
+    return EPOCH + timedelta(microseconds=round(Fraction(value) * 1_000_000))
 
 
 def _expected_blob(value: bytes, base: str, kind: str, facts: Facts) -> Any:
@@ -267,7 +286,8 @@ def _expected_text(raw: Text, base: str, kind: str, zone: str) -> Any:  # noqa: 
         return UUID(text)
     if base == "date":
         moment = _moment(text)
-        if moment.tzinfo is not None or moment.time() != time():
+        finer = re.search(r"[.,]\d*[1-9]", text[:40])
+        if moment.utcoffset() or moment.time() != time() or finer:
             raise UnexpectedError("more than a day")
         return moment.date()
     if base == "time":
@@ -275,7 +295,9 @@ def _expected_text(raw: Text, base: str, kind: str, zone: str) -> Any:  # noqa: 
         if found is None:
             raise UnexpectedError("no time")
         hour, minute, second, fraction = found.groups()
-        return time(int(hour), int(minute), int(second or 0), _micros(fraction))
+        whole = time(int(hour), int(minute), int(second or 0))
+        micros = (whole.hour * 60 + whole.minute) * 60_000_000 + whole.second * 1_000_000 + _micros(fraction)
+        return (EPOCH + timedelta(microseconds=min(micros, 86_399_999_999))).time()
     if base == "timestamp without time zone":
         moment = _moment(text)
         return ("clock", _on_the_clock(moment, zone) if moment.tzinfo else moment)
@@ -330,26 +352,28 @@ def _padded(text: str, base: str, kind: str) -> str:
 
 
 def _micros(fraction: str | None) -> int:
-    digits = (fraction or "").rstrip("0")
-    if len(digits) > 6:
-        raise UnexpectedError("finer than a microsecond")
-    return int(digits.ljust(6, "0"))
+    """Return a fraction of a second to the nearest microsecond; from the middle to the even one."""
+    return round(Fraction(f"0.{fraction or 0}") * 1_000_000)
 
 
 def _moment(text: str) -> datetime:
-    found = _MOMENT.fullmatch(text)
+    found = _MOMENT.fullmatch(text) or _BASIC.fullmatch(text)
     if found is None:
         raise UnexpectedError("no date")
     year, month, day, hour, minute, second, fraction, zone = found.groups()
     tz: timezone | None = None
-    if zone == "Z":
+    if zone in ("Z", "UTC", "GMT"):
         tz = UTC
     elif zone:
-        minutes = zone[1:].replace(":", "")
-        offset = timedelta(hours=int(minutes[:2]), minutes=int(minutes[2:] or 0))
+        digits = zone[1:].replace(":", "").ljust(6, "0")
+        if digits[2:4] > "59" or digits[4:] > "59":
+            raise UnexpectedError("no offset")
+        offset = timedelta(hours=int(digits[:2]), minutes=int(digits[2:4]), seconds=int(digits[4:]))
         tz = timezone(-offset if zone[0] == "-" else offset)
     parts = (int(year), int(month), int(day), int(hour or 0), int(minute or 0), int(second or 0))
-    return datetime(*parts, _micros(fraction), tzinfo=tz)
+    moment = datetime(*parts, tzinfo=tz)
+    last = datetime(9999, 12, 31, 23, 59, 59, 999_999, tzinfo=tz)
+    return moment + min(timedelta(microseconds=_micros(fraction)), last - moment)
 
 
 def _on_the_clock(moment: datetime, zone: str) -> datetime:
@@ -409,6 +433,8 @@ def _transform_of_text(value: Text, base: str, kind: str) -> str | None:
         return "text_to_boolean"
     if base == "jsonb":
         return "negative_zero_to_zero" if _says_negative_zero(value) else None
+    if base == "time" and re.match(rb"\d{4}-", value):
+        return "filler_day_dropped"
     return "text_to_number" if base in ("double precision", "smallint", "integer", "bigint") else None
 
 

@@ -31,6 +31,8 @@ class Tally:
         self._int_min: int | None = None
         self._int_max: int | None = None
         self._real_nonfinite = 0
+        self._real_min: float | None = None
+        self._real_max: float | None = None
         self._longest_chars = 0
         self._longest_bytes = 0
         self._total_bytes = 0
@@ -105,6 +107,8 @@ class Tally:
             int_min=self._int_min,
             int_max=self._int_max,
             real_nonfinite=self._real_nonfinite,
+            real_min=self._real_min,
+            real_max=self._real_max,
             longest_chars=self._longest_chars,
             longest_bytes=self._longest_bytes,
             total_bytes=self._total_bytes,
@@ -129,6 +133,11 @@ class Tally:
         ends = pc.min_max(values)  # SQLite stores no NaN, so an infinity is always an end
         if not (math.isfinite(ends["min"].as_py()) and math.isfinite(ends["max"].as_py())):
             self._real_nonfinite += pc.sum(pc.invert(pc.is_finite(values))).as_py()
+            ends = pc.min_max(values.filter(pc.is_finite(values)))
+        low, high = ends["min"].as_py(), ends["max"].as_py()
+        if low is not None:
+            self._real_min = low if self._real_min is None else min(self._real_min, low)
+            self._real_max = high if self._real_max is None else max(self._real_max, high)
 
     def _add_texts(self, values: pa.Array, longest_bytes: int) -> None:
         data = payload(values)
@@ -163,11 +172,15 @@ def merged(one: ColumnProfile, other: ColumnProfile) -> ColumnProfile:
     """Add up the profiles of two ranges."""
     lows = [low for low in (one.int_min, other.int_min) if low is not None]
     highs = [high for high in (one.int_max, other.int_max) if high is not None]
+    real_lows = [low for low in (one.real_min, other.real_min) if low is not None]
+    real_highs = [high for high in (one.real_max, other.real_max) if high is not None]
     return ColumnProfile(
         counts=_added(one.counts, other.counts),
         int_min=min(lows, default=None),
         int_max=max(highs, default=None),
         real_nonfinite=one.real_nonfinite + other.real_nonfinite,
+        real_min=min(real_lows, default=None),
+        real_max=max(real_highs, default=None),
         longest_chars=max(one.longest_chars, other.longest_chars),
         longest_bytes=max(one.longest_bytes, other.longest_bytes),
         total_bytes=one.total_bytes + other.total_bytes,

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import text
 
-from migration.column_types.column_decision import fit
+from migration.column_types.column_decision import fit, fit_interval
 from migration.errors import PermanentError
 from migration.model import TablePlan
 from migration.target.pg_catalog.source_name_matching import match_items
 from migration.value_conversion.server_cast_rules import CAST_BY_SERVER, with_cast_rules
+from migration.value_conversion.value_kinds import is_interval
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -134,8 +135,11 @@ def read_existing(
             own = None
         if own is None or own.kind in CAST_BY_SERVER:
             foreign.append((column.name, standing.type))
-            plain = fit(column, source_table, "text", profile)
-            fitted = with_cast_rules(plain, own, standing.type, column.override, profile)
+            if is_interval(standing.type):
+                fitted = fit_interval(column, source_table)
+            else:
+                plain = fit(column, source_table, "text", profile)
+                fitted = with_cast_rules(plain, own, standing.type, column.override, profile)
             reason = f"The target's column is {standing.type}; travels as text and is cast on arrival"
             as_text.append(
                 replace(

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Final
 from migration.model import StorageClass, ValueKind
 from migration.value_conversion.rules.conversion_rule import Context, Misfit, Rule
 from migration.value_conversion.rules.empty_text_rules import empty_rules, or_null_name
+from migration.value_conversion.rules.epoch_rules import EPOCH_RULES
+from migration.value_conversion.rules.interval_rules import INTERVAL_RULES
 from migration.value_conversion.rules.json_rules import DOCUMENT_RULES
 from migration.value_conversion.rules.list_rules import LIST_RULES
 from migration.value_conversion.rules.number_rules import NUMBER_RULES
@@ -21,10 +23,10 @@ if TYPE_CHECKING:
 
 __all__ = ["BLANK_PADDED", "RULES", "Context", "Misfit", "Rule", "or_null_name", "rules_for"]
 
-_PLAIN_RULES = TEXT_RULES + NUMBER_RULES + TIME_RULES + DOCUMENT_RULES + UUID_RULES + LIST_RULES
+_PLAIN_RULES = TEXT_RULES + NUMBER_RULES + TIME_RULES + EPOCH_RULES + DOCUMENT_RULES + UUID_RULES + LIST_RULES
 
 RULES: Final[Mapping[str, Rule]] = MappingProxyType(
-    {rule.name: rule for rule in _PLAIN_RULES + empty_rules(_PLAIN_RULES)}
+    {rule.name: rule for rule in _PLAIN_RULES + empty_rules(_PLAIN_RULES) + INTERVAL_RULES}
 )
 
 _I, _R, _T, _B = StorageClass.INTEGER, StorageClass.REAL, StorageClass.TEXT, StorageClass.BLOB
@@ -50,9 +52,13 @@ _RULES_BY_KIND: Final[Mapping[ValueKind, Mapping[StorageClass, str]]] = MappingP
             _B: "blob_to_bytes",
         },
         ValueKind.BOOL: {_I: "integer_to_bool", _T: "text_to_bool"},
-        ValueKind.DATE: {_I: "epoch_s_to_date", _T: "text_to_date"},
+        ValueKind.DATE: {_I: "epoch_s_to_date", _R: "julian_to_date", _T: "text_to_date"},
         ValueKind.TIME: {_T: "text_to_time"},
-        ValueKind.TIMESTAMP: {_I: "epoch_s_to_timestamp", _T: "text_to_timestamp"},
+        ValueKind.TIMESTAMP: {
+            _I: "epoch_s_to_timestamp",
+            _R: "julian_to_timestamp",
+            _T: "text_to_timestamp",
+        },
         ValueKind.TIMESTAMPTZ: {
             _I: "epoch_s_to_timestamptz",
             _R: "julian_to_timestamptz",
@@ -69,7 +75,7 @@ BLANK_PADDED: Final = frozenset({"char", "character", "bpchar"})
 def rules_for(target_type: str) -> dict[StorageClass, str]:
     """Return the rule for each storage class that a PostgreSQL type can take in.
 
-    Integers that go into dates are read as seconds; a profile may know better (`epochs.find_unit`).
+    Integers that go into dates are read as seconds; a profile may know better (`epoch_unit.find_unit`).
 
     Raises:
         PermanentError: Convoy has no way to move values into this type.

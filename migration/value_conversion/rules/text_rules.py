@@ -35,7 +35,8 @@ def _too_long(values: pa.Array, data: bytes, context: Context) -> pa.BooleanArra
     return merge_bad(pc.greater(lengths, context.length))
 
 
-def _columnar_text(values: pa.Array, context: Context) -> Converted:
+def columnar_text(values: pa.Array, context: Context) -> Converted:
+    """Let texts through as they are; leave those that do not fit, or are not UTF-8, to the row path."""
     data = payload(values)
     if is_clean(values, data):
         bad = _too_long(values, data, context)
@@ -53,7 +54,8 @@ def _fit(value: str, context: Context) -> str:
     return value
 
 
-def _scalar_text(value: str, context: Context) -> str:
+def scalar_text(value: str, context: Context) -> str:
+    """Return a text as it is; raises Misfit for the character NUL, or where it is too long."""
     if "\0" in value:
         raise Misfit(NUL_REASON)
     return _fit(value, context)
@@ -63,9 +65,9 @@ def _columnar_strip(values: pa.Array, context: Context) -> Converted:
     if b"\0" in payload(values):
         unreadable = bad_utf8(values)
         stripped = pc.replace_substring(drop(values, unreadable), "\0", "")
-        converted, bad = _columnar_text(stripped, context)
+        converted, bad = columnar_text(stripped, context)
         return converted, merge_bad(bad, unreadable)
-    return _columnar_text(values, context)
+    return columnar_text(values, context)
 
 
 def _scalar_strip(value: str, context: Context) -> str:
@@ -77,7 +79,7 @@ def _has_nul(values: pa.Array, _context: Context) -> pa.BooleanArray:
 
 
 def _columnar_char(values: pa.Array, context: Context) -> Converted:
-    converted, bad = _columnar_text(values, context)
+    converted, bad = columnar_text(values, context)
     blank = merge_bad(pc.ends_with(converted, " "))
     bad = merge_bad(bad, blank)
     if context.length is None:
@@ -86,7 +88,7 @@ def _columnar_char(values: pa.Array, context: Context) -> Converted:
 
 
 def _scalar_char(value: str, context: Context) -> str:
-    text = _scalar_text(value, context)
+    text = scalar_text(value, context)
     if text.endswith(" "):  # to PostgreSQL they are never more than padding, however many there are
         raise Misfit(f"trailing blanks are lost in char({context.length or 'any'})")
     return text.ljust(context.length or 0)
@@ -104,7 +106,7 @@ def _is_short(values: pa.Array, context: Context) -> pa.BooleanArray:
 def _columnar_blob_to_text(values: pa.Array, context: Context) -> Converted:
     # The same bytes under another type: a cast would raise for those that are not UTF-8.
     view = pa.Array.from_buffers(pa.string(), len(values), values.buffers(), offset=values.offset)
-    return _columnar_text(view, context)
+    return columnar_text(view, context)
 
 
 def decode(value: bytes) -> str:
@@ -116,7 +118,7 @@ def decode(value: bytes) -> str:
 
 
 def _scalar_blob_to_text(value: bytes, context: Context) -> str:
-    return _scalar_text(decode(value), context)
+    return scalar_text(decode(value), context)
 
 
 def _columnar_number_to_text(values: pa.Array, context: Context) -> Converted:
@@ -145,7 +147,7 @@ def _same(values: pa.Array, _context: Context) -> Converted:
 
 
 TEXT_RULES = (
-    Rule("text_to_text", StorageClass.TEXT, ValueKind.TEXT, _columnar_text, _scalar_text, only_checks=True),
+    Rule("text_to_text", StorageClass.TEXT, ValueKind.TEXT, columnar_text, scalar_text, only_checks=True),
     Rule(
         "text_strip_nul",
         StorageClass.TEXT,

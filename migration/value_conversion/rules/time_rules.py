@@ -7,29 +7,25 @@ where it takes a whole array, nothing else needs to be looked at.
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date, datetime, time
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from migration.model import StorageClass, ValueKind
-from migration.value_conversion.named_losses import AMBIGUOUS_HOUR, FRACTION_ROUNDED
 from migration.value_conversion.rules.conversion_rule import (
     Context,
     Converted,
-    Loss,
-    Misfit,
     Rule,
     all_bad,
-    by_rows,
     drop,
     merge_bad,
 )
+from migration.value_conversion.rules.epoch_rules import to_microseconds
 from migration.value_conversion.rules.time_spelling_losses import TIME_LOSSES
 from migration.value_conversion.rules.time_text_parsing import (
-    from_microseconds,
-    julian_microseconds,
+    CLOCK_READING,
+    ZONE_NAME,
     read_date,
     read_time,
     read_timestamp,
@@ -40,6 +36,7 @@ from migration.value_conversion.value_kinds import ARROW_TYPES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import date, time
     from typing import Any
 
 # Where only the meaning of a number changes, arrays are viewed: a cast costs ten times as much a batch.
@@ -48,23 +45,21 @@ _AWARE = ARROW_TYPES[ValueKind.TIMESTAMPTZ]
 _DATE = ARROW_TYPES[ValueKind.DATE]
 _TIME = ARROW_TYPES[ValueKind.TIME]
 
-_DAY_FORM = r"^\d{4}-\d\d-\d\d([ T]00(:00(:00(\.0{1,6})?)?)?)?$"
+_DAY_FORM = r"^\d{4}-\d\d-\d\d([ T]00(:00(:00(\.0+)?)?)?( ?(Z|[+-]00(:?00)?))?)?$"
 _CLOCK = r"([ T]\d\d(:\d\d(:\d\d(\.\d{1,6})?)?)?)"
 _NAIVE_FORM = rf"^\d{{4}}-\d\d-\d\d{_CLOCK}?$"
 _OFFSET_FORM = rf"^\d{{4}}-\d\d-\d\d{_CLOCK}(Z|[+-]\d\d(:?\d\d)?)$"
 _TIME_FORM = r"^\d\d:\d\d(:\d\d(\.\d{1,6})?)?$"
 
+# Nanoseconds since 1970 fill 64 bits in 1677 and 2262.
+_LONG_CLOCK = r"(?:1[7-9]|2[01])\d\d-\d\d-\d\d[ T]\d\d(?::\d\d(?::\d\d(?:[.,]\d{1,9})?)?)?"
+_LONG_OFFSET = rf"^({_LONG_CLOCK}) ?(Z|[+-]\d\d(?::?\d\d)?){ZONE_NAME}?{CLOCK_READING}?$"
+_LONG_WORD = rf"^({_LONG_CLOCK}) ?(?:UTC|GMT){ZONE_NAME}?{CLOCK_READING}?$"
+
 _FIRST_MOMENT = -62_135_596_800_000_000  # 0001-01-01 in microseconds
 _ZONE_TABLES_END = 2_114_380_800_000_000  # 2037-01-01
 _FIRST_DAY = -719_162
 _LAST_MOMENT = 253_402_300_799_999_999  # 9999-12-31 23:59:59.999999
-
-EPOCH_UNITS = {"s": 1_000_000, "ms": 1_000, "us": 1}
-"""Unit of an epoch → microseconds in it."""
-JULIAN_DAYS = (1_721_425.5, 5_373_484.5)
-"""Years 1 to 9999 as Julian days: https://sqlite.org/lang_datefunc.html"""
-EPOCH_REALS = (1e8, 7_289_654_400.0)
-"""Reals that are taken for seconds since 1970: 1973 to 2200. Smaller ones may be day numbers."""
 
 
 def _outside_calendar(values: pa.Array) -> pa.BooleanArray | None:
@@ -111,6 +106,22 @@ def _in_zone(naive: pa.Array, context: Context) -> Converted:
     return _within_calendar(local.view(_AWARE), skipped, _past_zone_tables(naive))
 
 
+def _finer(values: pa.Array) -> tuple[pa.Array, pa.Array]:
+    """Read what the plain forms leave over: up to nine digits, and offsets as Sequelize, Ruby, Java and Go write them.
+
+    Returns:
+        Clock times without an offset, and moments of those with one; null for texts of another form.
+        Raises ArrowInvalid where there is no such day.
+    """
+    plain = pc.replace_substring_regex(values, _LONG_OFFSET, r"\1\2")
+    plain = pc.replace_substring_regex(plain, _LONG_WORD, r"\1Z")
+    plain = pc.replace_substring(plain, ",", ".")
+    naive = _matching(plain, rf"^{_LONG_CLOCK}$", pa.timestamp("ns"))
+    aware = _matching(plain, rf"^{_LONG_CLOCK}(Z|[+-]\d\d(:?\d\d)?)$", pa.timestamp("ns", tz="UTC"))
+    clocks, moments = (to_microseconds(found.view(pa.int64()), 1_000) for found in (naive, aware))
+    return clocks.view(_NAIVE), moments.view(_AWARE)
+
+
 def _matching(values: pa.Array, form: str, target: pa.DataType) -> pa.Array:
     """Cast the values that have a form; null elsewhere. Raises ArrowInvalid where there is no such day."""
     return drop(values, pc.invert(pc.match_substring_regex(values, form))).cast(target)
@@ -127,6 +138,17 @@ def _columnar_timestamptz(values: pa.Array, context: Context) -> Converted:
     except pa.ArrowInvalid:
         return all_bad(values, _AWARE)
     moments = pc.coalesce(local, offset)
+    left = pc.and_(values.is_valid(), moments.is_null())
+    if bad is not None:
+        left = pc.and_(left, pc.invert(bad))
+    if left.true_count:
+        try:
+            clocks, aware = _finer(drop(values, pc.invert(left)))
+        except pa.ArrowInvalid:
+            return _within_calendar(moments, bad, left)
+        local, odd = _in_zone(clocks, context)
+        moments = pc.coalesce(moments, local, aware)
+        bad = merge_bad(bad, odd)
     return _within_calendar(moments, bad, pc.and_(values.is_valid(), moments.is_null()))
 
 
@@ -137,6 +159,9 @@ def _columnar_timestamp(values: pa.Array, _context: Context) -> Converted:
         pass
     try:
         moments = _matching(values, _NAIVE_FORM, _NAIVE)
+        left = pc.and_(values.is_valid(), moments.is_null())
+        if left.true_count:
+            moments = pc.coalesce(moments, _finer(drop(values, pc.invert(left)))[0])
     except pa.ArrowInvalid:
         return all_bad(values, _NAIVE)
     return _within_calendar(moments, pc.and_(values.is_valid(), moments.is_null()))
@@ -175,157 +200,33 @@ def _columnar_time(values: pa.Array, _context: Context) -> Converted:
     return moments.cast(_TIME), bad
 
 
-def _columnar_epoch(factor: int) -> Callable[[pa.Array, Context], Converted]:
-    low, high = -(-_FIRST_MOMENT // factor), _LAST_MOMENT // factor
-
-    def convert(values: pa.Array, _context: Context) -> Converted:
-        bounds = pc.min_max(values)
-        bad = None
-        if (bounds["min"].as_py() or 0) < low or (bounds["max"].as_py() or 0) > high:
-            bad = merge_bad(pc.or_(pc.less(values, low), pc.greater(values, high)))
-        clean = values if bad is None else drop(values, bad)
-        return pc.multiply(clean, factor).cast(_AWARE), bad
-
-    return convert
-
-
-def _scalar_epoch(factor: int) -> Callable[[int, Context], datetime]:
-    return lambda value, _context: from_microseconds(value * factor)
-
-
-def _within(value: float, bounds: tuple[float, float], reason: str) -> float:
-    if not bounds[0] <= value <= bounds[1]:
-        raise Misfit(reason)
-    return value
-
-
-def _scalar_julian(value: float, _context: Context) -> datetime:
-    day = _within(value, JULIAN_DAYS, "number is not a Julian day of the years 1 to 9999")
-    return from_microseconds(julian_microseconds(day))
-
-
-def _scalar_epoch_real(value: float, _context: Context) -> datetime:
-    seconds = _within(value, EPOCH_REALS, "number is not a plausible count of seconds since 1970")
-    return from_microseconds(round(seconds * 1_000_000))
-
-
-def _columnar_real(scalar: Callable[[float, Context], datetime]) -> Callable[[pa.Array, Context], Converted]:
-    """Convert by Python's rounding, which Arrow does not have; dates as reals are rare."""
-
-    def convert(values: pa.Array, context: Context) -> Converted:
-        moments: list[datetime | None] = []
-        bad = []
-        for value in values.to_pylist():
-            try:
-                moments.append(None if value is None else scalar(value, context))
-                bad.append(False)
-            except Misfit:
-                moments.append(None)
-                bad.append(True)
-        return pa.array(moments, _AWARE), merge_bad(pa.array(bad, pa.bool_()))
-
-    return convert
-
-
-def _scalar_epoch_wall_clock(factor: int) -> Callable[[int, Context], datetime]:
-    return lambda value, context: to_wall_clock(from_microseconds(value * factor), context.source_timezone)
-
-
-def _scalar_epoch_day(factor: int) -> Callable[[int, Context], date]:
-    def convert(value: int, context: Context) -> date:
-        moment = to_wall_clock(from_microseconds(value * factor), context.source_timezone)
-        if moment.time() != time():
-            raise Misfit("number has a time of day, which a date cannot hold")
-        return moment.date()
-
-    return convert
-
-
-def _lost_fraction(values: pa.Array, converted: pa.Array, _context: Context) -> pa.BooleanArray | None:
-    """Mark the counts of seconds that are not those of their moment; both divisions round in the same way."""
-    seconds = pc.divide(converted.view(pa.int64()).cast(pa.float64()), 1e6)
-    return merge_bad(pc.not_equal(seconds, values))
-
-
-def _lost_hour(factor: int) -> Callable[[pa.Array, pa.Array, Context], pa.BooleanArray | None]:
-    """Return what marks the counts whose clock time comes twice, of which it is the second."""
-
-    def lost(values: pa.Array, converted: pa.Array, context: Context) -> pa.BooleanArray | None:
-        if context.source_timezone == "UTC":
-            return None
-        return merge_bad(
-            pa.array(
-                [
-                    clock is not None
-                    and to_utc(clock, context.source_timezone) != from_microseconds(value * factor)
-                    for value, clock in zip(values.to_pylist(), converted.to_pylist(), strict=True)
-                ],
-                pa.bool_(),
-            )
-        )
-
-    return lost
-
-
-_I, _R, _T = StorageClass.INTEGER, StorageClass.REAL, StorageClass.TEXT
-_TZ = ValueKind.TIMESTAMPTZ
-
-
 def _text_rule(
     kind: ValueKind,
     columnar: Callable[[pa.Array, Context], Converted],
     scalar: Callable[[Any, Context], date | time],
 ) -> Rule:
-    return Rule(f"text_to_{kind}", _T, kind, columnar, scalar, losses=TIME_LOSSES[kind])
+    return Rule(f"text_to_{kind}", StorageClass.TEXT, kind, columnar, scalar, losses=TIME_LOSSES[kind])
 
 
-def _epoch_rules(unit: str, factor: int) -> tuple[Rule, ...]:
-    aware, naive, day = (f"epoch_{unit}_to_{kind}" for kind in (_TZ, ValueKind.TIMESTAMP, ValueKind.DATE))
-    return (
-        Rule(aware, _I, _TZ, _columnar_epoch(factor), _scalar_epoch(factor), aware),
-        # Only where the application made the column: Convoy's own choice for epochs is timestamptz.
-        Rule(
-            naive,
-            _I,
-            ValueKind.TIMESTAMP,
-            by_rows(ValueKind.TIMESTAMP),
-            _scalar_epoch_wall_clock(factor),
-            naive,
-            losses=(Loss(AMBIGUOUS_HOUR, _lost_hour(factor)),),
-        ),
-        Rule(day, _I, ValueKind.DATE, by_rows(ValueKind.DATE), _scalar_epoch_day(factor), day),
-    )
-
-
-def _real_rule(
-    name: str, scalar: Callable[[float, Context], datetime], losses: tuple[Loss, ...] = ()
-) -> Rule:
-    return Rule(name, _R, _TZ, _columnar_real(scalar), scalar, name, losses=losses)
+def _with_filler_day(values: pa.Array, _context: Context) -> pa.BooleanArray:
+    return pc.match_substring_regex(values, r"^\d{4}-")
 
 
 TIME_RULES = (
     _text_rule(ValueKind.DATE, _columnar_date, lambda value, _context: read_date(value)),
-    _text_rule(ValueKind.TIME, _columnar_time, lambda value, _context: read_time(value)),
+    replace(
+        _text_rule(ValueKind.TIME, _columnar_time, lambda value, _context: read_time(value)),
+        transform="filler_day_dropped",
+        changes=_with_filler_day,
+    ),
     _text_rule(
         ValueKind.TIMESTAMP,
         _columnar_timestamp,
         lambda value, context: to_wall_clock(read_timestamp(value), context.source_timezone),
     ),
     _text_rule(
-        _TZ,
+        ValueKind.TIMESTAMPTZ,
         _columnar_timestamptz,
         lambda value, context: to_utc(read_timestamp(value), context.source_timezone),
-    ),
-    *(rule for unit, factor in EPOCH_UNITS.items() for rule in _epoch_rules(unit, factor)),
-    _real_rule("julian_to_timestamptz", _scalar_julian),
-    # A column of affinity NUMERIC stores the noon of a day, which is a whole number, as an integer.
-    replace(
-        _real_rule("julian_to_timestamptz", _scalar_julian),
-        name="julian_day_to_timestamptz",
-        storage_class=StorageClass.INTEGER,
-    ),
-    # A double near today's date counts in steps of 0.24 microseconds, which the microsecond cannot tell apart.
-    _real_rule(
-        "epoch_fraction_to_timestamptz", _scalar_epoch_real, (Loss(FRACTION_ROUNDED, _lost_fraction),)
     ),
 )

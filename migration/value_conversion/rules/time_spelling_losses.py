@@ -1,8 +1,9 @@
-"""What a date or time of PostgreSQL does not keep of a text: its offset from UTC, and how it spelled the moment.
+"""What a date or time of PostgreSQL does not keep of a text: offset, digits below the microsecond, spelling.
 
-A column that is declared a date or time means moments, so only an offset is information. In a column of texts a text is
-what it spells. There a moment can be had back if it is spelled as the column spells its moments: the first text of the
-column tells how (`Context.time_example`). Zeros at the end of a fraction of seconds are never counted.
+A column that is declared a date or time means moments, so only an offset and digits are information. In a column of
+texts a text is what it spells. There a moment can be had back if it is spelled as the column spells its moments: the
+first text of the column tells how (`Context.time_example`). Zeros at the end of a fraction of seconds are never
+counted, nor is the reading of a process's own clock that Go prints behind a time.
 """
 
 from __future__ import annotations
@@ -16,18 +17,29 @@ import pyarrow.compute as pc
 
 from migration.model import ValueKind
 from migration.value_conversion.declared_meaning import Meaning
-from migration.value_conversion.named_losses import OFFSET_DROPPED, OFFSET_TO_UTC, TIME_RESPELLED
+from migration.value_conversion.named_losses import (
+    FRACTION_ROUNDED,
+    OFFSET_DROPPED,
+    OFFSET_TO_UTC,
+    TIME_RESPELLED,
+)
 from migration.value_conversion.rules.conversion_rule import Context, Loss, merge_bad
+from migration.value_conversion.rules.time_text_parsing import CLOCK_READING, OFFSET, ZONE_NAME
 from migration.value_conversion.rules.utf8_check import payload
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_OFFSET: Final = r"\d(Z|[+-]\d\d(:?\d\d)?)$"
-_UTC_OFFSET: Final = r"\d(Z|[+-]00(:?00)?)$"
+_OFFSET: Final = rf"\d ?{OFFSET}{ZONE_NAME}?{CLOCK_READING}?$"
+_UTC_NAME: Final = r"(?: (?:UTC|GMT|[+-]0000)|\[(?:Z|UTC|GMT|Etc/UTC)\])"
+_UTC_OFFSET: Final = rf"\d ?(?:Z|UTC|GMT|[+-]00(?::?00){{0,2}}){_UTC_NAME}?{CLOCK_READING}?$"
+_UTC_WORDS: Final = (b"Z", b"UTC", b"GMT")
+_FINER: Final = r"(:|T\d{4})\d\d[.,]\d{6}\d*[1-9]"
+_PLAIN_CLOCK: Final = len("00:00:00.123456")
+_PLAIN_MOMENT: Final = len("20001010T000000.123456")
 _PARTS: Final = re.compile(
     r"(?:(?P<year>\d{4})-(?P<month>\d{1,2})-(?P<day>\d{1,2})(?P<gap>[ T])?)?"
-    r"(?P<clock>\d\d(?::\d\d(?P<seconds>:\d\d(?:\.\d+)?)?)?)?(?P<offset>Z|[+-]\d\d(?::?\d\d)?)?",
+    r"(?P<clock>\d\d(?::\d\d(?P<seconds>:\d\d(?:[.,]\d+)?)?)?)?(?P<offset> ?" + OFFSET + r")?",
     re.ASCII,
 )
 _OWN_SPELLING: Final[Mapping[ValueKind, str]] = MappingProxyType(
@@ -58,7 +70,7 @@ def spelling_form(example: str, kind: ValueKind) -> str:
         form += r"\d{4}-\d\d-\d\d" if is_padded else r"\d{4}-[1-9]\d?-[1-9]\d?"
         form += match["gap"] or ""
     if match["clock"] is not None:
-        fraction = r"(\.\d+)?" if match["seconds"] else ""
+        fraction = "" if not match["seconds"] else r"(,\d+)?" if "," in match["seconds"] else r"(\.\d+)?"
         form += r"\d\d" + r":\d\d" * match["clock"].count(":") + fraction
     return form + re.escape(match["offset"] or "")
 
@@ -85,7 +97,12 @@ def _lost_offset(values: pa.Array, converted: pa.Array, context: Context) -> pa.
     # Where all are times, each has the two hyphens of its day: with no other, and no plus, there is no offset.
     fits = converted.null_count == values.null_count
     hyphens = 2 * (len(values) - values.null_count)
-    if fits and b"+" not in data and data.count(b"-") == hyphens and (keeps_moments or b"Z" not in data):
+    if (
+        fits
+        and b"+" not in data
+        and data.count(b"-") == hyphens
+        and (keeps_moments or not any(word in data for word in _UTC_WORDS))
+    ):
         return None
     with_offset = pc.match_substring_regex(values, _OFFSET)
     is_day = pc.match_substring_regex(values, r"^\d{4}-\d{1,2}-\d{1,2}$")
@@ -95,16 +112,27 @@ def _lost_offset(values: pa.Array, converted: pa.Array, context: Context) -> pa.
     return merge_bad(lost)
 
 
+def _lost_fraction(values: pa.Array, converted: pa.Array, _context: Context) -> pa.BooleanArray | None:
+    """Mark what says more than microseconds: digits other than zeros behind the sixth."""
+    longest = pc.max(pc.binary_length(values)).as_py()
+    # A day and a time without them has so many bytes at most, whatever else a text says.
+    plain = _PLAIN_CLOCK if pa.types.is_time(converted.type) else _PLAIN_MOMENT
+    if longest is None or longest <= plain:
+        return None
+    return merge_bad(pc.match_substring_regex(values, _FINER))
+
+
 _OFFSET_LOSS: Final = Loss(OFFSET_DROPPED, _lost_offset)
 # A column that is declared to hold moments says nothing of the clock on whose wall they were read.
 _OFFSET_TOLD: Final = Loss(OFFSET_TO_UTC, _lost_offset)
+_FRACTION_LOSS: Final = Loss(FRACTION_ROUNDED, _lost_fraction)
 
 TIME_LOSSES: Final[Mapping[ValueKind, tuple[Loss, ...]]] = MappingProxyType(
     {
         ValueKind.DATE: (_lost_spelling(ValueKind.DATE),),
-        ValueKind.TIME: (_lost_spelling(ValueKind.TIME),),
-        ValueKind.TIMESTAMP: (_lost_spelling(ValueKind.TIMESTAMP), _OFFSET_LOSS),
-        ValueKind.TIMESTAMPTZ: (_lost_spelling(ValueKind.TIMESTAMPTZ), _OFFSET_TOLD),
+        ValueKind.TIME: (_lost_spelling(ValueKind.TIME), _FRACTION_LOSS),
+        ValueKind.TIMESTAMP: (_lost_spelling(ValueKind.TIMESTAMP), _OFFSET_LOSS, _FRACTION_LOSS),
+        ValueKind.TIMESTAMPTZ: (_lost_spelling(ValueKind.TIMESTAMPTZ), _OFFSET_TOLD, _FRACTION_LOSS),
     }
 )
 """Kind of time → what a text may lose in it."""
