@@ -17,7 +17,8 @@ from migration.model import ObjectResult, ObjectState
 from migration.target.application_tables.data_only_plan import check_application_tables
 from migration.target.cutover.occupied_names import relations_to_replace
 from migration.target.cutover.replaced_objects import Replacement, foresee
-from migration.target.loading.index_and_constraint_creation import build_object, is_refusal
+from migration.target.loading.index_and_constraint_creation import build_object
+from migration.target.loading.table_trial import try_table
 from migration.target.missing_rights import MissingRight, refuse_lacking, schema_rights
 from migration.target.postgres_errors import translate
 from migration.target.sql_statements import quoted, run_sql
@@ -94,11 +95,12 @@ def try_ddl(connection: Connection, plans: Sequence[TablePlan], schema: str) -> 
         run_sql(connection, f"CREATE SCHEMA {quoted(schema)}")
         standing = []
         for plan in sequences_make_way(plans):
-            refused = _try_table(connection, plan, schema)
+            refused = try_table(connection, plan, schema)
             if refused is None:
                 standing.append(plan)
             state = ObjectState.CREATED if refused is None else ObjectState.SKIPPED
-            results.append(ObjectResult("table", plan.name, state, refused or "", plan.source_label))
+            reason = "" if refused is None else refused.reason
+            results.append(ObjectResult("table", plan.name, state, reason, plan.source_label))
         items = [item for plan in standing for item in plan.objects]
         for item in sorted(items, key=lambda item: item.stage):
             result, _ = build_object(connection, item, schema)
@@ -109,20 +111,6 @@ def try_ddl(connection: Connection, plans: Sequence[TablePlan], schema: str) -> 
         if attempt.is_active and not connection.invalidated:
             attempt.rollback()
     return results
-
-
-def _try_table(connection: Connection, plan: TablePlan, schema: str) -> str | None:
-    """Create one table; return why the server refused it, or None."""
-    savepoint = connection.begin_nested()
-    try:
-        run_sql(connection, plan.create_sql.replace("{schema}", quoted(schema)))
-    except DBAPIError as error:
-        if not is_refusal(error):
-            raise
-        savepoint.rollback()
-        return translate(error, table=plan.target_name).what
-    savepoint.commit()
-    return None
 
 
 def _check_server(connection: Connection) -> None:
