@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import psycopg
@@ -17,10 +17,12 @@ from migration.ledger.chunk_records import ChunkRecord, ChunkResult, read_chunk,
 from migration.ledger.step_records import Step
 from migration.model import Mode, OnError, Rejection, TablePlan
 from migration.source.row_reading.snapshot_reader import SnapshotReader
+from migration.steps.refusal_tolerant_copy import TolerantLoad, part, refuses_a_row
 from migration.steps.rejection_spool import RejectionSpool
 from migration.steps.run_schema_names import staging_schema
 from migration.steps.step_context import PlannedTable, StepContext
 from migration.steps.step_outcome import StepOutcome
+from migration.target.application_tables.row_refusal_errors import Refusal
 from migration.target.loading.binary_copy import copy_batches
 from migration.target.loading.copy_encoder import CopyEncoder
 from migration.validation.loss_count import LossCount
@@ -46,6 +48,7 @@ class ChunkStream:
         options = table.run.options
         self._reader = reader
         self._table = table.declared
+        self._plan = table.plan
         self._chunk = chunk
         self._columns = table.plan.copied_columns
         self._classes = {column.name: table.profile[column.name].classes for column in self._columns}
@@ -61,8 +64,13 @@ class ChunkStream:
         self._casts = casts
         self._losses = LossCount()
 
-    def batches(self) -> Iterator[pa.RecordBatch]:
+    def batches(
+        self, load: Callable[[pa.RecordBatch], dict[int, Refusal]] | None = None
+    ) -> Iterator[pa.RecordBatch]:
         """Yield the batches that go into the target.
+
+        With `load`, they are in it already: it takes each of them first, and says which rows the server refuses. Those
+        go to the quarantine.
 
         Raises:
             RejectedValueError: a value cannot be stored, and the run is to stop at the first one.
@@ -70,6 +78,8 @@ class ChunkStream:
         for raw in self._reader.batches(self._table, self._classes, self._chunk.key_range, self._batch_rows):
             converted = self._converter.convert(raw, self._orphans)
             self.rows_read += raw.rows
+            if load is not None and (refused := load(converted.batch)):
+                raw, converted = self._without(raw, converted, refused)
             self.rows_rejected += converted.rows_rejected
             if converted.rejections and self._aborts:
                 raise rejected(self._table.name, converted.rejections[0])
@@ -82,6 +92,19 @@ class ChunkStream:
             del raw, converted  # not to be held beside the next ones
             yield batch
             del batch
+
+    def _without(
+        self, raw: RawBatch, converted: Converted, refused: dict[int, Refusal]
+    ) -> tuple[RawBatch, Converted]:
+        """Return a batch without the rows that the server refused, which go to the quarantine."""
+        rest, rejections = part(raw, converted, refused, self._plan)
+        if self._aborts:
+            raise rejected(self._table.name, rejections[0])
+        self._spool.add(rejections)
+        self.rows_rejected += len(refused)
+        # Its orphan rows are counted already.
+        orphans = OrphanRows(self._table, self._chunk.orphans) if self._chunk.orphans else None
+        return rest, self._converter.convert(rest, orphans)
 
     def _note_losses(self, raw: RawBatch, converted: Converted) -> None:
         """Count what the server would not keep of the values that only it knows, and name rows of all losses."""
@@ -136,13 +159,19 @@ def copy_chunk(context: StepContext, connection: Connection, step: Step) -> Step
     started = time.monotonic()
     chunk = read_chunk(connection, step.chunk_id)
     table = context.planned_table(connection, step.run_id, chunk.table_id)
-    with RejectionSpool() as spool, _server_casts(context, table.plan) as casts:
-        stream = ChunkStream(context.snapshot_reader(table.source), table, chunk, spool, casts)
+    with ExitStack() as stack:
+        casts = stack.enter_context(_server_casts(context, table.plan))
+
+        def read() -> ChunkStream:
+            spool = stack.enter_context(RejectionSpool())
+            return ChunkStream(context.snapshot_reader(table.source), table, chunk, spool, casts)
+
         if table.run.options.mode is Mode.DRY_RUN:
+            stream = read()
             bytes_sent = _encode_only(table.plan, stream)
         else:
             schema = staging_schema(table.run, table.plan.target_schema)
-            bytes_sent = copy_batches(driver_connection(connection), schema, table.plan, stream.batches())
+            stream, bytes_sent = _load(connection, schema, table.plan, read)
         result = stream.result(time.monotonic() - started)
         save_chunk_result(connection, step.run_id, chunk, context.worker, result)
     outcome: dict[str, Any] = {"bytes_sent": bytes_sent, "seconds": result.seconds}
@@ -155,6 +184,36 @@ def copy_chunk(context: StepContext, connection: Connection, step: Step) -> Step
         result.rows_quarantined,
         bytes_sent,
     )
+
+
+def _load(
+    connection: Connection, schema: str, plan: TablePlan, read: Callable[[], ChunkStream]
+) -> tuple[ChunkStream, int]:
+    """Load a chunk in one COPY; where the server refuses a row of it, once more and without the rows that it refuses."""
+    driver = driver_connection(connection)
+    stream = read()
+    savepoint = connection.begin_nested()
+    try:
+        bytes_sent = copy_batches(driver, schema, plan, stream.batches())
+    except psycopg.Error as error:
+        if not refuses_a_row(error):
+            raise
+        savepoint.rollback()
+    else:
+        savepoint.commit()
+        return stream, bytes_sent
+    return load_fitting(connection, schema, plan, read)
+
+
+def load_fitting(
+    connection: Connection, schema: str, plan: TablePlan, read: Callable[[], ChunkStream]
+) -> tuple[ChunkStream, int]:
+    """Load the rows of a chunk that the server takes; the others are in the stream's spool."""
+    tolerant = TolerantLoad(connection, driver_connection(connection), schema, plan)
+    stream = read()
+    for _ in stream.batches(tolerant.load):
+        pass
+    return stream, tolerant.bytes_sent
 
 
 @contextmanager

@@ -1,0 +1,136 @@
+"""Load the rows of a chunk that the server takes, where it refuses some of them: a row too large for a page, say.
+
+All together first, in one COPY, which is the only way that costs nothing. Where the server refuses that, batch by
+batch, and a batch by halves, each try in a savepoint: PostgreSQL knows its limits better than any list of ours.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import psycopg
+import pyarrow as pa
+import pyarrow.compute as pc
+from sqlalchemy import Connection
+
+from migration.model import Rejection, StorageClass, TablePlan
+from migration.target.application_tables.row_refusal_errors import Refusal, halve
+from migration.target.loading.binary_copy import copy_batches
+from migration.value_conversion.batch_conversion import Converted
+from migration.value_conversion.raw_batch import RawBatch
+from migration.value_conversion.row_conversion import key_value, original_bytes, stored_value
+
+# Data exception, integrity constraint, program limit; and memory for a row that no allocation may be as large as.
+# https://www.postgresql.org/docs/current/errcodes-appendix.html
+_ROW_IS_REFUSED: Final = ("22", "23", "54", "XX000")
+# What the server says where bytes on the wire are not what they should be: no row's fault.
+_OUR_FAULT: Final = frozenset({"22P03", "22P04"})
+_COLUMN_IN_CONTEXT = re.compile(r", column (.+?)(?::|$)", re.MULTILINE)
+_NUMBER_BYTES: Final = 8
+
+
+def refuses_a_row(error: psycopg.Error) -> bool:
+    """Tell whether the server says of a row that it does not take it, and not that something else is wrong."""
+    state = error.sqlstate or ""
+    return state.startswith(_ROW_IS_REFUSED) and state not in _OUR_FAULT
+
+
+@dataclass(slots=True)
+class TolerantLoad:
+    """Loads batches into a table; what the server refuses of them is told row by row.
+
+    `connection` is in a transaction that the caller ends, and stays usable.
+    """
+
+    connection: Connection
+    driver: psycopg.Connection[Any]
+    schema: str
+    plan: TablePlan
+    bytes_sent: int = 0
+
+    def load(self, batch: pa.RecordBatch) -> dict[int, Refusal]:
+        """Load the rows of a batch that fit; return the others by their places in it, with the server's words.
+
+        Raises:
+            psycopg.Error: the server refuses something other than a row.
+        """
+        if not batch.num_rows:
+            return {}
+
+        def attempt(first: int, last: int) -> Refusal | None:
+            return self._attempt(batch.slice(first, last - first + 1))
+
+        return halve([(0, batch.num_rows - 1)], attempt)
+
+    def _attempt(self, rows: pa.RecordBatch) -> Refusal | None:
+        savepoint = self.connection.begin_nested()
+        try:
+            sent = copy_batches(self.driver, self.schema, self.plan, [rows])
+        except psycopg.Error as error:
+            if not refuses_a_row(error):
+                raise
+            savepoint.rollback()
+            return _refusal(error)
+        savepoint.commit()
+        self.bytes_sent += sent
+        return None
+
+
+def _refusal(error: psycopg.Error) -> Refusal:
+    reason = (error.diag.message_primary or str(error)).splitlines()[0].strip()
+    named = error.diag.column_name
+    if named is None and (found := _COLUMN_IN_CONTEXT.search(error.diag.context or "")):
+        named = found[1]
+    return Refusal(reason, error.diag.constraint_name or "", (named,) if named else ())
+
+
+def part(
+    raw: RawBatch, converted: Converted, refused: Mapping[int, Refusal], plan: TablePlan
+) -> tuple[RawBatch, list[Rejection]]:
+    """Return the rows of a batch without those that the server refused, and what the quarantine keeps of these.
+
+    `refused` counts in the converted batch, which may lack rows of the raw one.
+    """
+    places = None if converted.kept is None else pc.indices_nonzero(converted.kept)
+    gone = {
+        (number if places is None else places[number].as_py()): refusal for number, refusal in refused.items()
+    }
+    rest = pa.array([row for row in range(raw.rows) if row not in gone], pa.int64())
+    names = {column.target_name: column.name for column in plan.copied_columns}
+    rejections = [
+        _rejection(raw, row, _in_source_names(refusal, names), tuple(names.values()))
+        for row, refusal in sorted(gone.items())
+    ]
+    return raw.take(rest), rejections
+
+
+def _in_source_names(refusal: Refusal, names: Mapping[str, str]) -> Refusal:
+    """Return a refusal with the columns' names in the source; columns that the server alone knows are left out."""
+    known = tuple(names[name] for name in refusal.columns if name in names)
+    return Refusal(refusal.reason, refusal.constraint, known)
+
+
+def _rejection(raw: RawBatch, row: int, refusal: Refusal, columns: tuple[str, ...]) -> Rejection:
+    """Return one entry for a row: for the column that the server names, else for the one with the longest value."""
+    key = tuple(key_value(values, row) for values in raw.keys)
+    stored = {name: value for name, value in _values(raw, row) if name in columns}
+    column = next(
+        iter(refusal.columns), max(stored, key=lambda name: _size(stored[name][1]), default=columns[0])
+    )
+    storage_class, value = stored.get(column, (StorageClass.NULL, None))
+    return Rejection(key, column, storage_class, original_bytes(value), refusal.reason)
+
+
+def _values(raw: RawBatch, row: int) -> Iterator[tuple[str, tuple[StorageClass, Any]]]:
+    for name, slots in raw.slots.items():
+        for storage_class, values in slots.items():
+            value = stored_value(values, row)
+            if value is not None:
+                yield name, (storage_class, value)
+
+
+def _size(value: float | bytes) -> int:
+    return len(value) if isinstance(value, bytes) else _NUMBER_BYTES
