@@ -17,11 +17,12 @@ from migration.ledger.chunk_records import ChunkRecord, ChunkResult, read_chunk,
 from migration.ledger.step_records import Step
 from migration.model import Mode, OnError, Rejection, TablePlan
 from migration.source.row_reading.snapshot_reader import SnapshotReader
-from migration.steps.refusal_tolerant_copy import TolerantLoad, part, refuses_a_row
+from migration.steps.refusal_tolerant_copy import load_rows, part
 from migration.steps.rejection_spool import RejectionSpool
 from migration.steps.run_schema_names import staging_schema
 from migration.steps.step_context import PlannedTable, StepContext
 from migration.steps.step_outcome import StepOutcome
+from migration.steps.trial_load import REFUSED_OBJECTS, RefusedObject, find_risks, try_rows
 from migration.target.application_tables.row_refusal_errors import Refusal
 from migration.target.loading.binary_copy import copy_batches
 from migration.target.loading.copy_encoder import CopyEncoder
@@ -153,7 +154,10 @@ def rejected(table: str, rejection: Rejection) -> RejectedValueError:
 
 
 def copy_chunk(context: StepContext, connection: Connection, step: Step) -> StepOutcome:
-    """Load a chunk into its staging table; in a dry-run, convert and encode it without sending anything."""
+    """Load a chunk into its staging table.
+
+    In a dry-run it is converted and encoded; what may be too large for the server is sent to it and undone.
+    """
     if step.chunk_id is None:
         raise InternalError("A copy step names no chunk", step=step.id)
     started = time.monotonic()
@@ -166,17 +170,23 @@ def copy_chunk(context: StepContext, connection: Connection, step: Step) -> Step
             spool = stack.enter_context(RejectionSpool())
             return ChunkStream(context.snapshot_reader(table.source), table, chunk, spool, casts)
 
-        if table.run.options.mode is Mode.DRY_RUN:
+        driver = driver_connection(connection)
+        schema = staging_schema(table.run, table.plan.target_schema)
+        refused: list[RefusedObject] = []
+        if table.run.options.mode is not Mode.DRY_RUN:
+            stream, bytes_sent = load_rows(connection, driver, schema, table.plan, read)
+        elif trial := find_risks(connection, table.plan, table.profile, table.run.options):
+            stream, bytes_sent, refused = try_rows(connection, driver, f"{schema}_{chunk.id}", trial, read)
+        else:
             stream = read()
             bytes_sent = _encode_only(table.plan, stream)
-        else:
-            schema = staging_schema(table.run, table.plan.target_schema)
-            stream, bytes_sent = _load(connection, schema, table.plan, read)
         result = stream.result(time.monotonic() - started)
         save_chunk_result(connection, step.run_id, chunk, context.worker, result)
     outcome: dict[str, Any] = {"bytes_sent": bytes_sent, "seconds": result.seconds}
     if stream.lost:
         outcome["lost"] = stream.lost
+    if refused:
+        outcome[REFUSED_OBJECTS] = [[item.kind, item.name, item.reason] for item in refused]
     return StepOutcome(
         outcome,
         table.plan.name,
@@ -184,36 +194,6 @@ def copy_chunk(context: StepContext, connection: Connection, step: Step) -> Step
         result.rows_quarantined,
         bytes_sent,
     )
-
-
-def _load(
-    connection: Connection, schema: str, plan: TablePlan, read: Callable[[], ChunkStream]
-) -> tuple[ChunkStream, int]:
-    """Load a chunk in one COPY; where the server refuses a row of it, once more and without the rows that it refuses."""
-    driver = driver_connection(connection)
-    stream = read()
-    savepoint = connection.begin_nested()
-    try:
-        bytes_sent = copy_batches(driver, schema, plan, stream.batches())
-    except psycopg.Error as error:
-        if not refuses_a_row(error):
-            raise
-        savepoint.rollback()
-    else:
-        savepoint.commit()
-        return stream, bytes_sent
-    return load_fitting(connection, schema, plan, read)
-
-
-def load_fitting(
-    connection: Connection, schema: str, plan: TablePlan, read: Callable[[], ChunkStream]
-) -> tuple[ChunkStream, int]:
-    """Load the rows of a chunk that the server takes; the others are in the stream's spool."""
-    tolerant = TolerantLoad(connection, driver_connection(connection), schema, plan)
-    stream = read()
-    for _ in stream.batches(tolerant.load):
-        pass
-    return stream, tolerant.bytes_sent
 
 
 @contextmanager

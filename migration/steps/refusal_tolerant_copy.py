@@ -7,9 +7,9 @@ batch, and a batch by halves, each try in a savepoint: PostgreSQL knows its limi
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Protocol, TypeVar
 
 import psycopg
 import pyarrow as pa
@@ -85,6 +85,53 @@ def _refusal(error: psycopg.Error) -> Refusal:
     if named is None and (found := _COLUMN_IN_CONTEXT.search(error.diag.context or "")):
         named = found[1]
     return Refusal(reason, error.diag.constraint_name or "", (named,) if named else ())
+
+
+class RowStream(Protocol):
+    """The rows of a chunk, as `ChunkStream` gives them."""
+
+    def batches(self, load: Callable[[pa.RecordBatch], dict[int, Refusal]] | None = None) -> Iterator[pa.RecordBatch]:
+        """Yield batches; with `load`, they are where it has put them."""
+        ...
+
+
+S = TypeVar("S", bound=RowStream)
+
+
+def load_rows(
+    connection: Connection, driver: psycopg.Connection[Any], schema: str, plan: TablePlan, read: Callable[[], S]
+) -> tuple[S, int]:
+    """Load a chunk in one COPY; where the server refuses a row of it, once more and without the rows that it refuses.
+
+    Args:
+        connection: in a transaction that the caller ends, and stays usable.
+        driver: psycopg's connection below it.
+        schema: the schema that the table is in now, unquoted.
+        plan: the table.
+        read: begins to read the chunk, from its first row.
+
+    Returns:
+        The stream that was read to its end, and how many bytes went over the wire.
+
+    Raises:
+        psycopg.Error: the server refuses something other than a row.
+    """
+    stream = read()
+    savepoint = connection.begin_nested()
+    try:
+        bytes_sent = copy_batches(driver, schema, plan, stream.batches())
+    except psycopg.Error as error:
+        if not refuses_a_row(error):
+            raise
+        savepoint.rollback()
+    else:
+        savepoint.commit()
+        return stream, bytes_sent
+    tolerant = TolerantLoad(connection, driver, schema, plan)
+    stream = read()
+    for _ in stream.batches(tolerant.load):
+        pass
+    return stream, tolerant.bytes_sent
 
 
 def part(

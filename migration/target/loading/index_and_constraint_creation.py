@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 # Classes of SQLSTATE that speak of the statement or the data, not of the server or the connection.
 # https://www.postgresql.org/docs/current/errcodes-appendix.html
 _REFUSALS: Final = frozenset({"0A", "21", "22", "23", "2B", "2F", "3F", "42", "44", "54", "P0", "XX"})
+_LIMIT: Final = "54"
 _PERMISSION: Final = "42501"
 _EXAMPLES: Final = 3
 
@@ -93,8 +94,9 @@ def _attempt(connection: Connection, statement: str, item: TargetObject, schema:
 def _reason(error: DBAPIError) -> str:
     diagnostics = getattr(error.orig, "diag", None)
     primary = getattr(diagnostics, "message_primary", None) or str(error.orig)
-    # Duplicate and orphan keys are what the reader needs here.
-    detail = getattr(diagnostics, "message_detail", None)
+    # Duplicate and orphan keys are what the reader needs here; of a value that is too long, only its place is told.
+    is_limit = (getattr(error.orig, "sqlstate", None) or "").startswith(_LIMIT)
+    detail = None if is_limit else getattr(diagnostics, "message_detail", None)
     return f"{primary} ({detail.rstrip('.')})" if detail else str(primary)
 
 
