@@ -8,17 +8,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, Protocol, TypeVar
 
 import psycopg
 import pyarrow as pa
 import pyarrow.compute as pc
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 
 from migration.model import Rejection, StorageClass, TablePlan
-from migration.target.application_tables.row_refusal_errors import Refusal, halve
+from migration.target.application_tables.row_refusal_errors import Refusal, at_fault, halve
 from migration.target.loading.binary_copy import copy_batches
+from migration.target.sql_statements import quoted
 from migration.value_conversion.batch_conversion import Converted
 from migration.value_conversion.raw_batch import RawBatch
 from migration.value_conversion.row_conversion import key_value, original_bytes, stored_value
@@ -50,6 +51,7 @@ class TolerantLoad:
     schema: str
     plan: TablePlan
     bytes_sent: int = 0
+    _columns: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     def load(self, batch: pa.RecordBatch) -> dict[int, Refusal]:
         """Load the rows of a batch that fit; return the others by their places in it, with the server's words.
@@ -73,10 +75,23 @@ class TolerantLoad:
             if not refuses_a_row(error):
                 raise
             savepoint.rollback()
-            return _refusal(error)
+            return self._with_columns(_refusal(error))
         savepoint.commit()
         self.bytes_sent += sent
         return None
+
+
+    def _with_columns(self, refusal: Refusal) -> Refusal:
+        """Name the columns of a constraint or index that refuses a row, where the server names that alone."""
+        if refusal.columns or not refusal.constraint:
+            return refusal
+        if refusal.constraint not in self._columns:
+            name = quoted(self.schema, self.plan.target_name)
+            oid = self.connection.execute(text("SELECT to_regclass(:name)::oid::bigint"), {"name": name}).scalar_one()
+            known = tuple(column.target_name for column in self.plan.copied_columns)
+            found = at_fault(self.connection, oid, refusal, known)
+            self._columns[refusal.constraint] = () if found == known else found
+        return replace(refusal, columns=self._columns[refusal.constraint])
 
 
 def _refusal(error: psycopg.Error) -> Refusal:
@@ -157,7 +172,7 @@ def part(
 def _in_source_names(refusal: Refusal, names: Mapping[str, str]) -> Refusal:
     """Return a refusal with the columns' names in the source; columns that the server alone knows are left out."""
     known = tuple(names[name] for name in refusal.columns if name in names)
-    return Refusal(refusal.reason, refusal.constraint, known)
+    return replace(refusal, columns=known)
 
 
 def _rejection(raw: RawBatch, row: int, refusal: Refusal, columns: tuple[str, ...]) -> Rejection:

@@ -17,13 +17,12 @@ from migration.schema_translation.postgres_limits import (
     may_refuse_rows,
 )
 from migration.steps.refusal_tolerant_copy import RowStream, load_rows
+from migration.target.loading.index_and_constraint_creation import meets_limit, reason_of
 from migration.target.postgres_errors import translate
 from migration.target.sql_statements import quoted, run_sql
 
 REFUSED_OBJECTS: Final = "refused_objects"
 """Where the outcome of a step keeps what `try_rows` found: kind, name and reason of each."""
-# https://www.postgresql.org/docs/current/errcodes-appendix.html: program limit exceeded
-_LIMIT: Final = "54"
 _STANDING_INDEXES: Final = text(
     "SELECT i.relname AS name, pg_catalog.pg_get_indexdef(i.oid) AS definition"
     " FROM pg_catalog.pg_index x JOIN pg_catalog.pg_class i ON i.oid = x.indexrelid"
@@ -120,9 +119,6 @@ def _why_too_long(connection: Connection, statement: str) -> str:
         if connection.invalidated:
             raise
         savepoint.rollback()
-        if (getattr(error.orig, "sqlstate", None) or "").startswith(_LIMIT):
-            diagnostics = getattr(error.orig, "diag", None)
-            return str(getattr(diagnostics, "message_primary", None) or error.orig)
-        return ""
+        return reason_of(error) if meets_limit(error) else ""
     savepoint.commit()
     return ""

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 # Classes of SQLSTATE that speak of the statement or the data, not of the server or the connection.
 # https://www.postgresql.org/docs/current/errcodes-appendix.html
 _REFUSALS: Final = frozenset({"0A", "21", "22", "23", "2B", "2F", "3F", "42", "44", "54", "P0", "XX"})
+LIMIT_MET: Final = "a limit of PostgreSQL"
+"""What a reason begins with where an object is too large for the server in some way, in whatever language it speaks."""
 _LIMIT: Final = "54"
 _PERMISSION: Final = "42501"
 _EXAMPLES: Final = 3
@@ -86,17 +88,24 @@ def _attempt(connection: Connection, statement: str, item: TargetObject, schema:
         if not is_refusal(error):
             raise translate(error, table=item.table, object_kind=item.kind, object=item.name) from error
         savepoint.rollback()
-        return _reason(error)
+        return reason_of(error)
     savepoint.commit()
     return None
 
 
-def _reason(error: DBAPIError) -> str:
+def meets_limit(error: DBAPIError) -> bool:
+    """Whether the server refused something because it is too large, too long or too many."""
+    return (getattr(error.orig, "sqlstate", None) or "").startswith(_LIMIT)
+
+
+def reason_of(error: DBAPIError) -> str:
+    """Return the server's words, with the keys that are at fault."""
     diagnostics = getattr(error.orig, "diag", None)
     primary = getattr(diagnostics, "message_primary", None) or str(error.orig)
-    # Duplicate and orphan keys are what the reader needs here; of a value that is too long, only its place is told.
-    is_limit = (getattr(error.orig, "sqlstate", None) or "").startswith(_LIMIT)
-    detail = None if is_limit else getattr(diagnostics, "message_detail", None)
+    if meets_limit(error):  # its detail tells where the row stands, which nobody needs
+        return f"{LIMIT_MET}: {primary}"
+    # Duplicate and orphan keys are what the reader needs here.
+    detail = getattr(diagnostics, "message_detail", None)
     return f"{primary} ({detail.rstrip('.')})" if detail else str(primary)
 
 

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from sqlalchemy.exc import DBAPIError
 
-from migration.target.loading.index_and_constraint_creation import is_refusal
+from migration.target.loading.index_and_constraint_creation import (
+    is_refusal,
+    meets_limit,
+    reason_of,
+)
 from migration.target.loading.staging_schema import sequences_make_way
 from migration.target.postgres_errors import translate
 from migration.target.sql_statements import quoted, run_sql
@@ -18,9 +22,6 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from migration.model import TablePlan
-
-# https://www.postgresql.org/docs/current/errcodes-appendix.html: program limit exceeded
-_LIMIT: Final = "54"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,6 @@ def try_table(connection: Connection, plan: TablePlan, schema: str) -> RefusedTa
         if not is_refusal(error):
             raise
         savepoint.rollback()
-        state = getattr(error.orig, "sqlstate", None) or ""
-        return RefusedTable(plan, translate(error, table=plan.target_name).what, state.startswith(_LIMIT))
+        return RefusedTable(plan, reason_of(error), meets_limit(error))
     savepoint.commit()
     return None
