@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from migration.convoy_error import Place
-from migration.errors import (
-    TargetReadOnlyError,
-    TargetVersionError,
-    UsageError,
-)
+from migration.errors import TargetBusyError, TargetReadOnlyError, TargetVersionError, UsageError
 from migration.model import ObjectResult, ObjectState
 from migration.target.application_tables.data_only_plan import check_application_tables
 from migration.target.cutover.occupied_names import relations_to_replace
@@ -20,7 +17,7 @@ from migration.target.cutover.replaced_objects import Replacement, foresee
 from migration.target.loading.index_and_constraint_creation import build_object
 from migration.target.loading.table_trial import try_table
 from migration.target.missing_rights import MissingRight, refuse_lacking, schema_rights
-from migration.target.postgres_errors import translate
+from migration.target.postgres_errors import lacks_locks, too_few_locks, translate
 from migration.target.sql_statements import quoted, run_sql
 
 if TYPE_CHECKING:
@@ -28,13 +25,14 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
-    from migration.model import RunOptions, TablePlan
+    from migration.model import RunOptions, TablePlan, TargetObject
 from migration.target.loading.staging_schema import sequences_make_way
 
 _OLDEST_VERSION: Final = 130_000
 
 
 _LEDGER_SCHEMA: Final = "convoy"
+_NOT_TRIED: Final = "not tried: the server has too few locks to build all objects in one transaction, as a run never does"
 
 
 def check_target(connection: Connection, plans: Sequence[TablePlan], options: RunOptions) -> None:
@@ -102,15 +100,36 @@ def try_ddl(connection: Connection, plans: Sequence[TablePlan], schema: str) -> 
             reason = "" if refused is None else refused.reason
             results.append(ObjectResult("table", plan.name, state, reason, plan.source_label))
         items = [item for plan in standing for item in plan.objects]
-        for item in sorted(items, key=lambda item: item.stage):
-            result, _ = build_object(connection, item, schema)
-            results.append(result)
+        results += _try_objects(connection, sorted(items, key=lambda item: item.stage), schema)
     except DBAPIError as error:
+        if lacks_locks(error):
+            raise too_few_locks(len(plans), schema=schema) from error
         raise translate(error, schema=schema) from error
     finally:
         if attempt.is_active and not connection.invalidated:
             attempt.rollback()
     return results
+
+
+def _try_objects(connection: Connection, items: Sequence[TargetObject], schema: str) -> list[ObjectResult]:
+    """Build objects one after the other. A run builds them table by table; here all of them hold their locks at once."""
+    results: list[ObjectResult] = []
+    for number, item in enumerate(items):
+        try:
+            result, _ = build_object(connection, item, schema)
+        except TargetBusyError as error:
+            if not isinstance(error.__cause__, DBAPIError) or not lacks_locks(error.__cause__):
+                raise
+            return results + [
+                replace(_as_planned(rest), reason=f"{rest.reason}; {_NOT_TRIED}".removeprefix("; "))
+                for rest in items[number:]
+            ]
+        results.append(result)
+    return results
+
+
+def _as_planned(item: TargetObject) -> ObjectResult:
+    return ObjectResult(item.kind, item.name, item.state, item.reason, item.table)
 
 
 def _check_server(connection: Connection) -> None:

@@ -11,7 +11,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from migration.model import Finding, FindingKind, ObjectResult, ObjectState
-from migration.target.postgres_errors import translate
+from migration.target.postgres_errors import lacks_locks, translate
 from migration.target.sql_statements import quoted, run_sql
 
 if TYPE_CHECKING:
@@ -86,6 +86,8 @@ def _attempt(connection: Connection, statement: str, item: TargetObject, schema:
         run_sql(connection, statement.replace("{schema}", quoted(schema)))
     except DBAPIError as error:
         if not is_refusal(error):
+            if lacks_locks(error):  # the connection is sound, and the caller may do with less
+                savepoint.rollback()
             raise translate(error, table=item.table, object_kind=item.kind, object=item.name) from error
         savepoint.rollback()
         return reason_of(error)

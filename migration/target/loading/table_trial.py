@@ -61,9 +61,10 @@ def try_table(connection: Connection, plan: TablePlan, schema: str) -> RefusedTa
     try:
         run_sql(connection, plan.create_sql.replace("{schema}", quoted(schema)))
     except DBAPIError as error:
+        if not connection.invalidated:
+            savepoint.rollback()
         if not is_refusal(error):
             raise
-        savepoint.rollback()
         return RefusedTable(plan, reason_of(error), meets_limit(error))
     savepoint.commit()
     return None
