@@ -24,6 +24,19 @@ class Advice:
 
 QUARANTINE_ADVICE: Final = (
     Advice(
+        r"^row is too big",
+        "Split the table whose rows are too large",
+        "A page of PostgreSQL takes 8,160 bytes of a row once its long values are stored apart: some 340 to 450 texts."
+        " Put the columns into several tables that share the key, or those that repeat into one column of JSON, in a"
+        " copy of the source, and migrate that table again (--tables).",
+    ),
+    Advice(
+        r"^index row (size|requires)",
+        "Take the index out of the way of long values",
+        "An entry of the index that the reason names takes 2,704 bytes. Build one that takes any length in its place:"
+        " USING hash for queries by equality, or on md5() of the column where it is unique. Then retry.",
+    ),
+    Advice(
         # First: the names of tables and keys in it say nothing.
         r"^no parent row in |foreign key constraint",
         "Find the parents of orphan rows",

@@ -88,14 +88,17 @@ def too_few_locks(tables: int, **place: Unpack[Place]) -> TooFewLocksError:
     """Return the error of a transaction that has to create so many tables."""
     return TooFewLocksError(
         f"The server has too few locks for a transaction that creates {tables:,} tables",
-        remedy=f"Let max_locks_per_transaction times max_connections be {tables * _LOCKS_OF_A_TABLE:,} or more"
-        " (ALTER SYSTEM SET max_locks_per_transaction = 512, then restart the server), or migrate fewer tables at a"
-        " time with --tables",
+        remedy="Raise max_locks_per_transaction (ALTER SYSTEM SET max_locks_per_transaction ="
+        f" {max(_SMALLEST_SETTING, -(-tables * _LOCKS_OF_A_TABLE // _FEW_CONNECTIONS))}; then restart the server), or"
+        " migrate fewer tables at a time with --tables",
         **place,
     )
 
 
 _NO_MEMORY: Final = "53200"
+_SMALLEST_SETTING: Final = 128
+_FEW_CONNECTIONS: Final = 20
+"""The setting is multiplied by max_connections, which few servers have less of."""
 _LOCKS_OF_A_TABLE: Final = 5
 """Of the table, of where its long values stand and their index, of its sequence, and one for a key."""
 MAKE_ROOM: Final = "Make room there: what waits for it goes on by itself"
