@@ -12,7 +12,9 @@ from migration.source_schema import GeneratedKind, SourceTable
 from migration.target.loading.index_and_constraint_creation import LIMIT_MET
 from migration.target.sql_statements import quoted
 
-_CREATE_INDEX = re.compile(r'^CREATE (?P<unique>UNIQUE )?INDEX (?:"(?:[^"]|"")*") ON .+?" \((?P<rest>.*)$', re.DOTALL)
+_CREATE_INDEX = re.compile(
+    r'^CREATE (?P<unique>UNIQUE )?INDEX (?:"(?:[^"]|"")*") ON .+?" \((?P<rest>.*)$', re.DOTALL
+)
 _KEY = re.compile(r"(?:UNIQUE|PRIMARY KEY) \((?P<terms>.*)\)$", re.DOTALL)
 _ORDER = re.compile(r"( DESC)?( NULLS (FIRST|LAST))?$")
 _BY_HASH: Final = {ValueKind.TEXT: "{}", ValueKind.BYTES: "{}", ValueKind.JSON: "{}::text"}
@@ -39,13 +41,15 @@ def draft_of_limited(item: TargetObject, plan: TablePlan, reason: str) -> str:
     table = quoted(plan.target_schema, item.table)
     named = {quoted(column.target_name): column for column in plan.columns}
     if len(terms) > MOST_COLUMNS_OF_INDEX:
-        return _of_many_columns(item, table, terms, condition, named) if is_unique else _of_the_first(
-            item, table, terms, condition
+        return (
+            _of_many_columns(item, table, terms, condition, named)
+            if is_unique
+            else _of_the_first(item, table, terms, condition)
         )
     hashed = [_hashed(term, named) for term in terms]
     if is_unique:
         return (
-            "-- Unique by hashes, since the values are too long. A query finds a row by WHERE md5(column) = md5(value).\n"
+            "-- Unique by hashes, since the values are too long. Queries say WHERE md5(column) = md5(value).\n"
             f"CREATE UNIQUE INDEX {quoted(item.name)} ON {table} ({', '.join(hashed)}){condition};"
         )
     if len(terms) == 1:
@@ -57,7 +61,7 @@ def draft_of_limited(item: TargetObject, plan: TablePlan, reason: str) -> str:
             + (f"\n{start}" if _kind_of(term, named) is ValueKind.TEXT else "")
         )
     return (
-        "-- By hashes, since the values are too long. A query finds rows by WHERE md5(column) = md5(value).\n"
+        "-- By hashes, since the values are too long. Queries say WHERE md5(column) = md5(value).\n"
         f"CREATE INDEX {quoted(item.name)} ON {table} ({', '.join(hashed)}){condition};"
     )
 
@@ -73,7 +77,10 @@ def _of_the_first(item: TargetObject, table: str, terms: list[str], condition: s
 def _of_many_columns(
     item: TargetObject, table: str, terms: list[str], condition: str, named: dict[str, ColumnPlan]
 ) -> str:
-    parts = [_AS_TEXT.get(_kind_of(term, named) or ValueKind.TEXT, "{}::text").format(_bare(term)) for term in terms]
+    parts = [
+        _AS_TEXT.get(_kind_of(term, named) or ValueKind.TEXT, "{}::text").format(_bare(term))
+        for term in terms
+    ]
     # A NULL in any of them makes the whole NULL, and such rows are never equal: as UNIQUE has it.
     whole = " || ".join(f"md5({part})" for part in parts)
     return (
@@ -95,7 +102,8 @@ def _parts_of(item: TargetObject) -> tuple[list[str], str, bool]:
 
 def _split(text: str) -> tuple[list[str], str]:
     """Split terms at the commas that stand outside of brackets and quotes, up to the bracket that closes them all."""
-    terms, start, depth, quote = [], 0, 0, ""
+    terms: list[str] = []
+    start, depth, quote = 0, 0, ""
     for place, character in enumerate(text):
         if quote:
             quote = "" if character == quote else quote
@@ -138,20 +146,22 @@ def draft_of_parts(table: SourceTable) -> str:
     types = types or [f"{names[0]} INTEGER"]
     rest = [c for c in table.columns if not c.pk_position and c.generated is GeneratedKind.NO]
     lines = [
-        f"-- As tables of at most {_COLUMNS_OF_A_PART} columns that share the key. First, in SQLite, on a copy of the"
-        " file:"
+        f"-- As tables of {_COLUMNS_OF_A_PART} columns that share the key. In SQLite, on a copy of the file:"
     ]
-    parts = []
+    parts: list[str] = []
     for start in range(0, len(rest), _COLUMNS_OF_A_PART):
         columns = rest[start : start + _COLUMNS_OF_A_PART]
         part = f"{table.name}_{len(parts) + 1}"
         declared = [f"{quote_name(c.name)} {c.declared_type}".rstrip() for c in columns]
         chosen = ", ".join((*names, *(quote_name(c.name) for c in columns)))
         lines.append(
-            f"--     CREATE TABLE {quote_name(part)} ({', '.join((*types, *declared))}, PRIMARY KEY ({', '.join(names)}));"
+            f"--     CREATE TABLE {quote_name(part)} ({', '.join((*types, *declared))},"
+            f" PRIMARY KEY ({', '.join(names)}));"
         )
         lines.append(f"--     INSERT INTO {quote_name(part)} SELECT {chosen} FROM {quote_name(table.name)};")
         parts.append(part)
-    lines.append(f"-- Then migrate the copy with --tables {','.join(parts)}. Columns that few rows fill, or that repeat,")
+    lines.append(
+        f"-- Then migrate the copy with --tables {','.join(parts)}. Columns that few rows fill, or that repeat,"
+    )
     lines.append("-- are better one column of JSON, which becomes jsonb.")
     return "\n".join(lines)

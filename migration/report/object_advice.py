@@ -22,8 +22,8 @@ OBJECT_ADVICE: Final = {
     "view": "PostgreSQL needs SQL of its own here; the reason beside each says what stood in the way.",
     "trigger": "SQLite's trigger bodies are SQL, PostgreSQL's are functions: rewrite in PL/pgSQL what must live on, or"
     " let the application do it.",
-    "table": "Its rows are in the source alone. Where PostgreSQL cannot hold such a table, not_migrated.sql has a draft of"
-    " tables that it can; where SQLite could not read it, the reason says what is missing.",
+    "table": "Its rows are in the source alone. Where PostgreSQL cannot hold such a table, not_migrated.sql has a draft"
+    " of tables that it can; where SQLite could not read it, the reason says what is missing.",
     "virtual": "Full-text search becomes a tsvector column with a GIN index; an R-Tree becomes a GiST index or"
     " PostGIS. The reason beside each says where the rows are.",
     "index": "Queries that relied on them will scan the table. Write them again where the reason allows it;"

@@ -24,7 +24,11 @@ def without_tables(
     So what refers to them is planned as what refers to any table that does not migrate. `rows` has the number of rows
     of each table.
     """
-    gone = {table.name: left_behind[label, table.name] for table in schema.tables if (label, table.name) in left_behind}
+    gone = {
+        table.name: left_behind[label, table.name]
+        for table in schema.tables
+        if (label, table.name) in left_behind
+    }
     objects = [
         SourceObject("table", table.name, table.sql, f"{gone[table.name]}; {_stay(rows.get(table.name, 0))}")
         for table in schema.tables

@@ -140,10 +140,14 @@ def _longest(column: ColumnPlan, profiles: Mapping[str, ColumnProfile]) -> int:
     return max(longest, _MANY_DIGITS) if column.kind is ValueKind.NUMERIC else longest
 
 
-def may_refuse_entries(columns: Sequence[ColumnPlan], profiles: Mapping[str, ColumnProfile], sql: str = "") -> bool:
+def may_refuse_entries(
+    columns: Sequence[ColumnPlan], profiles: Mapping[str, ColumnProfile], sql: str = ""
+) -> bool:
     """Tell whether values may be too long for an index that this SQL builds, or for any index over the columns."""
     named = [column for column in columns if not sql or quote_identifier(column.target_name) in sql]
-    return sum(_longest(column, profiles) + _LENGTH_BYTES for column in named) > MOST_BYTES_OF_INDEX_ENTRY // 2
+    return (
+        sum(_longest(column, profiles) + _LENGTH_BYTES for column in named) > MOST_BYTES_OF_INDEX_ENTRY // 2
+    )
 
 
 def entries_at_risk(plan: TablePlan, profiles: Mapping[str, ColumnProfile]) -> tuple[TargetObject, ...]:

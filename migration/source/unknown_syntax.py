@@ -33,7 +33,7 @@ _MARK = re.compile(r"/\*convoy ([0-9a-f]*) ([0-9a-f]*)\*/$")
 
 
 def set_unknown_aside(copy: Path) -> None:
-    """Put stand-ins in the place of definitions that this SQLite does not understand, in a private copy without journal.
+    """Put stand-ins in the place of definitions that this SQLite does not understand, in a private copy.
 
     What looks like damage is left as it is, for the check that follows.
     """
@@ -49,7 +49,10 @@ def original(sql: str | None) -> tuple[str, str] | None:
     if found is None:
         return None
     text, reason = (bytes.fromhex(part).decode() for part in found.groups())
-    return text, f"SQLite {sqlite3.sqlite_version}, which reads the source here, does not understand it: {reason}"
+    return (
+        text,
+        f"SQLite {sqlite3.sqlite_version}, which reads the source here, does not understand it: {reason}",
+    )
 
 
 def _first_problem(copy: Path) -> tuple[str, str] | None:
@@ -75,7 +78,8 @@ def _stand_in(copy: Path, name: str, reason: str) -> bool:
                 "SELECT rowid, type, tbl_name, sql FROM sqlite_schema WHERE name = ?", (name,)
             ).fetchall()
             (keys,) = connection.execute(
-                "SELECT count(*) FROM sqlite_schema WHERE type = 'index' AND sql IS NULL AND tbl_name = ?", (name,)
+                "SELECT count(*) FROM sqlite_schema WHERE type = 'index' AND sql IS NULL AND tbl_name = ?",
+                (name,),
             ).fetchone()
             if len(rows) != 1:
                 return False
@@ -85,7 +89,7 @@ def _stand_in(copy: Path, name: str, reason: str) -> bool:
                 return False
             mark = f"/*convoy {sql.encode().hex()} {reason.encode().hex()}*/"
             connection.execute("UPDATE sqlite_schema SET sql = ? WHERE rowid = ?", (f"{text} {mark}", rowid))
-        except (sqlite3.Error, UnicodeDecodeError):
+        except (sqlite3.Error, UnicodeDecodeError, TypeError):  # TypeError: a table that is not there either
             return False
     return True
 
@@ -94,9 +98,7 @@ def _definition(
     connection: sqlite3.Connection, kind: str, name: str, table: str, sql: object, keys: int
 ) -> str | None:
     """Return a definition that any SQLite understands, for an entry whose text is one and not damaged."""
-    if not isinstance(sql, str) or _MARK.search(sql) or not _DEFINITION.match(sql):
-        return None
-    if any(not (character.isprintable() or character.isspace()) for character in sql):
+    if not isinstance(sql, str) or not _is_a_definition(sql):
         return None
     if kind == "view":
         return f"CREATE VIEW {quote_name(name)} AS SELECT NULL"
@@ -107,6 +109,12 @@ def _definition(
         columns = [f"c{number} UNIQUE" for number in range(keys)] or ["c0"]
         return f"CREATE TABLE {quote_name(name)} ({', '.join(columns)})"
     if kind == "index":
-        first = connection.execute("SELECT name FROM pragma_table_info(?) LIMIT 1", (table,)).fetchone()
-        return None if first is None else f"CREATE INDEX {quote_name(name)} ON {quote_name(table)} ({quote_name(first[0])})"
+        (first,) = connection.execute("SELECT name FROM pragma_table_info(?) LIMIT 1", (table,)).fetchone()
+        return f"CREATE INDEX {quote_name(name)} ON {quote_name(table)} ({quote_name(first)})"
     return None
+
+
+def _is_a_definition(sql: str) -> bool:
+    """Tell whether a text is a definition in words, if only in new ones, and not what damage has left of one."""
+    clean = all(character.isprintable() or character.isspace() for character in sql)
+    return clean and _DEFINITION.match(sql) is not None and _MARK.search(sql) is None

@@ -24,7 +24,6 @@ from migration.steps.step_context import PlannedTable, StepContext
 from migration.steps.step_outcome import StepOutcome
 from migration.steps.trial_load import REFUSED_OBJECTS, RefusedObject, find_risks, try_rows
 from migration.target.application_tables.row_refusal_errors import Refusal
-from migration.target.loading.binary_copy import copy_batches
 from migration.target.loading.copy_encoder import CopyEncoder
 from migration.validation.loss_count import LossCount
 from migration.validation.row_digest import DigestSum
@@ -76,7 +75,9 @@ class ChunkStream:
         Raises:
             RejectedValueError: a value cannot be stored, and the run is to stop at the first one.
         """
-        for raw in self._reader.batches(self._table, self._classes, self._chunk.key_range, self._batch_rows):
+        for read in self._reader.batches(self._table, self._classes, self._chunk.key_range, self._batch_rows):
+            raw = read
+            del read  # not to be held beside the next one
             converted = self._converter.convert(raw, self._orphans)
             self.rows_read += raw.rows
             if load is not None and (refused := load(converted.batch)):

@@ -80,14 +80,15 @@ class TolerantLoad:
         self.bytes_sent += sent
         return None
 
-
     def _with_columns(self, refusal: Refusal) -> Refusal:
         """Name the columns of a constraint or index that refuses a row, where the server names that alone."""
         if refusal.columns or not refusal.constraint:
             return refusal
         if refusal.constraint not in self._columns:
             name = quoted(self.schema, self.plan.target_name)
-            oid = self.connection.execute(text("SELECT to_regclass(:name)::oid::bigint"), {"name": name}).scalar_one()
+            oid = self.connection.execute(
+                text("SELECT to_regclass(:name)::oid::bigint"), {"name": name}
+            ).scalar_one()
             known = tuple(column.target_name for column in self.plan.copied_columns)
             found = at_fault(self.connection, oid, refusal, known)
             self._columns[refusal.constraint] = () if found == known else found
@@ -105,7 +106,9 @@ def _refusal(error: psycopg.Error) -> Refusal:
 class RowStream(Protocol):
     """The rows of a chunk, as `ChunkStream` gives them."""
 
-    def batches(self, load: Callable[[pa.RecordBatch], dict[int, Refusal]] | None = None) -> Iterator[pa.RecordBatch]:
+    def batches(
+        self, load: Callable[[pa.RecordBatch], dict[int, Refusal]] | None = None
+    ) -> Iterator[pa.RecordBatch]:
         """Yield batches; with `load`, they are where it has put them."""
         ...
 
@@ -114,7 +117,11 @@ S = TypeVar("S", bound=RowStream)
 
 
 def load_rows(
-    connection: Connection, driver: psycopg.Connection[Any], schema: str, plan: TablePlan, read: Callable[[], S]
+    connection: Connection,
+    driver: psycopg.Connection[Any],
+    schema: str,
+    plan: TablePlan,
+    read: Callable[[], S],
 ) -> tuple[S, int]:
     """Load a chunk in one COPY; where the server refuses a row of it, once more and without the rows that it refuses.
 
@@ -179,9 +186,7 @@ def _rejection(raw: RawBatch, row: int, refusal: Refusal, columns: tuple[str, ..
     """Return one entry for a row: for the column that the server names, else for the one with the longest value."""
     key = tuple(key_value(values, row) for values in raw.keys)
     stored = {name: value for name, value in _values(raw, row) if name in columns}
-    column = next(
-        iter(refusal.columns), max(stored, key=lambda name: _size(stored[name][1]), default=columns[0])
-    )
+    column = next(iter(refusal.columns), max(stored, key=lambda name: _size(stored[name][1]), default=""))
     storage_class, value = stored.get(column, (StorageClass.NULL, None))
     return Rejection(key, column, storage_class, original_bytes(value), refusal.reason)
 

@@ -111,7 +111,7 @@ def try_rows(
 
 
 def _why_too_long(connection: Connection, statement: str) -> str:
-    """Build an index; return why a value is too long for it. Other reasons for which it cannot be built are not ours."""
+    """Build an index; return why a value is too long for it, and nothing where it cannot be built otherwise."""
     savepoint = connection.begin_nested()
     try:
         run_sql(connection, statement)

@@ -78,7 +78,7 @@ def _full_disk(cause: BaseException, message: str, place: Place) -> ConvoyError 
 
 
 def lacks_locks(error: Exception) -> bool:
-    """Tell whether the server has no room left in its table of locks: a setting's name, in a hint, is not translated."""
+    """Tell whether the server's table of locks is full: a setting's name, in a hint, is not translated."""
     cause = error.orig if isinstance(error, DBAPIError) else error
     hint = getattr(getattr(cause, "diag", None), "message_hint", None) or ""
     return getattr(cause, "sqlstate", None) == _NO_MEMORY and "max_locks_per_transaction" in hint

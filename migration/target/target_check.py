@@ -32,7 +32,9 @@ _OLDEST_VERSION: Final = 130_000
 
 
 _LEDGER_SCHEMA: Final = "convoy"
-_NOT_TRIED: Final = "not tried: the server has too few locks to build all objects in one transaction, as a run never does"
+_NOT_TRIED: Final = (
+    "not tried: the server has too few locks to build all objects in one transaction, as a run never does"
+)
 
 
 def check_target(connection: Connection, plans: Sequence[TablePlan], options: RunOptions) -> None:
@@ -112,7 +114,7 @@ def try_ddl(connection: Connection, plans: Sequence[TablePlan], schema: str) -> 
 
 
 def _try_objects(connection: Connection, items: Sequence[TargetObject], schema: str) -> list[ObjectResult]:
-    """Build objects one after the other. A run builds them table by table; here all of them hold their locks at once."""
+    """Build objects one after the other. A run does so table by table; here all of them hold their locks at once."""
     results: list[ObjectResult] = []
     for number, item in enumerate(items):
         try:

@@ -8,8 +8,8 @@ from migration.ledger.step_records import add_steps
 from migration.ledger.table_records import read_tables
 from migration.model import Mode, Phase
 from migration.steps.index_build_step import index_steps
-from producer.transitions.loss_findings import add_losses
 from producer.transitions.foreseen_objects import save_refused_objects
+from producer.transitions.loss_findings import add_losses
 from producer.transitions.readback_layout import lay_out_validating
 from producer.transitions.row_conservation import check_conservation
 from producer.transitions.run_end import completed

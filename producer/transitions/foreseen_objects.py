@@ -1,4 +1,4 @@
-"""Keys and indexes that a dry-run has tried to build on the rows, and that the server refused: they would stay behind."""
+"""Keys and indexes that a dry-run has tried to build on the rows, and that the server refused."""
 
 from __future__ import annotations
 
@@ -46,7 +46,9 @@ def save_refused_objects(connection: Connection, run: RunRecord, tables: list[Ta
     }
     plans = {table.id: planned(table) for table in tables}
     found = [
-        told_apart(run, plans[table_id].target_schema, ObjectResult(kind, name, ObjectState.SKIPPED, reason, owner))
+        told_apart(
+            run, plans[table_id].target_schema, ObjectResult(kind, name, ObjectState.SKIPPED, reason, owner)
+        )
         for (table_id, kind, name), reason in reasons.items()
         for owner in [plans[table_id].target_name]
     ]

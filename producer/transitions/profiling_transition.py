@@ -164,10 +164,12 @@ def _save_plans(
             for name, table in of_source.items()
         }
         records.append(of_source)
-        schema = without_tables(source.label, source.schema, left_behind, {n: t.rows for n, t in of_source.items()})
-        for name in of_source:
+        schema = without_tables(
+            source.label, source.schema, left_behind, {n: t.rows for n, t in of_source.items()}
+        )
+        for name, table in of_source.items():
             if (source.label, name) in left_behind:
-                forget_table(connection, of_source[name].id)
+                forget_table(connection, table.id)
         profiled.append(ProfiledSource(source.label, schema, profiles))
     plans: list[TablePlan] = []
     results: list[ObjectResult] = []

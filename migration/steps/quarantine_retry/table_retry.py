@@ -205,7 +205,9 @@ class TableRetry:
             return 0
         digest, transforms = part.digest, part.transforms
         if left_out:  # what was refused must not count: read once more without it
-            replay = ChunkReplay(reader, self._replay, part.record, part.entries, part.too_large.union(left_out))
+            replay = ChunkReplay(
+                reader, self._replay, part.record, part.entries, part.too_large.union(left_out)
+            )
             for _ in replay.batches():
                 pass
             digest, transforms = replay.digest(), replay.transforms
