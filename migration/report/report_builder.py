@@ -40,6 +40,7 @@ from migration.report.run_facts import Facts
 from migration.report.run_facts_reader import read_facts
 from migration.report.run_recommendations import Situation, recommend
 from migration.report.run_timeline import build_timeline, phase_totals
+from migration.report.left_behind_names import left_behind
 from migration.report.run_verdict import Outcome, exit_status, judge
 from migration.report.table_report_builder import build_table
 from migration.report.terminal_report import print_report
@@ -106,6 +107,7 @@ def assemble(facts: Facts) -> Report:
         lossy=lossy_places(findings),
         accepted=accepted,
         damaged=sum(finding.kind is FindingKind.DAMAGED_RANGE for finding in findings),
+        left_behind=left_behind(facts.objects),
         skip_validation=options.skip_validation,
         error=error,
         last_phase=_last_phase(facts),

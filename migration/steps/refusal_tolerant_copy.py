@@ -24,9 +24,10 @@ from migration.value_conversion.batch_conversion import Converted
 from migration.value_conversion.raw_batch import RawBatch
 from migration.value_conversion.row_conversion import key_value, original_bytes, stored_value
 
-# Data exception, integrity constraint, program limit; and memory for a row that no allocation may be as large as.
-# https://www.postgresql.org/docs/current/errcodes-appendix.html
-_ROW_IS_REFUSED: Final = ("22", "23", "54", "XX000")
+# Data exception, integrity constraint, program limit: https://www.postgresql.org/docs/current/errcodes-appendix.html
+_ROW_IS_REFUSED: Final = ("22", "23", "54")
+# A row of more than 1 GiB before its long values are stored apart: an internal error, whose words are not translated.
+_TOO_MUCH_MEMORY: Final = "invalid memory alloc request size"
 # What the server says where bytes on the wire are not what they should be: no row's fault.
 _OUR_FAULT: Final = frozenset({"22P03", "22P04"})
 _COLUMN_IN_CONTEXT = re.compile(r", column (.+?)(?::|$)", re.MULTILINE)
@@ -36,6 +37,8 @@ _NUMBER_BYTES: Final = 8
 def refuses_a_row(error: psycopg.Error) -> bool:
     """Tell whether the server says of a row that it does not take it, and not that something else is wrong."""
     state = error.sqlstate or ""
+    if state == "XX000":
+        return _TOO_MUCH_MEMORY in str(error)
     return state.startswith(_ROW_IS_REFUSED) and state not in _OUR_FAULT
 
 
