@@ -18,6 +18,7 @@ from migration.report import next_commands
 from migration.report.dry_run_estimate import build_dry_run
 from migration.report.error_report_builder import report_error
 from migration.report.evidence_builder import build_evidence
+from migration.report.left_behind_names import left_behind
 from migration.report.loss_verdict import lossy_places
 from migration.report.not_migrated_sql import STUBS_NAME, build_stubs
 from migration.report.report_files import write_report
@@ -40,7 +41,6 @@ from migration.report.run_facts import Facts
 from migration.report.run_facts_reader import read_facts
 from migration.report.run_recommendations import Situation, recommend
 from migration.report.run_timeline import build_timeline, phase_totals
-from migration.report.left_behind_names import left_behind
 from migration.report.run_verdict import Outcome, exit_status, judge
 from migration.report.table_report_builder import build_table
 from migration.report.terminal_report import print_report

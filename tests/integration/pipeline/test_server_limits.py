@@ -74,7 +74,10 @@ def test_table_of_too_many_columns_stays_behind_and_all_else_arrives(direct: Dir
     assert direct.query("SELECT w FROM wide.of_kid") == [(1,)]
     assert [(t.name, t.equal) for t in report.tables] == [("kid", True)]
     assert foreseen.verdict.headline.endswith(" 1 table would stay behind: w.")
-    assert report.verdict.headline == "Proved: 1 row in 1 table is equal on both sides. 1 table stayed behind: w."
+    assert (
+        report.verdict.headline
+        == "Proved: 1 row in 1 table is equal on both sides. 1 table stayed behind: w."
+    )
 
 
 def test_draft_of_a_table_in_parts_makes_tables_that_arrive(direct: Direct, build: Build) -> None:
