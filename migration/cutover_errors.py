@@ -1,8 +1,8 @@
-"""What others do to a cutover or rollback: lock what it needs, hang objects on what it replaces, drop its tables."""
+"""What stands in the way of creating and moving tables: locks, too few of them, objects of others, lost tables."""
 
 from __future__ import annotations
 
-from migration.errors import PermanentError, TargetBusyError, TargetOccupiedError
+from migration.errors import PermanentError, TargetBusyError, TargetError, TargetOccupiedError
 
 
 class CutoverBlockedError(TargetBusyError):
@@ -33,3 +33,9 @@ class StagingLostError(PermanentError):
     """Tables that the run needs have been dropped while it worked."""
 
     code = "tables-gone"
+
+
+class TooFewLocksError(TargetError):
+    """The server has fewer locks than a transaction needs that creates or moves so many tables; nothing was changed."""
+
+    code = "target-too-few-locks"

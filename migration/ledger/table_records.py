@@ -102,6 +102,11 @@ def add_table(
     return int(table_id), list(ids.scalars())
 
 
+def forget_table(connection: Connection, table_id: int) -> None:
+    """Take a table out of its run, with its chunks and steps: it stays behind in the source."""
+    connection.execute(delete(tables).where(tables.c.id == table_id))
+
+
 def _source(row: AnyRow) -> SourceRecord:
     values = row._asdict()
     del values["run_id"]

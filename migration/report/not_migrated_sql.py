@@ -9,11 +9,13 @@ from sqlalchemy import Row
 
 from migration.model import ObjectState, TablePlan, TargetObject
 from migration.report import sql_drafts
+from migration.report.limit_drafts import draft_of_limited, draft_of_parts
 from migration.report.report_model import Report, StubReport
 from migration.report.run_facts import Facts
 from migration.report.sql_drafts import DraftNames
 from migration.report.text_formatting import count, printable, without_secrets
 from migration.source_schema import SourceColumn, SourceSchema, TableKind
+from migration.target.loading.index_and_constraint_creation import LIMIT_MET
 from migration.target.sql_statements import quoted
 
 STUBS_NAME: Final = "not_migrated.sql"
@@ -87,7 +89,8 @@ def _surroundings(facts: Facts, label: str) -> DraftNames:
 def _planned_stub(row: Row[Any], item: TargetObject, plan: TablePlan) -> StubReport:
     # Views hang on the first table, and belong to the source.
     owner = plan.source_label if item.kind == "view" else item.table
-    return _stub(row, owner, item.source_sql, sql_drafts.draft_of_planned(item, plan))
+    draft = draft_of_limited(item, plan, row.reason) or sql_drafts.draft_of_planned(item, plan)
+    return _stub(row, owner, item.source_sql, draft)
 
 
 def _source_stub(row: Row[Any], schema: SourceSchema | None, where: DraftNames | None) -> StubReport | None:
@@ -100,8 +103,11 @@ def _source_stub(row: Row[Any], schema: SourceSchema | None, where: DraftNames |
             sql = next((t.sql or "" for t in schema.tables if t.name == row.name), "")
         return _stub(row, row.owner, sql, _WHOLE[row.kind](row.name, sql, where) if sql else "")
     if row.kind == "table":
-        sql = next((t.sql or "" for t in schema.tables if t.name == row.name), "")
+        declared = next((t for t in schema.tables if t.name == row.name), None)
+        sql = declared.sql or "" if declared is not None else ""
         plan = where.tables.get(row.name.lower())
+        if declared is not None and plan is None and LIMIT_MET in row.reason:
+            return _stub(row, row.owner, sql, draft_of_parts(declared))
         draft = plan.create_sql.replace("{schema}", quoted(plan.target_schema)) + ";" if plan else ""
         return _stub(row, row.owner, sql, draft)
     for plan, column in _columns_named(row.name, schema, where):

@@ -23,9 +23,12 @@ OBJECT_ADVICE: Final = {
     "view": "PostgreSQL needs SQL of its own here; the reason beside each says what stood in the way.",
     "trigger": "SQLite's trigger bodies are SQL, PostgreSQL's are functions: rewrite in PL/pgSQL what must live on, or"
     " let the application do it.",
+    "table": "Its rows are in the source alone. Where PostgreSQL cannot hold such a table, not_migrated.sql has a draft"
+    " of tables that it can; where SQLite could not read it, the reason says what is missing.",
     "virtual": "Full-text search becomes a tsvector column with a GIN index; an R-Tree becomes a GiST index or"
     " PostGIS. The reason beside each says where the rows are.",
-    "index": "Queries that relied on them will scan the table. Write them again where the reason allows it.",
+    "index": "Queries that relied on them will scan the table. Write them again where the reason allows it;"
+    " not_migrated.sql has a draft for each.",
     "foreign key": "The rows are there, and nothing checks the relation. Add the constraint when the cause is gone.",
     "check": "The rows are there, and nothing checks them. Write the condition again in PostgreSQL's SQL.",
     "conflict clause": "An INSERT that relied on it fails now; write INSERT ... ON CONFLICT in the application.",

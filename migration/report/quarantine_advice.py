@@ -40,6 +40,19 @@ ORPHAN_ADVICE: Final = Advice(
 QUARANTINE_ADVICE: Final = (
     ORPHAN_ADVICE,  # first: the names of tables and keys in the reason say nothing
     Advice(
+        r"^row is too big",
+        "Split the table whose rows are too large",
+        "A page of PostgreSQL takes 8,160 bytes of a row once its long values are stored apart: some 340 to 450 texts."
+        " Put the columns into several tables that share the key, or those that repeat into one column of JSON, in a"
+        " copy of the source, and migrate that table again (--tables).",
+    ),
+    Advice(
+        r"^index row (size|requires)",
+        "Take the index out of the way of long values",
+        "An entry of the index that the reason names takes 2,704 bytes. Build one that takes any length in its place:"
+        " USING hash for queries by equality, or on md5() of the column where it is unique. Then retry.",
+    ),
+    Advice(
         r"not a UUID|type uuid",
         "Correct what is no UUID",
         "uuid takes 32 hexadecimal digits, with or without hyphens, in any case, and blobs of 16 bytes. Where the bytes"

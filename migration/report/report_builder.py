@@ -18,15 +18,16 @@ from migration.report import next_commands
 from migration.report.dry_run_estimate import build_dry_run
 from migration.report.error_report_builder import report_error
 from migration.report.evidence_builder import build_evidence
+from migration.report.left_behind_names import left_behind
 from migration.report.loss_verdict import lossy_places
 from migration.report.not_migrated_sql import STUBS_NAME, build_stubs
+from migration.report.options_report import options_report
 from migration.report.report_files import write_report
 from migration.report.report_model import (
     FailedStep,
     FindingReport,
     ObjectReport,
     ObjectScore,
-    OptionsReport,
     PhaseReport,
     QuarantineReport,
     QuarantineSample,
@@ -109,6 +110,7 @@ def assemble(facts: Facts) -> Report:
         schema_not_compared=is_schema_uncompared(counts, options.ignore),
         accepted=accepted,
         damaged=sum(finding.kind is FindingKind.DAMAGED_RANGE for finding in findings),
+        left_behind=left_behind(facts.objects),
         skip_validation=options.skip_validation,
         selects=bool(options.tables or options.exclude or options.catalog),
         error=error,
@@ -155,7 +157,7 @@ def assemble(facts: Facts) -> Report:
         seconds=round(max((end - origin).total_seconds(), 0.0), 3),
         findings_total=findings_total,
         timeline=timeline,
-        options=_options(options),
+        options=options_report(options),
         evidence=build_evidence(facts),
         retries=facts.retries,
         error=error,
@@ -251,7 +253,7 @@ def assemble_without_ledger(
         finished_at=ended.isoformat(),
         seconds=seconds,
         findings_total=len(findings),
-        options=_options(options),
+        options=options_report(options),
         accepted=accepted,
     )
 
@@ -376,25 +378,3 @@ def _throughput(mode: Mode, tables: Sequence[TableReport], phases: Sequence[Phas
         rows += moved
         size += table.bytes * (moved / table.rows_source if table.rows_source else 0.0)
     return Throughput(round(rows / seconds, 1), round(size / seconds, 1))
-
-
-def _options(options: RunOptions) -> OptionsReport:
-    return OptionsReport(
-        tables=options.tables,
-        exclude=options.exclude,
-        identifiers=options.identifiers.value,
-        source_timezone=options.source_timezone,
-        if_exists=options.if_exists.value,
-        drop_dependents=options.drop_dependents,
-        data_only=options.data_only,
-        fire_triggers=options.fire_triggers,
-        schema_per_source=options.schema_per_source,
-        skip_validation=options.skip_validation,
-        batch_rows=options.batch_rows,
-        chunk_rows=options.chunk_rows,
-        workers=options.workers,
-        on_orphan=options.on_orphan.value,
-        accept=options.accept,
-        accepted_by=options.accepted_by,
-        ignore=options.ignore,
-    )

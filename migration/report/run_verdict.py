@@ -18,6 +18,7 @@ from migration.report.report_model import FindingReport, TableReport
 from migration.report.text_formatting import count, phrase
 from migration.report.verdict_model import Verdict, VerdictLevel
 
+_TABLES_NAMED: Final = 5
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+|\n+")
 
 
@@ -48,6 +49,8 @@ class Outcome:
     """Places of a damaged source that could not be read."""
     selects: bool = False
     """The options have a say in which tables there are: --tables, --exclude, --catalog."""
+    left_behind: Sequence[str] = ()
+    """Tables that did not come along, and that nobody has asked to leave out."""
 
     @property
     def rows_source(self) -> int:
@@ -76,7 +79,19 @@ class Outcome:
 
 
 def judge(outcome: Outcome) -> Verdict:
-    """Return the first line of the report."""
+    """Return the first line of the report; it names the tables that nothing of it is about."""
+    verdict = _judge(outcome)
+    if not outcome.left_behind or outcome.status in (Phase.FAILED, Phase.CANCELLED, Phase.ROLLED_BACK):
+        return verdict
+    level = VerdictLevel.ATTENTION if verdict.level is VerdictLevel.PROVED else verdict.level
+    stays = "would stay" if outcome.mode is Mode.DRY_RUN else "stayed"
+    names = ", ".join(outcome.left_behind[:_TABLES_NAMED])
+    more = ", ..." if len(outcome.left_behind) > _TABLES_NAMED else ""
+    left = f"{count(len(outcome.left_behind), 'table')} {stays} behind: {names}{more}."
+    return replace(verdict, level=level, headline=f"{verdict.headline} {left}")
+
+
+def _judge(outcome: Outcome) -> Verdict:
     if outcome.status in (Phase.COMPLETED, Phase.COMPLETED_WITH_FINDINGS):
         return (_COMPLETED[outcome.mode] if outcome.tables else _judge_empty)(outcome)
     if outcome.status is Phase.READY:

@@ -196,7 +196,8 @@ def check_words(tree: exp.Expression) -> None:
     """
     for node in tree.walk():
         if isinstance(node, exp.Anonymous):
-            raise Untranslatable(f"it uses the function {node.name.lower()}, which is SQLite's own")
+            name = node.name.lower()
+            raise Untranslatable(f"it uses the function {name}, which is SQLite's or the application's own")
         if isinstance(node, _REFUSED) or (
             isinstance(node, exp.Func) and not isinstance(node, _KNOWN_FUNCTIONS)
         ):

@@ -67,7 +67,8 @@ def check_view_words(query: exp.Expression) -> None:
         if isinstance(node, exp.Glob):
             raise Untranslatable("it uses GLOB, which PostgreSQL does not have")
         if isinstance(node, exp.Anonymous):
-            raise Untranslatable(f"it uses the function {node.name.lower()}, which is SQLite's own")
+            name = node.name.lower()
+            raise Untranslatable(f"it uses the function {name}, which is SQLite's or the application's own")
         if not isinstance(node, exp.Func) or isinstance(node, _SAME):
             continue
         if not (isinstance(node, exp.Substring) and _is_from_left(node)):

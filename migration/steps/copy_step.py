@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import replace
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import psycopg
 import pyarrow as pa
-import pyarrow.compute as pc
 from sqlalchemy import Connection
 
 from migration.convoy_error import ConvoyError
@@ -20,13 +18,13 @@ from migration.ledger.chunk_records import ChunkRecord, ChunkResult, read_chunk,
 from migration.ledger.step_records import Step
 from migration.model import Mode, OnError, Rejection, TablePlan
 from migration.source.row_reading.snapshot_reader import SnapshotReader
-from migration.steps.refused_values import CopyTrial, is_refusal, refused_values
+from migration.steps.refusal_tolerant_copy import load_rows, part
 from migration.steps.rejection_spool import RejectionSpool
 from migration.steps.run_schema_names import staging_schema
 from migration.steps.step_context import PlannedTable, StepContext
 from migration.steps.step_outcome import StepOutcome
+from migration.steps.trial_load import REFUSED_OBJECTS, RefusedObject, find_risks, try_rows
 from migration.target.application_tables.row_refusal_errors import Refusal
-from migration.target.loading.binary_copy import copy_batches
 from migration.target.loading.copy_encoder import CopyEncoder
 from migration.target.postgres_errors import translate
 from migration.target.sql_statements import driver_connection
@@ -51,12 +49,12 @@ class ChunkStream:
         chunk: ChunkRecord,
         spool: RejectionSpool,
         casts: ServerCasts | None = None,
-        trial: CopyTrial | None = None,
         ask_server: AskServer | None = None,
     ) -> None:
         options = table.run.options
         self._reader = reader
         self._table = table.declared
+        self._plan = table.plan
         self._chunk = chunk
         self._columns = table.plan.copied_columns
         self._classes = {column.name: table.profile[column.name].classes for column in self._columns}
@@ -72,21 +70,26 @@ class ChunkStream:
         self._spool = spool
         self.transforms: Counter[tuple[str, str]] = Counter()
         self._casts = casts
-        self._trial = trial
-        self._names = {column.target_name: column.name for column in self._columns}
         self._losses = LossCount()
 
-    def batches(self) -> Iterator[pa.RecordBatch]:
+    def batches(
+        self, load: Callable[[pa.RecordBatch], dict[int, Refusal]] | None = None
+    ) -> Iterator[pa.RecordBatch]:
         """Yield the batches that go into the target.
+
+        With `load`, they are in it already: it takes each of them first, and says which rows the server refuses. Those
+        go to the quarantine.
 
         Raises:
             RejectedValueError: a value cannot be stored, and the run is to stop at the first one.
         """
-        for raw in self._reader.batches(self._table, self._classes, self._chunk.key_range, self._batch_rows):
+        for read in self._reader.batches(self._table, self._classes, self._chunk.key_range, self._batch_rows):
+            raw = read
+            del read  # not to be held beside the next one
             converted = self._converter.convert(raw, self._orphans)
-            if self._trial is not None:
-                converted = self._without_refused(raw, converted, self._trial.refusals(converted.batch))
             self.rows_read += raw.rows
+            if load is not None and (refused := load(converted.batch)):
+                raw, converted = self._without(raw, converted, refused)
             self.rows_rejected += converted.rows_rejected
             if converted.rejections and self._aborts:
                 raise rejected(self._table.name, converted.rejections[0])
@@ -100,33 +103,18 @@ class ChunkStream:
             yield batch
             del batch
 
-    def _without_refused(
-        self, raw: RawBatch, converted: Converted, refusals: Mapping[int, Refusal]
-    ) -> Converted:
-        """Return a converted batch without the rows that the server refuses, which are rejected."""
-        if not refusals:
-            return converted
-        places = pc.indices_nonzero(
-            pa.array([True] * raw.rows) if converted.kept is None else converted.kept
-        ).to_pylist()
-        stay = [place for row, place in enumerate(places) if row not in refusals]
+    def _without(
+        self, raw: RawBatch, converted: Converted, refused: dict[int, Refusal]
+    ) -> tuple[RawBatch, Converted]:
+        """Return a batch without the rows that the server refused, which go to the quarantine."""
+        rest, rejections = part(raw, converted, refused, self._plan)
+        if self._aborts:
+            raise rejected(self._table.name, rejections[0])
+        self._spool.add(rejections)
+        self.rows_rejected += len(refused)
+        # Its orphan rows are counted already.
         orphans = OrphanRows(self._table, self._chunk.orphans) if self._chunk.orphans else None
-        again = self._converter.convert(raw.take(pa.array(stay, pa.int64())), orphans)
-        kept = [False] * raw.rows
-        for place in stay:
-            kept[place] = True
-        refused = tuple(
-            rejection
-            for row, refusal in refusals.items()
-            for rejection in refused_values(raw, places[row], refusal, self._names)
-        )
-        return replace(
-            again,
-            rejections=(*converted.rejections, *refused),
-            rows_rejected=converted.rows_rejected + len(refusals),
-            kept=pa.array(kept, pa.bool_()),
-            orphans=converted.orphans,
-        )
+        return rest, self._converter.convert(rest, orphans)
 
     def _note_losses(self, raw: RawBatch, converted: Converted) -> None:
         """Count what the server would not keep of the values that only it knows, and name rows of all losses."""
@@ -175,48 +163,49 @@ def rejected(table: str, rejection: Rejection) -> RejectedValueError:
 
 
 def copy_chunk(context: StepContext, connection: Connection, step: Step) -> StepOutcome:
-    """Load a chunk into its staging table; in a dry-run, convert and encode it without sending anything."""
+    """Load a chunk into its staging table.
+
+    In a dry-run it is converted and encoded; what may be too large for the server is sent to it and undone.
+    """
     if step.chunk_id is None:
         raise InternalError("A copy step names no chunk", step=step.id)
     chunk = read_chunk(connection, step.chunk_id)
     table = context.planned_table(connection, step.run_id, chunk.table_id)
     try:
-        try:
-            with connection.begin_nested():
-                return _load(context, connection, table, chunk)
-        except psycopg.Error as error:
-            if not is_refusal(error):
-                raise
-        with context.engine.connect() as aside:
-            schema = staging_schema(table.run, table.plan.target_schema)
-            trial = CopyTrial(aside, schema, table.plan)
-            return _load(context, connection, table, chunk, trial)
+        return _load(context, connection, table, chunk)
     except psycopg.Error as error:
         raise _refused_by_server(error, step, table, chunk) from error
 
 
 def _load(
-    context: StepContext,
-    connection: Connection,
-    table: PlannedTable,
-    chunk: ChunkRecord,
-    trial: CopyTrial | None = None,
+    context: StepContext, connection: Connection, table: PlannedTable, chunk: ChunkRecord
 ) -> StepOutcome:
     started = time.monotonic()
-    with RejectionSpool() as spool, _server_casts(context, table.plan) as casts:
-        source = context.snapshot_reader(table.source)
+    with ExitStack() as stack:
+        casts = stack.enter_context(_server_casts(context, table.plan))
         opinion = ServerOpinion(context.engine)
-        stream = ChunkStream(source, table, chunk, spool, casts, trial, opinion)
-        if table.run.options.mode is Mode.DRY_RUN:
-            bytes_sent = _encode_only(table.plan, stream)
+
+        def read() -> ChunkStream:
+            spool = stack.enter_context(RejectionSpool())
+            return ChunkStream(context.snapshot_reader(table.source), table, chunk, spool, casts, opinion)
+
+        driver = driver_connection(connection)
+        schema = staging_schema(table.run, table.plan.target_schema)
+        refused: list[RefusedObject] = []
+        if table.run.options.mode is not Mode.DRY_RUN:
+            stream, bytes_sent = load_rows(connection, driver, schema, table.plan, read)
+        elif trial := find_risks(connection, table.plan, table.profile, table.run.options):
+            stream, bytes_sent, refused = try_rows(connection, driver, f"{schema}_{chunk.id}", trial, read)
         else:
-            schema = staging_schema(table.run, table.plan.target_schema)
-            bytes_sent = copy_batches(driver_connection(connection), schema, table.plan, stream.batches())
+            stream = read()
+            bytes_sent = _encode_only(table.plan, stream)
         result = stream.result(time.monotonic() - started)
         save_chunk_result(connection, table.run.id, chunk, context.worker, result)
     outcome: dict[str, Any] = {"bytes_sent": bytes_sent, "seconds": result.seconds}
     if stream.lost:
         outcome["lost"] = stream.lost
+    if refused:
+        outcome[REFUSED_OBJECTS] = [[item.kind, item.name, item.reason] for item in refused]
     return StepOutcome(
         outcome,
         table.plan.name,

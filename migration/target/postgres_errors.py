@@ -10,6 +10,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from migration.convoy_error import ConvoyError, Place
+from migration.cutover_errors import TooFewLocksError
 from migration.errors import (
     ConnectionLostError,
     DiskError,
@@ -76,6 +77,30 @@ def _full_disk(cause: BaseException, message: str, place: Place) -> ConvoyError 
     return TemporaryDiskFullError(f"A disk of this machine is full: {message}", remedy=MAKE_ROOM, **place)
 
 
+def lacks_locks(error: Exception) -> bool:
+    """Tell whether the server's table of locks is full: a setting's name, in a hint, is not translated."""
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    hint = getattr(getattr(cause, "diag", None), "message_hint", None) or ""
+    return getattr(cause, "sqlstate", None) == _NO_MEMORY and "max_locks_per_transaction" in hint
+
+
+def too_few_locks(tables: int, **place: Unpack[Place]) -> TooFewLocksError:
+    """Return the error of a transaction that has to create so many tables."""
+    return TooFewLocksError(
+        f"The server has too few locks for a transaction that creates {tables:,} tables",
+        remedy="Raise max_locks_per_transaction (ALTER SYSTEM SET max_locks_per_transaction ="
+        f" {max(_SMALLEST_SETTING, -(-tables * _LOCKS_OF_A_TABLE // _FEW_CONNECTIONS))}; then restart the server), or"
+        " migrate fewer tables at a time with --tables",
+        **place,
+    )
+
+
+_NO_MEMORY: Final = "53200"
+_SMALLEST_SETTING: Final = 128
+_FEW_CONNECTIONS: Final = 20
+"""The setting is multiplied by max_connections, which few servers have less of."""
+_LOCKS_OF_A_TABLE: Final = 5
+"""Of the table, of where its long values stand and their index, of its sequence, and one for a key."""
 MAKE_ROOM: Final = "Make room there: what waits for it goes on by itself"
 
 

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from migration.convoy_error import Place
-from migration.errors import (
-    TargetReadOnlyError,
-    TargetVersionError,
-    UsageError,
-)
+from migration.errors import TargetBusyError, TargetReadOnlyError, TargetVersionError, UsageError
 from migration.model import ObjectResult, ObjectState
 from migration.target.application_tables.data_only_plan import check_application_tables
 from migration.target.cutover.occupied_names import relations_to_replace
 from migration.target.cutover.replaced_objects import Replacement, foresee
-from migration.target.loading.index_and_constraint_creation import build_object, is_refusal
+from migration.target.loading.index_and_constraint_creation import build_object
+from migration.target.loading.table_trial import try_table
 from migration.target.missing_rights import MissingRight, refuse_lacking, schema_rights
-from migration.target.postgres_errors import translate
+from migration.target.postgres_errors import lacks_locks, too_few_locks, translate
 from migration.target.sql_statements import quoted, run_sql
 
 if TYPE_CHECKING:
@@ -27,7 +25,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
-    from migration.model import TablePlan
+    from migration.model import TablePlan, TargetObject
     from migration.run_options import RunOptions
 from migration.target.loading.staging_schema import sequences_make_way
 
@@ -35,6 +33,9 @@ _OLDEST_VERSION: Final = 130_000
 
 
 _LEDGER_SCHEMA: Final = "convoy"
+_NOT_TRIED: Final = (
+    "not tried: the server has too few locks to build all objects in one transaction, as a run never does"
+)
 
 
 def check_target(connection: Connection, plans: Sequence[TablePlan], options: RunOptions) -> None:
@@ -95,16 +96,17 @@ def try_ddl(connection: Connection, plans: Sequence[TablePlan], schema: str) -> 
         run_sql(connection, f"CREATE SCHEMA {quoted(schema)}")
         standing = []
         for plan in sequences_make_way(plans):
-            refused = _try_table(connection, plan, schema)
+            refused = try_table(connection, plan, schema)
             if refused is None:
                 standing.append(plan)
             state = ObjectState.CREATED if refused is None else ObjectState.SKIPPED
-            results.append(ObjectResult("table", plan.name, state, refused or "", plan.source_label))
+            reason = "" if refused is None else refused.reason
+            results.append(ObjectResult("table", plan.name, state, reason, plan.source_label))
         items = [item for plan in standing for item in plan.objects]
-        for item in sorted(items, key=lambda item: item.stage):
-            result, _ = build_object(connection, item, schema)
-            results.append(result)
+        results += _try_objects(connection, sorted(items, key=lambda item: item.stage), schema)
     except DBAPIError as error:
+        if lacks_locks(error):
+            raise too_few_locks(len(plans), schema=schema) from error
         raise translate(error, schema=schema) from error
     finally:
         if attempt.is_active and not connection.invalidated:
@@ -112,18 +114,25 @@ def try_ddl(connection: Connection, plans: Sequence[TablePlan], schema: str) -> 
     return results
 
 
-def _try_table(connection: Connection, plan: TablePlan, schema: str) -> str | None:
-    """Create one table; return why the server refused it, or None."""
-    savepoint = connection.begin_nested()
-    try:
-        run_sql(connection, plan.create_sql.replace("{schema}", quoted(schema)))
-    except DBAPIError as error:
-        if not is_refusal(error):
-            raise
-        savepoint.rollback()
-        return translate(error, table=plan.target_name).what
-    savepoint.commit()
-    return None
+def _try_objects(connection: Connection, items: Sequence[TargetObject], schema: str) -> list[ObjectResult]:
+    """Build objects one after the other. A run does so table by table; here all of them hold their locks at once."""
+    results: list[ObjectResult] = []
+    for number, item in enumerate(items):
+        try:
+            result, _ = build_object(connection, item, schema)
+        except TargetBusyError as error:
+            if not isinstance(error.__cause__, DBAPIError) or not lacks_locks(error.__cause__):
+                raise
+            return results + [
+                replace(_as_planned(rest), reason=f"{rest.reason}; {_NOT_TRIED}".removeprefix("; "))
+                for rest in items[number:]
+            ]
+        results.append(result)
+    return results
+
+
+def _as_planned(item: TargetObject) -> ObjectResult:
+    return ObjectResult(item.kind, item.name, item.state, item.reason, item.table)
 
 
 def _check_server(connection: Connection) -> None:

@@ -8,6 +8,7 @@ from migration.ledger.step_records import add_steps
 from migration.ledger.table_records import read_tables
 from migration.model import Mode, Phase
 from migration.steps.index_build_step import index_steps
+from producer.transitions.foreseen_objects import save_refused_objects
 from producer.transitions.loss_findings import add_losses
 from producer.transitions.readback_layout import lay_out_validating
 from producer.transitions.row_conservation import check_conservation
@@ -30,6 +31,7 @@ def finish_copying(_context: TransitionContext, locked: LockedRun, _prepared: No
     check_conservation(connection, tables)
     add_losses(connection, run, tables)
     if run.options.mode is Mode.DRY_RUN:
+        save_refused_objects(connection, run, tables)
         return completed(connection, run)
     note_copied(connection, run)
     add_steps(connection, run.id, Phase.INDEXING, index_steps(tables, run.options.workers))

@@ -9,15 +9,17 @@ from migration.ledger.chunk_records import read_chunk_profiles, read_chunk_sizes
 from migration.ledger.ledger_database import wait_for_disk
 from migration.ledger.run_results import add_findings, save_objects
 from migration.ledger.step_records import NewStep, add_steps
-from migration.ledger.table_records import TableRecord, read_sources, read_tables, save_plan
+from migration.ledger.table_records import TableRecord, forget_table, read_sources, read_tables, save_plan
 from migration.model import ColumnProfile, Mode, ObjectResult, ObjectState, Phase, TablePlan
 from migration.observers.run_happenings import RunPlanned
+from migration.schema_translation.left_behind_tables import LeftBehind, without_tables
 from migration.schema_translation.source_plan import ProfiledSource, check_collisions, plan_sources
 from migration.source.row_reading.column_profile import merge_profiles
 from migration.steps.orphan_row_step import searched
 from migration.steps.run_schema_names import staging_schema, target_schemas, told_apart
 from migration.target.application_tables.data_only_plan import plan_data_only
 from migration.target.loading.staging_schema import create_staging
+from migration.target.loading.table_trial import refused_tables
 from migration.target.session_time_zone import times_read_in
 from migration.target.target_check import check_target, foresee_replacements, try_ddl
 
@@ -48,17 +50,15 @@ def finish_profiling(_context: TransitionContext, locked: LockedRun, _prepared: 
     """
     connection, run = locked.connection, locked.record
     wait_for_disk(connection)
-    plans, results = _save_plans(connection, run)
-    check_collisions(plans)
-    check_target(connection, plans, run.options)
-    results = results + _foresee_replacements(connection, run, plans)
-    with times_read_in(connection, run.options.source_timezone):
-        if run.options.mode is Mode.DRY_RUN:
-            results = results + _try_on_target(connection, run, plans)
-        else:
-            for schema in target_schemas(plans):
-                of_schema = [plan for plan in plans if plan.target_schema == schema]
-                _create_staging(connection, run, of_schema, schema)
+    left_behind: LeftBehind = {}
+    while True:
+        attempt = connection.begin_nested()
+        plans, results, refused = _build(connection, run, left_behind)
+        if not refused:
+            attempt.commit()
+            break
+        attempt.rollback()
+        left_behind |= refused
     save_objects(connection, run.id, results)
     sizes = read_chunk_sizes(connection, run.id)
     add_steps(connection, run.id, Phase.COPYING, _orphan_steps(connection, run, plans))
@@ -70,6 +70,29 @@ def finish_profiling(_context: TransitionContext, locked: LockedRun, _prepared: 
     )
     locked.note(RunPlanned(run.id, len(plans), len(sizes)))
     return Phase.COPYING
+
+
+def _build(
+    connection: Connection, run: RunRecord, left_behind: LeftBehind
+) -> tuple[list[TablePlan], list[ObjectResult], LeftBehind]:
+    """Plan the tables but those that stay behind, and create them; return which others the server does not take."""
+    plans, results = _save_plans(connection, run, left_behind)
+    check_collisions(plans)
+    check_target(connection, plans, run.options)
+    results = results + _foresee_replacements(connection, run, plans)
+    refused: LeftBehind = {}
+    with times_read_in(connection, run.options.source_timezone):
+        for schema in target_schemas(plans):
+            of_schema = [plan for plan in plans if plan.target_schema == schema]
+            staging = staging_schema(run, schema)
+            if run.options.mode is Mode.DRY_RUN:
+                tried = try_ddl(connection, of_schema, staging)
+                results += [told_apart(run, schema, item) for item in tried if item.kind != "table"]
+                stands = all(item.state is not ObjectState.SKIPPED for item in tried if item.kind == "table")
+                refused |= {} if stands else _refused(connection, run, of_schema, staging)
+            else:
+                refused |= _create_staging(connection, run, of_schema, staging)
+    return plans, results, refused
 
 
 def _foresee_replacements(
@@ -92,17 +115,44 @@ def _orphan_steps(connection: Connection, run: RunRecord, plans: list[TablePlan]
     return steps
 
 
-def _create_staging(connection: Connection, run: RunRecord, plans: list[TablePlan], schema: str) -> None:
+def _create_staging(
+    connection: Connection, run: RunRecord, plans: list[TablePlan], staging: str
+) -> LeftBehind:
+    """Create the staging schema; where the server refuses a table, none of it, and return which tables it refuses."""
+    attempt = connection.begin_nested()
     try:
-        create_staging(connection, plans, staging_schema(run, schema))
+        create_staging(connection, plans, staging)
     except PermanentError as error:
-        if run.options.mapping is None or isinstance(error, DiskError):
+        if isinstance(error, DiskError):
             raise
-        # Without the file, types and defaults are Convoy's own; with it, they may be what the server does not know.
-        raise MappingFileError(error.what, remedy="Correct the mapping file", **error.place) from error
+        attempt.rollback()
+        refused = _refused(connection, run, plans, staging)
+        if not refused:
+            raise
+        return refused
+    attempt.commit()
+    return {}
 
 
-def _save_plans(connection: Connection, run: RunRecord) -> tuple[list[TablePlan], list[ObjectResult]]:
+def _refused(connection: Connection, run: RunRecord, plans: list[TablePlan], staging: str) -> LeftBehind:
+    """Return the tables that the server does not create, and why.
+
+    Raises:
+        MappingFileError: it refuses what may be a wish of the mapping file.
+    """
+    refused = refused_tables(connection, plans, f"{staging}_trial")
+    for table in refused:
+        if run.options.mapping is not None and not table.is_limit:
+            # Without the file, types and defaults are Convoy's own; with it, they may be what the server does not know.
+            raise MappingFileError(
+                table.reason, remedy="Correct the mapping file", table=table.plan.target_name
+            )
+    return {(table.plan.source_label, table.plan.name): table.reason for table in refused}
+
+
+def _save_plans(
+    connection: Connection, run: RunRecord, left_behind: LeftBehind
+) -> tuple[list[TablePlan], list[ObjectResult]]:
     tables = read_tables(connection, run.id)
     sources = read_sources(connection, run.id)
     records: list[dict[str, TableRecord]] = []
@@ -114,7 +164,13 @@ def _save_plans(connection: Connection, run: RunRecord) -> tuple[list[TablePlan]
             for name, table in of_source.items()
         }
         records.append(of_source)
-        profiled.append(ProfiledSource(source.label, source.schema, profiles))
+        schema = without_tables(
+            source.label, source.schema, left_behind, {n: t.rows for n, t in of_source.items()}
+        )
+        for name, table in of_source.items():
+            if (source.label, name) in left_behind:
+                forget_table(connection, table.id)
+        profiled.append(ProfiledSource(source.label, schema, profiles))
     plans: list[TablePlan] = []
     results: list[ObjectResult] = []
     decided = (
@@ -128,14 +184,3 @@ def _save_plans(connection: Connection, run: RunRecord) -> tuple[list[TablePlan]
         plans.extend(planned.tables)
         results.extend(planned.objects)
     return plans, results
-
-
-def _try_on_target(connection: Connection, run: RunRecord, plans: list[TablePlan]) -> list[ObjectResult]:
-    results: list[ObjectResult] = []
-    for schema in target_schemas(plans):
-        of_schema = [plan for plan in plans if plan.target_schema == schema]
-        tried = try_ddl(connection, of_schema, staging_schema(run, schema))
-        results.extend(told_apart(run, schema, item) for item in tried if item.kind != "table")
-        # What the plan says of tables stands, unless the server refuses one.
-        results.extend(item for item in tried if item.kind == "table" and item.state is ObjectState.SKIPPED)
-    return results

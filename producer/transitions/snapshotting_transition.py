@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -22,7 +21,7 @@ from migration.schema_translation.table_selection import check_names, select_tab
 from migration.source.row_reading.chunk_size import split_into_chunks
 from migration.source.row_reading.mapping_expression_check import check_expressions, read_error
 from migration.source.schema_reading.schema_introspection import read_schema
-from migration.source.snapshot_connection import snapshot_uri
+from migration.source.snapshot_connection import open_snapshot
 from migration.source.snapshots.snapshot_creation import flush, take_and_read
 from migration.source.snapshots.snapshot_retention import note_use
 from migration.source_schema import SourceObject, SourceSchema
@@ -134,7 +133,7 @@ def _look(label: str, options: RunOptions, path: Path) -> tuple[SourceSchema, di
     if options.mode is Mode.VALIDATE:
         return schema, {}
     chunks = {}
-    with closing(sqlite3.connect(snapshot_uri(path), uri=True)) as opened:
+    with open_snapshot(path) as opened:
         for table in select_tables(label, schema, options):
             try:
                 parts = split_into_chunks(opened, table, path.stat().st_size, options)

@@ -229,6 +229,7 @@ target-pooler
 target-read-only
 target-refused
 target-setting-invalid
+target-too-few-locks
 target-too-old
 target-unreachable
 target-unusable

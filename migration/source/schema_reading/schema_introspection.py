@@ -16,6 +16,7 @@ from migration.source.schema_reading.generated_column_check import why_not_gener
 from migration.source.schema_reading.virtual_tables import owner_of, read_virtual, shadow_owners
 from migration.source.snapshot_connection import open_snapshot
 from migration.source.sqlite_syntax import quote_name
+from migration.source.unknown_syntax import original
 from migration.source_schema import (
     GeneratedKind,
     SourceColumn,
@@ -47,10 +48,13 @@ class _Entry:
     name: str
     table: str
     sql: str | None
+    not_understood: str = ""
+    """Why SQLite does not know what the text says; `sql` is all that there is then."""
 
     @classmethod
     def read(cls, kind: str, name: str, table: str, sql: str | None) -> _Entry:
-        return cls(kind, name, table, sql if sql is None else str(sql).partition("\0")[0])
+        text, why = original(sql) or (sql, "")
+        return cls(kind, name, table, text if text is None else str(text).partition("\0")[0], why)
 
 
 def read_schema(snapshot: Path) -> SourceSchema:
@@ -78,7 +82,9 @@ def _read(connection: sqlite3.Connection, snapshot: Path) -> SourceSchema:
     objects: list[SourceObject] = []
     for entry in entries:
         reason = "the name is not valid UTF-8" if _UNREADABLE in entry.name else ""
-        if entry.kind == "table" and kinds[entry.name] is TableKind.ORDINARY and not reason:
+        if entry.not_understood and entry.kind in {"table", "index"}:
+            objects.append(SourceObject(entry.kind, entry.name, entry.sql, entry.not_understood))
+        elif entry.kind == "table" and kinds[entry.name] is TableKind.ORDINARY and not reason:
             table, unreadable = _read_table(connection, snapshot, entry)
             tables.append(with_comments(table))
             objects.extend(unreadable)
@@ -231,6 +237,8 @@ def _indexes(connection: sqlite3.Connection, table: str) -> tuple[SourceIndex, .
     ).fetchall()
     found: list[SourceIndex] = []
     for name, unique, origin, written in rows:
+        if original(written) is not None:
+            continue
         sql = written if written is None else str(written).partition("\0")[0]
         text = read_create_index(sql or "")
         terms = connection.execute(

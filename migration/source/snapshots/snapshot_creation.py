@@ -19,6 +19,7 @@ from migration.source.integrity_check import check_database
 from migration.source.salvage.database_salvage import Damage, freeze_damaged
 from migration.source.snapshots.source_download import fetch, without_credentials
 from migration.source.source_path import checked_path, local_path, readable
+from migration.source.unknown_syntax import set_unknown_aside
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -89,6 +90,7 @@ def take_and_read(
             hand_on(copy, sha256)
             return replace(_publish(copy, sha256, folder), damage=damage), found
         copy_database(original, copy, place)
+        set_unknown_aside(copy)
         # Hashing leaves the interpreter alone, and so does SQLite's check, which takes longest.
         with ThreadPoolExecutor(2) as beside:
             check = beside.submit(check_database, copy, place)

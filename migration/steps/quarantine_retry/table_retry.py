@@ -32,10 +32,12 @@ from migration.ledger.run_results import (
 from migration.ledger.table_records import planned, read_table
 from migration.mapping_file_model import MappingFile
 from migration.model import Digest, ObjectResult, ObjectState, TablePlan
+from migration.schema_translation.postgres_limits import may_refuse_rows
 from migration.source.row_reading.snapshot_reader import SnapshotReader
 from migration.source.snapshots.snapshot_access import SnapshotAccess
 from migration.steps.quarantine_retry.changed_mapping_plan import remapped
 from migration.steps.quarantine_retry.quarantined_row_reader import ChunkReplay
+from migration.steps.quarantine_retry.row_size_trial import refused_for_size
 from migration.steps.rejection_spool import RejectionSpool
 from migration.steps.step_context import PlannedTable, read_planned_table
 from migration.target.application_tables.computed_columns import computed_differences
@@ -82,6 +84,8 @@ class _Part:
     kept: list[Key]
     digest: Digest
     transforms: Mapping[tuple[str, str], int]
+    too_large: frozenset[Key] = frozenset()
+    """Rows whose values fit, and that the server does not take as a whole."""
     reasons: dict[str, int] = field(default_factory=dict)
     stored: Digest = field(default_factory=lambda: combine([]))
 
@@ -132,7 +136,8 @@ class TableRetry:
     def _load_chunk(self, reader: SnapshotReader, held: HeldChunk, first: int) -> _Part:
         record = read_chunk(self._connection, held.id)
         entries = held_rows(self._connection, held.id)
-        replay = ChunkReplay(reader, self._replay, record, entries)
+        too_large = self._too_large(reader, record, entries)
+        replay = ChunkReplay(reader, self._replay, record, entries, frozenset(too_large))
         unfit: dict[Key, str] = {}
         with RejectionSpool() as spool:
 
@@ -152,10 +157,24 @@ class TableRetry:
             for key in unfit:
                 gone += entries.get(key, [])
             forget_entries(self._connection, gone)
-        part = _Part(record, held, entries, first, replay.kept, replay.digest(), replay.transforms)
-        for reason in unfit.values():
+        kept, digest, transforms = replay.kept, replay.digest(), replay.transforms
+        part = _Part(record, held, entries, first, kept, digest, transforms, frozenset(too_large))
+        for key, reason in too_large.items():
+            change_reason(self._connection, entries[key], reason)
+        for reason in (*unfit.values(), *too_large.values()):
             part.reasons[reason] = part.reasons.get(reason, 0) + 1
         return part
+
+    def _too_large(
+        self, reader: SnapshotReader, record: ChunkRecord, entries: Mapping[Key, list[int]]
+    ) -> dict[Key, str]:
+        """Return the keys of rows whose values fit and that are too large for the server as a whole, and its words."""
+        if not may_refuse_rows(self._replay.plan, self._replay.profile):
+            return {}
+        replay = ChunkReplay(reader, self._replay, record, entries)
+        rows = (batch for batch, _ in replay.batches())
+        refused = refused_for_size(self._connection, self._standing, rows)
+        return {replay.kept[number]: refusal.reason for number, refusal in refused.items()}
 
     def finish(self) -> RetriedTable:
         """Prove what is there now and write down what happened.
@@ -193,7 +212,9 @@ class TableRetry:
             return 0
         digest, transforms = part.digest, part.transforms
         if left_out:  # what was refused must not count: read once more without it
-            replay = ChunkReplay(reader, self._replay, part.record, part.entries, frozenset(left_out))
+            replay = ChunkReplay(
+                reader, self._replay, part.record, part.entries, part.too_large.union(left_out)
+            )
             for _ in replay.batches():
                 pass
             digest, transforms = replay.digest(), replay.transforms

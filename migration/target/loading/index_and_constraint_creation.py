@@ -11,7 +11,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from migration.model import Finding, FindingKind, ObjectResult, ObjectState
-from migration.target.postgres_errors import translate
+from migration.target.postgres_errors import lacks_locks, translate
 from migration.target.sql_statements import quoted, run_sql
 
 if TYPE_CHECKING:
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 # Classes of SQLSTATE that speak of the statement or the data, not of the server or the connection.
 # https://www.postgresql.org/docs/current/errcodes-appendix.html
 _REFUSALS: Final = frozenset({"0A", "21", "22", "23", "2B", "2F", "3F", "42", "44", "54", "P0", "XX"})
+LIMIT_MET: Final = "a limit of PostgreSQL"
+"""What a reason begins with where an object is too large for the server in some way, in whatever language it speaks."""
+_LIMIT: Final = "54"
 _PERMISSION: Final = "42501"
 _EXAMPLES: Final = 3
 
@@ -85,16 +88,26 @@ def _attempt(connection: Connection, statement: str, item: TargetObject, schema:
         run_sql(connection, statement.replace("{schema}", quoted(schema)))
     except DBAPIError as error:
         if not is_refusal(error):
+            if lacks_locks(error):  # the connection is sound, and the caller may do with less
+                savepoint.rollback()
             raise translate(error, table=item.table, object_kind=item.kind, object=item.name) from error
         savepoint.rollback()
-        return _reason(error)
+        return reason_of(error)
     savepoint.commit()
     return None
 
 
-def _reason(error: DBAPIError) -> str:
+def meets_limit(error: DBAPIError) -> bool:
+    """Whether the server refused something because it is too large, too long or too many."""
+    return (getattr(error.orig, "sqlstate", None) or "").startswith(_LIMIT)
+
+
+def reason_of(error: DBAPIError) -> str:
+    """Return the server's words, with the keys that are at fault."""
     diagnostics = getattr(error.orig, "diag", None)
     primary = getattr(diagnostics, "message_primary", None) or str(error.orig)
+    if meets_limit(error):  # its detail tells where the row stands, which nobody needs
+        return f"{LIMIT_MET}: {primary}"
     # Duplicate and orphan keys are what the reader needs here.
     detail = getattr(diagnostics, "message_detail", None)
     return f"{primary} ({detail.rstrip('.')})" if detail else str(primary)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy.exc import DBAPIError
 
 from migration.target.pg_catalog.schema_relations import schema_exists
-from migration.target.postgres_errors import translate
+from migration.target.postgres_errors import lacks_locks, too_few_locks, translate
 from migration.target.sql_statements import quoted, run_sql
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ def create_staging(connection: Connection, plans: Sequence[TablePlan], staging_s
     Autovacuum is off for the tables while they are filled, since it would read each row again; cutover turns it on.
 
     Raises:
+        TooFewLocksError: there are more tables than the server has locks for.
         ConvoyError: as `translate` says; names the table whose DDL was refused.
     """
     drop_staging(connection, staging_schema)
@@ -39,6 +40,8 @@ def create_staging(connection: Connection, plans: Sequence[TablePlan], staging_s
                 f"ALTER TABLE {quoted(staging_schema, plan.target_name)} SET (autovacuum_enabled = false)",
             )
         except DBAPIError as error:
+            if lacks_locks(error):
+                raise too_few_locks(len(plans), schema=staging_schema) from error
             raise translate(error, table=plan.target_name) from error
 
 

@@ -1,0 +1,33 @@
+"""Run options → what a report says of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from migration.report.report_model import OptionsReport
+
+if TYPE_CHECKING:
+    from migration.run_options import RunOptions
+
+
+def options_report(options: RunOptions) -> OptionsReport:
+    """Return the options that the report shows."""
+    return OptionsReport(
+        tables=options.tables,
+        exclude=options.exclude,
+        identifiers=options.identifiers.value,
+        source_timezone=options.source_timezone,
+        if_exists=options.if_exists.value,
+        drop_dependents=options.drop_dependents,
+        data_only=options.data_only,
+        fire_triggers=options.fire_triggers,
+        schema_per_source=options.schema_per_source,
+        skip_validation=options.skip_validation,
+        batch_rows=options.batch_rows,
+        chunk_rows=options.chunk_rows,
+        workers=options.workers,
+        on_orphan=options.on_orphan.value,
+        accept=options.accept,
+        accepted_by=options.accepted_by,
+        ignore=options.ignore,
+    )
