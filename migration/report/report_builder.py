@@ -123,7 +123,12 @@ def assemble(facts: Facts) -> Report:
         verdict=replace(judge(outcome), rows=rows, values=values, schema=schema),
         exit_status=exit_status(outcome),
         sources=tuple(
-            SourceReport(printable(row.label), _text(row.location), row.sha256, row.bytes)
+            SourceReport(
+                printable(row.label),
+                _text(row.location),
+                row.given_sha256 or row.sha256,
+                row.bytes if row.given_bytes is None else row.given_bytes,
+            )
             for row in facts.sources
         ),
         target=TargetReport(next_commands.safe_url(options.target), _schemas(facts), facts.server_version),

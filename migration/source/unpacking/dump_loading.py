@@ -63,7 +63,8 @@ class _Loading:
         self._connection = connection
         self._place = place
         self._permissions = DumpPermissions()
-        self._is_index = False
+        self._running: DumpStatement | None = None
+        self._wanted_function = ""
         self._deferred: list[DumpStatement] = []
         self._count = 0
         if not _knows_unistr(connection):
@@ -75,10 +76,7 @@ class _Loading:
         self._connection.set_authorizer(self._permissions.answer)
         for statement in read_statements(stream, most_bytes, self._place):
             self._count += 1
-            if statement.is_command:
-                self._pass_over(statement)
-            else:
-                self._execute(statement)
+            self._execute(statement)
         deferred, self._deferred = self._deferred, []
         for statement in deferred:
             self._execute(statement)
@@ -102,24 +100,28 @@ class _Loading:
             raise self._refused(statement, "it is a command for the shell")
 
     def _execute(self, statement: DumpStatement) -> None:
-        self._is_index = _INDEX.match(statement.sql) is not None
-        sql, tried = statement.sql, set[str]()
+        if statement.is_command:
+            self._pass_over(statement)
+            return
+        self._running, sql = statement, statement.sql
+        tried: set[str] | None = None
         while True:
             try:
                 self._connection.execute(_as_text(sql))
             except sqlite3.Error as error:
                 message = str(error)
-                if message in tried or not self._can_be_met(statement, message):
-                    raise self._failed(statement, error) from error
-                tried.add(message)
                 if self._is_left_out(statement, message):
                     return
+                tried = tried or set()
+                if message in tried or not self._can_be_met(message):
+                    raise self._failed(statement, error) from error
+                tried.add(message)
                 if _INFINITY.match(message):
                     sql = with_infinities(sql)
             else:
                 return
 
-    def _can_be_met(self, statement: DumpStatement, message: str) -> bool:
+    def _can_be_met(self, message: str) -> bool:
         """Do what makes another try succeed, if there is something; False where the statement is refused for good."""
         if found := _MISSING_COLLATION.match(message):
             self._connection.create_collation(found[1], _compare_bytes)
@@ -127,7 +129,7 @@ class _Loading:
         if found := _MISSING_FUNCTION.match(message):
             self._stand_in(found[1])
             return True
-        return _INFINITY.match(message) is not None or self._is_left_out(statement, message)
+        return _INFINITY.match(message) is not None
 
     def _is_left_out(self, statement: DumpStatement, message: str) -> bool:
         """Tell whether a statement for a table that is not there loses nothing, or has to wait for it.
@@ -159,8 +161,9 @@ class _Loading:
         """
 
         def stand_in(*_values: object) -> None:
-            if not self._is_index:
-                raise ValueError(f"only the application has the function {name}")
+            if self._running is None or not _INDEX.match(self._running.sql):
+                self._wanted_function = name
+                raise ValueError(name)
 
         self._connection.create_function(name, -1, stand_in, deterministic=True)
         # Functions that are defined by a program are not trusted in a schema; all that are here are of this module.
@@ -180,7 +183,9 @@ class _Loading:
                 f"The dump says of itself that not all could be read: it ends with ROLLBACK in line {statement.line:,}"
             )
         if self._permissions.refused:
-            return self._refused(statement, f"it asks for {self._permissions.refused}, which no dump may")
+            return self._refused(statement, f"it asks for {self._permissions.refused}")
+        if self._wanted_function:
+            return self._refused(statement, f"only its application has the function {self._wanted_function}")
         kind = foreign_dialect(statement.sql)
         if kind is not None:
             return foreign_dump(kind, self._place)

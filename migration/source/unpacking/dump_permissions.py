@@ -77,7 +77,7 @@ class DumpPermissions:
             is_allowed = action in _ALLOWED
         if is_allowed:
             return sqlite3.SQLITE_OK
-        self.refused = _WORDS.get(action, "what stands in no dump of one database")
+        self.refused = _WORDS.get(action, "something that is not kept in a database")
         return sqlite3.SQLITE_DENY
 
     def _note_transaction(self, action: int, operation: str) -> int:

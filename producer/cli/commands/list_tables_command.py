@@ -44,7 +44,7 @@ class TableFacts:
     short_help="The tables of the catalog, or of a database.",
 )
 @click.option(
-    "--source", "sources", multiple=True, metavar="[LABEL=]PATH", help="SQLite database to look into."
+    "--source", "sources", multiple=True, metavar="[LABEL=]PATH", help="SQLite database, dump or folder to look into."
 )
 @json_flag
 @verbose_flag
@@ -56,7 +56,7 @@ def list_tables(sources: Sequence[str], as_json: bool, verbose: bool) -> int:  #
     from producer.cli.cli_settings import read_settings
     from producer.cli.source_arguments import check_sources, parse_sources
 
-    parsed = parse_sources(sources)
+    parsed = parse_sources(sources, lambda line: click.echo(line, err=True))
     check_sources(parsed)
     settings = read_settings()
     found = [fact for source in parsed for fact in look_into(source, settings)]

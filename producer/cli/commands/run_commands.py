@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -192,7 +193,7 @@ def _start(mode: Mode, values: dict[str, Any]) -> int:
 
     settings = read_settings()
     draft = new_mapping_file(values.pop("write_mapping", None))
-    sources = parse_sources(values.pop("sources"))
+    sources = parse_sources(values.pop("sources"), partial(click.echo, err=True))
     target, output = take_target(values, settings), take_output(values)
     options = run_options(mode, sources, values)
     if settings.broker_url is None:
