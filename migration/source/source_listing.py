@@ -36,7 +36,9 @@ class SourceListing:
         """One line on what was passed over; empty where nothing was."""
         parts = [f"{_named(self.passed_over)} (no database)"] if self.passed_over else []
         if self.others:
-            parts.append(f"{_named(self.others)} (name dumps and compressed files by a pattern, or one by one)")
+            parts.append(
+                f"{_named(self.others)} (name dumps and compressed files by a pattern, or one by one)"
+            )
         return f"Passed over in {self.folder}: {'; '.join(parts)}." if parts else ""
 
 
@@ -70,7 +72,9 @@ def list_sources(path: Path, is_allowed: Callable[[Path], bool] = lambda _: True
     with readable({"file": str(path)}):
         entries = sorted(folder.iterdir(), key=lambda entry: entry.name)
     named = [entry for entry in entries if _matches(entry.name, pattern)]
-    databases, passed_over, others = [], [], []
+    databases: list[Path] = []
+    passed_over: list[str] = []
+    others: list[str] = []
     for entry in named:
         if entry.is_dir():
             passed_over.append(f"{entry.name}/")
@@ -83,8 +87,12 @@ def list_sources(path: Path, is_allowed: Callable[[Path], bool] = lambda _: True
     listing = SourceListing(folder, tuple(databases), tuple(passed_over), tuple(others))
     if not databases:
         raise SourceNotFoundError(
-            "The folder holds no SQLite database" if is_folder else "No file that is read matches the pattern",
-            remedy="Name the folder of the databases, or a file" if not others else listing.sentence.rstrip("."),
+            "The folder holds no SQLite database"
+            if is_folder
+            else "No file that is read matches the pattern",
+            remedy="Name the folder of the databases, or a file"
+            if not others
+            else listing.sentence.rstrip("."),
             file=str(path),
         )
     return listing

@@ -17,9 +17,7 @@ def _tell_nobody(_line: str) -> None:
     """Say nothing."""
 
 
-def parse_sources(
-    values: Sequence[str], tell: Callable[[str], None] = _tell_nobody
-) -> tuple[Source, ...]:
+def parse_sources(values: Sequence[str], tell: Callable[[str], None] = _tell_nobody) -> tuple[Source, ...]:
     """Return the sources named on a command line; local paths become absolute, labels default to the file's stem.
 
     A folder or pattern stands for the databases there; `tell` gets a line on what is passed over.

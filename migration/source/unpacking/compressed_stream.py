@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import zlib
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, BinaryIO, Protocol
+from typing import TYPE_CHECKING, BinaryIO, Protocol, Self
 
 from migration.convoy_error import Place
 from migration.errors import SourceCompressionError
@@ -74,7 +74,7 @@ def open_unpacked(path: Path, kind: SourceFormat, place: Place) -> Iterator[Unpa
             with gzip.GzipFile(fileobj=file) as inner:
                 yield UnpackedStream(inner, kind, place)
         else:
-            with _zstd(file) as stream:
+            with _ArrowStream(file) as stream:
                 yield UnpackedStream(stream, kind, place)
 
 
@@ -101,10 +101,6 @@ def inner_format(path: Path, kind: SourceFormat, place: Place) -> SourceFormat:
     return found
 
 
-def _zstd(file: BinaryIO) -> _ArrowStream:
-    return _ArrowStream(file)
-
-
 class _ArrowStream:
     """Arrow's own zstd, which is there already: Python has none before 3.14."""
 
@@ -113,7 +109,7 @@ class _ArrowStream:
 
         self._stream = pa.CompressedInputStream(pa.PythonFile(file, mode="r"), "zstd")
 
-    def __enter__(self) -> _ArrowStream:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_error: object) -> None:

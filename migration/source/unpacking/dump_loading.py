@@ -13,7 +13,7 @@ from migration.convoy_error import NextStep, Place
 from migration.errors import SourceDumpError, SourceError, UnfinishedDumpError
 from migration.full_disk import is_full
 from migration.source.unpacking.dump_permissions import DumpPermissions
-from migration.source.unpacking.dump_rewriting import as_bytes, unistr, with_infinities
+from migration.source.unpacking.dump_rewriting import as_bytes, unistr, with_exact_reals, with_infinities
 from migration.source.unpacking.dump_statements import DumpStatement, read_statements
 from migration.source.unpacking.source_formats import foreign_dialect, foreign_dump
 
@@ -93,7 +93,9 @@ class _Loading:
         if not self._count:
             raise self._unfinished("The dump holds no statement: whatever was to write it has failed")
         if self._permissions.is_open:
-            raise self._unfinished("The dump is cut off: it begins a transaction and has no COMMIT at its end")
+            raise self._unfinished(
+                "The dump is cut off: it begins a transaction and has no COMMIT at its end"
+            )
 
     def _pass_over(self, statement: DumpStatement) -> None:
         if statement.beginning.lower() != _COMMAND_PASSED_OVER:
@@ -103,11 +105,12 @@ class _Loading:
         if statement.is_command:
             self._pass_over(statement)
             return
-        self._running, sql = statement, statement.sql
+        self._running = statement
+        sql, reals = with_exact_reals(statement.sql)
         tried: set[str] | None = None
         while True:
             try:
-                self._connection.execute(_as_text(sql))
+                self._connection.execute(_as_text(sql), reals)
             except sqlite3.Error as error:
                 message = str(error)
                 if self._is_left_out(statement, message):
@@ -182,14 +185,15 @@ class _Loading:
             return self._unfinished(
                 f"The dump says of itself that not all could be read: it ends with ROLLBACK in line {statement.line:,}"
             )
-        if self._permissions.refused:
-            return self._refused(statement, f"it asks for {self._permissions.refused}")
-        if self._wanted_function:
-            return self._refused(statement, f"only its application has the function {self._wanted_function}")
         kind = foreign_dialect(statement.sql)
         if kind is not None:
             return foreign_dump(kind, self._place)
-        return self._refused(statement, str(error))
+        why = str(error)
+        if self._permissions.refused:
+            why = f"it asks for {self._permissions.refused}"
+        elif self._wanted_function:
+            why = f"only its application has the function {self._wanted_function}"
+        return self._refused(statement, why)
 
     def _refused(self, statement: DumpStatement, why: str) -> SourceError:
         return SourceDumpError(

@@ -11,6 +11,12 @@ _LITERAL: Final = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _OUTSIDE_OF_RANGE: Final = re.compile(rb"'(?:[^']++|'')*+'|\b(?P<word>Inf(?:inity)?)\b", re.IGNORECASE)
+_EXTREME: Final = re.compile(rb"[0-9.][eE][-+]?(?:29|3[0-9])[0-9]\b")
+_EXTREME_REAL: Final = re.compile(
+    rb"'(?:[^']++|'')*+'|\"[^\"]*+\"|(?P<real>(?<![\w.])[0-9]*\.?[0-9]*[eE][-+]?(?:29|3[0-9])[0-9]\b)"
+)
+_INSERT: Final = re.compile(rb"(?:INSERT|REPLACE)\b", re.IGNORECASE)
+_MOST_PARAMETERS: Final = 32_000
 _ESCAPE: Final = re.compile(
     r"\\(?:(?P<backslash>\\)|u(?P<four>[0-9A-Fa-f]{4})|U(?P<eight>[0-9A-Fa-f]{8})|\+(?P<six>[0-9A-Fa-f]{6})"
     r"|(?P<bare>[0-9A-Fa-f]{4})|(?P<wrong>.?))",
@@ -37,6 +43,25 @@ def as_bytes(statement: bytes) -> str:
 def with_infinities(statement: bytes) -> bytes:
     """Return a statement in which `Inf` and `Infinity`, as Python's iterdump and D1 write them, are numbers."""
     return _OUTSIDE_OF_RANGE.sub(lambda found: b"9e999" if found["word"] else found[0], statement)
+
+
+def with_exact_reals(statement: bytes) -> tuple[bytes, list[float]]:
+    """Return an INSERT with parameters for its reals of extreme exponents, and their values.
+
+    SQLite reads the digits of a number with the precision that its host's `long double` has, and is a bit off below
+    1e-290 or so; Python reads them exactly.
+    """
+    if _EXTREME.search(statement) is None or not _INSERT.match(statement):
+        return statement, []
+    values: list[float] = []
+
+    def taken(found: re.Match[bytes]) -> bytes:
+        if not found["real"] or len(values) == _MOST_PARAMETERS:
+            return found[0]
+        values.append(float(found["real"]))
+        return b"?"
+
+    return _EXTREME_REAL.sub(taken, statement), values
 
 
 def _resolved(found: re.Match[str]) -> str:

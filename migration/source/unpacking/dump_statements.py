@@ -1,7 +1,7 @@
 """A dump taken apart into its statements, as a stream: memory holds one of them at a time.
 
-Where a statement ends is SQLite's own rule (https://www.sqlite.org/c3ref/complete.html): a semicolon outside of strings,
-names and comments, and for triggers one behind END.
+Where a statement ends is SQLite's own rule: at a semicolon outside of strings, names and comments, and for triggers at
+one behind END. https://www.sqlite.org/c3ref/complete.html
 """
 
 from __future__ import annotations

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import shutil
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -89,7 +88,8 @@ def _write(stream: ByteStream, inner: SourceFormat, database: Path, place: Place
         load_dump(stream, database, place)
         return
     with database.open("wb") as file:
-        shutil.copyfileobj(stream, file, _COPY_BYTES)
+        while piece := stream.read(_COPY_BYTES):
+            file.write(piece)
     make_plain(database, place)
 
 

@@ -16,7 +16,9 @@ LEAD: Final = re.compile(rb"(?:\s++|--[^\n]*+(?:\n|\Z)|/\*[^*]*+(?:\*(?!/)[^*]*+
 """Blanks and comments."""
 
 _GZIP: Final = b"\x1f\x8b"  # https://www.rfc-editor.org/rfc/rfc1952#section-2.3.1
-_ZSTD: Final = re.compile(rb"\x28\xb5\x2f\xfd|[\x50-\x5f]\x2a\x4d\x18")  # RFC 8878: a frame, or one to be skipped
+_ZSTD: Final = re.compile(
+    rb"\x28\xb5\x2f\xfd|[\x50-\x5f]\x2a\x4d\x18"
+)  # RFC 8878: a frame, or one to be skipped
 _UTF16: Final = (b"\xff\xfe", b"\xfe\xff")
 _TAR_AT: Final = 257
 _ARCHIVES: Final = (
@@ -143,7 +145,9 @@ def _dump_of(text: bytes, rest: bytes) -> str | None:
 def _refuse_others(start: bytes, place: Place) -> None:
     text = start.removeprefix(BYTE_ORDER_MARK)
     lead = LEAD.match(text)
-    kind = "PostgreSQL" if start.startswith(b"PGDMP") else _dump_of(text, text[lead.end() :] if lead else text)
+    kind = (
+        "PostgreSQL" if start.startswith(b"PGDMP") else _dump_of(text, text[lead.end() :] if lead else text)
+    )
     if kind is not None:
         raise foreign_dump(kind, place)
     if start.startswith(_UTF16) and _is_sql(start[2:].replace(b"\0", b"")):
