@@ -32,7 +32,18 @@ CREATE TRIGGER counted AFTER INSERT ON child BEGIN
 END;
 CREATE VIRTUAL TABLE page USING fts5 (title, body);
 """
-TEXTS = ["", "it's; -- no comment /* nor this", "two\nlines\r\n", "\\n and \\012", "ä€😀", "\ufeff", '"', "[", "`", "tab\tbell\a"]
+TEXTS = [
+    "",
+    "it's; -- no comment /* nor this",
+    "two\nlines\r\n",
+    "\\n and \\012",
+    "ä€😀",
+    "\ufeff",
+    '"',
+    "[",
+    "`",
+    "tab\tbell\a",
+]
 
 
 def make_everything(path: Path) -> Path:
@@ -52,15 +63,15 @@ def make_everything(path: Path) -> Path:
         connection.executemany(
             "INSERT INTO child (parent_id, price) VALUES (?, ?)", [(1, 2), (2, 7.25), (1, 0)]
         )
-        connection.executemany("INSERT INTO page VALUES (?, ?)", [("first", "some words"), ("second", "other")])
+        connection.executemany(
+            "INSERT INTO page VALUES (?, ?)", [("first", "some words"), ("second", "other")]
+        )
     return path
 
 
 def shell_dump(database: Path, *, is_newest: bool = False) -> bytes:
     """Return what `sqlite3 FILE .dump` writes; `is_newest`: from 3.50 on, which escapes control characters."""
-    return b"\n".join(
-        line.encode() for line in _shell_lines(database, is_newest=is_newest)
-    ) + b"\n"
+    return b"\n".join(line.encode() for line in _shell_lines(database, is_newest=is_newest)) + b"\n"
 
 
 def d1_export(database: Path) -> bytes:
@@ -160,9 +171,7 @@ def _shell(value: object, *, is_newest: bool) -> str:
     if not isinstance(value, str):
         return _plain(value)
     if is_newest and any(character < " " for character in value):
-        escaped = "".join(
-            f"\\u{ord(c):04x}" if c < " " else "\\\\" if c == "\\" else c for c in value
-        )
+        escaped = "".join(f"\\u{ord(c):04x}" if c < " " else "\\\\" if c == "\\" else c for c in value)
         return f"unistr({_text(escaped)})"
     return _with_replace(value)
 

@@ -36,7 +36,9 @@ def content(path: Path, *, without: str = "") -> dict[str, object]:
         found: dict[str, object] = {"": schema}
         for kind, name, _ in schema:
             if kind == "table":
-                columns = [row[1] for row in connection.execute(f'PRAGMA table_xinfo("{name}")') if row[6] != 1]
+                columns = [
+                    row[1] for row in connection.execute(f'PRAGMA table_xinfo("{name}")') if row[6] != 1
+                ]
                 quoted = [f'"{column.replace(chr(34), chr(34) * 2)}"' for column in columns]
                 values = ", ".join(f"typeof({column}), quote({column}), hex({column})" for column in quoted)
                 found[name] = sorted(connection.execute(f'SELECT {values} FROM "{name}"').fetchall())
@@ -49,11 +51,15 @@ def everything(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("is_newest", [False, True])
-def test_a_dump_of_the_shell_gives_the_database_again(everything: Path, tmp_path: Path, is_newest: bool) -> None:
+def test_a_dump_of_the_shell_gives_the_database_again(
+    everything: Path, tmp_path: Path, is_newest: bool
+) -> None:
     loaded = load(shell_dump(everything, is_newest=is_newest), tmp_path)
     assert content(loaded) == content(everything)
     with closing(sqlite3.connect(loaded)) as connection:
-        assert connection.execute("SELECT title FROM page WHERE page MATCH 'words'").fetchall() == [("first",)]
+        assert connection.execute("SELECT title FROM page WHERE page MATCH 'words'").fetchall() == [
+            ("first",)
+        ]
 
 
 def test_the_shell_that_is_here_gives_the_database_again(everything: Path, tmp_path: Path) -> None:
@@ -116,7 +122,9 @@ CREATE INDEX film_vector ON film (libsql_vector_idx(vector, 'metric=cosine'));
 COMMIT;
 """
     with closing(sqlite3.connect(load(dump, tmp_path))) as connection:
-        assert connection.execute("SELECT typeof(vector), length(vector) FROM film").fetchall() == [("blob", 8)]
+        assert connection.execute("SELECT typeof(vector), length(vector) FROM film").fetchall() == [
+            ("blob", 8)
+        ]
         assert connection.execute("SELECT name FROM sqlite_schema WHERE type = 'index'").fetchall() == [
             ("film_vector",)
         ]
@@ -155,7 +163,9 @@ def test_a_trigger_may_stand_before_its_view(tmp_path: Path) -> None:
         "CREATE VIEW v AS SELECT * FROM t;"
     )
     with closing(sqlite3.connect(load(dump, tmp_path))) as connection:
-        assert connection.execute("SELECT name FROM sqlite_schema WHERE type = 'trigger'").fetchall() == [("r",)]
+        assert connection.execute("SELECT name FROM sqlite_schema WHERE type = 'trigger'").fetchall() == [
+            ("r",)
+        ]
 
 
 @pytest.mark.parametrize(
@@ -198,7 +208,9 @@ def test_a_dump_that_is_not_whole_is_refused(tmp_path: Path, dump: str, words: s
 def test_a_statement_that_cannot_be_loaded_is_named_with_its_line(
     tmp_path: Path, statement: str, words: str
 ) -> None:
-    dump = f"CREATE TABLE t(a);\n-- two\nINSERT INTO t VALUES('x'),('x');\n{statement.format(folder=tmp_path)}"
+    dump = (
+        f"CREATE TABLE t(a);\n-- two\nINSERT INTO t VALUES('x'),('x');\n{statement.format(folder=tmp_path)}"
+    )
     with pytest.raises(SourceDumpError, match=f"Line 4 of the dump .*({words})") as refused:
         load(dump, tmp_path)
     assert refused.value.place == PLACE
@@ -238,7 +250,10 @@ def test_memory_holds_one_statement(tmp_path: Path) -> None:
         def read(self, size: int = -1, /) -> bytes:
             lines = min(self.left, max(1, size // 100))
             self.left -= lines
-            return b"INSERT INTO t VALUES(1, 'some words; of a row -- that are many times the same, and ''quoted''');\n" * lines
+            return (
+                b"INSERT INTO t VALUES(1, 'some words; of a row -- that are many times the same, and ''quoted''');\n"
+                * lines
+            )
 
     stream = Endless()
     first = io.BytesIO(b"CREATE TABLE t(a, b);\n")
