@@ -41,7 +41,7 @@ def digests(report: dict[str, Any], *, without: str = "-") -> dict[str, Any]:
             table["rows_loaded"],
             table["digest_source"],
             table["digest_target"],
-            [(column["name"], column["type"]) for column in table["columns"]],
+            [(column["name"], column["target_type"]) for column in table["columns"]],
         )
         for table in report["tables"]
         if not table["name"].startswith(without)

@@ -88,10 +88,10 @@ def test_the_same_dump_makes_the_same_bytes(everything: Path, tmp_path: Path) ->
 
 def test_texts_that_are_not_utf8_or_hold_nul_arrive_byte_by_byte(tmp_path: Path) -> None:
     dump = (
-        b"CREATE TABLE t(a, \"b;\xff\" TEXT);\nINSERT INTO t VALUES('\xff''A', 'x'),(unistr('a\\u000a\xff'), 'n\x00m');\n"
+        b"CREATE TABLE t(a, b TEXT);\n"
+        b"INSERT INTO t VALUES('\xff''A', 'x'),(unistr('a\\u000a\xff'), 'n\x00m');\n"
         b"INSERT INTO t VALUES(unistr('\\u0000\\\\\\+01F600'), '\xc3\xa4');"
     )
-    dump = dump.replace(b'"b;\xff"', b"b")
     with closing(sqlite3.connect(load(dump, tmp_path))) as connection:
         rows = connection.execute("SELECT typeof(a), hex(a), typeof(b), hex(b) FROM t").fetchall()
     assert rows == [
@@ -102,7 +102,7 @@ def test_texts_that_are_not_utf8_or_hold_nul_arrive_byte_by_byte(tmp_path: Path)
 
 
 def test_reals_arrive_with_their_last_bit(tmp_path: Path) -> None:
-    dice = random.Random(7)
+    dice = random.Random(7)  # noqa: S311
     bits = [dice.getrandbits(64) for _ in range(4_000)] + [1, 2**52 - 1, 2**52, 0x7FEFFFFFFFFFFFFF]
     reals = [value for (value,) in map(struct.Struct("<d").unpack, map(struct.Struct("<Q").pack, bits))]
     reals = [value for value in reals if math.isfinite(value)]
@@ -219,7 +219,7 @@ def test_a_statement_that_cannot_be_loaded_is_named_with_its_line(
 
 
 def test_settings_of_a_connection_are_passed_over(tmp_path: Path) -> None:
-    dump = f"PRAGMA temp_store_directory='{tmp_path}/x'; PRAGMA journal_mode=WAL; PRAGMA locking_mode=NORMAL; CREATE TABLE t(a);"
+    dump = f"PRAGMA temp_store_directory='{tmp_path}/x'; PRAGMA journal_mode=WAL; CREATE TABLE t(a);"
     loaded = load(dump, tmp_path)
     assert loaded.read_bytes()[18:20] == b"\x01\x01"
 
