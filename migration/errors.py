@@ -114,30 +114,6 @@ class SourceEncryptedError(NotADatabaseError):
     code = "source-encrypted"
 
 
-class SourceDumpError(SourceError):
-    """A SQL dump cannot be loaded."""
-
-    code = "source-dump-refused"
-
-
-class UnfinishedDumpError(SourceDumpError):
-    """A SQL dump is cut off, empty, or says of itself that not all could be read."""
-
-    code = "source-dump-unfinished"
-
-
-class ForeignDumpError(SourceDumpError):
-    """A dump of another kind of database."""
-
-    code = "source-dump-foreign"
-
-
-class SourceCompressionError(SourceError):
-    """A compressed file is cut off or damaged, or cannot be unpacked here."""
-
-    code = "source-not-unpacked"
-
-
 class SourceCorruptError(SourceError):
     """SQLite's own check found damage."""
 

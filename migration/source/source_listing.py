@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path, PurePath
 from typing import Final
 
-from migration.errors import SourceNotFoundError
+from migration.errors import SourceError, SourceNotFoundError, SourceUnreadableError
 from migration.source.integrity_check import SAMPLE_BYTES
 from migration.source.source_path import readable
 from migration.source.unpacking.source_formats import SourceFormat, look
@@ -62,8 +62,8 @@ def list_sources(path: Path, is_allowed: Callable[[Path], bool] = lambda _: True
         is_allowed: whether an entry may be read; others are passed over.
 
     Raises:
-        SourceNotFoundError: no database is there.
-        SourceUnreadableError: the folder cannot be read.
+        SourceNotFoundError: nothing that is read matches the pattern.
+        SourceUnreadableError: the folder holds no database, or cannot be read.
     """
     is_folder = path.is_dir()
     if not is_folder and (path.exists() or not glob.has_magic(path.name) or not path.parent.is_dir()):
@@ -86,16 +86,17 @@ def list_sources(path: Path, is_allowed: Callable[[Path], bool] = lambda _: True
             (passed_over if kind is None else others).append(entry.name)
     listing = SourceListing(folder, tuple(databases), tuple(passed_over), tuple(others))
     if not databases:
-        raise SourceNotFoundError(
-            "The folder holds no SQLite database"
-            if is_folder
-            else "No file that is read matches the pattern",
-            remedy="Name the folder of the databases, or a file"
-            if not others
-            else listing.sentence.rstrip("."),
-            file=str(path),
-        )
+        raise _nothing_found(path, listing, is_folder=is_folder)
     return listing
+
+
+def _nothing_found(path: Path, listing: SourceListing, *, is_folder: bool) -> SourceError:
+    remedy = listing.sentence.rstrip(".") if listing.others else "Name a file, or the folder of the databases"
+    if is_folder:
+        return SourceUnreadableError(
+            "This is a directory without a SQLite database", remedy=remedy, file=str(path)
+        )
+    return SourceNotFoundError("No file that is read matches the pattern", remedy=remedy, file=str(path))
 
 
 def _matches(name: str, pattern: str) -> bool:

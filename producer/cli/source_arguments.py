@@ -7,17 +7,19 @@ from collections.abc import Callable, Sequence
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit
 
+import click
+
 from migration.errors import UsageError
 from migration.model import Source
 from migration.source.source_listing import default_label, list_sources
 from migration.source.source_path import check_start, local_path
 
 
-def _tell_nobody(_line: str) -> None:
-    """Say nothing."""
+def _tell_user(line: str) -> None:
+    click.echo(line, err=True)
 
 
-def parse_sources(values: Sequence[str], tell: Callable[[str], None] = _tell_nobody) -> tuple[Source, ...]:
+def parse_sources(values: Sequence[str], *, tell: Callable[[str], None] = _tell_user) -> tuple[Source, ...]:
     """Return the sources named on a command line; local paths become absolute, labels default to the file's stem.
 
     A folder or pattern stands for the databases there; `tell` gets a line on what is passed over.

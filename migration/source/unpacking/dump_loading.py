@@ -10,12 +10,13 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Final
 
 from migration.convoy_error import NextStep, Place
-from migration.errors import SourceDumpError, SourceError, UnfinishedDumpError
+from migration.errors import SourceError
 from migration.full_disk import is_full
 from migration.source.unpacking.dump_permissions import DumpPermissions
 from migration.source.unpacking.dump_rewriting import as_bytes, unistr, with_exact_reals, with_infinities
 from migration.source.unpacking.dump_statements import DumpStatement, read_statements
 from migration.source.unpacking.source_formats import foreign_dialect, foreign_dump
+from migration.source_form_errors import SourceDumpError, UnfinishedDumpError
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from migration.convoy_error import Place
-from migration.errors import UnfinishedDumpError
 from migration.source.unpacking.compressed_stream import ByteStream
 from migration.source.unpacking.source_formats import BYTE_ORDER_MARK, LEAD
+from migration.source_form_errors import UnfinishedDumpError
 
 _READ_BYTES: Final = 1 << 20
 _SHOWN_BYTES: Final = 80

@@ -8,8 +8,9 @@ from enum import Enum
 from typing import Final
 
 from migration.convoy_error import NextStep, Place
-from migration.errors import ForeignDumpError, NotADatabaseError, SourceDumpError, UnfinishedDumpError
+from migration.errors import NotADatabaseError
 from migration.source.integrity_check import MAGIC, read_header
+from migration.source_form_errors import ForeignDumpError, SourceDumpError, UnfinishedDumpError
 
 BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 LEAD: Final = re.compile(rb"(?:\s++|--[^\n]*+(?:\n|\Z)|/\*[^*]*+(?:\*(?!/)[^*]*+)*+(?:\*/|\Z))*+")

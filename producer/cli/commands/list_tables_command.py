@@ -60,7 +60,7 @@ def list_tables(sources: Sequence[str], as_json: bool, verbose: bool) -> int:  #
     from producer.cli.cli_settings import read_settings
     from producer.cli.source_arguments import check_sources, parse_sources
 
-    parsed = parse_sources(sources, lambda line: click.echo(line, err=True))
+    parsed = parse_sources(sources)
     check_sources(parsed)
     settings = read_settings()
     found = [fact for source in parsed for fact in look_into(source, settings)]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -126,7 +125,7 @@ def _validate_reading_only(values: dict[str, Any], why: ConvoyError) -> int:
 
     click.echo(f"Nothing is recorded in the target: {why.what}.", err=True)
     settings = read_settings()
-    sources = parse_sources(values.pop("sources"))
+    sources = parse_sources(values.pop("sources"), tell=lambda _told_before: None)
     target, output = take_target(values, settings), take_output(values)
     return validate_reading_only(run_options(Mode.VALIDATE, sources, values), target, settings, output)
 
@@ -193,7 +192,7 @@ def _start(mode: Mode, values: dict[str, Any]) -> int:
 
     settings = read_settings()
     draft = new_mapping_file(values.pop("write_mapping", None))
-    sources = parse_sources(values.pop("sources"), partial(click.echo, err=True))
+    sources = parse_sources(values.pop("sources"))
     target, output = take_target(values, settings), take_output(values)
     options = run_options(mode, sources, values)
     if settings.broker_url is None:

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from migration.errors import ForeignDumpError, SourceDumpError, UnfinishedDumpError
 from migration.source.unpacking.dump_loading import load_dump
+from migration.source_form_errors import ForeignDumpError, SourceDumpError, UnfinishedDumpError
 from tests.support.sqlite_dump import d1_export, make_everything, real_shell_dump, shell_dump
 
 PLACE = {"source": "app", "file": "app.sql"}

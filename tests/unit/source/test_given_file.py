@@ -12,21 +12,18 @@ from pathlib import Path
 
 import pytest
 
-from migration.errors import (
-    ForeignDumpError,
-    NotADatabaseError,
-    SourceCompressionError,
-    SourceDumpError,
-    SourceError,
-    SourceLockedError,
-    SourceUnreadableError,
-    UnfinishedDumpError,
-)
+from migration.errors import NotADatabaseError, SourceError, SourceLockedError, SourceUnreadableError
 from migration.full_disk import is_full
 from migration.model import Source
 from migration.source.snapshots.snapshot_creation import Snapshot, take_snapshot
 from migration.source.source_path import check_start
 from migration.source.unpacking import given_file
+from migration.source_form_errors import (
+    ForeignDumpError,
+    SourceCompressionError,
+    SourceDumpError,
+    UnfinishedDumpError,
+)
 from tests.support.sqlite_dump import gzipped, make_everything, shell_dump, zstandard
 
 PACKERS = pytest.mark.parametrize("pack", [gzipped, zstandard])

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from migration.errors import SourceNotFoundError, UsageError
+from migration.errors import SourceError, SourceUnreadableError, UsageError
 from migration.source.source_listing import default_label, list_sources
 from producer.cli.source_arguments import parse_sources
 from tests.support.sqlite_dump import gzipped
@@ -85,21 +85,23 @@ def test_what_is_named_like_a_database_and_is_none_is_not_passed_over_in_silence
 @pytest.mark.parametrize("pattern", ["", "*.db"])
 def test_where_no_database_is_the_command_ends(tmp_path: Path, pattern: str) -> None:
     (tmp_path / "README").write_text("words")
-    with pytest.raises(SourceNotFoundError, match=r"holds no SQLite database|matches the pattern") as refused:
+    with pytest.raises(
+        SourceError, match=r"directory without a SQLite database|matches the pattern"
+    ) as refused:
         parse_sources([str(tmp_path / pattern)])
     assert refused.value.exit_status == 2
 
 
 def test_a_folder_of_dumps_alone_says_how_to_name_them(tmp_path: Path) -> None:
     (tmp_path / "a.sql").write_text("CREATE TABLE t(a);")
-    with pytest.raises(SourceNotFoundError, match=r"a\.sql \(name dumps"):
+    with pytest.raises(SourceUnreadableError, match=r"a\.sql \(name dumps"):
         parse_sources([str(tmp_path)])
 
 
 def test_each_is_a_source_and_what_is_passed_over_is_told_in_one_line(folder: Path, monkeypatch) -> None:
     told: list[str] = []
     monkeypatch.chdir(folder.parent)
-    sources = parse_sources(["data/"], told.append)
+    sources = parse_sources(["data/"], tell=told.append)
     assert [(source.label, source.location) for source in sources] == [
         ("a", f"{folder}/a.sqlite"),
         ("b", f"{folder}/b.db"),
@@ -107,7 +109,7 @@ def test_each_is_a_source_and_what_is_passed_over_is_told_in_one_line(folder: Pa
     ]
     assert len(told) == 1
     assert told[0].count("\n") == 0
-    assert parse_sources(["data/*.db"], told.append)[0].label == "b"
+    assert parse_sources(["data/*.db"], tell=told.append)[0].label == "b"
     assert len(told) == 1
 
 
