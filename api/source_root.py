@@ -12,6 +12,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from api.problem_documents import ProblemError, invalid_request
+from api.request_models import MAX_SOURCES
 from migration.errors import SourceError
 from migration.model import Source
 from migration.source.source_listing import SourceListing, default_label, list_sources
@@ -142,6 +143,8 @@ def resolve_sources(
                 wrong.append((pointer, f"Another source has the label {label!r}; give each its own"))
             labels.add(label)
             sources.append(Source(label=label, location=str(path.resolve())))
+    if len(sources) > MAX_SOURCES:
+        wrong.append(("#/sources", f"These are {len(sources):,} databases; a run takes {MAX_SOURCES}"))
     if wrong:
         raise invalid_request(wrong)
     return tuple(sources)

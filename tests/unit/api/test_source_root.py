@@ -151,3 +151,11 @@ def test_no_pattern_leads_out_of_the_root(root: Path, location: str, sentence: s
 def test_a_label_of_a_folder_is_refused(root: Path) -> None:
     with pytest.raises(ProblemError, match="One label is given to 2 files"):
         resolve_sources([("more", "mine")], root)
+
+
+def test_a_folder_counts_by_its_databases(root: Path) -> None:
+    (root / "many").mkdir()
+    for number in range(101):
+        (root / "many" / f"{number}.db").write_bytes(b"SQLite format 3\x00")
+    with pytest.raises(ProblemError, match="These are 101 databases; a run takes 100"):
+        resolve_sources([("many", None)], root)
