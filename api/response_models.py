@@ -54,7 +54,7 @@ def links(run_id: str) -> Links:
 
 
 class Accepted(BaseModel):
-    """A run is in the ledger. `note` says so where the queue could not be told at once."""
+    """A run is in the ledger. `note` says what was passed over in a folder, or that the queue could not be told."""
 
     run_id: str
     status: Phase

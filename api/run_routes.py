@@ -83,9 +83,11 @@ KnownRun = Annotated[RunRecord, Depends(known_run)]
 
 
 def _create(cluster: Cluster, request: RunRequest, mode: Mode, key: str | None, caller: Person) -> Accepted:
-    sources = resolve_sources(request.wanted_sources(), cluster.settings.source_root)
+    notes: list[str] = []
+    sources = resolve_sources(request.wanted_sources(), cluster.settings.source_root, notes.append)
     options = request.run_options(mode, sources, cluster.target, key or "")
-    run_id, phase, note = create_once(cluster, options, caller)
+    run_id, phase, queue_note = create_once(cluster, options, caller)
+    note = " ".join([*notes, *([queue_note] if queue_note else [])]) or None
     return Accepted(run_id=run_id, status=phase, links=links(run_id), note=note)
 
 

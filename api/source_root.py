@@ -1,17 +1,21 @@
-"""Which files the API reads: regular files below MIGRATION_SOURCE_ROOT, and nothing else.
+"""Which files the API reads: regular files below MIGRATION_SOURCE_ROOT, one by one or by folder, and nothing else.
 
 The caller learns of a path outside the root only that it is outside: whether a file is there is not said.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import glob
+from collections.abc import Callable, Sequence
 from http import HTTPStatus
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from api.problem_documents import ProblemError, invalid_request
+from api.request_models import MAX_SOURCES
+from migration.errors import SourceError
 from migration.model import Source
+from migration.source.source_listing import SourceListing, default_label, list_sources
 
 
 class _RefusedError(Exception):
@@ -42,9 +46,36 @@ def resolve_location(location: str, root: Path) -> Path:
         ValueError: the location is outside the root, is no file, or is a URL that the server does not read.
     """
     try:
-        return _resolve(location, root)
+        return _file(_resolve(location, root))
     except _RefusedError as error:
         raise ValueError(*error.args) from None
+
+
+def resolve_listing(location: str, root: Path) -> SourceListing | None:
+    """Return what a folder or pattern below `root` stands for; None where the location is neither.
+
+    Links that lead out of the root are passed over like what is no database.
+
+    Raises:
+        ValueError: the location is outside the root or is a URL, or no database is there.
+    """
+    try:
+        path = _as_path(location)
+        is_pattern = glob.has_magic(path.name)
+        real = _resolve(str(path.parent), root) / path.name if is_pattern else _resolve(location, root)
+        real_root = root.resolve()
+        return list_sources(real, lambda entry: _is_below(entry, real_root))
+    except _RefusedError as error:
+        raise ValueError(*error.args) from None
+    except SourceError as error:
+        raise ValueError(error.what) from None
+
+
+def _is_below(entry: Path, real_root: Path) -> bool:
+    try:
+        return entry.resolve().is_relative_to(real_root)
+    except (OSError, RuntimeError):  # a loop of links
+        return False
 
 
 def _resolve(location: str, root: Path) -> Path:
@@ -61,13 +92,25 @@ def _resolve(location: str, root: Path) -> Path:
         raise _RefusedError("The path is not below the server's source root")
     if not real.exists():
         raise _RefusedError("There is no such file below the server's source root")
+    return real
+
+
+def _file(real: Path) -> Path:
     if not real.is_file():
         raise _RefusedError("The path is a folder or a device, and not a SQLite file")
     return real
 
 
-def resolve_sources(wanted: Sequence[tuple[str, str | None]], root: Path | None) -> tuple[Source, ...]:
+def _tell_nobody(_line: str) -> None:
+    """Say nothing."""
+
+
+def resolve_sources(
+    wanted: Sequence[tuple[str, str | None]], root: Path | None, tell: Callable[[str], None] = _tell_nobody
+) -> tuple[Source, ...]:
     """Return the sources of a request, given as pairs of location and label (None: the file's name).
+
+    A folder or pattern stands for the databases there; `tell` gets a line on what is passed over.
 
     Raises:
         ProblemError: 403 where the server has no root, 422 where a source cannot be used.
@@ -84,15 +127,24 @@ def resolve_sources(wanted: Sequence[tuple[str, str | None]], root: Path | None)
     for position, (location, wanted_label) in enumerate(wanted):
         pointer = f"#/sources/{position}"
         try:
-            path = resolve_location(location, root)
+            listing = resolve_listing(location, root)
+            paths = (resolve_location(location, root),) if listing is None else listing.databases
         except ValueError as error:
             wrong.append((pointer, str(error)))
             continue
-        label = wanted_label or path.stem
-        if label in labels:
-            wrong.append((pointer, f"Another source has the label {label!r}; give each its own"))
-        labels.add(label)
-        sources.append(Source(label=label, location=str(path)))
+        if wanted_label and len(paths) > 1:
+            wrong.append((pointer, f"One label is given to {len(paths)} files; leave it away"))
+            continue
+        if listing is not None and listing.sentence:
+            tell(listing.sentence)
+        for path in paths:
+            label = wanted_label or default_label(path.name) or path.name
+            if label in labels:
+                wrong.append((pointer, f"Another source has the label {label!r}; give each its own"))
+            labels.add(label)
+            sources.append(Source(label=label, location=str(path.resolve())))
+    if len(sources) > MAX_SOURCES:
+        wrong.append(("#/sources", f"These are {len(sources):,} databases; a run takes {MAX_SOURCES}"))
     if wrong:
         raise invalid_request(wrong)
     return tuple(sources)

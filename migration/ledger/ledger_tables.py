@@ -97,6 +97,8 @@ sources = Table(
     Column("sha256", Text, nullable=False),
     Column("bytes", BigInteger, nullable=False),
     Column("schema", JSONB, nullable=False),  # model.SourceSchema
+    Column("given_sha256", Text),  # of the user's file, where that is a dump or compressed
+    Column("given_bytes", BigInteger),
     UniqueConstraint("run_id", "label"),
 )
 

@@ -28,7 +28,10 @@ AnyRow = Row[*tuple[Any, ...]]
 
 @dataclass(frozen=True, slots=True)
 class SourceRecord:
-    """A source of a run with its snapshot."""
+    """A source of a run with its snapshot, whose hash and size `sha256` and `bytes` are.
+
+    `given_sha256` and `given_bytes` are those of the user's file where that is a dump or compressed, else None.
+    """
 
     id: int
     label: str
@@ -37,6 +40,8 @@ class SourceRecord:
     sha256: str
     bytes: int
     schema: SourceSchema
+    given_sha256: str | None = None
+    given_bytes: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +74,8 @@ def add_source(connection: Connection, run_id: str, record: SourceRecord) -> int
                 sha256=record.sha256,
                 bytes=record.bytes,
                 schema=to_json(record.schema),
+                given_sha256=record.given_sha256,
+                given_bytes=record.given_bytes,
             )
             .returning(sources.c.id)
         ).scalar_one()

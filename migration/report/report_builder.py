@@ -42,6 +42,7 @@ from migration.report.run_facts_reader import read_facts
 from migration.report.run_recommendations import Situation, recommend
 from migration.report.run_timeline import build_timeline, phase_totals
 from migration.report.run_verdict import Outcome, exit_status, judge
+from migration.report.source_entries import source_report
 from migration.report.table_report_builder import build_table
 from migration.report.terminal_report import print_report
 from migration.report.text_formatting import preview, printable, without_secrets
@@ -125,10 +126,7 @@ def assemble(facts: Facts) -> Report:
         mode=options.mode,
         verdict=replace(judge(outcome), rows=rows, values=values, schema=schema),
         exit_status=exit_status(outcome),
-        sources=tuple(
-            SourceReport(printable(row.label), _text(row.location), row.sha256, row.bytes)
-            for row in facts.sources
-        ),
+        sources=tuple(map(source_report, facts.sources)),
         target=TargetReport(next_commands.safe_url(options.target), _schemas(facts), facts.server_version),
         tables=tables,
         objects=objects,

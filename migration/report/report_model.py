@@ -29,7 +29,10 @@ class Urgency(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SourceReport:
-    """A SQLite database of the run. `path` is as the user named it; the hash and size are of its snapshot."""
+    """A source of the run. `path` is as the user named it.
+
+    The hash and size are of its snapshot; of the named file itself where that is a dump or compressed.
+    """
 
     label: str
     path: str

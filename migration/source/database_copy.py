@@ -80,13 +80,13 @@ def copy_database(source: Path, copy: Path, place: Place) -> None:
                 logger.info(
                     "Copied %s while it was in use: what is committed from now on is not in the copy", source
                 )
-                _make_plain(copy, place, frames)
+                make_plain(copy, place, frames)
                 return
         before = _settled_state(source)
         suffixes = _copy_once(source, copy, place)
         after = _state(source)
         if all(before[suffix] == after[suffix] for suffix in suffixes):
-            _make_plain(copy, place)
+            make_plain(copy, place)
             return
         _remove(copy)
     raise _written_to(source, refusal, place)
@@ -274,7 +274,7 @@ def _settled_state(source: Path) -> dict[str, tuple[int, int, int] | None]:
     return state
 
 
-def _make_plain(copy: Path, place: Place, frames: int | None = None) -> None:
+def make_plain(copy: Path, place: Place, frames: int | None = None) -> None:
     """Let SQLite recover log or journal into the private copy, and leave one file without either.
 
     `frames` is how many frames of the log are known to be committed: all of them must be there. Otherwise what a

@@ -9,7 +9,9 @@ from urllib.parse import unquote, urlsplit
 
 from migration.convoy_error import Place
 from migration.errors import SourceNotFoundError, SourcePermissionError, SourceUnreadableError
-from migration.source.integrity_check import SAMPLE_BYTES, read_header
+from migration.source.integrity_check import SAMPLE_BYTES
+from migration.source.unpacking.compressed_stream import inner_format
+from migration.source.unpacking.source_formats import recognise
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,18 +52,22 @@ def checked_path(path: str, place: Place) -> Path:
 
 
 def check_start(path: str, place: Place) -> None:
-    """Make sure that a path leads to a file that begins like a database, or is empty, as SQLite allows.
+    """Make sure that a path leads to a file that begins like a database or a dump, unpacked if need be.
+
+    An empty file is a database, as SQLite allows.
 
     Raises:
         SourceNotFoundError, SourceUnreadableError: see `checked_path` and `readable`.
-        NotADatabaseError, SourceCorruptError: see `check.read_header`.
+        SourceCompressionError: it cannot be unpacked.
+        SourceError: see `recognise`.
     """
     with readable(place):
         original = checked_path(path, place)
         with original.open("rb") as file:
             start = file.read(SAMPLE_BYTES)
-        if start:
-            read_header(start, original.stat().st_size, place)
+        kind = recognise(start, original.stat().st_size, place)
+        if kind.is_compressed:
+            inner_format(original, kind, place)
 
 
 @contextmanager

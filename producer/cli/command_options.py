@@ -59,7 +59,7 @@ def source_flags(command: Decorated) -> Decorated:
             "sources",
             multiple=True,
             metavar="[LABEL=]PATH",
-            help="SQLite database: a file or a URL. May be given several times.",
+            help="SQLite database or SQL dump, also as .gz or .zst: a file, URL, folder or pattern. Repeatable.",
         ),
         click.option("--tables", multiple=True, metavar="A,B", help="Only these tables."),
         click.option(

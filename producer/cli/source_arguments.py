@@ -3,28 +3,38 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit
 
+import click
+
 from migration.errors import UsageError
 from migration.model import Source
+from migration.source.source_listing import default_label, list_sources
 from migration.source.source_path import check_start, local_path
 
 
-def parse_sources(values: Sequence[str]) -> tuple[Source, ...]:
+def _tell_user(line: str) -> None:
+    click.echo(line, err=True)
+
+
+def parse_sources(values: Sequence[str], *, tell: Callable[[str], None] = _tell_user) -> tuple[Source, ...]:
     """Return the sources named on a command line; local paths become absolute, labels default to the file's stem.
 
+    A folder or pattern stands for the databases there; `tell` gets a line on what is passed over.
+
     Raises:
-        UsageError: none is named, or two have the same label.
+        UsageError: none is named, two have the same label, or one label is given to several files.
+        SourceNotFoundError: a folder or pattern stands for no database.
+        SourceUnreadableError: a folder cannot be read.
     """
     if not values:
         raise UsageError(
             "No source is named", setting="--source", remedy="Name a SQLite database with --source FILE"
         )
     sources: dict[str, Source] = {}
-    for value in values:
-        source = _parse(value)
+    for source in (source for value in values for source in _parse(value, tell)):
         if source.label in sources:
             raise UsageError(
                 f"Two sources have the label {source.label}",
@@ -47,7 +57,7 @@ def check_sources(sources: Sequence[Source]) -> None:
             check_start(path, {"source": source.label, "file": path})
 
 
-def _parse(value: str) -> Source:
+def _parse(value: str, tell: Callable[[str], None]) -> list[Source]:
     label, separator, location = value.partition("=")
     if not separator or "/" in label or os.sep in label or "?" in label or Path(value).exists():
         label, location = "", value
@@ -60,7 +70,18 @@ def _parse(value: str) -> Source:
         )
     path = local_path(location)
     if path is None:
-        stem = PurePosixPath(unquote(urlsplit(location).path)).stem
-        return Source(label or stem or location, location)
+        name = PurePosixPath(unquote(urlsplit(location).path)).name
+        return [Source(label or default_label(name) or location, location)]
     absolute = Path(os.path.abspath(Path(path).expanduser()))  # noqa: PTH100  # a link keeps its own name
-    return Source(label or absolute.stem or absolute.name, str(absolute))
+    listing = list_sources(absolute)
+    files = (absolute,) if listing is None else listing.databases
+    if label and len(files) > 1:
+        raise UsageError(
+            f"The label {label} is given to {len(files)} files",
+            setting="--source",
+            file=str(absolute),
+            remedy="Leave the label away, so that each has its own name, or name the files one by one",
+        )
+    if listing is not None and listing.sentence:
+        tell(listing.sentence)
+    return [Source(label or default_label(file.name) or file.name, str(file)) for file in files]

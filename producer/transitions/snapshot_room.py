@@ -20,8 +20,10 @@ from migration.errors import SnapshotError
 from migration.full_disk import is_full
 from migration.full_disk_errors import SnapshotDiskFullError
 from migration.report.text_formatting import size
+from migration.source.integrity_check import SAMPLE_BYTES
 from migration.source.snapshots.source_download import without_credentials
 from migration.source.source_path import local_path
+from migration.source.unpacking.source_formats import SourceFormat, look
 
 if TYPE_CHECKING:
     from migration.convoy_error import Place
@@ -99,12 +101,16 @@ def _full(source: Source, folder: Path, needed: int | None) -> SnapshotError | S
 
 
 def _needed_bytes(source: Source) -> int | None:
-    """Return the size of a source's files; None for one that is elsewhere, or cannot be asked."""
+    """Return the size of a source's files; None for one that is elsewhere, a dump or compressed, or cannot be asked."""
     path = local_path(source.location)
     if path is None:
         return None
     try:
         original = Path(path).expanduser().resolve()
+        with original.open("rb") as file:
+            kind = look(file.read(SAMPLE_BYTES))
+        if kind is not None and kind is not SourceFormat.DATABASE:
+            return None
         files = [original, *(original.with_name(original.name + end) for end in ("-wal", "-journal"))]
         return sum(file.stat().st_size for file in files if file.exists())
     except (OSError, RuntimeError):

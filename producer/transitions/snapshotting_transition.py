@@ -119,6 +119,8 @@ def _freeze(context: TransitionContext, source: Source, run: RunRecord) -> _Froz
         snapshot.sha256,
         snapshot.bytes,
         replace(schema, objects=(*schema.objects, *lost)),
+        given_sha256=snapshot.given.sha256 if snapshot.given else None,
+        given_bytes=snapshot.given.bytes if snapshot.given else None,
     )
     damage = [
         Finding(FindingKind.DAMAGED_RANGE, d.table, f"source {source.label}: {d.message}", None, d.key, False)

@@ -21,6 +21,7 @@ from tests.support.documentation import CLUSTER_PAGES, page_name
 from tests.support.documentation_scenario import Scenario, Script
 from tests.support.documentation_situations import (
     damaged_source,
+    dump_and_folder,
     run_that_failed,
     run_that_is_complete,
     run_that_is_held,
@@ -177,6 +178,7 @@ def operations(scenario: Scenario, cluster: Cluster) -> Script:
             "migration-cli rollback RUN": run_that_is_complete,
             "migration-cli purge RUN --yes": run_that_is_complete,
             "migration-cli quarantine list RUN --table book --limit 20": run_with_quarantine,
+            "migration-cli migrate --source backup.sql.gz": dump_and_folder,
             "migration-cli dry-run --source app.db --salvage": damaged_source,
             "migration-cli dry-run --source shop.db --if-exists replace": table_with_objects,
         },

@@ -10,6 +10,7 @@ import psycopg
 
 from tests.support.documentation_scenario import Scenario
 from tests.support.shell import make_database
+from tests.support.sqlite_dump import gzipped, shell_dump
 
 
 def migrated(scenario: Scenario, source: str, status: int = 0, flags: str = "") -> None:
@@ -81,6 +82,17 @@ def damaged_source(scenario: Scenario) -> None:
     page = data.index(b"Title 1000 ") // 4096 * 4096
     data[page : page + 4096] = bytes(4096)
     path.write_bytes(data)
+
+
+def dump_and_folder(scenario: Scenario) -> None:
+    """A compressed dump, and a folder of two databases."""
+    folder = scenario.folder / "data"
+    folder.mkdir()
+    for name in ("spring", "autumn"):
+        with closing(sqlite3.connect(folder / f"{name}.db")) as connection, connection:
+            connection.execute("CREATE TABLE harvest (id INTEGER PRIMARY KEY, words TEXT)")
+            connection.execute("INSERT INTO harvest VALUES (1, 'apples; pears')")
+    (scenario.folder / "backup.sql.gz").write_bytes(gzipped(shell_dump(folder / "spring.db")))
 
 
 def table_with_objects(scenario: Scenario) -> None:

@@ -204,11 +204,15 @@ snapshot-lost
 snapshot-not-fetched
 snapshot-not-written
 source-corrupt
+source-dump-foreign
+source-dump-refused
+source-dump-unfinished
 source-encrypted
 source-locked
 source-not-a-database
 source-not-fetched
 source-not-found
+source-not-unpacked
 source-permission-denied
 source-unreadable
 source-unusable

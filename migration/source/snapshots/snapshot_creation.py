@@ -20,6 +20,7 @@ from migration.source.salvage.database_salvage import Damage, freeze_damaged
 from migration.source.snapshots.source_download import fetch, without_credentials
 from migration.source.source_path import checked_path, local_path, readable
 from migration.source.unknown_syntax import set_unknown_aside
+from migration.source.unpacking.given_file import GivenFile, unpack
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -35,12 +36,14 @@ class Snapshot:
     """A frozen source. `sha256` and `bytes` are those of the file at `path`.
 
     `damage` is what could not be salvaged of a damaged source; `path` is then a database that was rebuilt.
+    `given` is the user's own file where that was a dump or compressed.
     """
 
     path: Path
     sha256: str
     bytes: int
     damage: tuple[Damage, ...] = ()
+    given: GivenFile | None = None
 
 
 def take_snapshot(source: Source, folder: Path, *, salvage: bool = False) -> Snapshot:
@@ -48,6 +51,7 @@ def take_snapshot(source: Source, folder: Path, *, salvage: bool = False) -> Sna
 
     The source is only read: not a byte of it or of its folder changes. A write-ahead log and a hot journal are
     recovered into the copy. A file of 0 bytes is an empty database. An equal snapshot that is already there is used.
+    A dump is loaded, and a compressed file unpacked: the snapshot is the database that comes of it.
     With `salvage`, a damaged source is rebuilt from what can be read of it, and the snapshot says what is lost.
     Whoever needs the snapshot after the machine has gone down calls `flush`.
 
@@ -55,6 +59,7 @@ def take_snapshot(source: Source, folder: Path, *, salvage: bool = False) -> Sna
         SourceNotFoundError: there is no such file.
         SourceUnreadableError: a directory, no permission, locked, being written to, or not to be fetched.
         NotADatabaseError: another kind of file, or encrypted.
+        SourceDumpError, SourceCompressionError: a dump or a compressed file that is cut off or cannot be read.
         SourceCorruptError: cut off or damaged; names the tables that are hurt. With `salvage`: nothing can be read.
     """
     snapshot, _ = take_and_read(source, folder, lambda _: None, salvage=salvage)
@@ -82,14 +87,18 @@ def take_and_read(
     with _private_folder(folder) as private, readable(place):
         path = local_path(source.location)
         original = fetch(source.location, private, place) if path is None else checked_path(path, place)
-        copy = private / "copy.db"
+        copy, unpacked = private / "copy.db", private / "unpacked.db"
+        given = unpack(original, unpacked, place)
         if salvage:
-            damage = freeze_damaged(original, copy, place)
+            damage = freeze_damaged(unpacked if given else original, copy, place)
             found = read(copy)
             sha256 = _sha256(copy)
             hand_on(copy, sha256)
-            return replace(_publish(copy, sha256, folder), damage=damage), found
-        copy_database(original, copy, place)
+            return replace(_publish(copy, sha256, folder), damage=damage, given=given), found
+        if given:
+            unpacked.replace(copy)
+        else:
+            copy_database(original, copy, place)
         set_unknown_aside(copy)
         # Hashing leaves the interpreter alone, and so does SQLite's check, which takes longest.
         with ThreadPoolExecutor(2) as beside:
@@ -101,7 +110,7 @@ def take_and_read(
                 check.result()
                 raise
             check.result()
-        return _publish(copy, handed_on.result(), folder), found
+        return replace(_publish(copy, handed_on.result(), folder), given=given), found
 
 
 def _hash_and_hand_on(copy: Path, hand_on: Callable[[Path, str], None]) -> str:

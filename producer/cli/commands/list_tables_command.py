@@ -44,7 +44,11 @@ class TableFacts:
     short_help="The tables of the catalog, or of a database.",
 )
 @click.option(
-    "--source", "sources", multiple=True, metavar="[LABEL=]PATH", help="SQLite database to look into."
+    "--source",
+    "sources",
+    multiple=True,
+    metavar="[LABEL=]PATH",
+    help="SQLite database, dump or folder to look into.",
 )
 @json_flag
 @verbose_flag

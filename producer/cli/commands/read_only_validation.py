@@ -63,7 +63,8 @@ def validate_reading_only(options: RunOptions, target: Target, settings: Setting
         for source in options.sources:
             snapshot = snapshots[source.label]
             location = printable(without_secrets(source.location))
-            sources.append(SourceReport(printable(source.label), location, snapshot.sha256, snapshot.bytes))
+            of = snapshot.given or snapshot
+            sources.append(SourceReport(printable(source.label), location, of.sha256, of.bytes))
             findings += _damage(source.label, snapshot)
             others = [
                 name for label, schema in schemas.items() if label != source.label for name in schema.names

@@ -125,7 +125,7 @@ def _validate_reading_only(values: dict[str, Any], why: ConvoyError) -> int:
 
     click.echo(f"Nothing is recorded in the target: {why.what}.", err=True)
     settings = read_settings()
-    sources = parse_sources(values.pop("sources"))
+    sources = parse_sources(values.pop("sources"), tell=lambda _told_before: None)
     target, output = take_target(values, settings), take_output(values)
     return validate_reading_only(run_options(Mode.VALIDATE, sources, values), target, settings, output)
 

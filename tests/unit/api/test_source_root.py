@@ -103,3 +103,59 @@ def test_without_a_root_no_source_is_read() -> None:
         resolve_sources([("school.db", None)], None)
 
     assert refused.value.status == 403
+
+
+@pytest.fixture
+def databases(root: Path) -> Path:
+    """A folder below the root, with a link that leads out of it."""
+    found = root / "more"
+    found.mkdir()
+    for name in ("b.db", "a.db"):
+        (found / name).write_bytes(b"SQLite format 3\x00")
+    (found / "README").touch()
+    secret = root.parent / "secret.db"
+    secret.write_bytes(b"SQLite format 3\x00")
+    (found / "c.db").symlink_to(secret)
+    (root / "out").symlink_to(root.parent)
+    return found
+
+
+@pytest.mark.parametrize("location", ["more", "more/", "more/*"])
+def test_a_folder_below_the_root_is_its_databases(root: Path, databases: Path, location: str) -> None:
+    told: list[str] = []
+    sources = resolve_sources([(location, None)], root, told.append)
+    assert sources == (Source("a", str(databases / "a.db")), Source("b", str(databases / "b.db")))
+    assert told == [f"Passed over in {databases}: README, c.db (no database)."]
+
+
+@pytest.mark.parametrize(
+    ("location", "sentence"),
+    [
+        ("out/*.db", "not below"),
+        ("out", "not below"),
+        ("/etc/*", "not below"),
+        ("../*.db", r"`\.\."),
+        ("more/c*", "No file that is read matches"),
+        ("missing/*.db", "no such file"),
+        ("s3://bucket/*.db", "no s3:// URL"),
+    ],
+)
+@pytest.mark.usefixtures("databases")
+def test_no_pattern_leads_out_of_the_root(root: Path, location: str, sentence: str) -> None:
+    with pytest.raises(ProblemError, match=sentence) as refused:
+        resolve_sources([(location, None)], root)
+    assert "secret" not in str(refused.value)
+
+
+@pytest.mark.usefixtures("databases")
+def test_a_label_of_a_folder_is_refused(root: Path) -> None:
+    with pytest.raises(ProblemError, match="One label is given to 2 files"):
+        resolve_sources([("more", "mine")], root)
+
+
+def test_a_folder_counts_by_its_databases(root: Path) -> None:
+    (root / "many").mkdir()
+    for number in range(101):
+        (root / "many" / f"{number}.db").write_bytes(b"SQLite format 3\x00")
+    with pytest.raises(ProblemError, match="These are 101 databases; a run takes 100"):
+        resolve_sources([("many", None)], root)

@@ -197,6 +197,8 @@ def sources(*labels: str) -> tuple[Any, ...]:
             location=f"/data/{label}.db",
             sha256=hashlib.sha256(label.encode()).hexdigest(),
             bytes=48_300_032,
+            given_sha256=None,
+            given_bytes=None,
         )
         for label in labels or ("school",)
     )

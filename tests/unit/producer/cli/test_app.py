@@ -59,7 +59,7 @@ def test_help_imports_nothing_heavy() -> None:
         (["migrate", "--no-such-flag"], "No such option"),
         (["migrate"], "No source is named"),
         (["migrate", "--source", "no/such/file.db"], "There is no such file"),
-        (["migrate", "--source", "."], "This is a directory"),
+        (["migrate", "--source", "a/none"], "This is a directory"),
         (["migrate", "--source", "one.db", "--batch-size", "0"], "--batch-size must be at least 1, not 0"),
         (["migrate", "--source", "one.db", "--batch-size", "many"], "a number of rows or auto"),
         (["migrate", "--source", "one.db", "--chunk-rows", "some"], "a number of rows or auto"),
@@ -84,7 +84,7 @@ def test_help_imports_nothing_heavy() -> None:
 )
 def test_wrong_usage_is_one_sentence_and_status_2(arguments, sentence, tmp_path, monkeypatch, capsys) -> None:
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "none").mkdir(parents=True)
     for name in ("one.db", "a/one.db"):
         (tmp_path / name).write_bytes(b"")
     (tmp_path / "text.db").write_text("no database at all")

@@ -24,6 +24,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     for name in [name for name in os.environ if name.startswith("MIGRATION_")]:
         monkeypatch.delenv(name)
+    (tmp_path / "none").mkdir()
     (tmp_path / "one.db").write_bytes(b"")
     (tmp_path / "text.db").write_text("no database at all")
     (tmp_path / "cut.db").write_bytes(b"SQLite format 3\0")
@@ -61,7 +62,7 @@ def printed(capsys: Capture) -> tuple[dict[str, Any], str]:
         ),
         (["migrate", "--source", "text.db"], "source-not-a-database", {"source": "text", "file": "text.db"}),
         (["migrate", "--source", "cut.db"], "source-corrupt", {"source": "cut", "file": "cut.db"}),
-        (["migrate", "--source", "."], "source-unreadable", {"file": ""}),
+        (["migrate", "--source", "none"], "source-unreadable", {"file": "none"}),
         (
             ["migrate", "--source", "one.db", "--mapping", "no.toml"],
             "mapping-file-invalid",
