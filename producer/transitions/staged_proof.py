@@ -126,7 +126,9 @@ def check_staged(connection: Connection, run: RunRecord, tables: Sequence[TableR
     for table in checked:
         noted, oid = proved[table.id], staged[table.id]
         is_kept = noted.guard is not None and noted.guard == marks.get(oid)
-        found = [] if is_kept else _rows_changed(connection, _staged_sql(run, table), snapshot, noted.rows_target)
+        found = (
+            [] if is_kept else _rows_changed(connection, _staged_sql(run, table), snapshot, noted.rows_target)
+        )
         if noted.signature is not None:
             found += changed_lines(noted.signature, signatures.get(oid, []))
         if found:
@@ -214,7 +216,8 @@ def _places(
     """Return oid → staging schema and name."""
     plans = {table.id: planned(table) for table in tables}
     return {
-        oid: (staging_schema(run, plans[id_].target_schema), plans[id_].target_name) for id_, oid in oids.items()
+        oid: (staging_schema(run, plans[id_].target_schema), plans[id_].target_name)
+        for id_, oid in oids.items()
     }
 
 

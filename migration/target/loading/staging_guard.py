@@ -50,8 +50,10 @@ def make_guards(connection: Connection, run_id: str, tables: Mapping[int, tuple[
         run_sql(connection, f"SET LOCAL lock_timeout = '{_LOCK_SECONDS}s'; " + _making(run_id, tables))
         if has_event_triggers(connection):  # one that forbids DROP must not be met in the cutover
             trial = connection.begin_nested()
-            drop_guards(connection, tables)
-            trial.rollback()
+            try:
+                drop_guards(connection, tables)
+            finally:
+                trial.rollback()
         marks = read_marks(connection, list(tables))
     except DBAPIError:
         if connection.invalidated:
@@ -81,12 +83,10 @@ def drop_guards(connection: Connection, tables: Mapping[int, tuple[str, str]]) -
 def _making(run_id: str, tables: Mapping[int, tuple[str, str]]) -> str:
     statements = [_function(run_id, schema) for schema in sorted({schema for schema, _ in tables.values()})]
     for _, (schema, name) in sorted(tables.items()):
-        table, function = quoted(schema, name), f"{quoted(schema, FUNCTION)}()"
+        table, call = quoted(schema, name), f"EXECUTE FUNCTION {quoted(schema, FUNCTION)}()"
         statements += [
-            f"CREATE TRIGGER {_ROWS} BEFORE INSERT OR UPDATE OR DELETE ON {table}"
-            f" FOR EACH ROW EXECUTE FUNCTION {function}",
-            f"CREATE TRIGGER {_TRUNCATE} BEFORE TRUNCATE ON {table}"
-            f" FOR EACH STATEMENT EXECUTE FUNCTION {function}",
+            f"CREATE TRIGGER {_ROWS} BEFORE INSERT OR UPDATE OR DELETE ON {table} FOR EACH ROW {call}",
+            f"CREATE TRIGGER {_TRUNCATE} BEFORE TRUNCATE ON {table} FOR EACH STATEMENT {call}",
             f"ALTER TABLE {table} ENABLE ALWAYS TRIGGER {_ROWS}, ENABLE ALWAYS TRIGGER {_TRUNCATE}",
         ]
     return "; ".join(statements)
