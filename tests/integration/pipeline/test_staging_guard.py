@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -9,10 +10,10 @@ import psycopg
 import pytest
 
 from migration.ledger.run_records import RunRecord, create_run
-from migration.ledger.run_requests import request_cutover
+from migration.ledger.run_requests import request_cutover, request_resume
 from migration.model import IfExists, Mode, OnOrphan, Phase, RunOptions, Source
 from migration.report.report_builder import build_report
-from migration.steps.run_cancellation import cancel_run
+from migration.steps.run_cancellation import cancel_run, remove_staging
 from producer.transitions import staged_proof
 from tests.support.direct import Direct
 
@@ -210,7 +211,7 @@ def test_cancelled_run_leaves_nothing(direct: Direct, build: Build) -> None:
     run = held(direct, build(SHOP), "sg_cancel")
     assert len(traces(direct)) == 5
     cancel_run(direct.ledger, run.id)
-    direct.query(f"DROP SCHEMA IF EXISTS {run.staging_schema} CASCADE")
+    remove_staging(direct.ledger, run)
     assert traces(direct) == []
 
 
@@ -230,6 +231,10 @@ def test_blocked_cutover_leaves_the_guard_and_the_next_takes_it_away(direct: Dir
         assert cut_over(direct, run).phase is Phase.FAILED
     with pytest.raises(psycopg.errors.ObjectNotInPrerequisiteState):
         direct.query(WRITE.format(run.staging_schema))
+    request_resume(direct.ledger, run.id)
+    ended = cut_over(direct, direct.finish(run.id))
+    assert ended.phase is Phase.COMPLETED, ended.error
+    assert traces(direct) == []
 
 
 @pytest.mark.usefixtures("unread")
@@ -258,6 +263,57 @@ def test_orphan_rows_are_dealt_with_before_the_guard_stands(
     )
     assert run.phase in {Phase.COMPLETED, Phase.COMPLETED_WITH_FINDINGS}, run.error
     assert traces(direct) == []
+
+
+@pytest.mark.parametrize("is_written", [False, True])
+def test_server_without_plpgsql_gets_the_pass(
+    direct: Direct, build: Build, passes: list[str], is_written: bool
+) -> None:
+    direct.query("DROP EXTENSION plpgsql")
+    run = held(direct, build(SHOP), "sg_no_language")
+    if is_written:
+        direct.query(WRITE.format(run.staging_schema))
+    ended = cut_over(direct, run)
+    assert ended.phase is (Phase.FAILED if is_written else Phase.COMPLETED), ended.error
+    assert "t" in passes
+
+
+@pytest.fixture
+def of_a_role(target_url: str, tmp_path: Path) -> Iterator[Direct]:
+    """A cluster of a role that may create schemas and no more."""
+    role = f"loader_{uuid.uuid4().hex[:8]}"
+    with psycopg.connect(target_url, autocommit=True) as admin:
+        database = admin.info.dbname
+        admin.execute(f"CREATE ROLE {role} LOGIN")
+        admin.execute(f"GRANT CREATE ON DATABASE {database} TO {role}")
+        cluster = Direct(
+            target_url.replace("postgres:@", f"{role}:@").replace("postgres@", f"{role}@"), tmp_path
+        )
+        yield cluster
+        cluster.close()
+        admin.execute(f"DROP OWNED BY {role} CASCADE; DROP ROLE {role}")
+
+
+def test_role_of_few_rights_has_a_guard_against_superusers(
+    of_a_role: Direct, direct: Direct, build: Build, passes: list[str]
+) -> None:
+    run = held(of_a_role, build(SHOP), "sg_role")
+    for cluster in (of_a_role, direct):
+        with pytest.raises(psycopg.errors.ObjectNotInPrerequisiteState):
+            cluster.query(WRITE.format(run.staging_schema))
+    assert cut_over(of_a_role, run).phase is Phase.COMPLETED
+    assert passes == []
+    assert traces(direct) == []
+
+
+def test_role_that_may_make_no_function_gets_the_pass(
+    of_a_role: Direct, direct: Direct, build: Build, passes: list[str]
+) -> None:
+    direct.query("REVOKE USAGE ON LANGUAGE plpgsql FROM PUBLIC")
+    run = held(of_a_role, build(SHOP), "sg_no_right")
+    assert traces(direct) == []
+    assert cut_over(of_a_role, run).phase is Phase.COMPLETED
+    assert "t" in passes
 
 
 def test_run_without_a_proof_and_load_of_rows_have_no_guard(direct: Direct, build: Build) -> None:
