@@ -116,6 +116,7 @@ tables = Table(
     Column("digest_source", Text),
     Column("digest_target", Text),
     Column("equal", Boolean),
+    Column("guard", Text),  # of the staged table, what it is known by: target.pg_catalog.guard_triggers
     Column("signature", JSONB),  # of the staged table, as it was proved: target.pg_catalog.table_signature
     Column("schema_checked", Integer),  # how much of its schema was compared; NULL: nothing
     UniqueConstraint("source_id", "name"),

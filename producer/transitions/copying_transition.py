@@ -13,7 +13,7 @@ from producer.transitions.loss_findings import add_losses
 from producer.transitions.readback_layout import lay_out_validating
 from producer.transitions.row_conservation import check_conservation
 from producer.transitions.run_end import completed
-from producer.transitions.staged_proof import note_copied
+from producer.transitions.staged_proof import guard_staged, note_copied
 
 if TYPE_CHECKING:
     from migration.ledger.run_transition import LockedRun
@@ -33,6 +33,7 @@ def finish_copying(_context: TransitionContext, locked: LockedRun, _prepared: No
     if run.options.mode is Mode.DRY_RUN:
         save_refused_objects(connection, run, tables)
         return completed(connection, run)
+    guard_staged(connection, run, tables)
     note_copied(connection, run)
     add_steps(connection, run.id, Phase.INDEXING, index_steps(tables, run.options.workers))
     if not run.options.skip_validation:

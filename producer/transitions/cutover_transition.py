@@ -30,7 +30,7 @@ from migration.validation.row_hashing import algorithm_name
 from migration.validation.schema.standing_extras import extra_findings
 from producer.transitions.data_only_loading import load_schema
 from producer.transitions.run_end import completed
-from producer.transitions.staged_proof import PlacementWatch, check_staged
+from producer.transitions.staged_proof import PlacementWatch, check_staged, let_writers_in
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -65,6 +65,7 @@ def finish_cutting_over(context: TransitionContext, locked: LockedRun, _prepared
     digest = algorithm_name()
     take_locks(connection, _wanted_locks(connection, run, plans), run.options.cutover_lock_timeout_seconds)
     with lock_refusals_told(run.id):
+        let_writers_in(connection, run, tables)
         record = _put_in_place(context, connection, run, tables, lost, digest)
         connection.execute(update(runs).where(runs.c.id == run.id).values(cutover=record))
         add_findings(connection, run.id, try_first_writes(connection, _first_writes(connection, run, tables)))

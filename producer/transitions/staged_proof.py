@@ -1,9 +1,11 @@
 """What was proved is what is put in place: staged tables are looked at once more before a cutover.
 
 Between the proof and the cutover may lie days (`--hold`, a cutover window, a blocker), and staged tables can be
-written to by whoever may. No value is read again: PostgreSQL keeps with each row which transaction wrote it, and those
-of the copying are known by a snapshot. A cutover's own commands may be answered by the database's event triggers, so
-what these have done is asked afterwards.
+written to by whoever may. So triggers keep writers out, from before the first row is read for the proof: where they
+stand as they were made, the rows are those that were proved. Where they could not be made, or somebody has touched
+them, one pass over the rows tells, which reads no value: PostgreSQL keeps with each row which transaction wrote it, and
+those of the copying are known by a snapshot. A cutover's own commands may be answered by the database's event triggers,
+so what these have done is asked afterwards.
 """
 
 from __future__ import annotations
@@ -19,13 +21,16 @@ from migration.ledger.table_records import TableRecord, planned
 from migration.model import Finding, FindingKind
 from migration.steps.run_schema_names import staging_schema, target_schemas
 from migration.target.cutover.lock_acquisition import lock_refusals_told
+from migration.target.cutover.relation_move import translated
 from migration.target.cutover.row_horizon import read_ages_by_snapshot
+from migration.target.loading.staging_guard import drop_guards, has_event_triggers, make_guards
+from migration.target.pg_catalog.guard_triggers import read_marks
 from migration.target.pg_catalog.schema_relations import relations_in, relations_named
 from migration.target.pg_catalog.table_signature import changed_lines, read_signatures
 from migration.target.sql_statements import quoted, run_sql
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from sqlalchemy import Connection
 
@@ -37,10 +42,33 @@ _WRITTEN_HERE: Final = text(
     " + pg_catalog.pg_stat_get_xact_tuples_updated(oid::oid)"
     " + pg_catalog.pg_stat_get_xact_tuples_deleted(oid::oid) AS rows FROM unnest(CAST(:oids AS bigint[])) oid"
 )
-_EVENT_TRIGGERS: Final = text(
-    "SELECT EXISTS (SELECT FROM pg_catalog.pg_event_trigger WHERE evtenabled <> 'D')"
-)
 _LINES_SHOWN: Final = 5
+
+
+def guard_staged(connection: Connection, run: RunRecord, tables: Sequence[TableRecord]) -> None:
+    """Keep writers out of the tables from the end of the caller's transaction to the cutover, where that can be.
+
+    The steps that read them back come with the same transaction, so no read is older than the guard.
+    A load of rows writes into its staged tables itself, and of a run without a proof nothing has to be kept.
+    """
+    if run.options.data_only or run.options.skip_validation:
+        return
+    oids = _staged_oids(connection, run, tables)
+    marks = make_guards(connection, run.id, _places(run, tables, oids))
+    noted = [{"table_id": id_, "mark": marks[oid]} for id_, oid in oids.items() if oid in marks]
+    if noted:
+        connection.execute(
+            update(ledger_tables)
+            .where(ledger_tables.c.id == bindparam("table_id"))
+            .values(guard=bindparam("mark")),
+            noted,
+        )
+
+
+def let_writers_in(connection: Connection, run: RunRecord, tables: Sequence[TableRecord]) -> None:
+    """Take the guard away, in the transaction of the cutover, in which the tables are locked."""
+    with translated(run=run.id):
+        drop_guards(connection, _places(run, tables, _staged_oids(connection, run, tables)))
 
 
 def note_copied(connection: Connection, run: RunRecord) -> None:
@@ -75,9 +103,12 @@ def check_staged(connection: Connection, run: RunRecord, tables: Sequence[TableR
     proved = {
         row.id: row
         for row in connection.execute(
-            select(ledger_tables.c.id, ledger_tables.c.signature, ledger_tables.c.rows_target).where(
-                ledger_tables.c.run_id == run.id, ledger_tables.c.equal.is_(True)
-            )
+            select(
+                ledger_tables.c.id,
+                ledger_tables.c.guard,
+                ledger_tables.c.signature,
+                ledger_tables.c.rows_target,
+            ).where(ledger_tables.c.run_id == run.id, ledger_tables.c.equal.is_(True))
         )
     }
     snapshot = connection.execute(select(runs.c.copied_in).where(runs.c.id == run.id)).scalar_one()
@@ -90,17 +121,25 @@ def check_staged(connection: Connection, run: RunRecord, tables: Sequence[TableR
         run_sql(
             connection, f"LOCK TABLE {', '.join(_staged_sql(run, table) for table in checked)} IN SHARE MODE"
         )
-    signatures = read_signatures(connection, [staged[table.id] for table in checked])
+    oids = [staged[table.id] for table in checked]
+    marks, signatures = read_marks(connection, oids), read_signatures(connection, oids)
     for table in checked:
-        ages = read_ages_by_snapshot(connection, f"ONLY {_staged_sql(run, table)}", snapshot)
-        missing = max(proved[table.id].rows_target - ages.older, 0)
-        found = [f"{ages.younger:,} rows written"] if ages.younger else []
-        found += [f"{missing:,} rows gone"] if missing else []
-        noted = proved[table.id].signature
-        if noted is not None:
-            found += changed_lines(noted, signatures.get(staged[table.id], []))
+        noted, oid = proved[table.id], staged[table.id]
+        is_kept = noted.guard is not None and noted.guard == marks.get(oid)
+        found = (
+            [] if is_kept else _rows_changed(connection, _staged_sql(run, table), snapshot, noted.rows_target)
+        )
+        if noted.signature is not None:
+            found += changed_lines(noted.signature, signatures.get(oid, []))
         if found:
             raise _changed(run, table, "since its proof", found)
+
+
+def _rows_changed(connection: Connection, table_sql: str, snapshot: str, rows: int) -> list[str]:
+    ages = read_ages_by_snapshot(connection, f"ONLY {table_sql}", snapshot)
+    missing = max(rows - ages.older, 0)
+    found = [f"{ages.younger:,} rows written"] if ages.younger else []
+    return found + ([f"{missing:,} rows gone"] if missing else [])
 
 
 class PlacementWatch:
@@ -112,7 +151,7 @@ class PlacementWatch:
         self._run = run
         self._tables = {table.id: table for table in tables}
         self._oids = _staged_oids(connection, run, tables)
-        self._is_watched = connection.execute(_EVENT_TRIGGERS).scalar_one()
+        self._is_watched = has_event_triggers(connection)
         self._before: dict[int, list[str]] = {}
         self._replaced: dict[str, list[str]] = {}
         if self._is_watched:
@@ -169,6 +208,17 @@ class PlacementWatch:
 def _staged_sql(run: RunRecord, table: TableRecord) -> str:
     plan = planned(table)
     return quoted(staging_schema(run, plan.target_schema), plan.target_name)
+
+
+def _places(
+    run: RunRecord, tables: Sequence[TableRecord], oids: Mapping[int, int]
+) -> dict[int, tuple[str, str]]:
+    """Return oid → staging schema and name."""
+    plans = {table.id: planned(table) for table in tables}
+    return {
+        oid: (staging_schema(run, plans[id_].target_schema), plans[id_].target_name)
+        for id_, oid in oids.items()
+    }
 
 
 def _staged_oids(connection: Connection, run: RunRecord, tables: Sequence[TableRecord]) -> dict[int, int]:

@@ -49,7 +49,7 @@ def build_profile(direct: Direct, run: RunRecord) -> dict[str, Any]:
 def test_14_a_row_that_is_lost_on_the_way_fails_the_run(direct: Direct, build: Build) -> None:
     path = build("CREATE TABLE t (id INTEGER PRIMARY KEY); INSERT INTO t VALUES (1), (2), (3)")
     run = direct.start(path, until=Phase.INDEXING, target_schema="f14")
-    direct.query(f'DELETE FROM "{run.staging_schema}".t WHERE id = 2')
+    direct.forge(run, "t", "DELETE FROM {t} WHERE id = 2")
     run = direct.finish(run.id)
     report = build_report(direct.ledger, run.id)
     assert (run.phase, report.exit_status) == (Phase.FAILED, 3)

@@ -262,7 +262,7 @@ def test_rows_that_differ_are_named_and_orphans_are_not_among_them(
     direct: Direct, build: Build, choice: OnOrphan
 ) -> None:
     run = direct.start(build(FAMILY), until=Phase.VALIDATING, target_schema="o_differ", on_orphan=choice)
-    direct.query(f"UPDATE \"{run.staging_schema}\".book SET title = 'other' WHERE id = 3")
+    direct.forge(run, "book", "UPDATE {t} SET title = 'other' WHERE id = 3")
     run = direct.finish(run.id)
     assert run.phase is Phase.FAILED
     report = build_report(direct.ledger, run.id)

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import text
 
+from migration.target.pg_catalog.guard_triggers import NO_GUARD_SQL
+
 if TYPE_CHECKING:
     from collections.abc import Collection
 
@@ -53,11 +55,11 @@ JOIN pg_catalog.pg_class c ON c.oid::bigint = x.oid ORDER BY x.root, NOT x.oid =
 # A partition's copy of a trigger of the table is none of its own; one that is switched off does nothing.
 _ACTORS: Final = (
     _MEMBERS
-    + """
+    + f"""
 SELECT m.root, m.oid = m.root AS is_itself, m.oid::regclass::text AS relation, 'trigger' AS kind, t.tgname AS name,
        pg_catalog.pg_get_triggerdef(t.oid, true) AS definition
 FROM member m JOIN pg_catalog.pg_trigger t ON t.tgrelid::bigint = m.oid
-WHERE NOT t.tgisinternal AND t.tgparentid = 0 AND t.tgenabled <> 'D'
+WHERE NOT t.tgisinternal AND t.tgparentid = 0 AND t.tgenabled <> 'D' AND {NO_GUARD_SQL}
 UNION ALL
 SELECT m.root, m.oid = m.root, m.oid::regclass::text, 'rule', r.rulename, pg_catalog.pg_get_ruledef(r.oid, true)
 FROM member m JOIN pg_catalog.pg_rewrite r ON r.ev_class::bigint = m.oid

@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import text
 
+from migration.target.pg_catalog.guard_triggers import NO_GUARD_SQL
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sqlalchemy import Connection
 
 _SIGNATURE: Final = text(
-    """
+    f"""
     SELECT c.oid::bigint AS oid, pg_catalog.concat_ws(' ', 'table', CASE c.relpersistence WHEN 'u' THEN 'unlogged' END,
         'of', pg_catalog.pg_get_userbyid(c.relowner),
         CASE WHEN c.relrowsecurity THEN 'row level security' END,
@@ -43,6 +45,10 @@ _SIGNATURE: Final = text(
     LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
     WHERE a.attrelid::bigint = ANY(:oids) AND a.attnum > 0 AND NOT a.attisdropped
     UNION ALL
+    -- One that is dropped and made again has other values, and no row is written.
+    SELECT a.attrelid::bigint, 'dropped column ' || a.attnum
+    FROM pg_catalog.pg_attribute a WHERE a.attrelid::bigint = ANY(:oids) AND a.attnum > 0 AND a.attisdropped
+    UNION ALL
     SELECT a.attrelid::bigint, pg_catalog.concat_ws(' ', 'grant', g.privilege_type, 'of',
         pg_catalog.quote_ident(a.attname), 'to',
         CASE WHEN g.grantee = 0 THEN 'PUBLIC' ELSE pg_catalog.pg_get_userbyid(g.grantee) END)
@@ -67,7 +73,7 @@ _SIGNATURE: Final = text(
     UNION ALL
     SELECT t.tgrelid::bigint, pg_catalog.concat_ws(' ', 'trigger', pg_catalog.quote_ident(t.tgname),
         'calls', t.tgfoid::regprocedure::text, t.tgtype::text, CASE WHEN t.tgenabled <> 'O' THEN t.tgenabled::text END)
-    FROM pg_catalog.pg_trigger t WHERE t.tgrelid::bigint = ANY(:oids) AND NOT t.tgisinternal
+    FROM pg_catalog.pg_trigger t WHERE t.tgrelid::bigint = ANY(:oids) AND NOT t.tgisinternal AND {NO_GUARD_SQL}
     UNION ALL
     SELECT t.tgrelid::bigint, 'foreign keys are not enforced'
     FROM pg_catalog.pg_trigger t WHERE t.tgrelid::bigint = ANY(:oids) AND t.tgisinternal AND t.tgenabled <> 'O'

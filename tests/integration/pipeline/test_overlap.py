@@ -196,8 +196,7 @@ def test_cancelled_run_reads_nothing_more_and_leaves_nothing(stage: Stage) -> No
 
 
 def test_row_that_changes_after_the_copy_stops_the_run_whenever_it_is_read(stage: Stage) -> None:
-    staging = stage.run().staging_schema
-    stage.direct.query(f"UPDATE {staging}.child SET note = 'other' WHERE id = 7")
+    stage.direct.forge(stage.run(), "child", "UPDATE {t} SET note = 'other' WHERE id = 7")
     assert stage.work(Phase.VALIDATING) == 2
     run = stage.end()
     assert (run.phase, run.resume_phase) == (Phase.FAILED, Phase.VALIDATING)

@@ -158,7 +158,7 @@ def test_validation_takes_the_same_way(staged: Direct, build: Build) -> None:
 def test_difference_is_named_from_another_host(staged: Direct, build: Build) -> None:
     run = staged.start(build(SCRIPT), until=Phase.VALIDATING, target_schema="named")
     move_away(staged)
-    staged.query(f"UPDATE \"{run.staging_schema}\".t SET v = 'b'")
+    staged.forge(run, "t", "UPDATE {t} SET v = 'b'")
     assert staged.finish(run.id).phase is Phase.FAILED
     found = staged.query(
         f"SELECT kind, key FROM convoy.findings WHERE run_id = '{run.id}' AND key IS NOT NULL"
