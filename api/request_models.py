@@ -99,6 +99,8 @@ class Options(_Strict):
     """Load rows into tables that the application has made already; make none."""
     fire_triggers: bool = False
     """With data_only: triggers that the role may not put to rest fire, and each is a finding."""
+    ignore_version: bool = False
+    """With data_only: go on where the application's migrations in source and target are not the same."""
     identifiers: IdentifierPolicy = IdentifierPolicy.PRESERVE
     source_timezone: Annotated[str, AfterValidator(_known_timezone)] = "UTC"
     """Zone of dates and times that name none."""
@@ -197,6 +199,7 @@ class RunRequest(_Strict):
             drop_dependents=asked.drop_dependents,
             data_only=asked.data_only,
             fire_triggers=asked.fire_triggers,
+            ignore_version=asked.ignore_version,
             identifiers=asked.identifiers,
             source_timezone=asked.source_timezone,
             batch_rows=asked.batch_size,

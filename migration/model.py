@@ -360,6 +360,8 @@ class RunOptions:
     data_only: bool = False
     fire_triggers: bool = False
     """With `data_only`: the application's triggers that the role may not put to rest fire, instead of a refusal."""
+    ignore_version: bool = False
+    """With `data_only`: go on where the application's bookkeeping says other versions in source and target."""
     identifiers: IdentifierPolicy = IdentifierPolicy.PRESERVE
     source_timezone: str = "UTC"
     batch_rows: int | None = None

@@ -66,6 +66,7 @@ def repeat(options: RunOptions, mode: Mode) -> str:
             ("--cutover-patience", f"{options.cutover_patience_seconds:g}"),
         ]
         switches += [("--hold", options.hold), ("--fire-triggers", options.fire_triggers)]
+        switches += [("--ignore-version", options.ignore_version)]
     words = ["migration-cli", mode.value, *_source_flags(options)]
     words += [
         word for flag, value in flags if value and value != _DEFAULTS.get(flag) for word in (flag, value)

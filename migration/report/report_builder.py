@@ -387,6 +387,7 @@ def _options(options: RunOptions) -> OptionsReport:
         drop_dependents=options.drop_dependents,
         data_only=options.data_only,
         fire_triggers=options.fire_triggers,
+        ignore_version=options.ignore_version,
         schema_per_source=options.schema_per_source,
         skip_validation=options.skip_validation,
         batch_rows=options.batch_rows,

@@ -315,6 +315,7 @@ class OptionsReport:
     drop_dependents: tuple[str, ...] = ()
     data_only: bool = False
     fire_triggers: bool = False
+    ignore_version: bool = False
     schema_per_source: bool = False
     skip_validation: bool = False
     batch_rows: int | None = None

@@ -243,6 +243,15 @@ def fire_triggers_flag(command: Decorated) -> Decorated:
     )(command)
 
 
+def ignore_version_flag(command: Decorated) -> Decorated:
+    """Add --ignore-version."""
+    return click.option(
+        "--ignore-version",
+        is_flag=True,
+        help="With --data-only: go on where the application's migrations in source and target are not the same.",
+    )(command)
+
+
 def unused_flags(command: Decorated) -> Decorated:
     """Add the flags of a migration that say how to write, so that its line serves again where nothing is written."""
     return _add(
@@ -261,6 +270,7 @@ def unused_flags(command: Decorated) -> Decorated:
             hidden=True,
         ),
         click.option("--fire-triggers", is_flag=True, hidden=True),
+        click.option("--ignore-version", is_flag=True, hidden=True),
         click.option("--hold", is_flag=True, hidden=True),
         click.option("--cutover-window", hidden=True),
         click.option("--cutover-lock-timeout", type=float, hidden=True),

@@ -76,6 +76,8 @@ def run_options(mode: Mode, sources: tuple[Source, ...], values: dict[str, Any])
             raise UsageError(f"{both[0]} is in --tables and in --exclude", setting="--exclude")
     if values.get("fire_triggers") and not values.get("data_only"):
         raise UsageError("--fire-triggers is for --data-only", setting="--fire-triggers")
+    if values.get("ignore_version") and not values.get("data_only"):
+        raise UsageError("--ignore-version is for --data-only", setting="--ignore-version")
     options = RunOptions(
         mode=mode,
         sources=sources,
@@ -88,6 +90,7 @@ def run_options(mode: Mode, sources: tuple[Source, ...], values: dict[str, Any])
         drop_dependents=dropped_kinds(values.get("drop_dependents", ())),
         data_only=values.get("data_only", False),
         fire_triggers=values.get("fire_triggers", False),
+        ignore_version=values.get("ignore_version", False),
         identifiers=IdentifierPolicy(values["identifiers"]),
         source_timezone=zone,
         batch_rows=_rows_or_auto("--batch-size", values.get("batch_size", AUTO)),

@@ -29,19 +29,19 @@ COMMAND_LINES = """
 migration-cli: --mode --version
 migrate: --accept --batch-size --catalog --chunk-rows --cutover-lock-timeout --cutover-patience
     --cutover-window --data-only --drop-dependents --dry-run --exclude --fire-triggers --hold
-    --identifiers --if-exists --ignore --json --mapping --max-workers --on-error --on-orphan --priority
+    --identifiers --if-exists --ignore --ignore-version --json --mapping --max-workers --on-error --on-orphan --priority
     --report --salvage --schema-per-source --skip-validation --source --source-timezone --tables
     --target-db --target-host --target-pass --target-port --target-schema --target-url --target-user
     --verbose --workers
 dry-run: --accept --batch-size --catalog --chunk-rows --cutover-lock-timeout --cutover-patience
     --cutover-window --data-only --drop-dependents --exclude --fire-triggers --hold --identifiers
-    --if-exists --ignore --json --mapping --max-workers --on-error --on-orphan --priority --report
+    --if-exists --ignore --ignore-version --json --mapping --max-workers --on-error --on-orphan --priority --report
     --salvage --schema-per-source --source --source-timezone --tables --target-db --target-host
     --target-pass --target-port --target-schema --target-url --target-user --verbose --workers
     --write-mapping
 validate: --accept --batch-size --catalog --chunk-rows --cutover-lock-timeout --cutover-patience
     --cutover-window --data-only --drop-dependents --exclude --fire-triggers --hold --identifiers
-    --if-exists --ignore --json --mapping --max-workers --on-error --priority --report --salvage
+    --if-exists --ignore --ignore-version --json --mapping --max-workers --on-error --priority --report --salvage
     --schema-per-source --source --source-timezone --tables --target-db --target-host --target-pass
     --target-port --target-schema --target-url --target-user --verbose --workers
 resume: --json --report --target-db --target-host --target-pass --target-port --target-url --target-user
@@ -105,7 +105,7 @@ ObjectReport: kind name state reason owner
 ObjectScore: kind created changed skipped
 ObjectState: changed created skipped
 OptionsReport: tables exclude identifiers source_timezone if_exists drop_dependents data_only
-    fire_triggers schema_per_source skip_validation batch_rows chunk_rows workers on_orphan accept
+    fire_triggers ignore_version schema_per_source skip_validation batch_rows chunk_rows workers on_orphan accept
     accepted_by ignore
 PartReport: part state checked differing advice ignored
 PartState: differs equal not_checked
@@ -166,6 +166,7 @@ GET /api/v1/migration/{id}/events
 
 ERROR_CODES = """
 application-tables-differ
+application-versions-differ
 broker-setting-invalid
 broker-unreachable
 cluster-of-another-target

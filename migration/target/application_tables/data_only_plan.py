@@ -12,6 +12,7 @@ from migration.model import IfExists, ObjectResult, ObjectState, TablePlan
 from migration.schema_translation.source_plan import PlannedSource
 from migration.schema_translation.table_ddl import create_table
 from migration.schema_translation.table_selection import LEFT_OUT, leaves_out, select_tables, stays_out
+from migration.target.application_tables.bookkeeping_comparison import compare_bookkeeping
 from migration.target.application_tables.load_rights import load_rights
 from migration.target.application_tables.row_transfer import refuse_restless
 from migration.target.application_tables.table_load_order import parents_first
@@ -155,9 +156,16 @@ class _SourcePlanner:
         plans = [self.plan_table(table, standing[there[table.name]]) for table in chosen]
         self.check()
         names = {table.name for table in chosen}
+        said = {
+            found.table: found.sentence
+            for found in compare_bookkeeping(
+                self._connection, self._source.label, self._source.schema, self._options
+            )
+        }
         for table in self._source.schema.tables:
             reason = stays_out(table)
             if reason and table.name not in names:
+                reason = "; ".join(filter(None, (reason, said.get(table.name))))
                 self._say(table.kind.value, table.name, reason, ObjectState.SKIPPED)
         return PlannedSource(tuple(plans), tuple(self._results))
 
