@@ -13,6 +13,7 @@ from migration.schema_translation.source_plan import PlannedSource
 from migration.schema_translation.table_ddl import create_table
 from migration.schema_translation.table_selection import LEFT_OUT, leaves_out, select_tables, stays_out
 from migration.target.application_tables.bookkeeping_comparison import compare_bookkeeping
+from migration.target.application_tables.incoming_foreign_keys import incoming_keys, key_rights
 from migration.target.application_tables.load_rights import load_rights
 from migration.target.application_tables.row_transfer import refuse_restless
 from migration.target.application_tables.table_load_order import parents_first
@@ -102,11 +103,13 @@ def check_tables(
         )
     own = {table.oid for table in tables}
     keys = foreign_keys_to(connection, sorted(own))
-    outside = sorted({key.child_name for key in keys if key.child not in own})
-    if full and outside:
+    incoming = incoming_keys(connection, tables) if full else []
+    refuse_lacking(connection, key_rights(connection, incoming), **place)
+    outside = sorted({key.child_name for key in incoming if key.refers(connection)})
+    if outside:
         raise TargetOccupiedError(
-            f"Tables to be emptied are referred to by others: {listed(outside)}",
-            remedy="Migrate these too, or empty the tables by hand",
+            f"Tables to be emptied are referred to by rows of others: {listed(outside)}",
+            remedy="Migrate these too, or empty them by hand, or what they refer to",
             **place,
         )
     elsewhere = foreign_partitions(connection, sorted(own)) if full else []
