@@ -17,7 +17,7 @@ from migration.ledger.cutover_tries import CutoverTerms
 from migration.ledger.cutover_window import parse_window
 from migration.mapping_file.loss_signatures import read_signature
 from migration.mapping_file.mapping_file_reader import read_mapping
-from migration.mapping_file_model import MappingFile, OnOrphan
+from migration.mapping_file_model import MappingFile, OnConflict, OnOrphan
 from migration.model import IdentifierPolicy, IfExists, Mode, OnError, RunOptions, Source
 
 MAX_SOURCES = 100
@@ -93,6 +93,8 @@ class Options(_Strict):
     catalog: Literal["educational"] | None = None
     """Only the tables of this catalog."""
     if_exists: IfExists = IfExists.REFUSE
+    on_conflict: OnConflict = OnConflict.ABORT
+    """With if_exists merge: whose row counts where one of another content stands under its key."""
     drop_dependents: tuple[DroppableKind, ...] = ()
     """Kinds of objects of replaced tables that may stay behind where they cannot be carried over."""
     data_only: bool = False
@@ -196,6 +198,7 @@ class RunRequest(_Strict):
             exclude=asked.exclude,
             catalog=asked.catalog,
             if_exists=asked.if_exists,
+            on_conflict=asked.on_conflict,
             drop_dependents=asked.drop_dependents,
             data_only=asked.data_only,
             fire_triggers=asked.fire_triggers,

@@ -9,3 +9,9 @@ class VersionsDifferError(TargetError):
     """The application of the source and that of the target are not at the same version."""
 
     code = "application-versions-differ"
+
+
+class MergeConflictError(TargetError):
+    """Rows of the source differ from those that stand in the target under their keys."""
+
+    code = "rows-conflict"

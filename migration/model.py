@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from migration.finding_kinds import FindingKind as FindingKind  # noqa: PLC0414  # one of the nouns, with a table of its own
-from migration.mapping_file_model import MappingFile, Normalisation, OnOrphan
+from migration.mapping_file_model import MappingFile, Normalisation, OnConflict, OnOrphan
 
 
 class Mode(StrEnum):
@@ -92,6 +92,7 @@ class IfExists(StrEnum):
 
     REFUSE = "refuse"
     REPLACE = "replace"  # the old one is kept for rollback
+    MERGE = "merge"  # rows alone: those that are missing go in among those that stand
 
 
 class OnError(StrEnum):
@@ -360,8 +361,8 @@ class RunOptions:
     data_only: bool = False
     fire_triggers: bool = False
     """With `data_only`: the application's triggers that the role may not put to rest fire, instead of a refusal."""
-    ignore_version: bool = False
-    """With `data_only`: go on where the application's bookkeeping says other versions in source and target."""
+    ignore_version: bool = False  # of the application, where source and target are not at the same
+    on_conflict: OnConflict = OnConflict.ABORT
     identifiers: IdentifierPolicy = IdentifierPolicy.PRESERVE
     source_timezone: str = "UTC"
     batch_rows: int | None = None
@@ -394,7 +395,6 @@ class RunOptions:
     """Kinds of findings about the schema that are wanted: reported, and without effect on verdict and exit status."""
     target: str = ""
     """URL of the target without its password, for messages and reports."""
-    mapping: MappingFile | None = None
-    """What `--mapping` holds."""
+    mapping: MappingFile | None = None  # what `--mapping` holds
     idempotency_key: str = ""
     """The API's Idempotency-Key header: a second request with the same key gets the same run."""

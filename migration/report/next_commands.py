@@ -7,7 +7,7 @@ import shlex
 from typing import Final
 
 from migration.convoy_error import NextStep
-from migration.mapping_file_model import OnOrphan
+from migration.mapping_file_model import OnConflict, OnOrphan
 from migration.model import IdentifierPolicy, IfExists, Mode, OnError, Phase, RunOptions
 from migration.report.text_formatting import printable, without_secrets
 
@@ -16,6 +16,7 @@ _DEFAULTS: Final = {
     "--identifiers": IdentifierPolicy.PRESERVE.value,
     "--source-timezone": "UTC",
     "--if-exists": IfExists.REFUSE.value,
+    "--on-conflict": OnConflict.ABORT.value,
     "--on-error": OnError.QUARANTINE.value,
     "--on-orphan": OnOrphan.NOT_VALID.value,
     "--cutover-lock-timeout": f"{RunOptions().cutover_lock_timeout_seconds:g}",
@@ -58,6 +59,7 @@ def repeat(options: RunOptions, mode: Mode) -> str:
     ]
     if mode is not Mode.VALIDATE:
         flags += [("--if-exists", options.if_exists.value), ("--on-error", options.on_error.value)]
+        flags += [("--on-conflict", options.on_conflict.value)]
         flags += [("--drop-dependents", ",".join(options.drop_dependents))]
         flags += [("--on-orphan", options.on_orphan.value)]
         flags += [

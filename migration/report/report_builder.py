@@ -20,13 +20,13 @@ from migration.report.error_report_builder import report_error
 from migration.report.evidence_builder import build_evidence
 from migration.report.loss_verdict import lossy_places
 from migration.report.not_migrated_sql import STUBS_NAME, build_stubs
+from migration.report.options_report import options_report
 from migration.report.report_files import write_report
 from migration.report.report_model import (
     FailedStep,
     FindingReport,
     ObjectReport,
     ObjectScore,
-    OptionsReport,
     PhaseReport,
     QuarantineReport,
     QuarantineSample,
@@ -154,7 +154,7 @@ def assemble(facts: Facts) -> Report:
         seconds=round(max((end - origin).total_seconds(), 0.0), 3),
         findings_total=findings_total,
         timeline=timeline,
-        options=_options(options),
+        options=options_report(options),
         evidence=build_evidence(facts),
         retries=facts.retries,
         error=error,
@@ -250,7 +250,7 @@ def assemble_without_ledger(
         finished_at=ended.isoformat(),
         seconds=seconds,
         findings_total=len(findings),
-        options=_options(options),
+        options=options_report(options),
         accepted=accepted,
     )
 
@@ -375,26 +375,3 @@ def _throughput(mode: Mode, tables: Sequence[TableReport], phases: Sequence[Phas
         rows += moved
         size += table.bytes * (moved / table.rows_source if table.rows_source else 0.0)
     return Throughput(round(rows / seconds, 1), round(size / seconds, 1))
-
-
-def _options(options: RunOptions) -> OptionsReport:
-    return OptionsReport(
-        tables=options.tables,
-        exclude=options.exclude,
-        identifiers=options.identifiers.value,
-        source_timezone=options.source_timezone,
-        if_exists=options.if_exists.value,
-        drop_dependents=options.drop_dependents,
-        data_only=options.data_only,
-        fire_triggers=options.fire_triggers,
-        ignore_version=options.ignore_version,
-        schema_per_source=options.schema_per_source,
-        skip_validation=options.skip_validation,
-        batch_rows=options.batch_rows,
-        chunk_rows=options.chunk_rows,
-        workers=options.workers,
-        on_orphan=options.on_orphan.value,
-        accept=options.accept,
-        accepted_by=options.accepted_by,
-        ignore=options.ignore,
-    )

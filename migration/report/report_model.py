@@ -312,6 +312,7 @@ class OptionsReport:
     identifiers: str = "preserve"
     source_timezone: str = "UTC"
     if_exists: str = "refuse"
+    on_conflict: str = "abort"
     drop_dependents: tuple[str, ...] = ()
     data_only: bool = False
     fire_triggers: bool = False

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from migration.mapping_file_model import OnOrphan
+from migration.mapping_file_model import OnConflict, OnOrphan
 from migration.model import IdentifierPolicy, IfExists, OnError
 from producer.cli.option_values import AUTO
 from producer.cli.target_options import Target, TargetFlags, choose_target
@@ -222,7 +222,15 @@ def replacement_flags(command: Decorated) -> Decorated:
             type=click.Choice([choice.value for choice in IfExists]),
             default=IfExists.REFUSE.value,
             show_default=True,
-            help="Tables that stand there already: refuse, or replace and keep them for rollback.",
+            help="Tables that stand there already: refuse, or replace and keep them for rollback; with --data-only also"
+            " merge the rows into theirs, by key.",
+        ),
+        click.option(
+            "--on-conflict",
+            type=click.Choice([choice.value for choice in OnConflict]),
+            default=OnConflict.ABORT.value,
+            show_default=True,
+            help="With --if-exists merge: whose row counts where one of another content stands under its key.",
         ),
         click.option(
             "--drop-dependents",
@@ -260,6 +268,12 @@ def unused_flags(command: Decorated) -> Decorated:
             "--if-exists",
             type=click.Choice([choice.value for choice in IfExists]),
             default=IfExists.REFUSE.value,
+            hidden=True,
+        ),
+        click.option(
+            "--on-conflict",
+            type=click.Choice([choice.value for choice in OnConflict]),
+            default=OnConflict.ABORT.value,
             hidden=True,
         ),
         click.option("--drop-dependents", multiple=True, hidden=True),

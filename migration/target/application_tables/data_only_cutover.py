@@ -11,14 +11,17 @@ from sqlalchemy.exc import DBAPIError
 from migration.convoy_error import Place
 from migration.cutover_errors import StagingLostError
 from migration.errors import RowsChangedError, TargetChangedError
+from migration.mapping_file_model import OnConflict
 from migration.model import Finding, FindingKind, IfExists, ObjectResult, ObjectState
 from migration.target.application_tables.computed_columns import computed_differences
-from migration.target.application_tables.data_only_plan import check_tables
+from migration.target.application_tables.data_only_plan import check_tables, takes_over
 from migration.target.application_tables.load_rights import load_rights
 from migration.target.application_tables.refusal_tolerant_insert import insert_fitting, number_rows
+from migration.target.application_tables.row_merge import refuse_conflicts, settle, take_standing
 from migration.target.application_tables.row_refusal_errors import speaks_of_a_row
 from migration.target.application_tables.row_transfer import RowTransfer, keys_put_off, triggers_at_rest
 from migration.target.application_tables.standing_rows import (
+    copy_aside,
     empty,
     kept_rows,
     refuse_referring,
@@ -83,6 +86,7 @@ def load_rows(
     previous_schema: str,
     plans: Sequence[TablePlan],
     if_exists: IfExists,
+    on_conflict: OnConflict = OnConflict.ABORT,
     given_out: Mapping[str, int],
     first_only: bool = False,
     may_fire: bool = False,
@@ -97,13 +101,15 @@ def load_rows(
         staging_schema: where the rows are; afterwards it holds those that have arrived, and those that were refused.
         previous_schema: where the rows go that stood there before; created when there are any.
         plans: the tables, all of the same `target_schema`.
-        if_exists: whether rows that stand there may be replaced.
+        if_exists: whether rows that stand there may be replaced, or the staged ones go in among them.
+        on_conflict: whose row counts where they differ under one key.
         given_out: target table → the largest number that AUTOINCREMENT has ever given out.
         first_only: stop at the first row that is refused: the caller will not commit.
         may_fire: triggers that the role may not put to rest fire, and each is a finding.
 
     Raises:
         TargetOccupiedError: rows have come in since the run began.
+        MergeConflictError: rows differ from those that stand under their keys, and nobody has said whose count.
         TargetPermissionError: the role has lost a right since.
         StagingLostError: a table is gone.
         RowsChangedError: the rows changed on their way.
@@ -122,14 +128,22 @@ def load_rows(
         # these locks already.
         mode = "ACCESS EXCLUSIVE" if if_exists is IfExists.REPLACE else "SHARE ROW EXCLUSIVE"
         run_sql(connection, f"LOCK TABLE {', '.join(table.own_rows for table in standing)} IN {mode} MODE")
-        check_tables(connection, standing, if_exists, may_fire=may_fire)
-        fired = what_fires(connection, standing)
+        updates = takes_over(if_exists, on_conflict)
+        check_tables(connection, standing, if_exists, may_fire=may_fire, updates=updates)
+        fired = what_fires(connection, standing, updates=updates)
         before = sequence_states(connection, standing)
-        kept, emptied = set_aside(connection, standing, previous_schema, may_fire=may_fire)
+        is_merged, emptied = if_exists is IfExists.MERGE, list[ObjectResult]()
+        if is_merged:
+            kept = copy_aside(connection, standing, previous_schema)
+        else:
+            kept, emptied = set_aside(connection, standing, previous_schema, may_fire=may_fire)
         loads = [
             RowTransfer.of(plan, tables[plan.target_name], quoted(staging_schema, plan.target_name))
             for plan in plans
         ]
+        merged = take_standing(connection, plans, loads, staging_schema) if is_merged else []
+        if on_conflict is OnConflict.ABORT:
+            refuse_conflicts(merged, schema)
         results, refused = _insert(
             connection, loads, staging_schema, first_only=first_only, may_fire=may_fire
         )
@@ -137,8 +151,12 @@ def load_rows(
         if refused and first_only:
             return LoadedRows({}, results, refused, [])
         findings: list[Finding] = []
+        if merged:
+            results += settle(connection, merged, on_conflict, may_fire=may_fire)
+            findings += [one.kept() for one in merged if one.differing and on_conflict is OnConflict.TARGET]
         for plan, load in zip(plans, loads, strict=True):
-            _prove(connection, load)
+            if not is_merged:
+                _prove(connection, load)
             findings += computed_differences(connection, plan, load)
             findings += inherited_rows(connection, plan.name, load.table.oid)
         results += advance_sequences(connection, standing, given_out)
@@ -152,6 +170,7 @@ def load_rows(
                     "name": t.name,
                     "oid": t.oid,
                     "kept": t.name in kept,
+                    "merged": is_merged,
                     "kept_oid": kept.get(t.name),
                     **recorded(sums[t.name]),
                 }

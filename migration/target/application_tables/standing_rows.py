@@ -39,17 +39,20 @@ def set_aside(
     Returns:
         Name → oid of each copy, and lines for the report.
     """
+    kept = copy_aside(connection, tables, previous)
+    return kept, empty(connection, tables, may_fire=may_fire) if kept else []
+
+
+def copy_aside(connection: Connection, tables: Sequence[ApplicationTable], previous: str) -> dict[str, int]:
+    """Copy what rows there are to the previous schema, which is created; return name → oid of each copy."""
     full = [table for table in tables if holds_rows(connection, table)]
     if not full:
-        return {}, []
+        return {}
     run_sql(connection, f"CREATE SCHEMA {quoted(previous)}")
     for table in full:
         copy = f"CREATE TABLE {quoted(previous, table.name)} AS SELECT * FROM {table.own_rows}"
         run_sql(connection, copy)
-    emptied = empty(connection, tables, may_fire=may_fire)
-    return {
-        relation.name: relation.oid for relation in relations_in(connection, previous, ("table",))
-    }, emptied
+    return {relation.name: relation.oid for relation in relations_in(connection, previous, ("table",))}
 
 
 def kept_rows(
