@@ -17,7 +17,7 @@ from migration.ledger.cutover_tries import CutoverTerms
 from migration.ledger.cutover_window import parse_window
 from migration.mapping_file.loss_signatures import read_signature
 from migration.mapping_file.mapping_file_reader import read_mapping
-from migration.mapping_file_model import MappingFile, OnOrphan
+from migration.mapping_file_model import MappingFile, OnConflict, OnOrphan
 from migration.model import IdentifierPolicy, IfExists, Mode, OnError, Source
 from migration.run_options import RunOptions
 
@@ -94,12 +94,16 @@ class Options(_Strict):
     catalog: Literal["educational"] | None = None
     """Only the tables of this catalog."""
     if_exists: IfExists = IfExists.REFUSE
+    on_conflict: OnConflict = OnConflict.ABORT
+    """With if_exists merge: whose row counts where one of another content stands under its key."""
     drop_dependents: tuple[DroppableKind, ...] = ()
     """Kinds of objects of replaced tables that may stay behind where they cannot be carried over."""
     data_only: bool = False
     """Load rows into tables that the application has made already; make none."""
     fire_triggers: bool = False
     """With data_only: triggers that the role may not put to rest fire, and each is a finding."""
+    ignore_version: bool = False
+    """With data_only: go on where the application's migrations in source and target are not the same."""
     identifiers: IdentifierPolicy = IdentifierPolicy.PRESERVE
     source_timezone: Annotated[str, AfterValidator(_known_timezone)] = "UTC"
     """Zone of dates and times that name none."""
@@ -195,9 +199,11 @@ class RunRequest(_Strict):
             exclude=asked.exclude,
             catalog=asked.catalog,
             if_exists=asked.if_exists,
+            on_conflict=asked.on_conflict,
             drop_dependents=asked.drop_dependents,
             data_only=asked.data_only,
             fire_triggers=asked.fire_triggers,
+            ignore_version=asked.ignore_version,
             identifiers=asked.identifiers,
             source_timezone=asked.source_timezone,
             batch_rows=asked.batch_size,

@@ -53,6 +53,14 @@ class OnOrphan(StrEnum):
     SET_NULL = "set-null"  # they lose the reference; refused where the columns must have a value
 
 
+class OnConflict(StrEnum):
+    """Whose row counts where one of another content stands under its key (`--if-exists merge`)."""
+
+    ABORT = "abort"  # nobody's: nothing is changed
+    SOURCE = "source"  # it takes the place of the target's
+    TARGET = "target"  # the target's stays; a loss
+
+
 @dataclass(frozen=True, slots=True)
 class ColumnOverride:
     """What the user wants of one column. None, or empty: nothing, so that the profile decides."""

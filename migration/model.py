@@ -92,6 +92,7 @@ class IfExists(StrEnum):
 
     REFUSE = "refuse"
     REPLACE = "replace"  # the old one is kept for rollback
+    MERGE = "merge"  # rows alone: those that are missing go in among those that stand
 
 
 class OnError(StrEnum):

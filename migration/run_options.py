@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from migration.mapping_file_model import MappingFile, OnOrphan
+from migration.mapping_file_model import MappingFile, OnConflict, OnOrphan
 from migration.model import IdentifierPolicy, IfExists, Mode, OnError, Source
 
 
@@ -26,6 +26,9 @@ class RunOptions:
     data_only: bool = False
     fire_triggers: bool = False
     """With `data_only`: the application's triggers that the role may not put to rest fire, instead of a refusal."""
+    ignore_version: bool = False
+    """Of the application, where source and target are not at the same."""
+    on_conflict: OnConflict = OnConflict.ABORT
     identifiers: IdentifierPolicy = IdentifierPolicy.PRESERVE
     source_timezone: str = "UTC"
     batch_rows: int | None = None

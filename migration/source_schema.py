@@ -118,6 +118,8 @@ class SourceTable:
     note: str = ""
     """What does not come along of a virtual table."""
     override: TableOverride | None = None
+    applied: tuple[str, ...] = ()
+    """Of a table in which a tool keeps book: which migrations it says were applied; empty unless somebody asks."""
 
     @property
     def primary_key(self) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ import shlex
 from typing import Final
 
 from migration.convoy_error import NextStep
-from migration.mapping_file_model import OnOrphan
+from migration.mapping_file_model import OnConflict, OnOrphan
 from migration.model import IdentifierPolicy, IfExists, Mode, OnError, Phase
 from migration.report.text_formatting import printable, without_secrets
 from migration.run_options import RunOptions
@@ -17,6 +17,7 @@ _DEFAULTS: Final = {
     "--identifiers": IdentifierPolicy.PRESERVE.value,
     "--source-timezone": "UTC",
     "--if-exists": IfExists.REFUSE.value,
+    "--on-conflict": OnConflict.ABORT.value,
     "--on-error": OnError.QUARANTINE.value,
     "--on-orphan": OnOrphan.NOT_VALID.value,
     "--cutover-lock-timeout": f"{RunOptions().cutover_lock_timeout_seconds:g}",
@@ -59,6 +60,7 @@ def repeat(options: RunOptions, mode: Mode) -> str:
     ]
     if mode is not Mode.VALIDATE:
         flags += [("--if-exists", options.if_exists.value), ("--on-error", options.on_error.value)]
+        flags += [("--on-conflict", options.on_conflict.value)]
         flags += [("--drop-dependents", ",".join(options.drop_dependents))]
         flags += [("--on-orphan", options.on_orphan.value)]
         flags += [
@@ -67,6 +69,7 @@ def repeat(options: RunOptions, mode: Mode) -> str:
             ("--cutover-patience", f"{options.cutover_patience_seconds:g}"),
         ]
         switches += [("--hold", options.hold), ("--fire-triggers", options.fire_triggers)]
+        switches += [("--ignore-version", options.ignore_version)]
     words = ["migration-cli", mode.value, *_source_flags(options)]
     words += [
         word for flag, value in flags if value and value != _DEFAULTS.get(flag) for word in (flag, value)

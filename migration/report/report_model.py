@@ -315,9 +315,11 @@ class OptionsReport:
     identifiers: str = "preserve"
     source_timezone: str = "UTC"
     if_exists: str = "refuse"
+    on_conflict: str = "abort"
     drop_dependents: tuple[str, ...] = ()
     data_only: bool = False
     fire_triggers: bool = False
+    ignore_version: bool = False
     schema_per_source: bool = False
     skip_validation: bool = False
     batch_rows: int | None = None

@@ -12,13 +12,14 @@ from migration.errors import UnknownTableError
 from migration.mapping_file.mapping_file_application import SKIPPED_BY_FILE
 from migration.model import Mode
 from migration.run_options import RunOptions
-from migration.schema_translation.bookkeeping_tables import bookkeeper
+from migration.schema_translation.bookkeeping_tables import BookkeepingTable, bookkeeper
 from migration.schema_translation.view_translation import tables_read
 from migration.source_schema import SourceSchema, SourceTable, TableKind
 
 LEFT_OUT: Final = "left out on request"
 VIEW_LEFT_OUT: Final = "it reads a table that is left out on request"
-_KEEPS_BOOK: Final = "keeps book here, and has its own rows in the target (--data-only)"
+KEEPS_BOOK: Final = "keeps book here, and has its own rows in the target (--data-only)"
+"""How a table of this kind is told; `left_out_on_request` knows it by that."""
 
 
 def select_tables(label: str, schema: SourceSchema, options: RunOptions) -> list[SourceTable]:
@@ -53,11 +54,16 @@ def views_left_out(schema: SourceSchema, chosen: Collection[SourceTable]) -> fro
     return frozenset(gone & reads.keys())
 
 
+def keeps_book(table: SourceTable) -> BookkeepingTable | None:
+    """Return which tool keeps book in a table of a source, by its name and its shape; None where none does."""
+    return bookkeeper(table.name, [column.name for column in table.columns])
+
+
 def stays_out(table: SourceTable) -> str:
     """Return why a load of rows leaves a table out that nobody asks for; empty where it does not."""
-    keeper = bookkeeper(table.name)
-    if keeper:
-        return f"{keeper} {_KEEPS_BOOK}"
+    book = keeps_book(table)
+    if book is not None:
+        return f"{book.keeper} {KEEPS_BOOK}"
     if table.kind is TableKind.VIRTUAL:
         return "a virtual table, for which an application seldom has a table in PostgreSQL (--data-only)"
     return ""
@@ -74,7 +80,7 @@ def left_out_on_request(kind: str, reason: str) -> bool:
 
     The storage of a virtual table is internal to it. Tables in which tools keep book have their own rows in the target.
     """
-    return kind == "shadow" or reason in {LEFT_OUT, VIEW_LEFT_OUT, SKIPPED_BY_FILE} or _KEEPS_BOOK in reason
+    return kind == "shadow" or reason in {LEFT_OUT, VIEW_LEFT_OUT, SKIPPED_BY_FILE} or KEEPS_BOOK in reason
 
 
 def check_names(sources: Sequence[tuple[str, SourceSchema]], options: RunOptions) -> None:

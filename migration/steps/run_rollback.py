@@ -41,6 +41,7 @@ from migration.target.cutover.lock_acquisition import (
     WantedLocks,
     lock_refusals_told,
     referred_to,
+    referring_to,
     take_locks,
 )
 from migration.target.cutover.relation_move import translated
@@ -250,7 +251,10 @@ def _wanted_locks(connection: Connection, run: RunRecord) -> WantedLocks:
         for record in records
         for entry in (*record.get("tables", ()), *record.get("replaced", ()))
     ]
-    return WantedLocks(oids={*oids, *referred_to(connection, oids)})
+    loaded = [
+        entry["oid"] for record in records if record.get("data_only") for entry in record.get("tables", ())
+    ]
+    return WantedLocks(oids={*oids, *referred_to(connection, oids), *referring_to(connection, loaded)})
 
 
 def _check(connection: Connection, run: RunRecord) -> None:

@@ -10,7 +10,7 @@ from sqlalchemy.exc import DBAPIError
 
 from migration.convoy_error import Place
 from migration.errors import TargetBusyError, TargetReadOnlyError, TargetVersionError, UsageError
-from migration.model import ObjectResult, ObjectState
+from migration.model import IfExists, ObjectResult, ObjectState
 from migration.target.application_tables.data_only_plan import check_application_tables
 from migration.target.cutover.occupied_names import relations_to_replace
 from migration.target.cutover.replaced_objects import Replacement, foresee
@@ -54,6 +54,12 @@ def check_target(connection: Connection, plans: Sequence[TablePlan], options: Ru
     if options.data_only:
         check_application_tables(connection, plans, options)
         return
+    if options.if_exists is IfExists.MERGE:
+        raise UsageError(
+            "--if-exists merge is for --data-only: a migration makes tables of its own",
+            setting="--if-exists",
+            remedy="Load the rows into the tables that stand there, with --data-only --if-exists merge",
+        )
     for schema in sorted({plan.target_schema for plan in plans}):
         _check_schema(connection, schema)
         inside = [plan for plan in plans if plan.target_schema == schema]

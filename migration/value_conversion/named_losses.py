@@ -41,6 +41,7 @@ JSON_KEYS_DROPPED: Final = "json_keys_dropped"
 CLASS_DROPPED: Final = "class_dropped"
 CUT_BY_TYPE: Final = "cut_by_type"
 RESPELLED_BY_SERVER: Final = "respelled_by_server"
+TARGET_ROW_KEPT: Final = "target_row_kept"
 
 OFFSET_TO_UTC: Final = "offset_to_utc"
 """No loss: of a column of moments it is counted, and told."""
@@ -63,6 +64,7 @@ LOSSES: Final[Mapping[str, str]] = MappingProxyType(
         CLASS_DROPPED: "values of two storage classes can no longer be told apart, such as 5 and '5'",
         CUT_BY_TYPE: "the column's type cut or rounded them",
         RESPELLED_BY_SERVER: "the server spells a text otherwise",
+        TARGET_ROW_KEPT: "another row stood under its key, and was kept",
         "nul_replaced": "the character NUL was replaced",
         "nfc_normalised": "characters were composed",
         "trimmed": "white space at the ends was taken off",

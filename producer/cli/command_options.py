@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from migration.mapping_file_model import OnOrphan
+from migration.mapping_file_model import OnConflict, OnOrphan
 from migration.model import IdentifierPolicy, IfExists, OnError
 from producer.cli.option_values import AUTO
 from producer.cli.target_options import Target, TargetFlags, choose_target
@@ -222,7 +222,15 @@ def replacement_flags(command: Decorated) -> Decorated:
             type=click.Choice([choice.value for choice in IfExists]),
             default=IfExists.REFUSE.value,
             show_default=True,
-            help="Tables that stand there already: refuse, or replace and keep them for rollback.",
+            help="Tables that stand there already: refuse, or replace and keep them for rollback; with --data-only also"
+            " merge the rows into theirs, by key.",
+        ),
+        click.option(
+            "--on-conflict",
+            type=click.Choice([choice.value for choice in OnConflict]),
+            default=OnConflict.ABORT.value,
+            show_default=True,
+            help="With --if-exists merge: whose row counts where one of another content stands under its key.",
         ),
         click.option(
             "--drop-dependents",
@@ -243,6 +251,15 @@ def fire_triggers_flag(command: Decorated) -> Decorated:
     )(command)
 
 
+def ignore_version_flag(command: Decorated) -> Decorated:
+    """Add --ignore-version."""
+    return click.option(
+        "--ignore-version",
+        is_flag=True,
+        help="With --data-only: go on where the application's migrations in source and target are not the same.",
+    )(command)
+
+
 def unused_flags(command: Decorated) -> Decorated:
     """Add the flags of a migration that say how to write, so that its line serves again where nothing is written."""
     return _add(
@@ -253,6 +270,12 @@ def unused_flags(command: Decorated) -> Decorated:
             default=IfExists.REFUSE.value,
             hidden=True,
         ),
+        click.option(
+            "--on-conflict",
+            type=click.Choice([choice.value for choice in OnConflict]),
+            default=OnConflict.ABORT.value,
+            hidden=True,
+        ),
         click.option("--drop-dependents", multiple=True, hidden=True),
         click.option(
             "--on-error",
@@ -261,6 +284,7 @@ def unused_flags(command: Decorated) -> Decorated:
             hidden=True,
         ),
         click.option("--fire-triggers", is_flag=True, hidden=True),
+        click.option("--ignore-version", is_flag=True, hidden=True),
         click.option("--hold", is_flag=True, hidden=True),
         click.option("--cutover-window", hidden=True),
         click.option("--cutover-lock-timeout", type=float, hidden=True),

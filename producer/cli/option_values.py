@@ -13,7 +13,7 @@ from zoneinfo import available_timezones
 from migration.attached_object_kinds import DROPPABLE_KINDS
 from migration.errors import UsageError
 from migration.ignored_kinds import check_ignored
-from migration.mapping_file_model import OnOrphan
+from migration.mapping_file_model import OnConflict, OnOrphan
 from migration.model import IdentifierPolicy, IfExists, Mode, OnError, Source
 from migration.run_options import RunOptions
 from producer.cli.cutover_options import cutover_terms
@@ -77,6 +77,10 @@ def run_options(mode: Mode, sources: tuple[Source, ...], values: dict[str, Any])
             raise UsageError(f"{both[0]} is in --tables and in --exclude", setting="--exclude")
     if values.get("fire_triggers") and not values.get("data_only"):
         raise UsageError("--fire-triggers is for --data-only", setting="--fire-triggers")
+    if values.get("ignore_version") and not values.get("data_only"):
+        raise UsageError("--ignore-version is for --data-only", setting="--ignore-version")
+    if values.get("if_exists") == IfExists.MERGE and not values.get("data_only"):
+        raise UsageError("--if-exists merge is for --data-only", setting="--if-exists")
     options = RunOptions(
         mode=mode,
         sources=sources,
@@ -86,9 +90,11 @@ def run_options(mode: Mode, sources: tuple[Source, ...], values: dict[str, Any])
         exclude=split_names(values["exclude"]),
         catalog=values["catalog"],
         if_exists=IfExists(values.get("if_exists", IfExists.REFUSE)),
+        on_conflict=OnConflict(values.get("on_conflict", OnConflict.ABORT)),
         drop_dependents=dropped_kinds(values.get("drop_dependents", ())),
         data_only=values.get("data_only", False),
         fire_triggers=values.get("fire_triggers", False),
+        ignore_version=values.get("ignore_version", False),
         identifiers=IdentifierPolicy(values["identifiers"]),
         source_timezone=zone,
         batch_rows=_rows_or_auto("--batch-size", values.get("batch_size", AUTO)),

@@ -20,10 +20,12 @@ from migration.target.cutover.lock_acquisition import (
     EXCLUSIVE,
     WantedLocks,
     lock_refusals_told,
+    referring_to,
     related_by_keys,
     take_locks,
 )
 from migration.target.cutover.schema_cutover import cut_over, prepare_replacement
+from migration.target.pg_catalog.schema_relations import relations_named
 from migration.target.pg_catalog.table_shapes import read_shapes
 from migration.target.target_check import check_target
 from migration.validation.row_hashing import algorithm_name
@@ -104,9 +106,30 @@ def _wanted_locks(connection: Connection, run: RunRecord, plans: list[TablePlan]
     return WantedLocks(
         staged=[staging_schema(run, schema) for schema in target_schemas(plans)],
         tables=tables,
-        oids=[] if run.options.data_only else related_by_keys(connection, tables),
+        oids=_others(connection, run, tables),
         mode=AGAINST_WRITERS if is_load else EXCLUSIVE,
     )
+
+
+def _others(connection: Connection, run: RunRecord, tables: list[tuple[str, str]]) -> list[int]:
+    """Return the tables of other names whose foreign keys change hands, or make way while rows are replaced."""
+    if not run.options.data_only:
+        return related_by_keys(connection, tables)
+    if run.options.if_exists is not IfExists.REPLACE:
+        return []
+    return [
+        oid
+        for schema in sorted({schema for schema, _ in tables})
+        for oid in referring_to(
+            connection,
+            [
+                relation.oid
+                for relation in relations_named(
+                    connection, schema, [name for at, name in tables if at == schema]
+                )
+            ],
+        )
+    ]
 
 
 def _put_in_place(

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from migration.ledger.run_results import add_findings, save_difference, save_objects
 from migration.ledger.table_records import planned, read_sources
+from migration.mapping_file.loss_signatures import signed
 from migration.model import OnError
 from migration.steps.refused_row_quarantine import quarantine_refused, stop_at_refused
 from migration.steps.run_schema_names import previous_schema, staging_schema, told_apart
@@ -43,6 +44,7 @@ def load_schema(
         previous_schema=previous_schema(run, schema),
         plans=plans,
         if_exists=run.options.if_exists,
+        on_conflict=run.options.on_conflict,
         given_out={plan.target_name: declared[plan.source_label, plan.name] for plan in plans},
         first_only=aborts,
         may_fire=run.options.fire_triggers,
@@ -53,7 +55,7 @@ def load_schema(
         quarantine_refused(connection, settings, run.id, by_name[refused.table], staging, refused)
     drop_staging(connection, staging)
     save_objects(connection, run.id, [told_apart(run, schema, result) for result in loaded.results])
-    add_findings(connection, run.id, loaded.findings)
+    add_findings(connection, run.id, [signed(finding, run.options) for finding in loaded.findings])
     differing = {finding.table for finding in loaded.findings if finding.is_error}
     for table in tables:
         if table.name in differing:

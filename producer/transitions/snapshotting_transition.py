@@ -20,11 +20,13 @@ from migration.run_options import RunOptions
 from migration.schema_translation.table_selection import check_names, select_tables
 from migration.source.row_reading.chunk_size import split_into_chunks
 from migration.source.row_reading.mapping_expression_check import check_expressions, read_error
+from migration.source.schema_reading.applied_versions import with_applied_versions
 from migration.source.schema_reading.schema_introspection import read_schema
 from migration.source.snapshot_connection import open_snapshot
 from migration.source.snapshots.snapshot_creation import flush, take_and_read
 from migration.source.snapshots.snapshot_retention import note_use
 from migration.source_schema import SourceObject, SourceSchema
+from migration.target.application_tables.bookkeeping_comparison import check_versions
 from producer.transitions.snapshot_publication import publication
 
 if TYPE_CHECKING:
@@ -52,12 +54,15 @@ def freeze_sources(context: TransitionContext, run: RunRecord) -> list[_Frozen]:
         SourceError: a source cannot be used.
         SnapshotDiskFullError: a snapshot does not fit onto the disk now.
         UsageError: a table was named that is not there, or the mapping file does not fit the sources.
+        VersionsDifferError: the applications of both sides are not at the same version.
     """
     frozen = [_freeze(context, source, run) for source in run.options.sources]
     schemas = [(found.record.label, found.record.schema) for found in frozen]
     check_names(schemas, run.options)
     check_mapping(schemas, run.options)
     check_signatures(schemas, run.options)
+    with context.engine.connect() as connection:
+        check_versions(connection, schemas, run.options)
     return [replace(found, record=_as_mapped(found.record, run.options.mapping)) for found in frozen]
 
 
@@ -134,6 +139,7 @@ def _look(label: str, options: RunOptions, path: Path) -> tuple[SourceSchema, di
     schema = read_schema(path)
     if options.mode is Mode.VALIDATE:
         return schema, {}
+    schema = with_applied_versions(label, schema, path, options)
     chunks = {}
     with open_snapshot(path) as opened:
         for table in select_tables(label, schema, options):

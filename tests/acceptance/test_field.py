@@ -313,14 +313,17 @@ def test_22_infinity_stays_nan_is_null_and_bad_json_stays_text(direct: Direct, b
 
 def test_23_the_applications_own_bookkeeping_is_left_alone(direct: Direct, build: Build) -> None:
     path = build(
-        "CREATE TABLE t (id INTEGER PRIMARY KEY); CREATE TABLE django_migrations (id INTEGER PRIMARY KEY, name TEXT);"
-        "INSERT INTO t VALUES (1); INSERT INTO django_migrations VALUES (1, 'old');"
+        "CREATE TABLE t (id INTEGER PRIMARY KEY); "
+        "CREATE TABLE django_migrations (id INTEGER PRIMARY KEY, app TEXT, name TEXT, applied TEXT);"
+        "INSERT INTO t VALUES (1); INSERT INTO django_migrations VALUES (1, 'a', '0001', 'old');"
     )
     direct.query("CREATE SCHEMA f23")
     direct.query("CREATE TABLE f23.t (id integer PRIMARY KEY)")
-    direct.query("CREATE TABLE f23.django_migrations AS SELECT 1 AS id, 'new' AS name")
+    direct.query(
+        "CREATE TABLE f23.django_migrations AS SELECT 1 AS id, 'a' AS app, '0001' AS name, 'new' AS applied"
+    )
     migrate(direct, path, target_schema="f23", data_only=True)
-    assert direct.query("SELECT name FROM f23.django_migrations") == [("new",)]
+    assert direct.query("SELECT applied FROM f23.django_migrations") == [("new",)]
     assert direct.query("SELECT id FROM f23.t") == [(1,)]
 
 

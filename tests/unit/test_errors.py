@@ -5,7 +5,14 @@ from typing import get_type_hints
 
 import pytest
 
-from migration import cutover_errors, errors, evidence_errors, full_disk_errors, source_form_errors
+from migration import (
+    application_errors,
+    cutover_errors,
+    errors,
+    evidence_errors,
+    full_disk_errors,
+    source_form_errors,
+)
 from migration.convoy_error import ConvoyError, NextStep, Place
 from migration.error_record import error_classes, error_from_record, error_record
 from migration.exit_status import ExitStatus
@@ -13,7 +20,14 @@ from migration.exit_status import ExitStatus
 ALL = list(
     dict.fromkeys(
         item
-        for module in (errors, evidence_errors, full_disk_errors, cutover_errors, source_form_errors)
+        for module in (
+            errors,
+            evidence_errors,
+            full_disk_errors,
+            cutover_errors,
+            source_form_errors,
+            application_errors,
+        )
         for item in vars(module).values()
         if isinstance(item, type) and issubclass(item, ConvoyError)
     )

@@ -29,21 +29,22 @@ COMMAND_LINES = """
 migration-cli: --mode --version
 migrate: --accept --batch-size --catalog --chunk-rows --cutover-lock-timeout --cutover-patience
     --cutover-window --data-only --drop-dependents --dry-run --exclude --fire-triggers --hold
-    --identifiers --if-exists --ignore --json --mapping --max-workers --on-error --on-orphan --priority
-    --report --salvage --schema-per-source --skip-validation --source --source-timezone --tables
-    --target-db --target-host --target-pass --target-port --target-schema --target-url --target-user
-    --verbose --workers
+    --identifiers --if-exists --ignore --ignore-version --json --mapping --max-workers --on-conflict
+    --on-error --on-orphan --priority --report --salvage --schema-per-source --skip-validation --source
+    --source-timezone --tables --target-db --target-host --target-pass --target-port --target-schema
+    --target-url --target-user --verbose --workers
 dry-run: --accept --batch-size --catalog --chunk-rows --cutover-lock-timeout --cutover-patience
     --cutover-window --data-only --drop-dependents --exclude --fire-triggers --hold --identifiers
-    --if-exists --ignore --json --mapping --max-workers --on-error --on-orphan --priority --report
-    --salvage --schema-per-source --source --source-timezone --tables --target-db --target-host
-    --target-pass --target-port --target-schema --target-url --target-user --verbose --workers
-    --write-mapping
+    --if-exists --ignore --ignore-version --json --mapping --max-workers --on-conflict --on-error
+    --on-orphan --priority --report --salvage --schema-per-source --source --source-timezone --tables
+    --target-db --target-host --target-pass --target-port --target-schema --target-url --target-user
+    --verbose --workers --write-mapping
 validate: --accept --batch-size --catalog --chunk-rows --cutover-lock-timeout --cutover-patience
     --cutover-window --data-only --drop-dependents --exclude --fire-triggers --hold --identifiers
-    --if-exists --ignore --json --mapping --max-workers --on-error --priority --report --salvage
-    --schema-per-source --source --source-timezone --tables --target-db --target-host --target-pass
-    --target-port --target-schema --target-url --target-user --verbose --workers
+    --if-exists --ignore --ignore-version --json --mapping --max-workers --on-conflict --on-error
+    --priority --report --salvage --schema-per-source --source --source-timezone --tables --target-db
+    --target-host --target-pass --target-port --target-schema --target-url --target-user --verbose
+    --workers
 resume: --json --report --target-db --target-host --target-pass --target-port --target-url --target-user
     --verbose --workers RUN
 cutover: --cutover-lock-timeout --cutover-patience --cutover-window --json --report --target-db
@@ -104,9 +105,9 @@ NextStep: purpose command
 ObjectReport: kind name state reason owner
 ObjectScore: kind created changed skipped
 ObjectState: changed created skipped
-OptionsReport: tables exclude identifiers source_timezone if_exists drop_dependents data_only
-    fire_triggers schema_per_source skip_validation batch_rows chunk_rows workers on_orphan accept
-    accepted_by ignore
+OptionsReport: tables exclude identifiers source_timezone if_exists on_conflict drop_dependents data_only
+    fire_triggers ignore_version schema_per_source skip_validation batch_rows chunk_rows workers on_orphan
+    accept accepted_by ignore
 PartReport: part state checked differing advice ignored
 PartState: differs equal not_checked
 Phase: cancelled completed completed_with_findings copying cutting_over failed indexing pending profiling
@@ -166,6 +167,7 @@ GET /api/v1/migration/{id}/events
 
 ERROR_CODES = """
 application-tables-differ
+application-versions-differ
 broker-setting-invalid
 broker-unreachable
 cluster-of-another-target
@@ -190,6 +192,7 @@ profile-differs
 report-not-written
 report-unusable
 rows-changed-by-target
+rows-conflict
 run-failed
 run-interrupted
 run-purged

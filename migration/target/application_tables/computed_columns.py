@@ -73,7 +73,7 @@ class _Side:
 
         def written(column: ColumnPlan) -> str:
             name = column.target_name
-            return _canonical(column, arrival.value(name) if is_waiting else quoted(name))
+            return canonical(column, arrival.value(name) if is_waiting else quoted(name))
 
         values = [written(column) for column in columns]
         self.row = f"ROW({', '.join(values)})::text"
@@ -81,7 +81,7 @@ class _Side:
         self.select = f"SELECT {listed} FROM {arrival.origin if is_waiting else arrival.table.own_rows}"
 
 
-def _canonical(column: ColumnPlan, value: str) -> str:
+def canonical(column: ColumnPlan, value: str) -> str:
     """Return a value as SQL in which equal values are equal, as `canonical_form` has it for rows that are read."""
     if column.kind is ValueKind.NUMERIC and not keeps_scale(column):
         return f"pg_catalog.trim_scale({value})::text"

@@ -11,13 +11,22 @@ from sqlalchemy.exc import DBAPIError
 from migration.convoy_error import Place
 from migration.cutover_errors import StagingLostError
 from migration.errors import RowsChangedError, TargetChangedError
+from migration.mapping_file_model import OnConflict
 from migration.model import Finding, FindingKind, IfExists, ObjectResult, ObjectState
 from migration.target.application_tables.computed_columns import computed_differences
-from migration.target.application_tables.data_only_plan import check_tables
+from migration.target.application_tables.data_only_plan import check_tables, takes_over
 from migration.target.application_tables.load_rights import load_rights
 from migration.target.application_tables.refusal_tolerant_insert import insert_fitting, number_rows
+from migration.target.application_tables.row_merge import refuse_conflicts, settle, take_standing
 from migration.target.application_tables.row_refusal_errors import speaks_of_a_row
 from migration.target.application_tables.row_transfer import RowTransfer, keys_put_off, triggers_at_rest
+from migration.target.application_tables.standing_rows import (
+    copy_aside,
+    empty,
+    kept_rows,
+    refuse_referring,
+    set_aside,
+)
 from migration.target.application_tables.table_load_order import parents_first
 from migration.target.cutover.cutover_lock_timeout import LOCK_TIMEOUT
 from migration.target.cutover.occupied_names import listed
@@ -27,12 +36,10 @@ from migration.target.pg_catalog.application_table_facts import (
     ApplicationTable,
     application_tables_with,
     foreign_keys_to,
-    holds_rows,
     read_application_tables,
     what_fires,
 )
 from migration.target.pg_catalog.inherited_rows import inherited_rows
-from migration.target.pg_catalog.schema_relations import relations_in
 from migration.target.pg_catalog.sequence_positions import (
     advance_sequences,
     restore_sequences,
@@ -79,6 +86,7 @@ def load_rows(
     previous_schema: str,
     plans: Sequence[TablePlan],
     if_exists: IfExists,
+    on_conflict: OnConflict = OnConflict.ABORT,
     given_out: Mapping[str, int],
     first_only: bool = False,
     may_fire: bool = False,
@@ -93,13 +101,15 @@ def load_rows(
         staging_schema: where the rows are; afterwards it holds those that have arrived, and those that were refused.
         previous_schema: where the rows go that stood there before; created when there are any.
         plans: the tables, all of the same `target_schema`.
-        if_exists: whether rows that stand there may be replaced.
+        if_exists: whether rows that stand there may be replaced, or the staged ones go in among them.
+        on_conflict: whose row counts where they differ under one key.
         given_out: target table → the largest number that AUTOINCREMENT has ever given out.
         first_only: stop at the first row that is refused: the caller will not commit.
         may_fire: triggers that the role may not put to rest fire, and each is a finding.
 
     Raises:
         TargetOccupiedError: rows have come in since the run began.
+        MergeConflictError: rows differ from those that stand under their keys, and nobody has said whose count.
         TargetPermissionError: the role has lost a right since.
         StagingLostError: a table is gone.
         RowsChangedError: the rows changed on their way.
@@ -118,22 +128,35 @@ def load_rows(
         # these locks already.
         mode = "ACCESS EXCLUSIVE" if if_exists is IfExists.REPLACE else "SHARE ROW EXCLUSIVE"
         run_sql(connection, f"LOCK TABLE {', '.join(table.own_rows for table in standing)} IN {mode} MODE")
-        check_tables(connection, standing, if_exists, may_fire=may_fire)
-        fired = what_fires(connection, standing)
+        updates = takes_over(if_exists, on_conflict)
+        check_tables(connection, standing, if_exists, may_fire=may_fire, updates=updates)
+        fired = what_fires(connection, standing, updates=updates)
         before = sequence_states(connection, standing)
-        kept = _set_aside(connection, standing, previous_schema, may_fire=may_fire)
+        is_merged, emptied = if_exists is IfExists.MERGE, list[ObjectResult]()
+        if is_merged:
+            kept = copy_aside(connection, standing, previous_schema)
+        else:
+            kept, emptied = set_aside(connection, standing, previous_schema, may_fire=may_fire)
         loads = [
             RowTransfer.of(plan, tables[plan.target_name], quoted(staging_schema, plan.target_name))
             for plan in plans
         ]
+        merged = take_standing(connection, plans, loads, staging_schema) if is_merged else []
+        if on_conflict is OnConflict.ABORT:
+            refuse_conflicts(merged, schema)
         results, refused = _insert(
             connection, loads, staging_schema, first_only=first_only, may_fire=may_fire
         )
+        results = emptied + results
         if refused and first_only:
             return LoadedRows({}, results, refused, [])
         findings: list[Finding] = []
+        if merged:
+            results += settle(connection, merged, on_conflict, may_fire=may_fire)
+            findings += [one.kept() for one in merged if one.differing and on_conflict is OnConflict.TARGET]
         for plan, load in zip(plans, loads, strict=True):
-            _prove(connection, load)
+            if not is_merged:
+                _prove(connection, load)
             findings += computed_differences(connection, plan, load)
             findings += inherited_rows(connection, plan.name, load.table.oid)
         results += advance_sequences(connection, standing, given_out)
@@ -147,6 +170,7 @@ def load_rows(
                     "name": t.name,
                     "oid": t.oid,
                     "kept": t.name in kept,
+                    "merged": is_merged,
                     "kept_oid": kept.get(t.name),
                     **recorded(sums[t.name]),
                 }
@@ -208,6 +232,7 @@ def take_back(
         # By oid: a table that was moved or renamed since is followed, and is still the one that the run filled.
         tables = list(found.values())
         refuse_lacking(connection, load_rights(connection, tables), schema=schema)
+        refuse_referring(connection, tables, schema)
         run_sql(
             connection,
             f"LOCK TABLE {', '.join(table.own_rows for table in tables)} IN ACCESS EXCLUSIVE MODE",
@@ -224,9 +249,9 @@ def take_back(
                 remedy="A rollback would lose these changes; empty the tables by hand if they may go",
                 schema=schema,
             )
-        _empty(connection, tables, may_fire=may_fire)
+        emptied = empty(connection, tables, may_fire=may_fire)
         kept = {
-            table.oid: _kept(connection, table, entries[table.oid], previous_schema)
+            table.oid: kept_rows(connection, table, entries[table.oid], previous_schema)
             for table in tables
             if entries[table.oid]["kept"]
         }
@@ -251,7 +276,7 @@ def take_back(
         if back:
             run_sql(connection, f"DROP SCHEMA {quoted(previous_schema)} CASCADE")
         restore_sequences(connection, record["sequences"])
-    return [
+    return emptied + [
         ObjectResult(
             "table",
             table.name,
@@ -262,57 +287,6 @@ def take_back(
         )
         for table in tables
     ]
-
-
-def _set_aside(
-    connection: Connection, tables: Sequence[ApplicationTable], previous: str, *, may_fire: bool
-) -> dict[str, int]:
-    """Copy what rows there are to the previous schema and empty the tables; return name → oid of each copy."""
-    full = [table for table in tables if holds_rows(connection, table)]
-    if not full:
-        return {}
-    run_sql(connection, f"CREATE SCHEMA {quoted(previous)}")
-    for table in full:
-        copy = f"CREATE TABLE {quoted(previous, table.name)} AS SELECT * FROM {table.own_rows}"
-        run_sql(connection, copy)
-    _empty(connection, tables, may_fire=may_fire)
-    return {relation.name: relation.oid for relation in relations_in(connection, previous, ("table",))}
-
-
-def _kept(connection: Connection, table: ApplicationTable, entry: Mapping[str, Any], previous: str) -> str:
-    """Return the quoted table that keeps the rows which stood in a table before the run.
-
-    Raises:
-        TargetChangedError: it is gone, or the columns of the table are others now.
-    """
-    place: Place = {"schema": table.schema, "table": table.name}
-    oid = entry.get("kept_oid")
-    if oid is None:  # recorded by an older version
-        by_name = read_application_tables(connection, previous, [entry["name"]])
-        copy = by_name.get(entry["name"])
-    else:
-        copy = application_tables_with(connection, [oid]).get(oid)
-    if copy is None:
-        raise TargetChangedError(
-            "The rows that stood here before are gone; the table that kept them has been dropped",
-            remedy=f"Restore it in schema {previous} from a backup; nothing was changed",
-            **place,
-        )
-    now, then = ({(c.name, c.type) for c in t.columns} for t in (table, copy))
-    if now != then:
-        raise TargetChangedError(
-            "Columns have been added, dropped, renamed or changed since the run:"
-            f" {listed(sorted({name for name, _ in now ^ then}))}",
-            remedy="Take these changes back, then roll back again; nothing was changed",
-            **place,
-        )
-    return copy.sql
-
-
-def _empty(connection: Connection, tables: Sequence[ApplicationTable], *, may_fire: bool) -> None:
-    """Empty all at once: tables that refer to each other can only be emptied together."""
-    with triggers_at_rest(connection, tables, may_fire=may_fire):
-        run_sql(connection, f"TRUNCATE {', '.join(table.own_rows for table in tables)}")
 
 
 def _insert(

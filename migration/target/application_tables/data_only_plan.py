@@ -8,11 +8,15 @@ from typing import TYPE_CHECKING
 from migration.convoy_error import Place
 from migration.errors import ApplicationTableError, TargetOccupiedError, TargetPermissionError
 from migration.mapping_file.mapping_file_conflicts import disagreements
+from migration.mapping_file_model import OnConflict
 from migration.model import IfExists, ObjectResult, ObjectState, TablePlan
 from migration.schema_translation.source_plan import PlannedSource
 from migration.schema_translation.table_ddl import create_table
 from migration.schema_translation.table_selection import LEFT_OUT, leaves_out, select_tables, stays_out
+from migration.target.application_tables.bookkeeping_comparison import compare_bookkeeping
+from migration.target.application_tables.incoming_foreign_keys import incoming_keys, key_rights
 from migration.target.application_tables.load_rights import load_rights
+from migration.target.application_tables.row_merge import check_mergeable
 from migration.target.application_tables.row_transfer import refuse_restless
 from migration.target.application_tables.table_load_order import parents_first
 from migration.target.cutover.occupied_names import listed
@@ -79,34 +83,59 @@ def check_application_tables(connection: Connection, plans: Sequence[TablePlan],
     for schema in sorted({plan.target_schema for plan in plans}):
         names = [plan.target_name for plan in plans if plan.target_schema == schema]
         tables = list(read_application_tables(connection, schema, names).values())
-        check_tables(connection, tables, options.if_exists, may_fire=options.fire_triggers)
+        check_tables(
+            connection,
+            tables,
+            options.if_exists,
+            may_fire=options.fire_triggers,
+            updates=takes_over(options.if_exists, options.on_conflict),
+        )
+
+
+def takes_over(if_exists: IfExists, on_conflict: OnConflict) -> bool:
+    """Tell whether rows that stand in a table may be changed."""
+    return if_exists is IfExists.MERGE and on_conflict is OnConflict.SOURCE
 
 
 def check_tables(
-    connection: Connection, tables: Sequence[ApplicationTable], if_exists: IfExists, *, may_fire: bool = False
+    connection: Connection,
+    tables: Sequence[ApplicationTable],
+    if_exists: IfExists,
+    *,
+    may_fire: bool = False,
+    updates: bool = False,
 ) -> None:
-    """Check tables of one schema as `check_application_tables` does; once more when they are locked for the cutover."""
+    """Check tables of one schema as `check_application_tables` does; once more when they are locked for the cutover.
+
+    `updates`: rows that stand there may be changed.
+    """
     if not tables:
         return
     place: Place = {"schema": tables[0].schema}
-    refuse_lacking(connection, load_rights(connection, tables), **place)
+    refuse_lacking(connection, load_rights(connection, tables, updates=updates), **place)
     if not may_fire:
-        refuse_restless(connection, triggers_of(connection, [table.oid for table in tables]))
+        oids = [table.oid for table in tables]
+        refuse_restless(connection, triggers_of(connection, oids, updates=updates))
     full = [table.name for table in tables if holds_rows(connection, table)]
     if full and if_exists is IfExists.REFUSE:
         raise TargetOccupiedError(
             f"The tables hold rows already: {listed(full)}",
-            remedy="Empty them, or put the source's rows in their place with --if-exists replace"
-            " (the old ones are kept)",
+            remedy="Empty them, put the source's rows in their place with --if-exists replace (the old ones are kept),"
+            " or among them with --if-exists merge",
             **place,
         )
+    if if_exists is IfExists.MERGE:
+        check_mergeable(connection, tables)
+        full = []  # nothing is taken out
     own = {table.oid for table in tables}
     keys = foreign_keys_to(connection, sorted(own))
-    outside = sorted({key.child_name for key in keys if key.child not in own})
-    if full and outside:
+    incoming = incoming_keys(connection, tables) if full else []
+    refuse_lacking(connection, key_rights(connection, incoming), **place)
+    outside = sorted({key.child_name for key in incoming if key.refers(connection)})
+    if outside:
         raise TargetOccupiedError(
-            f"Tables to be emptied are referred to by others: {listed(outside)}",
-            remedy="Migrate these too, or empty the tables by hand",
+            f"Tables to be emptied are referred to by rows of others: {listed(outside)}",
+            remedy="Migrate these too, or empty them by hand, or what they refer to",
             **place,
         )
     elsewhere = foreign_partitions(connection, sorted(own)) if full else []
@@ -156,9 +185,16 @@ class _SourcePlanner:
         plans = [self.plan_table(table, standing[there[table.name]]) for table in chosen]
         self.check()
         names = {table.name for table in chosen}
+        said = {
+            found.table: found.sentence
+            for found in compare_bookkeeping(
+                self._connection, self._source.label, self._source.schema, self._options
+            )
+        }
         for table in self._source.schema.tables:
             reason = stays_out(table)
             if reason and table.name not in names:
+                reason = "; ".join(filter(None, (reason, said.get(table.name))))
                 self._say(table.kind.value, table.name, reason, ObjectState.SKIPPED)
         return PlannedSource(tuple(plans), tuple(self._results))
 

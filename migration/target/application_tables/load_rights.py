@@ -75,8 +75,10 @@ WHERE c.oid::bigint = ANY(:oids) AND pg_catalog.row_security_active(c.oid) ORDER
 """
 
 
-def load_rights(connection: Connection, tables: Sequence[ApplicationTable]) -> list[MissingRight]:
-    """Return what the session's role lacks to load rows into these tables and to roll that back.
+def load_rights(
+    connection: Connection, tables: Sequence[ApplicationTable], *, updates: bool = False
+) -> list[MissingRight]:
+    """Return what the session's role lacks to load rows into these tables (`updates`: change some), and to undo that.
 
     Whether it may put triggers to rest is a question of its own (`triggers_at_rest`).
     """
@@ -89,7 +91,9 @@ def load_rights(connection: Connection, tables: Sequence[ApplicationTable]) -> l
     schemas |= set(connection.execute(text(_SEQUENCE_SCHEMAS), oids).scalars())
     lacking = [right for schema in sorted(schemas) for right in schema_rights(connection, schema, ["USAGE"])]
     asked = [
-        *connection.execute(text(_TABLES), {**oids, "needed": list(NEEDED)}),
+        *connection.execute(
+            text(_TABLES), {**oids, "needed": [*NEEDED, "UPDATE"] if updates else list(NEEDED)}
+        ),
         *connection.execute(text(_TABLES), {"oids": [row.oid for row in parents], "needed": ["SELECT"]}),
     ]
     grants: dict[tuple[str, str], list[str]] = {}

@@ -79,14 +79,18 @@ def stored_columns(plan: TablePlan) -> tuple[ColumnPlan, ...]:
 
 @contextmanager
 def triggers_at_rest(
-    connection: Connection, tables: Sequence[ApplicationTable], *, may_fire: bool = False
+    connection: Connection,
+    tables: Sequence[ApplicationTable],
+    *,
+    may_fire: bool = False,
+    updates: bool = False,
 ) -> Iterator[list[ObjectResult]]:
-    """Put the application's triggers and rules to rest; yields lines for the report.
+    """Put the application's triggers and rules to rest; yields lines for the report. `updates`: rows are changed, too.
 
     Raises:
         TargetPermissionError: the role does not own a table with some, and they may not fire either.
     """
-    found = triggers_of(connection, [table.oid for table in tables])
+    found = triggers_of(connection, [table.oid for table in tables], updates=updates)
     if not may_fire:
         refuse_restless(connection, found)
     resting = [trigger for trigger in found if trigger.may_rest]

@@ -58,6 +58,12 @@ _REFERRED_TO: Final = text(
     " WHERE k.contype = 'f' AND k.conrelid::bigint = ANY(:oids)"
 )
 
+_REFERRING: Final = text(
+    "SELECT DISTINCT k.conrelid::bigint FROM pg_catalog.pg_constraint k"
+    " JOIN pg_catalog.pg_class c ON c.oid = k.conrelid"
+    " WHERE k.contype = 'f' AND k.confrelid::bigint = ANY(:oids) AND pg_catalog.pg_has_role(c.relowner, 'USAGE')"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class WantedLocks:
@@ -127,6 +133,11 @@ def related_by_keys(connection: Connection, tables: Collection[tuple[str, str]])
 def referred_to(connection: Connection, oids: Collection[int]) -> list[int]:
     """Return the tables that foreign keys of these refer to: to drop such a key, they are locked, too."""
     return list(connection.execute(_REFERRED_TO, {"oids": list(oids)}).scalars())
+
+
+def referring_to(connection: Connection, oids: Collection[int]) -> list[int]:
+    """Return the tables of the session's role whose foreign keys refer to these: such a key may have to make way."""
+    return list(connection.execute(_REFERRING, {"oids": list(oids)}).scalars())
 
 
 @contextmanager

@@ -36,8 +36,8 @@ SELECT k.conname AS name, k.conrelid::bigint AS child, k.confrelid::bigint AS pa
 FROM pg_catalog.pg_constraint k
 WHERE k.contype = 'f' AND k.conparentid = 0 AND k.confrelid::bigint = ANY(:oids) ORDER BY k.conname, k.conrelid
 """
-# What of the application's runs when rows are inserted (4 in tgtype) or a table is emptied (32): triggers, those of
-# partitions too, and rules. https://github.com/postgres/postgres/blob/master/src/include/catalog/pg_trigger.h
+# What of the application's runs when rows are inserted (4 in tgtype), updated (16) or a table is emptied (32):
+# triggers, those of partitions too, and rules. https://github.com/postgres/postgres/blob/master/src/include/catalog/pg_trigger.h
 _TRIGGERS: Final = """
 WITH touched AS (
     SELECT o AS "table", o AS relation FROM unnest(CAST(:oids AS bigint[])) o
@@ -46,13 +46,13 @@ WITH touched AS (
     CROSS JOIN LATERAL pg_catalog.pg_partition_tree(o::oid::regclass) p
 ), found AS (
     SELECT 'trigger' AS kind, t.tgname AS name, x."table", x.relation, t.tgenabled::text AS enabled,
-           t.tgtype & 4 <> 0 AS on_insert
+           t.tgtype & :told <> 0 AS on_insert
     FROM touched x JOIN pg_catalog.pg_trigger t ON t.tgrelid::bigint = x.relation
-    WHERE NOT t.tgisinternal AND t.tgenabled IN ('O', 'A') AND t.tgtype & 36 <> 0
+    WHERE NOT t.tgisinternal AND t.tgenabled IN ('O', 'A') AND t.tgtype & (:told | 32) <> 0
     UNION ALL
     SELECT 'rule', r.rulename, x."table", x.relation, r.ev_enabled::text, true
     FROM touched x JOIN pg_catalog.pg_rewrite r ON r.ev_class::bigint = x.relation
-    WHERE x.relation = x."table" AND r.ev_type = '3' AND r.ev_enabled IN ('O', 'A')
+    WHERE x.relation = x."table" AND r.ev_type::text = ANY(:rules) AND r.ev_enabled IN ('O', 'A')
 )
 SELECT f.kind, f.name, f."table", f.relation, n.nspname AS schema, c.relname AS relation_name, f.enabled, f.on_insert,
        pg_catalog.pg_has_role(c.relowner, 'USAGE') AS may_rest
@@ -204,15 +204,21 @@ def foreign_keys_to(connection: Connection, oids: Sequence[int]) -> list[Foreign
     return [ForeignKey(*row) for row in connection.execute(text(_FOREIGN_KEYS), {"oids": list(oids)})]
 
 
-def triggers_of(connection: Connection, oids: Sequence[int]) -> list[Trigger]:
-    """Return what of the application's runs when rows go in; triggers of PostgreSQL's own constraints do not count."""
-    return [Trigger(*row) for row in connection.execute(text(_TRIGGERS), {"oids": list(oids)})]
+def triggers_of(connection: Connection, oids: Sequence[int], *, updates: bool = False) -> list[Trigger]:
+    """Return what of the application's runs when rows go in; triggers of PostgreSQL's own constraints do not count.
+
+    With `updates`, what runs when rows are changed, too.
+    """
+    kinds = {"told": 20, "rules": ["2", "3"]} if updates else {"told": 4, "rules": ["3"]}
+    return [Trigger(*row) for row in connection.execute(text(_TRIGGERS), {"oids": list(oids), **kinds})]
 
 
-def what_fires(connection: Connection, tables: Sequence[ApplicationTable]) -> list[tuple[str, Trigger]]:
-    """Return what will fire while rows go in, with the names of their tables."""
+def what_fires(
+    connection: Connection, tables: Sequence[ApplicationTable], *, updates: bool = False
+) -> list[tuple[str, Trigger]]:
+    """Return what will fire while rows go in, or with `updates` are changed, with the names of their tables."""
     names = {table.oid: table.name for table in tables}
-    found = triggers_of(connection, list(names))
+    found = triggers_of(connection, list(names), updates=updates)
     return [(names[t.table], t) for t in found if t.on_insert and not t.may_rest]
 
 

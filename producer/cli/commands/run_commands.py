@@ -18,6 +18,7 @@ from producer.cli.command_options import (
     data_only_flag,
     fire_triggers_flag,
     ignore_flag,
+    ignore_version_flag,
     output_flags,
     replacement_flags,
     salvage_flag,
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
 @replacement_flags
 @data_only_flag
 @fire_triggers_flag
+@ignore_version_flag
 @work_flags
 @trouble_flags
 @accept_flag
@@ -71,6 +73,7 @@ def migrate(**values: Any) -> int:
 @replacement_flags
 @data_only_flag
 @fire_triggers_flag
+@ignore_version_flag
 @work_flags
 @trouble_flags
 @accept_flag

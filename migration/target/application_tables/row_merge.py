@@ -1,0 +1,282 @@
+"""--if-exists merge: staged rows among those that stand in an application's table, told apart by its key.
+
+A row whose key stands already and that is equal stays; others go in; of those that differ, somebody has said what
+becomes. All of it happens in the cutover's transaction, under a lock against writers.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from sqlalchemy import text
+
+from migration.application_errors import MergeConflictError
+from migration.errors import ApplicationTableError, RowsChangedError
+from migration.mapping_file_model import OnConflict
+from migration.model import Finding, FindingKind, ObjectResult, ObjectState
+from migration.target.application_tables.computed_columns import canonical
+from migration.target.application_tables.row_transfer import stored_columns, triggers_at_rest
+from migration.target.cutover.occupied_names import listed
+from migration.target.loading.server_checksum import Fingerprint, fingerprint
+from migration.target.pg_catalog.application_table_facts import holds_rows
+from migration.target.sql_statements import quoted, run_sql
+from migration.value_conversion.named_losses import TARGET_ROW_KEPT
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from sqlalchemy import Connection
+
+    from migration.model import TablePlan
+    from migration.target.application_tables.row_transfer import RowTransfer
+    from migration.target.pg_catalog.application_table_facts import ApplicationTable
+
+_NAMED: Final = 20
+# Whole, immediate unique indexes over columns that cannot be NULL; the primary key first, then the narrowest.
+_KEYS: Final = text("""
+SELECT i.indrelid::bigint AS oid,
+       ARRAY(SELECT a.attname::text FROM unnest(i.indkey) WITH ORDINALITY k(n, p)
+             JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.n
+             WHERE k.p <= i.indnkeyatts ORDER BY k.p) AS columns
+FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
+WHERE i.indrelid::bigint = ANY(:oids) AND i.indisunique AND i.indisvalid AND i.indimmediate
+  AND i.indpred IS NULL AND i.indexprs IS NULL
+  AND NOT EXISTS (SELECT FROM unnest(i.indkey) WITH ORDINALITY k(n, p)
+                  JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.n
+                  WHERE k.p <= i.indnkeyatts AND NOT a.attnotnull)
+ORDER BY i.indisprimary DESC, i.indnkeyatts, c.relname
+""")
+
+
+def check_mergeable(connection: Connection, tables: Sequence[ApplicationTable]) -> None:
+    """Make sure that the rows which stand in these tables can be told apart.
+
+    Raises:
+        ApplicationTableError: names the tables that have rows and no key.
+    """
+    keys = _keys(connection, [table.oid for table in tables])
+    without = [table.name for table in tables if table.oid not in keys and holds_rows(connection, table)]
+    if without:
+        raise _without_key(without, tables[0].schema)
+
+
+def _without_key(names: list[str], schema: str) -> ApplicationTableError:
+    return ApplicationTableError(
+        f"Rows cannot be merged without a primary key or a unique key over NOT NULL columns: {listed(names)}",
+        schema=schema,
+        remedy="Give these tables a key, empty them, or leave them out with --exclude",
+    )
+
+
+def _keys(connection: Connection, oids: Sequence[int]) -> dict[int, list[tuple[str, ...]]]:
+    found: dict[int, list[tuple[str, ...]]] = {}
+    for row in connection.execute(_KEYS, {"oids": list(oids)}).all():
+        found.setdefault(row.oid, []).append(tuple(row.columns))
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class MergedRows:
+    """What became of the rows of a table whose key stood already. They wait no longer among those to insert."""
+
+    plan: TablePlan
+    arrival: RowTransfer
+    aside: str
+    """The quoted table of the staged rows that differ from what stands under their key."""
+    key: tuple[str, ...]
+    equal: int
+    differing: int
+    named: tuple[str, ...]
+    """Keys of the first rows that differ."""
+    before: Fingerprint
+    """Of the table, by the columns that travel."""
+
+    @classmethod
+    def find(cls, connection: Connection, plan: TablePlan, arrival: RowTransfer, aside: str) -> MergedRows:
+        """Take the staged rows whose key stands already out of those that wait to go in.
+
+        Args:
+            connection: in the cutover's transaction, which keeps writers out of the table.
+            plan: the table.
+            arrival: its staged rows.
+            aside: a quoted name that is free.
+
+        Raises:
+            ApplicationTableError: no key of the table is among the columns that travel.
+        """
+        columns = set(arrival.columns)
+        keys = _keys(connection, [arrival.table.oid]).get(arrival.table.oid, [])
+        key = next((names for names in keys if columns.issuperset(names)), ())
+        before = fingerprint(connection, arrival.table.own_rows, _standing_row(arrival))
+        if not key:
+            if before.rows:
+                raise _without_key([arrival.table.name], arrival.table.schema)
+            return cls(plan, arrival, "", (), 0, 0, (), before)
+        on = _on(arrival, key)
+        standing = f"{arrival.table.own_rows} t"
+        run_sql(
+            connection,
+            f"CREATE TABLE {aside} AS SELECT w.* FROM {arrival.origin} w JOIN {standing} ON {on}"
+            f" WHERE NOT ({_same(plan, arrival)})",
+        )
+        gone = run_sql(
+            connection,
+            f"WITH gone AS (DELETE FROM {arrival.origin} w USING {standing} WHERE {on} RETURNING 1)"
+            " SELECT count(*) FROM gone",
+        ).scalar_one()
+        differing = run_sql(connection, f"SELECT count(*) FROM {aside}").scalar_one()
+        values = ", ".join(f"{quoted(name)}::text" for name in key)
+        rows = run_sql(connection, f"SELECT {values} FROM {aside} ORDER BY {values} LIMIT {_NAMED}").all()
+        named = tuple(
+            ", ".join(f"{name} = {value}" for name, value in zip(key, row, strict=True)) for row in rows
+        )
+        return cls(plan, arrival, aside, key, int(gone) - int(differing), int(differing), named, before)
+
+    def take_over(self, connection: Connection) -> Fingerprint:
+        """Give the standing rows that differ the source's values; return the sum of what these rows held."""
+        on = _on(self.arrival, self.key)
+        origin = f"{self.aside} w"
+        old = fingerprint(
+            connection,
+            f"(SELECT t.* FROM {self.arrival.table.own_rows} t JOIN {origin} ON {on})",
+            _standing_row(self.arrival),
+        )
+        changes = [name for name in self.arrival.columns if name not in self.key]
+        if changes:
+            values = ", ".join(f"{quoted(name)} = {self.arrival.value(name, 'w')}" for name in changes)
+            run_sql(
+                connection, f"UPDATE {self.arrival.table.own_rows} t SET {values} FROM {origin} WHERE {on}"
+            )
+        return old
+
+    def prove(self, connection: Connection, old: Fingerprint | None) -> None:
+        """Make sure that the table holds what stood there, less what was taken over, and what came; no more, no less.
+
+        Args:
+            connection: in the cutover's transaction.
+            old: what `take_over` returned, where the source's rows have won.
+
+        Raises:
+            RowsChangedError: it does not.
+        """
+        came = fingerprint(connection, self.arrival.origin, _waiting_row(self.arrival))
+        rows, checksum = self.before.rows + came.rows, self.before.checksum + came.checksum
+        if old is not None:
+            new = fingerprint(connection, self.aside, _waiting_row(self.arrival))
+            rows, checksum = rows + new.rows - old.rows, checksum + new.checksum - old.checksum
+        if fingerprint(connection, self.arrival.table.own_rows, _standing_row(self.arrival)) != Fingerprint(
+            rows, checksum
+        ):
+            raise RowsChangedError(
+                "The rows in the table are not those that stood there and those that were put into it;"
+                " a trigger, rule or policy changed them",
+                table=self.arrival.table.name,
+                remedy="Connect as the table's owner, whose right it is to put its triggers to rest",
+            )
+
+    def result(self, inserted: int, on_conflict: OnConflict) -> ObjectResult:
+        """Return the line of the report."""
+        told = [f"{inserted:,} rows went in", f"{self.equal:,} stood there equal"]
+        if self.differing:
+            whose = "source's" if on_conflict is OnConflict.SOURCE else "target's"
+            told.append(f"{self.differing:,} differed, and the {whose} count ({_first(self)})")
+        return ObjectResult(
+            "table",
+            self.plan.name,
+            ObjectState.CHANGED,
+            f"merged by {', '.join(self.key) or 'nothing, it was empty'}: {', '.join(told)}",
+            self.plan.source_label,
+        )
+
+    def kept(self) -> Finding:
+        """Return the finding that rows of the source did not come, since others stand under their keys."""
+        return Finding(
+            FindingKind.LOSSY_VALUE,
+            self.plan.name,
+            f"{self.differing:,} rows of the source differ from those that stand under their keys, which were kept"
+            " (--on-conflict target)",
+            None,
+            "; ".join(self.named),
+            is_error=False,
+            loss=TARGET_ROW_KEPT,
+        )
+
+
+def take_standing(
+    connection: Connection, plans: Sequence[TablePlan], loads: Sequence[RowTransfer], staging_schema: str
+) -> list[MergedRows]:
+    """Take the rows whose keys stand already out of those that wait to go in."""
+    return [
+        MergedRows.find(connection, plan, load, quoted(staging_schema, f"convoy_differing_{number}"))
+        for number, (plan, load) in enumerate(zip(plans, loads, strict=True))
+    ]
+
+
+def settle(
+    connection: Connection, merged: Sequence[MergedRows], on_conflict: OnConflict, *, may_fire: bool
+) -> list[ObjectResult]:
+    """Let the rows count that are to, and prove each table; the others have gone in. Returns lines for the report.
+
+    Raises:
+        RowsChangedError: a table does not hold what it has to.
+    """
+    old: dict[int, Fingerprint] = {}
+    differing = [one for one in merged if one.differing]
+    if on_conflict is OnConflict.SOURCE and differing:
+        tables = [one.arrival.table for one in differing]
+        with triggers_at_rest(connection, tables, may_fire=may_fire, updates=True):
+            run_sql(connection, "SET CONSTRAINTS ALL DEFERRED")
+            old = {one.arrival.table.oid: one.take_over(connection) for one in differing}
+            run_sql(connection, "SET CONSTRAINTS ALL IMMEDIATE")
+    results = []
+    for one in merged:
+        one.prove(connection, old.get(one.arrival.table.oid))
+        inserted = run_sql(connection, f"SELECT count(*) FROM {one.arrival.origin}").scalar_one()
+        results.append(one.result(int(inserted), on_conflict))
+    return results
+
+
+def refuse_conflicts(merged: Collection[MergedRows], schema: str) -> None:
+    """Make sure that no row differs from what stands under its key.
+
+    Raises:
+        MergeConflictError: some do; it names their keys.
+    """
+    differing = [one for one in merged if one.differing]
+    if not differing:
+        return
+    total = sum(one.differing for one in differing)
+    told = "; ".join(f"{one.plan.name}: {one.differing:,} ({_first(one)})" for one in differing)
+    raise MergeConflictError(
+        f"{total:,} rows of the source differ from those that stand under their keys: {told}",
+        schema=schema,
+        table=differing[0].plan.name,
+        remedy="Nothing was changed. Say whose rows count with --on-conflict source or --on-conflict target",
+        details="\n".join(f"{one.plan.name}: {key}" for one in differing for key in one.named),
+    )
+
+
+def _first(one: MergedRows) -> str:
+    shown = list(one.named[:3])
+    return "; ".join([*shown, "..."] if one.differing > len(shown) else shown)
+
+
+def _on(arrival: RowTransfer, key: Sequence[str]) -> str:
+    return " AND ".join(f"t.{quoted(name)} = {arrival.value(name, 'w')}" for name in key)
+
+
+def _same(plan: TablePlan, arrival: RowTransfer) -> str:
+    """Return the condition under which a waiting row `w` and a standing one `t` hold equal values."""
+    columns = stored_columns(plan)
+    waiting = ", ".join(canonical(column, arrival.value(column.target_name, "w")) for column in columns)
+    standing = ", ".join(canonical(column, f"t.{quoted(column.target_name)}") for column in columns)
+    return f"ROW({waiting})::text = ROW({standing})::text"
+
+
+def _waiting_row(arrival: RowTransfer) -> str:
+    return f"ROW({', '.join(arrival.value(name) for name in arrival.columns)})::text"
+
+
+def _standing_row(arrival: RowTransfer) -> str:
+    return f"ROW({', '.join(quoted(name) for name in arrival.columns)})::text"
