@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final, cast
 
-from migration import cutover_errors, errors, evidence_errors, full_disk_errors
+from migration import application_errors, cutover_errors, errors, evidence_errors, full_disk_errors
 from migration.convoy_error import ConvoyError, NextStep, Place
 
-_FAMILIES: Final = (errors, evidence_errors, full_disk_errors, cutover_errors)
+_FAMILIES: Final = (errors, evidence_errors, full_disk_errors, cutover_errors, application_errors)
 """Modules of errors; a class is known once its module is imported."""
 
 

@@ -11,7 +11,13 @@ from migration.mapping_file.mapping_file_conflicts import disagreements
 from migration.model import IfExists, ObjectResult, ObjectState, TablePlan
 from migration.schema_translation.source_plan import PlannedSource
 from migration.schema_translation.table_ddl import create_table
-from migration.schema_translation.table_selection import LEFT_OUT, leaves_out, select_tables, stays_out
+from migration.schema_translation.table_selection import (
+    LEFT_OUT,
+    leaves_out,
+    select_tables,
+    stays_out,
+    why_left_alone,
+)
 from migration.target.application_tables.load_rights import load_rights
 from migration.target.application_tables.row_transfer import refuse_restless
 from migration.target.application_tables.table_load_order import parents_first
@@ -157,7 +163,7 @@ class _SourcePlanner:
         self.check()
         names = {table.name for table in chosen}
         for table in self._source.schema.tables:
-            reason = stays_out(table)
+            reason = stays_out(table) or why_left_alone(table, self._options)
             if reason and table.name not in names:
                 self._say(table.kind.value, table.name, reason, ObjectState.SKIPPED)
         return PlannedSource(tuple(plans), tuple(self._results))
