@@ -5,7 +5,7 @@ from typing import get_type_hints
 
 import pytest
 
-from migration import cutover_errors, errors, evidence_errors, full_disk_errors
+from migration import application_errors, cutover_errors, errors, evidence_errors, full_disk_errors
 from migration.convoy_error import ConvoyError, NextStep, Place
 from migration.error_record import error_classes, error_from_record, error_record
 from migration.exit_status import ExitStatus
@@ -13,7 +13,7 @@ from migration.exit_status import ExitStatus
 ALL = list(
     dict.fromkeys(
         item
-        for module in (errors, evidence_errors, full_disk_errors, cutover_errors)
+        for module in (errors, evidence_errors, full_disk_errors, cutover_errors, application_errors)
         for item in vars(module).values()
         if isinstance(item, type) and issubclass(item, ConvoyError)
     )
@@ -65,5 +65,6 @@ def test_every_class_has_a_code_of_its_own() -> None:
     assert all("code" in vars(kind) for kind in ALL)
     assert all(set(code) <= set("abcdefghijklmnopqrstuvwxyz-") for code in codes)
     assert set(error_classes()) == set(ALL), (
-        "errors are defined in migration/errors.py, evidence_errors.py, full_disk_errors.py and cutover_errors.py"
+        "errors are defined in migration/errors.py, evidence_errors.py, full_disk_errors.py, cutover_errors.py"
+        " and application_errors.py"
     )
