@@ -27,8 +27,8 @@ of `migrate`, `dry-run` and `validate` (`app` over HTTP) uses it:
 
 - Under `--data-only` the tables that are the application's own in PostgreSQL are left alone: its book of migrations,
   sessions, caches. `--tables` asks for one of them all the same.
-- Its part of a [mapping file](mapping.md#mapping-file) lies below yours: what `--mapping` says of a table or column goes
-  before it. Tables and columns that your version does not have are no error.
+- Its part of a [mapping file](mapping.md#mapping-file) lies below yours: what `--mapping` says of a table or column
+  goes before it. Tables and columns that your version does not have are no error.
 - Its flags are defaults. What is typed goes before them, as `--no-data-only` for a plain migration.
 
 The report names the profile, and the SHA-256 of its file. `migration-cli apps` lists the profiles, `migration-cli apps
