@@ -78,12 +78,14 @@ APPLICATIONS = (
     Application(
         "n8n",
         (
-            ("""SELECT active, nodes -> 0 ->> 'id', settings, ("createdAt" AT TIME ZONE 'UTC')::text FROM workflow_entity""",
+            ("""SELECT active, nodes -> 0 ->> 'id', settings, ("createdAt" AT TIME ZONE 'UTC')::text
+                FROM workflow_entity""",
              [(True, "9e115e10-0000-4000-8000-1e9999999999", None, f"{MOMENT}.574")]),
             ("""SELECT finished, extract(epoch FROM "stoppedAt" - "startedAt")::text FROM execution_entity""",
              [(True, "0.427000")]),
             ("SELECT name FROM migrations", [("InitialMigration1587669153312",)]),
-            ("""INSERT INTO execution_entity VALUES (DEFAULT, 'x1Yz', false, 'm', NULL, NULL, NULL, 'new') RETURNING id""",
+            ("""INSERT INTO execution_entity VALUES (DEFAULT, 'x1Yz', false, 'm', NULL, NULL, NULL, 'new')
+                RETURNING id""",
              [(8,)]),
         ),
     ),
