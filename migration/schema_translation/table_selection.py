@@ -7,7 +7,7 @@ import fnmatch
 from collections.abc import Collection, Sequence
 from typing import Final
 
-from migration.catalog import CATALOG
+from migration.catalog import catalog_names
 from migration.convoy_error import NextStep
 from migration.errors import UnknownTableError
 from migration.mapping_file.mapping_file_application import SKIPPED_BY_FILE
@@ -32,7 +32,7 @@ def select_tables(label: str, schema: SourceSchema, options: RunOptions) -> list
     """
     wanted = {name.lower() for name in options.tables}
     unwanted = {name.lower() for name in options.exclude}
-    known = {entry.name.lower() for entry in CATALOG} if options.catalog else None
+    known = catalog_names() if options.catalog else None
     chosen = []
     for table in schema.tables:
         names = {table.name.lower(), f"{label}.{table.name}".lower()}
