@@ -11,6 +11,7 @@ from zoneinfo import available_timezones
 import msgspec
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from migration.applications.profile_application import with_flags, with_profile
 from migration.attached_object_kinds import DROPPABLE_KINDS
 from migration.ignored_kinds import check_ignored
 from migration.ledger.cutover_tries import CutoverTerms
@@ -134,6 +135,8 @@ class Options(_Strict):
         Annotated[dict[str, Any], Field(examples=[{"tables": {"orders": {"rename": "sale"}}}])] | None
     ) = None
     """What a mapping file of the command line holds, as JSON (docs/mapping.md)."""
+    app: Annotated[str, Field(min_length=1, max_length=100, examples=["grafana"])] | None = None
+    """Profile of an application (`migration-cli apps`); options that are given go before its own."""
     on_error: OnError = OnError.QUARANTINE
     """A value that cannot be stored: keep its row apart, or stop at once."""
     on_orphan: OnOrphan = OnOrphan.NOT_VALID
@@ -187,10 +190,12 @@ class RunRequest(_Strict):
         """Return the request as the ledger keeps it; `target` is a URL without password.
 
         Raises:
-            UsageError: the mapping asks for something that does not exist.
+            UsageError: the mapping asks for something that does not exist, or there is no such profile.
         """
         asked = self.options
-        return RunOptions(
+        flags = with_flags(asked.app, {}, asked.model_fields_set)
+        asked = asked.model_copy(update=Options.model_validate(flags).model_dump(include=set(flags)))
+        options = RunOptions(
             mode=mode,
             sources=sources,
             target_schema=asked.target_schema,
@@ -225,6 +230,7 @@ class RunRequest(_Strict):
             target=target,
             idempotency_key=idempotency_key,
         )
+        return with_profile(options, asked.app)
 
 
 def _mapping(document: dict[str, Any]) -> MappingFile:

@@ -1,8 +1,20 @@
-"""What stands in an application's own tables and keeps a load of rows from them."""
+"""What is wrong with the profile of an application, or stands in its tables and keeps a load of rows from them."""
 
 from __future__ import annotations
 
-from migration.errors import TargetError
+from migration.errors import TargetError, UsageError
+
+
+class UnknownApplicationError(UsageError):
+    """There is no profile of an application of this name."""
+
+    code = "application-unknown"
+
+
+class ApplicationProfileError(UsageError):
+    """The profile of an application has a key that there is not, or lacks one."""
+
+    code = "application-profile-invalid"
 
 
 class VersionsDifferError(TargetError):

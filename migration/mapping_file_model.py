@@ -80,6 +80,8 @@ class ColumnOverride:
     """SQLite's SQL over the columns of the table, which takes the place of the column's value."""
     epoch: EpochUnit | None = None
     timezone: str | None = None
+    optional: bool = False
+    """A profile of an application names it, which knows several versions: no error where it is not there."""
 
     @property
     def fixes_type(self) -> bool:
@@ -100,6 +102,8 @@ class TableOverride:
     on_orphan: OnOrphan | None = None
     """None: as the run's options say."""
     columns: tuple[ColumnOverride, ...] = ()
+    optional: bool = False
+    """As of a column."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,3 +114,5 @@ class MappingFile:
     tables: tuple[TableOverride, ...] = ()
     sha256: str = ""
     """Of its bytes, or of the JSON that a request brought in their place."""
+    is_profile: bool = False
+    """Nobody gave a file: all of it is from the profile of an application, and `name` is the profile's."""

@@ -63,5 +63,11 @@ class RunOptions:
     """URL of the target without its password, for messages and reports."""
     mapping: MappingFile | None = None
     """What `--mapping` holds."""
+    app: str = ""
+    """Name of the application's profile that was asked for; its mapping is part of `mapping`."""
+    app_sha256: str = ""
+    """Of the profile's file."""
+    left_alone: tuple[str, ...] = ()
+    """With `data_only`: tables that the profile leaves as they are in the target; `*` stands for any letters."""
     idempotency_key: str = ""
     """The API's Idempotency-Key header: a second request with the same key gets the same run."""

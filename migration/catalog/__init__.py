@@ -50,10 +50,20 @@ class CatalogTable:
     unique: tuple[tuple[str, ...], ...] = ()
     without_rowid: bool = False
 
+    @property
+    def plural(self) -> str:
+        """The name that GORM gives to the table of such a model: its plural (https://gorm.io/docs/conventions.html)."""
+        return _plural(self.name)
+
 
 def find(name: str) -> tuple[CatalogTable, ...]:
-    """Return the tables of this name, in the order of `APPS`; upper and lower case are one, as in SQLite."""
+    """Return the tables of this name or plural, in the order of `APPS`; upper and lower case are one, as in SQLite."""
     return _BY_NAME.get(name.lower(), ())
+
+
+def catalog_names() -> frozenset[str]:
+    """Return every name that a table of the catalog may have, as the catalog has it and as GORM does."""
+    return frozenset(_BY_NAME)
 
 
 def create_sql(table: CatalogTable, named: Callable[[str, str], str] | None = None) -> str:
@@ -86,6 +96,19 @@ def _column_sql(column: CatalogColumn, table: CatalogTable, name_of: Callable[[s
         parent = column.references
         parts.append(f"REFERENCES {name_of(parent.app, parent.table)} ({parent.column})")
     return " ".join(parts)
+
+
+def _plural(name: str) -> str:
+    """Return the plural as github.com/jinzhu/inflection makes it, which GORM uses.
+
+    >>> [_plural(name) for name in ("quiz", "mastery", "user_stats", "user_xp")]
+    ['quizzes', 'masteries', 'user_stats', 'user_xps']
+    """
+    if name.endswith("quiz"):
+        return f"{name}zes"
+    if name.endswith("y") and name[-2] not in "aeiou":
+        return f"{name[:-1]}ies"
+    return name if name.endswith("s") else f"{name}s"
 
 
 def _read_app(app: str) -> list[CatalogTable]:
@@ -122,5 +145,6 @@ CATALOG: tuple[CatalogTable, ...] = tuple(table for app in APPS for table in _re
 """All 34 entries, by app."""
 
 _BY_NAME: dict[str, tuple[CatalogTable, ...]] = {
-    table.name: tuple(other for other in CATALOG if other.name == table.name) for table in CATALOG
+    name: tuple(table for table in CATALOG if name in (table.name, table.plural))
+    for name in {name for table in CATALOG for name in (table.name, table.plural)}
 }

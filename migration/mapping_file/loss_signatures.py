@@ -120,7 +120,8 @@ def signed(finding: Finding, options: RunOptions, asked: ColumnOverride | None =
     if not finding.loss:
         return finding
     if is_requested(finding.loss, asked) and options.mapping is not None:
-        return replace(finding, accepted_by=f"the mapping file {options.mapping.name}")
+        kind = "profile" if options.mapping.is_profile else "mapping file"
+        return replace(finding, accepted_by=f"the {kind} {options.mapping.name}")
     if any(read_signature(entry).covers(finding) for entry in options.accept):
         return replace(finding, accepted_by=options.accepted_by or "somebody who gave no name")
     return finding

@@ -43,6 +43,8 @@ def check_mapping(sources: Sequence[tuple[str, SourceSchema]], options: RunOptio
             place.fail(f"No source has the label {table.source}", suggest(table.source, labels))
         schemas = [schema for label, schema in sources if _is_source(table, label)]
         found = [t for schema in schemas for t in schema.tables if t.name.lower() == table.table.lower()]
+        if not found and table.optional:
+            continue
         if not found:
             names = [t.name for schema in schemas for t in schema.tables]
             place.fail(f"No source has a table {table.table}", suggest(table.table, names))
@@ -114,6 +116,8 @@ def _check_table(place: _Place, declared: SourceTable) -> None:
             place.fail(f"key names the column {name}, which is skipped")
     for override in place.table.columns:
         column = columns.get(override.column.lower())
+        if column is None and override.optional:
+            continue
         if column is None:
             remedy = suggest(override.column, names)
             place.fail(f"The table {declared.name} has no column {override.column}", remedy, override.column)

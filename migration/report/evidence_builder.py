@@ -23,7 +23,7 @@ def build_evidence(facts: Facts) -> EvidenceReport:
     cut_over = last_act(facts.acts, Act.CUT_OVER)
     digest = cut_over.data.get("digest") if cut_over is not None else None
     by_mode = "md5" if options.mode is Mode.VALIDATE else "hash128"
-    mapping = options.mapping
+    mapping = None if options.mapping is None or options.mapping.is_profile else options.mapping
     return EvidenceReport(
         convoy_version=started.convoy_version if started is not None else "",
         digest_algorithm=str(digest or by_mode),
@@ -36,6 +36,8 @@ def build_evidence(facts: Facts) -> EvidenceReport:
         ),
         mapping_file=printable(mapping.name) if mapping is not None else None,
         mapping_sha256=(mapping.sha256 or None) if mapping is not None else None,
+        application=options.app or None,
+        application_sha256=options.app_sha256 or None,
         options=_options(options),
         accepted_losses=_accepted_losses(options),
         cut_over=_act(cut_over),

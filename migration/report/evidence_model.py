@@ -39,6 +39,10 @@ class EvidenceReport:
     server: ServerReport = field(default_factory=ServerReport)
     mapping_file: str | None = None
     mapping_sha256: str | None = None
+    application: str | None = None
+    """Name of the application's profile, by which the run went."""
+    application_sha256: str | None = None
+    """Of the profile's file."""
     options: dict[str, Any] = field(default_factory=dict)
     """Every option of the run."""
     accepted_losses: tuple[str, ...] = ()

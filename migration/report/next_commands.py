@@ -6,6 +6,8 @@ import re
 import shlex
 from typing import Final
 
+from migration.application_errors import UnknownApplicationError
+from migration.applications.profile_reader import find_profile
 from migration.convoy_error import NextStep
 from migration.mapping_file_model import OnConflict, OnOrphan
 from migration.model import IdentifierPolicy, IfExists, Mode, OnError, Phase
@@ -51,7 +53,8 @@ def repeat(options: RunOptions, mode: Mode) -> str:
         ("--identifiers", options.identifiers.value),
         ("--source-timezone", options.source_timezone),
         ("--ignore", ",".join(options.ignore)),
-        ("--mapping", options.mapping.name if options.mapping is not None else ""),
+        ("--mapping", options.mapping.name if options.mapping and not options.mapping.is_profile else ""),
+        ("--app", options.app),
     ]
     switches = [
         ("--schema-per-source", options.schema_per_source),
@@ -70,12 +73,26 @@ def repeat(options: RunOptions, mode: Mode) -> str:
         ]
         switches += [("--hold", options.hold), ("--fire-triggers", options.fire_triggers)]
         switches += [("--ignore-version", options.ignore_version)]
+    standing = {**_DEFAULTS, **_profile_defaults(options)}
+    if options.app and not options.data_only and "--data-only" in standing:
+        switches.append(("--no-data-only", True))
     words = ["migration-cli", mode.value, *_source_flags(options)]
     words += [
-        word for flag, value in flags if value and value != _DEFAULTS.get(flag) for word in (flag, value)
+        word for flag, value in flags if value and value != standing.get(flag) for word in (flag, value)
     ]
     words += [switch for switch, on in switches if on]
     return shlex.join(words)
+
+
+def _profile_defaults(options: RunOptions) -> dict[str, str]:
+    """Return what the profile of the application sets where nothing is typed."""
+    if not options.app:
+        return {}
+    try:
+        flags = find_profile(options.app).profile.flags.defaults()
+    except UnknownApplicationError:  # the run was started by a version that had it
+        return {}
+    return {f"--{name.replace('_', '-')}": str(value) for name, value in flags.items()}
 
 
 def psql(options: RunOptions, command: str) -> str:

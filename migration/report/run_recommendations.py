@@ -7,8 +7,9 @@ a table of its own (QUARANTINE_ADVICE): reason → what to do.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from migration.applications.application_signatures import recognised
 from migration.model import FindingKind, Mode, Phase
 from migration.report import next_commands
 from migration.report.object_advice import (
@@ -267,6 +268,24 @@ def _waiting_for_others(situation: Situation) -> Iterator[Recommendation]:
         )
 
 
+def _known_application(situation: Situation) -> Iterator[Recommendation]:
+    """Tell of the profile where the tables are plainly those of an application that has one."""
+    if situation.options.app or situation.options.mode is Mode.VALIDATE:
+        return
+    names = [table.name for table in situation.tables]
+    names += [item.name for item in situation.objects if item.kind == "table"]
+    named = recognised(names)
+    if named is not None:
+        again = replace(situation.options, app=named.name, mode=Mode.DRY_RUN)
+        again = replace(again, data_only=again.data_only or named.profile.flags.data_only)
+        yield Recommendation(
+            Urgency.MAY,
+            f"This is plainly {named.profile.title}: --app {named.name} knows its schema",
+            "`migration-cli apps` tells how its tables are made, what to stop, and what to check.",
+            (f"migration-cli apps {named.name}", next_commands.repeat(again, Mode.DRY_RUN)),
+        )
+
+
 RULES: tuple[Rule, ...] = (
     _resume,
     _unequal,
@@ -283,6 +302,7 @@ RULES: tuple[Rule, ...] = (
     _retries,
     _waiting_for_others,
     _capitals,
+    _known_application,
 )
 
 _ORDER = {Urgency.MUST: 0, Urgency.SHOULD: 1, Urgency.MAY: 2}

@@ -103,6 +103,9 @@ def _print_verdict(report: Report, console: Console) -> None:
             mark, style = _PART_MARKS[part.state]
             words = f"{part.part.value:<7}{phrase(part.state.value)}{describe_part(part)}"
             _say(Text.assemble((f"{mark} ", style), words), console)
+    app = report.evidence.application
+    if app:
+        _say(f"By the profile {app} (migration-cli apps {app})", console)
     facts = [f"run {report.run_id}", f"{phrase(report.status.value)} in {duration(report.seconds)}"]
     if report.throughput.rows_per_s:
         speed = report.throughput

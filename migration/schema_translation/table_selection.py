@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import difflib
+import fnmatch
 from collections.abc import Collection, Sequence
 from typing import Final
 
-from migration.catalog import CATALOG
+from migration.catalog import catalog_names
 from migration.convoy_error import NextStep
 from migration.errors import UnknownTableError
 from migration.mapping_file.mapping_file_application import SKIPPED_BY_FILE
@@ -20,6 +21,7 @@ LEFT_OUT: Final = "left out on request"
 VIEW_LEFT_OUT: Final = "it reads a table that is left out on request"
 KEEPS_BOOK: Final = "keeps book here, and has its own rows in the target (--data-only)"
 """How a table of this kind is told; `left_out_on_request` knows it by that."""
+_LEAVES_ALONE: Final = "leaves it as the application has it in the target (migration-cli apps)"
 
 
 def select_tables(label: str, schema: SourceSchema, options: RunOptions) -> list[SourceTable]:
@@ -31,13 +33,15 @@ def select_tables(label: str, schema: SourceSchema, options: RunOptions) -> list
     """
     wanted = {name.lower() for name in options.tables}
     unwanted = {name.lower() for name in options.exclude}
-    known = {entry.name.lower() for entry in CATALOG} if options.catalog else None
+    known = catalog_names() if options.catalog else None
     chosen = []
     for table in schema.tables:
         names = {table.name.lower(), f"{label}.{table.name}".lower()}
         if wanted and not names & wanted:
             continue
         if options.data_only and not wanted and stays_out(table):
+            continue
+        if options.data_only and not wanted and is_left_alone(table, options):
             continue
         if names & unwanted or (known is not None and table.name.lower() not in known):
             continue
@@ -69,6 +73,19 @@ def stays_out(table: SourceTable) -> str:
     return ""
 
 
+def is_left_alone(table: SourceTable, options: RunOptions) -> bool:
+    """Tell whether the profile of the application leaves a table as it is in the target."""
+    name = table.name.lower()
+    return any(fnmatch.fnmatchcase(name, pattern.lower()) for pattern in options.left_alone)
+
+
+def why_left_alone(table: SourceTable, options: RunOptions) -> str:
+    """Return why a load of rows leaves a table out because of the profile; empty where it does not."""
+    if not is_left_alone(table, options):
+        return ""
+    return f"the profile {options.app} {_LEAVES_ALONE}"
+
+
 def leaves_out(options: RunOptions, label: str, table: str, column: str) -> bool:
     """Tell whether --exclude names a column: `table.column`, or `label.table.column`."""
     names = {f"{table}.{column}".lower(), f"{label}.{table}.{column}".lower()}
@@ -80,7 +97,9 @@ def left_out_on_request(kind: str, reason: str) -> bool:
 
     The storage of a virtual table is internal to it. Tables in which tools keep book have their own rows in the target.
     """
-    return kind == "shadow" or reason in {LEFT_OUT, VIEW_LEFT_OUT, SKIPPED_BY_FILE} or KEEPS_BOOK in reason
+    if kind == "shadow" or reason in {LEFT_OUT, VIEW_LEFT_OUT, SKIPPED_BY_FILE}:
+        return True
+    return KEEPS_BOOK in reason or _LEAVES_ALONE in reason
 
 
 def check_names(sources: Sequence[tuple[str, SourceSchema]], options: RunOptions) -> None:

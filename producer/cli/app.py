@@ -30,6 +30,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "purge": ("purge_command", "purge"),
     "cleanup": ("cleanup_command", "cleanup"),
     "verify-report": ("verify_report_command", "verify_report"),
+    "apps": ("apps_command", "apps"),
     "list-tables": ("list_tables_command", "list_tables"),
     "up": ("up_and_psql_commands", "up"),
     "psql": ("up_and_psql_commands", "psql"),

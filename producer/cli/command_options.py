@@ -98,6 +98,11 @@ def source_flags(command: Decorated) -> Decorated:
             help="Zone of times that name none, such as Europe/Berlin.",
         ),
         click.option(
+            "--app",
+            metavar="NAME",
+            help="Use what is known of an application's tables (migration-cli apps).",
+        ),
+        click.option(
             "--mapping",
             type=click.Path(path_type=Path),
             metavar="FILE.toml",
@@ -196,8 +201,8 @@ def worker_flag(command: Decorated) -> Decorated:
 def data_only_flag(command: Decorated) -> Decorated:
     """Add --data-only."""
     return click.option(
-        "--data-only",
-        is_flag=True,
+        "--data-only/--no-data-only",
+        default=False,
         help="Load rows into tables that the application has made already, or compare with these; make none.",
     )(command)
 

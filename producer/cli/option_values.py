@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zoneinfo import available_timezones
 
+import click
+
 from migration.attached_object_kinds import DROPPABLE_KINDS
 from migration.errors import UsageError
 from migration.ignored_kinds import check_ignored
@@ -60,6 +62,11 @@ def run_options(mode: Mode, sources: tuple[Source, ...], values: dict[str, Any])
     Raises:
         UsageError: a value makes no sense.
     """
+    app = values.get("app")
+    if app:
+        from migration.applications.profile_application import with_flags
+
+        values = with_flags(app, values, _typed())
     zone = values["source_timezone"]
     if zone not in available_timezones():
         raise UsageError(
@@ -112,8 +119,21 @@ def run_options(mode: Mode, sources: tuple[Source, ...], values: dict[str, Any])
         salvage=values.get("salvage", False),
         ignore=check_ignored("--ignore", split_names(values.get("ignore", ()))),
     )
+    if app:
+        from migration.applications.profile_application import with_profile
+
+        options = with_profile(options, app)
     given = {name: values[name] for name in _CUTOVER if values.get(name) is not None}
     return cutover_terms(given).of(options) if given else options
+
+
+def _typed() -> frozenset[str]:
+    """Return the options of the command that stand on its line, and not there by default."""
+    context = click.get_current_context(silent=True)
+    if context is None:
+        return frozenset()
+    source = click.core.ParameterSource.COMMANDLINE
+    return frozenset(name for name in context.params if context.get_parameter_source(name) is source)
 
 
 def _mapping(path: Path | None) -> MappingFile | None:

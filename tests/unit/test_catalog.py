@@ -7,7 +7,8 @@ from contextlib import closing
 
 import pytest
 
-from migration.catalog import APPS, CATALOG, CatalogTable, create_sql, find
+from migration.applications.profile_reader import find_profile
+from migration.catalog import APPS, CATALOG, CatalogTable, catalog_names, create_sql, find
 
 TABLES_BY_APP = {
     "core": ["users", "user_profiles"],
@@ -123,3 +124,23 @@ def test_a_file_of_several_apps_names_its_tables_itself() -> None:
     sql = create_sql(question, lambda app, name: f"{app}_{name}")
     assert sql.startswith("CREATE TABLE comprehension_question (")
     assert "REFERENCES comprehension_question_type (code)" in sql
+
+
+def test_tables_are_found_by_the_names_that_gorm_gives_them() -> None:
+    assert [table.plural for table in find("quiz")] == ["quizzes"]
+    assert find("Masteries") == find("mastery")
+    assert {table.app for table in find("questions")} == {"reading", "comprehension"}
+    assert find("user_stats")[0].plural == "user_stats"
+    assert catalog_names() >= {"user_xp", "user_xps", "question_histories"}
+
+
+def test_profile_of_the_platform_says_the_same() -> None:
+    mapping = find_profile("educational").mapping
+    assert mapping is not None
+    renamed = {table.table: table.rename for table in mapping.tables}
+    ours = {table.name: table.plural for table in CATALOG}
+    assert {name: ours[name] for name in renamed.keys() & ours.keys()} == {
+        name: renamed[name] for name in renamed.keys() & ours.keys()
+    }
+    kept = {name for name, plural in ours.items() if name == plural}
+    assert ours.keys() - renamed.keys() <= kept | {"reading_learning_profile"}

@@ -27,24 +27,24 @@ PAGES = ("/", "/docs")
 
 COMMAND_LINES = """
 migration-cli: --mode --version
-migrate: --accept --batch-size --catalog --chunk-rows --cutover-lock-timeout --cutover-patience
+migrate: --accept --app --batch-size --catalog --chunk-rows --cutover-lock-timeout --cutover-patience
     --cutover-window --data-only --drop-dependents --dry-run --exclude --fire-triggers --hold
-    --identifiers --if-exists --ignore --ignore-version --json --mapping --max-workers --on-conflict
-    --on-error --on-orphan --priority --report --salvage --schema-per-source --skip-validation --source
-    --source-timezone --tables --target-db --target-host --target-pass --target-port --target-schema
-    --target-url --target-user --verbose --workers
-dry-run: --accept --batch-size --catalog --chunk-rows --cutover-lock-timeout --cutover-patience
+    --identifiers --if-exists --ignore --ignore-version --json --mapping --max-workers --no-data-only
+    --on-conflict --on-error --on-orphan --priority --report --salvage --schema-per-source
+    --skip-validation --source --source-timezone --tables --target-db --target-host --target-pass
+    --target-port --target-schema --target-url --target-user --verbose --workers
+dry-run: --accept --app --batch-size --catalog --chunk-rows --cutover-lock-timeout --cutover-patience
     --cutover-window --data-only --drop-dependents --exclude --fire-triggers --hold --identifiers
-    --if-exists --ignore --ignore-version --json --mapping --max-workers --on-conflict --on-error
-    --on-orphan --priority --report --salvage --schema-per-source --source --source-timezone --tables
+    --if-exists --ignore --ignore-version --json --mapping --max-workers --no-data-only --on-conflict
+    --on-error --on-orphan --priority --report --salvage --schema-per-source --source --source-timezone
+    --tables --target-db --target-host --target-pass --target-port --target-schema --target-url
+    --target-user --verbose --workers --write-mapping
+validate: --accept --app --batch-size --catalog --chunk-rows --cutover-lock-timeout --cutover-patience
+    --cutover-window --data-only --drop-dependents --exclude --fire-triggers --hold --identifiers
+    --if-exists --ignore --ignore-version --json --mapping --max-workers --no-data-only --on-conflict
+    --on-error --priority --report --salvage --schema-per-source --source --source-timezone --tables
     --target-db --target-host --target-pass --target-port --target-schema --target-url --target-user
-    --verbose --workers --write-mapping
-validate: --accept --batch-size --catalog --chunk-rows --cutover-lock-timeout --cutover-patience
-    --cutover-window --data-only --drop-dependents --exclude --fire-triggers --hold --identifiers
-    --if-exists --ignore --ignore-version --json --mapping --max-workers --on-conflict --on-error
-    --priority --report --salvage --schema-per-source --source --source-timezone --tables --target-db
-    --target-host --target-pass --target-port --target-schema --target-url --target-user --verbose
-    --workers
+    --verbose --workers
 resume: --json --report --target-db --target-host --target-pass --target-port --target-url --target-user
     --verbose --workers RUN
 cutover: --cutover-lock-timeout --cutover-patience --cutover-window --json --report --target-db
@@ -67,6 +67,7 @@ purge: --json --target-db --target-host --target-pass --target-port --target-url
 cleanup: --json --target-db --target-host --target-pass --target-port --target-url --target-user --verbose
     --with-replaced --yes
 verify-report: --json --public-key FOLDER
+apps: --json --verbose NAME
 list-tables: --json --source --verbose
 up: --target-db --target-host --target-pass --target-port --target-url --target-user --verbose --workers
 psql: --target-db ARGUMENTS
@@ -87,7 +88,7 @@ DryRunReport: estimated_seconds estimated_disk_bytes would_load would_quarantine
 ErrorReport: code message what remedy details exit_status next_steps run phase step setting mapping source
     file process broker database server schema table chunk key column object_kind object
 EvidenceReport: convoy_version digest_algorithm operator client_host server mapping_file mapping_sha256
-    options accepted_losses cut_over rolled_back acts
+    application application_sha256 options accepted_losses cut_over rolled_back acts
 FailedStep: phase table chunk attempts worker error
 FindingKind: changed_at_cutover check child_rows collation conservation damaged_range default
     differing_row digest_mismatch domain dropped_object extra_column extra_constraint extra_index
@@ -166,7 +167,9 @@ GET /api/v1/migration/{id}/events
 """
 
 ERROR_CODES = """
+application-profile-invalid
 application-tables-differ
+application-unknown
 application-versions-differ
 broker-setting-invalid
 broker-unreachable

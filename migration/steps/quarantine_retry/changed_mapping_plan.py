@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from sqlalchemy import Connection
 
+from migration.applications.profile_application import above_profile
 from migration.convoy_error import Place
 from migration.errors import MappingFileError
 from migration.ledger.table_records import read_sources
@@ -54,6 +55,7 @@ def remapped(
     context = Context(options.source_timezone, ask_server=ServerOpinion(connection.engine))
     if mapping is None:
         return ReplayTable(table.declared, table.plan, table.profile, context, options.batch_rows)
+    mapping = above_profile(mapping, options)
     asked = replace(options, mapping=mapping)
     snapshot = snapshots.path(table.source)
     check_mapping(

@@ -12,7 +12,13 @@ from migration.mapping_file_model import OnConflict
 from migration.model import IfExists, ObjectResult, ObjectState, TablePlan
 from migration.schema_translation.source_plan import PlannedSource
 from migration.schema_translation.table_ddl import create_table
-from migration.schema_translation.table_selection import LEFT_OUT, leaves_out, select_tables, stays_out
+from migration.schema_translation.table_selection import (
+    LEFT_OUT,
+    leaves_out,
+    select_tables,
+    stays_out,
+    why_left_alone,
+)
 from migration.target.application_tables.bookkeeping_comparison import compare_bookkeeping
 from migration.target.application_tables.incoming_foreign_keys import incoming_keys, key_rights
 from migration.target.application_tables.load_rights import load_rights
@@ -192,7 +198,7 @@ class _SourcePlanner:
             )
         }
         for table in self._source.schema.tables:
-            reason = stays_out(table)
+            reason = stays_out(table) or why_left_alone(table, self._options)
             if reason and table.name not in names:
                 reason = "; ".join(filter(None, (reason, said.get(table.name))))
                 self._say(table.kind.value, table.name, reason, ObjectState.SKIPPED)
