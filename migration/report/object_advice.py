@@ -13,6 +13,7 @@ from migration.report.report_model import FindingReport, ObjectReport, Recommend
 from migration.report.run_facts import ForeignKeyFacts
 from migration.report.text_formatting import count
 from migration.run_options import RunOptions
+from migration.schema_translation.table_selection import left_out_on_request
 from migration.target.sql_statements import quoted
 from migration.value_conversion.orphan_row_policy import ORPHAN_TO_NULL
 
@@ -139,8 +140,10 @@ def object_advice(
         )
     skipped: dict[str, list[ObjectReport]] = {}
     for item in objects:
-        # What a module keeps for itself is of no use without the module: nothing to see to.
-        if item.state is ObjectState.SKIPPED and not item.kind.startswith("shadow"):
+        # What a module keeps for itself is of no use without the module, and what was left out on purpose is where it
+        # belongs: nothing to see to.
+        on_purpose = item.kind.startswith("shadow") or left_out_on_request(item.kind, item.reason)
+        if item.state is ObjectState.SKIPPED and not on_purpose:
             skipped.setdefault(_kind(item.kind), []).append(item)
     for kind, items in skipped.items():
         plural = _PLURALS.get(kind, kind + "s")

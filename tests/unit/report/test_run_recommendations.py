@@ -6,13 +6,14 @@ from dataclasses import replace
 import pytest
 
 from migration.mapping_file_model import OnOrphan
-from migration.model import FindingKind, Phase
-from migration.report.object_advice import orphan_choice, orphan_loss, orphan_query
+from migration.model import FindingKind, ObjectState, Phase
+from migration.report.object_advice import object_advice, orphan_choice, orphan_loss, orphan_query
 from migration.report.quarantine_advice import QUARANTINE_ADVICE, advice_for
 from migration.report.report_builder import assemble
 from migration.report.report_model import (
     ColumnReport,
     FindingReport,
+    ObjectReport,
     Report,
     TableReport,
     TransformReport,
@@ -20,6 +21,7 @@ from migration.report.report_model import (
 )
 from migration.report.run_facts import ForeignKeyFacts
 from migration.run_options import RunOptions
+from migration.schema_translation.table_selection import KEEPS_BOOK, LEFT_OUT
 from tests.unit.report import factories, scenarios
 
 
@@ -78,6 +80,21 @@ def test_advice_comes_in_order_of_urgency():
     order = [Urgency.MUST, Urgency.SHOULD, Urgency.MAY]
     found = [order.index(advice.urgency) for advice in assemble(scenarios.troubled_facts()).recommendations]
     assert found == sorted(found)
+
+
+def test_what_was_left_out_on_purpose_is_nothing_to_see_to():
+    reasons = {
+        "asked": LEFT_OUT,
+        "migrations": f"TypeORM {KEEPS_BOOK}; 1 only in the source",
+        "wide": "PostgreSQL holds at most 1,600 columns",
+    }
+    objects = [
+        ObjectReport(kind="table", name=name, state=ObjectState.SKIPPED, reason=reason)
+        for name, reason in reasons.items()
+    ]
+    (advice,) = object_advice(objects, [])
+    assert advice.title == "See to 1 table that did not come along"
+    assert advice.detail.startswith("wide.")
 
 
 def test_troubled_run_gets_advice_for_each_trouble():
