@@ -136,10 +136,9 @@ def _freeze(context: TransitionContext, source: Source, run: RunRecord) -> _Froz
 
 def _look(label: str, options: RunOptions, path: Path) -> tuple[SourceSchema, dict[str, list[NewChunk]]]:
     """Read what a frozen source declares, and split the tables that the run asks for, by name."""
-    schema = read_schema(path)
+    schema = with_applied_versions(label, read_schema(path), path, options)
     if options.mode is Mode.VALIDATE:
         return schema, {}
-    schema = with_applied_versions(label, schema, path, options)
     chunks = {}
     with open_snapshot(path) as opened:
         for table in select_tables(label, schema, options):

@@ -34,7 +34,7 @@ CREATE VIEW heading_of_line AS SELECT l.id FROM orderLine l JOIN heading h ON h.
 CREATE VIEW top_line AS SELECT id FROM heading_of_line;
 INSERT INTO "User Name" VALUES (1, 'Ann', '2024-07-01 12:00:00', 'no name'), (2, 'Bob', NULL, NULL);
 INSERT INTO orderLine VALUES (1, 1, 1.5, x'00'), (2, 1, 2.5, NULL);
-INSERT INTO alembic_version VALUES ('abc');
+INSERT INTO alembic_version VALUES ('of both');
 INSERT INTO word VALUES (1, 'x' || char(0));
 """
 MAPPING = """
@@ -111,7 +111,7 @@ def test_schema_for_each_source_and_names_with_labels(direct: Direct, tmp_path: 
 
 
 ROWS = """
-CREATE TABLE alembic_version (version_num TEXT); INSERT INTO alembic_version VALUES ('of SQLite');
+CREATE TABLE alembic_version (version_num TEXT); INSERT INTO alembic_version VALUES ('of both');
 CREATE TABLE t (id INTEGER PRIMARY KEY, uid TEXT, mood TEXT, at TIMESTAMP, extra TEXT, shout TEXT, "" TEXT, tags TEXT);
 CREATE UNIQUE INDEX t_uid ON t (uid);
 INSERT INTO t VALUES (1, '0123456789ABCDEF0123456789abcdef', 'fine', '2024-07-01 12:00:00.5', 'x', 'made by SQLite',
@@ -121,7 +121,7 @@ CAPITALS = "t.uid:respelled_by_server"
 """What a uuid does not keep of the text above."""
 ROWS_TARGET = """
 CREATE TYPE mood AS ENUM ('fine', 'sad');
-CREATE TABLE alembic_version (version_num text); INSERT INTO alembic_version VALUES ('of the application');
+CREATE TABLE alembic_version (version_num text); INSERT INTO alembic_version VALUES ('of both');
 CREATE TABLE t (
     column_7 text, mood mood, tags text[], uid uuid, id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     at timestamp(3), shout text GENERATED ALWAYS AS ('!' || id::text) STORED

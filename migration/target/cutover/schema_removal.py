@@ -12,6 +12,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from migration.target.cutover.cutover_lock_timeout import LOCK_TIMEOUT
+from migration.target.pg_catalog.guard_triggers import FUNCTION as GUARD_FUNCTION
 from migration.target.pg_catalog.schema_relations import Relation, relations_in, schema_exists
 from migration.target.postgres_errors import translate
 from migration.target.sql_statements import quoted, run_sql
@@ -78,6 +79,8 @@ def _drop(connection: Connection, schema: str, relations: list[Relation]) -> Non
         names = ", ".join(quoted(schema, relation.name) for relation in relations if relation.kind == kind)
         if names:
             run_sql(connection, f"DROP {kind.upper()} {names}")
+    # What keeps writers out of staged tables: its triggers went with these.
+    run_sql(connection, f"DROP FUNCTION IF EXISTS {quoted(schema, GUARD_FUNCTION)}()")
     run_sql(connection, f"DROP SCHEMA {quoted(schema)}")
 
 

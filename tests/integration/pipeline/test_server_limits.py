@@ -76,7 +76,7 @@ def test_table_of_too_many_columns_stays_behind_and_all_else_arrives(direct: Dir
     assert foreseen.verdict.headline.endswith(" 1 table would stay behind: w.")
     assert (
         report.verdict.headline
-        == "Proved: 1 row in 1 table is equal on both sides. 1 table stayed behind: w."
+        == "Proved: 1 row in 1 table is equal on both sides; the schema differs (3 findings). 1 table stayed behind: w."
     )
 
 

@@ -35,7 +35,8 @@ CREATE TRIGGER turning AFTER INSERT ON checked BEGIN UPDATE decks SET name = tur
 TAGS = [f"{letter}{number}" for number in range(400) for letter in "aBcD"]
 LEFT = {
     ("collation", "tags.tag"), ("collation", "fields.name"), ("collation", "decks.name"),
-    ("column", "shown.v"), ("default", "checked.b"), ("trigger", "turning"), ("view", "turned_decks"),
+    ("column", "shown.v"), ("generated column", "shown.s"), ("default", "checked.b"), ("trigger", "turning"),
+    ("view", "turned_decks"),
     ("index", "decks_reversed"), ("index", "decks_some"), ("check", "checked_check1"),
 }  # fmt: skip
 
