@@ -8,10 +8,12 @@ from contextlib import closing
 from itertools import count
 
 import psycopg
+import pyarrow as pa
 import pytest
 
 from migration.mapping_file.mapping_file_reader import parse_mapping
 from migration.model import Mode, Phase
+from migration.value_conversion.rules import RULES, Context, Misfit
 from tests.support.direct import Direct
 from tests.support.field import Build, migrate, plans, types
 
@@ -184,6 +186,34 @@ def test_the_mapping_file_asks_and_forbids(direct: Direct, build: Build) -> None
     assert list(report.quarantine.by_reason) == [
         "blob is not a UUID: it has not 16 bytes, and is no text of one"
     ]
+
+
+def test_texts_of_uuids_are_those_of_the_server(target_url: str) -> None:
+    """Hyphens in every place, braces of every kind, blanks, capitals, one digit more or less."""
+    digits = ONE.hex
+    tried = {
+        digits[:at] + mark + digits[at:]
+        for at in range(33)
+        for mark in ("-", "{", "}", " ", "g", "0", "\u0660")
+    }
+    tried |= {"-".join(digits[at : at + step] for at in range(0, 32, step)) for step in (2, 4, 8, 12, 16)}
+    tried |= {f"{before}{ONE}{after}" for before in ("{", "", " ", "(") for after in ("}", "", " ", ")", "-")}
+    tried |= {str(ONE).upper(), digits[1:], "", str(ONE).replace("-", "--"), f"{{{digits}}}"}
+    with psycopg.connect(target_url, autocommit=True) as connection:
+        for text in sorted(tried):
+            try:
+                (there,) = connection.execute("SELECT CAST(%s::text AS uuid)::text", [text]).fetchone() or (
+                    None,
+                )
+            except psycopg.DataError:
+                there = None
+            converted, bad = RULES["text_to_uuid"].columnar(pa.array([text]), Context())
+            try:
+                here = RULES["text_to_uuid"].scalar(text, Context())
+            except Misfit:
+                here = None
+            assert here == there, text
+            assert (None if bad is not None else converted[0].as_py()) == there, text
 
 
 def test_bytes_go_into_the_uuids_of_an_application(direct: Direct, build: Build) -> None:
