@@ -55,14 +55,7 @@ def guard_staged(connection: Connection, run: RunRecord, tables: Sequence[TableR
         return
     oids = _staged_oids(connection, run, tables)
     marks = make_guards(connection, run.id, _places(run, tables, oids))
-    noted = [{"table_id": id_, "mark": marks[oid]} for id_, oid in oids.items() if oid in marks]
-    if noted:
-        connection.execute(
-            update(ledger_tables)
-            .where(ledger_tables.c.id == bindparam("table_id"))
-            .values(guard=bindparam("mark")),
-            noted,
-        )
+    _note(connection, "guard", {id_: marks[oid] for id_, oid in oids.items() if oid in marks})
 
 
 def let_writers_in(connection: Connection, run: RunRecord, tables: Sequence[TableRecord]) -> None:
@@ -81,14 +74,7 @@ def note_signatures(connection: Connection, run: RunRecord, tables: Sequence[Tab
     """Note what the staged tables are like that were proved."""
     oids = _staged_oids(connection, run, tables)
     lines = read_signatures(connection, list(oids.values()))
-    noted = [{"table_id": table_id, "lines": lines.get(oid, [])} for table_id, oid in oids.items()]
-    if noted:
-        connection.execute(
-            update(ledger_tables)
-            .where(ledger_tables.c.id == bindparam("table_id"))
-            .values(signature=bindparam("lines")),
-            noted,
-        )
+    _note(connection, "signature", {table_id: lines.get(oid, []) for table_id, oid in oids.items()})
 
 
 def check_staged(connection: Connection, run: RunRecord, tables: Sequence[TableRecord]) -> None:
@@ -203,6 +189,17 @@ class PlacementWatch:
         lines = changed_lines(before, [line for line in after if line in before or line not in theirs])
         # The table's own line, of owner and row level security, is told by what it is now.
         return [line for line in lines if not (line.startswith("table ") and line.endswith(" gone"))]
+
+
+def _note(connection: Connection, column: str, noted: Mapping[int, str | list[str]]) -> None:
+    """Write one column of the ledger's tables, by their ids there."""
+    if noted:
+        connection.execute(
+            update(ledger_tables)
+            .where(ledger_tables.c.id == bindparam("table_id"))
+            .values({column: bindparam("noted")}),
+            [{"table_id": table_id, "noted": value} for table_id, value in noted.items()],
+        )
 
 
 def _staged_sql(run: RunRecord, table: TableRecord) -> str:
