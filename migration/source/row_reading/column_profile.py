@@ -22,8 +22,9 @@ from migration.source.row_reading.mapping_expression_check import read_error
 from migration.source.row_reading.row_sample import take_sample
 from migration.source.row_reading.value_statistics import Tally, merged
 from migration.source.sqlite_syntax import value_sql
+from migration.value_conversion.repeated_values import find_repeats
 from migration.value_conversion.row_conversion import column_context
-from migration.value_conversion.rules.document_losses import losing_documents
+from migration.value_conversion.rules.document_losses import LosingDocuments
 from migration.value_conversion.text_normalisation import normaliser
 
 if TYPE_CHECKING:
@@ -116,6 +117,7 @@ class _Column:
         self._natural = natural
         self._wider = wider(natural)
         self._normaliser = normaliser(natural)
+        self._losing_documents = LosingDocuments()
 
     def add(self, storage_class: StorageClass, values: pa.Array, context: Context) -> None:
         """Add one slot of a batch."""
@@ -128,8 +130,9 @@ class _Column:
         ):
             return  # every value fits into text; its lengths are in the statistics
         if self._natural.rules.get(storage_class) == "text_to_json":
-            self.tally.add_losing_documents(losing_documents(values))
-        taken = accepted(self._natural, storage_class, values, context)
+            taken = self._add_documents(values, context)
+        else:
+            taken = accepted(self._natural, storage_class, values, context)
         taken_wider = 0
         if self._wider is not None:
             takes_the_same = _way(self._wider, storage_class) == _way(self._natural, storage_class) or (
@@ -137,6 +140,18 @@ class _Column:
             )
             taken_wider = taken if takes_the_same else accepted(self._wider, storage_class, values, context)
         self.tally.add_accepted(storage_class, taken, taken_wider)
+
+    def _add_documents(self, values: pa.Array, context: Context) -> int:
+        """Count what documents would lose; return how many fit. Those that repeat in a batch are looked at once."""
+        different = find_repeats(values).values
+        self.tally.add_losing_documents(self._losing_documents.count(different))
+        if _fit_all(accepted(self._natural, StorageClass.TEXT, different, context), different):
+            return len(values) - values.null_count
+        return accepted(self._natural, StorageClass.TEXT, values, context)
+
+
+def _fit_all(taken: int, values: pa.Array) -> bool:
+    return taken == len(values) - values.null_count
 
 
 def _way(plan: ColumnPlan, storage_class: StorageClass) -> tuple[str | None, str]:

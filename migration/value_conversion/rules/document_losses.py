@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 _STRING: Final = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
 # Where a number may begin, and what it then begins with; inside a string that, too, may stand: the parser tells.
 _NEGATIVE_ZERO: Final = re.compile(rb"-0(?![0-9])(?<![0-9A-Za-z.+-]-0)")
+_MOST_REMEMBERED: Final = 10_000
+_LONGEST_REMEMBERED: Final = 1_000  # bytes
 _decode = msgspec.json.Decoder().decode
 
 
@@ -108,13 +111,28 @@ def _lost_signs(values: pa.Array, _converted: pa.Array, context: Context) -> pa.
     return _marked(values, lambda document: b"-0" in document and says_negative_zero(document))
 
 
-def losing_documents(values: pa.Array) -> int:
-    """Return how many different documents of an array lose something in `jsonb`."""
-    documents = find_repeats(values).values.cast(pa.binary()).drop_null().to_pylist()
-    return sum(
-        says_a_key_twice(document) or (b"-0" in document and says_negative_zero(document))
-        for document in documents
-    )
+def _loses(document: bytes) -> bool:
+    return says_a_key_twice(document) or (b"-0" in document and says_negative_zero(document))
+
+
+class LosingDocuments:
+    """Counts the documents of a column that lose something in `jsonb`, batch after batch.
+
+    Documents of a column repeat from batch to batch: of those that lose nothing, some thousands are remembered.
+    """
+
+    def __init__(self) -> None:
+        self._lossless: set[bytes] = set()
+
+    def count(self, values: pa.Array) -> int:
+        """Return how many documents of a batch lose something; the batch has each of them once, or few of them twice."""
+        documents = values.cast(pa.binary()).drop_null().to_pylist()
+        unknown = [document for document in documents if document not in self._lossless]
+        losing = {document for document in unknown if _loses(document)}
+        room = _MOST_REMEMBERED - len(self._lossless)
+        short = (d for d in unknown if len(d) <= _LONGEST_REMEMBERED and d not in losing)
+        self._lossless.update(islice(short, room))
+        return len(losing)
 
 
 DOCUMENT_LOSSES = (Loss(JSON_KEYS_DROPPED, _lost_keys), Loss(NEGATIVE_ZERO, _lost_signs))

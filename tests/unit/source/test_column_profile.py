@@ -195,3 +195,16 @@ def test_profiles_of_ranges_add_up_to_what_a_plain_loop_finds(tmp_path_factory, 
     assert found.empty_texts == texts.count("")
     assert found.nul_texts == sum("\0" in t for t in texts)
     assert found.bad_utf8_texts == 0
+
+
+def test_documents_that_repeat_in_a_batch_are_all_counted(build):
+    documents = [(f'{{"k": {row % 7}}}',) for row in range(5000)]
+    found = profile(build("CREATE TABLE t(a JSON)", {"t": documents}))["a"]
+    assert (found.accepted, found.documents_losing) == ({TEXT: 5000}, 0)
+
+
+def test_one_odd_document_among_repeated_ones_speaks_against_the_type(build):
+    documents = [(f'{{"k": {row % 7}}}',) for row in range(5000)]
+    documents[4321] = ("{no document",)
+    found = profile(build("CREATE TABLE t(a JSON)", {"t": documents}))["a"]
+    assert found.accepted.get(TEXT, 0) == 0

@@ -12,7 +12,11 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from migration.value_conversion.rules import RULES, Context, Misfit
-from migration.value_conversion.rules.document_losses import says_a_key_twice, says_negative_zero
+from migration.value_conversion.rules.document_losses import (
+    LosingDocuments,
+    says_a_key_twice,
+    says_negative_zero,
+)
 from migration.value_conversion.rules.json_number_tokens import NumberReader, is_odd, numbers_in
 
 RULE = RULES["text_to_json"]
@@ -138,3 +142,10 @@ def test_digits_are_no_number_in_a_string() -> None:
     assert RULE.scalar(f'"{digits}"', Context()) == f'"{digits}"'
     with pytest.raises(Misfit, match="too long"):
         RULE.scalar(f"[1{digits}]", Context())
+
+
+def test_a_column_counts_its_losing_documents_batch_after_batch():
+    losing = LosingDocuments()
+    plain, double, zero = '{"a": 1, "b": {"c": 2}}', '{"a": 1, "a": 2}', '{"a": -0.0}'
+    batches = ([plain, double], [plain, None, zero, double], [plain])
+    assert [losing.count(pa.array(batch)) for batch in batches] == [1, 2, 0]
