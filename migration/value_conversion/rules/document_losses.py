@@ -125,7 +125,7 @@ class LosingDocuments:
         self._lossless: set[bytes] = set()
 
     def count(self, values: pa.Array) -> int:
-        """Return how many documents of a batch lose something; the batch has each of them once, or few of them twice."""
+        """Return how many documents of a batch lose something. A document should be in it once."""
         documents = values.cast(pa.binary()).drop_null().to_pylist()
         unknown = [document for document in documents if document not in self._lossless]
         losing = {document for document in unknown if _loses(document)}
