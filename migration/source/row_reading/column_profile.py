@@ -145,13 +145,13 @@ class _Column:
         """Count what documents would lose; return how many fit. Those that repeat in a batch are looked at once."""
         different = find_repeats(values).values
         self.tally.add_losing_documents(self._losing_documents.count(different))
-        if _fit_all(accepted(self._natural, StorageClass.TEXT, different, context), different):
-            return len(values) - values.null_count
+        if accepted(self._natural, StorageClass.TEXT, different, context) == _known(different):
+            return _known(values)
         return accepted(self._natural, StorageClass.TEXT, values, context)
 
 
-def _fit_all(taken: int, values: pa.Array) -> bool:
-    return taken == len(values) - values.null_count
+def _known(values: pa.Array) -> int:
+    return int(len(values) - values.null_count)
 
 
 def _way(plan: ColumnPlan, storage_class: StorageClass) -> tuple[str | None, str]:
