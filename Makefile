@@ -38,7 +38,7 @@ $(SETUP_DONE): requirements.lock pyproject.toml scripts/setup.sh
 demo: $(SETUP_DONE) $(DEMO_DATABASE) ## Migrate an educational database of 34 tables into an embedded PostgreSQL, and show the report.
 	@$(CLI) migrate --source $(DEMO_DATABASE) --target-url embedded --workers 2 --if-exists replace --report $(DEMO_REPORT)
 	@echo
-	@echo "Look at the data:  $(CLI) psql -c 'SELECT display_name, locale, birth_date FROM user_profiles LIMIT 8'"
+	@echo "Look at the data:  $(CLI) psql -c 'SELECT display_name, email, last_login FROM users LIMIT 8'"
 	@echo "Migrate your own:  make migrate SOURCE=my.db"
 
 $(DEMO_DATABASE): $(wildcard examples/*.py examples/demo/*.py migration/catalog/*.toml migration/catalog/*.py) | $(SETUP_DONE)

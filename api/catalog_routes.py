@@ -150,7 +150,7 @@ def _schema(table: CatalogTable) -> TableSchema:
 
 def _source_table(table: CatalogTable) -> SourceTable:
     """Return the table as it would be found in a SQLite file."""
-    single = table.primary_key[0] if len(table.primary_key) == 1 and not table.without_rowid else None
+    single = table.primary_key[0] if len(table.primary_key) == 1 else None
     alias = next((c.name for c in table.columns if c.name == single and c.sqlite_type == "INTEGER"), None)
     return SourceTable(
         name=table.name,
@@ -168,8 +168,7 @@ def _source_table(table: CatalogTable) -> SourceTable:
             )
             for position, column in enumerate(table.columns)
         ),
-        without_rowid=table.without_rowid,
-        rowid_name=None if table.without_rowid else alias or "rowid",
+        rowid_name=alias or "rowid",
         rowid_alias=alias,
     )
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from examples.demo import analytics, comprehension, core, gamification, math, reading
 from examples.demo.dice import Dice, Sizes
-from migration.catalog import CATALOG, CatalogTable, create_sql, find
+from migration.catalog import CATALOG, CatalogTable, create_sql, find, index_sql
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -33,9 +33,8 @@ _ROWS: Mapping[str, Mapping[str, Callable[[Sizes, Dice], Iterator[tuple[object, 
 }
 
 _INDEXES_AND_VIEWS = (
-    "CREATE INDEX question_history_problem ON question_history (problem_id, answered_at DESC)",
-    "CREATE INDEX activity_by_user ON activity_log_entry (user_id, occurred_at)",
-    "CREATE INDEX user_note_live ON user_note (user_id) WHERE deleted_at IS NULL",
+    "CREATE INDEX question_history_latest ON question_history (user_id, created_at DESC)",
+    "CREATE INDEX user_note_signed ON user_note (user_id) WHERE created_by IS NOT NULL",
     """CREATE VIEW leaderboard AS
 SELECT users.username, user_xp.total_xp, user_xp.level
 FROM users JOIN user_xp ON user_xp.user_id = users.id
@@ -70,6 +69,8 @@ def _fill(connection: sqlite3.Connection, sizes: Sizes) -> int:
         connection.execute(create_sql(table, name_in_file))
         rows = _ROWS[table.app][table.name](sizes, Dice(f"convoy:{table.app}.{table.name}"))
         connection.executemany(_insert_sql(table), rows)
+        for sql in index_sql(table, name_in_file):
+            connection.execute(sql)
     for sql in _INDEXES_AND_VIEWS:
         connection.execute(sql)
     connection.execute("COMMIT")

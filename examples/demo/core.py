@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from examples.demo.dice import DAYS, Dice, Sizes, as_json, avatar
+from examples.demo.dice import Dice, Sizes
 from examples.demo.texts import EMOJI, TONGUES, Tongue
 
 if TYPE_CHECKING:
@@ -19,46 +19,38 @@ def tongue_of(user: int) -> Tongue:
 
 
 def users(sizes: Sizes, dice: Dice) -> Iterator[tuple[object, ...]]:
-    """Accounts; every fiftieth is a teacher, every ninth has never signed in."""
+    """Accounts; every ninth has never signed in, some have no name (NULL), some '' on purpose."""
     for user in range(1, sizes.users + 1):
-        start = dice.below(600)
+        tongue = tongue_of(user)
         secret = "".join([dice.pick(_HASH_LETTERS) for _ in range(53)])
+        named = f"{dice.pick(tongue.given_names)} {dice.pick(tongue.family_names)} {dice.pick(EMOJI)}"
+        made = dice.moment()
         yield (
             user,
-            f"{tongue_of(user).code}_reader_{user}",
-            f"Reader.{user}@{tongue_of(user).code}.example.org",
+            f"{tongue.code}_reader_{user}",
+            f"Reader.{user}@{tongue.code}.example.org",
             f"$2b$12${secret}",
-            "teacher" if user % 50 == 0 else "student",
-            int(user % 31 != 0),
-            f"{DAYS[start]} {dice.clock()}",
-            None if user % 9 == 0 else f"{DAYS[start + dice.below(130)]} {dice.clock()}",
+            None if user % 7 == 0 else "" if user % 11 == 0 else named,
+            made,
+            made,
+            None if user % 9 == 0 else dice.moment(),
         )
 
 
 def user_profiles(sizes: Sizes, dice: Dice) -> Iterator[tuple[object, ...]]:
-    """Profiles; some say nothing of themselves (NULL), some say '' on purpose."""
+    """Profiles, under keys of their own."""
     for user in range(1, sizes.users + 1):
         tongue = tongue_of(user)
-        said = f"{dice.pick(tongue.sentences)} {dice.pick(EMOJI)}"
-        bio = None if user % 7 == 0 else "" if user % 11 == 0 else said
-        born = f"{dice.between(1950, 2017)}-{dice.between(1, 12):02d}-{dice.between(1, 28):02d}"
-        preferences = {
-            "theme": dice.pick(("light", "dark", "auto")),
-            "font": {"size": dice.between(10, 22), "dyslexia": dice.chance(0.1)},
-            "languages": [tongue.code, "en"],
-            "motto": dice.pick(tongue.words),
-            "volume": dice.decimal(0, 1, 2),
-            "muted_until": None,
-        }
+        made = dice.moment()
         yield (
+            sizes.users + 1 - user,
             user,
+            f"{tongue.code}_reader_{user}",
             f"{dice.pick(tongue.given_names)} {dice.pick(tongue.family_names)}",
-            bio,
-            None if user % 13 == 0 else born,
-            tongue.locale,
-            tongue.timezone,
-            None if user % 4 == 0 else b"" if user % 101 == 0 else avatar(user % 256),
-            as_json(preferences),
+            dice.below(900_000),
+            None if user % 13 == 0 else dice.moment(),
+            made,
+            made,
         )
 
 

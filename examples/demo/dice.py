@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import json
 import random
-import struct
-import zlib
 from dataclasses import dataclass
 from datetime import date, timedelta
-from functools import lru_cache
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
@@ -85,48 +82,24 @@ class Dice:
         """Return a number with at most `digits` digits after the point, as applications store money and marks."""
         return round(low + self._roll() * (high - low), digits)
 
-    def day(self) -> str:
-        """Return a date as SQLite's date() writes it."""
-        return DAYS[int(self._roll() * len(DAYS))]
-
     def clock(self) -> str:
-        """Return a time of day as SQLite's time() writes it."""
+        """Return a time of day: 23:59:59."""
         second = int(self._roll() * 86_400)
         return f"{second // 3600:02d}:{second // 60 % 60:02d}:{second % 60:02d}"
 
     def moment(self) -> str:
-        """Return a time as CURRENT_TIMESTAMP writes it: in UTC, to the second."""
-        return f"{self.day()} {self.clock()}"
+        """Return a moment as Go's drivers write it: in UTC, to the microsecond, without the zeros at its end."""
+        fraction = f".{int(self._roll() * 1_000_000):06d}".rstrip("0").rstrip(".")
+        return f"{self._day()} {self.clock()}{fraction}+00:00"
 
-    def exact_moment(self) -> str:
-        """Return a time to the millisecond, as strftime('%Y-%m-%d %H:%M:%f') writes it."""
-        return f"{self.day()} {self.clock()}.{int(self._roll() * 1000):03d}"
+    def midnight(self) -> str:
+        """Return the beginning of a day, as Go writes it."""
+        return f"{self._day()} 00:00:00+00:00"
+
+    def _day(self) -> str:
+        return DAYS[int(self._roll() * len(DAYS))]
 
 
 def as_json(value: object) -> str:
     """Return compact JSON that keeps every script readable."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-
-
-@lru_cache(maxsize=512)
-def avatar(number: int) -> bytes:
-    """Return a PNG picture of 8 by 8 pixels, a pattern mirrored left to right.
-
-    The pixels stand uncompressed in it, since the bytes of a compressor change with its version.
-    """
-    colour = bytes(((number * 37) % 256, (number * 91) % 256, (number * 151) % 256))
-    pattern = (number * 2_654_435_761) % 2**32
-    rows = []
-    for row in range(8):
-        half = [colour if pattern >> (row * 4 + column) & 1 else b"\xff\xff\xff" for column in range(4)]
-        rows.append(b"\x00" + b"".join(half + half[::-1]))
-    pixels = b"".join(rows)
-    stored = b"\x01" + struct.pack("<HH", len(pixels), len(pixels) ^ 0xFFFF) + pixels
-    data = b"\x78\x01" + stored + struct.pack(">I", zlib.adler32(pixels))
-    header = struct.pack(">IIBBBBB", 8, 8, 8, 2, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + _part(b"IHDR", header) + _part(b"IDAT", data) + _part(b"IEND", b"")
-
-
-def _part(kind: bytes, body: bytes) -> bytes:
-    """One chunk of a PNG file: length, kind, body, checksum."""
-    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))

@@ -2,107 +2,129 @@
 
 from __future__ import annotations
 
-import struct
 from typing import TYPE_CHECKING
 
-from examples.demo.dice import Dice, Sizes, as_json
+from examples.demo.dice import Dice, Sizes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_SKILLS = ("addition", "fractions", "дроби", "几何", "الجبر", "दशमलव", "percent", "time")
-_SLIPS = ("sign", "carry", "place_value", "misread", "typo")
+_MODES = ("addition", "subtraction", "multiplication", "division")
+_SIGNS = ("+", "−", "×", "÷")  # noqa: RUF001
+_LEVELS = ("easy", "medium", "hard")
+_STYLES = ("visual", "steady", "дроби", "几何", "الجبر", "दशमलव")
+_TIMES_OF_DAY = ("morning", "afternoon", "evening")
+_FACTS = 144
+
+
+def _fact(number: int) -> str:
+    return f"{number % 12 + 1}×{number // 12 % 12 + 1}"  # noqa: RUF001
 
 
 def math_problem(sizes: Sizes, dice: Dice) -> Iterator[tuple[object, ...]]:
-    """Problems with whole and decimal answers, some beyond 32 bits."""
+    """Problems; the answers of some are beyond 32 bits."""
     for problem in range(1, sizes.problems + 1):
-        a, b = dice.between(-999, 999), dice.between(1, 999)
-        operation, sign, answer = (
-            ("add", "+", a + b),
-            ("subtract", "−", a - b),  # noqa: RUF001
-            ("multiply", "×", a * b * (1 if problem % 20 else 10**7)),  # noqa: RUF001
-            ("divide", "÷", round(a / 8, 3)),
-        )[problem % 4]
-        second = {"divide": 8, "multiply": b if problem % 20 else b * 10**7}.get(operation, b)
-        yield (
-            problem,
-            f"{a} {sign} {second} = ?",
-            operation,
-            as_json([a, second]),
-            answer,
-            1 + problem % 8,
-            dice.real(0, 10),
-        )
+        a, b = dice.between(-999, 999), dice.between(1, 999) * (1 if problem % 20 else 10**7)
+        mode = problem % 4
+        answer = (a + b, a - b, a * b, a)[mode]
+        left = a * b if mode == 3 else a
+        yield (problem, _MODES[mode], dice.pick(_LEVELS), left, b, _SIGNS[mode], answer, dice.moment())
 
 
 def session_result(sizes: Sizes, dice: Dice) -> Iterator[tuple[object, ...]]:
-    """Sessions; who closed the browser has no end."""
+    """Sessions; in some, nothing was answered, and there is no average."""
     for session in range(1, sizes.sessions + 1):
-        total = dice.between(5, 30)
-        correct = dice.between(0, total)
-        day, minute = dice.day(), dice.below(1_380)
-        finished = f"{day} {minute // 60:02d}:{minute % 60:02d}:59.500"
+        total = 0 if session % 15 == 0 else dice.between(5, 30)
+        right = dice.between(0, total)
+        seconds = dice.real(10, 900)
         yield (
             session,
             dice.between(1, sizes.users),
-            f"{day} {minute // 60:02d}:{minute % 60:02d}:00",
-            None if session % 15 == 0 else finished,
+            dice.pick(_MODES),
+            dice.pick(_LEVELS),
             total,
-            correct,
-            round(correct / total, 4),
-            dice.pick(("phone", "tablet", "desktop", "", None)),
+            right,
+            seconds,
+            seconds / total if total else None,
+            right / total if total else None,
+            dice.moment(),
         )
 
 
 def question_history(sizes: Sizes, dice: Dice) -> Iterator[tuple[object, ...]]:
-    """Answers; a skipped one is NULL."""
+    """Answers; a skipped one is NULL, and answers are texts, blanks and leading zeros with them."""
     for row in range(1, sizes.answers + 1):
+        left, right = dice.between(1, 12), dice.between(1, 12)
         skipped = row % 23 == 0
+        given = f"{dice.below(150):03d}" if row % 4 else f" {left * right}"
         yield (
             row,
-            1 + row % sizes.sessions,
-            dice.between(1, sizes.problems),
-            None if skipped else dice.below(1_000) if row % 4 else dice.decimal(-50, 50, 3),
+            dice.between(1, sizes.users),
+            f"{left} × {right} = ?",  # noqa: RUF001
+            None if skipped else given,
+            str(left * right),
             int(not skipped and dice.chance(0.8)),
-            dice.between(400, 60_000),
-            dice.exact_moment(),
+            dice.real(0.4, 60),
+            f"{left}-{right}-{left * right}",
+            dice.pick(_MODES),
+            dice.moment(),
         )
 
 
 def mistake(sizes: Sizes, dice: Dice) -> Iterator[tuple[object, ...]]:
-    """Every sixth answer is one to learn from."""
+    """A sixth as many as there are answers."""
     for row in range(1, sizes.answers // 6 + 1):
-        skill = dice.pick(_SKILLS)
-        explanation = f"{skill}: {dice.between(1, 9)}/{dice.between(2, 9)} ≠ {dice.decimal(0, 9, 2)}"
-        yield (row, row * 6, dice.pick(_SLIPS), None if row % 4 == 0 else explanation, int(dice.chance(0.5)))
+        left, right = dice.between(2, 12), dice.between(2, 12)
+        yield (
+            row,
+            dice.between(1, sizes.users),
+            f"{left} × {right} = ?",  # noqa: RUF001
+            str(left * right),
+            "" if row % 11 == 0 else str(left * right + dice.between(1, 9)),
+            dice.pick(_MODES),
+            None if row % 4 == 0 else f"{left}-{right}-{left * right}",
+            dice.between(1, 9),
+            dice.moment(),
+        )
 
 
 def mastery(sizes: Sizes, dice: Dice) -> Iterator[tuple[object, ...]]:
-    """Three skills for each person, in Leitner's five boxes."""
+    """Three facts for each person; those that were never practised have no times."""
+    row = 0
     for user in range(1, sizes.users + 1):
         for place in range(3):
-            practised = None if dice.chance(0.05) else dice.day()
+            row += 1
+            tried = dice.below(40)
+            fastest = dice.real(0.3, 5) if tried else None
             yield (
+                row,
                 user,
-                _SKILLS[(user + place * 3) % len(_SKILLS)],
-                dice.between(1, 5),
+                _fact(user + place * 37),
+                dice.pick(_MODES),
+                dice.between(0, tried),
+                tried,
                 dice.real(),
-                practised,
+                dice.moment() if tried else None,
+                fastest * 1.7 if fastest else None,
+                fastest,
+                fastest * 3 if fastest else None,
             )
 
 
 def learning_profile(sizes: Sizes, dice: Dice) -> Iterator[tuple[object, ...]]:
-    """Three of four people have one; the model is sixteen doubles."""
+    """Three of four people have one."""
     for user in range(1, sizes.users * 3 // 4 + 1):
-        strong = {dice.pick(_SKILLS): dice.decimal(0, 1, 3) for _ in range(2)}
         yield (
             user,
-            dice.pick(("slow", "steady", "fast")),
-            as_json(strong),
-            as_json([dice.pick(_SKILLS)] if user % 5 else []),
-            None if user % 8 == 0 else struct.pack("<16d", *[dice.real(-1, 1) for _ in range(16)]),
-            dice.exact_moment(),
+            user,
+            dice.pick(_STYLES),
+            dice.pick(_TIMES_OF_DAY),
+            dice.between(5, 60),
+            dice.clock(),
+            None if user % 8 == 0 else dice.pick(_TIMES_OF_DAY),
+            dice.between(5, 45),
+            dice.below(90_000),
+            dice.moment(),
         )
 
 
@@ -112,14 +134,22 @@ def performance_pattern(_sizes: Sizes, _dice: Dice) -> Iterator[tuple[object, ..
 
 
 def repetition_schedule(sizes: Sizes, dice: Dice) -> Iterator[tuple[object, ...]]:
-    """Two problems to see again for each person."""
+    """Two facts to see again for each person."""
     row = 0
     for user in range(1, sizes.users + 1):
         for place in range(2):
             row += 1
-            problem = 1 + (user + place * 5) % sizes.problems
             repeats = dice.below(12)
-            yield (row, user, problem, dice.day(), 1.3 * 2.5**repeats, dice.decimal(1.3, 3.5, 2), repeats)
+            yield (
+                row,
+                user,
+                _fact(user + place * 5),
+                dice.pick(_MODES),
+                dice.midnight(),
+                1 + repeats * 3,
+                dice.decimal(1.3, 3.5, 2),
+                repeats,
+            )
 
 
 ROWS = {

@@ -8,7 +8,8 @@ from contextlib import closing
 import pytest
 
 from migration.applications.profile_reader import find_profile
-from migration.catalog import APPS, CATALOG, CatalogTable, catalog_names, create_sql, find
+from migration.catalog import APPS, CATALOG, CatalogTable, catalog_names, create_sql, find, index_sql
+from tests.conftest import SHARED_DATABASES
 
 TABLES_BY_APP = {
     "core": ["users", "user_profiles"],
@@ -82,7 +83,7 @@ def test_table_is_complete(table: CatalogTable) -> None:
     for column in table.columns:
         if (parent := column.references) is not None:
             targets = [other for other in find(parent.table) if other.app == parent.app]
-            assert [other.primary_key for other in targets] == [(parent.column,)]
+            assert [(parent.column,) in {other.primary_key, *other.unique} for other in targets] == [True]
 
 
 def test_every_app_is_tied_to_the_users() -> None:
@@ -95,15 +96,16 @@ def test_every_app_is_tied_to_the_users() -> None:
     assert pointing == set(APPS)
 
 
-def test_shapes_that_a_migration_must_meet_are_there() -> None:
-    types = {column.sqlite_type.partition("(")[0] for table in CATALOG for column in table.columns}
-    assert types == {
-        *("INTEGER", "BIGINT", "SMALLINT", "TEXT", "VARCHAR", "CHAR", "JSON", "BOOLEAN", "BLOB"),
-        *("REAL", "FLOAT", "DOUBLE", "NUMERIC", "DECIMAL", "DATE", "TIME", "DATETIME", "TIMESTAMP"),
-    }
-    assert [table.name for table in CATALOG if table.without_rowid] == ["subject_mastery"]
-    assert [table.name for table in CATALOG if not table.primary_key] == ["activity_log_entry"]
-    assert find("question_type")[0].primary_key == ("code",)
+def test_tables_are_those_of_the_models() -> None:
+    types = {column.sqlite_type for table in CATALOG for column in table.columns}
+    assert types == {"INTEGER", "TEXT", "DOUBLE", "TIMESTAMP", "BOOLEAN", "JSON"}
+    assert {table.primary_key for table in CATALOG} == {("id",)}
+    (stats,) = find("user_stats")
+    assert stats.unique == (("user_id", "subject"),)
+    assert index_sql(stats, lambda _app, name: f"my_{name}") == [
+        "CREATE INDEX idx_my_user_stats_user_id ON my_user_stats (user_id)",
+        "CREATE INDEX idx_my_user_stats_subject ON my_user_stats (subject)",
+    ]
 
 
 @pytest.mark.parametrize("app", APPS)
@@ -119,11 +121,29 @@ def test_sqlite_creates_what_the_catalog_declares(app: str) -> None:
             assert tuple(row[1] for row in keyed) == table.primary_key
 
 
+MODELS = SHARED_DATABASES.parent / "cases" / "seed-columns.tsv"
+MODEL_OF = {
+    "users": ("common", "user"),
+    "user_profiles": ("analytics", "user_profile"),
+    "reading_learning_profile": ("reading", "learning_profile"),
+}
+
+
+@pytest.mark.skipif(not MODELS.is_file(), reason="the list of the models' columns is not here")
+@pytest.mark.parametrize("table", CATALOG, ids=lambda table: f"{table.app}.{table.name}")
+def test_columns_are_those_of_the_model(table: CatalogTable) -> None:
+    lines = [line.split("\t") for line in MODELS.read_text().splitlines() if not line.startswith("#")]
+    app = "analytics" if table.app == "gamification" else table.app
+    model = MODEL_OF.get(table.name, (app, table.name))
+    wanted = [(column, kind.upper()) for *place, column, kind, _ in lines if tuple(place) == model]
+    assert [(column.name, column.sqlite_type) for column in table.columns] == wanted
+
+
 def test_a_file_of_several_apps_names_its_tables_itself() -> None:
     question = find("question")[1]
     sql = create_sql(question, lambda app, name: f"{app}_{name}")
     assert sql.startswith("CREATE TABLE comprehension_question (")
-    assert "REFERENCES comprehension_question_type (code)" in sql
+    assert "REFERENCES comprehension_question_type (type_code)" in sql
 
 
 def test_tables_are_found_by_the_names_that_gorm_gives_them() -> None:

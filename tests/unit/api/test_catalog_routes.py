@@ -40,9 +40,11 @@ def test_a_schema_shows_both_types(client: ApiClient) -> None:
 
     assert (columns["id"]["sqlite_type"], columns["id"]["postgresql_type"]) == ("INTEGER", "integer")
     assert columns["id"]["primary_key"]
-    assert columns["email"]["postgresql_type"] == "varchar(254)"
+    assert columns["email"]["postgresql_type"] == "text"
     assert columns["created_at"]["postgresql_type"] == "timestamp with time zone"
-    assert columns["is_active"]["postgresql_type"] == "boolean"
+    answers = {column["name"]: column for column in client.get(f"{SCHEMA}/user_progress").json()["columns"]}
+    assert answers["correct"]["postgresql_type"] == "boolean"
+    assert answers["user_answer"]["postgresql_type"] == "jsonb"
 
 
 def test_names_are_found_in_any_case(client: ApiClient) -> None:
