@@ -23,7 +23,7 @@ from migration.steps.rejection_spool import RejectionSpool
 from migration.steps.run_schema_names import staging_schema
 from migration.steps.step_context import PlannedTable, StepContext
 from migration.steps.step_outcome import StepOutcome
-from migration.steps.trial_load import REFUSED_OBJECTS, RefusedObject, find_risks, try_rows
+from migration.steps.trial_load import Trial, find_risks, try_rows
 from migration.target.application_tables.row_refusal_errors import Refusal
 from migration.target.loading.copy_encoder import CopyEncoder
 from migration.target.postgres_errors import translate
@@ -191,11 +191,12 @@ def _load(
 
         driver = driver_connection(connection)
         schema = staging_schema(table.run, table.plan.target_schema)
-        refused: list[RefusedObject] = []
+        trial: Trial | None = None
         if table.run.options.mode is not Mode.DRY_RUN:
             stream, bytes_sent = load_rows(connection, driver, schema, table.plan, read)
-        elif trial := find_risks(connection, table.plan, table.profile, table.run.options):
-            stream, bytes_sent, refused = try_rows(connection, driver, f"{schema}_{chunk.id}", trial, read)
+        elif risks := find_risks(connection, table.plan, table.profile, table.run.options):
+            stream, trial = try_rows(connection, driver, f"{schema}_{chunk.id}", risks, read)
+            bytes_sent = trial.bytes_sent
         else:
             stream = read()
             bytes_sent = _encode_only(table.plan, stream)
@@ -204,8 +205,8 @@ def _load(
     outcome: dict[str, Any] = {"bytes_sent": bytes_sent, "seconds": result.seconds}
     if stream.lost:
         outcome["lost"] = stream.lost
-    if refused:
-        outcome[REFUSED_OBJECTS] = [[item.kind, item.name, item.reason] for item in refused]
+    if trial is not None:
+        outcome |= trial.outcome
     return StepOutcome(
         outcome,
         table.plan.name,

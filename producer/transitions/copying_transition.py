@@ -8,6 +8,7 @@ from migration.ledger.step_records import add_steps
 from migration.ledger.table_records import read_tables
 from migration.model import Mode, Phase
 from migration.steps.index_build_step import index_steps
+from producer.transitions.foreseen_merges import save_foreseen_merges
 from producer.transitions.foreseen_objects import save_refused_objects
 from producer.transitions.loss_findings import add_losses
 from producer.transitions.readback_layout import lay_out_validating
@@ -25,6 +26,7 @@ def finish_copying(_context: TransitionContext, locked: LockedRun, _prepared: No
 
     Raises:
         InternalError: rows are neither loaded nor in quarantine.
+        MergeConflictError: a dry-run finds rows that differ from those that stand under their keys.
     """
     connection, run = locked.connection, locked.record
     tables = read_tables(connection, run.id)
@@ -32,6 +34,7 @@ def finish_copying(_context: TransitionContext, locked: LockedRun, _prepared: No
     add_losses(connection, run, tables)
     if run.options.mode is Mode.DRY_RUN:
         save_refused_objects(connection, run, tables)
+        save_foreseen_merges(connection, run, tables)
         return completed(connection, run)
     guard_staged(connection, run, tables)
     note_copied(connection, run)

@@ -148,6 +148,27 @@ def test_target_wins_as_a_loss_that_can_be_signed_for(
     assert kinds(direct, schema)[1] == (2, "ROOT", "3.00")
 
 
+@pytest.mark.parametrize("on_conflict", list(OnConflict))
+@pytest.mark.parametrize("target", [TARGET, TARGET + OTHER], ids=["equal", "differing"])
+def test_dry_run_says_what_the_run_then_does(
+    direct: Direct, build: Build, target: str, on_conflict: OnConflict
+) -> None:
+    schema = f"mg_dry_{on_conflict.value}_{len(target)}"
+    make(direct, schema, target)
+    before, source = kinds(direct, schema), build(SOURCE)
+    told = []
+    for mode in (Mode.DRY_RUN, Mode.MIGRATE):
+        if mode is Mode.MIGRATE:
+            assert kinds(direct, schema) == before
+        run = merge(direct, source, schema, on_conflict=on_conflict, mode=mode, chunk_rows=1)
+        report = build_report(direct.ledger, run.id)
+        lines = [(item.name, item.reason) for item in report.objects if item.reason.startswith("merged")]
+        lost = [(finding.table, finding.message, finding.key) for finding in report.findings if finding.loss]
+        told.append((run.error, sorted(lines), lost))
+    assert told[0] == told[1]
+    assert (told[0][0] is None) == (target == TARGET or on_conflict is not OnConflict.ABORT)
+
+
 def test_table_with_rows_and_without_a_key_is_refused_by_name(direct: Direct, build: Build) -> None:
     make(direct, "mg_keyless", "CREATE TABLE t (a int, b int UNIQUE); INSERT INTO t VALUES (1, 1);")
     source = build("CREATE TABLE t (a INTEGER, b INTEGER); INSERT INTO t VALUES (2, 2);")

@@ -16,8 +16,9 @@ from migration.model import Finding, FindingKind, IfExists, ObjectResult, Object
 from migration.target.application_tables.computed_columns import computed_differences
 from migration.target.application_tables.data_only_plan import check_tables, takes_over
 from migration.target.application_tables.load_rights import load_rights
+from migration.target.application_tables.merge_count import refuse_conflicts
 from migration.target.application_tables.refusal_tolerant_insert import insert_fitting, number_rows
-from migration.target.application_tables.row_merge import refuse_conflicts, settle, take_standing
+from migration.target.application_tables.row_merge import settle, take_standing
 from migration.target.application_tables.row_refusal_errors import speaks_of_a_row
 from migration.target.application_tables.row_transfer import RowTransfer, keys_put_off, triggers_at_rest
 from migration.target.application_tables.standing_rows import (
@@ -143,7 +144,7 @@ def load_rows(
         ]
         merged = take_standing(connection, plans, loads, staging_schema) if is_merged else []
         if on_conflict is OnConflict.ABORT:
-            refuse_conflicts(merged, schema)
+            refuse_conflicts({one.plan.name: one.count for one in merged}, schema)
         results, refused = _insert(
             connection, loads, staging_schema, first_only=first_only, may_fire=may_fire
         )
@@ -153,7 +154,8 @@ def load_rows(
         findings: list[Finding] = []
         if merged:
             results += settle(connection, merged, on_conflict, may_fire=may_fire)
-            findings += [one.kept() for one in merged if one.differing and on_conflict is OnConflict.TARGET]
+            if on_conflict is OnConflict.TARGET:
+                findings += [one.count.kept(one.plan.name) for one in merged if one.count.differing]
         for plan, load in zip(plans, loads, strict=True):
             if not is_merged:
                 _prove(connection, load)

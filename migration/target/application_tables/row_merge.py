@@ -11,28 +11,25 @@ from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import text
 
-from migration.application_errors import MergeConflictError
 from migration.errors import ApplicationTableError, RowsChangedError
 from migration.mapping_file_model import OnConflict
-from migration.model import Finding, FindingKind, ObjectResult, ObjectState
 from migration.target.application_tables.computed_columns import canonical
+from migration.target.application_tables.merge_count import NAMED_ROWS, MergeCount
 from migration.target.application_tables.row_transfer import stored_columns, triggers_at_rest
 from migration.target.cutover.occupied_names import listed
 from migration.target.loading.server_checksum import Fingerprint, fingerprint
 from migration.target.pg_catalog.application_table_facts import holds_rows
 from migration.target.sql_statements import quoted, run_sql
-from migration.value_conversion.named_losses import TARGET_ROW_KEPT
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Sequence
 
     from sqlalchemy import Connection
 
-    from migration.model import TablePlan
+    from migration.model import ObjectResult, TablePlan
     from migration.target.application_tables.row_transfer import RowTransfer
     from migration.target.pg_catalog.application_table_facts import ApplicationTable
 
-_NAMED: Final = 20
 # Whole, immediate unique indexes over columns that cannot be NULL; the primary key first, then the narrowest.
 _KEYS: Final = text("""
 SELECT i.indrelid::bigint AS oid,
@@ -84,11 +81,7 @@ class MergedRows:
     arrival: RowTransfer
     aside: str
     """The quoted table of the staged rows that differ from what stands under their key."""
-    key: tuple[str, ...]
-    equal: int
-    differing: int
-    named: tuple[str, ...]
-    """Keys of the first rows that differ."""
+    count: MergeCount
     before: Fingerprint
     """Of the table, by the columns that travel."""
 
@@ -105,44 +98,19 @@ class MergedRows:
         Raises:
             ApplicationTableError: no key of the table is among the columns that travel.
         """
-        columns = set(arrival.columns)
-        keys = _keys(connection, [arrival.table.oid]).get(arrival.table.oid, [])
-        key = next((names for names in keys if columns.issuperset(names)), ())
         before = fingerprint(connection, arrival.table.own_rows, _standing_row(arrival))
-        if not key:
-            if before.rows:
-                raise _without_key([arrival.table.name], arrival.table.schema)
-            return cls(plan, arrival, "", (), 0, 0, (), before)
-        on = _on(arrival, key)
-        standing = f"{arrival.table.own_rows} t"
-        run_sql(
-            connection,
-            f"CREATE TABLE {aside} AS SELECT w.* FROM {arrival.origin} w JOIN {standing} ON {on}"
-            f" WHERE NOT ({_same(plan, arrival)})",
-        )
-        gone = run_sql(
-            connection,
-            f"WITH gone AS (DELETE FROM {arrival.origin} w USING {standing} WHERE {on} RETURNING 1)"
-            " SELECT count(*) FROM gone",
-        ).scalar_one()
-        differing = run_sql(connection, f"SELECT count(*) FROM {aside}").scalar_one()
-        values = ", ".join(f"{quoted(name)}::text" for name in key)
-        rows = run_sql(connection, f"SELECT {values} FROM {aside} ORDER BY {values} LIMIT {_NAMED}").all()
-        named = tuple(
-            ", ".join(f"{name} = {value}" for name, value in zip(key, row, strict=True)) for row in rows
-        )
-        return cls(plan, arrival, aside, key, int(gone) - int(differing), int(differing), named, before)
+        return cls(plan, arrival, aside, take_out(connection, plan, arrival, aside), before)
 
     def take_over(self, connection: Connection) -> Fingerprint:
         """Give the standing rows that differ the source's values; return the sum of what these rows held."""
-        on = _on(self.arrival, self.key)
+        on = _on(self.arrival, self.count.key)
         origin = f"{self.aside} w"
         old = fingerprint(
             connection,
             f"(SELECT t.* FROM {self.arrival.table.own_rows} t JOIN {origin} ON {on})",
             _standing_row(self.arrival),
         )
-        changes = [name for name in self.arrival.columns if name not in self.key]
+        changes = [name for name in self.arrival.columns if name not in self.count.key]
         if changes:
             values = ", ".join(f"{quoted(name)} = {self.arrival.value(name, 'w')}" for name in changes)
             run_sql(
@@ -175,32 +143,45 @@ class MergedRows:
                 remedy="Connect as the table's owner, whose right it is to put its triggers to rest",
             )
 
-    def result(self, inserted: int, on_conflict: OnConflict) -> ObjectResult:
-        """Return the line of the report."""
-        told = [f"{inserted:,} rows went in", f"{self.equal:,} stood there equal"]
-        if self.differing:
-            whose = "source's" if on_conflict is OnConflict.SOURCE else "target's"
-            told.append(f"{self.differing:,} differed, and the {whose} count ({_first(self)})")
-        return ObjectResult(
-            "table",
-            self.plan.name,
-            ObjectState.CHANGED,
-            f"merged by {', '.join(self.key) or 'nothing, it was empty'}: {', '.join(told)}",
-            self.plan.source_label,
-        )
 
-    def kept(self) -> Finding:
-        """Return the finding that rows of the source did not come, since others stand under their keys."""
-        return Finding(
-            FindingKind.LOSSY_VALUE,
-            self.plan.name,
-            f"{self.differing:,} rows of the source differ from those that stand under their keys, which were kept"
-            " (--on-conflict target)",
-            None,
-            "; ".join(self.named),
-            is_error=False,
-            loss=TARGET_ROW_KEPT,
-        )
+def take_out(connection: Connection, plan: TablePlan, arrival: RowTransfer, aside: str) -> MergeCount:
+    """Take the waiting rows whose key stands already out of those that wait; those that differ go `aside`.
+
+    Args:
+        connection: in a transaction that the caller ends.
+        plan: the table.
+        arrival: its waiting rows.
+        aside: a quoted name that is free.
+
+    Raises:
+        ApplicationTableError: the table has rows, and none of its keys is among the columns that travel.
+    """
+    columns = set(arrival.columns)
+    keys = _keys(connection, [arrival.table.oid]).get(arrival.table.oid, [])
+    key = next((names for names in keys if columns.issuperset(names)), ())
+    if not key:
+        if holds_rows(connection, arrival.table):
+            raise _without_key([arrival.table.name], arrival.table.schema)
+        return MergeCount((), 0, 0, ())
+    on = _on(arrival, key)
+    standing = f"{arrival.table.own_rows} t"
+    run_sql(
+        connection,
+        f"CREATE TABLE {aside} AS SELECT w.* FROM {arrival.origin} w JOIN {standing} ON {on}"
+        f" WHERE NOT ({_same(plan, arrival)})",
+    )
+    gone = run_sql(
+        connection,
+        f"WITH gone AS (DELETE FROM {arrival.origin} w USING {standing} WHERE {on} RETURNING 1)"
+        " SELECT count(*) FROM gone",
+    ).scalar_one()
+    differing = run_sql(connection, f"SELECT count(*) FROM {aside}").scalar_one()
+    values = ", ".join(f"{quoted(name)}::text" for name in key)
+    rows = run_sql(connection, f"SELECT {values} FROM {aside} ORDER BY {values} LIMIT {NAMED_ROWS}").all()
+    named = tuple(
+        ", ".join(f"{name} = {value}" for name, value in zip(key, row, strict=True)) for row in rows
+    )
+    return MergeCount(key, int(gone) - int(differing), int(differing), named)
 
 
 def take_standing(
@@ -222,7 +203,7 @@ def settle(
         RowsChangedError: a table does not hold what it has to.
     """
     old: dict[int, Fingerprint] = {}
-    differing = [one for one in merged if one.differing]
+    differing = [one for one in merged if one.count.differing]
     if on_conflict is OnConflict.SOURCE and differing:
         tables = [one.arrival.table for one in differing]
         with triggers_at_rest(connection, tables, may_fire=may_fire, updates=True):
@@ -233,33 +214,8 @@ def settle(
     for one in merged:
         one.prove(connection, old.get(one.arrival.table.oid))
         inserted = run_sql(connection, f"SELECT count(*) FROM {one.arrival.origin}").scalar_one()
-        results.append(one.result(int(inserted), on_conflict))
+        results.append(one.count.result(one.plan.name, one.plan.source_label, int(inserted), on_conflict))
     return results
-
-
-def refuse_conflicts(merged: Collection[MergedRows], schema: str) -> None:
-    """Make sure that no row differs from what stands under its key.
-
-    Raises:
-        MergeConflictError: some do; it names their keys.
-    """
-    differing = [one for one in merged if one.differing]
-    if not differing:
-        return
-    total = sum(one.differing for one in differing)
-    told = "; ".join(f"{one.plan.name}: {one.differing:,} ({_first(one)})" for one in differing)
-    raise MergeConflictError(
-        f"{total:,} rows of the source differ from those that stand under their keys: {told}",
-        schema=schema,
-        table=differing[0].plan.name,
-        remedy="Nothing was changed. Say whose rows count with --on-conflict source or --on-conflict target",
-        details="\n".join(f"{one.plan.name}: {key}" for one in differing for key in one.named),
-    )
-
-
-def _first(one: MergedRows) -> str:
-    shown = list(one.named[:3])
-    return "; ".join([*shown, "..."] if one.differing > len(shown) else shown)
 
 
 def _on(arrival: RowTransfer, key: Sequence[str]) -> str:
