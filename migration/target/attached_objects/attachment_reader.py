@@ -32,6 +32,7 @@ BUILT_BEFOREHAND: Final = frozenset(
 )
 """What reads or writes a whole table: made while nobody waits for a lock."""
 
+_STATEMENTS: Final = tuple(text(query) for query in QUERIES)
 _CONSTRAINTS: Final = frozenset({"unique", "primary_key", "exclusion", "check", "foreign_key"})
 
 
@@ -86,12 +87,12 @@ def read_attachments(connection: Connection, oid: int, *schemas: str) -> list[At
     """
     found: list[Attachment] = []
     with names_looked_up_in(connection, *schemas):
-        for query in QUERIES:
+        for query in _STATEMENTS:
             found += [
                 Attachment(
                     row.kind, row.name, row.definition or "", tuple(row.statements), row.undo, row.belongs_to
                 )
-                for row in connection.execute(text(query), {"oid": oid})
+                for row in connection.execute(query, {"oid": oid})
             ]
     return sorted(found, key=lambda one: ATTACHED_KINDS.index(one.kind))
 

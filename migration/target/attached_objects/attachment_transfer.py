@@ -112,14 +112,17 @@ def transfer(
     with names_looked_up_in(connection, *schemas):
         there = read_attachments(connection, new, *schemas)
         carrier = _Carrier(connection, Transfer(name), there, gone)
+        taken_back = False
         if not _RIGHTS.isdisjoint(kinds):
             # First: what is revoked of a table is revoked of its columns, too.
-            _take_back_rights(connection, attached, there, carrier.result)
+            taken_back = _take_back_rights(connection, attached, there, carrier.result)
         for one in attached:
             if one.kind in kinds and not _is_there(one, there):
                 carrier.carry(one)
         if not _RIGHTS.isdisjoint(kinds):
-            _look_at_rights(connection, attached, read_attachments(connection, new, *schemas), carrier.result)
+            if taken_back or carrier.result.carried:
+                there = read_attachments(connection, new, *schemas)
+            _look_at_rights(connection, attached, there, carrier.result)
     return carrier.result
 
 
@@ -196,16 +199,22 @@ def _literal(text: str) -> str:
 
 def _take_back_rights(
     connection: Connection, attached: Sequence[Attachment], there: Sequence[Attachment], result: Transfer
-) -> None:
-    """Take from the new table the rights that nobody had on the old one: default privileges give them."""
+) -> bool:
+    """Take from the new table the rights that nobody had on the old one; tell whether there were any.
+
+    Default privileges give them.
+    """
+    taken = False
     granted = labels([one for one in attached if one.kind in _RIGHTS])
     carried_columns = {one.name for one in attached if one.kind in ("column", "sequence")}
     for one in there:
         of_new_part = one.belongs_to and one.belongs_to.split(" ", 1)[1] not in carried_columns
         if one.kind in _RIGHTS and one.label not in granted and not of_new_part:
+            taken = True
             refused = make_object(connection, (one.undo,))
             if refused is not None:
                 result.lost.append(NotCarried(result.table, one, f"it cannot be taken back: {refused}"))
+    return taken
 
 
 def _look_at_rights(
