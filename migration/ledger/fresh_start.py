@@ -8,8 +8,9 @@ from migration.errors import SnapshotChangedError
 from migration.ledger.event_names import EventName
 from migration.ledger.ledger_tables import events, findings, objects, sources, steps
 from migration.ledger.run_records import RunRecord
+from migration.ledger.table_records import staged_names
 from migration.model import Phase
-from migration.target.loading.staging_schema import drop_staging
+from migration.target.schema_removal import remove_own_schema
 
 _STAGED = text("SELECT nspname FROM pg_catalog.pg_namespace WHERE starts_with(nspname, :staging) ORDER BY 1")
 
@@ -42,8 +43,10 @@ def forget_all(connection: Connection, run: RunRecord) -> None:
     """Remove what a run has read, written and planned, in the caller's transaction; waits for steps in flight.
 
     Raises:
+        TargetChangedError: others have put something beside what it has staged, or hung on it.
         ConvoyError: others hold what it has staged.
     """
+    made_by_run = staged_names(connection, run.id)
     for table in (
         steps,
         sources,
@@ -52,4 +55,4 @@ def forget_all(connection: Connection, run: RunRecord) -> None:
     ):  # chunks, tables, quarantine and transforms go with the sources
         connection.execute(delete(table).where(table.c.run_id == run.id))
     for schema in connection.execute(_STAGED, {"staging": run.staging_schema}).scalars().all():
-        drop_staging(connection, schema)
+        remove_own_schema(connection, schema, made_by_run, then="resume the run")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Connection, Row, bindparam, delete, insert, select, update
 
@@ -23,6 +23,7 @@ from migration.model import (
 )
 from migration.source_schema import SourceSchema, SourceTable
 
+_VIEWS: Final = frozenset({"view", "materialized view"})
 AnyRow = Row[*tuple[Any, ...]]
 
 
@@ -54,6 +55,13 @@ class TableRecord:
     rows: int
     bytes: int
     plan: TablePlan | None
+
+
+def staged_names(connection: Connection, run_id: str) -> set[str]:
+    """Return the names of the tables and views that a run may have made in its staging schemas."""
+    plans = [table.plan for table in read_tables(connection, run_id) if table.plan is not None]
+    views = {item.name for plan in plans for item in plan.objects if item.kind in _VIEWS}
+    return views | {plan.target_name for plan in plans}
 
 
 def clear_contents(connection: Connection, run_id: str) -> None:

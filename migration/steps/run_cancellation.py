@@ -1,33 +1,43 @@
-"""Cancel a run: no further step starts, and nothing of it stays behind."""
+"""Cancel a run: no further step starts, and nothing of it stays behind that others do not use."""
 
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 
 from migration.errors import RetryableError
 from migration.full_disk import is_full
 from migration.ledger.run_records import RunRecord, find_run
 from migration.ledger.run_requests import request_cancel
-from migration.ledger.table_records import read_tables
+from migration.ledger.table_records import read_tables, staged_names
 from migration.observers.run_observer import Observers
 from migration.observers.standard_observers import STANDARD_OBSERVERS
 from migration.steps.run_schema_names import staging_schema
-from migration.target.loading.staging_schema import drop_staging
+from migration.target.schema_removal import remove_schema
 
-_LOCK_SECONDS: Final = 2
+_LOCK_TIMEOUT: Final = "2s"
 _PAUSES_SECONDS: Final = (0.1, 0.3, 1.0, 3.0)
 """A step in flight may hold one table and wait for another that is being dropped: the server ends one of the two."""
 
 
-def cancel_run(engine: Engine, run_id: str, *, observers: Observers = STANDARD_OBSERVERS) -> bool:
-    """Stop a run and remove its staging schema; waits for a transition and for the chunks in flight to end.
+@dataclass(frozen=True, slots=True)
+class Cancellation:
+    """What is left of a cancelled run in the target, and why."""
 
-    Returns:
-        Whether nothing is left. Otherwise others hold it, and the watchdog removes it once they are done.
+    left: tuple[str, ...] = ()
+    """Its schemas that stay."""
+    in_the_way: tuple[str, ...] = ()
+    """Objects of others in these or hanging on them. Without any, others hold locks, and the watchdog removes them."""
+
+
+def cancel_run(engine: Engine, run_id: str, *, observers: Observers = STANDARD_OBSERVERS) -> Cancellation:
+    """Stop a run and remove its staging schemas; waits for a transition and for the chunks in flight to end.
+
+    Nothing of others goes with them: a schema that they use stays.
 
     Raises:
         RunStateError: the run is at an end already.
@@ -38,12 +48,10 @@ def cancel_run(engine: Engine, run_id: str, *, observers: Observers = STANDARD_O
     run = find_run(engine, run_id)
     for pause in _PAUSES_SECONDS:
         try:
-            remove_staging(engine, run)
+            return remove_staging(engine, run)
         except RetryableError:
             time.sleep(pause)
-        else:
-            return True
-    return False
+    return Cancellation((run.staging_schema,))
 
 
 def end_for_good(engine: Engine, run_id: str, *, observers: Observers = STANDARD_OBSERVERS) -> None:
@@ -65,18 +73,23 @@ def end_for_good(engine: Engine, run_id: str, *, observers: Observers = STANDARD
         request_cancel(engine, run_id, observers=observers)
 
 
-def remove_staging(engine: Engine, run: RunRecord) -> None:
-    """Drop whatever the run has built and not shown to users yet.
+def remove_staging(engine: Engine, run: RunRecord) -> Cancellation:
+    """Drop whatever the run has built and not shown to users yet; what others use stays, and is returned.
 
     Raises:
         RetryableError: others hold it.
     """
+    left: dict[str, list[str]] = {}
     with engine.begin() as connection:
-        # Whoever is frozen keeps its locks until the watchdog ends it, and that is who may wait here.
-        connection.execute(text(f"SET LOCAL lock_timeout = '{_LOCK_SECONDS}s'"))
         schemas = {run.staging_schema}
         for table in read_tables(connection, run.id):
             if table.plan is not None:
                 schemas.add(staging_schema(run, table.plan.target_schema))
+        names = staged_names(connection, run.id)
         for schema in sorted(schemas):
-            drop_staging(connection, schema)
+            # Whoever is frozen keeps its locks until the watchdog ends it, and that is who may wait here.
+            left[schema] = remove_schema(connection, schema, names, lock_timeout=_LOCK_TIMEOUT)
+    return Cancellation(
+        tuple(schema for schema, in_the_way in left.items() if in_the_way),
+        tuple(line for in_the_way in left.values() for line in in_the_way),
+    )

@@ -10,7 +10,8 @@ from migration.mapping_file.loss_signatures import signed
 from migration.model import OnError
 from migration.steps.refused_row_quarantine import quarantine_refused, stop_at_refused
 from migration.steps.run_schema_names import previous_schema, staging_schema, told_apart
-from migration.target.application_tables.data_only_cutover import drop_staging, load_rows
+from migration.target.application_tables.data_only_cutover import load_rows
+from migration.target.schema_removal import remove_own_schema
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -27,6 +28,7 @@ def load_schema(
 
     Raises:
         RejectedValueError: a row is refused, and the run is to stop at the first one.
+        TargetChangedError: others have put something into the staging schema, or hung it on what is there.
         ConvoyError: as `load_rows`.
     """
     declared = {
@@ -53,7 +55,7 @@ def load_schema(
         if aborts:
             raise stop_at_refused(connection, settings, run.id, by_name[refused.table], staging, refused)
         quarantine_refused(connection, settings, run.id, by_name[refused.table], staging, refused)
-    drop_staging(connection, staging)
+    remove_own_schema(connection, staging, None, then="resume the run")
     save_objects(connection, run.id, [told_apart(run, schema, result) for result in loaded.results])
     add_findings(connection, run.id, [signed(finding, run.options) for finding in loaded.findings])
     differing = {finding.table for finding in loaded.findings if finding.is_error}

@@ -69,6 +69,50 @@ def test_held_run_is_cancelled_and_leaves_nothing(shell: Shell) -> None:
     assert shell.query("SELECT count(*) FROM pg_namespace WHERE nspname LIKE 'convoy\\_%'") == [(0,)]
 
 
+OF_OTHERS = {
+    "view": ("CREATE VIEW ann.report AS SELECT * FROM {table}", "view ann.report depends on table"),
+    "foreign key": (
+        "CREATE TABLE ann.note (id bigint REFERENCES {table})",
+        "constraint note_id_fkey on table ann.note depends on table",
+    ),
+    "table": ("CREATE TABLE {schema}.mine AS SELECT 1 AS precious", "mine of role ann"),
+}
+
+
+@pytest.mark.parametrize("kind", OF_OTHERS)
+def test_cancel_leaves_what_others_have_hung_on_a_held_run(shell: Shell, kind: str) -> None:
+    statement, words = OF_OTHERS[kind]
+    assert shell.run("migrate", "--source", "shop.db", "--target-schema", "mixed_in", "--hold")[0] == 0
+    run_id = run_of(shell, "mixed_in")
+    ((schema,),) = shell.query(f"SELECT staging_schema FROM convoy.runs WHERE id = '{run_id}'")
+    ((table,),) = shell.query(
+        "SELECT min(conrelid::regclass::text) FROM pg_constraint"
+        f" WHERE contype = 'p' AND connamespace = '{schema}'::regnamespace AND cardinality(conkey) = 1"
+    )
+    count = "SELECT count(*) FROM pg_class WHERE relname IN ('report', 'note', 'mine')"
+    with psycopg.connect(shell.target, autocommit=True) as other:
+        other.execute("CREATE ROLE ann")
+        other.execute("CREATE SCHEMA ann AUTHORIZATION ann")
+        other.execute(f"GRANT USAGE, CREATE ON SCHEMA {schema} TO ann".encode())
+        other.execute(f"GRANT SELECT, REFERENCES ON ALL TABLES IN SCHEMA {schema} TO ann".encode())
+        other.execute("SET ROLE ann")
+        other.execute(statement.format(schema=schema, table=table).encode())
+        other.execute("RESET ROLE")
+        try:
+            status, out, err = shell.run("cancel", run_id)
+            assert (status, err) == (0, "")
+            assert f"is cancelled; its schema {schema} stays, because others use it" in out
+            assert words in out
+            assert shell.query(count) == [(1,)]
+            other.execute("DROP OWNED BY ann")
+            (cleanup,) = re.findall(r"migration-cli (cleanup.*)", out)
+            assert shell.run(*cleanup.split(), "--yes")[0] == 0
+            assert shell.query(f"SELECT to_regnamespace('{schema}')::text") == [(None,)]
+        finally:
+            other.execute("DROP OWNED BY ann")
+            other.execute("DROP ROLE ann")
+
+
 def test_blocked_cutover_says_who_lets_the_application_read_and_fails_with_status_3(shell: Shell) -> None:
     assert shell.run("migrate", "--source", "shop.db", "--target-schema", "shop")[0] == 0
     ((table,),) = shell.query("SELECT min(tablename) FROM pg_tables WHERE schemaname = 'shop'")

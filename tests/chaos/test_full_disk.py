@@ -23,7 +23,7 @@ from migration.ledger.run_records import find_run, list_runs
 from migration.ledger.run_requests import request_cancel
 from migration.model import Phase
 from migration.settings import Settings
-from migration.steps.run_cancellation import cancel_run
+from migration.steps.run_cancellation import Cancellation, cancel_run
 from producer.embedded.embedded_cluster import LocalCluster
 from producer.embedded.embedded_valkey import EmbeddedValkey
 from tests.support.api import ApiClient, api_settings
@@ -230,7 +230,7 @@ def test_cancel_makes_room_where_the_run_itself_has_filled_the_disk(
                 fill_the_log(url, run.id)
             with pytest.raises(OperationalError):
                 request_cancel(direct.ledger, run.id)
-            assert cancel_run(direct.ledger, run.id)
+            assert cancel_run(direct.ledger, run.id) == Cancellation()
             assert find_run(direct.ledger, run.id).phase is Phase.CANCELLED
             assert complaints(direct.ledger, run.id) == []
         finally:

@@ -196,7 +196,7 @@ class World:
 
     def cancel(self, run_id: str) -> None:
         with suppress(RunStateError):
-            assert cancel_run(self.other_ledger, run_id)
+            assert not cancel_run(self.other_ledger, run_id).left
 
     def stop_for_good(self, run_id: str) -> None:
         """The part of `cancel` that waits for no worker; what is staged stays for the watchdog."""

@@ -13,15 +13,15 @@ from migration.convoy_error import NextStep
 from migration.errors import TargetBusyError, UnknownRunError
 from migration.ledger.run_records import RunRecord, read_run
 from migration.ledger.run_transition import transition
-from migration.ledger.table_records import read_tables
+from migration.ledger.table_records import staged_names
 from migration.model import Phase
 from migration.observers.run_observer import Observers
 from migration.observers.standard_observers import STANDARD_OBSERVERS
 from migration.steps.leftovers.leftover_record import Leftover, LeftoverKind
 from migration.target.cutover.lock_acquisition import EXCLUSIVE
-from migration.target.cutover.schema_removal import remove_schema
 from migration.target.pg_catalog.lock_holders import lock_holders, name_holders
 from migration.target.pg_catalog.schema_relations import KINDS, relations_in
+from migration.target.schema_removal import remove_schema
 
 _NAME: Final = re.compile(r"convoy_([0-9a-f]{32})_(staging|previous|kept)(_[0-9]+)?")
 _KINDS: Final = {
@@ -29,7 +29,6 @@ _KINDS: Final = {
     "previous": LeftoverKind.PREVIOUS_SCHEMA,
     "kept": LeftoverKind.KEPT_SCHEMA,
 }
-_VIEWS: Final = frozenset({"view", "materialized view"})
 _SHOWN: Final = frozenset({Phase.COMPLETED, Phase.COMPLETED_WITH_FINDINGS})
 _SCHEMAS: Final = text(
     "SELECT n.nspname AS name, coalesce(sum(pg_catalog.pg_total_relation_size(c.oid)), 0)::bigint AS bytes"
@@ -179,6 +178,4 @@ def made_by(connection: Connection, run: RunRecord | None, kind: LeftoverKind) -
         return None
     if kind is LeftoverKind.PREVIOUS_SCHEMA:
         return set()  # a rollback has put back what it held
-    plans = [table.plan for table in read_tables(connection, run.id) if table.plan is not None]
-    views = {item.name for plan in plans for item in plan.objects if item.kind in _VIEWS}
-    return views | {plan.target_name for plan in plans}
+    return staged_names(connection, run.id)

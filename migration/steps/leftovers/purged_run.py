@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, Engine, delete, text
 
-from migration.errors import RunStateError, TargetChangedError
+from migration.errors import RunStateError
 from migration.evidence_errors import RunPurgedError
 from migration.ledger.ledger_tables import quarantine
 from migration.ledger.run_acts import Act, ActRecord, Person, act_of, last_act
@@ -24,10 +24,10 @@ from migration.steps.leftovers.leftover_schemas import LeftoverSchemas, made_by
 from migration.steps.leftovers.leftover_snapshots import LeftoverSnapshots
 from migration.steps.leftovers.leftover_stage_objects import LeftoverStageObjects
 from migration.target.cutover.row_horizon import read_ages, recorded_horizon
-from migration.target.cutover.schema_removal import remove_schema
 from migration.target.pg_catalog.schema_relations import relations_in
 from migration.target.pg_catalog.table_shape import read_shapes
 from migration.target.pg_catalog.table_signature import changed_lines, read_signatures
+from migration.target.schema_removal import in_use_by_others, remove_schema
 from migration.target.sql_statements import quoted
 
 
@@ -113,11 +113,7 @@ def _drop_schema(connection: Connection, run: RunRecord, leftover: Leftover) -> 
         connection, leftover.name, *_belonging(connection, run, leftover)
     )
     if obstacles:
-        raise TargetChangedError(
-            f"Others use {leftover.kind} {leftover.name}: {', '.join(obstacles)}",
-            schema=leftover.name,
-            remedy="Move or drop these, then purge again; nothing was changed",
-        )
+        raise in_use_by_others(leftover.name, obstacles, then="purge again")
 
 
 def _belonging(

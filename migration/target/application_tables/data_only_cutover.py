@@ -47,6 +47,7 @@ from migration.target.pg_catalog.sequence_positions import (
     sequence_states,
 )
 from migration.target.postgres_errors import translate
+from migration.target.schema_removal import remove_own_schema
 from migration.target.sql_statements import quoted, run_sql
 
 if TYPE_CHECKING:
@@ -203,12 +204,6 @@ def is_changed(connection: Connection, table: ApplicationTable, entry: Mapping[s
     return now != {name: entry[name] for name in now}
 
 
-def drop_staging(connection: Connection, staging_schema: str) -> None:
-    """Drop the schema that the rows waited in."""
-    with _translated(schema=staging_schema):
-        run_sql(connection, f"DROP SCHEMA {quoted(staging_schema)} CASCADE")
-
-
 def take_back(
     connection: Connection, record: dict[str, Any], previous_schema: str, kept_schema: str | None = None
 ) -> list[ObjectResult]:
@@ -276,7 +271,7 @@ def take_back(
                     remedy="Put it to rest, then roll back again; nothing was changed",
                 )
         if back:
-            run_sql(connection, f"DROP SCHEMA {quoted(previous_schema)} CASCADE")
+            remove_own_schema(connection, previous_schema, None, then="roll back again")
         restore_sequences(connection, record["sequences"])
     return emptied + [
         ObjectResult(

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy.exc import DBAPIError
 
-from migration.target.pg_catalog.schema_relations import schema_exists
 from migration.target.postgres_errors import lacks_locks, too_few_locks, translate
+from migration.target.schema_removal import remove_own_schema
 from migration.target.sql_statements import quoted, run_sql
 
 if TYPE_CHECKING:
@@ -24,10 +24,11 @@ def create_staging(connection: Connection, plans: Sequence[TablePlan], staging_s
     Autovacuum is off for the tables while they are filled, since it would read each row again; cutover turns it on.
 
     Raises:
+        TargetChangedError: others use what an earlier attempt has left there.
         TooFewLocksError: there are more tables than the server has locks for.
         ConvoyError: as `translate` says; names the table whose DDL was refused.
     """
-    drop_staging(connection, staging_schema)
+    remove_own_schema(connection, staging_schema, None, then="resume the run")
     try:
         run_sql(connection, f"CREATE SCHEMA {quoted(staging_schema)}")
     except DBAPIError as error:
@@ -43,20 +44,6 @@ def create_staging(connection: Connection, plans: Sequence[TablePlan], staging_s
             if lacks_locks(error):
                 raise too_few_locks(len(plans), schema=staging_schema) from error
             raise translate(error, table=plan.target_name) from error
-
-
-def drop_staging(connection: Connection, staging_schema: str) -> None:
-    """Remove the staging schema with all that is in it; no error if there is none.
-
-    Raises:
-        ConvoyError: as `translate` says.
-    """
-    try:
-        if schema_exists(connection, staging_schema):
-            # A command and a producer may do so at the same time: the second one finds nothing.
-            run_sql(connection, f"DROP SCHEMA IF EXISTS {quoted(staging_schema)} CASCADE")
-    except DBAPIError as error:
-        raise translate(error, schema=staging_schema) from error
 
 
 def sequences_make_way(plans: Sequence[TablePlan]) -> list[TablePlan]:

@@ -17,7 +17,7 @@ from migration.model import IfExists, Phase
 from migration.queue import make_app
 from migration.report.report_builder import build_report
 from migration.steps.leftovers.leftover_schemas import LeftoverSchemas
-from migration.steps.run_cancellation import cancel_run
+from migration.steps.run_cancellation import Cancellation, cancel_run
 from migration.steps.run_rollback import roll_back_run
 from producer.run_state_machine import Runner
 from producer.watchdog import Watchdog
@@ -101,9 +101,36 @@ def test_another_producer_cuts_over_what_was_asked_for_before_the_first_one_died
     assert find_run(direct.ledger, run_id).phase is Phase.COMPLETED
 
 
+@pytest.mark.parametrize("data_only", [False, True])
+def test_cutover_does_not_take_along_what_others_have_hung_on_staged_tables(
+    direct: Direct, build: Build, runner: Runner, data_only: bool
+) -> None:
+    schema = f"h11_{data_only}".lower()
+    if data_only:
+        direct.query(f"CREATE SCHEMA {schema}")
+        direct.query(f"CREATE TABLE {schema}.t (id int PRIMARY KEY, name text)")
+    run_id = held(direct, build(SHOP), target_schema=schema, data_only=data_only)
+    staging = find_run(direct.ledger, run_id).staging_schema
+    direct.query(f"CREATE VIEW {schema}_report AS SELECT * FROM {staging}.t")
+    request_cutover(direct.ledger, run_id)
+    runner.advance(run_id, wait=True)
+    run = find_run(direct.ledger, run_id)
+    assert direct.query(f"SELECT count(*) FROM {schema}_report") == [(2,)]
+    if data_only:
+        assert (run.phase, "view h11_true_report depends on table" in (run.error or "")) == (Phase.FAILED, True)
+        assert direct.query(f"SELECT count(*) FROM {schema}.t") == [(0,)]
+        direct.query(f"DROP VIEW {schema}_report")
+        request_resume(direct.ledger, run_id)
+        request_cutover(direct.ledger, run_id)
+        runner.advance(run_id, wait=True)
+        run = find_run(direct.ledger, run_id)
+    assert run.phase is Phase.COMPLETED, run.error
+    assert direct.query(f"SELECT count(*) FROM {schema}.t") == [(2,)]
+
+
 def test_cancelled_held_run_leaves_nothing(direct: Direct, build: Build) -> None:
     run_id = held(direct, build(SHOP), target_schema="h5")
-    assert cancel_run(direct.ledger, run_id)
+    assert cancel_run(direct.ledger, run_id) == Cancellation()
     assert complaints(direct.ledger, run_id) == []
     with pytest.raises(RunStateError, match="cancelled and cannot be cut over"):
         request_cutover(direct.ledger, run_id)

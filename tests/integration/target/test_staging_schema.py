@@ -18,8 +18,9 @@ from migration.errors import (
 from migration.model import FindingKind, IfExists, ObjectState
 from migration.run_options import RunOptions
 from migration.target.loading.index_and_constraint_creation import build_object
-from migration.target.loading.staging_schema import create_staging, drop_staging
+from migration.target.loading.staging_schema import create_staging
 from migration.target.pg_catalog.schema_relations import schema_exists
+from migration.target.schema_removal import remove_own_schema
 from migration.target.sql_statements import run_sql
 from migration.target.target_check import check_target, try_ddl
 from migration.target.target_connection import connect, make_engine
@@ -145,8 +146,8 @@ def test_staging_is_created_again_from_nothing(engine: Engine) -> None:
             assert run_sql(connection, "SELECT count(*) FROM stage.pupil").scalar_one() == 0
             run_sql(connection, "INSERT INTO stage.class (name) VALUES ('a')")
     with engine.begin() as connection:
-        drop_staging(connection, "stage")
-        drop_staging(connection, "stage")
+        remove_own_schema(connection, "stage", None, then="go on")
+        remove_own_schema(connection, "stage", None, then="go on")
         assert not schema_exists(connection, "stage")
 
 
@@ -295,12 +296,12 @@ def test_two_who_drop_the_same_staging_schema_both_find_it_gone(engine: Engine) 
     def drop() -> None:
         try:
             with engine.begin() as connection:
-                drop_staging(connection, "convoy_x_staging")
+                remove_own_schema(connection, "convoy_x_staging", None, then="go on")
         except Exception as error:  # noqa: BLE001 - judged below
             failures.append(error)
 
     with engine.begin() as first:
-        drop_staging(first, "convoy_x_staging")
+        remove_own_schema(first, "convoy_x_staging", None, then="go on")
         second = threading.Thread(target=drop)
         second.start()  # sees the schema, and waits for who drops it
         second.join(0.5)

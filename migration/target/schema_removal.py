@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from migration.target.cutover.cutover_lock_timeout import LOCK_TIMEOUT
+from migration.errors import TargetChangedError
 from migration.target.pg_catalog.guard_triggers import FUNCTION as GUARD_FUNCTION
 from migration.target.pg_catalog.schema_relations import Relation, relations_in, schema_exists
 from migration.target.postgres_errors import translate
@@ -20,6 +20,7 @@ from migration.target.sql_statements import quoted, run_sql
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
+_LOCK_TIMEOUT: Final = "10s"
 _MADE_BY_RUNS: Final = ("materialized view", "view", "table")
 """In the order in which they can go: views need tables."""
 # https://www.postgresql.org/docs/current/errcodes-appendix.html
@@ -32,7 +33,11 @@ _OF_OTHER_OWNERS: Final = text(
 
 
 def remove_schema(
-    connection: Connection, schema: str, made_by_run: Collection[str] | None, known_oids: Collection[int] = ()
+    connection: Connection,
+    schema: str,
+    made_by_run: Collection[str] | None,
+    known_oids: Collection[int] = (),
+    lock_timeout: str = _LOCK_TIMEOUT,
 ) -> list[str]:
     """Drop a schema with the tables and views of its run, in the caller's transaction.
 
@@ -41,6 +46,7 @@ def remove_schema(
         schema: a staging or previous schema; no error if there is none.
         made_by_run: names of the tables and views that the run has made; None: all that the schema's owner has there.
         known_oids: of what the run has put there, whoever owns it.
+        lock_timeout: how long others may hold it, as PostgreSQL spells it.
 
     Returns:
         What stands in the way, in words of PostgreSQL; nothing where the schema is gone.
@@ -62,6 +68,7 @@ def remove_schema(
         return foreign
     attempt = connection.begin_nested()
     try:
+        run_sql(connection, f"SET LOCAL lock_timeout = '{lock_timeout}'")
         _drop(connection, schema, relations)
     except DBAPIError as error:
         attempt.rollback()
@@ -72,16 +79,44 @@ def remove_schema(
     return []
 
 
+def remove_own_schema(
+    connection: Connection, schema: str, made_by_run: Collection[str] | None, *, then: str
+) -> None:
+    """Drop a schema as `remove_schema` does, where the caller cannot go on without.
+
+    Args:
+        connection: in a transaction.
+        schema: a staging or previous schema; no error if there is none.
+        made_by_run: as `remove_schema` has it.
+        then: what to do once nothing stands in the way.
+
+    Raises:
+        TargetChangedError: names what others have put there, or hung on it; nothing was changed.
+    """
+    in_the_way = remove_schema(connection, schema, made_by_run)
+    if in_the_way:
+        raise in_use_by_others(schema, in_the_way, then=then)
+
+
+def in_use_by_others(schema: str, in_the_way: Collection[str], *, then: str) -> TargetChangedError:
+    """Return the error that others use a schema of a run, naming what stands in the way."""
+    return TargetChangedError(
+        f"Others use schema {schema}: {', '.join(in_the_way)}",
+        schema=schema,
+        remedy=f"Move or drop these, then {then}; nothing was changed",
+    )
+
+
 def _drop(connection: Connection, schema: str, relations: list[Relation]) -> None:
-    run_sql(connection, f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'")
     for kind in _MADE_BY_RUNS:
-        # All of a kind at once: they may refer to each other.
+        # All of a kind at once: they may refer to each other. A command and a producer may do so at the same time:
+        # the second one finds nothing.
         names = ", ".join(quoted(schema, relation.name) for relation in relations if relation.kind == kind)
         if names:
-            run_sql(connection, f"DROP {kind.upper()} {names}")
+            run_sql(connection, f"DROP {kind.upper()} IF EXISTS {names}")
     # What keeps writers out of staged tables: its triggers went with these.
     run_sql(connection, f"DROP FUNCTION IF EXISTS {quoted(schema, GUARD_FUNCTION)}()")
-    run_sql(connection, f"DROP SCHEMA {quoted(schema)}")
+    run_sql(connection, f"DROP SCHEMA IF EXISTS {quoted(schema)}")
 
 
 def _of(owner: str | None) -> str:
