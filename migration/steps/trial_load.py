@@ -10,6 +10,7 @@ import psycopg
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
+from migration.mapping_file_model import OnConflict
 from migration.model import ColumnProfile, IfExists, TablePlan, TargetObject
 from migration.run_options import RunOptions
 from migration.schema_translation.postgres_limits import (
@@ -19,7 +20,7 @@ from migration.schema_translation.postgres_limits import (
 )
 from migration.steps.refusal_tolerant_copy import RowStream, load_rows
 from migration.target.application_tables.merge_count import MergeCount
-from migration.target.application_tables.row_merge import take_out
+from migration.target.application_tables.row_merge import check_overwriting, take_out
 from migration.target.application_tables.row_transfer import RowTransfer
 from migration.target.loading.index_and_constraint_creation import meets_limit, reason_of
 from migration.target.pg_catalog.application_table_facts import ApplicationTable, read_application_tables
@@ -61,6 +62,8 @@ class Risks:
     objects: tuple[TargetObject, ...]
     standing: tuple[str, ...]
     merges_into: ApplicationTable | None = None
+    writes_over: bool = False
+    """Whether rows that stand there and differ take the source's values."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +102,7 @@ def find_risks(
         found = read_application_tables(connection, plan.target_schema, [plan.target_name])
         merges_into = found.get(plan.target_name)
     if objects or standing or merges_into or may_refuse_rows(plan, profiles):
-        return Risks(plan, objects, standing, merges_into)
+        return Risks(plan, objects, standing, merges_into, options.on_conflict is OnConflict.SOURCE)
     return None
 
 
@@ -148,9 +151,11 @@ def _standing_rows(connection: Connection, schema: str, risks: Risks) -> MergeCo
     if risks.merges_into is None:
         return None
     waiting = RowTransfer.of(risks.plan, risks.merges_into, quoted(schema, risks.plan.target_name))
-    return take_out(
-        connection, risks.plan, waiting, quoted(schema, f"{risks.plan.target_name[:40]}_differing")
-    )
+    aside = quoted(schema, f"{risks.plan.target_name[:40]}_differing")
+    count = take_out(connection, risks.plan, waiting, aside)
+    if risks.writes_over and count.differing:
+        check_overwriting(connection, waiting, aside, count.key)
+    return count
 
 
 def _why_too_long(connection: Connection, statement: str) -> str:

@@ -11,10 +11,16 @@ from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import text
 
+from migration.application_errors import MergeConflictError
 from migration.errors import ApplicationTableError, RowsChangedError
 from migration.mapping_file_model import OnConflict
 from migration.target.application_tables.computed_columns import canonical
 from migration.target.application_tables.merge_count import NAMED_ROWS, MergeCount
+from migration.target.application_tables.overwritten_rows import (
+    columns_to_write,
+    refuse_referred_changes,
+    write_over,
+)
 from migration.target.application_tables.row_transfer import stored_columns, triggers_at_rest
 from migration.target.cutover.occupied_names import listed
 from migration.target.loading.server_checksum import Fingerprint, fingerprint
@@ -102,20 +108,20 @@ class MergedRows:
         return cls(plan, arrival, aside, take_out(connection, plan, arrival, aside), before)
 
     def take_over(self, connection: Connection) -> Fingerprint:
-        """Give the standing rows that differ the source's values; return the sum of what these rows held."""
+        """Give the standing rows that differ the source's values; return the sum of what these rows held.
+
+        Raises:
+            MergeConflictError: other rows refer to what would be written over, or a constraint refuses it.
+        """
         on = _on(self.arrival, self.count.key)
-        origin = f"{self.aside} w"
         old = fingerprint(
             connection,
-            f"(SELECT t.* FROM {self.arrival.table.own_rows} t JOIN {origin} ON {on})",
+            f"(SELECT t.* FROM {self.arrival.table.own_rows} t JOIN {self.aside} w ON {on})",
             _standing_row(self.arrival),
         )
-        changes = [name for name in self.arrival.columns if name not in self.count.key]
-        if changes:
-            values = ", ".join(f"{quoted(name)} = {self.arrival.value(name, 'w')}" for name in changes)
-            run_sql(
-                connection, f"UPDATE {self.arrival.table.own_rows} t SET {values} FROM {origin} WHERE {on}"
-            )
+        columns = columns_to_write(connection, self.arrival, self.aside, on)
+        refuse_referred_changes(connection, self.arrival, self.aside, on, columns)
+        write_over(connection, self.arrival, self.aside, on, columns)
         return old
 
     def prove(self, connection: Connection, old: Fingerprint | None) -> None:
@@ -155,6 +161,7 @@ def take_out(connection: Connection, plan: TablePlan, arrival: RowTransfer, asid
 
     Raises:
         ApplicationTableError: the table has rows, and none of its keys is among the columns that travel.
+        MergeConflictError: rows of the source have keys that the target takes for one.
     """
     columns = set(arrival.columns)
     keys = _keys(connection, [arrival.table.oid]).get(arrival.table.oid, [])
@@ -170,11 +177,17 @@ def take_out(connection: Connection, plan: TablePlan, arrival: RowTransfer, asid
         f"CREATE TABLE {aside} AS SELECT w.* FROM {arrival.origin} w JOIN {standing} ON {on}"
         f" WHERE NOT ({_same(plan, arrival)})",
     )
+    matched = run_sql(
+        connection,
+        f"SELECT count(*) FROM {standing} WHERE EXISTS (SELECT FROM {arrival.origin} w WHERE {on})",
+    ).scalar_one()
     gone = run_sql(
         connection,
         f"WITH gone AS (DELETE FROM {arrival.origin} w USING {standing} WHERE {on} RETURNING 1)"
         " SELECT count(*) FROM gone",
     ).scalar_one()
+    if gone > matched:
+        raise _one_key(arrival, key, int(gone) - int(matched))
     differing = run_sql(connection, f"SELECT count(*) FROM {aside}").scalar_one()
     values = ", ".join(f"{quoted(name)}::text" for name in key)
     rows = run_sql(connection, f"SELECT {values} FROM {aside} ORDER BY {values} LIMIT {NAMED_ROWS}").all()
@@ -182,6 +195,26 @@ def take_out(connection: Connection, plan: TablePlan, arrival: RowTransfer, asid
         ", ".join(f"{name} = {value}" for name, value in zip(key, row, strict=True)) for row in rows
     )
     return MergeCount(key, int(gone) - int(differing), int(differing), named)
+
+
+def check_overwriting(connection: Connection, arrival: RowTransfer, aside: str, key: Sequence[str]) -> None:
+    """Make sure that nobody refers to what the rows that wait `aside` would write over.
+
+    Raises:
+        MergeConflictError: rows do.
+    """
+    on = _on(arrival, key)
+    refuse_referred_changes(connection, arrival, aside, on, columns_to_write(connection, arrival, aside, on))
+
+
+def _one_key(arrival: RowTransfer, key: Sequence[str], too_many: int) -> MergeConflictError:
+    return MergeConflictError(
+        f"{arrival.table.name} takes the keys of {too_many:,} rows of the source for those of others:"
+        f" {', '.join(key)} are compared by their type or collation, and not letter by letter",
+        schema=arrival.table.schema,
+        table=arrival.table.name,
+        remedy="Nothing was changed. Make these keys differ in the source, or let the column tell them apart",
+    )
 
 
 def take_standing(
@@ -200,6 +233,7 @@ def settle(
     """Let the rows count that are to, and prove each table; the others have gone in. Returns lines for the report.
 
     Raises:
+        MergeConflictError: rows cannot be written over those that stand there.
         RowsChangedError: a table does not hold what it has to.
     """
     old: dict[int, Fingerprint] = {}
@@ -207,9 +241,9 @@ def settle(
     if on_conflict is OnConflict.SOURCE and differing:
         tables = [one.arrival.table for one in differing]
         with triggers_at_rest(connection, tables, may_fire=may_fire, updates=True):
-            run_sql(connection, "SET CONSTRAINTS ALL DEFERRED")
-            old = {one.arrival.table.oid: one.take_over(connection) for one in differing}
-            run_sql(connection, "SET CONSTRAINTS ALL IMMEDIATE")
+            for one in differing:
+                run_sql(connection, "SET CONSTRAINTS ALL DEFERRED")
+                old[one.arrival.table.oid] = one.take_over(connection)
     results = []
     for one in merged:
         one.prove(connection, old.get(one.arrival.table.oid))
@@ -224,10 +258,11 @@ def _on(arrival: RowTransfer, key: Sequence[str]) -> str:
 
 def _same(plan: TablePlan, arrival: RowTransfer) -> str:
     """Return the condition under which a waiting row `w` and a standing one `t` hold equal values."""
-    columns = stored_columns(plan)
-    waiting = ", ".join(canonical(column, arrival.value(column.target_name, "w")) for column in columns)
-    standing = ", ".join(canonical(column, f"t.{quoted(column.target_name)}") for column in columns)
-    return f"ROW({waiting})::text = ROW({standing})::text"
+    return " AND ".join(
+        f"({canonical(column, arrival.value(column.target_name, 'w'))}) IS NOT DISTINCT FROM"
+        f" ({canonical(column, f't.{quoted(column.target_name)}')})"
+        for column in stored_columns(plan)
+    )
 
 
 def _waiting_row(arrival: RowTransfer) -> str:

@@ -117,7 +117,10 @@ def test_cutover_does_not_take_along_what_others_have_hung_on_staged_tables(
     run = find_run(direct.ledger, run_id)
     assert direct.query(f"SELECT count(*) FROM {schema}_report") == [(2,)]
     if data_only:
-        assert (run.phase, "view h11_true_report depends on table" in (run.error or "")) == (Phase.FAILED, True)
+        assert (run.phase, "view h11_true_report depends on table" in (run.error or "")) == (
+            Phase.FAILED,
+            True,
+        )
         assert direct.query(f"SELECT count(*) FROM {schema}.t") == [(0,)]
         direct.query(f"DROP VIEW {schema}_report")
         request_resume(direct.ledger, run_id)

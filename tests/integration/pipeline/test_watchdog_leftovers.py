@@ -54,7 +54,9 @@ def test_watchdog_waits_for_no_frozen_worker_and_ends_it(
         frozen.execute("SELECT FROM convoy.steps WHERE id = %s FOR UPDATE", (step_id,))
         frozen.execute(f'INSERT INTO "{run.staging_schema}".t VALUES (1)'.encode())
         begun = time.monotonic()
-        assert cancel_run(direct.ledger, run.id) == Cancellation((run.staging_schema,))  # says that it is held, and by whom it will be removed
+        assert cancel_run(direct.ledger, run.id) == Cancellation(
+            (run.staging_schema,)
+        )  # says that it is held, and by whom it will be removed
         assert find_run(direct.ledger, run.id).phase is Phase.CANCELLED
         watchdog = Watchdog(runner)
         watchdog.look_once()  # comes back although nobody lets go
