@@ -30,6 +30,7 @@ from migration.observers.standard_observers import STANDARD_OBSERVERS
 from migration.settings import Settings, load_settings
 from migration.source.snapshots.snapshot_access import SnapshotAccess
 from migration.steps.leftovers.purged_run import refuse_purged
+from migration.steps.rollback.later_runs import refuse_later_runs
 from migration.steps.rollback.later_write_count import LaterWriteCount, TableLook
 from migration.steps.rollback.later_write_export import ExportedTable, export_later_writes, remove_export
 from migration.steps.rollback.later_writes import LaterWrites, refuse
@@ -103,7 +104,8 @@ def roll_back_run(
 
     Raises:
         CutoverBlockedError: others hold locks; it names them.
-        UsageError: the run has not been cut over, was rolled back already, or purged; the export cannot be written.
+        UsageError: the run has not been cut over, was rolled back already, or purged, or another one has been completed
+            on its tables since; the export cannot be written.
         LaterWritesError: rows have been written since; nothing was changed.
         TargetError: the tables have been changed since in a way that a rollback would destroy.
     """
@@ -265,6 +267,7 @@ def _check(connection: Connection, run: RunRecord) -> None:
             remedy="Only a completed migration can be rolled back",
         )
     refuse_purged(run.id, read_acts(connection, run.id), "rolled back")
+    refuse_later_runs(connection, run, _DONE)
 
 
 def _judge(request: _Request, looks: Mapping[int, TableLook]) -> Sequence[LaterWrites]:

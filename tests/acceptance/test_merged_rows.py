@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 import pytest
 
-from migration.errors import TargetChangedError
+from migration.errors import RunStateError, TargetChangedError
 from migration.exit_status import ExitStatus
 from migration.mapping_file_model import OnConflict
 from migration.model import IfExists, Mode, Phase
@@ -99,6 +99,20 @@ def test_second_merge_finds_all_rows_equal(direct: Direct, build: Build) -> None
     assert (run.phase, run.error) == (Phase.COMPLETED, None)
     assert line(direct, run, "kind") == "merged by id: 0 rows went in, 3 stood there equal"
     assert kinds(direct, "mg_twice") == MERGED
+
+
+def test_first_of_two_merges_is_rolled_back_after_the_second(direct: Direct, build: Build) -> None:
+    make(direct, "mg_order", TARGET)
+    source = build(SOURCE)
+    first, second = merge(direct, source, "mg_order"), merge(direct, source, "mg_order")
+    told = f"Run {second.id} has been completed on the same tables since: kind, page"
+    with pytest.raises(RunStateError, match=told):
+        roll_back_run(direct.ledger, first.id, force=True)
+    assert kinds(direct, "mg_order") == MERGED
+    direct.query("DELETE FROM mg_order.menu")
+    for run in (second, first):
+        roll_back_run(direct.ledger, run.id)
+    assert kinds(direct, "mg_order") == BEFORE
 
 
 def test_row_that_differs_stops_everything_by_its_key(direct: Direct, build: Build) -> None:

@@ -206,9 +206,10 @@ def _take_back_rights(
     """
     taken = False
     granted = labels([one for one in attached if one.kind in _RIGHTS])
-    carried_columns = {one.name for one in attached if one.kind in ("column", "sequence")}
+    parts = {one.label for one in attached if one.kind in ("column", "sequence")}
     for one in there:
-        of_new_part = one.belongs_to and one.belongs_to.split(" ", 1)[1] not in carried_columns
+        # A column, or a sequence that a column takes its numbers from now: nobody had a right to it, nor lacked one.
+        of_new_part = one.belongs_to and one.belongs_to not in parts
         if one.kind in _RIGHTS and one.label not in granted and not of_new_part:
             taken = True
             refused = make_object(connection, (one.undo,))

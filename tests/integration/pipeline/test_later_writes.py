@@ -161,6 +161,20 @@ def test_replaced_tables_come_back_while_the_new_ones_are_kept(direct: Direct, b
     assert direct.query(f"SELECT count(*) FROM {schema}.book") == [(4,)]
 
 
+def test_run_whose_tables_another_one_has_replaced_is_rolled_back_after_it(
+    direct: Direct, build: Build
+) -> None:
+    source = build("CREATE TABLE t (id INTEGER PRIMARY KEY); INSERT INTO t VALUES (0)")
+    first = direct.migrate(source, target_schema="twice")
+    second = direct.migrate(source, target_schema="twice", if_exists=IfExists.REPLACE)
+    with pytest.raises(RunStateError, match=f"Run {second.id} has been completed on the same tables since: t"):
+        roll_back_run(direct.ledger, first.id, force=True)
+    roll_back_run(direct.ledger, second.id)
+    assert direct.query("SELECT id FROM twice.t") == [(0,)]
+    roll_back_run(direct.ledger, first.id)
+    assert direct.query("SELECT to_regclass('twice.t')::text") == [(None,)]
+
+
 def test_tables_that_others_have_moved_or_dropped_are_no_rollback(direct: Direct, run: RunRecord) -> None:
     write(direct, "ALTER TABLE shop.loose RENAME TO mine", "INSERT INTO shop.mine VALUES ('y', NULL)")
     with pytest.raises(TargetChangedError):

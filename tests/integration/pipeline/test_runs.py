@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import psycopg
 import pytest
 
 from migration.ledger.event_log import read_events
@@ -141,3 +142,17 @@ def test_only_the_named_tables_migrate(pipeline: Pipeline, build: Build, tables:
         f"SELECT relname FROM pg_class WHERE relnamespace = '{schema}'::regnamespace AND relkind = 'r'"
     )
     assert {name for (name,) in there} == {name.lower() for name in tables}
+
+
+def test_sequence_that_a_replaced_table_did_not_have_belongs_to_its_owner(
+    pipeline: Pipeline, build: Build
+) -> None:
+    with psycopg.connect(pipeline.url, autocommit=True) as connection:
+        connection.execute("CREATE TABLE had_none (id int PRIMARY KEY)")
+    source = build("CREATE TABLE had_none (id INTEGER PRIMARY KEY); INSERT INTO had_none VALUES (1)")
+    run = pipeline.migrate(source, if_exists=IfExists.REPLACE)
+    assert (run.phase, run.error) == (Phase.COMPLETED, None)
+    rights = (
+        "SELECT relacl::text FROM pg_class WHERE oid = pg_get_serial_sequence('had_none', 'id')::regclass"
+    )
+    assert pipeline.query(rights) == [(None,)]
