@@ -150,7 +150,7 @@ def test_sequence_that_a_replaced_table_did_not_have_belongs_to_its_owner(
     with psycopg.connect(pipeline.url, autocommit=True) as connection:
         connection.execute("CREATE TABLE had_none (id int PRIMARY KEY)")
     source = build("CREATE TABLE had_none (id INTEGER PRIMARY KEY); INSERT INTO had_none VALUES (1)")
-    run = pipeline.migrate(source, if_exists=IfExists.REPLACE)
+    run = pipeline.migrate(source, target_schema="public", if_exists=IfExists.REPLACE)
     assert (run.phase, run.error) == (Phase.COMPLETED, None)
     rights = (
         "SELECT relacl::text FROM pg_class WHERE oid = pg_get_serial_sequence('had_none', 'id')::regclass"
