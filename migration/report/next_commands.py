@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 import shlex
+from dataclasses import replace
 from typing import Final
 
-from migration.application_errors import UnknownApplicationError
+from migration.application_errors import MergeConflictError, UnknownApplicationError
 from migration.applications.profile_reader import find_profile
 from migration.convoy_error import NextStep
 from migration.mapping_file_model import OnConflict, OnOrphan
@@ -61,6 +62,8 @@ def repeat(options: RunOptions, mode: Mode) -> str:
         ("--salvage", options.salvage),
         ("--data-only", options.data_only),
     ]
+    if mode is Mode.VALIDATE and options.if_exists is IfExists.MERGE:
+        flags.append(("--if-exists", IfExists.MERGE.value))
     if mode is not Mode.VALIDATE:
         flags += [("--if-exists", options.if_exists.value), ("--on-error", options.on_error.value)]
         flags += [("--on-conflict", options.on_conflict.value)]
@@ -115,8 +118,12 @@ def cancel(run_id: str) -> str:
     return f"migration-cli cancel {run_id}"
 
 
-def next_steps(run_id: str, status: Phase, options: RunOptions, *, has_tables: bool) -> tuple[NextStep, ...]:
-    """Return what is worth typing now, most likely first."""
+def next_steps(
+    run_id: str, status: Phase, options: RunOptions, *, has_tables: bool, error_code: str = ""
+) -> tuple[NextStep, ...]:
+    """Return what is worth typing now, most likely first; `error_code` is that of a failed run's error."""
+    if status is Phase.FAILED and error_code == MergeConflictError.code:
+        return _whose_rows_count(run_id, options)
     if status is Phase.FAILED:
         return (
             NextStep("Go on where it stopped; finished chunks are not copied again", resume(run_id)),
@@ -135,6 +142,19 @@ def next_steps(run_id: str, status: Phase, options: RunOptions, *, has_tables: b
     if status in (Phase.CANCELLED, Phase.ROLLED_BACK):
         return (NextStep("Start over", repeat(options, options.mode)),)
     return _after_success(run_id, options) if has_tables else ()
+
+
+def _whose_rows_count(run_id: str, options: RunOptions) -> tuple[NextStep, ...]:
+    choices = {
+        OnConflict.SOURCE: "Let the source's rows count where they differ",
+        OnConflict.TARGET: "Keep the target's rows where they differ",
+    }
+    again = [
+        NextStep(what, repeat(replace(options, on_conflict=choice), options.mode))
+        for choice, what in choices.items()
+        if choice is not options.on_conflict
+    ]
+    return (*again, NextStep("Give up and remove the staging schema", cancel(run_id)))
 
 
 def _after_success(run_id: str, options: RunOptions) -> tuple[NextStep, ...]:

@@ -95,6 +95,7 @@ def assemble(facts: Facts) -> Report:
     )
     stubs = build_stubs(facts)
     error = _text(run.error) if run.error else None
+    details = report_error(facts) if error else None
     counts = Counter({FindingKind(kind): n for kind, n in facts.finding_counts.items()})
     counts = counts or Counter(FindingKind(row.kind) for row in facts.findings)
     counts[FindingKind.CONSERVATION] += findings_total - facts.findings_total
@@ -159,7 +160,7 @@ def assemble(facts: Facts) -> Report:
         evidence=build_evidence(facts),
         retries=facts.retries,
         error=error,
-        error_details=report_error(facts) if error else None,
+        error_details=details,
         failed_steps=tuple(
             FailedStep(
                 row.phase,
@@ -175,7 +176,13 @@ def assemble(facts: Facts) -> Report:
         staging_schema=run.staging_schema,
         previous_schemas=tuple(facts.previous),
         resume_command=next_commands.resume(run.id) if resumable else None,
-        next_steps=next_commands.next_steps(run.id, run.phase, options, has_tables=bool(tables)),
+        next_steps=next_commands.next_steps(
+            run.id,
+            run.phase,
+            options,
+            has_tables=bool(tables),
+            error_code=details.code if details else "",
+        ),
         object_scores=_scores(objects),
         stubs=stubs,
         stubs_file=STUBS_NAME if stubs else "",

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from migration.applications.application_signatures import recognised
-from migration.model import FindingKind, Mode, Phase
+from migration.model import FindingKind, IfExists, Mode, Phase
 from migration.report import next_commands
 from migration.report.object_advice import (
     foreign_key_advice,
@@ -202,11 +202,18 @@ def _keyless(situation: Situation) -> Iterator[Recommendation]:
 def _previous(situation: Situation) -> Iterator[Recommendation]:
     if situation.has_migrated and situation.previous:
         tables, schemas = sum(situation.previous.values()), list(situation.previous)
+        is_merge = situation.options.if_exists == IfExists.MERGE.value
+        one = tables == 1
+        before = (
+            f"as {'it' if one else 'they'} stood before the merge" if is_merge else "that stood in the way"
+        )
         yield Recommendation(
             Urgency.SHOULD,
-            "Drop the replaced tables when you are sure, or go back to them",
-            f"{count(tables, 'table')} that stood in the way {'is' if tables == 1 else 'are'} kept in schema"
-            f" {', '.join(schemas)}, and takes up disk. Going back is one transaction, and needs what is kept.",
+            "Drop what is kept when you are sure, or go back to it"
+            if is_merge
+            else "Drop the replaced tables when you are sure, or go back to them",
+            f"{count(tables, 'table')} {before} {'is' if one else 'are'} kept in schema {', '.join(schemas)},"
+            f" and {'takes' if one else 'take'} up disk. Going back is one transaction, and needs what is kept.",
             (f"migration-cli rollback {situation.run_id}", f"migration-cli purge {situation.run_id}"),
         )
 

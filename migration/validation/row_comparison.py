@@ -105,7 +105,9 @@ def _count(odd: Sequence[tuple[int, int, int]], is_complete: bool) -> RowsApart:
     )
 
 
-def compare_rows(source: Stream, target: Stream, plan: TablePlan, limit: int) -> list[Finding]:
+def compare_rows(
+    source: Stream, target: Stream, plan: TablePlan, limit: int, *, may_have_more: bool = False
+) -> list[Finding]:
     """Return the rows in which two sides differ.
 
     Args:
@@ -113,6 +115,7 @@ def compare_rows(source: Stream, target: Stream, plan: TablePlan, limit: int) ->
         target: the same for the target; columns named by `ColumnPlan.name`.
         plan: the table; its rows are told apart by `plan.key`, if it has one.
         limit: how many rows of each kind (missing, extra, differing) to name; all are counted.
+        may_have_more: rows of the target alone are no difference.
 
     Returns:
         Nothing where both sides are equal; else one summary (DIGEST_MISMATCH), then the rows, with their key and,
@@ -125,10 +128,16 @@ def compare_rows(source: Stream, target: Stream, plan: TablePlan, limit: int) ->
     odd = _find_odd(_held(table, source, buckets), _held(table, target, buckets))
     apart = _count(odd, is_complete)
     totals = {_MISSING: apart.missing, _EXTRA: apart.extra, _DIFFERING: apart.differing}
+    if may_have_more:
+        totals[_EXTRA] = 0
+        odd = [one for one in odd if one[1]]
+        if is_complete and not odd:
+            return []
     keys = _to_name(odd, limit)
     rows = _named_rows(table, source, target, keys)
     findings = [finding for key in keys for finding in _findings_of(table, *rows[key])]
-    kept = [finding for kind in totals for finding in [f for f in findings if f.kind is kind][:limit]]
+    kinds = [kind for kind, total in totals.items() if total]
+    kept = [finding for kind in kinds for finding in [f for f in findings if f.kind is kind][:limit]]
     return [_summary(table, totals, len(kept), is_complete), *kept]
 
 

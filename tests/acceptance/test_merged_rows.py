@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -120,9 +121,7 @@ def test_row_that_differs_stops_everything_by_its_key(direct: Direct, build: Bui
     before = kinds(direct, "mg_abort")
     run = merge(direct, build(SOURCE), "mg_abort")
     assert run.phase is Phase.FAILED
-    assert "1 rows of the source differ from those that stand under their keys: kind: 1 (id = 2)" in (
-        run.error or ""
-    )
+    assert "1 row of the source differs from what stands under its key: kind: 1 (id = 2)" in (run.error or "")
     error = build_report(direct.ledger, run.id).error_details
     assert error is not None
     assert (error.code, error.exit_status) == ("rows-conflict", 2)
@@ -372,3 +371,34 @@ def test_plain_migration_cannot_merge(direct: Direct, build: Build) -> None:
     run = direct.migrate(build(SOURCE), target_schema="mg_none", if_exists=IfExists.MERGE)
     assert run.phase is Phase.FAILED
     assert "--if-exists merge is for --data-only" in (run.error or "")
+
+
+def test_merged_rows_are_compared_beside_those_that_the_application_has(direct: Direct, build: Build) -> None:
+    make(direct, "mg_again", TARGET)
+    source = build(SOURCE)
+    run = merge(direct, source, "mg_again")
+    report = build_report(direct.ledger, run.id)
+    (again,) = [step.command for step in report.next_steps if " validate " in step.command]
+    assert "--data-only" in again
+    assert "--if-exists merge" in again
+    kept = next(item for item in report.recommendations if "Going back" in item.detail)
+    assert "1 table as it stood before the merge is kept" in kept.detail
+    assert "and takes up disk" in kept.detail
+    assert merge(direct, source, "mg_again", mode=Mode.VALIDATE).phase is Phase.COMPLETED
+    direct.query("UPDATE mg_again.kind SET price = 3 WHERE id = 2")
+    direct.query("DELETE FROM mg_again.page WHERE id = 1")
+    run = merge(direct, source, "mg_again", mode=Mode.VALIDATE)
+    found = {(f.kind.value, f.table, f.key) for f in build_report(direct.ledger, run.id).findings if f.key}
+    assert found == {("differing_row", "kind", "id = 2"), ("missing_row", "page", "id = 1")}
+
+
+def test_conflict_says_what_to_type(direct: Direct, build: Build) -> None:
+    make(direct, "mg_words", TARGET + OTHER)
+    run = merge(direct, build(SOURCE), "mg_words")
+    commands = [step.command for step in build_report(direct.ledger, run.id).next_steps]
+    assert [re.findall(r"--on-conflict (\w+)", command) for command in commands] == [
+        ["source"],
+        ["target"],
+        [],
+    ]
+    assert commands[2] == f"migration-cli cancel {run.id}"

@@ -76,11 +76,12 @@ def refuse_conflicts(counts: Mapping[str, MergeCount], schema: str) -> None:
     if not differing:
         return
     total = sum(count.differing for count in differing.values())
+    rows = "1 row of the source differs" if total == 1 else f"{total:,} rows of the source differ"
     told = "; ".join(f"{table}: {count.differing:,} ({count.first})" for table, count in differing.items())
+    unnamed = [f"{table}: {key}" for table, count in differing.items() for key in count.named[_SHOWN:]]
     raise MergeConflictError(
-        f"{total:,} rows of the source differ from those that stand under their keys: {told}",
+        f"{rows} from what stands under {'its key' if total == 1 else 'their keys'}: {told}",
         schema=schema,
-        table=next(iter(differing)),
         remedy="Nothing was changed. Say whose rows count with --on-conflict source or --on-conflict target",
-        details="\n".join(f"{table}: {key}" for table, count in differing.items() for key in count.named),
+        details="\n".join(unnamed),
     )

@@ -109,8 +109,8 @@ def validate(**values: Any) -> int:
     """Compare SQLite databases with tables in PostgreSQL, whoever copied them.
 
     Takes the flags of the migration. With --data-only, what such a load leaves out is left out, and keys and
-    indexes are not compared; --if-exists, --drop-dependents and --on-error have no effect. --exclude may name
-    TABLE.COLUMN.
+    indexes are not compared; with --if-exists merge, too, the target may have rows of its own. --drop-dependents and
+    --on-error have no effect. --exclude may name TABLE.COLUMN.
     Where the role may not create the ledger, everything is only read, and the verdict only printed.
     """
     from migration.errors import TargetPermissionError
