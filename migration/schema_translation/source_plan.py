@@ -107,22 +107,37 @@ def plan_source(
     return plan_sources([ProfiledSource(source_label, schema, profiles)], options)[0]
 
 
-def check_collisions(plans: Sequence[TablePlan]) -> None:
+def check_collisions(sources: Sequence[tuple[str, SourceSchema]], options: RunOptions) -> None:
     """Make sure that no two sources bring a table of the same name into the same schema.
 
+    Args:
+        sources: label and what it declares, with the names that a mapping file gives.
+        options: tables to take, target schema, policy for names.
+
     Raises:
-        UsageError: names the table, both sources, and the way out.
+        NameConflictError: names all such tables with their sources, and the way out.
     """
-    first: dict[tuple[str, str], TablePlan] = {}
-    for plan in plans:
-        other = first.setdefault((plan.target_schema, plan.target_name), plan)
-        if other is not plan and other.source_label != plan.source_label:
-            raise NameConflictError(
-                f"The sources {other.source_label} and {plan.source_label} both have a table {plan.target_name}",
-                schema=plan.target_schema,
-                remedy="Give each source its own schema with --schema-per-source, or leave one out with"
-                f" --exclude {plan.source_label}.{plan.name}",
-            )
+    found: dict[str, list[tuple[str, str]]] = {}
+    if options.schema_per_source:
+        return
+    for label, schema in sources:
+        chosen = select_tables(label, schema, options)
+        names = claim_names(chosen, Namespace(), options.identifiers, {"source": label})
+        for table, name in zip(chosen, names, strict=True):
+            found.setdefault(name, []).append((label, table.name))
+    several = {name: owners for name, owners in found.items() if len(owners) > 1}
+    if not several:
+        return
+    labels = list(dict.fromkeys(label for owners in several.values() for label, _ in owners))
+    again = ",".join(f"{label}.{table}" for owners in several.values() for label, table in owners[1:])
+    raise NameConflictError(
+        f"The sources {', '.join(labels[:-1])} and {labels[-1]} have tables of the same names: {', '.join(several)}",
+        schema=options.target_schema,
+        remedy="Move the sources one after the other, with --data-only --if-exists merge, where these rows belong into"
+        " one table"
+        if options.data_only
+        else f"Give each source its own schema with --schema-per-source, or leave them out with --exclude {again}",
+    )
 
 
 class _SourcePlanner:

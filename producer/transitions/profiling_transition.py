@@ -13,7 +13,7 @@ from migration.ledger.table_records import TableRecord, forget_table, read_sourc
 from migration.model import ColumnProfile, Mode, ObjectResult, ObjectState, Phase, TablePlan
 from migration.observers.run_happenings import RunPlanned
 from migration.schema_translation.left_behind_tables import LeftBehind, without_tables
-from migration.schema_translation.source_plan import ProfiledSource, check_collisions, plan_sources
+from migration.schema_translation.source_plan import ProfiledSource, plan_sources
 from migration.source.row_reading.column_profile import merge_profiles
 from migration.steps.orphan_row_step import searched
 from migration.steps.run_schema_names import staging_schema, target_schemas, told_apart
@@ -77,7 +77,6 @@ def _build(
 ) -> tuple[list[TablePlan], list[ObjectResult], LeftBehind]:
     """Plan the tables but those that stay behind, and create them; return which others the server does not take."""
     plans, results = _save_plans(connection, run, left_behind)
-    check_collisions(plans)
     check_target(connection, plans, run.options)
     results = results + _foresee_replacements(connection, run, plans)
     refused: LeftBehind = {}

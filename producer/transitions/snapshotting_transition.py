@@ -17,6 +17,7 @@ from migration.mapping_file.loss_signatures import check_signatures
 from migration.mapping_file.mapping_file_application import apply_mapping, check_mapping
 from migration.model import Finding, FindingKind, Mode, Phase, Source
 from migration.run_options import RunOptions
+from migration.schema_translation.source_plan import check_collisions
 from migration.schema_translation.table_selection import check_names, select_tables
 from migration.source.row_reading.chunk_size import split_into_chunks
 from migration.source.row_reading.mapping_expression_check import check_expressions, read_error
@@ -53,7 +54,8 @@ def freeze_sources(context: TransitionContext, run: RunRecord) -> list[_Frozen]:
     Raises:
         SourceError: a source cannot be used.
         SnapshotDiskFullError: a snapshot does not fit onto the disk now.
-        UsageError: a table was named that is not there, or the mapping file does not fit the sources.
+        UsageError: a table was named that is not there, the mapping file does not fit the sources, or two of them have
+            tables of one name.
         VersionsDifferError: the applications of both sides are not at the same version.
     """
     frozen = [_freeze(context, source, run) for source in run.options.sources]
@@ -63,7 +65,10 @@ def freeze_sources(context: TransitionContext, run: RunRecord) -> list[_Frozen]:
     check_signatures(schemas, run.options)
     with context.engine.connect() as connection:
         check_versions(connection, schemas, run.options)
-    return [replace(found, record=_as_mapped(found.record, run.options.mapping)) for found in frozen]
+    mapped = [replace(found, record=_as_mapped(found.record, run.options.mapping)) for found in frozen]
+    if run.options.mode is not Mode.VALIDATE:
+        check_collisions([(found.record.label, found.record.schema) for found in mapped], run.options)
+    return mapped
 
 
 def finish_snapshotting(_context: TransitionContext, locked: LockedRun, frozen: list[_Frozen]) -> Phase:

@@ -12,6 +12,7 @@ import pytest
 
 from migration.errors import RunStateError, TargetChangedError
 from migration.exit_status import ExitStatus
+from migration.mapping_file.mapping_file_reader import parse_mapping
 from migration.mapping_file_model import OnConflict
 from migration.model import IfExists, Mode, Phase
 from migration.report.report_builder import build_report
@@ -402,3 +403,18 @@ def test_conflict_says_what_to_type(direct: Direct, build: Build) -> None:
         [],
     ]
     assert commands[2] == f"migration-cli cancel {run.id}"
+
+
+def test_key_that_is_left_out_is_asked_for(direct: Direct, build: Build) -> None:
+    make(
+        direct,
+        "mg_left",
+        "CREATE TABLE ev (id bigserial PRIMARY KEY, n text); INSERT INTO ev (n) VALUES ('own')",
+    )
+    source = build("CREATE TABLE ev (id INTEGER PRIMARY KEY, n TEXT); INSERT INTO ev VALUES (1, 'a')")
+    run = merge(direct, source, "mg_left", exclude=("ev.id",))
+    assert "Rows cannot be merged without their key, and id of ev is not loaded" in (run.error or "")
+    moved = parse_mapping('[tables.ev.columns]\nid = { expression = "id + 1000000" }\n', "moved.toml")
+    run = merge(direct, source, "mg_left", mapping=moved)
+    assert (run.phase, run.error) == (Phase.COMPLETED, None)
+    assert direct.query("SELECT id, n FROM mg_left.ev ORDER BY 1") == [(1, "own"), (1_000_001, "a")]

@@ -168,7 +168,11 @@ def take_out(connection: Connection, plan: TablePlan, arrival: RowTransfer, asid
     key = next((names for names in keys if columns.issuperset(names)), ())
     if not key:
         if holds_rows(connection, arrival.table):
-            raise _without_key([arrival.table.name], arrival.table.schema)
+            raise (
+                _key_left_out(arrival, keys[0])
+                if keys
+                else _without_key([arrival.table.name], arrival.table.schema)
+            )
         return MergeCount((), 0, 0, ())
     on = _on(arrival, key)
     standing = f"{arrival.table.own_rows} t"
@@ -195,6 +199,16 @@ def take_out(connection: Connection, plan: TablePlan, arrival: RowTransfer, asid
         ", ".join(f"{name} = {value}" for name, value in zip(key, row, strict=True)) for row in rows
     )
     return MergeCount(key, int(gone) - int(differing), int(differing), named)
+
+
+def _key_left_out(arrival: RowTransfer, key: Sequence[str]) -> ApplicationTableError:
+    return ApplicationTableError(
+        f"Rows cannot be merged without their key, and {', '.join(key)} of {arrival.table.name} is not loaded",
+        schema=arrival.table.schema,
+        table=arrival.table.name,
+        remedy="Load it, too. Where the source's numbers are taken already, a mapping file can move them beyond the"
+        f' target\'s: {key[0]} = {{ expression = "{key[0]} + 1000000" }}, and likewise in the columns that refer to it',
+    )
 
 
 def check_overwriting(connection: Connection, arrival: RowTransfer, aside: str, key: Sequence[str]) -> None:

@@ -31,7 +31,7 @@ from migration.schema_translation.table_ddl import render
 from migration.source.row_reading.column_profile import profile_range
 from migration.source.row_reading.snapshot_reader import SnapshotReader
 from migration.source.schema_reading.schema_introspection import read_schema
-from migration.source_schema import SourceSchema
+from migration.source_schema import SourceSchema, SourceTable, TableKind
 from migration.value_conversion.batch_conversion import Context
 
 if TYPE_CHECKING:
@@ -303,12 +303,17 @@ def test_unknown_table_is_a_usage_error_with_the_nearest_name(tmp_path: Path) ->
 
 
 def test_same_table_in_two_sources_is_refused_with_a_way_out() -> None:
-    one = TablePlan("math", "question", "public", "question", (), "")
-    other = TablePlan("reading", "question", "public", "question", (), "")
+    schema = SourceSchema(tuple(SourceTable(name, TableKind.ORDINARY, ()) for name in ("question", "Quiz")))
+    sources = [("math", schema), ("reading", schema)]
     with pytest.raises(UsageError) as refused:
-        check_collisions([one, other])
-    assert all(word in str(refused.value) for word in ("math", "reading", "question", "--schema-per-source"))
-    check_collisions([one, TablePlan("reading", "question", "reading", "question", (), "")])
+        check_collisions(sources, RunOptions())
+    told = str(refused.value)
+    assert "The sources math and reading have tables of the same names: question, Quiz" in told
+    assert "--schema-per-source, or leave them out with --exclude reading.question,reading.Quiz" in told
+    with pytest.raises(UsageError, match="one after the other, with --data-only --if-exists merge"):
+        check_collisions(sources, RunOptions(data_only=True))
+    check_collisions(sources, RunOptions(schema_per_source=True))
+    check_collisions(sources, RunOptions(exclude=("reading.question", "math.Quiz")))
 
 
 def test_empty_database_plans_to_nothing() -> None:
