@@ -136,7 +136,7 @@ def compare_rows(
     keys = _to_name(odd, limit)
     rows = _named_rows(table, source, target, keys)
     findings = [finding for key in keys for finding in _findings_of(table, *rows[key])]
-    kinds = [kind for kind, total in totals.items() if total]
+    kinds = [kind for kind in totals if not (may_have_more and kind is _EXTRA)]
     kept = [finding for kind in kinds for finding in [f for f in findings if f.kind is kind][:limit]]
     return [_summary(table, totals, len(kept), is_complete), *kept]
 
