@@ -50,6 +50,7 @@ class Environment:
     packages: tuple[str, ...]
     minutes: float
     newest_python: str = ""
+    compiled: tuple[str, ...] = ()
 
     @property
     def pins(self) -> Path:
@@ -71,7 +72,7 @@ class Environment:
         """SHA-256 of all that it is built of."""
         python = "{}.{}".format(*sys.version_info) if self.kind == "pip" else ""
         pins = self.pins.read_text(encoding="utf-8") if self.pins.exists() else ""
-        words = json.dumps([self.kind, self.packages, python, pins])
+        words = json.dumps([self.kind, self.packages, python, pins, *self.compiled])
         return hashlib.sha256(words.encode()).hexdigest()
 
     def is_whole(self) -> bool:
@@ -89,9 +90,13 @@ def read_environments(path: Path = LIST) -> Mapping[str, Environment]:
     """Return all environments, by name."""
     words = tomllib.loads(path.read_text(encoding="utf-8"))
     return {
-        name: Environment(name, **{**line, "packages": tuple(line["packages"])})
+        name: Environment(name, **{**line, **_lists(line)})
         for name, line in words.items()
     }
+
+
+def _lists(line: Mapping[str, object]) -> Mapping[str, tuple[str, ...]]:
+    return {name: tuple(value) for name, value in line.items() if isinstance(value, list)}
 
 
 def provide(environment: Environment) -> Path:
@@ -181,14 +186,13 @@ def _build_pip(environment: Environment) -> None:
 
 
 def _build_npm(environment: Environment) -> None:
-    npm = require("npm", environment)
-    (environment.folder / "package.json").write_text('{"private": true}\n', encoding="utf-8")
-    run_client(
-        environment,
-        [npm, "install", "--no-audit", "--no-fund", "--save-exact", *environment.packages],
-        [npm, "view", "ms@2.1.3", "version", "--prefer-online"],
-        cwd=environment.folder,
-    )
+    from tests.applications.node_packages import build_npm
+
+    build_npm(environment)
+
+
+def _pins_of_npm(environment: Environment) -> str:
+    return (environment.folder / "package-lock.json").read_text(encoding="utf-8")
 
 
 def _pins_of_pip(environment: Environment) -> str:
@@ -205,7 +209,17 @@ class Kind:
     pins: Callable[[Environment], str] | None = None
 
 
-KINDS: dict[str, Kind] = {"pip": Kind(_build_pip, _pins_of_pip), "npm": Kind(_build_npm)}
+def _build_apt(environment: Environment) -> None:
+    from tests.applications.debian_packages import build_apt
+
+    build_apt(environment)
+
+
+KINDS: dict[str, Kind] = {
+    "pip": Kind(_build_pip, _pins_of_pip),
+    "npm": Kind(_build_npm, _pins_of_npm),
+    "apt": Kind(_build_apt),
+}
 
 
 def main(names: list[str]) -> None:

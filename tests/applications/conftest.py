@@ -15,6 +15,7 @@ from tests.applications.application_environments import (
     read_environments,
 )
 from tests.applications.application_run import ApplicationRun
+from tests.applications.debian_packages import library_variables
 
 _TEST_SECONDS = 3600
 """The first test of an application builds its environment."""
@@ -43,6 +44,9 @@ def environment_folder(environment: Environment) -> Path:
 
 
 @pytest.fixture
-def application(environment_folder: Path, tmp_path: Path, target_url: str) -> ApplicationRun:
+def application(
+    environment: Environment, environment_folder: Path, tmp_path: Path, target_url: str
+) -> ApplicationRun:
     """The application of this test module, with an empty PostgreSQL database and a folder of its own."""
-    return ApplicationRun(environment_folder, tmp_path, target_url)
+    variables = library_variables(environment_folder) if environment.kind == "apt" else {}
+    return ApplicationRun(environment_folder, tmp_path, target_url, dict(variables))
