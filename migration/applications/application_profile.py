@@ -34,6 +34,13 @@ class SqlCheck(_Strict, frozen=True):
         return self.target or self.source
 
 
+class Statement(_Strict, frozen=True):
+    """What PostgreSQL is told once the rows are there, which the application's own writing would have done."""
+
+    what: str
+    sql: str
+
+
 class ProfileFlags(_Strict, frozen=True):
     """Flags of `migrate`, `dry-run` and `validate` that the profile sets; what is typed goes before them."""
 
@@ -77,6 +84,7 @@ class ApplicationProfile(_Strict, frozen=True, kw_only=True):
     """What to type beside `--app`, which a profile does not do by itself: `--if-exists replace`."""
     before: tuple[SqlCheck, ...] = ()
     """Both sides stand at the same version."""
+    afterwards: tuple[Statement, ...] = ()
     after: tuple[SqlCheck, ...] = ()
     by_hand: tuple[str, ...]
     """What to try in the application afterwards."""

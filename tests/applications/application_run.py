@@ -55,7 +55,7 @@ class ApplicationRun:
         )
         if done.returncode:
             raise AssertionError(
-                f"{words} ended with {done.returncode}:\n{done.stdout[-3000:]}\n{done.stderr[-6000:]}"
+                f"{words} ended with {done.returncode}:\n{done.stdout[-3000:]}\n{done.stderr[:2000]}\n{done.stderr[-3000:]}"
             )
         return done.stdout
 

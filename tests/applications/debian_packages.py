@@ -66,7 +66,11 @@ def keep_links_inside(folder: Path) -> None:
 
 
 def library_variables(folder: Path) -> Mapping[str, str]:
-    """Return the variables with which unpacked programs find the libraries that lie beside them."""
+    """Return the variables with which unpacked programs find the libraries and programs that lie beside them."""
     found = sorted(path for path in folder.glob("usr/lib/*-linux-gnu*") if path.is_dir())
-    return {"LD_LIBRARY_PATH": ":".join(str(path) for path in found)}
+    programs = [folder / "usr" / "bin", folder / "usr" / "sbin"]
+    return {
+        "LD_LIBRARY_PATH": ":".join(map(str, found)),
+        "PATH": ":".join([*map(str, programs), os.environ["PATH"]]),
+    }
 
