@@ -120,7 +120,7 @@ class ApplicationRun:
 
     def _convoy(self, command: str, *line: str) -> dict[str, Any]:
         status, out, err = self.shell.run(command, *line, "--json")
-        assert status == 0, f"migration-cli {command} {' '.join(line)}: {status}\n{out[-20000:]}\n{err[-6000:]}"
+        assert status == 0, f"migration-cli {command} {' '.join(line)}: {status}\n{_trouble(out)}\n{err[-6000:]}"
         report: dict[str, Any] = json.loads(out)
         return report
 
@@ -132,6 +132,14 @@ class ApplicationRun:
                 answer = theirs.execute(check.target_sql.encode()).fetchall()
                 assert ours.execute(check.source).fetchall() == answer, f"{app}: {check.what}"
                 assert answer, check.what
+
+
+def _trouble(out: str) -> str:
+    try:
+        report = json.loads(out)
+    except ValueError:
+        return out[-6000:]
+    return json.dumps({name: report.get(name) for name in ("error", "findings", "quarantine")}, indent=1)[:12000]
 
 
 def part_of_url(url: str, name: str) -> str:
