@@ -28,7 +28,10 @@ def profile_steps(named: NamedProfile) -> tuple[ProfileStep, ...]:
     make = (ProfileStep("Make the tables in PostgreSQL", (profile.schema,), profile.schema_commands),)
     before = (ProfileStep("Check that both sides stand at the same version", *_checks(profile.before)),)
     alone = tuple(f"{item.table} is left alone: {item.why}" for item in profile.left_alone)
-    more = tuple(item.what for item in profile.afterwards), tuple(f"{item.sql};" for item in profile.afterwards)
+    more = (
+        tuple(item.what for item in profile.afterwards),
+        tuple(f"{item.sql};" for item in profile.afterwards),
+    )
     afterwards = (ProfileStep("Let PostgreSQL add what only it has", *more),)
     after = _checks(profile.after)
     return (

@@ -41,21 +41,29 @@ def test_texts_that_a_mapping_file_leaves_to_the_server_may_never_end(
         expression = f"substr({expression}, 1, CASE WHEN until GLOB '[0-9]*' THEN 10 ELSE 99 END)"
     columns = {"until": {"rules": {"text": "text_to_text"}, "expression": expression}}
     with psycopg.connect(direct.url, autocommit=True) as target:
-        target.execute(f"CREATE SCHEMA {schema}; CREATE TABLE {schema}.blocks (id int PRIMARY KEY, until {type_})".encode())
+        target.execute(
+            f"CREATE SCHEMA {schema}; CREATE TABLE {schema}.blocks (id int PRIMARY KEY, until {type_})".encode()
+        )
         run = direct.migrate(
             source_of(tmp_path, "20310102030405", "infinity", None, "-infinity"),
             data_only=True, target_schema=schema, mapping=read_mapping({"tables": {"blocks": {"columns": columns}}}, "m"),
         )  # fmt: skip
         assert run.phase is Phase.COMPLETED, run.error
         found = target.execute(f"SELECT until::text FROM {schema}.blocks ORDER BY id".encode()).fetchall()
-    ended = {"timestamptz": "2031-01-02 03:04:05+00", "timestamp": "2031-01-02 03:04:05", "date": "2031-01-02"}[type_]
+    ended = {
+        "timestamptz": "2031-01-02 03:04:05+00",
+        "timestamp": "2031-01-02 03:04:05",
+        "date": "2031-01-02",
+    }[type_]
     assert found == [(ended,), ("infinity",), (None,), ("-infinity",)]
 
 
 def test_what_the_server_does_not_read_is_kept_apart(direct: Direct, tmp_path: Path) -> None:
     columns = {"until": {"rules": {"text": "text_to_text"}}}
     with psycopg.connect(direct.url, autocommit=True) as target:
-        target.execute("CREATE SCHEMA endless_odd; CREATE TABLE endless_odd.blocks (id int PRIMARY KEY, until timestamptz)")
+        target.execute(
+            "CREATE SCHEMA endless_odd; CREATE TABLE endless_odd.blocks (id int PRIMARY KEY, until timestamptz)"
+        )
     run = direct.migrate(
         source_of(tmp_path, "infinity", "some day"),
         data_only=True, target_schema="endless_odd", mapping=read_mapping({"tables": {"blocks": {"columns": columns}}}, "m"),

@@ -89,10 +89,7 @@ def applications_folder() -> Path:
 def read_environments(path: Path = LIST) -> Mapping[str, Environment]:
     """Return all environments, by name."""
     words = tomllib.loads(path.read_text(encoding="utf-8"))
-    return {
-        name: Environment(name, **{**line, **_lists(line)})
-        for name, line in words.items()
-    }
+    return {name: Environment(name, **{**line, **_lists(line)}) for name, line in words.items()}
 
 
 def _lists(line: Mapping[str, object]) -> Mapping[str, tuple[str, ...]]:
@@ -140,7 +137,9 @@ def run_client(environment: Environment, command: list[str], probe: list[str], *
     raise EnvironmentBrokenError(f"{' '.join(command)}\n{done.stdout[-2000:]}\n{done.stderr[-4000:]}")
 
 
-def _run(command: list[str], seconds: float, where: Mapping[str, str | Path]) -> subprocess.CompletedProcess[str]:
+def _run(
+    command: list[str], seconds: float, where: Mapping[str, str | Path]
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=seconds, check=False,
         cwd=where.get("cwd"),

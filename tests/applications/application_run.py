@@ -39,7 +39,9 @@ class ApplicationRun:
         """Convoy's command line, with this target."""
         return Shell(self.folder, self.target_url)
 
-    def command(self, *words: str | Path, also: Mapping[str, str] | None = None, given: str | None = None) -> str:
+    def command(
+        self, *words: str | Path, also: Mapping[str, str] | None = None, given: str | None = None
+    ) -> str:
         """Run a command in the application's own environment, and return what it prints; it has to succeed."""
         program, *rest = (str(word) for word in words)
         done = subprocess.run(
@@ -80,7 +82,9 @@ class ApplicationRun:
             deadline = time.monotonic() + seconds
             while not ready():
                 if process.poll() is not None or time.monotonic() > deadline:
-                    raise AssertionError(f"{words} does not answer:\n{log.read_text(errors='replace')[-6000:]}")
+                    raise AssertionError(
+                        f"{words} does not answer:\n{log.read_text(errors='replace')[-6000:]}"
+                    )
                 time.sleep(0.2)
             yield process
         finally:
@@ -120,7 +124,9 @@ class ApplicationRun:
 
     def _convoy(self, command: str, *line: str) -> dict[str, Any]:
         status, out, err = self.shell.run(command, *line, "--json")
-        assert status == 0, f"migration-cli {command} {' '.join(line)}: {status}\n{_trouble(out)}\n{err[-6000:]}"
+        assert status == 0, (
+            f"migration-cli {command} {' '.join(line)}: {status}\n{_trouble(out)}\n{err[-6000:]}"
+        )
         report: dict[str, Any] = json.loads(out)
         return report
 
@@ -139,7 +145,9 @@ def _trouble(out: str) -> str:
         report = json.loads(out)
     except ValueError:
         return out[-6000:]
-    return json.dumps({name: report.get(name) for name in ("error", "findings", "quarantine")}, indent=1)[:12000]
+    return json.dumps({name: report.get(name) for name in ("error", "findings", "quarantine")}, indent=1)[
+        :12000
+    ]
 
 
 def part_of_url(url: str, name: str) -> str:

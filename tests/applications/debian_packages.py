@@ -73,4 +73,3 @@ def library_variables(folder: Path) -> Mapping[str, str]:
         "LD_LIBRARY_PATH": ":".join(map(str, found)),
         "PATH": ":".join([*map(str, programs), os.environ["PATH"]]),
     }
-

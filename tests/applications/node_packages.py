@@ -37,7 +37,9 @@ def build_npm(environment: Environment) -> None:
         for program in _COMPILERS:
             require(program, environment)
         settings = [f"--nodedir={_headers(environment)}", "--build-from-source"]
-        run_client(environment, [npm, "rebuild", *settings, *environment.compiled], [npm, "--version"], cwd=folder)
+        run_client(
+            environment, [npm, "rebuild", *settings, *environment.compiled], [npm, "--version"], cwd=folder
+        )
 
 
 def _headers(environment: Environment) -> Path:
@@ -45,5 +47,7 @@ def _headers(environment: Environment) -> Path:
     done = subprocess.run([node, "-p", "process.execPath"], capture_output=True, text=True, check=True)
     prefix = Path(os.path.realpath(done.stdout.strip())).parents[1]
     if not (prefix / "include" / "node" / "node_api.h").exists():
-        raise EnvironmentMissingError(f"{environment.name} needs Node's headers, which are not below {prefix}")
+        raise EnvironmentMissingError(
+            f"{environment.name} needs Node's headers, which are not below {prefix}"
+        )
     return prefix

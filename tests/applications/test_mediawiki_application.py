@@ -8,7 +8,6 @@ import urllib.request
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -55,7 +54,10 @@ def picture() -> bytes:
     rows = b"".join(b"\0" + bytes(range(y, y + 12)) for y in range(4))
     head = struct.pack(">IIBBBBB", 4, 4, 8, 2, 0, 0, 0)
     return (
-        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", head)
+        + chunk(b"IDAT", zlib.compress(rows))
+        + chunk(b"IEND", b"")
     )
 
 
@@ -112,14 +114,26 @@ def write(wiki: Wiki) -> None:
         admin.tell("edit", title="Weg", text="wird gelöscht, bleibt im Archiv", summary="x")
         admin.tell("delete", title="Weg", reason="Grund: ü")
         admin.tell("move", to="Neuer Ort", reason="", **{"from": "Leer"})
-        admin.tell("protect", title="Übersicht", protections="edit=sysop|move=sysop", expiry="2031-01-01T00:00:00Z|never")
+        admin.tell(
+            "protect",
+            title="Übersicht",
+            protections="edit=sysop|move=sysop",
+            expiry="2031-01-01T00:00:00Z|never",
+        )
         admin.tell("protect", title="Nie", protections="create=sysop", expiry="infinite")
         admin.tell("block", user="Vandal", expiry="infinite", reason="Spam", nocreate="1")
         admin.tell("block", user="192.0.2.0/24", expiry="2031-01-01T00:00:00Z", reason="", anononly="1")
         admin.tell("userrights", user="Zoë", add="sysop", expiry="2031-06-01T00:00:00Z")
         admin.tell("watch", titles="Übersicht|Main Page")
         admin.tell("options", change="nickname=Ädmin ✍|gender=female")
-        admin.tell("upload", files={"file": picture()}, filename="Bild.png", text="Ein Bild", comment="", ignorewarnings="1")
+        admin.tell(
+            "upload",
+            files={"file": picture()},
+            filename="Bild.png",
+            text="Ein Bild",
+            comment="",
+            ignorewarnings="1",
+        )
         zoe = WikiClient(wiki.port)
         zoe.log_in("Zoë", PASSWORD)
         zoe.tell("edit", title="Übersicht", appendtext="\nvon Zoë", summary="dritte")
@@ -129,7 +143,11 @@ def write(wiki: Wiki) -> None:
 
 def told(admin: WikiClient) -> dict[str, Any]:
     """All that the wiki tells of itself."""
-    pages = [page for space in ("0", "1", "6", "10", "14") for page in admin.all_of("allpages", apnamespace=space, aplimit="50")]
+    pages = [
+        page
+        for space in ("0", "1", "6", "10", "14")
+        for page in admin.all_of("allpages", apnamespace=space, aplimit="50")
+    ]
     numbers = "|".join(str(page["pageid"]) for page in pages)
     answers: dict[str, Any] = {"pages": sorted(pages, key=lambda page: page["pageid"])}
     for page in pages:
@@ -138,15 +156,23 @@ def told(admin: WikiClient) -> dict[str, Any]:
             rvprop="ids|timestamp|user|userid|comment|content|size|sha1|flags|tags|contentmodel",
         )["query"]["pages"][0]  # fmt: skip
         answers[f"page {page['title']}"] = revisions
-        answers[f"shown {page['title']}"] = admin.ask("parse", page=page["title"], prop="text")["parse"]["text"].split("<!--")[0]
+        answers[f"shown {page['title']}"] = admin.ask("parse", page=page["title"], prop="text")["parse"][
+            "text"
+        ].split("<!--")[0]
     facts = admin.ask(pageids=numbers, prop="info|categories|links|extlinks|templates|redirects|imageinfo|pageprops", inprop="protection|watched",
                       iiprop="timestamp|user|size|sha1|mime|metadata|comment", pllimit="500", ellimit="500", tllimit="500", cllimit="500", clprop="timestamp|sortkey")  # fmt: skip
     answers["facts"] = sorted(facts["query"]["pages"], key=lambda page: page["pageid"])
     lists: dict[str, dict[str, str]] = {
-        "logevents": {"lelimit": "500", "leprop": "ids|title|type|user|userid|timestamp|comment|details|tags"},
+        "logevents": {
+            "lelimit": "500",
+            "leprop": "ids|title|type|user|userid|timestamp|comment|details|tags",
+        },
         "blocks": {"bkprop": "id|user|by|timestamp|expiry|reason|range|flags"},
         "allusers": {"auprop": "blockinfo|groups|editcount|registration|rights"},
-        "recentchanges": {"rclimit": "500", "rcprop": "user|userid|comment|timestamp|title|ids|sizes|flags|loginfo|patrolled"},
+        "recentchanges": {
+            "rclimit": "500",
+            "rcprop": "user|userid|comment|timestamp|title|ids|sizes|flags|loginfo|patrolled",
+        },
         "watchlistraw": {},
         "protectedtitles": {"ptprop": "timestamp|user|comment|expiry|level"},
         "alldeletedrevisions": {"adrprop": "ids|timestamp|user|comment|content|size|sha1"},
@@ -155,7 +181,9 @@ def told(admin: WikiClient) -> dict[str, Any]:
         found = admin.ask(list=name, **words)
         rows = found["query"][name] if "query" in found else found[name]
         answers[name] = sorted(rows, key=lambda row: str(sorted(row.items(), key=lambda item: item[0])))
-    answers["me"] = admin.ask(meta="userinfo", uiprop="options|groups|editcount|email|registrationdate|latestcontrib")["query"]
+    answers["me"] = admin.ask(
+        meta="userinfo", uiprop="options|groups|editcount|email|registrationdate|latestcontrib"
+    )["query"]
     answers["statistics"] = admin.ask(meta="siteinfo", siprop="statistics")["query"]["statistics"]
     answers["statistics"].pop("jobs")  # those of the moment
     return {name: in_order(answer) for name, answer in answers.items()}
@@ -176,7 +204,11 @@ def wikis(application: ApplicationRun) -> tuple[Wiki, Wiki]:
     """The wiki on SQLite, and the same one on PostgreSQL, where the installer has made the tables."""
     folder = application.folder
     modules = next(application.environment.glob("usr/lib/php/2*"))
-    lines = [f"extension_dir={modules}", "memory_limit=512M", *(f"extension={name}.so" for name in EXTENSIONS)]
+    lines = [
+        f"extension_dir={modules}",
+        "memory_limit=512M",
+        *(f"extension={name}.so" for name in EXTENSIONS),
+    ]
     (folder / "php.ini").write_text("\n".join(lines) + "\n", encoding="utf-8")
     application.variables |= {"PHPRC": str(folder), "PHP_INI_SCAN_DIR": "", "LANG": "C.UTF-8"}
     for room in ("images", "cache", "data"):

@@ -8,7 +8,6 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -149,7 +148,7 @@ def write(server: Server) -> None:
         changed = {
             "name": "old.example.org.", "type": "A", "ttl": 60, "changetype": "REPLACE",
             "records": [{"content": "192.0.2.9", "disabled": True}, {"content": "192.0.2.10", "disabled": False}],
-            "comments": [{"content": "moved 🚚 \"soon\"", "account": "", "modified_at": 1719326078}],
+            "comments": [{"content": 'moved 🚚 "soon"', "account": "", "modified_at": 1719326078}],
         }  # fmt: skip
         server.api("/zones/example.org.", {"rrsets": [changed]})
 
@@ -165,7 +164,8 @@ def servers(application: ApplicationRun) -> tuple[Server, Server]:
         target.execute((schemas / "pdns-backend-pgsql/schema/schema.pgsql.sql").read_bytes())
     before = {"launch": "gsqlite3", "gsqlite3-database": str(file), "gsqlite3-dnssec": "yes"}
     after = {
-        f"gpgsql-{name}": part_of_url(application.target_url, name) for name in ("host", "port", "dbname", "user")
+        f"gpgsql-{name}": part_of_url(application.target_url, name)
+        for name in ("host", "port", "dbname", "user")
     }
     return (
         Server(application, "before", before),

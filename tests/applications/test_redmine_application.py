@@ -28,7 +28,12 @@ def redmine(application: ApplicationRun) -> ApplicationRun:
     libraries = [*usr.glob("lib/ruby"), *usr.glob("lib/*-linux-gnu*/ruby")]
     forms = ("share/rubygems-integration/*", "lib/*-linux-gnu*/rubygems-integration/*", "lib/ruby/gems/*")
     gems = [folder for form in forms for folder in usr.glob(form)]
-    rooms = [room for library in libraries for name in ("vendor_ruby", "vendor_ruby/3.*", "3.*") for room in library.glob(name)]
+    rooms = [
+        room
+        for library in libraries
+        for name in ("vendor_ruby", "vendor_ruby/3.*", "3.*")
+        for room in library.glob(name)
+    ]
     application.variables |= {
         "RUBYLIB": ":".join(map(str, rooms)), "GEM_PATH": ":".join(map(str, gems)), "GEM_HOME": str(work / "gems"),
         "HOME": str(work), "RAILS_ENV": "production", "BUNDLE_WITHOUT": "test:development", "LANG": "C.UTF-8",

@@ -19,7 +19,7 @@ from django.contrib.sites.models import Site  # noqa: E402
 from django.test import Client  # noqa: E402
 
 LEFT_BEHIND = {"Session"}
-PASSWORD = "päßwörd 🔑 1"  # noqa: S105
+PASSWORD = "päßwörd 🔑 1"
 MOMENT = dt.datetime(2024, 6, 25, 14, 34, 38, 574204, tzinfo=dt.UTC)
 
 
@@ -74,8 +74,8 @@ def logged_in(name: str, password: str) -> Client:
     """Log in at the admin's own form."""
     client = Client()
     answer = client.post("/admin/login/?next=/admin/", {"username": name, "password": password})
-    assert answer.status_code == 302, answer.content  # noqa: PLR2004
-    assert client.get("/admin/").status_code == 200  # noqa: PLR2004
+    assert answer.status_code == 302, answer.content
+    assert client.get("/admin/").status_code == 200
     return client
 
 
@@ -83,16 +83,16 @@ def add_author(client: Client, name: str) -> None:
     """Add an author in the admin."""
     values = {"name": name, "email": "", "born": "1990-01-02", "mentor": "", "ticket": str(uuid.uuid4())}
     answer = client.post("/admin/book_shop/author/add/", values)
-    assert answer.status_code == 302, answer.content  # noqa: PLR2004
+    assert answer.status_code == 302, answer.content
 
 
 def read() -> dict[str, list[dict[str, str]]]:
     """Return every field of every row of every table, as Django reads it."""
     return {
-        model._meta.label: sorted(  # noqa: SLF001
+        model._meta.label: sorted(
             (
-                {field.attname: spoken(getattr(row, field.attname)) for field in model._meta.concrete_fields}  # noqa: SLF001
-                for row in model._default_manager.all()  # noqa: SLF001
+                {field.attname: spoken(getattr(row, field.attname)) for field in model._meta.concrete_fields}
+                for row in model._default_manager.all()
             ),
             key=lambda row: list(row.values()),
         )
@@ -115,28 +115,28 @@ def go_on() -> dict[str, int]:
     assert User.objects.get(username="clerk").has_perm("book_shop.change_book")
     counts = {}
     for model in apps.get_models(include_auto_created=True):
-        row = model._default_manager.first()  # noqa: SLF001
-        key = model._meta.pk  # noqa: SLF001
+        row = model._default_manager.first()
+        key = model._meta.pk
         if row is None or not getattr(key, "auto_created", False) or model.__name__ in LEFT_BEHIND:
             continue
-        before = max(model._default_manager.values_list("pk", flat=True))  # noqa: SLF001
-        row.pk, row._state.adding = None, True  # noqa: SLF001
+        before = max(model._default_manager.values_list("pk", flat=True))
+        row.pk, row._state.adding = None, True
         make_unlike(row)
         row.save(force_insert=True)
         assert row.pk > before, (model, row.pk, before)
-        counts[model._meta.label] = row.pk  # noqa: SLF001
+        counts[model._meta.label] = row.pk
     assert Book.objects.filter(facts__id="9e115e10-0000-4000-8000-1e9999999999").count() == 1
-    assert Book.objects.filter(lent_for__gt=dt.timedelta(days=2)).count() == 2  # noqa: PLR2004
-    assert Book.objects.get(slug="ueber").next_page == 2  # noqa: PLR2004
+    assert Book.objects.filter(lent_for__gt=dt.timedelta(days=2)).count() == 2
+    assert Book.objects.get(slug="ueber").next_page == 2
     new = Book.objects.create(title="new", slug="new", facts={"a": 1}, cover=b"\0", pages=7)
     new.refresh_from_db()
-    assert new.next_page == 8  # noqa: PLR2004
+    assert new.next_page == 8
     return counts
 
 
 def make_unlike(row: object) -> None:
     """Change what has to be unique in a copied row."""
-    meta = row._meta  # type: ignore[attr-defined]  # noqa: SLF001
+    meta = row._meta  # type: ignore[attr-defined]
     for field in meta.concrete_fields:
         if field.primary_key:
             continue
@@ -145,8 +145,8 @@ def make_unlike(row: object) -> None:
         elif field.get_internal_type() == "CharField" and not field.choices:
             setattr(row, field.attname, uuid.uuid4().hex[: min(field.max_length, 20)])
         elif field.is_relation and meta.label not in {"auth.Permission", "admin.LogEntry"}:
-            there = set(type(row)._default_manager.values_list(field.attname, flat=True))  # type: ignore[attr-defined]  # noqa: SLF001
-            free = field.related_model._default_manager.exclude(pk__in=there - {None}).first()  # noqa: SLF001
+            there = set(type(row)._default_manager.values_list(field.attname, flat=True))  # type: ignore[attr-defined]
+            free = field.related_model._default_manager.exclude(pk__in=there - {None}).first()
             if free is not None:
                 setattr(row, field.attname, free.pk)
 

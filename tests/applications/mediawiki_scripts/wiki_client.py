@@ -58,7 +58,9 @@ class WikiClient:
         else:
             mark = uuid.uuid4().hex
             request = urllib.request.Request(
-                self._address, _form(words, files, mark), {"Content-Type": f"multipart/form-data; boundary={mark}"}
+                self._address,
+                _form(words, files, mark),
+                {"Content-Type": f"multipart/form-data; boundary={mark}"},
             )
         with self._opener.open(request, timeout=120) as answer:
             content = answer.read()
