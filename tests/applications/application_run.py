@@ -39,6 +39,10 @@ class ApplicationRun:
         """Convoy's command line, with this target."""
         return Shell(self.folder, self.target_url)
 
+    def sqlalchemy_url(self, driver: str) -> str:
+        """Return the URL of the target for SQLAlchemy with a driver: `psycopg2`, `asyncpg`."""
+        return self.target_url.replace("postgresql://", f"postgresql+{driver}://", 1)
+
     def command(self, *words: str | Path, also: Mapping[str, str] | None = None, given: str | None = None) -> str:
         """Run a command in the application's own environment, and return what it prints; it has to succeed."""
         program, *rest = (str(word) for word in words)
@@ -120,8 +124,12 @@ class ApplicationRun:
 
     def _convoy(self, command: str, *line: str) -> dict[str, Any]:
         status, out, err = self.shell.run(command, *line, "--json")
-        assert status == 0, f"migration-cli {command} {' '.join(line)}: {status}\n{out[-20000:]}\n{err[-6000:]}"
-        report: dict[str, Any] = json.loads(out)
+        report: dict[str, Any] = json.loads(out) if out.strip() else {}
+        if status != 0:
+            told = {name: report.get(name) for name in ("findings", "quarantine", "transforms", "losses")}
+            told["unequal"] = [t["name"] for t in report.get("tables", ()) if t.get("equal") is False]
+            words = json.dumps(told, indent=1, ensure_ascii=False)
+            raise AssertionError(f"migration-cli {command} {' '.join(line)}: {status}\n{words[:12000]}\n{err[-6000:]}")
         return report
 
     def ask(self, app: str, source: Path, when: str) -> None:
