@@ -6,9 +6,11 @@ import json
 import os
 import re
 import signal
+import socket
 import sqlite3
 import subprocess
 import time
+import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
@@ -140,6 +142,30 @@ class ApplicationRun:
                 answer = theirs.execute(check.target_sql.encode()).fetchall()
                 assert ours.execute(check.source).fetchall() == answer, f"{app}: {check.what}"
                 assert answer, check.what
+
+
+def free_port(*, with_the_next: bool = False) -> int:
+    """Return a port that is free now; `with_the_next`: and so is the one after it."""
+    for _ in range(100):
+        with socket.socket() as one, socket.socket() as other:
+            one.bind(("127.0.0.1", 0))
+            port = int(one.getsockname()[1])
+            try:
+                if with_the_next:
+                    other.bind(("127.0.0.1", port + 1))
+            except OSError:
+                continue
+            return port
+    raise AssertionError("no two ports beside each other are free")
+
+
+def answers(url: str) -> bool:
+    """Whether a server answers at a URL, with success."""
+    try:
+        with urllib.request.urlopen(url, timeout=5) as answer:
+            return bool(200 <= answer.status < 300)
+    except OSError:
+        return False
 
 
 def part_of_url(url: str, name: str) -> str:

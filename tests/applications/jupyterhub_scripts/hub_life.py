@@ -84,11 +84,11 @@ def write() -> dict[str, str]:
 
 def go_on(tokens: dict[str, str]) -> dict[str, object]:
     """Use the accounts and tokens of before, and go on."""
+    assert api("GET", "/users/ada")["auth_state"] == {"upstream": "ü", "n": [1, None, 2.5]}
     assert all(log_in(name, password) for name, password in PASSWORDS.items())
     assert not log_in("ada", "wrong")
     assert api("GET", "/user", token=tokens["short"])["name"] == "ada"
     assert api("GET", "/user", token=tokens["long"])["name"] == "ada"
-    assert api("GET", "/users/ada")["auth_state"] == {"upstream": "ü", "n": [1, None, 2.5]}
     serve("ada", {"image": "neu"})
     serve("grace", {})
     sign_up("new", "a new pässword")
