@@ -103,7 +103,7 @@ class ApplicationRun:
     def _variables(self, also: Mapping[str, str] | None) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if name in _KEPT_NAMES}
         path = f"{self.environment / 'bin'}:{kept.get('PATH', '')}"
-        return {**kept, "PATH": path, "PYTHONDONTWRITEBYTECODE": "1", **self.variables, **(also or {})}
+        return {**kept, "PATH": path, **self.variables, **(also or {})}
 
     def migrate(self, source: Path, *flags: str, app: str | None = None) -> dict[str, Any]:
         """Dry-run, migrate and validate as the page of the profile says; return the report of the migration.
@@ -186,7 +186,7 @@ def differences(before: Any, after: Any, place: str = "") -> list[str]:
         for number, (ours, theirs) in enumerate(zip(before, after, strict=False)):
             found += differences(ours, theirs, f"{place}[{number}]")
         return found
-    return [] if before == after and type(before) is type(after) else [f"{place}: {before!r} and {after!r}"]
+    return [] if repr(before) == repr(after) else [f"{place}: {before!r} and {after!r}"]
 
 
 def _is_list(value: Any) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib
 import json
 import sys
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import create_engine, select
@@ -27,7 +28,9 @@ def rows_of(engine: Any, tables: Any) -> dict[str, list[dict[str, str]]]:
 
 
 def spoken(value: Any) -> str:
-    """Return a value with its type; jsonb keeps no order of keys."""
+    """Return a value with its type; jsonb keeps no order of keys, and times are UTC where they name no zone."""
+    if isinstance(value, datetime) and value.tzinfo is not None:
+        value = value.astimezone(UTC).replace(tzinfo=None)
     if isinstance(value, (dict, list)):
         return json.dumps(value, sort_keys=True, default=repr)
     return repr(bytes(value)) if isinstance(value, memoryview) else repr(value)
