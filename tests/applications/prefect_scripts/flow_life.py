@@ -59,7 +59,7 @@ async def write() -> None:
 
 async def deploy(name: str) -> object:
     """Deploy the flow with two schedules."""
-    made = owl.to_deployment(
+    made = await owl.ato_deployment(
         name=name, cron="0 3 * * *", parameters={"number": 3, "facts": UNLIKE_NUMBERS}, tags=["nacht"],
         description="ä", version="1.0", enforce_parameter_schema=True,
     )  # fmt: skip
