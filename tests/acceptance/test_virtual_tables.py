@@ -150,7 +150,9 @@ def test_load_of_rows_leaves_virtual_tables_out_unless_they_are_named(direct: Di
 
 
 @pytest.mark.parametrize(
-    "said", [{"exclude": ("search", "BOX")}, {"left_alone": ("se*", "box"), "app": "wagtail"}], ids=["asked", "app"]
+    "said",
+    [{"exclude": ("search", "BOX")}, {"left_alone": ("se*", "box"), "app": "wagtail"}],
+    ids=["asked", "app"],
 )
 def test_virtual_tables_that_somebody_leaves_out_are_nothing_to_see_to(
     direct: Direct, build: Build, said: dict[str, Any], request: pytest.FixtureRequest

@@ -135,7 +135,9 @@ def run_client(environment: Environment, command: list[str], probe: list[str], *
     raise EnvironmentBrokenError(f"{' '.join(command)}\n{done.stdout[-2000:]}\n{done.stderr[-4000:]}")
 
 
-def _run(command: list[str], seconds: float, where: Mapping[str, str | Path]) -> subprocess.CompletedProcess[str]:
+def _run(
+    command: list[str], seconds: float, where: Mapping[str, str | Path]
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=seconds, check=False,
         cwd=where.get("cwd"),

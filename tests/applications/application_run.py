@@ -45,7 +45,9 @@ class ApplicationRun:
         """Return the URL of the target for SQLAlchemy with a driver: `psycopg2`, `asyncpg`."""
         return self.target_url.replace("postgresql://", f"postgresql+{driver}://", 1)
 
-    def command(self, *words: str | Path, also: Mapping[str, str] | None = None, given: str | None = None) -> str:
+    def command(
+        self, *words: str | Path, also: Mapping[str, str] | None = None, given: str | None = None
+    ) -> str:
         """Run a command in the application's own environment, and return what it prints; it has to succeed."""
         program, *rest = (str(word) for word in words)
         done = subprocess.run(
@@ -86,7 +88,9 @@ class ApplicationRun:
             deadline = time.monotonic() + seconds
             while not ready():
                 if process.poll() is not None or time.monotonic() > deadline:
-                    raise AssertionError(f"{words} does not answer:\n{log.read_text(errors='replace')[-6000:]}")
+                    raise AssertionError(
+                        f"{words} does not answer:\n{log.read_text(errors='replace')[-6000:]}"
+                    )
                 time.sleep(0.2)
             yield process
         finally:
@@ -131,7 +135,9 @@ class ApplicationRun:
             told = {name: report.get(name) for name in ("findings", "quarantine", "transforms", "losses")}
             told["unequal"] = [t["name"] for t in report.get("tables", ()) if t.get("equal") is False]
             words = json.dumps(told, indent=1, ensure_ascii=False)
-            raise AssertionError(f"migration-cli {command} {' '.join(line)}: {status}\n{words[:12000]}\n{err[-6000:]}")
+            raise AssertionError(
+                f"migration-cli {command} {' '.join(line)}: {status}\n{words[:12000]}\n{err[-6000:]}"
+            )
         return report
 
     def ask(self, app: str, source: Path, when: str) -> None:

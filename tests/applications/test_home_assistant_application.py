@@ -12,6 +12,7 @@ SCRIPTS = Path(__file__).parent / "home_assistant_scripts"
 ROWS = Path(__file__).parent / "mapped_rows.py"
 MODELS = "homeassistant.components.recorder.db_schema:Base"
 
+
 def test_a_house_goes_on_in_postgresql(application: ApplicationRun) -> None:
     shutil.copytree(SCRIPTS, application.folder, dirs_exist_ok=True)
     source = application.folder / "home-assistant_v2.db"

@@ -21,7 +21,7 @@ from django.db.models import AutoField  # noqa: E402
 from django.test import Client  # noqa: E402
 
 LEFT_BEHIND = {"Session"}
-PASSWORD = "päßwörd 🔑 1"  # noqa: S105
+PASSWORD = "päßwörd 🔑 1"
 MOMENT = dt.datetime(2024, 6, 25, 14, 34, 38, 574204, tzinfo=dt.UTC)
 
 
@@ -76,8 +76,8 @@ def logged_in(name: str, password: str) -> Client:
     """Log in at the admin's own form."""
     client = Client()
     answer = client.post("/admin/login/?next=/admin/", {"username": name, "password": password})
-    assert answer.status_code == 302, answer.content  # noqa: PLR2004
-    assert client.get("/admin/").status_code == 200  # noqa: PLR2004
+    assert answer.status_code == 302, answer.content
+    assert client.get("/admin/").status_code == 200
     return client
 
 
@@ -85,16 +85,16 @@ def add_author(client: Client, name: str) -> None:
     """Add an author in the admin."""
     values = {"name": name, "email": "", "born": "1990-01-02", "mentor": "", "ticket": str(uuid.uuid4())}
     answer = client.post("/admin/book_shop/author/add/", values)
-    assert answer.status_code == 302, answer.content  # noqa: PLR2004
+    assert answer.status_code == 302, answer.content
 
 
 def read() -> dict[str, list[dict[str, str]]]:
     """Return every field of every row of every table, as Django reads it."""
     return {
-        model._meta.label: sorted(  # noqa: SLF001
+        model._meta.label: sorted(
             (
-                {field.attname: spoken(getattr(row, field.attname)) for field in model._meta.concrete_fields}  # noqa: SLF001
-                for row in model._default_manager.all()  # noqa: SLF001
+                {field.attname: spoken(getattr(row, field.attname)) for field in model._meta.concrete_fields}
+                for row in model._default_manager.all()
             ),
             key=lambda row: list(row.values()),
         )
@@ -118,11 +118,11 @@ def go_on() -> dict[str, int]:
     assert not User.objects.get(username="nobody").has_usable_password()
     assert User.objects.get(username="clerk").has_perm("book_shop.change_book")
     assert Book.objects.filter(facts__id="9e115e10-0000-4000-8000-1e9999999999").count() == 1
-    assert Book.objects.filter(lent_for__gt=dt.timedelta(days=2)).count() == 2  # noqa: PLR2004
-    assert Book.objects.get(slug="ueber").next_page == 2  # noqa: PLR2004
+    assert Book.objects.filter(lent_for__gt=dt.timedelta(days=2)).count() == 2
+    assert Book.objects.get(slug="ueber").next_page == 2
     new = Book.objects.create(title="new", slug="new", facts={"a": 1}, cover=b"\0", pages=7)
     new.refresh_from_db()
-    assert new.next_page == 8  # noqa: PLR2004
+    assert new.next_page == 8
     user = User.objects.create_user("new", password=PASSWORD)
     user.groups.set([Group.objects.create(name="New")])
     user.user_permissions.set(Permission.objects.all()[:3])
@@ -138,15 +138,15 @@ def next_numbers() -> dict[str, int]:
     """Return what each sequence of the database gives next; it has to be above all keys of its table."""
     found = {}
     for model in apps.get_models(include_auto_created=True):
-        key, table = model._meta.pk, model._meta.db_table  # noqa: SLF001
+        key, table = model._meta.pk, model._meta.db_table
         if isinstance(key, AutoField):
             with connection.cursor() as cursor:
                 cursor.execute("SELECT nextval(pg_get_serial_sequence(%s, %s))", [f'"{table}"', key.column])
-                (found[model._meta.label],) = cursor.fetchone()  # noqa: SLF001
-            keys = model._default_manager.values_list("pk", flat=True)  # noqa: SLF001
-            assert found[model._meta.label] > max(keys, default=0), model  # noqa: SLF001
+                (found[model._meta.label],) = cursor.fetchone()
+            keys = model._default_manager.values_list("pk", flat=True)
+            assert found[model._meta.label] > max(keys, default=0), model
     return found
 
 
 if __name__ == "__main__":
-    print(json.dumps({"write": write, "read": read, "go_on": go_on}[sys.argv[1]]()))  # noqa: T201
+    print(json.dumps({"write": write, "read": read, "go_on": go_on}[sys.argv[1]]()))

@@ -31,7 +31,12 @@ async def house() -> HomeAssistant:
     loader.async_setup(hass)
     await bootstrap.async_load_base_functionality(hass)
     recorder_helper.async_initialize_recorder(hass)
-    settings = {"db_url": os.environ["HOUSE_DATABASE"], "commit_interval": 0, "auto_purge": False, "db_max_retries": 1}
+    settings = {
+        "db_url": os.environ["HOUSE_DATABASE"],
+        "commit_interval": 0,
+        "auto_purge": False,
+        "db_max_retries": 1,
+    }
     assert await async_setup_component(hass, "recorder", {"recorder": settings})
     assert await recorder_helper.async_wait_recorder(hass)
     await hass.async_start()
@@ -86,7 +91,10 @@ async def told(hass: HomeAssistant) -> dict[str, object]:
     known = await there.async_add_executor_job(statistics.list_statistic_ids, hass)
     return {
         "states": {
-            name: [[s.state, dict(s.attributes), s.last_changed.isoformat(), s.last_updated.isoformat()] for s in rows]
+            name: [
+                [s.state, dict(s.attributes), s.last_changed.isoformat(), s.last_updated.isoformat()]
+                for s in rows
+            ]
             for name, rows in states.items()
         },
         "statistics": sums,
@@ -109,12 +117,26 @@ async def go_on() -> dict[str, object]:
     await happen(hass, "later")
     here = get_instance(hass)
     new = await here.async_add_executor_job(
-        statistics.statistics_during_period, hass, HOUR, None, {"sensor.meter_later", "grid:later"}, "hour", None, {"sum"}
+        statistics.statistics_during_period,
+        hass,
+        HOUR,
+        None,
+        {"sensor.meter_later", "grid:later"},
+        "hour",
+        None,
+        {"sum"},
     )
     assert [len(rows) for rows in new.values()] == [48, 48]
     now = dt_util.utcnow()
     states = await here.async_add_executor_job(
-        history.get_significant_states, hass, now - dt.timedelta(minutes=5), now, list(ENTITIES), None, False, False
+        history.get_significant_states,
+        hass,
+        now - dt.timedelta(minutes=5),
+        now,
+        list(ENTITIES),
+        None,
+        False,
+        False,
     )
     assert all(rows for rows in states.values())
     await hass.services.async_call("recorder", "purge", {"keep_days": 100, "repack": False}, blocking=True)
@@ -125,4 +147,4 @@ async def go_on() -> dict[str, object]:
 
 if __name__ == "__main__":
     logging.basicConfig(level=logging.ERROR)
-    print(json.dumps(asyncio.run({"write": write, "read": read, "go_on": go_on}[sys.argv[1]]())))  # noqa: T201
+    print(json.dumps(asyncio.run({"write": write, "read": read, "go_on": go_on}[sys.argv[1]]())))

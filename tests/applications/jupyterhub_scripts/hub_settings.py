@@ -18,13 +18,13 @@ class RoutesOnly(Proxy):
     should_start = False
     routes: dict = {}  # noqa: RUF012
 
-    async def add_route(self, routespec, target, data):  # noqa: ANN001, ANN201, D102
+    async def add_route(self, routespec, target, data):
         self.routes[routespec] = {"routespec": routespec, "target": target, "data": data}
 
-    async def delete_route(self, routespec):  # noqa: ANN001, ANN201, D102
+    async def delete_route(self, routespec):
         self.routes.pop(routespec, None)
 
-    async def get_all_routes(self):  # noqa: ANN201, D102
+    async def get_all_routes(self):
         return dict(self.routes)
 
 

@@ -8,7 +8,7 @@ from urllib.parse import urlparse
 class Answer(BaseHTTPRequestHandler):
     """Answers with nothing."""
 
-    def do_GET(self) -> None:  # noqa: N802
+    def do_GET(self) -> None:
         """Answer."""
         self.send_response(200)
         self.send_header("X-JupyterHub-Version", os.environ.get("JUPYTERHUB_VERSION", ""))

@@ -19,8 +19,12 @@ def write() -> None:
     gone = client.create_experiment("gone")
     client.delete_experiment(gone)
     for number in range(3):
-        with mlflow.start_run(experiment_id=owls, run_name=f"Läufer {number}", tags={"n": str(number), "e": ""}) as run:
-            mlflow.log_params({"rate": 0.001, "none": None, "text": "x" * 6000, "uuid": "1e900000-0000-4000-8000-00"})
+        with mlflow.start_run(
+            experiment_id=owls, run_name=f"Läufer {number}", tags={"n": str(number), "e": ""}
+        ) as run:
+            mlflow.log_params(
+                {"rate": 0.001, "none": None, "text": "x" * 6000, "uuid": "1e900000-0000-4000-8000-00"}
+            )
             for step, value in enumerate(VALUES):
                 client.log_metric(run.info.run_id, "loss", value, timestamp=1719326078574 + step, step=step)
             client.log_metric(run.info.run_id, "last", VALUES[number + 3], timestamp=1719326078574)
@@ -58,7 +62,9 @@ def trace(experiment: str) -> str:
         outer.set_outputs("")
     mlflow.flush_trace_async_logging()
     mlflow.log_feedback(trace_id=outer.trace_id, name="gut", value=True, rationale="so")
-    mlflow.log_assessment(trace_id=outer.trace_id, assessment=Feedback(name="note", value={"x": [1, 2.5, "1e5"]}))
+    mlflow.log_assessment(
+        trace_id=outer.trace_id, assessment=Feedback(name="note", value={"x": [1, 2.5, "1e5"]})
+    )
     assert client.get_trace(outer.trace_id).info.experiment_id == experiment
     return str(outer.trace_id)
 
@@ -69,8 +75,12 @@ def read() -> dict[str, object]:
     experiments = client.search_experiments(view_type=ViewType.ALL)
     found["experiments"] = {e.experiment_id: spoken(e) for e in experiments}
     owls = client.get_experiment_by_name("Eulen 🦉").experiment_id
-    runs = client.search_runs([e.experiment_id for e in experiments], run_view_type=ViewType.ALL, max_results=5000)
-    found["runs"] = {run.info.run_id: json.loads(json.dumps(run.to_dictionary(), default=repr)) for run in runs}
+    runs = client.search_runs(
+        [e.experiment_id for e in experiments], run_view_type=ViewType.ALL, max_results=5000
+    )
+    found["runs"] = {
+        run.info.run_id: json.loads(json.dumps(run.to_dictionary(), default=repr)) for run in runs
+    }
     for run in found["runs"].values():
         for part in run.get("inputs", {}).values():
             part.sort(key=repr)
@@ -109,16 +119,20 @@ def spoken_value(value: object) -> str:
 def go_on() -> dict[str, str]:
     """Search, and track a new run, model version, experiment and trace."""
     owls = client.get_experiment_by_name("Eulen 🦉").experiment_id
-    runs = client.search_runs([owls], "tags.n = '1' and params.rate = '0.001'", order_by=["metrics.last DESC"])
+    runs = client.search_runs(
+        [owls], "tags.n = '1' and params.rate = '0.001'", order_by=["metrics.last DESC"]
+    )
     assert [run.info.run_name for run in runs] == ["Läufer 1"], runs
     client.log_metric(runs[0].info.run_id, "loss", math.nan, step=99)
     client.set_tag(runs[0].info.run_id, "n", "changed")
     new = client.create_experiment("new")
-    assert int(new) > max(int(e.experiment_id) for e in client.search_experiments(view_type=ViewType.ALL) if e.name != "new")
+    assert int(new) > max(
+        int(e.experiment_id) for e in client.search_experiments(view_type=ViewType.ALL) if e.name != "new"
+    )
     with mlflow.start_run(experiment_id=new) as run:
         mlflow.log_metric("x", math.inf)
         mlflow.log_param("p", "")
-    assert client.get_run(run.info.run_id).data.metrics["x"] > 1e308  # noqa: PLR2004
+    assert client.get_run(run.info.run_id).data.metrics["x"] > 1e308
     version = client.create_model_version("modell", "file:///nowhere")
     assert version.version in {"3", 3}
     client.set_registered_model_alias("modell", "beste", version.version)
@@ -128,4 +142,4 @@ def go_on() -> dict[str, str]:
 
 
 if __name__ == "__main__":
-    print(json.dumps({"write": write, "read": read, "go_on": go_on}[sys.argv[1]](), default=repr))  # noqa: T201
+    print(json.dumps({"write": write, "read": read, "go_on": go_on}[sys.argv[1]](), default=repr))

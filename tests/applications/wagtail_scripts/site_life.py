@@ -25,7 +25,7 @@ from wagtail.documents.models import Document  # noqa: E402
 from wagtail.images.models import Image  # noqa: E402
 from wagtail.models import Collection, Comment, Page, Site, Workflow  # noqa: E402
 
-PASSWORD = "Eulen ü 🔑"  # noqa: S105
+PASSWORD = "Eulen ü 🔑"
 LEFT_BEHIND = {"Session", "IndexEntry", "SQLiteFTSIndexEntry", "ReferenceIndex"}
 HTML = '<p data-block-key="1e900">Über <b>Eulen</b> &amp; "Bäume" 🦉</p>'
 
@@ -87,18 +87,21 @@ def logged_in(name: str, password: str) -> Client:
     """Log in at the admin's own form."""
     client = Client()
     answer = client.post("/admin/login/", {"username": name, "password": password, "next": "/admin/"})
-    assert answer.status_code == 302, answer.content  # noqa: PLR2004
-    assert client.get("/admin/").status_code == 200  # noqa: PLR2004
+    assert answer.status_code == 302, answer.content
+    assert client.get("/admin/").status_code == 200
     return client
 
 
 def read() -> dict[str, list[dict[str, str]]]:
     """Return every field of every row of every table, as Django reads it."""
     return {
-        model._meta.label: sorted(  # noqa: SLF001
+        model._meta.label: sorted(
             (
-                {field.attname: spoken(getattr(row, field.attname)) for field in model._meta.local_concrete_fields}  # noqa: SLF001
-                for row in model._base_manager.all()  # noqa: SLF001
+                {
+                    field.attname: spoken(getattr(row, field.attname))
+                    for field in model._meta.local_concrete_fields
+                }
+                for row in model._base_manager.all()
             ),
             key=lambda row: list(row.values()),
         )
@@ -123,9 +126,9 @@ def go_on() -> dict[str, int]:
     client = logged_in("root", PASSWORD)
     logged_in("editor", "editor")
     first = NewsPage.objects.get(title="Eule 0")
-    assert client.get(f"/admin/pages/{first.pk}/edit/").status_code == 200  # noqa: PLR2004
-    assert client.get(f"/admin/pages/{first.pk}/history/").status_code == 200  # noqa: PLR2004
-    assert client.get("/alt", HTTP_HOST="localhost").status_code == 301  # noqa: PLR2004
+    assert client.get(f"/admin/pages/{first.pk}/edit/").status_code == 200
+    assert client.get(f"/admin/pages/{first.pk}/history/").status_code == 200
+    assert client.get("/alt", HTTP_HOST="localhost").status_code == 301
     assert first.revisions.first().as_object().intro == HTML
     first.title = "Eule geändert"
     first.save_revision(user=User.objects.get(username="editor")).publish()
@@ -137,14 +140,16 @@ def go_on() -> dict[str, int]:
     assert Page.find_problems() == ([], [], [], [], [])
     found = {}
     for model in apps.get_models(include_auto_created=True):
-        key, table = model._meta.pk, model._meta.db_table  # noqa: SLF001
+        key, table = model._meta.pk, model._meta.db_table
         if isinstance(key, AutoField):
             with connection.cursor() as cursor:
                 cursor.execute("SELECT nextval(pg_get_serial_sequence(%s, %s))", [f'"{table}"', key.column])
-                (found[model._meta.label],) = cursor.fetchone()  # noqa: SLF001
-            assert found[model._meta.label] > max(model._base_manager.values_list("pk", flat=True), default=0), model  # noqa: SLF001
+                (found[model._meta.label],) = cursor.fetchone()
+            assert found[model._meta.label] > max(
+                model._base_manager.values_list("pk", flat=True), default=0
+            ), model
     return found
 
 
 if __name__ == "__main__":
-    print(json.dumps({"write": write, "read": read, "go_on": go_on}[sys.argv[1]]()))  # noqa: T201
+    print(json.dumps({"write": write, "read": read, "go_on": go_on}[sys.argv[1]]()))

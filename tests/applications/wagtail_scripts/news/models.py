@@ -39,7 +39,9 @@ class NewsPage(Page):
          ("list", blocks.ListBlock(blocks.IntegerBlock()))],
         blank=True,
     )  # fmt: skip
-    picture = models.ForeignKey("wagtailimages.Image", models.SET_NULL, null=True, blank=True, related_name="+")
+    picture = models.ForeignKey(
+        "wagtailimages.Image", models.SET_NULL, null=True, blank=True, related_name="+"
+    )
     author = models.ForeignKey(Author, models.SET_NULL, null=True, blank=True)
     at = models.DateTimeField(null=True, blank=True)
     tags = ClusterTaggableManager(through=NewsTag, blank=True)
