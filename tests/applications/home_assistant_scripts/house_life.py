@@ -9,6 +9,7 @@ import json
 import logging
 import os
 import sys
+from pathlib import Path
 
 from homeassistant import bootstrap, config_entries, loader
 from homeassistant.components.recorder import get_instance, history, statistics
@@ -25,7 +26,7 @@ BEFORE = dt.datetime(2020, 1, 1, tzinfo=dt.UTC)
 
 async def house() -> HomeAssistant:
     """Start the core with its recorder."""
-    hass = HomeAssistant(os.getcwd())
+    hass = HomeAssistant(str(Path.cwd()))
     hass.config.skip_pip = True
     hass.config_entries = config_entries.ConfigEntries(hass, {})
     loader.async_setup(hass)
@@ -56,8 +57,8 @@ async def happen(hass: HomeAssistant, mark: str) -> None:
     hass.bus.async_fire("owl_seen", {"mark": mark, "tief": {"a": [1e300, "\u2028"]}})
     hass.bus.async_fire("owl_seen", {})
     hours = [
-        {"start": HOUR + dt.timedelta(hours=hour), "mean": hour + 0.1, "min": -hour / 3, "max": 1e300, "sum": hour * 1.1,
-         "state": None if hour % 2 else 0.1 + 0.2, "last_reset": HOUR if hour % 3 else None}
+        {"start": HOUR + dt.timedelta(hours=hour), "mean": hour + 0.1, "min": -hour / 3, "max": 1e300,
+         "sum": hour * 1.1,          "state": None if hour % 2 else 0.1 + 0.2, "last_reset": HOUR if hour % 3 else None}
         for hour in range(48)
     ]  # fmt: skip
     meta = StatisticMetaData(has_mean=True, has_sum=True, name="Zähler", source="recorder",
@@ -85,8 +86,8 @@ async def told(hass: HomeAssistant) -> dict[str, object]:
         history.get_significant_states, hass, BEFORE, until, [*ENTITIES, "sensor.gone"], None, False, False
     )
     sums = await there.async_add_executor_job(
-        statistics.statistics_during_period, hass, HOUR, None, {"sensor.meter_write", "grid:write", "grid:again"}, "hour",
-        None, {"mean", "min", "max", "sum", "state", "last_reset"},
+        statistics.statistics_during_period, hass, HOUR, None, {"sensor.meter_write", "grid:write", "grid:again"},
+        "hour", None, {"mean", "min", "max", "sum", "state", "last_reset"},
     )  # fmt: skip
     known = await there.async_add_executor_job(statistics.list_statistic_ids, hass)
     return {

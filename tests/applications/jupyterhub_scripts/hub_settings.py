@@ -16,7 +16,7 @@ class RoutesOnly(Proxy):
     """Keeps the routes and proxies nothing: the tests ask the Hub at its own port."""
 
     should_start = False
-    routes: dict = {}  # noqa: RUF012
+    routes: dict = {}
 
     async def add_route(self, routespec, target, data):
         self.routes[routespec] = {"routespec": routespec, "target": target, "data": data}

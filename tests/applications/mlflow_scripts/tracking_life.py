@@ -1,4 +1,4 @@
-"""What is tracked at MLFLOW_TRACKING_URI: `write` into the first database, `read` from either, `go_on` in the second."""
+"""What is tracked at MLFLOW_TRACKING_URI: `write` in the first database, `read` from either, `go_on` in the second."""
 
 import json
 import math

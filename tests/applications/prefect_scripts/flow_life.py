@@ -1,4 +1,4 @@
-"""What a Prefect server sees: `write` at the first, `read` at either, `go_on` at the second; PREFECT_API_URL says which."""
+"""What the Prefect server at PREFECT_API_URL sees: `write` at the first, `read` at either, `go_on` at the second."""
 
 import asyncio
 import datetime as dt
