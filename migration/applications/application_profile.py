@@ -45,6 +45,8 @@ class ProfileFlags(_Strict, frozen=True):
     """Flags of `migrate`, `dry-run` and `validate` that the profile sets; what is typed goes before them."""
 
     data_only: bool = False
+    ignore_version: bool = False
+    """The application names its migrations differently for SQLite and PostgreSQL, so that nothing is to be compared."""
     source_timezone: str | None = None
     identifiers: IdentifierPolicy | None = None
     on_orphan: OnOrphan | None = None
@@ -52,6 +54,8 @@ class ProfileFlags(_Strict, frozen=True):
     def defaults(self) -> dict[str, Any]:
         """Return what is set, by the name of the option: `data_only`, `source_timezone` ..."""
         found: dict[str, Any] = {"data_only": True} if self.data_only else {}
+        if self.ignore_version:
+            found["ignore_version"] = True
         if self.source_timezone is not None:
             found["source_timezone"] = self.source_timezone
         if self.identifiers is not None:

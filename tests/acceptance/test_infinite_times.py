@@ -15,10 +15,13 @@ from migration.model import Phase
 from migration.report.report_builder import build_report
 
 if TYPE_CHECKING:
+    from migration.mapping_file_model import MappingFile
     from tests.support.direct import Direct
 
-SPELLED = """CASE WHEN until GLOB '[0-9]*' THEN substr(until, 1, 4) || '-' || substr(until, 5, 2) || '-' || substr(until, 7, 2)
-    || ' ' || substr(until, 9, 2) || ':' || substr(until, 11, 2) || ':' || substr(until, 13, 2) || '+00' ELSE until END"""
+SPELLED = """CASE WHEN until GLOB '[0-9]*' THEN
+    substr(until, 1, 4) || '-' || substr(until, 5, 2) || '-' || substr(until, 7, 2)
+    || ' ' || substr(until, 9, 2) || ':' || substr(until, 11, 2) || ':' || substr(until, 13, 2) || '+00'
+    ELSE until END"""
 
 
 def source_of(folder: Path, *values: str | None) -> Path:
@@ -28,6 +31,10 @@ def source_of(folder: Path, *values: str | None) -> Path:
         connection.executemany("INSERT INTO blocks (until) VALUES (?)", [(value,) for value in values])
         connection.commit()
     return path
+
+
+def mapping_of(columns: dict[str, object]) -> MappingFile:
+    return read_mapping({"tables": {"blocks": {"columns": columns}}}, "m")
 
 
 @pytest.mark.parametrize("type_", ["timestamptz", "timestamp", "date"])
@@ -46,8 +53,10 @@ def test_texts_that_a_mapping_file_leaves_to_the_server_may_never_end(
         )
         run = direct.migrate(
             source_of(tmp_path, "20310102030405", "infinity", None, "-infinity"),
-            data_only=True, target_schema=schema, mapping=read_mapping({"tables": {"blocks": {"columns": columns}}}, "m"),
-        )  # fmt: skip
+            data_only=True,
+            target_schema=schema,
+            mapping=mapping_of(columns),
+        )
         assert run.phase is Phase.COMPLETED, run.error
         found = target.execute(f"SELECT until::text FROM {schema}.blocks ORDER BY id".encode()).fetchall()
     ended = {
@@ -66,7 +75,9 @@ def test_what_the_server_does_not_read_is_kept_apart(direct: Direct, tmp_path: P
         )
     run = direct.migrate(
         source_of(tmp_path, "infinity", "some day"),
-        data_only=True, target_schema="endless_odd", mapping=read_mapping({"tables": {"blocks": {"columns": columns}}}, "m"),
-    )  # fmt: skip
+        data_only=True,
+        target_schema="endless_odd",
+        mapping=mapping_of(columns),
+    )
     report = build_report(direct.ledger, run.id)
     assert [(row.key, row.column) for row in report.quarantine.sample] == [("2", "until")]

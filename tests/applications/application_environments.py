@@ -179,7 +179,7 @@ def _build_pip(environment: Environment) -> None:
     held = ["--constraint", str(environment.pins)] if environment.pins.exists() else []
     run_client(
         environment,
-        [*pip, "install", "--quiet", *held, *environment.packages],
+        [*pip, "install", "--quiet", "--no-compile", *held, *environment.packages],
         [*pip, "download", "--quiet", "--no-deps", "--no-cache-dir", "six==1.17.0"],
     )
 

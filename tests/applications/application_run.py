@@ -6,9 +6,11 @@ import json
 import os
 import re
 import signal
+import socket
 import sqlite3
 import subprocess
 import time
+import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
@@ -39,6 +41,10 @@ class ApplicationRun:
         """Convoy's command line, with this target."""
         return Shell(self.folder, self.target_url)
 
+    def sqlalchemy_url(self, driver: str) -> str:
+        """Return the URL of the target for SQLAlchemy with a driver: `psycopg2`, `asyncpg`."""
+        return self.target_url.replace("postgresql://", f"postgresql+{driver}://", 1)
+
     def command(
         self, *words: str | Path, also: Mapping[str, str] | None = None, given: str | None = None
     ) -> str:
@@ -57,7 +63,8 @@ class ApplicationRun:
         )
         if done.returncode:
             raise AssertionError(
-                f"{words} ended with {done.returncode}:\n{done.stdout[-3000:]}\n{done.stderr[:2000]}\n{done.stderr[-3000:]}"
+                f"{words} ended with {done.returncode}:\n{done.stdout[-3000:]}\n"
+                f"{done.stderr[:2000]}\n{done.stderr[-4000:]}"
             )
         return done.stdout
 
@@ -101,7 +108,7 @@ class ApplicationRun:
     def _variables(self, also: Mapping[str, str] | None) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if name in _KEPT_NAMES}
         path = f"{self.environment / 'bin'}:{kept.get('PATH', '')}"
-        return {**kept, "PATH": path, "PYTHONDONTWRITEBYTECODE": "1", **self.variables, **(also or {})}
+        return {**kept, "PATH": path, **self.variables, **(also or {})}
 
     def migrate(self, source: Path, *flags: str, app: str | None = None) -> dict[str, Any]:
         """Dry-run, migrate and validate as the page of the profile says; return the report of the migration.
@@ -124,10 +131,14 @@ class ApplicationRun:
 
     def _convoy(self, command: str, *line: str) -> dict[str, Any]:
         status, out, err = self.shell.run(command, *line, "--json")
-        assert status == 0, (
-            f"migration-cli {command} {' '.join(line)}: {status}\n{_trouble(out)}\n{err[-6000:]}"
-        )
-        report: dict[str, Any] = json.loads(out)
+        report: dict[str, Any] = json.loads(out) if out.strip() else {}
+        if status != 0:
+            told = {name: report.get(name) for name in ("findings", "quarantine", "transforms", "losses")}
+            told["unequal"] = [t["name"] for t in report.get("tables", ()) if t.get("equal") is False]
+            words = json.dumps(told, indent=1, ensure_ascii=False)
+            raise AssertionError(
+                f"migration-cli {command} {' '.join(line)}: {status}\n{words[:12000]}\n{err[-6000:]}"
+            )
         return report
 
     def ask(self, app: str, source: Path, when: str) -> None:
@@ -140,14 +151,28 @@ class ApplicationRun:
                 assert answer, check.what
 
 
-def _trouble(out: str) -> str:
+def free_port(*, with_the_next: bool = False) -> int:
+    """Return a port that is free now; `with_the_next`: and so is the one after it."""
+    for _ in range(100):
+        with socket.socket() as one, socket.socket() as other:
+            one.bind(("127.0.0.1", 0))
+            port = int(one.getsockname()[1])
+            try:
+                if with_the_next:
+                    other.bind(("127.0.0.1", port + 1))
+            except OSError:
+                continue
+            return port
+    raise AssertionError("no two ports beside each other are free")
+
+
+def answers(url: str) -> bool:
+    """Whether a server answers at a URL, with success."""
     try:
-        report = json.loads(out)
-    except ValueError:
-        return out[-6000:]
-    return json.dumps({name: report.get(name) for name in ("error", "findings", "quarantine")}, indent=1)[
-        :12000
-    ]
+        with urllib.request.urlopen(url, timeout=5) as answer:  # noqa: S310
+            return bool(200 <= answer.status < 300)
+    except OSError:
+        return False
 
 
 def part_of_url(url: str, name: str) -> str:
@@ -168,7 +193,7 @@ def differences(before: Any, after: Any, place: str = "") -> list[str]:
         for number, (ours, theirs) in enumerate(zip(before, after, strict=False)):
             found += differences(ours, theirs, f"{place}[{number}]")
         return found
-    return [] if before == after and type(before) is type(after) else [f"{place}: {before!r} and {after!r}"]
+    return [] if repr(before) == repr(after) else [f"{place}: {before!r} and {after!r}"]
 
 
 def _is_list(value: Any) -> bool:

@@ -1,4 +1,4 @@
-"""A school on Drizzle, in JavaScript: tables of drizzle-kit on both sides, times and booleans that are numbers in SQLite."""
+"""A school on Drizzle, in JavaScript: times and booleans that are numbers in SQLite, tables made by drizzle-kit."""
 
 from __future__ import annotations
 

@@ -159,8 +159,14 @@ def told(admin: WikiClient) -> dict[str, Any]:
         answers[f"shown {page['title']}"] = admin.ask("parse", page=page["title"], prop="text")["parse"][
             "text"
         ].split("<!--")[0]
-    facts = admin.ask(pageids=numbers, prop="info|categories|links|extlinks|templates|redirects|imageinfo|pageprops", inprop="protection|watched",
-                      iiprop="timestamp|user|size|sha1|mime|metadata|comment", pllimit="500", ellimit="500", tllimit="500", cllimit="500", clprop="timestamp|sortkey")  # fmt: skip
+    facts = admin.ask(
+        pageids=numbers,
+        prop="info|categories|links|extlinks|templates|redirects|imageinfo|pageprops",
+        inprop="protection|watched",
+        iiprop="timestamp|user|size|sha1|mime|metadata|comment",
+        clprop="timestamp|sortkey",
+        **dict.fromkeys(("pllimit", "ellimit", "tllimit", "cllimit"), "500"),
+    )
     answers["facts"] = sorted(facts["query"]["pages"], key=lambda page: page["pageid"])
     lists: dict[str, dict[str, str]] = {
         "logevents": {

@@ -108,8 +108,9 @@ def _in_zone(naive: pa.Array, context: Context) -> Converted:
 
 
 def _finer(values: pa.Array) -> tuple[pa.Array, pa.Array]:
-    """Read what the plain forms leave over: up to nine digits, offsets as Sequelize, Ruby, Java and Go write them,
-    and digits that run together.
+    """Read what the plain forms leave over: up to nine digits, other offsets, digits that run together.
+
+    The offsets are those that Sequelize, Ruby, Java and Go write.
 
     Returns:
         Clock times without an offset, and moments of those with one; null for texts of another form.

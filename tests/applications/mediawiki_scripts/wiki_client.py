@@ -54,10 +54,10 @@ class WikiClient:
     def _send(self, words: dict[str, Any], files: dict[str, bytes] | None) -> Any:
         words = {"format": "json", "formatversion": "2", "utf8": "1", **words}
         if files is None:
-            request = urllib.request.Request(f"{self._address}?{urllib.parse.urlencode(words)}")
+            request = urllib.request.Request(f"{self._address}?{urllib.parse.urlencode(words)}")  # noqa: S310
         else:
             mark = uuid.uuid4().hex
-            request = urllib.request.Request(
+            request = urllib.request.Request(  # noqa: S310
                 self._address,
                 _form(words, files, mark),
                 {"Content-Type": f"multipart/form-data; boundary={mark}"},
