@@ -184,8 +184,8 @@ def told(admin: WikiClient) -> dict[str, Any]:
         "alldeletedrevisions": {"adrprop": "ids|timestamp|user|comment|content|size|sha1"},
     }
     for name, words in lists.items():
-        found = admin.ask(list=name, **words)
-        rows = found["query"][name] if "query" in found else found[name]
+        answer = admin.ask(list=name, **words)
+        rows = answer["query"][name] if "query" in answer else answer[name]
         answers[name] = sorted(rows, key=lambda row: str(sorted(row.items(), key=lambda item: item[0])))
     answers["me"] = admin.ask(
         meta="userinfo", uiprop="options|groups|editcount|email|registrationdate|latestcontrib"
@@ -193,6 +193,10 @@ def told(admin: WikiClient) -> dict[str, Any]:
     answers["statistics"] = admin.ask(meta="siteinfo", siprop="statistics")["query"]["statistics"]
     answers["statistics"].pop("jobs")  # those of the moment
     return {name: in_order(answer) for name, answer in answers.items()}
+
+
+def found(wiki: WikiClient, word: str, where: str) -> list[str]:
+    return [hit["title"] for hit in wiki.all_of("search", srsearch=word, srwhat=where, srnamespace="0")]
 
 
 def in_order(answer: Any) -> Any:
@@ -247,7 +251,7 @@ def test_a_wiki_goes_on_in_postgresql(application: ApplicationRun, wikis: tuple[
     with after.running() as admin:
         other = differences(kept, told(admin))
         assert not other, "\n".join(other)
-        assert [hit["title"] for hit in admin.all_of("search", srsearch="Grüße")] == ["Übersicht"]
+        assert found(admin, "Grüße", "text") == found(admin, "Übersicht", "title") == ["Übersicht"]
         admin.tell("edit", title="Übersicht", appendtext="\nin PostgreSQL", summary="weiter")
         assert admin.tell("edit", title="Brandneu", text="neu", summary="")["edit"]["pageid"] > 0
         admin.tell("undelete", title="Weg", reason="")
