@@ -14,7 +14,7 @@ from prefect.client.schemas.objects import State
 from prefect.states import Cancelled, Scheduled
 from prefect.variables import Variable
 
-CHANGING = {"estimated_run_time", "estimated_start_time_delta", "block_schema"}
+CHANGING = {"estimated_run_time", "estimated_start_time_delta", "block_schema", "block_type"}
 """Of the moment, or registered anew when a server starts."""
 UNLIKE_NUMBERS = {
     "id": "9e115e10-0000-4000-8000-1e9999999999",
