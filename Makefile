@@ -24,7 +24,7 @@ PYTEST_ARGS ?= -n 3 --dist loadfile
 CHAOS_RESULTS ?= .cache/chaos/results.jsonl
 CHAOS_KILLS ?= 1000
 
-.PHONY: help setup demo migrate up test test-fast chaos live mutations lint types contracts check bench bench-full lock clean
+.PHONY: help setup demo migrate up test test-fast apps apps-part apps-pins chaos live mutations lint types contracts check bench bench-full lock clean
 
 help: ## Show this list.
 	@echo "Usage: make TARGET"
@@ -56,6 +56,15 @@ test: $(SETUP_DONE) ## Run all tests, on real servers of their own.
 
 test-fast: $(SETUP_DONE) ## Run the unit tests only.
 	@$(PYTHON_IN_VENV) -m pytest tests/unit $(PYTEST_ARGS)
+
+apps: $(SETUP_DONE) ## Migrate real applications and let them go on in PostgreSQL; builds their environments first, some minutes.
+	@$(PYTHON_IN_VENV) -m pytest tests/applications $(PYTEST_ARGS)
+
+apps-part: $(SETUP_DONE) ## The same with the applications whose turn it is today: at most six minutes.
+	@$(PYTHON_IN_VENV) -m pytest $$($(PYTHON_IN_VENV) -m tests.applications.rotating_part) $(PYTEST_ARGS)
+
+apps-pins: $(SETUP_DONE) ## Resolve the packages of applications anew: make apps-pins NAMES="django mlflow".
+	@$(PYTHON_IN_VENV) -m tests.applications.application_environments $(NAMES)
 
 chaos: $(SETUP_DONE) ## Run the fault tests in their long form and write docs/reliability.md: some hours.
 	@test -n "$$CONVOY_CHAOS_GO_ON" || rm -f $(CHAOS_RESULTS)
@@ -91,5 +100,5 @@ lock: ## Resolve pyproject.toml anew into requirements.lock: versions and hashes
 	@sh scripts/lock.sh
 
 clean: ## Remove everything that was made here: .venv, caches, the embedded server's data, reports.
-	@rm -rf .venv .cache .convoy .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist
+	@rm -rf .venv .cache .applications .convoy .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

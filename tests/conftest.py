@@ -13,6 +13,9 @@ import pytest
 
 pytest_plugins = ("tests.support.pipeline",)
 
+# Real applications are built first, which takes minutes: `make apps` names their folder.
+collect_ignore = ["applications"]
+
 # A shell that starts CI in the background ignores SIGINT, and so would every command that a test interrupts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 

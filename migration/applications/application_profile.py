@@ -34,10 +34,19 @@ class SqlCheck(_Strict, frozen=True):
         return self.target or self.source
 
 
+class Statement(_Strict, frozen=True):
+    """What PostgreSQL is told once the rows are there, which the application's own writing would have done."""
+
+    what: str
+    sql: str
+
+
 class ProfileFlags(_Strict, frozen=True):
     """Flags of `migrate`, `dry-run` and `validate` that the profile sets; what is typed goes before them."""
 
     data_only: bool = False
+    ignore_version: bool = False
+    """The application names its migrations differently for SQLite and PostgreSQL, so that nothing is to be compared."""
     source_timezone: str | None = None
     identifiers: IdentifierPolicy | None = None
     on_orphan: OnOrphan | None = None
@@ -45,6 +54,8 @@ class ProfileFlags(_Strict, frozen=True):
     def defaults(self) -> dict[str, Any]:
         """Return what is set, by the name of the option: `data_only`, `source_timezone` ..."""
         found: dict[str, Any] = {"data_only": True} if self.data_only else {}
+        if self.ignore_version:
+            found["ignore_version"] = True
         if self.source_timezone is not None:
             found["source_timezone"] = self.source_timezone
         if self.identifiers is not None:
@@ -77,6 +88,7 @@ class ApplicationProfile(_Strict, frozen=True, kw_only=True):
     """What to type beside `--app`, which a profile does not do by itself: `--if-exists replace`."""
     before: tuple[SqlCheck, ...] = ()
     """Both sides stand at the same version."""
+    afterwards: tuple[Statement, ...] = ()
     after: tuple[SqlCheck, ...] = ()
     by_hand: tuple[str, ...]
     """What to try in the application afterwards."""

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from migration.mapping_file_model import MappingFile
     from migration.run_options import RunOptions
 
+_OF_ROWS_ALONE = {"ignore_version"}
+"""Flags that mean nothing without `data_only`, which somebody may have switched off."""
+
 
 def with_flags(app: str | None, values: Mapping[str, Any], given: Collection[str]) -> dict[str, Any]:
     """Return the values of a request with the flags of a profile in place of those that nobody gave.
@@ -29,7 +32,10 @@ def with_flags(app: str | None, values: Mapping[str, Any], given: Collection[str
     if not app:
         return dict(values)
     flags = find_profile(app).profile.flags.defaults()
-    return {**values, **{name: value for name, value in flags.items() if name not in given}}
+    laid = {name: value for name, value in flags.items() if name not in given}
+    if not {**values, **laid}.get("data_only"):
+        laid = {name: value for name, value in laid.items() if name not in _OF_ROWS_ALONE}
+    return {**values, **laid}
 
 
 def with_profile(options: RunOptions, app: str | None) -> RunOptions:

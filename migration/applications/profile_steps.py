@@ -28,6 +28,11 @@ def profile_steps(named: NamedProfile) -> tuple[ProfileStep, ...]:
     make = (ProfileStep("Make the tables in PostgreSQL", (profile.schema,), profile.schema_commands),)
     before = (ProfileStep("Check that both sides stand at the same version", *_checks(profile.before)),)
     alone = tuple(f"{item.table} is left alone: {item.why}" for item in profile.left_alone)
+    more = (
+        tuple(item.what for item in profile.afterwards),
+        tuple(f"{item.sql};" for item in profile.afterwards),
+    )
+    afterwards = (ProfileStep("Let PostgreSQL add what only it has", *more),)
     after = _checks(profile.after)
     return (
         ProfileStep("Stop", (profile.stop,)),
@@ -35,6 +40,7 @@ def profile_steps(named: NamedProfile) -> tuple[ProfileStep, ...]:
         *(before if profile.before else ()),
         ProfileStep("Try it: nothing is written", alone, (command_line(named, "dry-run"),)),
         ProfileStep("Migrate", (), (command_line(named, "migrate"),)),
+        *(afterwards if profile.afterwards else ()),
         ProfileStep("Check", (*profile.by_hand, *after[0]), after[1]),
         ProfileStep("Go back", (profile.back,), ("migration-cli rollback RUN",)),
     )

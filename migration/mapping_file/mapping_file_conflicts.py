@@ -9,7 +9,7 @@ from migration.mapping_file_model import EpochUnit
 from migration.model import StorageClass, ValueKind
 from migration.value_conversion.number_epochs import INTERVAL_UNITS, rule_name
 from migration.value_conversion.rules import BLANK_PADDED, RULES, rules_for
-from migration.value_conversion.server_cast_rules import CAST_BY_SERVER
+from migration.value_conversion.server_cast_rules import CAST_BY_SERVER, is_left_to_server
 from migration.value_conversion.value_kinds import is_interval, is_known, kind_of, split_type
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def disagreements(asked: ColumnOverride | None, standing_type: str) -> Iterator[
     if asked.type is not None and _full(asked.type) != _full(standing_type):
         yield f"the mapping file asks for {asked.type}, and the column stands there as {standing_type}"
     kind = kind_of(standing_type) if is_known(standing_type) else ValueKind.TEXT
-    if _is_cast(standing_type):
+    if _is_cast(standing_type) or is_left_to_server(asked, kind):
         kind = ValueKind.TEXT
     for storage_class, name in asked.rules:
         if name != QUARANTINE and not _gives(name, storage_class, standing_type, kind):

@@ -184,6 +184,8 @@ def _spoiled(situation: Situation) -> Iterator[Recommendation]:
 
 
 def _keyless(situation: Situation) -> Iterator[Recommendation]:
+    if situation.options.data_only:
+        return  # the shape of the application's tables is its own affair
     keyless = [table for table in situation.tables if not table.has_key and table.target_table]
     if keyless:
         yield Recommendation(

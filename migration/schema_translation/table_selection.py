@@ -36,7 +36,7 @@ def select_tables(label: str, schema: SourceSchema, options: RunOptions) -> list
     known = catalog_names() if options.catalog else None
     chosen = []
     for table in schema.tables:
-        names = {table.name.lower(), f"{label}.{table.name}".lower()}
+        names = _names(label, table)
         if wanted and not names & wanted:
             continue
         if options.data_only and not wanted and stays_out(table):
@@ -79,11 +79,21 @@ def is_left_alone(table: SourceTable, options: RunOptions) -> bool:
     return any(fnmatch.fnmatchcase(name, pattern.lower()) for pattern in options.left_alone)
 
 
-def why_left_alone(table: SourceTable, options: RunOptions) -> str:
-    """Return why a load of rows leaves a table out because of the profile; empty where it does not."""
-    if not is_left_alone(table, options):
-        return ""
-    return f"the profile {options.app} {_LEAVES_ALONE}"
+def why_left_out(label: str, table: SourceTable, options: RunOptions) -> str:
+    """Return why a load of rows leaves a table out that nobody asks for; empty where it does not.
+
+    What somebody has said, in `--exclude` or in the profile, goes before what is known of virtual tables at large.
+    """
+    of_its_kind = stays_out(table)
+    if keeps_book(table) is not None:
+        return of_its_kind
+    if of_its_kind and _names(label, table) & {name.lower() for name in options.exclude}:
+        return LEFT_OUT
+    return f"the profile {options.app} {_LEAVES_ALONE}" if is_left_alone(table, options) else of_its_kind
+
+
+def _names(label: str, table: SourceTable) -> set[str]:
+    return {table.name.lower(), f"{label}.{table.name}".lower()}
 
 
 def leaves_out(options: RunOptions, label: str, table: str, column: str) -> bool:

@@ -19,7 +19,13 @@ if TYPE_CHECKING:
 
 CAST_BY_SERVER: Final = frozenset({ValueKind.UUID})
 """Kinds that Convoy fills itself in tables of its own, and leaves to the server's cast in those of an application."""
+_TIMES: Final = frozenset({ValueKind.DATE, ValueKind.TIMESTAMP, ValueKind.TIMESTAMPTZ})
 _ARRAY: Final = "[]"
+
+
+def is_left_to_server(asked: ColumnOverride | None, kind: ValueKind) -> bool:
+    """Whether a mapping file leaves the texts of a column of times to the server: only it knows `infinity`."""
+    return asked is not None and kind in _TIMES and (StorageClass.TEXT.value, "text_to_text") in asked.rules
 
 
 def with_cast_rules(

@@ -149,6 +149,29 @@ def test_load_of_rows_leaves_virtual_tables_out_unless_they_are_named(direct: Di
     assert direct.query("SELECT count(*) FROM v8.search") == [(2,)]
 
 
+@pytest.mark.parametrize(
+    "said",
+    [{"exclude": ("search", "BOX")}, {"left_alone": ("se*", "box"), "app": "wagtail"}],
+    ids=["asked", "app"],
+)
+def test_virtual_tables_that_somebody_leaves_out_are_nothing_to_see_to(
+    direct: Direct, build: Build, said: dict[str, Any], request: pytest.FixtureRequest
+) -> None:
+    schema = f"left_out_{request.node.callspec.id}"
+    direct.query(f"CREATE SCHEMA {schema}; CREATE TABLE {schema}.note (id int PRIMARY KEY, body text)")
+    path = build(
+        "CREATE TABLE note (id INTEGER PRIMARY KEY, body TEXT); INSERT INTO note VALUES (1, 'first');"
+        "CREATE VIRTUAL TABLE search USING fts5(body); CREATE VIRTUAL TABLE box USING rtree(id, low, high);"
+        "INSERT INTO search VALUES ('first'); INSERT INTO box VALUES (1, 2, 3);"
+    )
+    run = direct.migrate(path, target_schema=schema, data_only=True, **said)
+    report = build_report(direct.ledger, run.id)
+    assert report.findings == ()
+    assert run.phase is Phase.COMPLETED
+    states = {item.name: item.state for item in report.objects if item.kind == TableKind.VIRTUAL}
+    assert states == {"search": "skipped", "box": "skipped"}
+
+
 def test_validate_compares_them(direct: Direct, build: Build) -> None:
     path = build(SCRIPT)
     migrate(direct, path, target_schema="v9")

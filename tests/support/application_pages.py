@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 
 from migration.applications.profile_reader import find_profile, profile_names
 from migration.applications.profile_steps import profile_steps
+from tests.applications.application_environments import read_environments
 from tests.support.documentation import ROOT
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from migration.applications.profile_reader import NamedProfile
@@ -43,6 +45,17 @@ The pages are made of the data files in `migration/applications/profiles` by
 |---|---|---|
 """
 
+_TRIED = """\
+## Tried with the applications themselves
+
+`make apps` runs these, each in an environment of its own with the versions below (`tests/applications`). The
+application's own commands make both schemas, and it fills its SQLite database through its own models, forms and API.
+Convoy migrates as the page says; dry-run, migration and validation have to end with status 0. Then the application runs
+on PostgreSQL: it reads the same values, logs in with the old passwords, and writes new rows.
+
+| application | versions | test |
+|---|---|---|"""
+
 
 def index_text() -> str:
     """Return docs/applications.md."""
@@ -50,7 +63,19 @@ def index_text() -> str:
     for name in profile_names():
         profile = find_profile(name).profile
         rows.append(f"| `{name}` | {profile.what} | [{profile.title}](applications/{name}.md) |")
-    return _HEAD + "\n".join(rows) + "\n"
+    return _HEAD + "\n".join([*rows, "", _TRIED, *_tried_rows()]) + "\n"
+
+
+def _tried_rows() -> Iterator[str]:
+    """Yield a line for each application that a test runs."""
+    for name, environment in sorted(read_environments().items()):
+        page = (
+            f"[{find_profile(name).profile.title}](applications/{name}.md)"
+            if name in profile_names()
+            else name
+        )
+        packages = environment.packages[:2] if environment.kind == "pip" else environment.packages[:1]
+        yield f"| {page} | {', '.join(f'`{package}`' for package in packages)} | `{environment.test.name}` |"
 
 
 def page_text(named: NamedProfile) -> str:

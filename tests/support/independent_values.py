@@ -39,6 +39,7 @@ _MOMENT = re.compile(
     re.ASCII,
 )
 _BASIC = re.compile(r"(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(?:(\d\d)(?:[.,](\d+))?)?(Z)?", re.ASCII)
+_TOGETHER = re.compile(r"(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(?:[.,](\d+))?(Z)?", re.ASCII)
 _TIME = re.compile(r"(?:(?:2000|1970|0000|0001)-01-01[ T])?(\d\d):(\d\d)(?::(\d\d)(?:[.,](\d+))?)?", re.ASCII)
 
 
@@ -357,7 +358,7 @@ def _micros(fraction: str | None) -> int:
 
 
 def _moment(text: str) -> datetime:
-    found = _MOMENT.fullmatch(text) or _BASIC.fullmatch(text)
+    found = _MOMENT.fullmatch(text) or _BASIC.fullmatch(text) or _TOGETHER.fullmatch(text)
     if found is None:
         raise UnexpectedError("no date")
     year, month, day, hour, minute, second, fraction, zone = found.groups()

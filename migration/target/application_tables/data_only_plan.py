@@ -16,8 +16,7 @@ from migration.schema_translation.table_selection import (
     LEFT_OUT,
     leaves_out,
     select_tables,
-    stays_out,
-    why_left_alone,
+    why_left_out,
 )
 from migration.target.application_tables.bookkeeping_comparison import compare_bookkeeping
 from migration.target.application_tables.incoming_foreign_keys import incoming_keys, key_rights
@@ -198,7 +197,7 @@ class _SourcePlanner:
             )
         }
         for table in self._source.schema.tables:
-            reason = stays_out(table) or why_left_alone(table, self._options)
+            reason = why_left_out(self._source.label, table, self._options)
             if reason and table.name not in names:
                 reason = "; ".join(filter(None, (reason, said.get(table.name))))
                 self._say(table.kind.value, table.name, reason, ObjectState.SKIPPED)

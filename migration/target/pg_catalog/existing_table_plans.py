@@ -11,7 +11,7 @@ from migration.column_types.column_decision import fit, fit_interval
 from migration.errors import PermanentError
 from migration.model import TablePlan
 from migration.target.pg_catalog.source_name_matching import match_items
-from migration.value_conversion.server_cast_rules import CAST_BY_SERVER, with_cast_rules
+from migration.value_conversion.server_cast_rules import CAST_BY_SERVER, is_left_to_server, with_cast_rules
 from migration.value_conversion.value_kinds import is_interval
 
 if TYPE_CHECKING:
@@ -133,7 +133,7 @@ def read_existing(
             own = fit(column, source_table, standing.type, profile)
         except PermanentError:
             own = None
-        if own is None or own.kind in CAST_BY_SERVER:
+        if own is None or own.kind in CAST_BY_SERVER or is_left_to_server(column.override, own.kind):
             foreign.append((column.name, standing.type))
             if is_interval(standing.type):
                 fitted = fit_interval(column, source_table)

@@ -55,6 +55,7 @@ _TIME_FORM = r"^\d\d:\d\d(:\d\d(\.\d{1,6})?)?$"
 _LONG_CLOCK = r"(?:1[7-9]|2[01])\d\d-\d\d-\d\d[ T]\d\d(?::\d\d(?::\d\d(?:[.,]\d{1,9})?)?)?"
 _LONG_OFFSET = rf"^({_LONG_CLOCK}) ?(Z|[+-]\d\d(?::?\d\d)?){ZONE_NAME}?{CLOCK_READING}?$"
 _LONG_WORD = rf"^({_LONG_CLOCK}) ?(?:UTC|GMT){ZONE_NAME}?{CLOCK_READING}?$"
+_RUN_TOGETHER = r"^(\d{4})(\d\d)(\d\d)T?(\d\d)(\d\d)(\d\d)((?:[.,]\d+)?Z?)$"
 
 _FIRST_MOMENT = -62_135_596_800_000_000  # 0001-01-01 in microseconds
 _ZONE_TABLES_END = 2_114_380_800_000_000  # 2037-01-01
@@ -107,13 +108,16 @@ def _in_zone(naive: pa.Array, context: Context) -> Converted:
 
 
 def _finer(values: pa.Array) -> tuple[pa.Array, pa.Array]:
-    """Read what the plain forms leave over: up to nine digits, and offsets as Sequelize, Ruby, Java and Go write them.
+    """Read what the plain forms leave over: up to nine digits, other offsets, digits that run together.
+
+    The offsets are those that Sequelize, Ruby, Java and Go write.
 
     Returns:
         Clock times without an offset, and moments of those with one; null for texts of another form.
         Raises ArrowInvalid where there is no such day.
     """
-    plain = pc.replace_substring_regex(values, _LONG_OFFSET, r"\1\2")
+    plain = pc.replace_substring_regex(values, _RUN_TOGETHER, r"\1-\2-\3 \4:\5:\6\7")
+    plain = pc.replace_substring_regex(plain, _LONG_OFFSET, r"\1\2")
     plain = pc.replace_substring_regex(plain, _LONG_WORD, r"\1Z")
     plain = pc.replace_substring(plain, ",", ".")
     naive = _matching(plain, rf"^{_LONG_CLOCK}$", pa.timestamp("ns"))

@@ -34,14 +34,15 @@ _OFFSET: Final = rf"\d ?{OFFSET}{ZONE_NAME}?{CLOCK_READING}?$"
 _UTC_NAME: Final = r"(?: (?:UTC|GMT|[+-]0000)|\[(?:Z|UTC|GMT|Etc/UTC)\])"
 _UTC_OFFSET: Final = rf"\d ?(?:Z|UTC|GMT|[+-]00(?::?00){{0,2}}){_UTC_NAME}?{CLOCK_READING}?$"
 _UTC_WORDS: Final = (b"Z", b"UTC", b"GMT")
-_FINER: Final = r"(:|T\d{4})\d\d[.,]\d{6}\d*[1-9]"
+_FINER: Final = r"(:|T\d{4}|^\d{12})\d\d[.,]\d{6}\d*[1-9]"
 _PLAIN_CLOCK: Final = len("00:00:00.123456")
-_PLAIN_MOMENT: Final = len("20001010T000000.123456")
+_PLAIN_MOMENT: Final = len("20001010000000.123456")
 _PARTS: Final = re.compile(
     r"(?:(?P<year>\d{4})-(?P<month>\d{1,2})-(?P<day>\d{1,2})(?P<gap>[ T])?)?"
     r"(?P<clock>\d\d(?::\d\d(?P<seconds>:\d\d(?:[.,]\d+)?)?)?)?(?P<offset> ?" + OFFSET + r")?",
     re.ASCII,
 )
+_RUN_TOGETHER: Final = re.compile(r"\d{8}(T?)(\d{4})(\d\d([.,]\d+)?)?(Z?)", re.ASCII)
 _OWN_SPELLING: Final[Mapping[ValueKind, str]] = MappingProxyType(
     {
         ValueKind.DATE: "2000-10-10",
@@ -60,6 +61,9 @@ def spelling_form(example: str, kind: ValueKind) -> str:
     >>> bool(re.fullmatch(spelling_form("2024-05-01T10:00:00.5Z", ValueKind.TIMESTAMPTZ), "1999-12-31T23:59:59Z"))
     True
     """
+    together = _RUN_TOGETHER.fullmatch(example)
+    if together is not None and kind is not ValueKind.TIME:
+        return _form_of_digits(together)
     match = _PARTS.fullmatch(example)
     if not example or match is None or (match["year"] is None) != (kind is ValueKind.TIME):
         match = _PARTS.fullmatch(_OWN_SPELLING[kind])
@@ -73,6 +77,13 @@ def spelling_form(example: str, kind: ValueKind) -> str:
         fraction = "" if not match["seconds"] else r"(,\d+)?" if "," in match["seconds"] else r"(\.\d+)?"
         form += r"\d\d" + r":\d\d" * match["clock"].count(":") + fraction
     return form + re.escape(match["offset"] or "")
+
+
+def _form_of_digits(example: re.Match[str]) -> str:
+    """Return the pattern of the texts whose digits run together as those of an example do."""
+    gap, _, seconds, fraction, offset = example.groups()
+    mark = "," if fraction and fraction.startswith(",") else r"\."
+    return rf"\d{{8}}{gap}\d{{4}}" + (rf"\d\d({mark}\d+)?" if seconds else "") + offset
 
 
 def _lost_spelling(kind: ValueKind) -> Loss:

@@ -30,6 +30,8 @@ _TIMESTAMP: Final = re.compile(
 )
 _COMPACT: Final = re.compile(r"(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(?:(\d\d)(?:[.,](\d+))?)?(Z)?", re.ASCII)
 """ISO 8601's basic format, as in calendars."""
+_RUN_TOGETHER: Final = re.compile(r"(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(?:[.,](\d+))?(Z)?", re.ASCII)
+"""The same without its T, as MediaWiki writes it. Only 14 digits: with fewer, a text may be a number as well."""
 _TIME: Final = re.compile(r"(?:([012]\d{3}-01-01)[ T])?(\d\d):(\d\d)(?::(\d\d)(?:[.,](\d+))?)?", re.ASCII)
 FILLER_DAYS: Final = ("2000-01-01", "1970-01-01", "0000-01-01", "0001-01-01")
 """Days that stand before a mere time of day: in Rails, in Java, in Go's drivers, in .NET."""
@@ -86,7 +88,7 @@ def read_moment(text: str) -> Moment:
     Raises:
         Misfit: the text has another form, or there is no such day or time.
     """
-    match = _TIMESTAMP.fullmatch(text) or _COMPACT.fullmatch(text)
+    match = _TIMESTAMP.fullmatch(text) or _COMPACT.fullmatch(text) or _RUN_TOGETHER.fullmatch(text)
     if match is None:
         raise Misfit("text is not an ISO 8601 date and time")
     year, month, day, hour, minute, second, fraction, offset = match.groups()

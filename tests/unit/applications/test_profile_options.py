@@ -57,6 +57,13 @@ def test_flags_of_the_profile_are_defaults() -> None:
     assert with_flags(None, {"data_only": False}, ()) == {"data_only": False}
 
 
+def test_versions_that_differ_by_design_are_not_compared_where_rows_alone_are_loaded() -> None:
+    assert with_flags("prefect", {"data_only": False, "ignore_version": False}, ())["ignore_version"] is True
+    whole = with_flags("prefect", {"data_only": False, "ignore_version": False}, {"data_only"})
+    assert (whole["data_only"], whole["ignore_version"]) == (False, False)
+    assert "ignore_version" not in with_flags("grafana", {}, ())
+
+
 def test_tables_are_left_alone_and_the_file_has_a_hash() -> None:
     options = with_profile(RunOptions(data_only=True), "Grafana")
     assert (options.app, len(options.app_sha256)) == ("grafana", 64)

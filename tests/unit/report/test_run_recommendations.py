@@ -162,6 +162,13 @@ def test_table_without_a_key_is_named_with_the_statement_that_gives_it_one():
     )
 
 
+def test_tables_of_an_application_are_not_altered_for_a_key():
+    table = factories.table_facts("log", plan=factories.table_plan("log", key=()))
+    run = factories.run_record(given=factories.options(data_only=True))
+    report = assemble(scenarios.school_facts(run=run, tables=(table,)))
+    assert not any("primary key" in title for title in titles(report))
+
+
 def test_names_with_capitals_bring_up_the_identifier_policy():
     plan = factories.table_plan("Users", target_name="Users")
     report = assemble(scenarios.school_facts(tables=(factories.table_facts("Users", plan=plan),)))

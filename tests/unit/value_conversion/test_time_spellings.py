@@ -29,6 +29,9 @@ TZ = "timestamp with time zone"
         ("2024-06-25T16:34:38+02:00[Europe/Berlin]", "2024-06-25 14:34:38"),
         ("1890-01-01 00:00:00+00:53:28", "1889-12-31 23:06:32"),
         ("20240625T143438Z", "2024-06-25 14:34:38"),
+        ("20240625143438", "2024-06-25 14:34:38"),
+        ("20240625143438.5Z", "2024-06-25 14:34:38.5"),
+        ("00010101000000", "0001-01-01 00:00:00"),
         ("2024-06-25 14:34:38,574", "2024-06-25 14:34:38.574"),
         # To the nearest microsecond, and from the middle to the even one.
         ("2024-06-25 14:34:38.0000005", "2024-06-25 14:34:38"),
@@ -56,7 +59,9 @@ def test_moment_is_read(text: str, moment: str) -> None:
         "2024-06-25 14:34:38.",
         "24-06-25 14:34:38",
         "06/25/2024 14:34:38",
-        "20240625143438",  # a number as well
+        "20240625",  # a number as well
+        "202406251434",
+        "20241325143438",
         "2024-06-25 02:34:38 PM +0000 UTC",
     ],
 )
@@ -98,6 +103,8 @@ def test_day_that_is_one_only_once_rounded_is_no_date() -> None:
         ("2024-06-25 14:34:38.574204 +0000 UTC m=+0.123456789", {}),
         ("2024-06-25 14:34:38.5742045", {"fraction_rounded": 1}),
         ("20240625T143438.5742045Z", {"fraction_rounded": 1}),
+        ("20240625143438.5742045", {"fraction_rounded": 1}),
+        ("20240625143438", {}),
         ("2024-06-25 14:34:38.5 +02:00", {"offset_to_utc": 1}),
         ("2024-06-25T14:34:38.5742045+02:00[Europe/Berlin]", {"fraction_rounded": 1, "offset_to_utc": 1}),
         ("2024-06-25T14:34:38+00:00[Europe/London]", {"offset_to_utc": 1}),
@@ -108,6 +115,25 @@ def test_what_is_lost_has_its_name(text: str, losses: dict[str, int]) -> None:
     converted = Converter([column], Context()).convert(raw(c=[text]))
     assert converted.rows_rejected == 0
     assert {name: count for (_, name), count in converted.transforms.items()} == losses
+
+
+@pytest.mark.parametrize(
+    ("example", "others", "losses"),
+    [
+        ("20240625143438", ["19991231235959"], 0),
+        ("20240625143438", ["19991231235959Z", "1999-12-31 23:59:59"], 2),
+        ("20240625T143438Z", ["19991231T235959Z", "19991231T235959.5Z", "19991231T235959"], 1),
+        ("20240625T1434", ["19991231T2359", "19991231T235959"], 1),
+        ("2024-06-25 14:34:38", ["19991231235959"], 1),
+    ],
+)
+def test_column_of_digits_that_run_together_is_spelled_by_its_first_value(
+    example: str, others: list[str], losses: int
+) -> None:
+    column = replace(plan("text_to_timestamptz", TZ), declared_type="BLOB", time_example=example)
+    converted = Converter([column], Context()).convert(raw(c=[example, *others]))
+    assert converted.rows_rejected == 0
+    assert sum(converted.transforms.values()) == losses
 
 
 def test_sequelize_column_of_texts_is_spelled_by_its_first_value() -> None:

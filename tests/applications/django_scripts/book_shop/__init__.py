@@ -1,0 +1,1 @@
+"""An application with a field of every usual type."""

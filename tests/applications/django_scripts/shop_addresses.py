@@ -1,0 +1,6 @@
+"""The admin is all that the site shows."""
+
+from django.contrib import admin
+from django.urls import path
+
+urlpatterns = [path("admin/", admin.site.urls)]

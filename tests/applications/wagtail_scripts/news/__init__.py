@@ -1,0 +1,1 @@
+"""An application with a page of every usual kind of field."""
