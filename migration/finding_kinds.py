@@ -82,6 +82,7 @@ class FindingKind(StrEnum):
     INDEX_EXPRESSION = "index_expression"
     INDEX_COLLATION = "index_collation"
     INDEX_METHOD = "index_method"
+    INDEX_OPERATORS = "index_operators"
     EXTRA_CONSTRAINT = "extra_constraint"
     EXTRA_INDEX = "extra_index"
     EXTRA_TRIGGER = "extra_trigger"
@@ -89,6 +90,7 @@ class FindingKind(StrEnum):
     VIEW = "view"
     ROW_SECURITY = "row_security"
     OWNER = "owner"
+    OWNER_RIGHTS = "owner_rights"
     PUBLIC_GRANT = "public_grant"
     SCHEMA_NOT_COMPARED = "schema_not_compared"
     SCHEMA_ONLY_BUILT = "schema_only_built"
@@ -132,7 +134,8 @@ KIND_FACTS: Final[Mapping[FindingKind, KindFacts]] = {
     _K.SEQUENCE: KindFacts(
         _SCHEMA,
         "a sequence would give out a number that is taken, that AUTOINCREMENT has given out, or that finds no"
-        " partition; or it counts down, begins anew (CYCLE), or ends too early",
+        " partition; or it counts down, begins anew (CYCLE), or ends too early: before its column's numbers do, or in"
+        " steps so long that fewer than 100 are left",
     ),
     _K.SEQUENCE_END: KindFacts(
         _SCHEMA,
@@ -182,6 +185,9 @@ KIND_FACTS: Final[Mapping[FindingKind, KindFacts]] = {
     _K.INDEX_EXPRESSION: KindFacts(_SCHEMA, "an index is over another expression"),
     _K.INDEX_COLLATION: KindFacts(_SCHEMA, "an index sorts and compares by another collation"),
     _K.INDEX_METHOD: KindFacts(_SCHEMA, "an index is of another method, such as hash or brin"),
+    _K.INDEX_OPERATORS: KindFacts(
+        _SCHEMA, "an index sorts and compares by another operator class, such as text_pattern_ops"
+    ),
     _K.EXTRA_CONSTRAINT: KindFacts(_SCHEMA, "a key or constraint of the target alone: it refuses more"),
     _K.EXTRA_INDEX: KindFacts(_SCHEMA, "an index of the target alone", is_advice=True),
     _K.EXTRA_TRIGGER: KindFacts(
@@ -206,17 +212,22 @@ KIND_FACTS: Final[Mapping[FindingKind, KindFacts]] = {
     ),
     _K.FIRST_WRITE_FAILS: KindFacts(
         _SCHEMA,
-        "an INSERT of defaults into a table, as an application does, would be refused after the cutover",
+        "what an application does first is refused: an INSERT of defaults after the cutover, or, for want of a replica"
+        " identity, every UPDATE and DELETE",
     ),
     _K.TRIGGER_FIRED: KindFacts(
         _VALUES, "triggers of the application fired while rows went in, as `--fire-triggers` allowed"
     ),
     _K.VIEW: KindFacts(
         _SCHEMA,
-        "a view is missing, or another query: in other words, and other relations are read, other rows given, or none",
+        "a view is missing, cannot be read by others, or is another query: in other words, and other relations are"
+        " read, other rows given, or none",
     ),
     _K.ROW_SECURITY: KindFacts(_SCHEMA, "row level security is on: roles see fewer rows than stand there"),
     _K.OWNER: KindFacts(_SCHEMA, "the table belongs to another role than the others of its schema"),
+    _K.OWNER_RIGHTS: KindFacts(
+        _SCHEMA, "the owner may not read or write the table or view itself, or not use its sequence"
+    ),
     _K.PUBLIC_GRANT: KindFacts(
         _SCHEMA,
         "every role of the server may use the table, a column, partition or sequence of it, or the view",

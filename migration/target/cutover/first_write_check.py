@@ -1,9 +1,10 @@
-"""What the application's first INSERT into each table meets: tried in the cutover's transaction, and taken back.
+"""What the application's first writes into each table meet: tried in the cutover's transaction, and taken back.
 
 An application that lived on SQLite leaves much to its database: numbers of rows, defaults. The server is asked whether
 it takes such a row. No trigger of users fires and no number of a sequence is used up: neither would be taken back
 everywhere. What a table needs and the database does not give is copied from a row that is there; a key that comes out
-of that twice says nothing, nor do checks and foreign keys: only what is due to the schema alone is a finding.
+of that twice says nothing, nor do checks and foreign keys: only what is due to the schema alone is a finding. An UPDATE
+and a DELETE are only planned, which is where the server refuses them for want of a replica identity.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from sqlalchemy.exc import DBAPIError
 
 from migration.model import Finding, FindingKind
 from migration.target.pg_catalog.application_table_facts import sequences_of, triggers_of
+from migration.target.pg_catalog.replica_identity import identity_statement, read_unidentified
 from migration.target.sql_statements import quoted, run_sql
 
 if TYPE_CHECKING:
@@ -27,7 +29,7 @@ _COLUMNS: Final = text(
     """
     SELECT c.oid::bigint AS table, n.nspname AS schema, c.relname AS name, a.attname AS column,
            a.attnotnull OR t.typnotnull AS not_null, a.attgenerated <> '' AS is_generated,
-           a.atthasdef OR a.attidentity <> '' AS fills_itself,
+           a.atthasdef OR a.attidentity <> '' AS fills_itself, a.attidentity = 'a' AS is_always,
            EXISTS (SELECT FROM pg_catalog.pg_attrdef f JOIN pg_catalog.pg_depend d
                      ON d.classid = 'pg_catalog.pg_attrdef'::regclass AND d.objid = f.oid
                     AND d.refclassid = 'pg_catalog.pg_proc'::regclass
@@ -50,6 +52,7 @@ _NEXT: Final = (
 # https://www.postgresql.org/docs/current/errcodes-appendix.html
 _NOT_NULL: Final = "23502"
 _NO_RIGHT: Final = "42501"
+_NO_IDENTITY: Final = "55000"
 _OF_DEFAULTS: Final = ("22", "42")
 
 
@@ -135,7 +138,37 @@ class _Trial:
         finally:
             if not self._connection.invalidated:
                 attempt.rollback()
-        return findings
+        return findings + self._unchangeable()
+
+    def _unchangeable(self) -> list[Finding]:
+        """Return whether the server refuses every UPDATE or DELETE, as it does for want of a replica identity.
+
+        EXPLAIN makes ready for all partitions and runs nothing: no trigger fires, no row is read.
+        """
+        free = [column.column for column in self._columns if not (column.is_generated or column.is_always)]
+        tried = [f"DELETE FROM {self._table}"]
+        if free:
+            tried.insert(0, f"UPDATE {self._table} SET {quoted(free[0])} = {quoted(free[0])}")
+        refused: dict[str, str] = {}
+        for statement in tried:
+            attempt = self._connection.begin_nested()
+            try:
+                run_sql(self._connection, f"EXPLAIN {statement}")
+            except DBAPIError as error:
+                if self._connection.invalidated:
+                    raise
+                if getattr(error.orig, "sqlstate", None) == _NO_IDENTITY:
+                    refused[statement.split()[0]] = _reason(error)
+            finally:
+                if not self._connection.invalidated:
+                    attempt.rollback()
+        if not refused:
+            return []
+        reason = next(iter(refused.values()))
+        unidentified = read_unidentified(self._connection, [self._columns[0].table])
+        remedies = [one.remedy for one in unidentified] or [identity_statement(self._table)]
+        message = f"{' and '.join(refused)} of any row will be refused: {reason}. {'; '.join(remedies)}"
+        return [self._finding(message, None)]
 
     def _unfilled(self) -> list[Finding]:
         """Return columns that SQLite fills by itself, and this table does not and needs."""
@@ -214,7 +247,7 @@ class _Trial:
         """Return what a refusal says of the schema; nothing where the row that was tried may be to blame."""
         state = getattr(error.orig, "sqlstate", None) or ""
         diagnostics = getattr(error.orig, "diag", None)
-        reason = getattr(diagnostics, "message_primary", None) or "the server gives no reason"
+        reason = _reason(error)
         column = getattr(diagnostics, "column_name", None)
         if state == _NOT_NULL:
             # Of others, an application may always give a value: of domains of domains, say.
@@ -229,3 +262,8 @@ class _Trial:
         return Finding(
             FindingKind.FIRST_WRITE_FAILS, self._write.source_name, message, column, is_error=False
         )
+
+
+def _reason(error: DBAPIError) -> str:
+    diagnostics = getattr(error.orig, "diag", None)
+    return getattr(diagnostics, "message_primary", None) or "the server gives no reason"

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
-_MEMBERS: Final = """
+# The tables with their partitions (member), and the sequences of their columns (used).
+MEMBERS: Final = """
 WITH member AS (
     SELECT o AS root, o AS oid FROM unnest(CAST(:oids AS bigint[])) o
     UNION
@@ -39,7 +40,7 @@ WITH member AS (
 # The owner alone has rights where nobody has granted any; default privileges are grants like all others.
 # https://www.postgresql.org/docs/current/ddl-priv.html
 _RIGHTS: Final = (
-    _MEMBERS
+    MEMBERS
     + """
 SELECT x.root, x.oid = x.root AS is_itself, x.oid::regclass::text AS name, c.relkind = 'S' AS is_sequence,
        c.relispartition AS is_partition,
@@ -54,7 +55,7 @@ JOIN pg_catalog.pg_class c ON c.oid::bigint = x.oid ORDER BY x.root, NOT x.oid =
 )
 # A partition's copy of a trigger of the table is none of its own; one that is switched off does nothing.
 _ACTORS: Final = (
-    _MEMBERS
+    MEMBERS
     + f"""
 SELECT m.root, m.oid = m.root AS is_itself, m.oid::regclass::text AS relation, 'trigger' AS kind, t.tgname AS name,
        pg_catalog.pg_get_triggerdef(t.oid, true) AS definition

@@ -20,27 +20,30 @@ if TYPE_CHECKING:
 # The parsed tree of a default names each function, operator and kind of expression in it (default_calls): the
 # catalog records dependencies on what came with the server nowhere.
 # PostgreSQL 18 keeps NOT NULL among the constraints, too; attnotnull is told by every version.
-# A column's own collation: the one that is not its type's.
+# A column's own collation: the one that is not its type's. A domain that neither refuses, fills nor sorts anything is
+# its type under another name.
 _COLUMNS: Final = """
 SELECT a.attrelid::bigint AS oid, a.attname AS name, pg_catalog.format_type(a.atttypid, a.atttypmod) AS type,
        pg_catalog.format_type(b.oid, CASE WHEN t.typtype = 'd' THEN d.typmod ELSE a.atttypmod END) AS base_type,
        b.typname AS base_name, CASE WHEN t.typtype = 'd' THEN d.typmod ELSE a.atttypmod END AS modifier,
-       b.typtype::text AS type_kind, t.typtype = 'd' AS is_domain,
+       b.typtype::text AS type_kind, d.restricts AS is_domain,
        a.attnotnull AS not_null, a.attidentity::text AS identity,
        a.attgenerated::text <> '' AS is_generated, pg_catalog.pg_get_expr(f.adbin, f.adrelid) AS default_sql,
-       CASE WHEN a.attcollation <> t.typcollation THEN k.collname END AS collation,
+       CASE WHEN a.attcollation <> b.typcollation THEN k.collname END AS collation,
        ARRAY(SELECT DISTINCT m[1] FROM pg_catalog.regexp_matches(f.adbin::text,
              '([{][A-Z]+(?: \\:op [0-9]+)?|\\:funcid [0-9]+|\\:opno [0-9]+)', 'g') m ORDER BY 1) AS default_calls
 FROM pg_catalog.pg_attribute a
 JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
 CROSS JOIN LATERAL (
     WITH RECURSIVE over AS (
-        SELECT t.oid, t.typtype, t.typbasetype, -1 AS typmod
+        SELECT t.oid, t.typtype, t.typbasetype, -1 AS typmod, false AS restricts
         UNION ALL
-        SELECT n.oid, n.typtype, n.typbasetype, CASE WHEN p.typtypmod >= 0 THEN p.typtypmod ELSE over.typmod END
+        SELECT n.oid, n.typtype, n.typbasetype, CASE WHEN p.typtypmod >= 0 THEN p.typtypmod ELSE over.typmod END,
+               over.restricts OR p.typnotnull OR p.typdefault IS NOT NULL
+               OR EXISTS (SELECT FROM pg_catalog.pg_constraint k WHERE k.contypid = p.oid)
         FROM over JOIN pg_catalog.pg_type p ON p.oid = over.oid JOIN pg_catalog.pg_type n ON n.oid = over.typbasetype
         WHERE over.typtype = 'd'
-    ) SELECT oid, typmod FROM over WHERE typtype <> 'd'
+    ) SELECT oid, typmod, restricts FROM over WHERE typtype <> 'd'
 ) d
 JOIN pg_catalog.pg_type b ON b.oid = d.oid
 LEFT JOIN pg_catalog.pg_attrdef f ON f.adrelid = a.attrelid AND f.adnum = a.attnum
@@ -79,6 +82,8 @@ WHERE k.conrelid::bigint = ANY(:oids) AND k.contype IN ('p', 'u', 'f', 'c', 'x')
                   AND above.conrelid = k.conrelid)
 ORDER BY k.conrelid, k.conname
 """
+# An operator class is the usual one if the server would take it unasked: it is the default, or a synonym of it, of the
+# column's own type, or of the one that the server takes for types without classes of their own (varchar, cidr, enums).
 _INDEXES: Final = """
 SELECT i.indrelid::bigint AS oid, c.relname AS name, i.indisunique AS is_unique, i.indisprimary AS is_primary,
        i.indisvalid AND i.indisready AS is_valid, i.indimmediate AS is_immediate, m.amname AS method,
@@ -89,6 +94,26 @@ SELECT i.indrelid::bigint AS oid, c.relname AS name, i.indisunique AS is_unique,
                       AND k.oid IS DISTINCT FROM (SELECT a.attcollation FROM pg_catalog.pg_attribute a
                           WHERE a.attrelid = i.indrelid AND a.attnum = i.indkey[n - 1] AND a.attnum > 0)), '')
              FROM generate_series(1, i.indnkeyatts) n ORDER BY n) AS collations,
+       ARRAY(SELECT CASE WHEN EXISTS (
+                 SELECT FROM pg_catalog.pg_opclass u WHERE u.opcdefault AND u.opcmethod = o.opcmethod
+                    AND u.opcfamily = o.opcfamily AND u.opcintype = o.opcintype)
+                AND (o.opcintype = y.oid OR NOT EXISTS (
+                 SELECT FROM pg_catalog.pg_opclass u
+                 WHERE u.opcdefault AND u.opcmethod = o.opcmethod AND u.opcintype = y.oid)) THEN ''
+                WHEN s.nspname = 'pg_catalog' THEN o.opcname::text ELSE s.nspname || '.' || o.opcname END
+             FROM generate_series(1, i.indnkeyatts) n
+             JOIN pg_catalog.pg_opclass o ON o.oid = i.indclass[n - 1]
+             JOIN pg_catalog.pg_namespace s ON s.oid = o.opcnamespace
+             JOIN pg_catalog.pg_attribute a ON a.attrelid = CASE WHEN i.indkey[n - 1] > 0 THEN i.indrelid
+                    ELSE i.indexrelid END AND a.attnum = CASE WHEN i.indkey[n - 1] > 0 THEN i.indkey[n - 1] ELSE n END
+             JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
+             JOIN pg_catalog.pg_type y ON y.oid = CASE
+                    WHEN coalesce(nullif(t.typbasetype, 0), t.oid) = 'pg_catalog.varchar'::regtype
+                    THEN 'pg_catalog.text'::regtype
+                    WHEN coalesce(nullif(t.typbasetype, 0), t.oid) = 'pg_catalog.cidr'::regtype
+                    THEN 'pg_catalog.inet'::regtype
+                    ELSE coalesce(nullif(t.typbasetype, 0), t.oid) END
+             ORDER BY n) AS operators,
        ARRAY(SELECT n FROM generate_series(1, i.indnkeyatts) n WHERE i.indkey[n - 1] = 0 ORDER BY n) AS expressions,
        pg_catalog.pg_get_expr(i.indpred, i.indrelid, true) AS predicate,
        coalesce((pg_catalog.to_jsonb(i) ->> 'indnullsnotdistinct')::boolean, false) AS is_nulls_equal
@@ -131,6 +156,7 @@ class ColumnShape:
     type_kind: str
     """pg_type.typtype: b base, e enum, c composite, r range."""
     is_domain: bool
+    """Of one that refuses or fills something; any other is its type."""
     not_null: bool
     identity: str
     """pg_attribute.attidentity: a always, d by default, empty for none."""
@@ -176,7 +202,10 @@ class ConstraintShape:
 
 @dataclass(frozen=True, slots=True)
 class IndexShape:
-    """An index. `terms` are columns and expressions; `collations` names those that are not the column's own."""
+    """An index. `terms` are columns and expressions.
+
+    `collations` and `operators` (operator classes) have a name for each term where it is not the usual one.
+    """
 
     name: str
     is_unique: bool
@@ -186,6 +215,7 @@ class IndexShape:
     method: str
     terms: tuple[str, ...]
     collations: tuple[str, ...]
+    operators: tuple[str, ...]
     expressions: tuple[int, ...]
     """Numbers of the terms that are no plain columns, from 1."""
     predicate: str | None
@@ -194,7 +224,7 @@ class IndexShape:
     @property
     def is_plain(self) -> bool:
         """Whether it is over whole columns and all rows, in the columns' own order."""
-        return not self.expressions and self.predicate is None and not any(self.collations)
+        return not (self.expressions or self.predicate or any(self.collations) or any(self.operators))
 
 
 @dataclass(frozen=True, slots=True)

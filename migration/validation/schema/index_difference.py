@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from migration.model import Finding, FindingKind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
     from migration.target.pg_catalog.table_shapes import IndexShape
     from migration.validation.schema.table_pair import TablePair
@@ -31,6 +31,8 @@ def rows_of_key(index: IndexShape, columns: Sequence[str]) -> bool:
 def index_findings(pair: TablePair) -> Iterator[Finding]:
     """Yield what differs in unique keys and indexes; the primary key is another's affair."""
     used: set[str] = set()
+    kept: set[str] = set()
+    """Of those that are used, the ones that stand for a unique key of ours."""
     ours = [index for index in pair.fitted.indexes if not index.is_primary]
     for index in sorted(ours, key=lambda index: not index.is_unique):
         columns = {
@@ -38,30 +40,68 @@ def index_findings(pair: TablePair) -> Iterator[Finding]:
         }
         if pair.left_out & columns:
             continue
-        found = next((one for one in pair.standing.indexes if _serves(one, index)), None)
+        found, finding = _counterpart(pair, index, used)
         if found is not None:
-            used.add(found.name)
+            used.add(found)
+            kept |= {found} if index.is_unique else set()
+        if finding is not None:
+            yield finding
+    yield from _extra(pair, used, kept)
+
+
+def _counterpart(
+    pair: TablePair, index: IndexShape, used: Collection[str]
+) -> tuple[str | None, Finding | None]:
+    """Return the name of the index that stands for one of ours, and what is wrong with it."""
+    found = next((one for one in pair.standing.indexes if _serves(one, index)), None)
+    if found is not None:
+        return found.name, None
+    left = [one for one in pair.standing.indexes if one.name not in used and not one.is_primary]
+    near = _nearest(index, left)
+    if near is None:
+        kind = FindingKind.UNIQUE if index.is_unique else FindingKind.INDEX
+        return None, _found(pair, kind, f"No {_words(index)}, in Convoy's plan {index.name}")
+    return near[1].name, _found(pair, near[0], near[2])
+
+
+def _extra(pair: TablePair, used: Collection[str], kept: Collection[str]) -> Iterator[Finding]:
+    """Yield what stands in the target alone, and what refuses more than the plain index for which it stands."""
+    for index in pair.standing.indexes:
+        if index.is_primary or index.name in kept:
             continue
-        near = _nearest(
-            index, [one for one in pair.standing.indexes if one.name not in used and not one.is_primary]
-        )
-        if near is None:
-            kind = FindingKind.UNIQUE if index.is_unique else FindingKind.INDEX
-            yield _found(pair, kind, f"No {_words(index)}, in Convoy's plan {index.name}")
+        if index.is_unique and not _refuses_no_more(pair, index):
+            yield from _extra_key(pair, index)
+        elif index.name in used or any(_serves(index, one) for one in pair.fitted.indexes):
             continue
-        used.add(near[1].name)
-        yield _found(pair, near[0], near[2])
-    for extra in pair.standing.indexes:
-        if extra.name in used or extra.is_primary or any(_serves(extra, one) for one in pair.fitted.indexes):
-            continue
-        if extra.is_unique and not pair.unknown_kinds & {"index", "unique constraint", "primary key"}:
-            message = f"A {_words(extra)}, {extra.name}, stands in the target alone"
-            yield _found(pair, FindingKind.EXTRA_CONSTRAINT, message)
-        elif not extra.is_unique and not extra.is_valid:
-            yield _found(pair, FindingKind.INDEX_INVALID, f"The {_words(extra)}, {extra.name}, is invalid")
-        elif not extra.is_unique:
-            message = f"An {_words(extra)}, {extra.name}, stands in the target alone"
-            yield _found(pair, FindingKind.EXTRA_INDEX, message)
+        elif not index.is_unique and not index.is_valid:
+            yield _found(pair, FindingKind.INDEX_INVALID, f"The {_words(index)}, {index.name}, is invalid")
+        else:
+            words = f"{_article(index)} {_words(index)}, {index.name},"
+            note = " It refuses no more than the keys of the source" if index.is_unique else ""
+            yield _found(
+                pair, FindingKind.EXTRA_INDEX, f"{words} stands in the target alone{note and '.'}{note}"
+            )
+
+
+def _extra_key(pair: TablePair, extra: IndexShape) -> Iterator[Finding]:
+    """Tell a unique index that refuses rows by itself, unless it may be one of the source that has no translation."""
+    plain = next((one for one in pair.fitted.indexes if _terms(one) == _terms(extra)), None)
+    if plain is None and pair.unknown_kinds & {"index", "unique constraint", "primary key"}:
+        return
+    note = "" if plain is None or plain.is_unique else ", where a plain one would"
+    message = f"A {_words(extra)}, {extra.name}, stands in the target alone{note}: it refuses values that occur twice"
+    yield _found(pair, FindingKind.EXTRA_CONSTRAINT, message)
+
+
+def _refuses_no_more(pair: TablePair, extra: IndexShape) -> bool:
+    """Whether a unique key of ours keeps these terms, or some of them, unique already, over as many rows."""
+    return any(
+        own.is_unique
+        and own.predicate in {None, extra.predicate}
+        and set(_terms(own)) <= set(_terms(extra))
+        and (own.is_primary or own.is_nulls_equal or not extra.is_nulls_equal)
+        for own in pair.fitted.indexes
+    )
 
 
 def _serves(theirs: IndexShape, ours: IndexShape) -> bool:
@@ -96,6 +136,10 @@ def _contrast(ours: IndexShape, index: IndexShape) -> tuple[FindingKind, str] | 
     """Return in what an index over the same terms differs; None for one over others."""
     if index.terms != ours.terms:
         return None
+    if index.operators != ours.operators:
+        kind = FindingKind.UNIQUE if ours.is_unique else FindingKind.INDEX_OPERATORS
+        classes = ", ".join(filter(None, index.operators)) or "the usual one"
+        return kind, f"compares by another operator class: {classes}"
     is_partial = index.predicate != ours.predicate
     if index.collations != ours.collations:
         collations = ", ".join(filter(None, index.collations)) or "the columns' own"
@@ -115,13 +159,17 @@ def _contrast(ours: IndexShape, index: IndexShape) -> tuple[FindingKind, str] | 
     return next(((kind, words) for applies, kind, words in differences if applies), None)
 
 
-def _terms(index: IndexShape) -> list[tuple[str, str]]:
-    return list(zip(index.terms, index.collations, strict=True))
+def _terms(index: IndexShape) -> list[tuple[str, str, str]]:
+    return list(zip(index.terms, index.collations, index.operators, strict=True))
 
 
 def _bare(term: str) -> str:
     """Return a column's name from how the server writes it."""
     return term[1:-1].replace('""', '"') if term.startswith('"') else term
+
+
+def _article(index: IndexShape) -> str:
+    return "A" if index.is_unique else "An"
 
 
 def _words(index: IndexShape) -> str:

@@ -16,7 +16,7 @@ from migration.validation.schema.default_difference import same_default
 from migration.validation.schema.fitted_plans import plan_fitted
 from migration.validation.schema.partition_difference import partition_findings
 from migration.validation.schema.sequence_check import sequence_findings
-from migration.validation.schema.standing_extras import extra_findings
+from migration.validation.schema.standing_extras import extra_findings, refused_changes
 from migration.validation.schema.table_difference import table_findings
 from migration.validation.schema.table_pair import TablePair
 from migration.validation.schema.view_difference import view_findings
@@ -82,6 +82,7 @@ def compare_schema(
         around = standing | _shapes_by_source(connection, schema, views)
         triggers = [item.name for item in source.schema.objects if item.kind == "trigger"]
         result.findings += extra_findings(connection, around, triggers)
+        result.findings += refused_changes(connection, standing)
         for table in source.schema.tables:
             if table.name in standing and standing[table.name].is_table:
                 mark = table.autoincrement_seq

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from migration.target.pg_catalog.table_shapes import TableShape
 
+_FEWEST: Final = 100
+"""Numbers that a sequence must have left, unless one in steps of 1 had no more."""
 _INTEGER_END: Final = 2**31 - 1
 _ENDS: Final = {"smallint": 2**15 - 1, "integer": _INTEGER_END, "bigint": 2**63 - 1}
 """The largest number of each type; of others (numeric, domains), that of an integer is asked for."""
@@ -81,9 +83,25 @@ def _oddity(row: Any) -> tuple[FindingKind, str] | None:
     end = _ENDS.get(row.type, _INTEGER_END)
     if row.max < min(end, _INTEGER_END):
         return FindingKind.SEQUENCE, f"{words} ends at {row.max:,}; {row.type} holds up to {end:,}"
+    if _left(row.start, row.step, row.max) < _FEWEST <= _left(row.start, 1, end):
+        return FindingKind.SEQUENCE, _ends_early(row, int(row.start))
     if row.max < end:
         return FindingKind.SEQUENCE_END, f"{words} ends at {row.max:,}; {row.type} holds up to {end:,}"
     return None
+
+
+def _left(following: int, step: int, end: int) -> int:
+    """Return how many numbers a sequence has left, the one that follows among them."""
+    return max(0, (end - following) // step + 1)
+
+
+def _ends_early(row: Any, following: int) -> str:
+    left = _left(following, row.step, row.max)
+    by = f" in steps of {row.step:,}" if row.step > 1 else ""
+    return (
+        f"The sequence of column {row.column} ends too early: from {following:,} it goes{by} to {row.max:,}, which is"
+        f" {left:,} {'number' if left == 1 else 'numbers'}"
+    )
 
 
 def _problem(connection: Connection, schema: str, shape: TableShape, row: Any, mark: int) -> str | None:
@@ -96,6 +114,16 @@ def _problem(connection: Connection, schema: str, shape: TableShape, row: Any, m
     following = _following(connection, row)
     if following > row.max:
         return f"The sequence of column {row.column} is at its end ({row.max}): the next insert without a value fails"
+    in_steps_of_one = _left(following, 1, _ENDS.get(row.type, row.max))
+    if _left(following, row.step, row.max) < min(_FEWEST, in_steps_of_one):
+        return _ends_early(row, following)
+    return _taken(connection, shape, row, following, largest, mark)
+
+
+def _taken(
+    connection: Connection, shape: TableShape, row: Any, following: int, largest: int | None, mark: int
+) -> str | None:
+    """Return why the number that follows cannot be used."""
     if largest is not None and following <= largest:
         return f"The sequence of column {row.column} goes on with {following}, and {largest} is taken"
     if following <= mark:

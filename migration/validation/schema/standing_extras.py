@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Final
 
 from migration.model import Finding, FindingKind
 from migration.target.pg_catalog.open_rights import read_actors, read_open_rights
+from migration.target.pg_catalog.owner_rights import read_lacking_rights
+from migration.target.pg_catalog.replica_identity import read_unidentified
+from migration.target.sql_statements import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -62,9 +65,35 @@ def _of_shapes(standing: Mapping[str, TableShape], carried: Collection[str]) -> 
             yield _found(FindingKind.OWNER, name, message)
 
 
+def refused_changes(connection: Connection, standing: Mapping[str, TableShape]) -> Iterator[Finding]:
+    """Yield tables of which a publication makes the server refuse every UPDATE or DELETE.
+
+    `migrate` tries both instead (migration/target/cutover/first_write_check.py).
+
+    Args:
+        connection: in a transaction, with the schema in its search path.
+        standing: name of a table in the source → what stands.
+    """
+    names = {shape.oid: name for name, shape in standing.items() if shape.is_table}
+    for table in read_unidentified(connection, list(names)):
+        where = f" in its partition {table.place}" if table.place else ""
+        publications = ", ".join(table.publications)
+        message = (
+            f"{table.refused} of any row{where} is refused: it has no replica identity, and {publications} publishes"
+            f" them. {table.remedy}"
+        )
+        yield _found(FindingKind.FIRST_WRITE_FAILS, names[table.root], message)
+
+
 def _rights(connection: Connection, names: Mapping[int, str]) -> Iterator[Finding]:
     for rights in read_open_rights(connection, list(names)):
         yield _found(FindingKind.PUBLIC_GRANT, names[rights.root], f"PUBLIC has {rights.words}")
+    for lacking in read_lacking_rights(connection, list(names)):
+        words, on = ", ".join(lacking.rights), f"{'SEQUENCE ' if lacking.is_sequence else ''}{lacking.place}"
+        where = f" on its sequence {lacking.place}" if lacking.is_sequence else ""
+        grant = f"GRANT {words} ON {on} TO {quoted(lacking.owner)}"
+        message = f"The owner {lacking.owner} itself has no {words}{where}. {grant}"
+        yield _found(FindingKind.OWNER_RIGHTS, names[lacking.root], message)
 
 
 def _actors(

@@ -94,7 +94,7 @@ def _type(own: ColumnShape, theirs: ColumnShape) -> Iterator[tuple[FindingKind, 
     kind = type_difference(own, theirs)
     if kind is not None:
         yield kind, f"The column is {theirs.base_type}, {_SAYS[kind]} {own.base_type}"
-    if theirs.is_domain:
+    if theirs.is_domain and theirs.type != own.type:
         yield FindingKind.DOMAIN, f"The column is of the domain {theirs.type}, over {theirs.base_type}"
     if theirs.collation is not None:
         message = f'The column has the collation "{theirs.collation}", where it would have the usual one'
@@ -105,9 +105,15 @@ def _not_null(pair: TablePair, own: ColumnShape, theirs: ColumnShape) -> Iterato
     """NOT NULL of a primary key is the key's affair."""
     if own.not_null and not theirs.not_null and not _in_key(pair.own, own.name):
         yield FindingKind.NOT_NULL, "The column takes NULL, and would be NOT NULL"
-    in_key = _in_key(pair.own, own.name) or _in_key(pair.standing, own.name)
+    in_key = _in_key(pair.own, own.name) or _in_extra_key(pair, own.name)
     if theirs.not_null and not own.not_null and not theirs.is_domain and not in_key:
         yield FindingKind.NOT_NULL, "The column is NOT NULL, and the source takes NULL"
+
+
+def _in_extra_key(pair: TablePair, column: str) -> bool:
+    """Whether a primary key of the target alone, which is told as such, makes it NOT NULL."""
+    keys = (key for key in pair.standing.constraints if key.kind == "p")
+    return any(column in key.columns and not _same_unique(pair, key) for key in keys)
 
 
 def _in_key(shape: TableShape, column: str) -> bool:

@@ -25,6 +25,15 @@ _SPECIAL: Final = frozenset(
         *("inet", "cidr", "macaddr", "macaddr8", "xml", "money", "citext"),
     }
 )
+_UNBOUNDED: Final = frozenset({"text", "varchar"})
+"""Without a length these hold, refuse and compare the same."""
+_MICROSECONDS: Final = {
+    **dict.fromkeys(("time", "timetz", "timestamp", "timestamptz"), frozenset({6})),
+    # All fields in the upper half of the word, the places of the second in the lower one.
+    # https://github.com/postgres/postgres/blob/master/src/include/utils/timestamp.h (INTERVAL_TYPMOD)
+    "interval": frozenset({0x7FFF << 16 | 6, 0x7FFF << 16 | 0xFFFF}),
+}
+"""Type of times → what in its brackets says no more than no brackets do."""
 _EXACT: Final = "numeric"
 _ENUM: Final = "e"
 _VARLENA_HEADER: Final = 4
@@ -32,11 +41,11 @@ _VARLENA_HEADER: Final = 4
 
 def type_difference(wanted: ColumnShape, standing: ColumnShape) -> FindingKind | None:
     """Return how the type of a standing column differs; None where it does not. Domains count as what they are over."""
-    if wanted.base_type == standing.base_type:
-        return None
     ours, theirs = wanted.base_name, standing.base_name
+    if wanted.base_type == standing.base_type or _holds_the_same(wanted, standing):
+        return None
     if ours == theirs:
-        return _by_modifier(ours, wanted.modifier, standing.modifier)
+        return _by_modifier(ours, _bounds(wanted), _bounds(standing))
     for chain in _CHAINS:
         if ours in chain and theirs in chain:
             up = chain.index(theirs) > chain.index(ours)
@@ -47,6 +56,17 @@ def type_difference(wanted: ColumnShape, standing: ColumnShape) -> FindingKind |
     if ours == "float8" and theirs == _EXACT:
         return FindingKind.TYPE_STRICTER
     return FindingKind.TYPE_OTHER
+
+
+def _holds_the_same(wanted: ColumnShape, standing: ColumnShape) -> bool:
+    names = {wanted.base_name, standing.base_name}
+    bounds = {_bounds(wanted), _bounds(standing)}
+    return (len(names) == 1 and len(bounds) == 1) or (names == _UNBOUNDED and bounds == {-1})
+
+
+def _bounds(column: ColumnShape) -> int:
+    """Return what stands in the brackets of a type; -1 for nothing, and for what says nothing."""
+    return -1 if column.modifier in _MICROSECONDS.get(column.base_name, ()) else column.modifier
 
 
 def _by_modifier(name: str, ours: int, theirs: int) -> FindingKind:

@@ -18,7 +18,7 @@ from migration.target.sql_statements import quoted, run_sql
 from migration.validation.schema.wanted_shapes import TEMPORARY
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from sqlalchemy import Connection
 
@@ -26,6 +26,26 @@ if TYPE_CHECKING:
     from migration.schema_translation.source_plan import ProfiledSource
     from migration.target.pg_catalog.table_shapes import TableShape
 
+# What a view reads it reads with its owner's rights, unless it is security_invoker (PostgreSQL 15), by columns.
+_FACTS: Final = """
+SELECT pg_catalog.pg_get_userbyid(c.relowner) AS owner, pg_catalog.has_table_privilege(c.oid, 'SELECT') AS may_read,
+       coalesce(lower((SELECT o.option_value FROM pg_catalog.pg_options_to_table(c.reloptions) o
+                       WHERE o.option_name = 'security_invoker')) IN ('true', 'on', 'yes', '1'), false) AS asks_reader,
+       current_setting('is_superuser') = 'on' AS reads_all,
+       ARRAY(SELECT DISTINCT pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(k.relname)
+             FROM pg_catalog.pg_rewrite r
+             JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_rewrite'::regclass AND d.objid = r.oid
+              AND d.refclassid = 'pg_catalog.pg_class'::regclass AND d.refobjid <> r.ev_class
+             JOIN pg_catalog.pg_class k ON k.oid = d.refobjid AND k.relkind IN ('r', 'p', 'v', 'm', 'f')
+             JOIN pg_catalog.pg_namespace n ON n.oid = k.relnamespace
+             WHERE r.ev_class = c.oid AND r.rulename = '_RETURN' AND NOT CASE d.refobjsubid
+                WHEN 0 THEN pg_catalog.has_any_column_privilege(c.relowner, d.refobjid, 'SELECT')
+                ELSE pg_catalog.has_column_privilege(c.relowner, d.refobjid, d.refobjsubid::smallint, 'SELECT') END
+             ORDER BY 1) AS kept_from
+FROM pg_catalog.pg_class c WHERE c.oid::bigint = :oid
+"""
+_NO_RIGHT: Final = "42501"
+_CANCELLED: Final = "57014"
 _LONGEST: Final = "60s"
 _NAMES: Final = (
     "SELECT c.relname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
@@ -88,6 +108,8 @@ def view_findings(
             findings.append(_found(FindingKind.NOT_CHECKED, name, message))
         else:
             findings += _compare(connection, schema, name, item, shape, zone)
+        if shape.query is not None:
+            findings += _unreadable(connection, schema, name, shape)
         if shape.kind == "m":
             message = "A materialized view stands for the view: it shows what was there when it was refreshed"
             findings.append(_found(FindingKind.VIEW, name, message))
@@ -165,6 +187,52 @@ def _rows_difference(connection: Connection, ours: str, theirs: str) -> str | No
         if row.differs:
             return "it gives other rows"
         return None if row.has_rows else "neither gives a row, by which they could be compared"
+    finally:
+        if savepoint.is_active and not connection.invalidated:
+            savepoint.rollback()
+
+
+def _unreadable(connection: Connection, schema: str, name: str, shape: TableShape) -> Iterator[Finding]:
+    """Tell a view that gives nothing to those who may read it. What the session's own role lacks is its own affair."""
+    facts = connection.execute(text(_FACTS), {"oid": shape.oid}).one()
+    view = quoted(schema, shape.name)
+    if facts.asks_reader:
+        message = (
+            f"The view {name} reads with the rights of who asks (security_invoker), and would with its owner's."
+            f" ALTER VIEW {view} RESET (security_invoker)"
+        )
+        yield _found(FindingKind.VIEW, name, message)
+    refusal = _refusal(connection, view) if facts.may_read else None
+    says, lacks_right = refusal or ("", False)
+    if facts.kept_from and not facts.asks_reader and shape.kind == "v":
+        relations = ", ".join(facts.kept_from)
+        message = (
+            f"The view {name} cannot be read{f': {says}' if lacks_right else ''}. Its owner {facts.owner} may not read"
+            f" {relations}. GRANT SELECT ON {relations} TO {quoted(facts.owner)}"
+        )
+        yield _found(FindingKind.VIEW, name, message)
+    elif refusal and (facts.reads_all or not lacks_right):
+        yield _found(FindingKind.VIEW, name, f"The view {name} cannot be read: {says}")
+
+
+def _refusal(connection: Connection, view: str) -> tuple[str, bool] | None:
+    """Return why the server does not read a view, and whether for want of a right; None where it does.
+
+    No row is asked for: rights are looked at and functions looked up before the first one.
+    """
+    savepoint = connection.begin_nested()
+    try:
+        run_sql(connection, f"SET LOCAL statement_timeout = '{_LONGEST}'")
+        run_sql(connection, "SET LOCAL transaction_read_only = on")
+        run_sql(connection, f"SELECT * FROM {view} LIMIT 0")
+    except DBAPIError as error:
+        if connection.invalidated:
+            raise translate(error, object_kind="view", object=view) from error
+        state = getattr(error.orig, "sqlstate", None)
+        says = getattr(getattr(error.orig, "diag", None), "message_primary", None) or translate(error).what
+        return None if state == _CANCELLED else (says, state == _NO_RIGHT)
+    else:
+        return None
     finally:
         if savepoint.is_active and not connection.invalidated:
             savepoint.rollback()

@@ -73,6 +73,65 @@ def test_table_that_takes_a_row_has_no_finding(engine: Engine, statements: list[
     assert check(engine, *statements) == []
 
 
+PUBLISHED = "CREATE PUBLICATION p FOR ALL TABLES"
+
+
+@pytest.mark.parametrize(
+    ("statements", "words", "remedy"),
+    [
+        (
+            ["CREATE TABLE t (name text)", PUBLISHED],
+            "UPDATE and DELETE of any row will be refused: cannot update table",
+            "ALTER TABLE public.t REPLICA IDENTITY FULL",
+        ),
+        (
+            ["CREATE TABLE t (name text)", f"{PUBLISHED} WITH (publish = 'insert, delete')"],
+            "DELETE of any row will be refused: cannot delete from table",
+            "ALTER TABLE public.t REPLICA IDENTITY FULL",
+        ),
+        (
+            [
+                "CREATE TABLE t (id int GENERATED ALWAYS AS IDENTITY, n int GENERATED ALWAYS AS (1) STORED)",
+                "CREATE PUBLICATION p FOR TABLE t",
+            ],
+            "DELETE of any row will be refused: cannot delete from table",
+            "ALTER TABLE public.t REPLICA IDENTITY FULL",
+        ),
+        (
+            [
+                "CREATE TABLE t (name text) PARTITION BY LIST (name)",
+                'CREATE TABLE "T 1" PARTITION OF t DEFAULT',
+                "CREATE PUBLICATION p FOR TABLE t",
+            ],
+            "UPDATE and DELETE of any row will be refused: cannot update table",
+            'ALTER TABLE public."T 1" REPLICA IDENTITY FULL',
+        ),
+    ],
+)
+def test_table_that_cannot_be_changed_is_a_finding_with_its_remedy(
+    engine: Engine, statements: list[str], words: str, remedy: str
+) -> None:
+    (finding,) = check(engine, *statements, numbered=())
+    assert finding.kind is FindingKind.FIRST_WRITE_FAILS
+    assert words in finding.message
+    assert finding.message.endswith(remedy)
+    with engine.begin() as connection:
+        run_sql(connection, remedy)
+        assert try_first_writes(connection, [FirstWrite("t", "public", "t", frozenset(), frozenset())]) == []
+
+
+@pytest.mark.parametrize(
+    "statements",
+    [
+        ["CREATE TABLE t (id serial PRIMARY KEY)", PUBLISHED],
+        ["CREATE TABLE t (name text)", f"{PUBLISHED} WITH (publish = 'insert')"],
+        ["CREATE UNLOGGED TABLE t (name text)", PUBLISHED],
+    ],
+)
+def test_table_whose_rows_are_told_apart_can_be_changed(engine: Engine, statements: list[str]) -> None:
+    assert check(engine, *statements) == []
+
+
 @pytest.mark.parametrize(
     ("statements", "column", "words"),
     [

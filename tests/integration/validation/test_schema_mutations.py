@@ -15,6 +15,7 @@ from migration.finding_kinds import FindingWeight, weigh
 from migration.model import FindingKind, Phase
 from migration.run_options import RunOptions
 from migration.validation.database_comparison import ValidationResult, validate_database
+from tests.integration.validation.refusal_changes import REFUSAL_CHANGES
 from tests.support.direct import Direct
 
 K = FindingKind
@@ -162,6 +163,7 @@ CHANGES: dict[str, tuple[str, set[FindingKind]]] = {
     "grant to everybody": ("GRANT SELECT ON author TO PUBLIC", {K.PUBLIC_GRANT}),
     "grant of a column to everybody": ("GRANT UPDATE (name) ON author TO PUBLIC", {K.PUBLIC_GRANT}),
     "another owner": ("ALTER TABLE book OWNER TO {role}", {K.OWNER}),
+    **REFUSAL_CHANGES,
 }
 
 
