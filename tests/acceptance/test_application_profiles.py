@@ -148,9 +148,9 @@ APPLICATIONS = (
         "mealie",
         (
             ("SELECT username, auth_method::text, owned_recipes_id::text FROM users",
-             [("ada", "OIDC", "30000000-0000-0000-0000-0000000000e5")]),
+             [("ada", "OIDC", "30000000-0000-4000-b000-0000000000e5")]),
             ("SELECT name, rating, is_ocr_recipe, date_added::text, last_made::text, user_id::text FROM recipes",
-             [("Crêpes", 4.5, False, "2024-06-25", MOMENT, "20000000-0000-0000-0000-000000000001")]),
+             [("Crêpes", 4.5, False, "2024-06-25", MOMENT, "20000000-0000-4000-a000-000000000001")]),
             ("SELECT reference_id::text, quantity FROM recipes_ingredients ORDER BY id",
              [("4f3c8f1c-64f3-4d0e-9a6a-0d4f9d3f1b2c", 0.5), (None, 3.0)]),
             ("SELECT created_at::text FROM groups", [(f"{MOMENT}.574204",)]),

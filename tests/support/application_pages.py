@@ -44,13 +44,21 @@ The pages are made of the data files in `migration/applications/profiles` by
 """
 
 
+_TAIL = """
+Two that are asked for have none. [Miniflux](https://github.com/miniflux/v2/blob/main/README.md) works only with
+PostgreSQL, so that there is no SQLite file to leave; and
+[Uptime Kuma](https://github.com/louislam/uptime-kuma/blob/master/db/knex_migrations/README.md) knows SQLite and MariaDB,
+but not PostgreSQL, so that no tables wait there.
+"""
+
+
 def index_text() -> str:
     """Return docs/applications.md."""
     rows = []
     for name in profile_names():
         profile = find_profile(name).profile
         rows.append(f"| `{name}` | {profile.what} | [{profile.title}](applications/{name}.md) |")
-    return _HEAD + "\n".join(rows) + "\n"
+    return _HEAD + "\n".join(rows) + "\n" + _TAIL
 
 
 def page_text(named: NamedProfile) -> str:
