@@ -299,6 +299,8 @@ def test_rows_arrive_and_what_is_the_applications_own_stays(
             f"CREATE SCHEMA {schema}; SET search_path = {schema};\n{application.sql('postgres')}".encode()
         )
         assert checks_pass(named, named.profile.before, source, target) == len(named.profile.before)
+        tried = build_report(direct.ledger, direct.migrate(source, **options_of(application, Mode.DRY_RUN)).id)
+        assert (tried.quarantine.total, tried.findings) == (0, ()), "a dry-run promises what the run keeps"
         run: RunRecord = direct.migrate(source, **options_of(application, Mode.MIGRATE))
         assert run.error is None
         report = build_report(direct.ledger, run.id)
