@@ -27,13 +27,18 @@ def test_check_comes_along_and_holds(direct: Direct, tmp_path: Path) -> None:
     source = tmp_path / "settings.db"
     with closing(sqlite3.connect(source)) as connection:
         connection.executescript(SETTINGS)
-        connection.execute("INSERT INTO settings VALUES (1, NULL, '[1e400, \"\\u0000\"]'), (2, ' {\"a\": 1}', '3')")
+        connection.execute(
+            "INSERT INTO settings VALUES (1, NULL, '[1e400, \"\\u0000\"]'), (2, ' {\"a\": 1}', '3')"
+        )
         connection.commit()
     run = direct.migrate(source, target_schema="json_checks")
     assert run.phase is Phase.COMPLETED, [f.message for f in build_report(direct.ledger, run.id).findings]
     with psycopg.connect(direct.url, autocommit=True) as target:
         target.execute("SET search_path = json_checks")
-        assert target.execute("SELECT value FROM settings ORDER BY id").fetchall() == [(None,), (' {"a": 1}',)]
+        assert target.execute("SELECT value FROM settings ORDER BY id").fetchall() == [
+            (None,),
+            (' {"a": 1}',),
+        ]
         target.execute("INSERT INTO settings VALUES (3, NULL, 'null')")
         for value, strictly in (("{", "1"), ("", "1"), (None, "x")):
             with pytest.raises(psycopg.DataError, match="json"):

@@ -46,9 +46,9 @@ The pages are made of the data files in `migration/applications/profiles` by
 
 _TAIL = """
 Two that are asked for have none. [Miniflux](https://github.com/miniflux/v2/blob/main/README.md) works only with
-PostgreSQL, so that there is no SQLite file to leave; and
-[Uptime Kuma](https://github.com/louislam/uptime-kuma/blob/master/db/knex_migrations/README.md) knows SQLite and MariaDB,
-but not PostgreSQL, so that no tables wait there.
+PostgreSQL, so that there is no SQLite file to leave; and [Uptime
+Kuma](https://github.com/louislam/uptime-kuma/blob/master/db/knex_migrations/README.md) knows SQLite and MariaDB, but
+not PostgreSQL, so that no tables wait there.
 """
 
 

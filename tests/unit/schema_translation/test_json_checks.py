@@ -24,7 +24,7 @@ def is_json(name: str) -> str:
     ("sql", "expected"),
     [
         ("json_valid(data)", is_json("Data")),
-        ("JSON_VALID(\"DATA\") = 1", is_json("Data")),
+        ('JSON_VALID("DATA") = 1', is_json("Data")),
         ('(JSON_VALID("data") OR "data" IS NULL)', is_json("Data")),
         ("data IS NULL OR (json_valid(data))", is_json("Data")),
         ("json_valid(doc)", is_json("Doc")),
