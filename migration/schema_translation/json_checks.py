@@ -44,12 +44,13 @@ def translate_check(sql: str, columns: Mapping[str, ColumnPlan]) -> str:
 
 def _terms(tree: exp.Expression) -> Iterator[exp.Expression]:
     """Yield what has to hold all together."""
-    bare = tree.unnest()
-    if isinstance(bare, exp.And):
-        yield from _terms(bare.this)
-        yield from _terms(bare.expression)
+    while isinstance(tree, exp.Paren):
+        tree = tree.this
+    if isinstance(tree, exp.And):
+        yield from _terms(tree.this)
+        yield from _terms(tree.expression)
     else:
-        yield bare
+        yield tree
 
 
 def _document(term: exp.Expression, columns: Mapping[str, ColumnPlan]) -> ColumnPlan | None:
