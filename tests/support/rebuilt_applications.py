@@ -118,6 +118,21 @@ SELF_HOSTED = (
         ),
     ),
     Application(
+        "directus",
+        (
+            ("SELECT id, (timestamp AT TIME ZONE 'UTC')::text FROM directus_activity ORDER BY id",
+             [(1, MOMENT), (2, f"{MOMENT}.574")]),
+            ("SELECT email, role::text, tags ->> 0, (last_access AT TIME ZONE 'UTC')::text FROM directus_users",
+             [("ada@example.org", "0a0b0c0d-0e0f-4011-9213-141516171819", "a", f"{MOMENT}.574")]),
+            ("SELECT price, published, day::text, opens::text FROM posts", [(0.1, True, "2024-06-25", "09:30:00")]),
+            ("SELECT readonly, hidden, options ->> 'trim' FROM directus_fields ORDER BY id",
+             [(False, True, "true"), (True, True, None)]),
+            ("SELECT count(*) FROM directus_sessions", [(0,)]),
+            ("INSERT INTO posts (title) VALUES ('b') RETURNING id", [(6,)]),
+        ),
+        losses=("rounded_to_real",),
+    ),
+    Application(
         "kanboard",
         (
             ("SELECT username, is_ldap_user, twofactor_activated, twofactor_secret, is_active FROM users ORDER BY id",

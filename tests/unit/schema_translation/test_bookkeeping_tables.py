@@ -17,6 +17,7 @@ SHAPES = [
     ("migrations", "id name", None),
     ("database_versions", "id version updated_at", "Headscale"),
     ("database_versions", "id version bird", None),
+    ("directus_migrations", "version name timestamp", "Directus"),
     ("plugin_schema_versions", "plugin version", "Kanboard"),
     ("migrations", "id timestamp name bird", None),
     ("Migrations", "ID Migration Batch", "Laravel"),
