@@ -10,6 +10,7 @@ from migration.mapping_file_model import OnOrphan
 from migration.model import ObjectState, TargetObject
 from migration.schema_translation.comment_ddl import commented, table_comments
 from migration.schema_translation.expression_translation import Untranslatable, translate_expression
+from migration.schema_translation.json_checks import translate_check
 from migration.schema_translation.mapped_table import MappedTable
 from migration.schema_translation.table_ddl import column_list, qualified, set_sequence
 from migration.schema_translation.table_keys import (
@@ -163,7 +164,7 @@ class ObjectPlanner:
             wanted = fold(check.name, self._policy) if check.name else f"{table.target_name}_check{number}"
             name = constraints.claim(wanted)
             try:
-                condition = translate_expression(check.sql, table.columns)
+                condition = translate_check(check.sql, table.columns)
             except Untranslatable as error:
                 yield _skipped("check", name, table, 1, str(error), f"CHECK ({check.sql})")
                 continue

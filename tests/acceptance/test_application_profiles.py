@@ -5,9 +5,9 @@ The schemas are rebuilt from what the applications' migrations declare, in own w
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,27 +19,11 @@ from migration.applications.profile_reader import NamedProfile, find_profile
 from migration.model import IfExists, Mode, Phase
 from migration.report.report_builder import build_report
 from migration.run_options import RunOptions
+from tests.support.rebuilt_applications import MOMENT, SELF_HOSTED, Application
 
 if TYPE_CHECKING:
     from migration.ledger.run_records import RunRecord
     from tests.support.direct import Direct
-
-FOLDER = Path(__file__).parent / "applications"
-MOMENT = "2024-06-25 14:34:38"
-
-
-@dataclass(frozen=True)
-class Application:
-    """An application, whose two sides are in applications/. `expected`: queries of the target, and their rows after."""
-
-    name: str
-    expected: tuple[tuple[str, list[tuple[object, ...]]], ...]
-    losses: tuple[str, ...] = ()
-
-    def sql(self, side: str) -> str:
-        """What makes one side: `sqlite` or `postgres`."""
-        return (FOLDER / f"{self.name}.{side}.sql").read_text(encoding="utf-8")
-
 
 APPLICATIONS = (
     Application(
@@ -116,6 +100,7 @@ APPLICATIONS = (
             ("SELECT total_score FROM user_stats", [(3.0,)]),
         ),
     ),
+    *SELF_HOSTED,
 )  # fmt: skip
 
 
@@ -177,6 +162,7 @@ def test_rows_arrive_and_what_is_the_applications_own_stays(
 ) -> None:
     source = tmp_path / "app.db"
     with closing(sqlite3.connect(source)) as connection:
+        connection.create_function("regexp", 2, lambda p, v: bool(v and re.search(p, v)), deterministic=True)
         connection.executescript(application.sql("sqlite"))
     schema, named = schema_of(application), find_profile(application.name)
     with psycopg.connect(direct.url, autocommit=True) as target:
@@ -184,6 +170,10 @@ def test_rows_arrive_and_what_is_the_applications_own_stays(
             f"CREATE SCHEMA {schema}; SET search_path = {schema};\n{application.sql('postgres')}".encode()
         )
         assert checks_pass(named, named.profile.before, source, target) == len(named.profile.before)
+        tried = build_report(
+            direct.ledger, direct.migrate(source, **options_of(application, Mode.DRY_RUN)).id
+        )
+        assert (tried.quarantine.total, tried.findings) == (0, ()), "a dry-run promises what the run keeps"
         run: RunRecord = direct.migrate(source, **options_of(application, Mode.MIGRATE))
         assert run.error is None
         report = build_report(direct.ledger, run.id)

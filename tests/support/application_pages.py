@@ -57,13 +57,21 @@ on PostgreSQL: it reads the same values, logs in with the old passwords, and wri
 |---|---|---|"""
 
 
+_TAIL = """
+Two that are asked for have none. [Miniflux](https://github.com/miniflux/v2/blob/main/README.md) works only with
+PostgreSQL, so that there is no SQLite file to leave; and [Uptime
+Kuma](https://github.com/louislam/uptime-kuma/blob/master/db/knex_migrations/README.md) knows SQLite and MariaDB, but
+not PostgreSQL, so that no tables wait there.
+"""
+
+
 def index_text() -> str:
     """Return docs/applications.md."""
     rows = []
     for name in profile_names():
         profile = find_profile(name).profile
         rows.append(f"| `{name}` | {profile.what} | [{profile.title}](applications/{name}.md) |")
-    return _HEAD + "\n".join([*rows, "", _TRIED, *_tried_rows()]) + "\n"
+    return _HEAD + "\n".join(rows) + "\n" + _TAIL + "\n" + "\n".join([_TRIED, *_tried_rows()]) + "\n"
 
 
 def _tried_rows() -> Iterator[str]:

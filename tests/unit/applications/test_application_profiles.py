@@ -14,6 +14,8 @@ from migration.errors import MappingFileError
 WANTED = {
     "django", "rails", "laravel", "vaultwarden", "grafana", "gitea", "home-assistant", "n8n", "servarr", "nextcloud",
     "mlflow", "jupyterhub", "prefect", "airflow", "wagtail", "open-webui", "authelia", "educational",
+    "paperless-ngx", "vikunja", "mealie", "hedgedoc", "wikijs", "firefly-iii", "strapi", "directus", "kanboard",
+    "headscale",
 }  # fmt: skip
 LEAST = b"""
 title = "A"
