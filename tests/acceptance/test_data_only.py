@@ -122,6 +122,13 @@ def test_rows_go_into_the_applications_tables_and_its_sequences_go_on(
     assert lines["sequence", "customer.id"].state is ObjectState.CREATED
 
 
+def test_column_that_a_trigger_may_have_to_fill_is_named_as_empty(pipeline: Pipeline, source: Path) -> None:
+    make_target(pipeline, "words", "ALTER TABLE customer ADD words tsvector, ADD note text DEFAULT '';")
+    run = load(pipeline, source, "words")
+    (line,) = [item for item in build_report(pipeline.ledger, run.id).objects if item.name == "meddle"]
+    assert line.reason.endswith("; empty since then, should it be what fills them: words")
+
+
 def test_rollback_removes_the_rows_and_keeps_the_tables(pipeline: Pipeline, source: Path) -> None:
     make_target(pipeline, "backed")
     run = load(pipeline, source, "backed")

@@ -29,6 +29,7 @@ from migration.target.application_tables.standing_rows import (
     set_aside,
 )
 from migration.target.application_tables.table_load_order import parents_first
+from migration.target.application_tables.unfilled_columns import unfilled_columns_told
 from migration.target.cutover.cutover_lock_timeout import LOCK_TIMEOUT
 from migration.target.cutover.occupied_names import listed
 from migration.target.loading.server_checksum import Fingerprint, fingerprint
@@ -149,7 +150,7 @@ def load_rows(
         results, refused = _insert(
             connection, loads, staging_schema, first_only=first_only, may_fire=may_fire
         )
-        results = emptied + results
+        results = emptied + unfilled_columns_told(connection, results, loads)
         if refused and first_only:
             return LoadedRows({}, results, refused, [])
         findings: list[Finding] = []
