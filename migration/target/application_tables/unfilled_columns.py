@@ -45,8 +45,8 @@ def _empty_columns(connection: Connection, arrival: RowTransfer) -> list[str]:
     if not missing:
         return []
     filled = ", ".join(f"count({quoted(name)})" for name in missing)
-    *counts, rows = run_sql(connection, f"SELECT {filled}, count(*) FROM {arrival.table.own_rows}").one()
-    return [name for name, held in zip(missing, counts, strict=True) if rows and not held]
+    rows = run_sql(connection, f"SELECT count(*), {filled} FROM {arrival.table.own_rows}").one()
+    return [name for place, name in enumerate(missing, 1) if rows[0] and not rows[place]]
 
 
 def _told(reason: str, columns: Sequence[str]) -> str:
