@@ -52,7 +52,8 @@ _NEXT: Final = (
 # https://www.postgresql.org/docs/current/errcodes-appendix.html
 _NOT_NULL: Final = "23502"
 _NO_RIGHT: Final = "42501"
-_NO_IDENTITY: Final = "55000"
+# No replica identity, or one that a list of columns or a filter of a publication does not go with.
+_NO_IDENTITY: Final = frozenset({"55000", "42P10"})
 _OF_DEFAULTS: Final = ("22", "42")
 
 
@@ -157,7 +158,7 @@ class _Trial:
             except DBAPIError as error:
                 if self._connection.invalidated:
                     raise
-                if getattr(error.orig, "sqlstate", None) == _NO_IDENTITY:
+                if getattr(error.orig, "sqlstate", None) in _NO_IDENTITY:
                     refused[statement.split()[0]] = _reason(error)
             finally:
                 if not self._connection.invalidated:

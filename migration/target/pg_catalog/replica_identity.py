@@ -7,18 +7,19 @@ https://www.postgresql.org/docs/current/logical-replication-publication.html
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import text
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterator
 
     from sqlalchemy import Connection
 
 # The view names what a publication of a schema or of all tables holds, too; of a partitioned table its partitions, or
 # the table alone (publish_via_partition_root). A key that is checked late is no identity. A list of columns
-# (PostgreSQL 15) must hold those of the identity.
+# (PostgreSQL 15) must hold those of the identity, which no list does where all columns are it.
+# And since PostgreSQL 18 a publication must publish the generated columns of an identity.
 _UNIDENTIFIED: Final = """
 WITH leaf AS (
     SELECT o AS root, coalesce(p.relid, o::oid)::oid AS oid FROM unnest(CAST(:oids AS bigint[])) o
@@ -26,7 +27,8 @@ WITH leaf AS (
     WHERE p.relid IS NULL OR p.isleaf
 ), published AS (
     SELECT DISTINCT leaf.root::bigint AS root, leaf.oid, b.oid AS publication, b.pubname, b.pubupdate, b.pubdelete,
-           held.oid AS holder
+           pg_catalog.to_jsonb(b) ->> 'pubgencols' AS generated, held.oid AS holder,
+           pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(c.relname) AS holder_name
     FROM leaf
     CROSS JOIN LATERAL (SELECT leaf.oid UNION SELECT relid::oid FROM pg_catalog.pg_partition_ancestors(leaf.oid)) held
     JOIN pg_catalog.pg_class c ON c.oid = held.oid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
@@ -35,7 +37,12 @@ WITH leaf AS (
 ), judged AS (
     SELECT p.*, pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(c.relname) AS whole_name,
            c.relreplident <> 'f' AND i.indexrelid IS NULL AS has_none,
-           l.columns IS NOT NULL AND c.relreplident <> 'f' AND NOT l.columns @> i.indkey::smallint[] AS leaves_out
+           l.columns IS NOT NULL AND (i.indexrelid IS NULL
+               OR NOT l.columns @> (i.indkey::smallint[])[0:i.indnkeyatts - 1]) AS leaves_out,
+           l.columns IS NULL AND coalesce(p.generated, '') = 'n' AND EXISTS (
+               SELECT FROM pg_catalog.pg_attribute a
+               WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated <> ''
+                 AND (i.indexrelid IS NULL OR a.attnum = ANY((i.indkey::smallint[])[0:i.indnkeyatts - 1]))) AS hides
     FROM published p JOIN pg_catalog.pg_class c ON c.oid = p.oid
     JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
     LEFT JOIN pg_catalog.pg_index i ON i.indrelid = c.oid AND i.indisvalid AND i.indimmediate
@@ -46,9 +53,15 @@ WITH leaf AS (
         FROM pg_catalog.pg_publication_rel r WHERE r.prpubid = p.publication AND r.prrelid = p.holder) l ON true
 )
 SELECT root, oid::regclass::text AS name, whole_name, oid::bigint <> root AS is_partition,
+       bool_or(has_none) AS has_none,
+       array_agg(DISTINCT pg_catalog.format(
+           'ALTER PUBLICATION %1$I DROP TABLE %2$s; ALTER PUBLICATION %1$I ADD TABLE %2$s', pubname, holder_name))
+           FILTER (WHERE leaves_out) AS anew,
+       array_agg(DISTINCT pg_catalog.format(
+           'ALTER PUBLICATION %I SET (publish_generated_columns = stored)', pubname)) FILTER (WHERE hides) AS shown,
        bool_or(pubupdate) AS updates, bool_or(pubdelete) AS deletes,
        array_agg(DISTINCT pg_catalog.quote_ident(pubname)) AS publications
-FROM judged WHERE has_none OR leaves_out GROUP BY root, oid, whole_name ORDER BY root, name
+FROM judged WHERE has_none OR leaves_out OR hides GROUP BY root, oid, whole_name ORDER BY root, name
 """
 
 
@@ -62,9 +75,10 @@ class Unidentified:
     """`UPDATE`, `DELETE` or both."""
     place: str
     """The partition; empty for the table itself."""
+    why: str
     publications: tuple[str, ...]
     remedy: str
-    """The statement that gives it an identity."""
+    """The statements that let it be changed."""
 
 
 def read_unidentified(connection: Connection, oids: Collection[int]) -> list[Unidentified]:
@@ -79,11 +93,21 @@ def read_unidentified(connection: Connection, oids: Collection[int]) -> list[Uni
             row.root,
             " and ".join(word for word, is_so in (("UPDATE", row.updates), ("DELETE", row.deletes)) if is_so),
             row.name if row.is_partition else "",
+            "it has no replica identity"
+            if row.has_none
+            else "columns of its replica identity are not published",
             tuple(row.publications),
-            identity_statement(row.whole_name),
+            "; ".join(_remedies(row)),
         )
         for row in connection.execute(text(_UNIDENTIFIED), {"oids": list(oids)})
     ]
+
+
+def _remedies(row: Any) -> Iterator[str]:
+    if row.has_none:
+        yield identity_statement(row.whole_name)
+    yield from row.shown or ()
+    yield from row.anew or ()  # a publication takes a list of columns only anew
 
 
 def identity_statement(table: str) -> str:

@@ -64,6 +64,10 @@ def sequence_findings(
             if odd[0] is FindingKind.SEQUENCE:
                 continue
         if not (row.may_select or row.may_use) or not row.may_read:
+            if _is_short(row, int(row.start)):  # wherever it is by now
+                message = _ends_early(row, int(row.start))
+                yield Finding(FindingKind.SEQUENCE, name, message, row.column, is_error=False)
+                continue
             what = "the sequence" if row.may_read else "the column"
             message = f"The sequence of column {row.column} was not checked: the role may not read {what}"
             yield Finding(FindingKind.NOT_CHECKED, name, message, row.column, is_error=False)
@@ -83,8 +87,6 @@ def _oddity(row: Any) -> tuple[FindingKind, str] | None:
     end = _ENDS.get(row.type, _INTEGER_END)
     if row.max < min(end, _INTEGER_END):
         return FindingKind.SEQUENCE, f"{words} ends at {row.max:,}; {row.type} holds up to {end:,}"
-    if _left(row.start, row.step, row.max) < _FEWEST <= _left(row.start, 1, end):
-        return FindingKind.SEQUENCE, _ends_early(row, int(row.start))
     if row.max < end:
         return FindingKind.SEQUENCE_END, f"{words} ends at {row.max:,}; {row.type} holds up to {end:,}"
     return None
@@ -93,6 +95,12 @@ def _oddity(row: Any) -> tuple[FindingKind, str] | None:
 def _left(following: int, step: int, end: int) -> int:
     """Return how many numbers a sequence has left, the one that follows among them."""
     return max(0, (end - following) // step + 1)
+
+
+def _is_short(row: Any, following: int) -> bool:
+    """Whether so few numbers are left that the next ones will be refused soon, and one in steps of 1 had more."""
+    in_steps_of_one = _left(following, 1, _ENDS.get(row.type, row.max))
+    return _left(following, row.step, row.max) < min(_FEWEST, in_steps_of_one)
 
 
 def _ends_early(row: Any, following: int) -> str:
@@ -114,8 +122,7 @@ def _problem(connection: Connection, schema: str, shape: TableShape, row: Any, m
     following = _following(connection, row)
     if following > row.max:
         return f"The sequence of column {row.column} is at its end ({row.max}): the next insert without a value fails"
-    in_steps_of_one = _left(following, 1, _ENDS.get(row.type, row.max))
-    if _left(following, row.step, row.max) < min(_FEWEST, in_steps_of_one):
+    if _is_short(row, following):
         return _ends_early(row, following)
     return _taken(connection, shape, row, following, largest, mark)
 

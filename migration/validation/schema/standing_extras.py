@@ -78,10 +78,8 @@ def refused_changes(connection: Connection, standing: Mapping[str, TableShape]) 
     for table in read_unidentified(connection, list(names)):
         where = f" in its partition {table.place}" if table.place else ""
         publications = ", ".join(table.publications)
-        message = (
-            f"{table.refused} of any row{where} is refused: it has no replica identity, and {publications} publishes"
-            f" them. {table.remedy}"
-        )
+        what = f"{table.refused} of any row{where} is refused, and published by {publications}"
+        message = f"{what}: {table.why}. {table.remedy}"
         yield _found(FindingKind.FIRST_WRITE_FAILS, names[table.root], message)
 
 

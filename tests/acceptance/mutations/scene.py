@@ -18,6 +18,7 @@ import psycopg
 from migration.model import Phase
 from producer.cli import main
 from tests.acceptance.mutations.mutation import Found, Judgement, Mutation, Way
+from tests.acceptance.mutations.refusal_mutations import REFUSAL_TYPES
 from tests.acceptance.mutations.schema_mutations import READER, SCHEMA_TYPES, STRANGER
 from tests.acceptance.mutations.value_types import GIVEN_TYPES
 from tests.support.direct import Direct
@@ -77,7 +78,7 @@ class Scene:
         self._server(f'CREATE DATABASE "{self.name}" TEMPLATE template0')
         for role in (READER, STRANGER):
             self._server(_MAKE_ROLE.replace("{role}", role))
-        self.execute(self.url, [GIVEN_TYPES + SCHEMA_TYPES])
+        self.execute(self.url, [GIVEN_TYPES + SCHEMA_TYPES + REFUSAL_TYPES])
         self.execute(self.url, dict.fromkeys(m.of_table(m.prepared) for m in self.mutations if m.prepared))
         driver = Direct(self.url, self.folder / "direct")
         try:

@@ -19,7 +19,7 @@ _PARENT = (
 CASCADE = _PARENT % "ON DELETE CASCADE"
 UNIQUE = f"CREATE TABLE {{t}} (id INTEGER PRIMARY KEY, v INTEGER UNIQUE); {ROWS}"
 INDEX = f"{PLAIN} CREATE INDEX {{t}}__i ON {{t}} (v);"
-_TEXT_INDEX = f"{_TEXTS} CREATE INDEX {{t}}__i ON {{t}} (v);"
+TEXT_INDEX = f"{_TEXTS} CREATE INDEX {{t}}__i ON {{t}} (v);"
 _COUNTED = f"CREATE TABLE {{t}} (id INTEGER PRIMARY KEY AUTOINCREMENT, v INTEGER); {ROWS}"
 VIEW = f"{PLAIN} CREATE VIEW {{t}}__view AS SELECT id, v FROM {{t}} WHERE v > 5;"
 
@@ -169,7 +169,7 @@ SCHEMA_MUTATIONS = (
     Mutation(
         "index",
         "of an expression",
-        _TEXT_INDEX,
+        TEXT_INDEX,
         drop_index() + "CREATE INDEX {t}__i ON {t} (lower(v))",
     ),
     Mutation(
@@ -181,7 +181,7 @@ SCHEMA_MUTATIONS = (
     Mutation(
         "index",
         "another collation",
-        _TEXT_INDEX,
+        TEXT_INDEX,
         drop_index() + "CREATE INDEX {t}__i ON {t} (v COLLATE mutant_order)",
     ),
     Mutation(
@@ -300,5 +300,6 @@ SCHEMA_MUTATIONS = (
 )
 SCHEMA_TYPES = (
     "CREATE FUNCTION mutant_swallow() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';"
-    "CREATE DOMAIN mutant_domain AS text;CREATE COLLATION mutant_order (provider = libc, locale = 'C.UTF-8');"
+    "CREATE DOMAIN mutant_domain AS text CHECK (VALUE <> 'c');"
+    "CREATE COLLATION mutant_order (provider = libc, locale = 'C.UTF-8');"
 )

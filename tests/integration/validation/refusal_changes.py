@@ -131,8 +131,16 @@ REFUSAL_CHANGES: dict[str, tuple[str, set[FindingKind]]] = {
         "CREATE PUBLICATION p FOR TABLE book (title, isbn)",
         set(),
     ),
-    "published with its identity": (
+    "published by a list where all columns are the identity": (
+        "ALTER TABLE book REPLICA IDENTITY FULL; CREATE PUBLICATION p FOR TABLE book (title, isbn)",
+        {K.FIRST_WRITE_FAILS},
+    ),
+    "published without a computed column of its identity": (
         "ALTER TABLE author REPLICA IDENTITY FULL; CREATE PUBLICATION p FOR ALL TABLES",
+        {K.FIRST_WRITE_FAILS},
+    ),
+    "published with its identity": (
+        "ALTER TABLE book REPLICA IDENTITY FULL; CREATE PUBLICATION p FOR ALL TABLES",
         set(),
     ),
     "published with the identity of an index": (
