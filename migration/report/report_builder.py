@@ -37,6 +37,7 @@ from migration.report.report_model import (
     TargetReport,
     Throughput,
 )
+from migration.report.retried_rows import with_retries
 from migration.report.run_facts import Facts
 from migration.report.run_facts_reader import read_facts
 from migration.report.run_recommendations import Situation, recommend
@@ -124,7 +125,7 @@ def assemble(facts: Facts) -> Report:
         run_id=run.id,
         status=run.phase,
         mode=options.mode,
-        verdict=replace(judge(outcome), rows=rows, values=values, schema=schema),
+        verdict=replace(with_retries(judge(outcome), facts.acts), rows=rows, values=values, schema=schema),
         exit_status=exit_status(outcome),
         sources=tuple(map(source_report, facts.sources)),
         target=TargetReport(next_commands.safe_url(options.target), _schemas(facts), facts.server_version),

@@ -87,13 +87,19 @@ class _Misfitting:
 class _ColumnConverter:
     """One column, with all that does not change from batch to batch looked up once."""
 
-    def __init__(self, plan: ColumnPlan, context: Context, profile: ColumnProfile | None) -> None:
+    def __init__(
+        self,
+        plan: ColumnPlan,
+        context: Context,
+        profile: ColumnProfile | None,
+        standing: ColumnPlan | None,
+    ) -> None:
         self.plan = plan
         self.type = ARROW_TYPES[plan.kind]
         self.context = column_context(plan, context)
         self.normaliser = normaliser(plan)
         self.rules = {storage_class: RULES[name] for storage_class, name in plan.rules.items()}
-        self.dropped = classes_dropped(plan)
+        self.dropped = classes_dropped(plan, standing)
         self.proved = frozenset(
             storage_class
             for storage_class, rule in self.rules.items()
@@ -226,6 +232,7 @@ class Converter:
         context: what conversions depend on.
         profile: what a full read of these very rows found, by column. Where it has seen every value pass a rule
             that only checks (JSON is the costly one), the rule is not run again.
+        standing: column → the plan by which other rows of the table have gone into the target before.
     """
 
     def __init__(
@@ -233,8 +240,12 @@ class Converter:
         columns: Sequence[ColumnPlan],
         context: Context,
         profile: Mapping[str, ColumnProfile] = MappingProxyType({}),
+        standing: Mapping[str, ColumnPlan] = MappingProxyType({}),
     ) -> None:
-        self._columns = tuple(_ColumnConverter(plan, context, profile.get(plan.name)) for plan in columns)
+        self._columns = tuple(
+            _ColumnConverter(plan, context, profile.get(plan.name), standing.get(plan.name))
+            for plan in columns
+        )
         self._schema = pa.schema([(column.plan.name, column.type) for column in self._columns])
 
     def convert(self, raw: RawBatch, orphans: OrphanRows | None = None) -> Converted:
