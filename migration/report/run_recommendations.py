@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from migration.applications.application_signatures import recognised
 from migration.model import FindingKind, Mode, Phase
 from migration.report import next_commands
+from migration.report.epoch_advice import asked_columns, epoch_advice
 from migration.report.object_advice import (
     foreign_key_advice,
     object_advice,
@@ -166,9 +167,15 @@ def _schema(situation: Situation) -> Iterator[Recommendation]:
 
 
 def _widened(situation: Situation) -> Iterator[Recommendation]:
+    asked = asked_columns(situation.tables)
     wide: list[tuple[TableReport, ColumnReport]] = [
-        (table, column) for table in situation.tables for column in table.columns if column.widened
+        (table, column)
+        for table in situation.tables
+        for column in table.columns
+        if column.widened and (table, column) not in asked
     ]
+    if asked and situation.is_done:
+        yield from epoch_advice(situation.tables)
     if wide and situation.is_done:
         shown = some(f"{t.name}.{c.name} ({c.declared or 'no type'} → {c.target_type})" for t, c in wide)
         yield Recommendation(
