@@ -115,8 +115,10 @@ def cancel(run_id: str) -> str:
     return f"migration-cli cancel {run_id}"
 
 
-def next_steps(run_id: str, status: Phase, options: RunOptions, *, has_tables: bool) -> tuple[NextStep, ...]:
-    """Return what is worth typing now, most likely first."""
+def next_steps(
+    run_id: str, status: Phase, options: RunOptions, *, has_tables: bool, signing: str = ""
+) -> tuple[NextStep, ...]:
+    """Return what is worth typing now, most likely first; `signing` is the command that signs for losses."""
     if status is Phase.FAILED:
         return (
             NextStep("Go on where it stopped; finished chunks are not copied again", resume(run_id)),
@@ -134,17 +136,20 @@ def next_steps(run_id: str, status: Phase, options: RunOptions, *, has_tables: b
         )
     if status in (Phase.CANCELLED, Phase.ROLLED_BACK):
         return (NextStep("Start over", repeat(options, options.mode)),)
-    return _after_success(run_id, options) if has_tables else ()
+    return _after_success(run_id, options, signing) if has_tables else ()
 
 
-def _after_success(run_id: str, options: RunOptions) -> tuple[NextStep, ...]:
+def _after_success(run_id: str, options: RunOptions, signing: str) -> tuple[NextStep, ...]:
     if options.mode is Mode.DRY_RUN:
-        return (NextStep("Do it", repeat(options, Mode.MIGRATE)),)
+        signed = (NextStep("Do it, and sign for what is lost", signing),) if signing else ()
+        return (NextStep("Do it", repeat(options, Mode.MIGRATE)), *signed)
     schema = options.target_schema.replace('"', '""')
     steps = []
     if options.target and not options.schema_per_source:
         steps.append(NextStep("Look at the tables", psql(options, f'\\dt "{schema}".*')))
     steps.append(NextStep("Compare again, when both sides may have changed", repeat(options, Mode.VALIDATE)))
+    if signing:
+        steps.append(NextStep("Compare again, and sign for what is lost", signing))
     if options.mode is Mode.MIGRATE:
         steps.append(NextStep("Put back what stood there before", f"migration-cli rollback {run_id}"))
     return tuple(steps)

@@ -19,6 +19,7 @@ from migration.report.dry_run_estimate import build_dry_run
 from migration.report.error_report_builder import report_error
 from migration.report.evidence_builder import build_evidence
 from migration.report.left_behind_names import left_behind
+from migration.report.loss_advice import signing_line
 from migration.report.loss_verdict import lossy_places
 from migration.report.not_migrated_sql import STUBS_NAME, build_stubs
 from migration.report.options_report import options_report
@@ -176,7 +177,9 @@ def assemble(facts: Facts) -> Report:
         staging_schema=run.staging_schema,
         previous_schemas=tuple(facts.previous),
         resume_command=next_commands.resume(run.id) if resumable else None,
-        next_steps=next_commands.next_steps(run.id, run.phase, options, has_tables=bool(tables)),
+        next_steps=next_commands.next_steps(
+            run.id, run.phase, options, has_tables=bool(tables), signing=signing_line(findings, options)
+        ),
         object_scores=_scores(objects),
         stubs=stubs,
         stubs_file=STUBS_NAME if stubs else "",

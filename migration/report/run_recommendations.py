@@ -13,6 +13,7 @@ from migration.applications.application_signatures import recognised
 from migration.model import FindingKind, Mode, Phase
 from migration.report import next_commands
 from migration.report.epoch_advice import asked_columns, epoch_advice
+from migration.report.loss_advice import loss_advice
 from migration.report.object_advice import (
     foreign_key_advice,
     object_advice,
@@ -135,17 +136,7 @@ def _damaged(situation: Situation) -> Iterator[Recommendation]:
 
 
 def _lossy(situation: Situation) -> Iterator[Recommendation]:
-    lossy = situation.findings_of(FindingKind.LOSSY_VALUE)
-    if lossy:
-        places = some(f"{f.table}.{f.column}" for f in lossy)
-        names = ",".join(dict.fromkeys(f.loss for f in lossy))
-        yield Recommendation(
-            Urgency.SHOULD,
-            "Decide whether the changed values may stay changed",
-            f"Values of {places} cannot be had back from the target. The original values are in the"
-            " source only: keep the file, store the column in a type that holds them (--mapping), or sign for the loss:"
-            f" --accept {names} leaves a migration of the same source with status 0.",
-        )
+    yield from loss_advice(situation.findings_of(FindingKind.LOSSY_VALUE), situation.options)
 
 
 def _schema(situation: Situation) -> Iterator[Recommendation]:
