@@ -75,7 +75,7 @@ class WholeDays:
 def _are_multiples(values: pa.Array, day: int) -> bool:
     rest = pc.subtract(values, pc.multiply(pc.divide(values, day), day))
     ends = pc.min_max(rest)
-    return ends["min"].as_py() == ends["max"].as_py() == 0
+    return (ends["min"].as_py(), ends["max"].as_py()) == (0, 0)
 
 
 def midnight_unit(profile: ColumnProfile) -> EpochUnit | None:
