@@ -23,6 +23,7 @@ from migration.value_conversion.row_conversion import (
     reason_without_rule,
     stored_value,
 )
+from migration.value_conversion.row_key import storable_key
 from migration.value_conversion.rules import RULES, Context, Misfit
 from migration.value_conversion.rules.conversion_rule import drop
 from migration.value_conversion.text_normalisation import normaliser
@@ -338,8 +339,9 @@ def _lost(
 
 
 def row_key(raw: RawBatch, row: int) -> str:
-    """Return the key of a row as reports show it."""
-    return ", ".join("NULL" if part is None else str(part) for part in (key_value(k, row) for k in raw.keys))
+    """Return the key of a row as the ledger keeps and reports show it."""
+    key = storable_key([key_value(part, row) for part in raw.keys])
+    return ", ".join("NULL" if part is None else str(part) for part in key)
 
 
 def convert(raw: RawBatch, columns: Sequence[ColumnPlan], context: Context) -> Converted:

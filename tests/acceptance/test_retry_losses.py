@@ -182,3 +182,15 @@ def test_stored_times_are_spelled_as_the_rows_before_them(direct: Direct, build:
     retry_quarantine(direct.ledger, run.id, parse_mapping(asked, "b.toml"))
     lost = set() if first == "2024-05-01" else {("d", "time_respelled", "1")}
     assert told(build_report(direct.ledger, run.id)) == lost
+
+
+def test_key_with_the_character_nul_names_its_row(direct: Direct, build: Build) -> None:
+    path = build(
+        "CREATE TABLE t (k TEXT PRIMARY KEY, f TEXT) WITHOUT ROWID;"
+        "INSERT INTO t VALUES ('a' || char(0), 'x' || char(0))"
+    )
+    run = direct.migrate(path)
+    assert run.error is None
+    assert told(build_report(direct.ledger, run.id)) == {
+        ("k", "nul_stripped", "a\\x00"), ("f", "nul_stripped", "a\\x00")
+    }  # fmt: skip
