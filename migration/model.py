@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from migration.finding_kinds import FindingKind as FindingKind  # noqa: PLC0414  # one of the nouns, with a table of its own
-from migration.mapping_file_model import Normalisation, OnOrphan
+from migration.mapping_file_model import EpochUnit, Normalisation, OnOrphan
 
 
 class Mode(StrEnum):
@@ -181,6 +181,8 @@ class ColumnProfile:
     """Of the texts of a JSON column: those of which jsonb would not keep all; what a batch repeats counts once."""
     uuid_shapes: dict[str, int] = field(default_factory=dict)
     """What texts and blobs look like as UUIDs (`value_conversion.uuid_shapes`), with how many do."""
+    whole_days: dict[EpochUnit, int] = field(default_factory=dict)
+    """Of a column of times: how many integers are midnights in a unit, or no entry where one is none."""
     texts_to_null: int = 0
     """Of the texts: those that a normalisation turns to NULL. All else is said of texts as normalised."""
 

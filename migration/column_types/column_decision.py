@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 from migration.column_types.declared_type import DeclaredType, read_declared
 from migration.column_types.epoch_unit import (
-    find_declared_unit,
     is_core_data,
     propose_integer_unit,
     propose_real_unit,
 )
 from migration.column_types.type_widening import TIMESTAMPTZ, Choice, Evidence, choose
+from migration.column_types.whole_days import CALENDAR_KINDS, find_integer_unit, question
 from migration.mapping_file.mapping_file_allowed_types import TYPE_OF_KIND
 from migration.mapping_file.mapping_file_reader import QUARANTINE
 from migration.mapping_file_model import ColumnOverride, EpochUnit, NulPolicy
@@ -43,7 +43,7 @@ _NATURAL_CLASSES = {
     ValueKind.NUMERIC: StorageClass.REAL,
     ValueKind.BYTES: StorageClass.BLOB,
 }
-_DATES = frozenset({ValueKind.DATE, ValueKind.TIMESTAMP, ValueKind.TIMESTAMPTZ})
+_DATES = CALENDAR_KINDS
 _TIMES = _DATES | {ValueKind.TIME}
 _NUMBERS = frozenset(
     {
@@ -212,7 +212,7 @@ def _fixed(
     evidence = _evidence(natural, profile, table)
     unit = real_unit = None
     if evidence.integers:
-        unit = evidence.epoch or find_declared_unit(*evidence.bounds)
+        unit = evidence.epoch or find_integer_unit(profile)
     if evidence.reals:
         real_unit = evidence.epoch or _standing_real_unit(profile)
     return _plan(natural, asked, Choice(target_type, unit=unit, real_unit=real_unit), profile, reason)
@@ -327,7 +327,7 @@ def _plan(
         if choice.unit is None:
             # 20240115 read as seconds would be a day in 1970, and nobody would notice.
             del rules[StorageClass.INTEGER]
-            notes.append("integers are not plainly an epoch and go to the quarantine")
+            notes.append(f"integers are not plainly an epoch and go to the quarantine{question(profile)}")
         else:
             rules[StorageClass.INTEGER] = rule_name(choice.unit, StorageClass.INTEGER, kind)
             notes.append(f"integers are {words_of(rules[StorageClass.INTEGER])}")

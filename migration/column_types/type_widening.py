@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from migration.column_types.epoch_unit import find_declared_unit
+from migration.column_types.whole_days import find_integer_unit, midnight_unit, question
 from migration.mapping_file_model import EpochUnit
 from migration.model import StorageClass, ValueKind
 from migration.value_conversion.rules.number_rules import EXACT_DOUBLE
@@ -242,12 +242,19 @@ def _reals_in(declared: str, kind: ValueKind, evidence: Evidence) -> Choice:
 def _calendar(declared: str, natural: str, evidence: Evidence) -> Choice:  # noqa: PLR0911 - a decision table
     """Choose for a column of dates or timestamps that holds no blobs."""
     profile = evidence.profile
-    unit = (evidence.epoch or find_declared_unit(*evidence.bounds)) if evidence.integers else None
+    unit = (evidence.epoch or find_integer_unit(profile)) if evidence.integers else None
     real_unit = _real_unit(evidence)
     numbers_are_dates = (not evidence.integers or unit is not None) and (not evidence.reals or real_unit)
     if numbers_are_dates:
         has_numbers = evidence.integers or evidence.reals
         if evidence.texts_fit(profile.accepted):
+            if (
+                natural == "date"
+                and evidence.integers
+                and not evidence.reals
+                and unit is midnight_unit(profile)
+            ):
+                return Choice(natural, f"{declared} as declared: its numbers are midnights", unit)
             if has_numbers and natural == "date":
                 because = f"{declared} holds numbers that are points in time, widened to {TIMESTAMPTZ}"
                 return Choice(TIMESTAMPTZ, because, unit, real_unit)
@@ -265,7 +272,7 @@ def _calendar(declared: str, natural: str, evidence: Evidence) -> Choice:  # noq
         return Choice(chosen.target_type, f"{because}, stored as {chosen.target_type}")
     chosen_type = _smallest_integer_type(evidence, "integer")
     because = f"{declared} holds integers such as {_farthest(evidence)} that are no epochs"
-    return Choice(chosen_type, f"{because}, stored as {chosen_type}")
+    return Choice(chosen_type, f"{because}, stored as {chosen_type}{question(profile, natural)}")
 
 
 def _real_unit(evidence: Evidence) -> EpochUnit | None:

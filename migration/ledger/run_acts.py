@@ -26,6 +26,7 @@ class Act(StrEnum):
     RESUMED = "resumed"
     CUTOVER_ASKED = "cutover_asked"
     CUT_OVER = "cut_over"  # by whoever started, resumed or let cut over the run last, on the producer's host
+    RETRIED = "retried"  # rows of the quarantine, perhaps by another mapping file
     ROLLED_BACK = "rolled_back"
     PURGED = "purged"
 

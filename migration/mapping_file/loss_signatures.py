@@ -12,7 +12,7 @@ from migration.model import Finding, FindingKind
 from migration.value_conversion.named_losses import LOSSES, TRANSFORM_LOSSES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from migration.mapping_file_model import ColumnOverride
     from migration.run_options import RunOptions
@@ -134,6 +134,29 @@ def loss_finding(
     values = "1 value" if count == 1 else f"{count:,} values"
     message = f"{values} cannot be had back from the target ({loss}): {LOSSES[loss]}"
     return Finding(FindingKind.LOSSY_VALUE, table, message, column, "; ".join(keys) or None, is_error, loss)
+
+
+def loss_findings(
+    table: str,
+    losses: Iterable[tuple[str, str, int, Sequence[str]]],
+    options: RunOptions,
+    asked: Mapping[str, ColumnOverride | None],
+    *,
+    is_error: bool = False,
+) -> list[Finding]:
+    """Return the findings of what rows of a table have lost: of all rows that are stored, whatever way they came.
+
+    Args:
+        table: its name in the source.
+        losses: column, name of the loss, number of values, and the keys of some rows.
+        options: with what is signed for, and the mapping file that the rows went through.
+        asked: column → what that mapping file wants of it.
+        is_error: whether a value that cannot be had back makes the two sides different.
+    """
+    return [
+        signed(loss_finding(table, column, loss, count, keys, is_error=is_error), options, asked.get(column))
+        for column, loss, count, keys in losses
+    ]
 
 
 def skipped_finding(kind: str, name: str, owner: str, reason: str) -> Finding:

@@ -119,9 +119,24 @@ def cancel(run_id: str) -> str:
 
 
 def next_steps(
-    run_id: str, status: Phase, options: RunOptions, *, has_tables: bool, error_code: str = ""
+    run_id: str,
+    status: Phase,
+    options: RunOptions,
+    *,
+    has_tables: bool,
+    signing: str = "",
+    error_code: str = "",
 ) -> tuple[NextStep, ...]:
-    """Return what is worth typing now, most likely first; `error_code` is that of a failed run's error."""
+    """Return what is worth typing now, most likely first.
+
+    Args:
+        run_id: the run's full id.
+        status: where it is.
+        options: what was asked for.
+        has_tables: whether it has tables to look at.
+        signing: the command that signs for losses.
+        error_code: of a failed run's error.
+    """
     if status is Phase.FAILED and error_code == MergeConflictError.code:
         return _whose_rows_count(run_id, options)
     if status is Phase.FAILED:
@@ -141,7 +156,7 @@ def next_steps(
         )
     if status in (Phase.CANCELLED, Phase.ROLLED_BACK):
         return (NextStep("Start over", repeat(options, options.mode)),)
-    return _after_success(run_id, options) if has_tables else ()
+    return _after_success(run_id, options, signing) if has_tables else ()
 
 
 def _whose_rows_count(run_id: str, options: RunOptions) -> tuple[NextStep, ...]:
@@ -157,14 +172,17 @@ def _whose_rows_count(run_id: str, options: RunOptions) -> tuple[NextStep, ...]:
     return (*again, NextStep("Give up and remove the staging schema", cancel(run_id)))
 
 
-def _after_success(run_id: str, options: RunOptions) -> tuple[NextStep, ...]:
+def _after_success(run_id: str, options: RunOptions, signing: str) -> tuple[NextStep, ...]:
     if options.mode is Mode.DRY_RUN:
-        return (NextStep("Do it", repeat(options, Mode.MIGRATE)),)
+        signed = (NextStep("Do it, and sign for what is lost", signing),) if signing else ()
+        return (NextStep("Do it", repeat(options, Mode.MIGRATE)), *signed)
     schema = options.target_schema.replace('"', '""')
     steps = []
     if options.target and not options.schema_per_source:
         steps.append(NextStep("Look at the tables", psql(options, f'\\dt "{schema}".*')))
     steps.append(NextStep("Compare again, when both sides may have changed", repeat(options, Mode.VALIDATE)))
+    if signing:
+        steps.append(NextStep("Compare again, and sign for what is lost", signing))
     if options.mode is Mode.MIGRATE:
         steps.append(NextStep("Put back what stood there before", f"migration-cli rollback {run_id}"))
     return tuple(steps)

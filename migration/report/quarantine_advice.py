@@ -11,8 +11,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from migration.report.epoch_advice import mapping_entries
 from migration.report.report_model import QuarantineSample, Recommendation, TableReport, Urgency
-from migration.report.text_formatting import count
+from migration.report.text_formatting import count, toml_name
 from migration.target.sql_statements import quoted
 
 _REASONS_SHOWN = 3
@@ -37,7 +38,14 @@ ORPHAN_ADVICE: Final = Advice(
     "Find the parents of orphan rows",
     "Insert the missing parent rows into the target and retry, or correct the references in the source.",
 )
+EPOCH_ADVICE: Final = Advice(
+    r"^(?:integer|real) value in a column of type (?:date|time|interval)",
+    "Say what the numbers in columns of times count",
+    "A number becomes a day or a moment only where it is known what it counts, and not all numbers of these columns are"
+    " plainly seconds, milliseconds or microseconds since 1970. A mapping file says what they are; retry with it.",
+)
 QUARANTINE_ADVICE: Final = (
+    EPOCH_ADVICE,
     ORPHAN_ADVICE,  # first: the names of tables and keys in the reason say nothing
     Advice(
         r"^row is too big",
@@ -187,6 +195,7 @@ def quarantine_advice(
         tables: of the report, for their names in the target.
     """
     grouped: dict[Advice, dict[str, int]] = {}
+    named = {(table.source, table.name): table for table in tables}
     for reason, values in reasons.items():
         grouped.setdefault(advice_for(reason), {})[reason] = values
     # Parents may be missing because they were kept out themselves: what kept them out comes first.
@@ -196,7 +205,8 @@ def quarantine_advice(
         shown = list(counts)[:_REASONS_SHOWN]
         more = f" and {len(counts) - len(shown)} more reasons" if len(counts) > len(shown) else ""
         outcome = "would stay out" if dry_run else "stayed out, with the original bytes kept in the ledger"
-        widening = _widening(advice.holds, [s for s in samples if s.reason in counts], tables, data_only)
+        theirs = [s for s in samples if s.reason in counts]
+        widening = _widening(advice.holds, theirs, tables, data_only)
         detail = advice.detail
         if advice is ORPHAN_ADVICE and len(grouped) > 1:
             detail = f"First see to the parents that were kept out for another reason. {detail}"
@@ -214,6 +224,7 @@ def quarantine_advice(
             (
                 _listing(run_id, shown),
                 *widening,
+                *(mapping_entries(theirs, named, _COLUMNS_SHOWN) if advice is EPOCH_ADVICE else ()),
                 *([] if dry_run else [_retry(run_id, has_mapping=not (data_only and widening))]),
             ),
         )
@@ -231,7 +242,7 @@ def _widening(
     for source, table, column in places[:_COLUMNS_SHOWN]:
         if not data_only:
             lines.append(
-                f'[tables.{_toml(table)}.columns.{_toml(column)}] # of the mapping file\ntype = "{holds}"'
+                f'[tables.{toml_name(table)}.columns.{toml_name(column)}] # of the mapping file\ntype = "{holds}"'
             )
             continue
         report = named.get((source, table))
@@ -240,14 +251,6 @@ def _widening(
             place = quoted(report.target_schema, report.target_table)
             lines.append(f"ALTER TABLE {place} ALTER COLUMN {quoted(target)} TYPE {holds};")
     return lines
-
-
-def _toml(name: str) -> str:
-    """Return a key as TOML writes it."""
-    if re.fullmatch(r"[A-Za-z0-9_-]+", name):
-        return name
-    escaped = name.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'
 
 
 def _retry(run_id: str, *, has_mapping: bool) -> str:

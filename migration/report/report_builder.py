@@ -19,6 +19,7 @@ from migration.report.dry_run_estimate import build_dry_run
 from migration.report.error_report_builder import report_error
 from migration.report.evidence_builder import build_evidence
 from migration.report.left_behind_names import left_behind
+from migration.report.loss_advice import signing_line
 from migration.report.loss_verdict import lossy_places
 from migration.report.not_migrated_sql import STUBS_NAME, build_stubs
 from migration.report.options_report import options_report
@@ -37,6 +38,7 @@ from migration.report.report_model import (
     TargetReport,
     Throughput,
 )
+from migration.report.retried_rows import with_retries
 from migration.report.run_facts import Facts
 from migration.report.run_facts_reader import read_facts
 from migration.report.run_recommendations import Situation, recommend
@@ -125,7 +127,7 @@ def assemble(facts: Facts) -> Report:
         run_id=run.id,
         status=run.phase,
         mode=options.mode,
-        verdict=replace(judge(outcome), rows=rows, values=values, schema=schema),
+        verdict=replace(with_retries(judge(outcome), facts.acts), rows=rows, values=values, schema=schema),
         exit_status=exit_status(outcome),
         sources=tuple(map(source_report, facts.sources)),
         target=TargetReport(next_commands.safe_url(options.target), _schemas(facts), facts.server_version),
@@ -181,6 +183,7 @@ def assemble(facts: Facts) -> Report:
             run.phase,
             options,
             has_tables=bool(tables),
+            signing=signing_line(findings, options),
             error_code=details.code if details else "",
         ),
         object_scores=_scores(objects),

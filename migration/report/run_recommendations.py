@@ -12,6 +12,8 @@ from dataclasses import dataclass, replace
 from migration.applications.application_signatures import recognised
 from migration.model import FindingKind, IfExists, Mode, Phase
 from migration.report import next_commands
+from migration.report.epoch_advice import asked_columns, epoch_advice
+from migration.report.loss_advice import loss_advice
 from migration.report.object_advice import (
     foreign_key_advice,
     object_advice,
@@ -134,17 +136,7 @@ def _damaged(situation: Situation) -> Iterator[Recommendation]:
 
 
 def _lossy(situation: Situation) -> Iterator[Recommendation]:
-    lossy = situation.findings_of(FindingKind.LOSSY_VALUE)
-    if lossy:
-        places = some(f"{f.table}.{f.column}" for f in lossy)
-        names = ",".join(dict.fromkeys(f.loss for f in lossy))
-        yield Recommendation(
-            Urgency.SHOULD,
-            "Decide whether the changed values may stay changed",
-            f"Values of {places} cannot be had back from the target. The original values are in the"
-            " source only: keep the file, store the column in a type that holds them (--mapping), or sign for the loss:"
-            f" --accept {names} leaves a migration of the same source with status 0.",
-        )
+    yield from loss_advice(situation.findings_of(FindingKind.LOSSY_VALUE), situation.options)
 
 
 def _schema(situation: Situation) -> Iterator[Recommendation]:
@@ -166,9 +158,15 @@ def _schema(situation: Situation) -> Iterator[Recommendation]:
 
 
 def _widened(situation: Situation) -> Iterator[Recommendation]:
+    asked = asked_columns(situation.tables)
     wide: list[tuple[TableReport, ColumnReport]] = [
-        (table, column) for table in situation.tables for column in table.columns if column.widened
+        (table, column)
+        for table in situation.tables
+        for column in table.columns
+        if column.widened and (table, column) not in asked
     ]
+    if asked and situation.is_done:
+        yield from epoch_advice(situation.tables)
     if wide and situation.is_done:
         shown = some(f"{t.name}.{c.name} ({c.declared or 'no type'} → {c.target_type})" for t, c in wide)
         yield Recommendation(

@@ -17,6 +17,7 @@ from rich.text import Text
 
 from migration.finding_kinds import FindingWeight
 from migration.model import Mode, ObjectState
+from migration.report.loss_advice import fold_losses
 from migration.report.report_model import ObjectScore, Recommendation, Report, TableReport, Urgency
 from migration.report.text_formatting import count, duration, phrase, size, some
 from migration.report.verdict_model import PartState, VerdictLevel
@@ -273,25 +274,27 @@ def _print_findings(report: Report, console: Console) -> None:
     if not report.findings:
         return
     _heading(f"Findings: {report.findings_total:,}", console)
-    for finding in report.findings[:FINDINGS_SHOWN]:
+    shown, folded = fold_losses(report.findings)
+    for finding in shown[:FINDINGS_SHOWN]:
         mark = _WEIGHT_MARKS[finding.weight] if not finding.is_error else ("✘ ", "red")
         place = f" {finding.table}" if finding.table else ""  # empty: it is about the whole run
         column = f".{finding.column}" if finding.column else ""
         key = f" at {finding.key}" if finding.key else ""
         what = f"{place}{column}{key}: {finding.message}"
         _say(Text.assemble(mark, (phrase(finding.kind.value), "bold"), what), console)
-    _print_more(report.findings_total - FINDINGS_SHOWN, console)
+    _print_more(report.findings_total - folded - FINDINGS_SHOWN, console)
 
 
 def _print_accepted(report: Report, console: Console) -> None:
     if not report.accepted:
         return
     _heading(f"Signed for: {count(len(report.accepted), 'finding')}", console)
-    for finding in report.accepted[:FINDINGS_SHOWN]:
+    shown, folded = fold_losses(report.accepted)
+    for finding in shown[:FINDINGS_SHOWN]:
         place = f"{finding.table}.{finding.column}" if finding.column else finding.table
-        what = f" {place}: {finding.message}  (by {finding.accepted_by})"
+        what = f"{f' {place}' if place else ''}: {finding.message}  (by {finding.accepted_by})"
         _say(Text.assemble(("✓ ", "green"), (finding.loss, "bold"), what), console)
-    _print_more(len(report.accepted) - FINDINGS_SHOWN, console)
+    _print_more(len(report.accepted) - folded - FINDINGS_SHOWN, console)
 
 
 def _print_objects(report: Report, console: Console) -> None:

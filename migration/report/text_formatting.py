@@ -112,3 +112,11 @@ def some(names: Iterable[str], limit: int = NAMES_SHOWN) -> str:
     known = list(dict.fromkeys(names))
     more = f" and {len(known) - limit:,} more" if len(known) > limit else ""
     return ", ".join(known[:limit]) + more
+
+
+def toml_name(name: str) -> str:
+    """Return a key as TOML writes it."""
+    if re.fullmatch(r"[A-Za-z0-9_-]+", name):
+        return name
+    escaped = name.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from typing import Any
 
 import psycopg
@@ -30,7 +30,7 @@ from migration.target.postgres_errors import translate
 from migration.target.sql_statements import driver_connection
 from migration.validation.loss_count import LossCount
 from migration.validation.row_digest import DigestSum
-from migration.validation.server_casts import ServerCasts
+from migration.validation.server_casts import ServerCasts, server_casts
 from migration.validation.server_opinion import ServerOpinion
 from migration.value_conversion.batch_conversion import Context, Converted, Converter
 from migration.value_conversion.batch_size import batch_rows
@@ -182,7 +182,7 @@ def _load(
 ) -> StepOutcome:
     started = time.monotonic()
     with ExitStack() as stack:
-        casts = stack.enter_context(_server_casts(context, table.plan))
+        casts = stack.enter_context(server_casts(context.engine, table.plan))
         opinion = ServerOpinion(context.engine)
 
         def read() -> ChunkStream:
@@ -227,19 +227,6 @@ def _refused_by_server(
             f" --exclude {table.plan.name}; no table that users see was changed"
         )
     return found
-
-
-@contextmanager
-def _server_casts(context: StepContext, plan: TablePlan) -> Iterator[ServerCasts | None]:
-    """Open what asks the server how it keeps values of types that only it knows; None where there are none.
-
-    On a connection of its own: the step's is busy with its COPY.
-    """
-    if not plan.texts_to_assign:
-        yield None
-        return
-    with context.engine.connect() as connection:
-        yield ServerCasts(connection, plan.copied_columns)
 
 
 def _encode_only(plan: TablePlan, stream: ChunkStream) -> int:

@@ -7,7 +7,7 @@ of a table in which something was refused, and nothing of any other.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 
@@ -34,10 +34,12 @@ from migration.target.sql_statements import driver_connection
 from migration.validation.canonical_form import canonical_table
 from migration.validation.row_digest import DigestSum, combine, difference
 from migration.validation.row_hashing import hash_rows
+from migration.validation.server_casts import ServerCasts, server_casts
 from migration.validation.server_opinion import ServerOpinion
 from migration.value_conversion.batch_conversion import Context, Converter
 from migration.value_conversion.batch_size import batch_rows
 from migration.value_conversion.orphan_row_removal import OrphanRows
+from migration.value_conversion.raw_batch import RawBatch
 
 _Hash = tuple[int, int]
 _NUMBERED = ColumnPlan("", NUMBER, "", "bigint", ValueKind.INT64, {}, "")
@@ -174,9 +176,19 @@ class _Return:
         """Yield the refused rows of one chunk, batch by batch."""
         record = read_chunk(self._connection, chunk.id)
         classes = {column.name: self._table.profile[column.name].classes for column in self._columns}
-        highs = pa.array([high for high, _ in self._waiting], pa.uint64())
         batches = reader.batches(self._table.declared, classes, record.key_range, self._batch_rows)
         orphans = OrphanRows(self._table.declared, record.orphans) if record.orphans else None
+        with server_casts(self._connection.engine, self._table.plan) as casts:
+            yield from self._refused(batches, orphans, casts, found)
+
+    def _refused(
+        self,
+        batches: Iterable[RawBatch],
+        orphans: OrphanRows | None,
+        casts: ServerCasts | None,
+        found: _Found,
+    ) -> Iterator[list[Rejection]]:
+        highs = pa.array([high for high, _ in self._waiting], pa.uint64())
         for raw in batches:
             converted = self._converter.convert(raw, orphans)
             if not converted.batch.num_rows:
@@ -200,6 +212,8 @@ class _Return:
             found.rows += len(taken)
             found.digest.add(again.batch, self._columns)
             found.transforms.update(again.transforms)
+            cast = casts.apply(again.batch).lost if casts is not None else ()
+            found.transforms.update(Counter((column, loss) for _, column, loss in cast))
             yield [
                 rejection
                 for row, refusal in enumerate(refusals)

@@ -43,6 +43,13 @@ class LossCount:
                 places = pc.indices_nonzero(converted.kept)
             self._name(column, loss, row_key(raw, row if places is None else places[row].as_py()))
 
+    def add_all(self, other: LossCount) -> None:
+        """Add what another one has counted, of other rows."""
+        self.values.update(other.values)
+        for (column, loss), keys in other.keys.items():
+            for key in keys:
+                self._name(column, loss, key)
+
     def _name(self, column: str, loss: str, key: str) -> None:
         keys = self.keys.setdefault((column, loss), [])
         if len(keys) < LOST_NAMED:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -16,11 +17,11 @@ from migration.value_conversion.named_losses import CUT_BY_TYPE, RESPELLED_BY_SE
 from migration.value_conversion.server_spelling import is_kept
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
-    from sqlalchemy import Connection
+    from sqlalchemy import Connection, Engine
 
-    from migration.model import ColumnPlan
+    from migration.model import ColumnPlan, TablePlan
 
 # The type below all domains, without length, precision or fields: it cuts as little as a type of its kind can.
 _ROOMY_TYPE: Final = text(
@@ -130,6 +131,19 @@ class ServerCasts:
             return refusal_of(error, object_kind="type", object=type_)
         self._connection.rollback()
         return None
+
+
+@contextmanager
+def server_casts(engine: Engine, plan: TablePlan) -> Iterator[ServerCasts | None]:
+    """Open what asks the server how it keeps values of types that only it knows; None where a table has none.
+
+    On a connection of its own: the caller's is busy with its COPY.
+    """
+    if not plan.texts_to_assign:
+        yield None
+        return
+    with engine.connect() as connection:
+        yield ServerCasts(connection, plan.copied_columns)
 
 
 def without_rows(batch: pa.RecordBatch, rows: Sequence[int]) -> pa.RecordBatch:

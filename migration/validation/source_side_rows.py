@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
-from migration.mapping_file.loss_signatures import loss_finding, signed
+from migration.mapping_file.loss_signatures import loss_findings
 from migration.mapping_file.mapping_file_conflicts import disagreements
 from migration.model import Finding, FindingKind, KeyRange
 from migration.validation.loss_count import LossCount
@@ -104,14 +104,7 @@ class SourceSide:
             for name, named in self._named.items()
         ]
         asked = {column.name: column.override for column in self._table.columns}
-        lost = [
-            signed(
-                loss_finding(self._table.name, column, loss, count, keys, is_error=True),
-                self._options,
-                asked.get(column),
-            )
-            for column, loss, count, keys in self.losses.found()
-        ]
+        lost = loss_findings(self._table.name, self.losses.found(), self._options, asked, is_error=True)
         wishes = [
             (column.name, problem)
             for column in self._table.columns

@@ -23,6 +23,7 @@ from migration.value_conversion.row_conversion import (
     reason_without_rule,
     stored_value,
 )
+from migration.value_conversion.row_key import storable_key
 from migration.value_conversion.rules import RULES, Context, Misfit
 from migration.value_conversion.rules.conversion_rule import drop
 from migration.value_conversion.text_normalisation import normaliser
@@ -87,13 +88,19 @@ class _Misfitting:
 class _ColumnConverter:
     """One column, with all that does not change from batch to batch looked up once."""
 
-    def __init__(self, plan: ColumnPlan, context: Context, profile: ColumnProfile | None) -> None:
+    def __init__(
+        self,
+        plan: ColumnPlan,
+        context: Context,
+        profile: ColumnProfile | None,
+        standing: ColumnPlan | None,
+    ) -> None:
         self.plan = plan
         self.type = ARROW_TYPES[plan.kind]
         self.context = column_context(plan, context)
         self.normaliser = normaliser(plan)
         self.rules = {storage_class: RULES[name] for storage_class, name in plan.rules.items()}
-        self.dropped = classes_dropped(plan)
+        self.dropped = classes_dropped(plan, standing)
         self.proved = frozenset(
             storage_class
             for storage_class, rule in self.rules.items()
@@ -226,6 +233,7 @@ class Converter:
         context: what conversions depend on.
         profile: what a full read of these very rows found, by column. Where it has seen every value pass a rule
             that only checks (JSON is the costly one), the rule is not run again.
+        standing: column → the plan by which other rows of the table have gone into the target before.
     """
 
     def __init__(
@@ -233,8 +241,12 @@ class Converter:
         columns: Sequence[ColumnPlan],
         context: Context,
         profile: Mapping[str, ColumnProfile] = MappingProxyType({}),
+        standing: Mapping[str, ColumnPlan] = MappingProxyType({}),
     ) -> None:
-        self._columns = tuple(_ColumnConverter(plan, context, profile.get(plan.name)) for plan in columns)
+        self._columns = tuple(
+            _ColumnConverter(plan, context, profile.get(plan.name), standing.get(plan.name))
+            for plan in columns
+        )
         self._schema = pa.schema([(column.plan.name, column.type) for column in self._columns])
 
     def convert(self, raw: RawBatch, orphans: OrphanRows | None = None) -> Converted:
@@ -327,8 +339,9 @@ def _lost(
 
 
 def row_key(raw: RawBatch, row: int) -> str:
-    """Return the key of a row as reports show it."""
-    return ", ".join("NULL" if part is None else str(part) for part in (key_value(k, row) for k in raw.keys))
+    """Return the key of a row as the ledger keeps and reports show it."""
+    key = storable_key([key_value(part, row) for part in raw.keys])
+    return ", ".join("NULL" if part is None else str(part) for part in key)
 
 
 def convert(raw: RawBatch, columns: Sequence[ColumnPlan], context: Context) -> Converted:

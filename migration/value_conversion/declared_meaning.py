@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
@@ -81,12 +82,22 @@ def tells_reals(column: ColumnPlan) -> bool:
     return frozenset(column.rules) >= _NUMBERS and meaning_of(column.declared_type) is Meaning.SPELLING
 
 
-def classes_dropped(plan: ColumnPlan) -> frozenset[StorageClass]:
+def classes_dropped(plan: ColumnPlan, standing: ColumnPlan | None = None) -> frozenset[StorageClass]:
     """Return the storage classes of a column whose values can no longer be told from those of another class.
 
     Integers and reals are one here: of them, the rules find the values that can no longer be told (`tells_reals`).
     Where SQLite turns texts into numbers on their way into the column, a text that spells a number was one.
+
+    Args:
+        plan: the column, with a rule for each class that is to come.
+        standing: by which other rows have gone into the column before. Where values of a class were told by
+            themselves until now, and are not beside these, what comes beside them is what is told.
     """
+    if standing is not None:
+        dropped = classes_dropped(replace(plan, rules={**standing.rules, **plan.rules}))
+        before = frozenset(standing.rules)
+        newly = dropped & before - classes_dropped(standing)
+        return (dropped | (frozenset(plan.rules) - before if newly else frozenset())) & frozenset(plan.rules)
     families = {c if c not in _NUMBERS else StorageClass.INTEGER for c in plan.rules}
     if len(families) < 2:  # noqa: PLR2004 - what there is only one of is told by itself
         return frozenset()

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from migration.ledger.run_results import add_findings, save_difference, save_objects
-from migration.ledger.table_records import planned, read_sources
+from migration.ledger.table_records import planned, read_sources, read_tables
 from migration.mapping_file.loss_signatures import signed
 from migration.model import OnError
 from migration.steps.refused_row_quarantine import quarantine_refused, stop_at_refused
 from migration.steps.run_schema_names import previous_schema, staging_schema, told_apart
 from migration.target.application_tables.data_only_cutover import load_rows
 from migration.target.schema_removal import remove_own_schema
+from producer.transitions.loss_findings import rewrite_losses
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -55,6 +56,8 @@ def load_schema(
         if aborts:
             raise stop_at_refused(connection, settings, run.id, by_name[refused.table], staging, refused)
         quarantine_refused(connection, settings, run.id, by_name[refused.table], staging, refused)
+    if loaded.refused:
+        rewrite_losses(connection, run, read_tables(connection, run.id))
     remove_own_schema(connection, staging, None, then="resume the run")
     save_objects(connection, run.id, [told_apart(run, schema, result) for result in loaded.results])
     add_findings(connection, run.id, [signed(finding, run.options) for finding in loaded.findings])

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
-from migration.ledger.ledger_tables import findings, objects, steps
+from migration.ledger.ledger_tables import findings, objects, quarantine, steps
 from migration.ledger.run_results import add_findings, read_transform_totals
 from migration.ledger.table_records import read_sources
-from migration.mapping_file.loss_signatures import loss_finding, signed, skipped_finding
-from migration.model import ObjectState, Phase
+from migration.mapping_file.loss_signatures import loss_findings, signed, skipped_finding
+from migration.model import FindingKind, ObjectState, Phase
 from migration.schema_translation.table_selection import left_out_on_request
 from migration.value_conversion.batch_conversion import LOST_NAMED
-from migration.value_conversion.named_losses import LOSSES
+from migration.value_conversion.named_losses import LOSSES, TARGET_ROW_KEPT
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
     from sqlalchemy import Connection
 
     from migration.ledger.run_records import RunRecord
@@ -23,24 +26,46 @@ if TYPE_CHECKING:
     from migration.mapping_file_model import ColumnOverride
 
 
-def add_losses(connection: Connection, run: RunRecord, tables: list[TableRecord]) -> None:
-    """Write a finding for each column and loss that copying has counted."""
+def rewrite_losses(connection: Connection, run: RunRecord, tables: list[TableRecord]) -> None:
+    """Write these findings anew: rows that were counted have gone to the quarantine since."""
+    connection.execute(
+        delete(findings).where(
+            findings.c.run_id == run.id,
+            findings.c.kind == FindingKind.LOSSY_VALUE.value,
+            findings.c.loss != TARGET_ROW_KEPT,
+        )
+    )
+    add_losses(connection, run, tables, _keys_held(connection, run))
+
+
+def add_losses(
+    connection: Connection,
+    run: RunRecord,
+    tables: list[TableRecord],
+    held: Mapping[int, Collection[str]] = MappingProxyType({}),
+) -> None:
+    """Write a finding for each column and loss that copying has counted.
+
+    Args:
+        connection: of the ledger.
+        run: whose findings these are.
+        tables: of the run.
+        held: id of a table → keys of rows that have gone to the quarantine since, as reports show them.
+    """
     names = {table.id: table.name for table in tables}
     asked = _asked(connection, run, tables)
-    keys = _keys_named(connection, run)
-    add_findings(
-        connection,
-        run.id,
-        [
-            signed(
-                loss_finding(names[table_id], column, loss, count, keys.get((table_id, column, loss), [])),
-                run.options,
-                asked.get((table_id, column)),
-            )
-            for (table_id, column, loss), count in sorted(read_transform_totals(connection, run.id).items())
-            if loss in LOSSES
-        ],
-    )
+    keys = _keys_named(connection, run, held)
+    losses: dict[int, list[tuple[str, str, int, list[str]]]] = {}
+    for (table_id, column, loss), count in sorted(read_transform_totals(connection, run.id).items()):
+        if loss in LOSSES:
+            named = keys.get((table_id, column, loss), [])
+            losses.setdefault(table_id, []).append((column, loss, count, named))
+    for table_id, found in losses.items():
+        add_findings(
+            connection,
+            run.id,
+            loss_findings(names[table_id], found, run.options, asked.get(table_id, {})),
+        )
 
 
 def add_skipped(connection: Connection, run: RunRecord) -> None:
@@ -74,18 +99,19 @@ def add_skipped(connection: Connection, run: RunRecord) -> None:
 
 def _asked(
     connection: Connection, run: RunRecord, tables: list[TableRecord]
-) -> dict[tuple[int, str], ColumnOverride | None]:
+) -> dict[int, dict[str, ColumnOverride | None]]:
     return {
-        (table.id, column.name): column.override
+        table.id: {column.name: column.override for column in declared.columns}
         for source in read_sources(connection, run.id)
         for declared in source.schema.tables
         for table in tables
         if table.source_id == source.id and table.name == declared.name
-        for column in declared.columns
     }
 
 
-def _keys_named(connection: Connection, run: RunRecord) -> dict[tuple[int, str, str], list[str]]:
+def _keys_named(
+    connection: Connection, run: RunRecord, held: Mapping[int, Collection[str]]
+) -> dict[tuple[int, str, str], list[str]]:
     """Return some keys of rows for each table, column and loss, as the steps of copying have noted them."""
     results = connection.execute(
         select(steps.c.table_id, steps.c.result)
@@ -100,6 +126,17 @@ def _keys_named(connection: Connection, run: RunRecord) -> dict[tuple[int, str, 
     for table_id, result in results:
         for column, loss, key in result["lost"]:
             named = keys.setdefault((table_id, column, loss), [])
-            if len(named) < LOST_NAMED:
+            if len(named) < LOST_NAMED and key not in held.get(table_id, ()):
                 named.append(key)
     return keys
+
+
+def _keys_held(connection: Connection, run: RunRecord) -> dict[int, set[str]]:
+    """Return the keys of the rows in quarantine, as they are shown: what is not loaded has lost nothing."""
+    rows = connection.execute(
+        select(quarantine.c.table_id, quarantine.c.key).where(quarantine.c.run_id == run.id)
+    )
+    held: dict[int, set[str]] = {}
+    for table_id, key in rows:
+        held.setdefault(table_id, set()).add(", ".join("NULL" if part is None else str(part) for part in key))
+    return held

@@ -8,6 +8,7 @@ import pyarrow as pa
 
 from migration.column_types.column_decision import candidate, wider
 from migration.column_types.fitting_value_count import accepted
+from migration.column_types.whole_days import WholeDays
 from migration.model import ColumnPlan, ColumnProfile, StorageClass
 from migration.source_schema import SourceColumn, SourceTable, TableKind
 from migration.value_conversion.batch_conversion import Context
@@ -84,6 +85,9 @@ def profile(
     integers = by_class.get(StorageClass.INTEGER, [])
     texts = by_class.get(StorageClass.TEXT, [])
     finite = [value for value in by_class.get(StorageClass.REAL, []) if abs(value) != float("inf")]
+    days = WholeDays(natural)
+    if integers:
+        days.add(slot(StorageClass.INTEGER, integers), context)
     arrays = {c: slot(c, found) for c, found in by_class.items() if c is not StorageClass.NULL}
     return ColumnProfile(
         counts={c: len(found) for c, found in by_class.items()},
@@ -97,6 +101,7 @@ def profile(
         nul_texts=sum("\0" in text for text in texts),
         accepted={c: accepted(natural, c, array, context) for c, array in arrays.items()},
         accepted_wider={c: accepted(wide, c, array, context) for c, array in arrays.items()} if wide else {},
+        whole_days=dict(days.counts),
         examples={c: found[0] if c is StorageClass.TEXT else repr(found[0]) for c, found in by_class.items()},
     )
 

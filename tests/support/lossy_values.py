@@ -17,6 +17,8 @@ class Lossy(NamedTuple):
 
 LOSSY = (
     Lossy("REAL", "1234568.891", "real", "'1234568.9'", "rounded_to_real"),
+    Lossy("FLOAT", "0.123456789", "real", "'0.12345679'", "rounded_to_real"),
+    Lossy("REAL", "16777217.0", "real", "'16777216'", "rounded_to_real"),
     Lossy("REAL", "1e40", "real", "'Infinity'", "rounded_to_real"),
     Lossy("REAL", "1e-50", "real", "'0'", "rounded_to_real"),
     Lossy("TEXT", "'01234'", "integer", "1234", "number_respelled"),
@@ -66,6 +68,10 @@ REFUSED = (
 
 KEPT = (
     Lossy("REAL", "0.5", "real", "0.5", ""),
+    Lossy("FLOAT", "0.1", "real", "'0.1'", ""),
+    Lossy("FLOAT", "12.34567", "real", "'12.34567'", ""),
+    Lossy("DECIMAL(10,2)", "-1234.56", "real", "'-1234.56'", ""),
+    Lossy("REAL", "3.4e38", "real", "'3.4e38'", ""),
     Lossy("TEXT", "'1234'", "integer", "1234", ""),
     Lossy("TEXT", "'12.50'", "numeric(10,2)", "12.50", ""),
     Lossy("TEXT", "'1.50'", "numeric", "1.50", ""),

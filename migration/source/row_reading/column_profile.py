@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from migration.column_types.column_decision import candidate, wider
 from migration.column_types.fitting_value_count import accepted
+from migration.column_types.whole_days import WholeDays
 from migration.errors import SourceCorruptError, UnexpectedClassError
 from migration.model import ColumnProfile, StorageClass
 from migration.source.row_reading.batch_query import Guard
@@ -97,7 +99,7 @@ def _read(
     unexpected = _unexpected_classes(reader, table, key_range, with_gaps)
     if unexpected:
         read(unexpected, Guard.ALL)
-    return {name: column.tally.profile(rows) for name, column in columns.items()}
+    return {name: column.profile(rows) for name, column in columns.items()}
 
 
 def merge_profiles(parts: Iterable[Mapping[str, ColumnProfile]]) -> dict[str, ColumnProfile]:
@@ -118,6 +120,7 @@ class _Column:
         self._wider = wider(natural)
         self._normaliser = normaliser(natural)
         self._losing_documents = LosingDocuments()
+        self._whole_days = WholeDays(natural)
 
     def add(self, storage_class: StorageClass, values: pa.Array, context: Context) -> None:
         """Add one slot of a batch."""
@@ -129,6 +132,8 @@ class _Column:
             or self._natural.rules.get(StorageClass.TEXT) == "text_to_text"
         ):
             return  # every value fits into text; its lengths are in the statistics
+        if storage_class is StorageClass.INTEGER:
+            self._whole_days.add(values, context)
         if self._natural.rules.get(storage_class) == "text_to_json":
             taken = self._add_documents(values, context)
         else:
@@ -140,6 +145,10 @@ class _Column:
             )
             taken_wider = taken if takes_the_same else accepted(self._wider, storage_class, values, context)
         self.tally.add_accepted(storage_class, taken, taken_wider)
+
+    def profile(self, rows: int) -> ColumnProfile:
+        """Return what was found, for so many rows."""
+        return replace(self.tally.profile(rows), whole_days=dict(self._whole_days.counts))
 
     def _add_documents(self, values: pa.Array, context: Context) -> int:
         """Count what documents would lose; return how many fit. Those that repeat in a batch are looked at once."""

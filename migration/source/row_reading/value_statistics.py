@@ -16,6 +16,8 @@ from migration.value_conversion.uuid_shapes import count_shapes
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from migration.mapping_file_model import EpochUnit
+
 _EXAMPLE_CHARS = 60
 _NUMBER_BYTES = 8
 
@@ -192,12 +194,18 @@ def merged(one: ColumnProfile, other: ColumnProfile) -> ColumnProfile:
         examples={**other.examples, **one.examples},
         documents_losing=one.documents_losing + other.documents_losing,
         uuid_shapes=dict(Counter(one.uuid_shapes) + Counter(other.uuid_shapes)),
+        whole_days=_added_days(one, other),
         texts_to_null=one.texts_to_null + other.texts_to_null,
     )
 
 
 def _added(one: Mapping[StorageClass, int], other: Mapping[StorageClass, int]) -> dict[StorageClass, int]:
     return {c: one.get(c, 0) + other.get(c, 0) for c in StorageClass if c in one or c in other}
+
+
+def _added_days(one: ColumnProfile, other: ColumnProfile) -> dict[EpochUnit, int]:
+    """Add up the midnights. A range without integers speaks against no unit."""
+    return dict(Counter(one.whole_days) + Counter(other.whole_days))
 
 
 def _example(values: pa.Array) -> str:

@@ -54,7 +54,7 @@ def remapped(
     options = table.run.options
     context = Context(options.source_timezone, ask_server=ServerOpinion(connection.engine))
     if mapping is None:
-        return ReplayTable(table.declared, table.plan, table.profile, context, options.batch_rows)
+        return ReplayTable(table.declared, table.plan, table.profile, context, options, table.plan)
     mapping = above_profile(mapping, options)
     asked = replace(options, mapping=mapping)
     snapshot = snapshots.path(table.source)
@@ -82,7 +82,7 @@ def remapped(
         only = replace(asked, tables=(declared.name,), exclude=(), catalog=None)
         plan = plan_source(label, schema, {declared.name: profile}, only).tables[0]
     _check_same_shape(table.plan, plan)
-    return ReplayTable(declared, _in_order(table.plan, plan), profile, context, options.batch_rows)
+    return ReplayTable(declared, _beside(table.plan, plan), profile, context, asked, table.plan)
 
 
 def _check_same_shape(standing: TablePlan, wanted: TablePlan) -> None:
@@ -111,7 +111,18 @@ def _check_same_shape(standing: TablePlan, wanted: TablePlan) -> None:
             )
 
 
-def _in_order(standing: TablePlan, wanted: TablePlan) -> TablePlan:
-    """Return the table as it stands, whose columns convert as the mapping wants."""
+def _beside(standing: TablePlan, wanted: TablePlan) -> TablePlan:
+    """Return the table as it stands, whose columns convert as the mapping wants.
+
+    Values can be had back by one spelling of their column only: that of the rows which stand there.
+    """
     columns = {column.name: column for column in wanted.columns}
-    return replace(standing, columns=tuple(columns.get(c.name, c) for c in standing.columns))
+    return replace(
+        standing,
+        columns=tuple(
+            replace(found, time_example=c.time_example or found.time_example)
+            if (found := columns.get(c.name)) is not None
+            else c
+            for c in standing.columns
+        ),
+    )

@@ -15,9 +15,12 @@ from migration.convoy_error import NextStep
 from migration.errors import AmbiguousKeyError
 from migration.ledger.chunk_records import ChunkRecord
 from migration.model import ColumnProfile, Digest, KeyRange, Rejection, TablePlan
+from migration.run_options import RunOptions
 from migration.source.row_reading.snapshot_reader import SnapshotReader
 from migration.source_schema import SourceTable
+from migration.validation.loss_count import LossCount
 from migration.validation.row_digest import DigestSum
+from migration.validation.server_casts import ServerCasts
 from migration.value_conversion.batch_conversion import Context, Converter
 from migration.value_conversion.batch_size import batch_rows
 from migration.value_conversion.raw_batch import RawBatch
@@ -31,13 +34,18 @@ _SMALLEST_ROWID = -(2**63)
 
 @dataclass(frozen=True, slots=True)
 class ReplayTable:
-    """How a table is read and converted now; `profile` says which storage classes its columns hold."""
+    """How a table is read and converted now.
+
+    `profile` says which storage classes its columns hold, `options` has the mapping file of today, and `standing` is
+    the plan by which the other rows of the table were converted.
+    """
 
     declared: SourceTable
     plan: TablePlan
     profile: Mapping[str, ColumnProfile]
     context: Context
-    batch_rows: int | None
+    options: RunOptions
+    standing: TablePlan
 
 
 class ChunkReplay:
@@ -49,6 +57,7 @@ class ChunkReplay:
         chunk: the chunk that they are in.
         wanted: the keys of the rows; every other row of the chunk is left alone.
         left_out: keys of rows that stay in quarantine although their values fit.
+        casts: tell how the server keeps values of types that only it knows; None: that is not asked.
     """
 
     def __init__(
@@ -58,6 +67,7 @@ class ChunkReplay:
         chunk: ChunkRecord,
         wanted: Mapping[Key, Any],
         left_out: frozenset[Key] = frozenset(),
+        casts: ServerCasts | None = None,
     ) -> None:
         self._reader = reader
         self._table = table
@@ -67,12 +77,17 @@ class ChunkReplay:
         self._rowids = pa.array([k[0] for k in wanted if k and isinstance(k[0], int)], pa.int64())
         self._columns = table.plan.copied_columns
         # Without the profile: it may know nothing of rows that a mapping file now sees in another way.
-        self._converter = Converter(self._columns, table.context)
+        self._converter = Converter(
+            self._columns, table.context, standing={column.name: column for column in table.standing.columns}
+        )
+        self._casts = casts
         self._digest = DigestSum()
         self._seen: Counter[Key] = Counter()
         self.kept: list[Key] = []
         """Keys of the rows that fit, in the order of the batches."""
         self.transforms: Counter[tuple[str, str]] = Counter()
+        self.losses = LossCount()
+        """What cannot be had back of the values of these rows."""
 
     def batches(self) -> Iterator[tuple[pa.RecordBatch, Sequence[Rejection]]]:
         """Yield the rows that fit, and with each batch the values that do not.
@@ -88,6 +103,9 @@ class ChunkReplay:
             refused = {storable_key(rejection.key) for rejection in converted.rejections}
             self.kept.extend(key for key in keys if key not in refused)
             self.transforms.update(converted.transforms)
+            cast = self._casts.apply(converted.batch).lost if self._casts is not None else ()
+            self.transforms.update(Counter((column, loss) for _, column, loss in cast))
+            self.losses.add(batch, converted, cast)
             self._digest.add(converted.batch, self._columns)
             yield converted.batch, converted.rejections
 
@@ -99,7 +117,7 @@ class ChunkReplay:
         table = self._table
         names = [column.name for column in self._columns]
         classes = {name: table.profile[name].classes for name in names}
-        size = batch_rows(table.batch_rows, table.profile.values())
+        size = batch_rows(table.options.batch_rows, table.profile.values())
         for key_range in self._ranges():
             yield from self._reader.batches(table.declared, classes, key_range, size)
 

@@ -16,7 +16,7 @@ from sqlalchemy.exc import DBAPIError
 from migration.errors import RunStateError
 from migration.ledger.ledger_tables import runs
 from migration.ledger.quarantine_records import HeldChunk, held_chunks
-from migration.ledger.run_acts import read_acts
+from migration.ledger.run_acts import Act, act_of, read_acts
 from migration.ledger.run_records import RunRecord, read_run
 from migration.ledger.run_results import count_findings, count_quarantined
 from migration.ledger.run_transition import LockedRun, transition
@@ -109,7 +109,7 @@ def _retry(
             retry.load()
         _insert(connection, run, retries)
         results = tuple(retry.finish() for retry in retries)
-        phase = _close(locked, results)
+        phase = _close(locked, results, mapping)
     return RetryResult(run_id, phase, results)
 
 
@@ -139,9 +139,12 @@ def _insert(connection: Connection, run: RunRecord, retries: Sequence[TableRetry
         retry.refused = refused.get(retry.arrival.table.oid, {})
 
 
-def _close(locked: LockedRun, results: tuple[RetriedTable, ...]) -> Phase:
+def _close(locked: LockedRun, results: tuple[RetriedTable, ...], mapping: MappingFile | None) -> Phase:
     connection, run = locked.connection, locked.record
-    locked.note(QuarantineRetried(run.id, sum(r.stored for r in results), sum(r.remaining for r in results)))
+    stored, remaining = sum(r.stored for r in results), sum(r.remaining for r in results)
+    locked.note(QuarantineRetried(run.id, stored, remaining))
+    rules = {} if mapping is None else {"mapping_file": mapping.name, "mapping_sha256": mapping.sha256}
+    locked.note(act_of(run.id, Act.RETRIED, data={"stored": stored, "remaining": remaining, **rules}))
     if run.options.data_only:
         connection.execute(update(runs).where(runs.c.id == run.id).values(cutover=run.cutover))
     is_clean = not count_quarantined(connection, run.id) and not count_findings(

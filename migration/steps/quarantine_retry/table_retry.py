@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -30,8 +30,9 @@ from migration.ledger.run_results import (
     save_verdict,
 )
 from migration.ledger.table_records import planned, read_table
+from migration.mapping_file.loss_signatures import loss_findings
 from migration.mapping_file_model import MappingFile
-from migration.model import Digest, ObjectResult, ObjectState, TablePlan
+from migration.model import Digest, Finding, ObjectResult, ObjectState, TablePlan
 from migration.schema_translation.postgres_limits import may_refuse_rows
 from migration.source.row_reading.snapshot_reader import SnapshotReader
 from migration.source.snapshots.snapshot_access import SnapshotAccess
@@ -50,7 +51,9 @@ from migration.target.loading.uncommitted_readback import read_uncommitted
 from migration.target.pg_catalog.schema_relations import relations_with
 from migration.target.pg_catalog.sequence_positions import advance_sequences
 from migration.target.sql_statements import driver_connection
+from migration.validation.loss_count import LossCount
 from migration.validation.row_digest import DigestSum, combine
+from migration.validation.server_casts import ServerCasts, server_casts
 from migration.value_conversion.batch_size import batch_rows
 from migration.value_conversion.row_key import Key, storable_key
 
@@ -71,6 +74,8 @@ class RetriedTable:
     reasons: Mapping[str, int]
     written_since: bool = False
     """The table holds more than the run has put there, so the stored rows alone are proved."""
+    lost: tuple[str, ...] = ()
+    """What nobody has signed for of the losses of the stored rows: `price: cut_by_type`."""
 
 
 @dataclass(slots=True)
@@ -84,6 +89,7 @@ class _Part:
     kept: list[Key]
     digest: Digest
     transforms: Mapping[tuple[str, str], int]
+    losses: LossCount
     too_large: frozenset[Key] = frozenset()
     """Rows whose values fit, and that the server does not take as a whole."""
     reasons: dict[str, int] = field(default_factory=dict)
@@ -112,6 +118,7 @@ class TableRetry:
         self._schema, self._standing, self._entry = _where_it_stands(connection, run, self._table)
         self._waiting = RetryTable(connection, self._schema, self._standing, number)
         self._replay = remapped(connection, self._table, mapping, self.arrival.table, snapshots)
+        self._losses = LossCount()
         self._was_written_to = self._entry is not None and is_changed(
             connection, self.arrival.table, self._entry
         )
@@ -127,17 +134,27 @@ class TableRetry:
     def load(self) -> None:
         """Convert the rows anew and send those that fit; what does not fit goes back into quarantine."""
         number = 1
-        with closing(SnapshotReader(self._snapshot)) as reader:
+        with self._reading() as (reader, casts):
             for held in self._held:
-                part = self._load_chunk(reader, held, number)
+                part = self._load_chunk(reader, casts, held, number)
                 number += len(part.kept)
                 self._parts.append(part)
 
-    def _load_chunk(self, reader: SnapshotReader, held: HeldChunk, first: int) -> _Part:
+    @contextmanager
+    def _reading(self) -> Iterator[tuple[SnapshotReader, ServerCasts | None]]:
+        with (
+            closing(SnapshotReader(self._snapshot)) as reader,
+            server_casts(self._connection.engine, self._replay.plan) as casts,
+        ):
+            yield reader, casts
+
+    def _load_chunk(
+        self, reader: SnapshotReader, casts: ServerCasts | None, held: HeldChunk, first: int
+    ) -> _Part:
         record = read_chunk(self._connection, held.id)
         entries = held_rows(self._connection, held.id)
         too_large = self._too_large(reader, record, entries)
-        replay = ChunkReplay(reader, self._replay, record, entries, frozenset(too_large))
+        replay = ChunkReplay(reader, self._replay, record, entries, frozenset(too_large), casts)
         unfit: dict[Key, str] = {}
         with RejectionSpool() as spool:
 
@@ -158,7 +175,9 @@ class TableRetry:
                 gone += entries.get(key, [])
             forget_entries(self._connection, gone)
         kept, digest, transforms = replay.kept, replay.digest(), replay.transforms
-        part = _Part(record, held, entries, first, kept, digest, transforms, frozenset(too_large))
+        part = _Part(
+            record, held, entries, first, kept, digest, transforms, replay.losses, frozenset(too_large)
+        )
         for key, reason in too_large.items():
             change_reason(self._connection, entries[key], reason)
         for reason in (*unfit.values(), *too_large.values()):
@@ -184,9 +203,9 @@ class TableRetry:
         """
         stored = 0
         reasons: dict[str, int] = {}
-        with closing(SnapshotReader(self._snapshot)) as reader:
+        with self._reading() as (reader, casts):
             for part in self._parts:
-                stored += self._settle(reader, part)
+                stored += self._settle(reader, casts, part)
                 for reason, rows in part.reasons.items():
                     reasons[reason] = reasons.get(reason, 0) + rows
         remaining = sum(part.held.rows_quarantined for part in self._parts) - stored
@@ -194,13 +213,17 @@ class TableRetry:
         if unknown:
             reasons["the row has no key by which it could be found again"] = unknown
         written_since = False
+        lost: tuple[str, ...] = ()
         if stored:
             advance_sequences(self._connection, [self.arrival.table], {})
             written_since = self._prove()
+            found = self._lost()
+            add_findings(self._connection, self._run.id, found)
+            lost = tuple(f"{f.column}: {f.loss}" for f in found if not f.accepted_by)
         label, name = self._table.plan.source_label, self._table.plan.name
-        return RetriedTable(label, name, stored, remaining, reasons, written_since)
+        return RetriedTable(label, name, stored, remaining, reasons, written_since, lost)
 
-    def _settle(self, reader: SnapshotReader, part: _Part) -> int:
+    def _settle(self, reader: SnapshotReader, casts: ServerCasts | None, part: _Part) -> int:
         """Write down the fate of one chunk's rows; return how many are stored."""
         numbers = range(part.first, part.first + len(part.kept))
         left_out = {part.kept[n - part.first]: self.refused[n] for n in numbers if n in self.refused}
@@ -210,19 +233,26 @@ class TableRetry:
         stored = [key for key in part.kept if key not in left_out]
         if not stored:
             return 0
-        digest, transforms = part.digest, part.transforms
+        digest, transforms, losses = part.digest, part.transforms, part.losses
         if left_out:  # what was refused must not count: read once more without it
             replay = ChunkReplay(
-                reader, self._replay, part.record, part.entries, part.too_large.union(left_out)
+                reader, self._replay, part.record, part.entries, part.too_large.union(left_out), casts
             )
             for _ in replay.batches():
                 pass
-            digest, transforms = replay.digest(), replay.transforms
+            digest, transforms, losses = replay.digest(), replay.transforms, replay.losses
+        self._losses.add_all(losses)
         forget_entries(self._connection, [entry for key in stored for entry in part.entries[key]])
         part.stored = digest
         loaded = combine([part.held.loaded, digest])
         release_rows(self._connection, part.held.id, loaded, len(stored), transforms)
         return len(stored)
+
+    def _lost(self) -> list[Finding]:
+        """Return what the stored rows have lost: signed for by who started the run, or by the mapping of today."""
+        asked = {column.name: column.override for column in self._replay.declared.columns}
+        name, options = self._table.plan.name, self._replay.options
+        return loss_findings(name, self._losses.found(), options, asked)
 
     def _prove(self) -> bool:
         """Prove the whole table, or where it was written to since, the rows that got in; return whether it was.

@@ -197,7 +197,10 @@ def _scalar_real_to_float(value: float, _context: Context) -> float:
 
 
 def _rounded(values: pa.Array, _context: Context) -> pa.BooleanArray:
-    return pc.not_equal(values.cast(pa.float32(), safe=False).cast(pa.float64()), values)
+    """Tell which doubles the shortest digits of the real nearest to them do not give back: 0.1 they do."""
+    reals = values.cast(pa.float32(), safe=False)
+    written = reals.cast(pa.string()).cast(pa.float64())  # the shortest digits, as PostgreSQL writes them
+    return pc.and_(pc.not_equal(reals.cast(pa.float64()), values), pc.not_equal(written, values))
 
 
 def _columnar_text_to_numeric(values: pa.Array, context: Context) -> Converted:

@@ -225,7 +225,10 @@ def _print_result(result: RetryResult) -> None:
         name = printable(table.name)
         if table.stored:
             proof = (
-                "and proved equal; the rest of the table has been written to since the cutover"
+                f"but values of them cannot be had back ({printable(', '.join(table.lost))}),"
+                " and nobody has signed for that"
+                if table.lost
+                else "and proved equal; the rest of the table has been written to since the cutover"
                 if table.written_since
                 else "and the table proved equal"
             )
