@@ -39,6 +39,8 @@ OBJECT_ADVICE: Final = {
 """Kind of object (its beginning, in lower case) → what to do when it was skipped."""
 _PLURALS: Final = {"index": "indexes", "virtual": "virtual tables"}
 _SINGULARS: Final = {"virtual": "virtual table"}
+_LEFT: Final = "brings all rows, and the constraint holds for new ones"
+_LEFT_DATA_ONLY: Final = "brings all rows that the application's own keys take"
 _ANY_OBJECT: Final = "The reason beside each says what stood in the way."
 
 
@@ -59,7 +61,7 @@ def orphan_query(key: ForeignKeyFacts) -> str:
 
 
 def foreign_key_advice(unvalidated: Sequence[ForeignKeyFacts]) -> Iterator[Recommendation]:
-    """Yield how to find orphan rows and to validate the keys afterwards."""
+    """Yield how to find orphan rows and to validate the keys of a run afterwards."""
     if unvalidated:
         lines = []
         for key in unvalidated[:_KEYS_SHOWN]:
@@ -71,9 +73,9 @@ def foreign_key_advice(unvalidated: Sequence[ForeignKeyFacts]) -> Iterator[Recom
             Urgency.SHOULD,
             "Find the orphan rows, then validate the foreign keys",
             f"{count(len(unvalidated), 'foreign key holds', 'foreign keys hold')} for new rows and not for all old"
-            f" ones (NOT VALID): {names}. The source held rows whose parent is missing. Insert the parents, or delete"
-            " or correct the orphans; then VALIDATE. A migration with --on-orphan keeps such rows apart, or takes the"
-            " reference away.",
+            f" ones (NOT VALID): {names}. The source held rows whose parent is missing, or a replaced table had the key"
+            " so. Insert the parents, or delete or correct the orphans; then VALIDATE. A migration with --on-orphan"
+            " keeps such rows apart, or takes the reference away.",
             tuple(lines),
         )
 
@@ -86,11 +88,11 @@ def orphan_choice(orphans: Sequence[FindingReport], options: RunOptions) -> Iter
     yield Recommendation(
         Urgency.SHOULD,
         "Decide what becomes of the orphan rows",
-        f"Rows of {tables} point at parents that do not exist; the findings name the keys. Best is to insert the"
-        " parents in the source. Else --on-orphan not-valid brings all rows, and the constraint holds for new ones;"
-        " quarantine keeps them, and all rows that need them, in the ledger, where a retry finds them; set-null takes"
-        f" the reference away. This dry-run tried {options.on_orphan}. A mapping file says it for single tables"
-        " (on_orphan).",
+        f"Rows of {tables} point at parents that would not be loaded: they are missing, or kept out themselves; the"
+        " findings name the keys. Best is to insert or correct the parents in the source. Else --on-orphan not-valid"
+        f" {_LEFT_DATA_ONLY if options.data_only else _LEFT}; quarantine keeps them, and all rows that need them, in"
+        " the ledger, where a retry finds them; set-null takes the reference away. This dry-run tried"
+        f" {options.on_orphan}. A mapping file says it for single tables (on_orphan).",
         tuple(
             next_commands.repeat(replace(options, on_orphan=choice), Mode.MIGRATE)
             for choice in OnOrphan

@@ -144,7 +144,10 @@ def assemble(facts: Facts) -> Report:
                 objects=objects,
                 findings=findings,
                 quarantine=quarantine,
-                unvalidated=facts.unvalidated if options.mode is Mode.MIGRATE else (),
+                # Where rows alone were loaded, such keys are the application's, and stood so before.
+                unvalidated=facts.unvalidated
+                if options.mode is Mode.MIGRATE and not options.data_only
+                else (),
                 previous=facts.previous,
                 retries=facts.retries,
             )

@@ -15,7 +15,7 @@ from migration.observers.run_happenings import RunPlanned
 from migration.schema_translation.left_behind_tables import LeftBehind, without_tables
 from migration.schema_translation.source_plan import ProfiledSource, check_collisions, plan_sources
 from migration.source.row_reading.column_profile import merge_profiles
-from migration.steps.orphan_row_step import searched
+from migration.steps.orphan_references import searched
 from migration.steps.run_schema_names import staging_schema, target_schemas, told_apart
 from migration.target.application_tables.data_only_plan import plan_data_only
 from migration.target.loading.staging_schema import create_staging
@@ -110,7 +110,7 @@ def _orphan_steps(connection: Connection, run: RunRecord, plans: list[TablePlan]
     steps: list[NewStep] = []
     for source in read_sources(connection, run.id):
         of_source = {plan.name: plan for plan in plans if plan.source_label == source.label}
-        if searched(source.schema.tables, of_source, run.options.mode, run.options.on_orphan):
+        if searched(connection, source.schema.tables, of_source, run.options, plans).references:
             steps.append(NewStep(spec={"source_id": source.id}))
     return steps
 
