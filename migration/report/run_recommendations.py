@@ -165,6 +165,21 @@ def _schema(situation: Situation) -> Iterator[Recommendation]:
         )
 
 
+def _unnamed_sequences(situation: Situation) -> Iterator[Recommendation]:
+    """Tell what to set where an application takes numbers in its code: a load of rows cannot know for which column."""
+    found = situation.findings_of(FindingKind.SEQUENCE_UNNAMED)
+    names = [finding.key.replace("'", "''") for finding in found if finding.key]
+    if names and (situation.has_migrated or situation.options.mode is Mode.DRY_RUN):
+        yield Recommendation(
+            Urgency.SHOULD,
+            f"Set {count(len(names), 'sequence that belongs', 'sequences that belong')} to no column",
+            f"{some(f.key or '' for f in found)}: their numbers are the application's affair, and stay where they are."
+            " Where its code takes numbers from one that the source's rows hold already, its first write would take"
+            " them again. Look up in its code which column that is, and set the sequence before it starts.",
+            tuple(f"SELECT setval('{name}', (SELECT max(COLUMN) FROM TABLE));" for name in names),
+        )
+
+
 def _widened(situation: Situation) -> Iterator[Recommendation]:
     wide: list[tuple[TableReport, ColumnReport]] = [
         (table, column) for table in situation.tables for column in table.columns if column.widened
@@ -295,6 +310,7 @@ RULES: tuple[Rule, ...] = (
     _spoiled,
     _lossy,
     _schema,
+    _unnamed_sequences,
     _previous,
     _widened,
     _keyless,

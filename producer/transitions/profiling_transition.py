@@ -20,6 +20,7 @@ from migration.steps.run_schema_names import staging_schema, target_schemas, tol
 from migration.target.application_tables.data_only_plan import plan_data_only
 from migration.target.loading.staging_schema import create_staging
 from migration.target.loading.table_trial import refused_tables
+from migration.target.pg_catalog.unnamed_sequences import unnamed_sequences
 from migration.target.session_time_zone import times_read_in
 from migration.target.target_check import check_target, foresee_replacements, try_ddl
 
@@ -60,6 +61,8 @@ def finish_profiling(_context: TransitionContext, locked: LockedRun, _prepared: 
         attempt.rollback()
         left_behind |= refused
     save_objects(connection, run.id, results)
+    if run.options.data_only:
+        add_findings(connection, run.id, list(unnamed_sequences(connection, target_schemas(plans))))
     sizes = read_chunk_sizes(connection, run.id)
     add_steps(connection, run.id, Phase.COPYING, _orphan_steps(connection, run, plans))
     add_steps(

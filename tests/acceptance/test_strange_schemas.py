@@ -1,0 +1,64 @@
+"""--data-only into schemas that are the application's own business: what is told of them, and what is left alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+
+from migration.model import FindingKind, Mode
+from migration.report.report_builder import build_report
+from tests.support.direct import Direct
+
+if TYPE_CHECKING:
+    from migration.report.report_model import Report
+
+Build = Callable[[str], Path]
+
+
+def make(direct: Direct, schema: str, script: str) -> None:
+    with psycopg.connect(direct.url) as connection:
+        connection.execute(f"CREATE SCHEMA {schema}")
+        connection.execute(f"SET search_path = {schema}")
+        connection.execute(script.encode())
+
+
+def load(direct: Direct, source: Path, schema: str, **options: Any) -> Report:
+    run = direct.migrate(source, target_schema=schema, data_only=True, **options)
+    return build_report(direct.ledger, run.id)
+
+
+def test_sequences_that_no_column_names_are_told_in_dry_run_and_run(direct: Direct, build: Build) -> None:
+    make(
+        direct,
+        "odd_sequences",
+        "CREATE SEQUENCE ev_stream_seq; CREATE SEQUENCE \"it's\" START 7; SELECT nextval('\"it''s\"');"
+        "CREATE SEQUENCE by_default; CREATE TABLE ev (id bigint PRIMARY KEY DEFAULT nextval('by_default'), n text);"
+        "CREATE TABLE other (id serial PRIMARY KEY, x int GENERATED ALWAYS AS IDENTITY);",
+    )
+    source = build("CREATE TABLE ev (id INTEGER PRIMARY KEY, n TEXT); INSERT INTO ev VALUES (36, 'a');")
+    for mode in (Mode.DRY_RUN, Mode.MIGRATE):
+        report = load(direct, source, "odd_sequences", mode=mode)
+        found = [f for f in report.findings if f.kind is FindingKind.SEQUENCE_UNNAMED]
+        assert [f.key for f in found] == ['"odd_sequences"."ev_stream_seq"', '"odd_sequences"."it\'s"']
+        assert ["(it begins with 1)" in f.message for f in found] == [True, False]
+        assert ["(it has given out 7)" in f.message for f in found] == [False, True]
+        assert report.exit_status == 0
+        (advice,) = [a for a in report.recommendations if "to no column" in a.title]
+        assert advice.title == "Set 2 sequences that belong to no column"
+    with psycopg.connect(direct.url) as connection:
+        connection.execute("INSERT INTO odd_sequences.other DEFAULT VALUES")
+        for line in advice.commands:
+            filled = line.replace("COLUMN", "id").replace("TABLE", "odd_sequences.other")
+            assert connection.execute(filled.encode()).fetchall() == [(1,)]
+    assert direct.query("SELECT nextval('odd_sequences.by_default')") == [(37,)]
+
+
+def test_sequences_of_a_migration_that_makes_its_tables_are_nobodys_affair(
+    direct: Direct, build: Build
+) -> None:
+    make(direct, "odd_plain", "CREATE SEQUENCE free;")
+    run = direct.migrate(build("CREATE TABLE t (id INTEGER PRIMARY KEY)"), target_schema="odd_plain")
+    assert not build_report(direct.ledger, run.id).findings
