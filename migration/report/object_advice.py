@@ -14,6 +14,7 @@ from migration.report.run_facts import ForeignKeyFacts
 from migration.report.text_formatting import count
 from migration.run_options import RunOptions
 from migration.schema_translation.table_selection import left_out_on_request
+from migration.target.application_tables.standing_search_tables import STAYS_EMPTY
 from migration.target.sql_statements import quoted
 from migration.value_conversion.orphan_row_policy import ORPHAN_TO_NULL
 
@@ -129,9 +130,12 @@ def _listed(names: Sequence[str]) -> str:
 
 
 def object_advice(
-    objects: Sequence[ObjectReport], missing: Sequence[FindingReport]
+    objects: Sequence[ObjectReport], missing: Sequence[FindingReport], *, data_only: bool = False
 ) -> Iterator[Recommendation]:
-    """Yield one recommendation for each kind of object that was skipped, and one for tables without their index."""
+    """Yield one recommendation for each kind of object that was skipped, and one for tables without their index.
+
+    `data_only`: how the application searches, and what else it has around its tables, is its own affair.
+    """
     bare = [item.name for item in objects if item.kind == "virtual" and item.state is ObjectState.CHANGED]
     if bare:
         yield Recommendation(
@@ -147,6 +151,8 @@ def object_advice(
         on_purpose = item.kind.startswith("shadow") or left_out_on_request(item.kind, item.reason)
         if item.state is ObjectState.SKIPPED and not on_purpose:
             skipped.setdefault(_kind(item.kind), []).append(item)
+    if data_only:
+        yield from _search_advice(skipped.pop("virtual", ()))
     for kind, items in skipped.items():
         plural = _PLURALS.get(kind, kind + "s")
         yield Recommendation(
@@ -159,4 +165,25 @@ def object_advice(
             Urgency.SHOULD,
             "Add the constraints that are missing",
             "; ".join(f"{finding.table}: {finding.message}" for finding in missing[:_OBJECTS_SHOWN]),
+        )
+
+
+def _search_advice(items: Sequence[ObjectReport]) -> Iterator[Recommendation]:
+    """Yield what to do about tables of an application in which nothing of the source is found."""
+    empty = [item.name for item in items if STAYS_EMPTY in item.reason]
+    if empty:
+        yield Recommendation(
+            Urgency.SHOULD,
+            f"Let the application build {_listed(empty)} anew",
+            f"{count(len(empty), 'table')} in which the application searches {'stands' if len(empty) == 1 else 'stand'}"
+            " empty in PostgreSQL: what was written before the move is not found there. Start its own command for it,"
+            " or bring the rows along: --tables names the table, and a mapping file the columns.",
+        )
+    others = [item.name for item in items if item.name not in empty]
+    if others:
+        yield Recommendation(
+            Urgency.SHOULD,
+            f"See to {count(len(others), 'virtual table')} that did not come along",
+            f"{_listed(others)}. How the application searches in PostgreSQL is its own affair; see whether it has to"
+            " build an index before the first search. The rows are in the source.",
         )

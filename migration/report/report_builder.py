@@ -98,7 +98,7 @@ def assemble(facts: Facts) -> Report:
     counts = Counter({FindingKind(kind): n for kind, n in facts.finding_counts.items()})
     counts = counts or Counter(FindingKind(row.kind) for row in facts.findings)
     counts[FindingKind.CONSERVATION] += findings_total - facts.findings_total
-    rows, values, schema = judge_parts(tables, counts, options.ignore)
+    rows, values, schema = judge_parts(tables, counts, options.ignore, compares_schema=not options.data_only)
     outcome = Outcome(
         mode=options.mode,
         status=run.phase,
@@ -108,6 +108,7 @@ def assemble(facts: Facts) -> Report:
         has_error_finding=any(finding.is_error for finding in findings),
         lossy=lossy_places(findings),
         schema_differences=schema.differing,
+        compares_schema=not options.data_only,
         schema_not_compared=is_schema_uncompared(counts, options.ignore),
         accepted=accepted,
         damaged=sum(finding.kind is FindingKind.DAMAGED_RANGE for finding in findings),
@@ -211,7 +212,7 @@ def assemble_without_ledger(
     findings = tuple(finding for finding in reported if not finding.accepted_by)
     accepted = tuple(finding for finding in reported if finding.accepted_by)
     counts = Counter(finding.kind for finding in findings)
-    rows, values, schema = judge_parts(tables, counts, options.ignore)
+    rows, values, schema = judge_parts(tables, counts, options.ignore, compares_schema=not options.data_only)
     differences = count_differences(counts, options.ignore)
     status = Phase.COMPLETED_WITH_FINDINGS if differences else Phase.COMPLETED
     outcome = Outcome(
@@ -223,6 +224,7 @@ def assemble_without_ledger(
         has_error_finding=any(finding.is_error for finding in findings),
         lossy=lossy_places(findings),
         schema_differences=schema.differing,
+        compares_schema=not options.data_only,
         schema_not_compared=is_schema_uncompared(counts, options.ignore),
         accepted=accepted,
         damaged=counts[FindingKind.DAMAGED_RANGE],

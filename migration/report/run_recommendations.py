@@ -155,7 +155,7 @@ def _schema(situation: Situation) -> Iterator[Recommendation]:
     else:
         yield from orphan_loss(situation.tables)
     missing = situation.findings_of(FindingKind.MISSING_CONSTRAINT)
-    yield from object_advice(situation.objects, missing)
+    yield from object_advice(situation.objects, missing, data_only=situation.options.data_only)
     sequences = situation.findings_of(FindingKind.SEQUENCE)
     if sequences:
         yield Recommendation(
@@ -199,8 +199,9 @@ def _spoiled(situation: Situation) -> Iterator[Recommendation]:
 
 
 def _keyless(situation: Situation) -> Iterator[Recommendation]:
+    # The tables of an application are checked and upgraded by it: a key of ours would be in its way.
     keyless = [table for table in situation.tables if not table.has_key and table.target_table]
-    if keyless:
+    if keyless and not situation.options.data_only:
         yield Recommendation(
             Urgency.SHOULD,
             f"Give {some(table.name for table in keyless)} a primary key",
@@ -221,7 +222,8 @@ def _previous(situation: Situation) -> Iterator[Recommendation]:
             Urgency.SHOULD,
             "Drop the replaced tables when you are sure, or go back to them",
             f"{count(tables, 'table')} that stood in the way {'is' if tables == 1 else 'are'} kept in schema"
-            f" {', '.join(schemas)}, and takes up disk. Going back is one transaction, and needs what is kept.",
+            f" {', '.join(schemas)}, and {'takes' if tables == 1 else 'take'} up disk. Going back is one transaction,"
+            " and needs what is kept.",
             (f"migration-cli rollback {situation.run_id}", f"migration-cli purge {situation.run_id}"),
         )
 

@@ -69,8 +69,15 @@ def stays_out(table: SourceTable) -> str:
     if book is not None:
         return f"{book.keeper} {KEEPS_BOOK}"
     if table.kind is TableKind.VIRTUAL:
-        return "a virtual table, for which an application seldom has a table in PostgreSQL (--data-only)"
+        return "a virtual table, which a load of rows leaves out (--data-only)"
     return ""
+
+
+def is_left_out(label: str, table: SourceTable, options: RunOptions) -> bool:
+    """Tell whether a table is not among those that somebody asks for: --tables names others, or --exclude this one."""
+    names = {table.name.lower(), f"{label}.{table.name}".lower()}
+    wanted, unwanted = ({name.lower() for name in asked} for asked in (options.tables, options.exclude))
+    return bool(names & unwanted) or (bool(wanted) and not names & wanted)
 
 
 def is_left_alone(table: SourceTable, options: RunOptions) -> bool:

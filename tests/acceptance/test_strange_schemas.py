@@ -62,3 +62,52 @@ def test_sequences_of_a_migration_that_makes_its_tables_are_nobodys_affair(
     make(direct, "odd_plain", "CREATE SEQUENCE free;")
     run = direct.migrate(build("CREATE TABLE t (id INTEGER PRIMARY KEY)"), target_schema="odd_plain")
     assert not build_report(direct.ledger, run.id).findings
+
+
+SEARCHED = (
+    "CREATE VIRTUAL TABLE ev_search USING fts4(body); CREATE VIRTUAL TABLE full USING fts4(body);"
+    "CREATE VIRTUAL TABLE lone USING fts4(body); INSERT INTO ev_search VALUES ('hello');"
+    "CREATE TABLE k (id INTEGER PRIMARY KEY); INSERT INTO k VALUES (1);"
+)
+SEARCHES = (
+    "CREATE TABLE k (id int PRIMARY KEY); CREATE TABLE ev_search (id bigint, body text, vector tsvector);"
+    'CREATE TABLE "full" (body text); INSERT INTO "full" VALUES (1);'
+)
+
+
+def test_search_table_that_stands_empty_is_told_as_such(direct: Direct, build: Build) -> None:
+    make(direct, "odd_search", SEARCHES)
+    source = build(SEARCHED)
+    for mode in (Mode.DRY_RUN, Mode.MIGRATE):
+        report = load(direct, source, "odd_search", mode=mode)
+        reasons = {item.name: item.reason for item in report.objects if item.kind == "virtual"}
+        assert "the application's own ev_search is empty: what the source has in it" in reasons["ev_search"]
+        assert "the application's own full stays as it is" in reasons["full"]
+        assert "the target has no table of its name" in reasons["lone"]
+        titles = [advice.title for advice in report.recommendations]
+        assert "Let the application build ev_search anew" in titles
+        assert "See to 2 virtual tables that did not come along" in titles
+        assert "GIN index" not in str(report.recommendations)
+    assert report.verdict.headline.endswith("equal on both sides; 3 findings beside the rows.")
+    assert report.verdict.schema.state.value == "not_checked"
+
+
+def test_column_that_the_target_lacks_is_named_with_what_helps(direct: Direct, build: Build) -> None:
+    make(direct, "odd_columns", SEARCHES + 'CREATE TABLE "Mü It" ();')
+    source = build(SEARCHED + 'CREATE TABLE "Mü It" (id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT);')
+    for table, column in (("ev_search", "rowid"), ("Mü It", "id")):
+        run = direct.migrate(source, target_schema="odd_columns", data_only=True, tables=(table,))
+        assert f"{table}.{column} is not there (the target's {table} has no such column)" in (run.error or "")
+        assert "--exclude" in (run.error or "")
+    report = load(direct, source, "odd_columns", tables=("ev_search",), exclude=("ev_search.rowid",))
+    assert report.exit_status == 0
+    assert direct.query("SELECT body FROM odd_columns.ev_search") == [("hello",)]
+
+
+def test_tables_of_an_application_get_no_key_of_ours(direct: Direct, build: Build) -> None:
+    make(direct, "odd_keyless", "CREATE TABLE log (line text);")
+    source = build("CREATE TABLE log (line TEXT); INSERT INTO log VALUES ('a');")
+    for mode in (Mode.DRY_RUN, Mode.MIGRATE):
+        report = load(direct, source, "odd_keyless", mode=mode)
+        assert "ALTER TABLE" not in str(report.recommendations)
+        assert "primary key" not in str(report.recommendations)
