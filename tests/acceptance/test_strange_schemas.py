@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psycopg
+import pytest
 
-from migration.model import FindingKind, Mode
+from migration.model import FindingKind, IfExists, Mode
 from migration.report.report_builder import build_report
 from tests.support.direct import Direct
 
@@ -111,3 +113,62 @@ def test_tables_of_an_application_get_no_key_of_ours(direct: Direct, build: Buil
         report = load(direct, source, "odd_keyless", mode=mode)
         assert "ALTER TABLE" not in str(report.recommendations)
         assert "primary key" not in str(report.recommendations)
+
+
+BAG = "CREATE TABLE t (a INTEGER, b NUMERIC, c TEXT);"
+SAME = "INSERT INTO t VALUES (1, 1.50, NULL), (1, 1.50, NULL), (2, NULL, 'x');"
+
+
+@pytest.mark.parametrize(
+    ("name", "rows", "refused"),
+    [
+        ("equal", SAME, ""),
+        ("fewer", SAME.replace("(1, 1.50, NULL), ", "", 1), ""),
+        ("none", "", ""),
+        ("once_more", SAME + SAME, "t, where 3 rows of the source do not stand yet"),
+        ("other", SAME.replace("'x'", "'y'"), "t, where 1 row of the source does not stand yet"),
+    ],
+)
+def test_rows_that_stand_need_no_key_to_be_merged(
+    direct: Direct, build: Build, name: str, rows: str, refused: str
+) -> None:
+    schema = f"odd_bag_{name}"
+    make(
+        direct,
+        schema,
+        "CREATE TABLE t (a int, b numeric(8,3), c text, d int DEFAULT 7);"
+        + SAME.replace("t V", "t (a, b, c) V"),
+    )
+    before = direct.query(f"SELECT * FROM {schema}.t ORDER BY 1")
+    source = build(BAG + rows)
+    for mode in (Mode.DRY_RUN, Mode.MIGRATE):
+        report = load(direct, source, schema, mode=mode, if_exists=IfExists.MERGE)
+        assert (report.exit_status, refused in (report.error or "")) == (2 if refused else 0, True)
+    assert direct.query(f"SELECT * FROM {schema}.t ORDER BY 1") == before
+
+
+BOOKS = (
+    "CREATE TABLE version_info (version_info_id INTEGER NOT NULL PRIMARY KEY, schema_version INTEGER,"
+    " library_version VARCHAR(256)); INSERT INTO version_info VALUES (1, 12, '5.0.0');"
+    "CREATE TABLE applied_schema_deltas (version INTEGER NOT NULL, file TEXT NOT NULL);"
+    "INSERT INTO applied_schema_deltas VALUES (72, '72/01_x.sql.{engine}');"
+    "CREATE TABLE schema_version (lock CHAR(1) NOT NULL, version INTEGER NOT NULL, upgraded BOOL NOT NULL);"
+    "INSERT INTO schema_version VALUES ('X', {version}, {upgraded});"
+    'CREATE TABLE directus_migrations (version VARCHAR(255) PRIMARY KEY, name VARCHAR(255), "timestamp" TIMESTAMP);'
+    "INSERT INTO directus_migrations VALUES ('20201028A', 'Remove', '{day}');"
+)
+
+
+def test_books_of_versions_are_compared_and_left_alone(direct: Direct, build: Build) -> None:
+    make(direct, "odd_books", BOOKS.format(engine="postgres", version=72, upgraded="false", day="2024-01-01"))
+    own = "SELECT file, upgraded FROM odd_books.applied_schema_deltas, odd_books.schema_version"
+    before = direct.query(own)
+    same = build(BOOKS.format(engine="sqlite", version=72, upgraded="1", day="2020-01-01"))
+    report = load(direct, same, "odd_books")
+    assert (report.exit_status, report.error) == (0, None)
+    assert direct.query(own) == before
+    with sqlite3.connect(same) as connection:
+        connection.execute("UPDATE schema_version SET version = 71")
+    report = load(direct, same, "odd_books", mode=Mode.DRY_RUN)
+    assert report.exit_status == 2
+    assert "Synapse's table schema_version: " in (report.error or "")

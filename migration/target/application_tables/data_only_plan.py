@@ -25,7 +25,6 @@ from migration.source_schema import TableKind
 from migration.target.application_tables.bookkeeping_comparison import compare_bookkeeping
 from migration.target.application_tables.incoming_foreign_keys import incoming_keys, key_rights
 from migration.target.application_tables.load_rights import load_rights
-from migration.target.application_tables.row_merge import check_mergeable
 from migration.target.application_tables.row_transfer import refuse_restless
 from migration.target.application_tables.standing_search_tables import search_tables
 from migration.target.application_tables.table_load_order import parents_first
@@ -139,7 +138,6 @@ def check_tables(
             **place,
         )
     if if_exists is IfExists.MERGE:
-        check_mergeable(connection, tables)
         full = []  # nothing is taken out
     own = {table.oid for table in tables}
     keys = foreign_keys_to(connection, sorted(own))
