@@ -167,7 +167,9 @@ def test_run_whose_tables_another_one_has_replaced_is_rolled_back_after_it(
     source = build("CREATE TABLE t (id INTEGER PRIMARY KEY); INSERT INTO t VALUES (0)")
     first = direct.migrate(source, target_schema="twice")
     second = direct.migrate(source, target_schema="twice", if_exists=IfExists.REPLACE)
-    with pytest.raises(RunStateError, match=f"Run {second.id} has been completed on the same tables since: t"):
+    with pytest.raises(
+        RunStateError, match=f"Run {second.id} has been completed on the same tables since: t"
+    ):
         roll_back_run(direct.ledger, first.id, force=True)
     roll_back_run(direct.ledger, second.id)
     assert direct.query("SELECT id FROM twice.t") == [(0,)]
