@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
@@ -9,9 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
+from rich.console import Console
 
 from migration.model import FindingKind, IfExists, Mode
 from migration.report.report_builder import build_report
+from migration.report.terminal_report import print_report
 from tests.support.direct import Direct
 
 if TYPE_CHECKING:
@@ -172,3 +175,26 @@ def test_books_of_versions_are_compared_and_left_alone(direct: Direct, build: Bu
     report = load(direct, same, "odd_books", mode=Mode.DRY_RUN)
     assert report.exit_status == 2
     assert "Synapse's table schema_version: " in (report.error or "")
+
+
+def test_every_table_that_has_to_be_emptied_is_named(direct: Direct, build: Build) -> None:
+    names = [f"t{number:02}" for number in range(12)]
+    make(
+        direct,
+        "odd_full",
+        "".join(
+            f"CREATE TABLE {name} (id int PRIMARY KEY); INSERT INTO {name} VALUES (1);" for name in names
+        ),
+    )
+    source = build("".join(f"CREATE TABLE {name} (id INTEGER PRIMARY KEY);" for name in names))
+    run = direct.migrate(source, target_schema="odd_full", data_only=True)
+    assert f"All of them: {', '.join(names)}." in (run.error or "")
+
+
+def test_terminal_calls_no_schema_incomplete_that_is_the_applications(direct: Direct, build: Build) -> None:
+    make(direct, "odd_words", "CREATE TABLE t (id int PRIMARY KEY);")
+    out = io.StringIO()
+    report = load(direct, build("CREATE TABLE t (id INTEGER PRIMARY KEY);"), "odd_words")
+    print_report(report, Console(file=out, width=200))
+    assert "came along as they were" not in out.getvalue()
+    assert "Around the rows (the schema is the application's own)" in out.getvalue()
