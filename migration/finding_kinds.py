@@ -43,6 +43,7 @@ class FindingKind(StrEnum):
     MISSING_CONSTRAINT = "missing_constraint"
     SEQUENCE = "sequence"
     SEQUENCE_END = "sequence_end"
+    SEQUENCE_UNNAMED = "sequence_unnamed"  # an application asks it for numbers in its code
     LOSSY_VALUE = "lossy_value"  # the source's value cannot be had back from the target's
     SKIPPED_OBJECT = "skipped_object"  # did not come along
     CHANGED_AT_CUTOVER = "changed_at_cutover"  # by an event trigger of the database
@@ -140,6 +141,11 @@ KIND_FACTS: Final[Mapping[FindingKind, KindFacts]] = {
     _K.SEQUENCE_END: KindFacts(
         _SCHEMA,
         "a sequence of a bigint column ends where integers do, as one does that was made for an integer",
+        is_advice=True,
+    ),
+    _K.SEQUENCE_UNNAMED: KindFacts(
+        _SCHEMA,
+        "a sequence of which no column takes numbers stays where it is (`--data-only`): the application sets it",
         is_advice=True,
     ),
     _K.EXTRA_TABLE: KindFacts(

@@ -314,13 +314,14 @@ class Rejection:
 class Orphans:
     """Rows of a chunk to which one foreign key finds no parent, and what becomes of them.
 
-    `keys` identify the rows as those of a `Rejection` do.
+    `keys` identify the rows as those of a `Rejection` do. `reason`: why they leave, if not for the source's own key.
     """
 
     columns: tuple[str, ...]
     parent: str
     action: OnOrphan
     keys: tuple[tuple[int | float | str | None, ...], ...]
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)

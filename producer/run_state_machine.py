@@ -13,7 +13,7 @@ from sqlalchemy.exc import DBAPIError
 from migration.convoy_error import ConvoyError
 from migration.cutover_errors import CutoverBlockedError
 from migration.error_record import error_from_record
-from migration.errors import BrokerError, RetryableError, RunFailedError, TargetUnreachableError
+from migration.errors import BrokerError, RetryableError, RunFailedError, TargetUnreachableError, UsageError
 from migration.exit_status import ExitStatus
 from migration.full_disk_errors import DiskFullError
 from migration.ledger.cutover_tries import put_off_cutover, wait_of_cutover
@@ -34,7 +34,7 @@ from migration.ledger.step_records import (
     take_unsent,
 )
 from migration.ledger.table_records import read_tables
-from migration.model import Phase, StepState
+from migration.model import Mode, Phase, StepState
 from migration.observers.run_happenings import RunMoveFailed, RunWaiting, StepsSent
 from migration.observers.run_observer import Observers
 from migration.observers.standard_observers import STANDARD_OBSERVERS
@@ -276,6 +276,8 @@ def error_of_step(run: RunRecord, failure: Failure) -> ConvoyError:
     else:
         error = error_from_record(failure.details)
     error.place = {"run": run.id, "phase": run.phase.value, **error.place}
-    # Steps have run, so something may have been changed, whatever the class of the error says.
-    error.exit_status = ExitStatus.FAILED
+    # Steps have run, so something may have been changed, whatever the class of the error says; but for a dry-run's,
+    # which ends as the run would that changes nothing either.
+    if run.options.mode is not Mode.DRY_RUN or not isinstance(error, UsageError):
+        error.exit_status = ExitStatus.FAILED
     return error

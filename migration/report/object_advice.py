@@ -14,6 +14,7 @@ from migration.report.run_facts import ForeignKeyFacts
 from migration.report.text_formatting import count
 from migration.run_options import RunOptions
 from migration.schema_translation.table_selection import left_out_on_request
+from migration.target.application_tables.standing_search_tables import STAYS_EMPTY
 from migration.target.sql_statements import quoted
 from migration.value_conversion.orphan_row_policy import ORPHAN_TO_NULL
 
@@ -39,6 +40,8 @@ OBJECT_ADVICE: Final = {
 """Kind of object (its beginning, in lower case) → what to do when it was skipped."""
 _PLURALS: Final = {"index": "indexes", "virtual": "virtual tables"}
 _SINGULARS: Final = {"virtual": "virtual table"}
+_LEFT: Final = "brings all rows, and the constraint holds for new ones"
+_LEFT_DATA_ONLY: Final = "brings all rows that the application's own keys take"
 _ANY_OBJECT: Final = "The reason beside each says what stood in the way."
 
 
@@ -59,7 +62,7 @@ def orphan_query(key: ForeignKeyFacts) -> str:
 
 
 def foreign_key_advice(unvalidated: Sequence[ForeignKeyFacts]) -> Iterator[Recommendation]:
-    """Yield how to find orphan rows and to validate the keys afterwards."""
+    """Yield how to find orphan rows and to validate the keys of a run afterwards."""
     if unvalidated:
         lines = []
         for key in unvalidated[:_KEYS_SHOWN]:
@@ -71,9 +74,9 @@ def foreign_key_advice(unvalidated: Sequence[ForeignKeyFacts]) -> Iterator[Recom
             Urgency.SHOULD,
             "Find the orphan rows, then validate the foreign keys",
             f"{count(len(unvalidated), 'foreign key holds', 'foreign keys hold')} for new rows and not for all old"
-            f" ones (NOT VALID): {names}. The source held rows whose parent is missing. Insert the parents, or delete"
-            " or correct the orphans; then VALIDATE. A migration with --on-orphan keeps such rows apart, or takes the"
-            " reference away.",
+            f" ones (NOT VALID): {names}. The source held rows whose parent is missing, or a replaced table had the key"
+            " so. Insert the parents, or delete or correct the orphans; then VALIDATE. A migration with --on-orphan"
+            " keeps such rows apart, or takes the reference away.",
             tuple(lines),
         )
 
@@ -86,11 +89,11 @@ def orphan_choice(orphans: Sequence[FindingReport], options: RunOptions) -> Iter
     yield Recommendation(
         Urgency.SHOULD,
         "Decide what becomes of the orphan rows",
-        f"Rows of {tables} point at parents that do not exist; the findings name the keys. Best is to insert the"
-        " parents in the source. Else --on-orphan not-valid brings all rows, and the constraint holds for new ones;"
-        " quarantine keeps them, and all rows that need them, in the ledger, where a retry finds them; set-null takes"
-        f" the reference away. This dry-run tried {options.on_orphan}. A mapping file says it for single tables"
-        " (on_orphan).",
+        f"Rows of {tables} point at parents that would not be loaded: they are missing, or kept out themselves; the"
+        " findings name the keys. Best is to insert or correct the parents in the source. Else --on-orphan not-valid"
+        f" {_LEFT_DATA_ONLY if options.data_only else _LEFT}; quarantine keeps them, and all rows that need them, in"
+        " the ledger, where a retry finds them; set-null takes the reference away. This dry-run tried"
+        f" {options.on_orphan}. A mapping file says it for single tables (on_orphan).",
         tuple(
             next_commands.repeat(replace(options, on_orphan=choice), Mode.MIGRATE)
             for choice in OnOrphan
@@ -127,9 +130,12 @@ def _listed(names: Sequence[str]) -> str:
 
 
 def object_advice(
-    objects: Sequence[ObjectReport], missing: Sequence[FindingReport]
+    objects: Sequence[ObjectReport], missing: Sequence[FindingReport], *, data_only: bool = False
 ) -> Iterator[Recommendation]:
-    """Yield one recommendation for each kind of object that was skipped, and one for tables without their index."""
+    """Yield one recommendation for each kind of object that was skipped, and one for tables without their index.
+
+    `data_only`: how the application searches, and what else it has around its tables, is its own affair.
+    """
     bare = [item.name for item in objects if item.kind == "virtual" and item.state is ObjectState.CHANGED]
     if bare:
         yield Recommendation(
@@ -145,6 +151,8 @@ def object_advice(
         on_purpose = item.kind.startswith("shadow") or left_out_on_request(item.kind, item.reason)
         if item.state is ObjectState.SKIPPED and not on_purpose:
             skipped.setdefault(_kind(item.kind), []).append(item)
+    if data_only:
+        yield from _search_advice(skipped.pop("virtual", ()))
     for kind, items in skipped.items():
         plural = _PLURALS.get(kind, kind + "s")
         yield Recommendation(
@@ -157,4 +165,25 @@ def object_advice(
             Urgency.SHOULD,
             "Add the constraints that are missing",
             "; ".join(f"{finding.table}: {finding.message}" for finding in missing[:_OBJECTS_SHOWN]),
+        )
+
+
+def _search_advice(items: Sequence[ObjectReport]) -> Iterator[Recommendation]:
+    """Yield what to do about tables of an application in which nothing of the source is found."""
+    empty = [item.name for item in items if STAYS_EMPTY in item.reason]
+    if empty:
+        yield Recommendation(
+            Urgency.SHOULD,
+            f"Let the application build {_listed(empty)} anew",
+            f"{count(len(empty), 'table')} in which the application searches {'stands' if len(empty) == 1 else 'stand'}"
+            " empty in PostgreSQL: what was written before the move is not found there. Start its own command for it,"
+            " or bring the rows along: --tables names the table, and a mapping file the columns.",
+        )
+    others = [item.name for item in items if item.name not in empty]
+    if others:
+        yield Recommendation(
+            Urgency.SHOULD,
+            f"See to {count(len(others), 'virtual table')} that did not come along",
+            f"{_listed(others)}. How the application searches in PostgreSQL is its own affair; see whether it has to"
+            " build an index before the first search. The rows are in the source.",
         )

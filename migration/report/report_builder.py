@@ -101,7 +101,7 @@ def assemble(facts: Facts) -> Report:
     counts = Counter({FindingKind(kind): n for kind, n in facts.finding_counts.items()})
     counts = counts or Counter(FindingKind(row.kind) for row in facts.findings)
     counts[FindingKind.CONSERVATION] += findings_total - facts.findings_total
-    rows, values, schema = judge_parts(tables, counts, options.ignore)
+    rows, values, schema = judge_parts(tables, counts, options.ignore, compares_schema=not options.data_only)
     outcome = Outcome(
         mode=options.mode,
         status=run.phase,
@@ -111,6 +111,7 @@ def assemble(facts: Facts) -> Report:
         has_error_finding=any(finding.is_error for finding in findings),
         lossy=lossy_places(findings),
         schema_differences=schema.differing,
+        compares_schema=not options.data_only,
         schema_not_compared=is_schema_uncompared(counts, options.ignore),
         accepted=accepted,
         damaged=sum(finding.kind is FindingKind.DAMAGED_RANGE for finding in findings),
@@ -147,7 +148,10 @@ def assemble(facts: Facts) -> Report:
                 objects=objects,
                 findings=findings,
                 quarantine=quarantine,
-                unvalidated=facts.unvalidated if options.mode is Mode.MIGRATE else (),
+                # Where rows alone were loaded, such keys are the application's, and stood so before.
+                unvalidated=facts.unvalidated
+                if options.mode is Mode.MIGRATE and not options.data_only
+                else (),
                 previous=facts.previous,
                 retries=facts.retries,
             )
@@ -218,7 +222,7 @@ def assemble_without_ledger(
     findings = tuple(finding for finding in reported if not finding.accepted_by)
     accepted = tuple(finding for finding in reported if finding.accepted_by)
     counts = Counter(finding.kind for finding in findings)
-    rows, values, schema = judge_parts(tables, counts, options.ignore)
+    rows, values, schema = judge_parts(tables, counts, options.ignore, compares_schema=not options.data_only)
     differences = count_differences(counts, options.ignore)
     status = Phase.COMPLETED_WITH_FINDINGS if differences else Phase.COMPLETED
     outcome = Outcome(
@@ -230,6 +234,7 @@ def assemble_without_ledger(
         has_error_finding=any(finding.is_error for finding in findings),
         lossy=lossy_places(findings),
         schema_differences=schema.differing,
+        compares_schema=not options.data_only,
         schema_not_compared=is_schema_uncompared(counts, options.ignore),
         accepted=accepted,
         damaged=counts[FindingKind.DAMAGED_RANGE],

@@ -147,13 +147,28 @@ def _schema(situation: Situation) -> Iterator[Recommendation]:
     else:
         yield from orphan_loss(situation.tables)
     missing = situation.findings_of(FindingKind.MISSING_CONSTRAINT)
-    yield from object_advice(situation.objects, missing)
+    yield from object_advice(situation.objects, missing, data_only=situation.options.data_only)
     sequences = situation.findings_of(FindingKind.SEQUENCE)
     if sequences:
         yield Recommendation(
             Urgency.MUST,
             "Set the sequences before the first INSERT",
             f"The next value of {some(f.table for f in sequences)} is taken or cannot be stored: see the findings.",
+        )
+
+
+def _unnamed_sequences(situation: Situation) -> Iterator[Recommendation]:
+    """Tell what to set where an application takes numbers in its code: a load of rows cannot know for which column."""
+    found = situation.findings_of(FindingKind.SEQUENCE_UNNAMED)
+    names = [finding.key.replace("'", "''") for finding in found if finding.key]
+    if names and (situation.has_migrated or situation.options.mode is Mode.DRY_RUN):
+        yield Recommendation(
+            Urgency.SHOULD,
+            f"Set {count(len(names), 'sequence that belongs', 'sequences that belong')} to no column",
+            f"{some(f.key or '' for f in found)}: their numbers are the application's affair, and stay where they are."
+            " Where its code takes numbers from one that the source's rows hold already, its first write would take"
+            " them again. Look up in its code which column that is, and set the sequence before it starts.",
+            tuple(f"SELECT setval('{name}', (SELECT max(COLUMN) FROM TABLE));" for name in names),
         )
 
 
@@ -182,10 +197,9 @@ def _spoiled(situation: Situation) -> Iterator[Recommendation]:
 
 
 def _keyless(situation: Situation) -> Iterator[Recommendation]:
-    if situation.options.data_only:
-        return  # the shape of the application's tables is its own affair
+    # The tables of an application are checked and upgraded by it: a key of ours would be in its way.
     keyless = [table for table in situation.tables if not table.has_key and table.target_table]
-    if keyless:
+    if keyless and not situation.options.data_only:
         yield Recommendation(
             Urgency.SHOULD,
             f"Give {some(table.name for table in keyless)} a primary key",
@@ -302,6 +316,7 @@ RULES: tuple[Rule, ...] = (
     _spoiled,
     _lossy,
     _schema,
+    _unnamed_sequences,
     _previous,
     _widened,
     _keyless,

@@ -43,6 +43,8 @@ class Outcome:
     """What somebody has signed for."""
     schema_differences: int = 0
     """Findings about the schema that make the exit status 1, beside the next."""
+    compares_schema: bool = True
+    """False: the schema is the application's own affair, and the differences above are of what is around it."""
     schema_not_compared: bool = False
     """The schema was asked for, and could not be compared, or not that of every table; `migrate` has built it."""
     damaged: int = 0
@@ -266,6 +268,8 @@ def _schema(outcome: Outcome) -> str:
     """Return what a proof of rows does not reach: it says nothing of a schema that differs or was not compared."""
     if outcome.schema_not_compared:
         return "; the schema was not compared"
+    if outcome.schema_differences and not outcome.compares_schema:
+        return f"; {count(outcome.schema_differences, 'finding')} beside the rows"
     if outcome.schema_differences:
         return f"; the schema differs ({count(outcome.schema_differences, 'finding')})"
     return ""

@@ -22,6 +22,7 @@ from migration.report.report_model import ObjectScore, Recommendation, Report, T
 from migration.report.text_formatting import count, duration, phrase, size, some
 from migration.report.verdict_model import PartState, VerdictLevel
 from migration.report.verdict_parts import describe_part
+from migration.target.application_tables.data_only_plan import STANDS_ALREADY
 
 TABLES_SHOWN = 40
 """More than a screen or two of equal tables says nothing; those with trouble are always shown."""
@@ -63,9 +64,12 @@ def print_report(report: Report, console: Console) -> None:
     if report.tables:
         console.print()
         console.print(_tables(report))
-        left = len(report.tables) - len(_shown(report.tables))
+        shown = {id(table) for table in _shown(report.tables)}
+        left = [table for table in report.tables if id(table) not in shown]
         if left:
-            console.print(Text(f"  … and {count(left, 'more table')} without trouble", style="dim"))
+            rows = count(sum(table.rows_source for table in left), "row")
+            more = f"  … and {count(len(left), 'more table')} without trouble, the smallest ones: {rows}"
+            console.print(Text(more, style="dim"))
     _print_failed_steps(report, console)
     _print_forecast(report, console)
     _print_transforms(report, console)
@@ -127,7 +131,7 @@ def _shown(tables: Sequence[TableReport]) -> list[TableReport]:
     """Return the tables worth a line, in their own order: all with trouble, then the largest."""
     if len(tables) <= TABLES_SHOWN:
         return list(tables)
-    largest = sorted(tables, key=lambda table: (not _has_trouble(table), -table.rows_source))
+    largest = sorted(tables, key=lambda table: (not _has_trouble(table), -table.rows_source, -table.bytes))
     trouble = sum(map(_has_trouble, tables))
     chosen = {id(table) for table in largest[: max(TABLES_SHOWN, trouble)]}
     return [table for table in tables if id(table) in chosen]
@@ -303,10 +307,19 @@ def _print_objects(report: Report, console: Console) -> None:
     if not report.objects:
         return
     came = f"Schema: {created:,} of {count(len(report.objects), 'object')} came along as they were"
+    if report.options.data_only:
+        came = "Around the rows (the schema is the application's own)"
     _heading(came, console)
     _say(Text(" · ".join(map(_score, report.object_scores)), style="dim"), console)
-    # Storage of a virtual table says the least, and there is a lot of it.
-    other.sort(key=lambda item: (item.kind == "shadow", item.state is not ObjectState.SKIPPED))
+    # Storage of a virtual table says the least, and there is a lot of it; a table that only stands says little.
+    other.sort(
+        key=lambda item: (
+            item.kind == "shadow",
+            item.state is not ObjectState.SKIPPED,
+            "differed" not in item.reason,
+            item.reason.endswith(STANDS_ALREADY),
+        )
+    )
     for item in other[:OBJECTS_SHOWN]:
         style = "red" if item.state is ObjectState.SKIPPED else "yellow"
         line = Text.assemble(

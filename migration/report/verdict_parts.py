@@ -17,7 +17,11 @@ _NO_DIFFERENCE: Final = frozenset(
 
 
 def judge_parts(
-    tables: Sequence[TableReport], counts: Mapping[FindingKind, int], ignored: Collection[str]
+    tables: Sequence[TableReport],
+    counts: Mapping[FindingKind, int],
+    ignored: Collection[str],
+    *,
+    compares_schema: bool = True,
 ) -> tuple[PartReport, PartReport, PartReport]:
     """Return the verdict on rows, on values and on the schema.
 
@@ -25,6 +29,7 @@ def judge_parts(
         tables: those of the run.
         counts: findings by kind.
         ignored: kinds that `--ignore` names.
+        compares_schema: False where it is the application's own affair: what is found beside it is no difference of it.
     """
     differing = {part: _sum(counts, part, ignored, FindingWeight.DIFFERENCE) for part in VerdictPart}
     unequal = [table for table in tables if table.equal is False]
@@ -57,8 +62,8 @@ def judge_parts(
         PartReport(
             VerdictPart.SCHEMA,
             _state(
-                differs=bool(differing[VerdictPart.SCHEMA]),
-                is_whole=len(checked) == len(tables),
+                differs=bool(differing[VerdictPart.SCHEMA]) and compares_schema,
+                is_whole=len(checked) == len(tables) and compares_schema,
             ),
             sum(table.schema_checked or 0 for table in checked),
             differing[VerdictPart.SCHEMA],

@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """A foreign key in the words of the source. `refusal` says why `action` is not what was wanted."""
+    """A foreign key in the words of the source. `refusal` says why `action` is not what was wanted.
+
+    `reason`: what is said of a row that leaves, where it is the target's own key that refuses it.
+    """
 
     child: str
     columns: tuple[str, ...]
@@ -27,6 +30,12 @@ class Reference:
     parent_columns: tuple[str, ...]
     action: OnOrphan
     refusal: str = ""
+    reason: str = ""
+
+    @property
+    def points(self) -> tuple[str, tuple[str, ...], str, tuple[str, ...]]:
+        """From where to where it points, whatever becomes of rows that point nowhere."""
+        return self.child, self.columns, self.parent, self.parent_columns
 
     @property
     def target(self) -> str:

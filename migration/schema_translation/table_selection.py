@@ -69,8 +69,15 @@ def stays_out(table: SourceTable) -> str:
     if book is not None:
         return f"{book.keeper} {KEEPS_BOOK}"
     if table.kind is TableKind.VIRTUAL:
-        return "a virtual table, for which an application seldom has a table in PostgreSQL (--data-only)"
+        return "a virtual table, which a load of rows leaves out (--data-only)"
     return ""
+
+
+def is_left_out(label: str, table: SourceTable, options: RunOptions) -> bool:
+    """Tell whether a table is not among those that somebody asks for: --tables names others, or --exclude this one."""
+    names = _names(label, table)
+    wanted, unwanted = ({name.lower() for name in asked} for asked in (options.tables, options.exclude))
+    return bool(names & unwanted) or (bool(wanted) and not names & wanted)
 
 
 def is_left_alone(table: SourceTable, options: RunOptions) -> bool:
@@ -82,12 +89,13 @@ def is_left_alone(table: SourceTable, options: RunOptions) -> bool:
 def why_left_out(label: str, table: SourceTable, options: RunOptions) -> str:
     """Return why a load of rows leaves a table out that nobody asks for; empty where it does not.
 
-    What somebody has said, in `--exclude` or in the profile, goes before what is known of virtual tables at large.
+    What somebody has said, in `--tables`, `--exclude` or the profile, goes before what is known of virtual tables at
+    large.
     """
     of_its_kind = stays_out(table)
     if keeps_book(table) is not None:
         return of_its_kind
-    if of_its_kind and _names(label, table) & {name.lower() for name in options.exclude}:
+    if of_its_kind and is_left_out(label, table, options):
         return LEFT_OUT
     return f"the profile {options.app} {_LEAVES_ALONE}" if is_left_alone(table, options) else of_its_kind
 

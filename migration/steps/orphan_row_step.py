@@ -5,7 +5,8 @@ from __future__ import annotations
 import sqlite3
 import tempfile
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -28,14 +29,15 @@ from migration.model import (
     Mode,
     Orphans,
     StorageClass,
-    TablePlan,
     ValueKind,
 )
-from migration.schema_translation.foreign_keys import Reference, find_references
+from migration.schema_translation.foreign_keys import Reference
 from migration.source_schema import SourceTable
+from migration.steps.orphan_references import NO_SUCH_KEY, searched
 from migration.steps.rejection_spool import TEMPORARY_REMEDY
 from migration.steps.step_context import PlannedTable, StepContext
 from migration.steps.step_outcome import StepOutcome
+from migration.target.application_tables.standing_foreign_keys import standing_parents
 from migration.validation.orphan_row_search import Found, OrphanSearch
 from migration.validation.server_opinion import ServerOpinion
 from migration.value_conversion.batch_conversion import Context, Converter
@@ -46,20 +48,6 @@ _ROWS_AT_ONCE: Final = 65_536
 _SAMPLES: Final = 3
 
 
-def searched(
-    declared: Sequence[SourceTable], plans: Mapping[str, TablePlan], mode: Mode, on_orphan: OnOrphan
-) -> list[Reference]:
-    """Return the foreign keys of a source whose orphan rows a run has to know before it copies.
-
-    A dry-run lists them all. A migration that leaves orphan rows where they are looks for none: PostgreSQL finds them
-    when it checks the constraints.
-    """
-    references = find_references(declared, plans, on_orphan)
-    if mode is Mode.DRY_RUN:
-        return references
-    return [reference for reference in references if reference.action is not OnOrphan.NOT_VALID]
-
-
 def find_orphans(context: StepContext, connection: Connection, step: Step) -> StepOutcome:
     """Search one source; its chunks then know their orphan rows, and the run has a finding for each foreign key.
 
@@ -68,33 +56,41 @@ def find_orphans(context: StepContext, connection: Connection, step: Step) -> St
         SourceCorruptError: SQLite cannot read the rows.
     """
     source_id = step.spec["source_id"]
+    records = read_tables(connection, step.run_id)
     tables = {
         table.name: context.planned_table(connection, step.run_id, table.id)
-        for table in read_tables(connection, step.run_id)
+        for table in records
         if table.source_id == source_id
     }
     run = context.run(connection, step.run_id)
-    references = searched(
+    wanted = searched(
+        connection,
         [table.declared for table in tables.values()],
         {name: table.plan for name, table in tables.items()},
-        run.options.mode,
-        run.options.on_orphan,
+        run.options,
+        [table.plan for table in records if table.plan is not None],
     )
-    plans = {name: {column.name: column for column in table.plan.columns} for name, table in tables.items()}
-    keys = {name: _key_parts(table.declared) for name, table in tables.items()}
+    plans: dict[str, Mapping[str, ColumnPlan]] = dict(wanted.standing_alone)
+    plans |= {name: {column.name: column for column in table.plan.columns} for name, table in tables.items()}
+    keys = dict.fromkeys(wanted.standing_alone, (0, False))
+    keys |= {name: _key_parts(table.declared) for name, table in tables.items()}
     findings: list[Finding] = []
     try:
         with (
             tempfile.TemporaryDirectory(prefix="convoy-") as folder,
-            OrphanSearch(references, plans, keys, Path(folder)) as search,
+            OrphanSearch(wanted.references, plans, keys, Path(folder)) as search,
         ):
             for name in search.tables:
-                _read(context, connection, tables[name], search)
+                if name in tables:
+                    _read(context, connection, tables[name], search)
+            for reference, key in wanted.beside.items():
+                theirs = [plans[reference.parent][name] for name in reference.parent_columns]
+                search.add_standing(reference, partial(standing_parents, connection, key, theirs))
             search.solve()
             _note(connection, search)
-            for reference in references:
+            for reference in wanted.references:
                 found = search.found(reference, _SAMPLES)
-                if found.rows:
+                if found.rows and not _is_told_by_quarantine(reference):
                     findings.append(_finding(reference, found, run.options.mode))
     except (duckdb.Error, sqlite3.Error, OSError) as error:
         what = f"The search for orphan rows cannot go on: {error}"
@@ -112,7 +108,9 @@ def _note(connection: Connection, search: OrphanSearch) -> None:
         of_chunks: dict[int, list[Orphans]] = defaultdict(list)
         for chunk, reference, rows in search.marked(name):
             keys = tuple(storable_key(key) for key in rows)
-            of_chunks[chunk].append(Orphans(reference.columns, reference.parent, reference.action, keys))
+            of_chunks[chunk].append(
+                Orphans(reference.columns, reference.parent, reference.action, keys, reference.reason)
+            )
         for chunk, found in of_chunks.items():
             save_orphans(connection, chunk, found)
 
@@ -175,6 +173,11 @@ def _finding(reference: Reference, found: Found, mode: Mode) -> Finding:
     )
 
 
+def _is_told_by_quarantine(reference: Reference) -> bool:
+    """Tell whether rows leave as they will in the run, by the server's word alone."""
+    return bool(reference.reason) and reference.action is OnOrphan.QUARANTINE
+
+
 def _fate(reference: Reference, mode: Mode) -> str:
     is_trial = mode is Mode.DRY_RUN
     names = ", ".join(reference.columns)
@@ -183,6 +186,10 @@ def _fate(reference: Reference, mode: Mode) -> str:
             return "they would go to the quarantine" if is_trial else "they went to the quarantine"
         case OnOrphan.SET_NULL:
             return f"{names} would become NULL in them" if is_trial else f"{names} became NULL in them"
+        case OnOrphan.NOT_VALID if reference.reason:
+            return f"the run would refuse them ({reference.reason}); {reference.refusal}"
+        case OnOrphan.NOT_VALID if reference.refusal == NO_SUCH_KEY:
+            return f"they would be loaded, since {reference.refusal}"
         case OnOrphan.NOT_VALID:
             left = "they would stay, and the constraint would be NOT VALID: it would hold for new rows only"
             return f"{left}; {reference.refusal}" if reference.refusal else left

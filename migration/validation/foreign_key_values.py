@@ -63,3 +63,12 @@ def sql_type(kind: ValueKind) -> str:
         ValueKind.DATE: "DATE",
         ValueKind.TIME: "TIME",
     }[kind]
+
+
+def as_text(column: str, kind: ValueKind) -> str:
+    """Return DuckDB's expression for a value of `compared`, as PostgreSQL reads it."""
+    if kind is ValueKind.BYTES:
+        return f"'\\x' || hex({column})"
+    if kind is ValueKind.TIMESTAMPTZ:
+        return f"{column}::VARCHAR || '+00'"
+    return f"{column}::VARCHAR"

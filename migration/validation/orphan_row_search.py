@@ -7,7 +7,7 @@ others, so it goes on, from the rows that were found last, until no more are fou
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -19,13 +19,14 @@ import pyarrow as pa
 from migration.mapping_file_model import OnOrphan
 from migration.model import ColumnPlan
 from migration.schema_translation.foreign_keys import Reference
-from migration.validation.foreign_key_values import compared, sql_type
+from migration.validation.foreign_key_values import as_text, compared, sql_type
 from migration.validation.orphan_row_cascade import OrphanRowCascade
 from migration.value_conversion.row_key import Key
 
 _MEMORY: Final = "256MB"
 _ROUNDS: Final = 20
 """Joins before the rest is followed row by row (`orphan_row_cascade`)."""
+_ASKED_AT_ONCE: Final = 10_000
 _ROWS_OF_A_TABLE: Final = 1 << 48
 
 
@@ -135,6 +136,40 @@ class OrphanSearch:
         self._connection.register("added", pa.table(arrays))
         self._connection.execute(f"INSERT INTO {table.sql} BY NAME SELECT * FROM added")
         self._connection.unregister("added")
+
+    def add_standing(
+        self, reference: Reference, stands: Callable[[Sequence[tuple[str, ...]]], Sequence[int]]
+    ) -> None:
+        """Add what a reference's parent holds in the target beside the rows that will be loaded.
+
+        Args:
+            reference: one of those that were given.
+            stands: returns the places of those keys, as texts, that a row of the target has.
+        """
+        number = self._references.index(reference)
+        parent = self._tables[reference.parent].sql
+        parts = range(len(reference.columns))
+        child = self._tables[reference.child].sql
+        wanted = f"SELECT DISTINCT {', '.join(f'c{number}_{part}' for part in parts)} FROM {child} AS c"
+        self._connection.execute(
+            f"CREATE TEMP TABLE wanted AS SELECT row_number() OVER () AS n, * FROM ({wanted}"
+            f" WHERE {self._without_parent(number)})"
+        )
+        kinds = [self._plans[reference.parent][name].kind for name in reference.parent_columns]
+        spelled = [as_text(f"c{number}_{part}", kind) for part, kind in zip(parts, kinds, strict=True)]
+        first = 0
+        while found := self._connection.execute(
+            f"SELECT n, {', '.join(spelled)} FROM wanted WHERE n > {first} ORDER BY n LIMIT {_ASKED_AT_ONCE}"
+        ).fetchall():
+            there = [found[place][0] for place in stands([row[1:] for row in found])]
+            if there:
+                self._connection.execute(
+                    f"INSERT INTO {parent} ({', '.join(f'p{number}_{part}' for part in parts)})"
+                    f" SELECT {', '.join(f'c{number}_{part}' for part in parts)} FROM wanted"
+                    f" WHERE n IN ({', '.join(map(str, there))})"
+                )
+            first = found[-1][0]
+        self._connection.execute("DROP TABLE wanted")
 
     def solve(self) -> None:
         """Find all orphan rows, once every table is in."""

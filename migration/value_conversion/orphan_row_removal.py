@@ -118,7 +118,7 @@ def _without(batch: RawBatch, name: str, rows: pa.BooleanArray) -> RawBatch:
 
 
 def _rejections(raw: RawBatch, orphans: Orphans, rows: Sequence[int]) -> Iterator[Rejection]:
-    reason = orphan_reason(orphans.parent)
+    reason = orphans.reason or orphan_reason(orphans.parent)
     for row in rows:
         key = tuple(key_value(part, row) for part in raw.keys)
         for name in orphans.columns:

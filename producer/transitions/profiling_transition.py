@@ -15,11 +15,12 @@ from migration.observers.run_happenings import RunPlanned
 from migration.schema_translation.left_behind_tables import LeftBehind, without_tables
 from migration.schema_translation.source_plan import ProfiledSource, plan_sources
 from migration.source.row_reading.column_profile import merge_profiles
-from migration.steps.orphan_row_step import searched
+from migration.steps.orphan_references import searched
 from migration.steps.run_schema_names import staging_schema, target_schemas, told_apart
 from migration.target.application_tables.data_only_plan import plan_data_only
 from migration.target.loading.staging_schema import create_staging
 from migration.target.loading.table_trial import refused_tables
+from migration.target.pg_catalog.unnamed_sequences import unnamed_sequences
 from migration.target.session_time_zone import times_read_in
 from migration.target.target_check import check_target, foresee_replacements, try_ddl
 
@@ -60,6 +61,8 @@ def finish_profiling(_context: TransitionContext, locked: LockedRun, _prepared: 
         attempt.rollback()
         left_behind |= refused
     save_objects(connection, run.id, results)
+    if run.options.data_only:
+        add_findings(connection, run.id, list(unnamed_sequences(connection, target_schemas(plans))))
     sizes = read_chunk_sizes(connection, run.id)
     add_steps(connection, run.id, Phase.COPYING, _orphan_steps(connection, run, plans))
     add_steps(
@@ -109,7 +112,7 @@ def _orphan_steps(connection: Connection, run: RunRecord, plans: list[TablePlan]
     steps: list[NewStep] = []
     for source in read_sources(connection, run.id):
         of_source = {plan.name: plan for plan in plans if plan.source_label == source.label}
-        if searched(source.schema.tables, of_source, run.options.mode, run.options.on_orphan):
+        if searched(connection, source.schema.tables, of_source, run.options, plans).references:
             steps.append(NewStep(spec={"source_id": source.id}))
     return steps
 

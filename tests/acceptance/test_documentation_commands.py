@@ -13,7 +13,10 @@ import pytest
 
 from tests.support.documentation import CLUSTER_PAGES, EXECUTED, PAGES, ROOT, blocks_of, page_name
 from tests.support.documentation_scenario import Scenario, Script
-from tests.support.documentation_situations import shop_that_is_migrated
+from tests.support.documentation_situations import (
+    application_that_has_made_its_tables,
+    shop_that_is_migrated,
+)
 from tests.support.shell import make_database
 
 
@@ -56,6 +59,14 @@ def scripts_for(target: str) -> dict[str, Script]:
                     customers_with_odd_zips
                 )
             }
+        ),
+        "docs/unknown-application.md": Script(
+            before={
+                "migration-cli dry-run --source app.db --data-only --target-schema app": (
+                    application_that_has_made_its_tables
+                )
+            },
+            statuses={"migration-cli dry-run --source app.db --data-only --target-schema app": 2},
         ),
         "docs/validation.md": Script(
             placeholders={"postgresql://me@host/shop": f"'{target}'"},

@@ -35,7 +35,7 @@ of `migrate`, `dry-run` and `validate` (`app` over HTTP) uses it:
 
 The report names the profile, and the SHA-256 of its file. `migration-cli apps` lists the profiles, `migration-cli apps
 NAME` tells what a page here tells. Where the tables of a source are plainly those of a known application, the report
-says so.
+says so. [An application that Convoy does not know](unknown-application.md) is moved step by step.
 
 The pages are made of the data files in `migration/applications/profiles` by
 `python -m tests.support.application_pages`.

@@ -103,3 +103,27 @@ def table_with_objects(scenario: Scenario) -> None:
     with psycopg.connect(scenario.target) as target:
         target.execute("CREATE TABLE public.order_line (id integer PRIMARY KEY, price numeric, tenant text)")
         target.execute("CREATE VIEW public.tenants AS SELECT DISTINCT tenant FROM public.order_line")
+
+
+def application_that_has_made_its_tables(scenario: Scenario) -> None:
+    """It keeps kinds and events, takes numbers of events in its code, and has started once on PostgreSQL."""
+    with closing(sqlite3.connect(scenario.folder / "app.db")) as connection, connection:
+        connection.executescript(
+            "CREATE TABLE kind (id INTEGER PRIMARY KEY, name TEXT NOT NULL);"
+            "CREATE TABLE event (id INTEGER PRIMARY KEY, kind_id INTEGER NOT NULL REFERENCES kind,"
+            " stream_order BIGINT);"
+            "CREATE TABLE session (token TEXT PRIMARY KEY);"
+            "CREATE TABLE schema_migrations (version VARCHAR(255) PRIMARY KEY);"
+            "INSERT INTO kind VALUES (1, 'leaf'), (2, 'root'), (3, 'own'); INSERT INTO session VALUES ('old');"
+            "INSERT INTO event VALUES (1, 1, 36), (2, 3, 37); INSERT INTO schema_migrations VALUES ('20240101');"
+        )
+    with psycopg.connect(scenario.target, autocommit=True) as connection:
+        connection.execute(
+            """CREATE SCHEMA app; SET search_path = app; CREATE SEQUENCE event_order;
+               CREATE TABLE kind (id serial PRIMARY KEY, name text NOT NULL);
+               CREATE TABLE event (id serial PRIMARY KEY, kind_id int NOT NULL REFERENCES kind, stream_order bigint);
+               CREATE TABLE session (token text PRIMARY KEY);
+               CREATE TABLE schema_migrations (version varchar(255) PRIMARY KEY);
+               INSERT INTO kind (name) VALUES ('leaf'), ('root'); INSERT INTO session VALUES ('new');
+               INSERT INTO schema_migrations VALUES ('20240101');"""
+        )

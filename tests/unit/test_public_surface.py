@@ -97,8 +97,8 @@ FindingKind: changed_at_cutover check child_rows collation conservation damaged_
     index_invalid index_method index_operators index_partial key_deferrable lossy_value missing_column
     missing_constraint missing_row missing_table not_checked not_null orphan_rows owner owner_rights
     partition_bounds primary_key public_grant relation_kind row_count row_security schema_not_compared
-    schema_only_built sequence sequence_end skipped_object trigger_fired type_mismatch type_narrower
-    type_other type_stricter type_wider unique unique_nulls unlogged view
+    schema_only_built sequence sequence_end sequence_unnamed skipped_object trigger_fired type_mismatch
+    type_narrower type_other type_stricter type_wider unique unique_nulls unlogged view
 FindingReport: kind table message column key is_error loss accepted_by part weight
 FindingWeight: advice difference ignored
 Mode: dry-run migrate validate

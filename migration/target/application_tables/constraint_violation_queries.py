@@ -44,8 +44,7 @@ WHERE i.indisunique AND i.indisready AND i.indpred IS NULL AND i.indexprs IS NUL
 ORDER BY c.relname
 """
 
-
-_KEYS: Final = """
+FOREIGN_KEYS: Final = """
 SELECT k.conname AS name, k.conrelid::bigint AS child, k.confrelid::bigint AS parent,
        CASE (SELECT c.relkind FROM pg_catalog.pg_class c WHERE c.oid = k.confrelid) WHEN 'r' THEN 'ONLY ' ELSE '' END
            || k.confrelid::regclass::text AS parent_sql,
@@ -59,6 +58,7 @@ WHERE k.contype = 'f' AND k.conparentid = 0 AND k.conrelid::bigint = ANY(:oids)
   AND coalesce((to_jsonb(k) ->> 'conenforced')::boolean, true)
 ORDER BY k.conrelid, k.conname
 """
+"""The foreign keys that are enforced of tables with these oids."""
 _INPUT_IS_CHECKED_SINCE: Final = 160_000
 
 
@@ -113,7 +113,7 @@ def orphan_violation_queries(
         connection: to the target.
         arrivals: by the oids of their tables. A parent may wait in one of them, or stand in the target already.
     """
-    for row in connection.execute(text(_KEYS), {"oids": list(arrivals)}).all():
+    for row in connection.execute(text(FOREIGN_KEYS), {"oids": list(arrivals)}).all():
         child, parent = arrivals[row.child], arrivals.get(row.parent)
         if not set(row.columns) <= set(child.columns):
             continue
@@ -127,10 +127,13 @@ def orphan_violation_queries(
         if parent is not None:
             waits = " AND ".join(f"{parent.value(name, 'p')} = {value}" for value, name in pairs)
             conditions.append(f"NOT EXISTS (SELECT FROM {parent.origin} p WHERE {waits})")
-        reason = (
-            f'insert or update on table "{child.table.name}" violates foreign key constraint "{row.name}"'
-        )
+        reason = refused_by_foreign_key(child.table.name, row.name)
         yield child, ViolationQuery(" AND ".join(conditions), Refusal(reason, row.name, tuple(row.columns)))
+
+
+def refused_by_foreign_key(table: str, constraint: str) -> str:
+    """Return the server's words of a row whose parent is missing."""
+    return f'insert or update on table "{table}" violates foreign key constraint "{constraint}"'
 
 
 def invalid_values(connection: Connection, arrival: RowTransfer, name: str) -> dict[int, Refusal]:

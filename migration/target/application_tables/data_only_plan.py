@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from migration.convoy_error import Place
 from migration.errors import ApplicationTableError, TargetOccupiedError, TargetPermissionError
@@ -18,13 +19,14 @@ from migration.schema_translation.table_selection import (
     select_tables,
     why_left_out,
 )
+from migration.source_schema import TableKind
 from migration.target.application_tables.bookkeeping_comparison import compare_bookkeeping
 from migration.target.application_tables.incoming_foreign_keys import incoming_keys, key_rights
 from migration.target.application_tables.load_rights import load_rights
-from migration.target.application_tables.row_merge import check_mergeable
 from migration.target.application_tables.row_transfer import refuse_restless
+from migration.target.application_tables.standing_search_tables import search_tables
 from migration.target.application_tables.table_load_order import parents_first
-from migration.target.cutover.occupied_names import listed
+from migration.target.cutover.occupied_names import NAMES_LISTED, listed
 from migration.target.missing_rights import refuse_lacking
 from migration.target.pg_catalog.application_table_facts import (
     ApplicationTable,
@@ -47,6 +49,9 @@ if TYPE_CHECKING:
     from migration.run_options import RunOptions
     from migration.schema_translation.source_plan import ProfiledSource
     from migration.source_schema import SourceTable
+
+STANDS_ALREADY: Final = "which stands already"
+"""How the line of a table ends of which nothing else is to be said."""
 
 
 def plan_data_only(
@@ -125,12 +130,12 @@ def check_tables(
     if full and if_exists is IfExists.REFUSE:
         raise TargetOccupiedError(
             f"The tables hold rows already: {listed(full)}",
+            details=f"All of them: {', '.join(full)}" if len(full) > NAMES_LISTED else "",
             remedy="Empty them, put the source's rows in their place with --if-exists replace (the old ones are kept),"
             " or among them with --if-exists merge",
             **place,
         )
     if if_exists is IfExists.MERGE:
-        check_mergeable(connection, tables)
         full = []  # nothing is taken out
     own = {table.oid for table in tables}
     keys = foreign_keys_to(connection, sorted(own))
@@ -175,6 +180,8 @@ class _SourcePlanner:
         self._schema = schema or (source.label if options.schema_per_source else options.target_schema)
         self._results: list[ObjectResult] = []
         self._problems: list[str] = []
+        self._missing: list[str] = []
+        """Columns of the source, as --exclude names them."""
 
     def plan(self) -> PlannedSource:
         chosen = select_tables(self._source.label, self._source.schema, self._options)
@@ -196,20 +203,26 @@ class _SourcePlanner:
                 self._connection, self._source.label, self._source.schema, self._options
             )
         }
+        virtual = [table for table in self._source.schema.tables if table.kind is TableKind.VIRTUAL]
+        left = [table for table in virtual if table.name not in names]
+        said |= search_tables(self._connection, self._schema, left)
         for table in self._source.schema.tables:
             reason = why_left_out(self._source.label, table, self._options)
             if reason and table.name not in names:
-                reason = "; ".join(filter(None, (reason, said.get(table.name))))
+                if reason != LEFT_OUT:
+                    reason = "; ".join(filter(None, (reason, said.get(table.name))))
                 self._say(table.kind.value, table.name, reason, ObjectState.SKIPPED)
         return PlannedSource(tuple(plans), tuple(self._results))
 
     def check(self) -> None:
         """Raise an ApplicationTableError that lists all reasons for which rows cannot go into the tables."""
         if self._problems:
+            left_out = ",".join(self._missing) or "TABLE.COLUMN"
             raise ApplicationTableError(
                 "The rows do not fit into the application's tables: " + "; ".join(self._problems),
                 schema=self._schema,
-                remedy="Change the tables or the mapping file, or leave columns out with --exclude TABLE.COLUMN",
+                remedy="Change the tables, rename columns with --mapping, or leave them out with --exclude"
+                f" {shlex.quote(left_out)}",
             )
 
     def plan_table(self, table: SourceTable, standing: ApplicationTable) -> TablePlan:
@@ -218,7 +231,7 @@ class _SourcePlanner:
         existing = read_existing(
             self._connection, self._schema, standing.name, table, profiles, self._source.label
         )
-        self._say("table", table.name, f"its rows go into {standing.name}, which stands already")
+        self._say("table", table.name, f"its rows go into {standing.name}, {STANDS_ALREADY}")
         flags = {column.name: column for column in standing.columns}
         asked = {column.name: column.override for column in table.columns}
         columns: list[ColumnPlan] = []
@@ -237,14 +250,17 @@ class _SourcePlanner:
             if leaves_out(self._options, self._source.label, table.name, missing):
                 self._say("column", f"{table.name}.{missing}", LEFT_OUT, ObjectState.SKIPPED)
             else:
-                self._problems.append(f"{table.name}.{missing} is not there")
+                self._missing.append(f"{table.name}.{missing}")
+                self._problems.append(
+                    f"{table.name}.{missing} is not there (the target's {standing.name} has no such column)"
+                )
         taken = {column.target_name for column in columns}
         self._problems += [
             f"{standing.name}.{flag.name} is NOT NULL, has no default, and the source has no values for it"
             for flag in standing.columns
             if flag.name not in taken and flag.not_null and not flag.fills_itself
         ]
-        if all(column.computed_there for column in columns):
+        if all(column.computed_there for column in columns) and not self._missing:
             raise ApplicationTableError(
                 "No column is left to load", table=table.name, remedy="Leave the table out"
             )

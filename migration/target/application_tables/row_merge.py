@@ -22,7 +22,7 @@ from migration.target.application_tables.overwritten_rows import (
     write_over,
 )
 from migration.target.application_tables.row_transfer import stored_columns, triggers_at_rest
-from migration.target.cutover.occupied_names import listed
+from migration.target.application_tables.whole_row_merge import take_equal_rows
 from migration.target.loading.server_checksum import Fingerprint, fingerprint
 from migration.target.pg_catalog.application_table_facts import holds_rows
 from migration.target.sql_statements import quoted, run_sql
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 
     from migration.model import ObjectResult, TablePlan
     from migration.target.application_tables.row_transfer import RowTransfer
-    from migration.target.pg_catalog.application_table_facts import ApplicationTable
 
 # Whole, immediate unique indexes over columns that cannot be NULL; the primary key first, then the narrowest.
 _KEYS: Final = text("""
@@ -50,26 +49,6 @@ WHERE i.indrelid::bigint = ANY(:oids) AND i.indisunique AND i.indisvalid AND i.i
                   WHERE k.p <= i.indnkeyatts AND NOT a.attnotnull)
 ORDER BY i.indisprimary DESC, i.indnkeyatts, c.relname
 """)
-
-
-def check_mergeable(connection: Connection, tables: Sequence[ApplicationTable]) -> None:
-    """Make sure that the rows which stand in these tables can be told apart.
-
-    Raises:
-        ApplicationTableError: names the tables that have rows and no key.
-    """
-    keys = _keys(connection, [table.oid for table in tables])
-    without = [table.name for table in tables if table.oid not in keys and holds_rows(connection, table)]
-    if without:
-        raise _without_key(without, tables[0].schema)
-
-
-def _without_key(names: list[str], schema: str) -> ApplicationTableError:
-    return ApplicationTableError(
-        f"Rows cannot be merged without a primary key or a unique key over NOT NULL columns: {listed(names)}",
-        schema=schema,
-        remedy="Give these tables a key, empty them, or leave them out with --exclude",
-    )
 
 
 def _keys(connection: Connection, oids: Sequence[int]) -> dict[int, list[tuple[str, ...]]]:
@@ -160,20 +139,16 @@ def take_out(connection: Connection, plan: TablePlan, arrival: RowTransfer, asid
         aside: a quoted name that is free.
 
     Raises:
-        ApplicationTableError: the table has rows, and none of its keys is among the columns that travel.
+        ApplicationTableError: none of the table's keys travels, and rows wait that do not stand there as a whole.
         MergeConflictError: rows of the source have keys that the target takes for one.
     """
     columns = set(arrival.columns)
     keys = _keys(connection, [arrival.table.oid]).get(arrival.table.oid, [])
     key = next((names for names in keys if columns.issuperset(names)), ())
     if not key:
-        if holds_rows(connection, arrival.table):
-            raise (
-                _key_left_out(arrival, keys[0])
-                if keys
-                else _without_key([arrival.table.name], arrival.table.schema)
-            )
-        return MergeCount((), 0, 0, ())
+        if keys and holds_rows(connection, arrival.table):
+            raise _key_left_out(arrival, keys[0])
+        return take_equal_rows(connection, plan, arrival)
     on = _on(arrival, key)
     standing = f"{arrival.table.own_rows} t"
     run_sql(

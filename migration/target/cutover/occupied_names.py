@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from migration.model import TablePlan
     from migration.target.pg_catalog.schema_relations import Relation
 
-_SHOWN = 10
+NAMES_LISTED = 10
+"""More than these are counted in a sentence, not named."""
 
 
 def view_names(plans: Sequence[TablePlan]) -> list[str]:
@@ -82,5 +83,5 @@ def relations_to_replace(
 
 def listed(names: Sequence[str]) -> str:
     """Return names for a sentence: the first ten, and how many more there are."""
-    shown = ", ".join(names[:_SHOWN])
-    return f"{shown} and {len(names) - _SHOWN} more" if len(names) > _SHOWN else shown
+    shown = ", ".join(names[:NAMES_LISTED])
+    return f"{shown} and {len(names) - NAMES_LISTED} more" if len(names) > NAMES_LISTED else shown

@@ -223,3 +223,16 @@ def test_parents_are_looked_for_after_what_kept_them_out():
 
 
 QUARANTINE_TITLES = {advice.title for advice in QUARANTINE_ADVICE}
+
+
+@pytest.mark.parametrize(
+    ("kept", "told"),
+    [(1, "1 table that stood in the way is kept in schema p, and takes up disk"), (2, "take up")],
+)
+def test_one_replaced_table_takes_up_disk_and_two_take_it(kept: int, told: str):
+    (advice,) = [
+        a
+        for a in assemble(scenarios.school_facts(previous={"p": kept})).recommendations
+        if a.title.startswith("Drop the replaced tables")
+    ]
+    assert told in advice.detail
