@@ -46,7 +46,7 @@ FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_class s ON s.relkind = 'S' AND s.
         THEN d.refobjid END
 JOIN pg_catalog.pg_namespace n ON n.oid = s.relnamespace
 CROSS JOIN unnest(ARRAY['SELECT', 'UPDATE']) p
-WHERE NOT pg_catalog.has_sequence_privilege(s.oid, p) ORDER BY 1, 2, 3
+WHERE CASE WHEN s.relkind = 'S' THEN NOT pg_catalog.has_sequence_privilege(s.oid, p) ELSE false END ORDER BY 1, 2, 3
 """
 _SEQUENCE_SCHEMAS: Final = """
 SELECT DISTINCT n.nspname

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
 # The functions know of superusers, of PUBLIC and of roles that the owner is a member of. Rights on single columns do
-# not count: an owner who may read a part of a table cannot work with it.
+# not count: an owner who may read a part of a table cannot work with it. The server may ask of any relation before it
+# knows that it is joined: what only a sequence can answer stands behind a CASE.
 _LACKING: Final = (
     MEMBERS
     + """
@@ -34,7 +35,7 @@ SELECT x.root, pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_iden
        pg_catalog.pg_get_userbyid(c.relowner), true, ARRAY['USAGE']
 FROM used x JOIN pg_catalog.pg_class s ON s.oid::bigint = x.oid JOIN pg_catalog.pg_class c ON c.oid::bigint = x.root
 JOIN pg_catalog.pg_namespace n ON n.oid = s.relnamespace
-WHERE NOT pg_catalog.has_sequence_privilege(c.relowner, s.oid, 'USAGE')
+WHERE CASE WHEN s.relkind = 'S' THEN NOT pg_catalog.has_sequence_privilege(c.relowner, s.oid, 'USAGE') ELSE false END
 ORDER BY 1, 4, 2
 """
 )
