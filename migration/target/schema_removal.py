@@ -37,7 +37,7 @@ def remove_schema(
     schema: str,
     made_by_run: Collection[str] | None,
     known_oids: Collection[int] = (),
-    lock_timeout: str = _LOCK_TIMEOUT,
+    lock_timeout: str | None = None,
 ) -> list[str]:
     """Drop a schema with the tables and views of its run, in the caller's transaction.
 
@@ -46,7 +46,7 @@ def remove_schema(
         schema: a staging or previous schema; no error if there is none.
         made_by_run: names of the tables and views that the run has made; None: all that the schema's owner has there.
         known_oids: of what the run has put there, whoever owns it.
-        lock_timeout: how long others may hold it, as PostgreSQL spells it.
+        lock_timeout: how long others may hold it, as PostgreSQL spells it; None: ten seconds.
 
     Returns:
         What stands in the way, in words of PostgreSQL; nothing where the schema is gone.
@@ -68,7 +68,7 @@ def remove_schema(
         return foreign
     attempt = connection.begin_nested()
     try:
-        run_sql(connection, f"SET LOCAL lock_timeout = '{lock_timeout}'")
+        run_sql(connection, f"SET LOCAL lock_timeout = '{lock_timeout or _LOCK_TIMEOUT}'")
         _drop(connection, schema, relations)
     except DBAPIError as error:
         attempt.rollback()

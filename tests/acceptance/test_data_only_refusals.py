@@ -237,7 +237,7 @@ def test_table_that_holds_rows_is_refused_or_emptied_so_that_none_can_clash(
         assert "The tables hold rows already: t" in (run.error or "")
     elif if_exists is IfExists.MERGE:
         assert run.phase is Phase.FAILED
-        assert "differ from those that stand under their keys: t: 1 (id = 5)" in (run.error or "")
+        assert "differs from what stands under its key: t: 1 (id = 5)" in (run.error or "")
         assert direct.query(f"SELECT v FROM {schema}.t") == [("of the application",)]
     else:
         assert (run.phase, run.error) == (Phase.COMPLETED, None)

@@ -225,7 +225,7 @@ def test_what_others_own_or_need_stays(
 def test_schema_that_somebody_reads_stays(
     direct: Direct, build: Build, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("migration.target.cutover.schema_removal.LOCK_TIMEOUT", "100ms")
+    monkeypatch.setattr("migration.target.schema_removal._LOCK_TIMEOUT", "100ms")
     run = built(direct, build)
     request_cancel(direct.ledger, run.id)
     with psycopg.connect(direct.url) as reader:

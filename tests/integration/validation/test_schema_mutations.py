@@ -127,7 +127,7 @@ CHANGES: dict[str, tuple[str, set[FindingKind]]] = {
     "type wider": ("DROP VIEW shelves; ALTER TABLE book ALTER shelf TYPE bigint", {K.TYPE_WIDER, K.VIEW}),
     "type wider, varchar to text": ("ALTER TABLE author ALTER code TYPE text", {K.TYPE_WIDER}),
     "type narrower": ("ALTER TABLE author ALTER code TYPE varchar(5)", {K.TYPE_NARROWER}),
-    "type narrower, real": ("ALTER TABLE author ALTER ratio TYPE real", {K.TYPE_NARROWER, K.LOSSY_VALUE}),
+    "type narrower, real": ("ALTER TABLE author ALTER ratio TYPE real", {K.TYPE_NARROWER}),
     "type without zone": ("ALTER TABLE author ALTER seen TYPE timestamp", {K.TYPE_OTHER}),
     "type other": ("ALTER TABLE book ALTER title TYPE char(9)", {K.TYPE_OTHER}),
     "domain": (
