@@ -10,7 +10,8 @@ import requests
 
 PLACE = f"http://127.0.0.1:{os.environ['HUB_PORT']}/hub"
 SERVICE = {"Authorization": "token of-a-test-and-long-enough"}
-PASSWORDS = {"root": "rööt 🔑 word", "ada": "Änne's \\ word", "grace": "0123456789"}
+ADMIN = "root"
+PASSWORDS = {ADMIN: "rööt 🔑 word", "ada": "Änne's \\ word", "grace": "0123456789"}
 
 
 def api(method: str, path: str, body: object = None, token: str | None = None) -> object:
@@ -77,7 +78,7 @@ def write() -> dict[str, str]:
     tokens = {
         "short": api("POST", "/users/ada/tokens", {"note": "läuft ab", "expires_in": 864000}),
         "long": api("POST", "/users/ada/tokens", {"note": "", "scopes": ["self"]}),
-        "root": api("POST", "/users/root/tokens", {"note": "rules"}),
+        ADMIN: api("POST", f"/users/{ADMIN}/tokens", {"note": "rules"}),
     }
     return {name: token["token"] for name, token in tokens.items()}
 
@@ -93,8 +94,8 @@ def go_on(tokens: dict[str, str]) -> dict[str, object]:
     serve("grace", {})
     sign_up("new", "a new pässword")
     assert log_in("new", "a new pässword")
-    api("POST", "/groups/more", token=tokens["root"])
-    api("POST", "/groups/more/users", {"users": ["new"]}, token=tokens["root"])
+    api("POST", "/groups/more", token=tokens[ADMIN])
+    api("POST", "/groups/more/users", {"users": ["new"]}, token=tokens[ADMIN])
     made = api("POST", "/users/new/tokens", {"note": "new"})
     assert api("GET", "/user", token=made["token"])["groups"] == ["more"]
     api("DELETE", "/users/visitor")
