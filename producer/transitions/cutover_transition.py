@@ -84,7 +84,7 @@ def _extras(connection: Connection, plans: list[TablePlan], records: list[dict[s
     for schema, done in zip(target_schemas(plans), records, strict=True):
         record = done["record"]
         names = {plan.target_name: plan.name for plan in plans if plan.target_schema == schema}
-        shapes = read_shapes(connection, schema, [one["name"] for one in record["tables"]])
+        shapes = read_shapes(connection, schema, [one["name"] for one in record["tables"]], inside=False)
         standing = {names.get(name, name): shape for name, shape in shapes.items()}
         carried = {names.get(one["name"], one["name"]) for one in record["replaced"]}
         found += extra_findings(connection, standing, carried=carried)

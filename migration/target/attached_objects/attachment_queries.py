@@ -1,8 +1,8 @@
-"""Questions to pg_catalog for everything that is attached to one relation, each with the SQL that makes it again.
+"""Questions to pg_catalog for everything that is attached to a relation, each with the SQL that makes it again.
 
-Every query returns kind, name, definition, statements, undo, belongs_to. Names of the relation's own schema come
-without it, so that the same words fit another table of that name: the caller sets `search_path`
-(`attachment_reader`).
+Every query is about the relation `wanted.oid`, which the statement around it has (`attachment_reader`), and returns
+kind, name, definition, statements, undo, belongs_to. Names of the relation's own schema come
+without it, so that the same words fit another table of that name: the caller sets `search_path`.
 What is not asked for here is found by `OTHER`: whatever pg_depend knows of the relation and no other query has told.
 https://www.postgresql.org/docs/current/catalogs.html
 """
@@ -14,7 +14,7 @@ from typing import Final
 _REL: Final = """
 WITH rel AS (
     SELECT c.*, n.nspname, pg_catalog.format('%I', c.relname) AS t, pg_catalog.to_jsonb(c) AS j
-    FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.oid::bigint = :oid
+    FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = wanted.oid
 ), col AS (
     SELECT a.*, pg_catalog.format('%I', a.attname) AS c, rel.t, rel.relkind,
            pg_catalog.format('ALTER TABLE %s ALTER COLUMN %I ', rel.t, a.attname) AS alter_sql
@@ -314,4 +314,53 @@ WHERE d.deptype NOT IN ('n', 'e') AND NOT (
 )
 """
 )
-QUERIES: Final = (TABLE, COLUMNS, SEQUENCES, RIGHTS, OBJECTS, WORDS, OTHER)
+QUERIES: Final = {
+    TABLE: frozenset(
+        {
+            "owner",
+            "unlogged",
+            "tablespace",
+            "access_method",
+            "typed_table",
+            "inheritance",
+            "storage_parameter",
+            "replica_identity",
+            "cluster",
+            "row_level_security",
+            "extension",
+            "subscription",
+        }
+    ),
+    COLUMNS: frozenset(
+        {
+            "column",
+            "not_null",
+            "default",
+            "generated_column",
+            "identity",
+            "collation",
+            "statistics_target",
+            "column_option",
+        }
+    ),
+    SEQUENCES: frozenset({"sequence"}),
+    RIGHTS: frozenset({"grant", "column_grant", "sequence_grant"}),
+    OBJECTS: frozenset(
+        {
+            "index",
+            "check",
+            "primary_key",
+            "unique",
+            "exclusion",
+            "foreign_key",
+            "extended_statistics",
+            "rule",
+            "policy",
+            "trigger",
+            "publication",
+        }
+    ),
+    WORDS: frozenset({"comment", "security_label"}),
+    OTHER: frozenset({"other"}),
+}
+"""Each question, and the kinds that it returns."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import text
 
@@ -13,9 +13,9 @@ from migration.target.attached_objects.attachment_queries import QUERIES
 from migration.target.sql_statements import quoted, run_sql
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
-    from sqlalchemy import Connection
+    from sqlalchemy import Connection, Row
 
 BUILT_BEFOREHAND: Final = frozenset(
     {
@@ -32,7 +32,14 @@ BUILT_BEFOREHAND: Final = frozenset(
 )
 """What reads or writes a whole table: made while nobody waits for a lock."""
 
-_STATEMENTS: Final = tuple(text(query) for query in QUERIES)
+# One question for all tables of a schema: the server plans it once, which takes far longer than to answer it.
+_STATEMENTS: Final = {
+    text(
+        "SELECT wanted.oid::bigint AS relation, one.*"
+        f" FROM unnest(CAST(CAST(:oids AS bigint[]) AS oid[])) AS wanted (oid) CROSS JOIN LATERAL ({query}) one"
+    ): kinds
+    for query, kinds in QUERIES.items()
+}
 _CONSTRAINTS: Final = frozenset({"unique", "primary_key", "exclusion", "check", "foreign_key"})
 
 
@@ -77,24 +84,34 @@ class Attachment:
         return self.kind in _CONSTRAINTS
 
 
-def read_attachments(connection: Connection, oid: int, *schemas: str) -> list[Attachment]:
-    """Return everything that is attached to a relation, in the order of `ATTACHED_KINDS`.
+def read_attachments(
+    connection: Connection, oids: Collection[int], *schemas: str, kinds: Collection[str] = ATTACHED_KINDS
+) -> dict[int, list[Attachment]]:
+    """Return everything that is attached to each of some relations, in the order of `ATTACHED_KINDS`.
 
     Args:
         connection: in a transaction.
-        oid: a table or view.
-        schemas: its own schema, and then those whose names are written without their schema, too.
+        oids: tables and views of one schema.
+        schemas: their own schema, and then those whose names are written without their schema, too.
+        kinds: those to return.
     """
-    found: list[Attachment] = []
+    found: dict[int, list[Attachment]] = {oid: [] for oid in oids}
     with names_looked_up_in(connection, *schemas):
-        for query in _STATEMENTS:
-            found += [
-                Attachment(
-                    row.kind, row.name, row.definition or "", tuple(row.statements), row.undo, row.belongs_to
-                )
-                for row in connection.execute(query, {"oid": oid})
-            ]
-    return sorted(found, key=lambda one: ATTACHED_KINDS.index(one.kind))
+        for question, answered in _STATEMENTS.items():
+            if answered.isdisjoint(kinds):
+                continue
+            for row in connection.execute(question, {"oids": list(oids)}):
+                if row.kind in kinds:
+                    found[row.relation].append(_attachment(row))
+    for attached in found.values():
+        attached.sort(key=lambda one: ATTACHED_KINDS.index(one.kind))
+    return found
+
+
+def _attachment(row: Row[Any]) -> Attachment:
+    return Attachment(
+        row.kind, row.name, row.definition or "", tuple(row.statements), row.undo, row.belongs_to
+    )
 
 
 @contextmanager

@@ -86,44 +86,57 @@ class Transfer:
     lost: list[NotCarried] = field(default_factory=list)
 
 
+@dataclass(frozen=True, slots=True)
+class Move:
+    """What is to go over to one table.
+
+    `attached` is what was read of the replaced table `table`, `new` the oid of the one of that name that replaces it,
+    `gone` are labels of what could not be made before.
+    """
+
+    table: str
+    attached: Sequence[Attachment]
+    new: int
+    gone: Collection[str] = ()
+
+
 def transfer(
-    connection: Connection,
-    name: str,
-    attached: Sequence[Attachment],
-    new: int,
-    schemas: Sequence[str],
-    kinds: Collection[str],
-    gone: Collection[str] = (),
-) -> Transfer:
-    """Give the table `new` what was attached to another one of its name, in the caller's transaction.
+    connection: Connection, moves: Sequence[Move], schemas: Sequence[str], kinds: Collection[str]
+) -> list[Transfer]:
+    """Give tables what was attached to others of their names, in the caller's transaction.
 
     Args:
-        connection: its session is the owner of both tables.
-        name: what the table is called.
-        attached: what was read of the other table, with the last of `schemas` as the only one.
-        new: oid of the table in the first of `schemas`.
+        connection: its session is the owner of all of the tables.
+        moves: what was attached was read with the last of `schemas` as the only one; the new tables are in the first.
         schemas: where names are looked up.
         kinds: those to make now; what is missing of other kinds is left alone.
-        gone: labels of what could not be made before.
 
     Raises:
         DBAPIError: the server or the connection is in trouble, or somebody holds a lock.
     """
+    gives_rights = not _RIGHTS.isdisjoint(kinds)
     with names_looked_up_in(connection, *schemas):
-        there = read_attachments(connection, new, *schemas)
-        carrier = _Carrier(connection, Transfer(name), there, gone)
-        taken_back = False
-        if not _RIGHTS.isdisjoint(kinds):
+        there = read_attachments(connection, [move.new for move in moves], *schemas, kinds=kinds)
+        results: list[Transfer] = []
+        changed: list[int] = []
+        for move in moves:
+            carrier = _Carrier(connection, Transfer(move.table), there[move.new], move.gone)
             # First: what is revoked of a table is revoked of its columns, too.
-            taken_back = _take_back_rights(connection, attached, there, carrier.result)
-        for one in attached:
-            if one.kind in kinds and not _is_there(one, there):
-                carrier.carry(one)
-        if not _RIGHTS.isdisjoint(kinds):
+            taken_back = gives_rights and _take_back_rights(
+                connection, move.attached, there[move.new], carrier.result
+            )
+            for one in move.attached:
+                if one.kind in kinds and not _is_there(one, there[move.new]):
+                    carrier.carry(one)
             if taken_back or carrier.result.carried:
-                there = read_attachments(connection, new, *schemas)
-            _look_at_rights(connection, attached, there, carrier.result)
-    return carrier.result
+                changed.append(move.new)
+            results.append(carrier.result)
+        if gives_rights:
+            if changed:
+                there |= read_attachments(connection, changed, *schemas, kinds=_RIGHTS)
+            for move, result in zip(moves, results, strict=True):
+                _look_at_rights(connection, move.attached, there[move.new], result)
+    return results
 
 
 class _Carrier:

@@ -20,7 +20,13 @@ from migration.target.attached_objects.attachment_reader import (
     names_looked_up_in,
     read_attachments,
 )
-from migration.target.attached_objects.attachment_transfer import NotCarried, Transfer, make_object, transfer
+from migration.target.attached_objects.attachment_transfer import (
+    Move,
+    NotCarried,
+    Transfer,
+    make_object,
+    transfer,
+)
 from migration.target.attached_objects.outside_dependents import (
     Outsider,
     carry_outsider,
@@ -64,10 +70,10 @@ class Replacement:
     restore: list[str] = field(default_factory=list)
     outsiders: list[dict[str, Any]] = field(default_factory=list)
 
-    def add(self, moved: Transfer) -> None:
-        """Take in what became of one table's attachments."""
-        self.transfers.append(moved)
-        self.lost += moved.lost
+    def add(self, moved: Sequence[Transfer]) -> None:
+        """Take in what became of the attachments of tables."""
+        self.transfers += moved
+        self.lost += [lost for one in moved for lost in one.lost]
 
     def results(self) -> list[ObjectResult]:
         """Return a line for the report about each object."""
@@ -177,14 +183,10 @@ def foresee(
         _build_empty(connection, plans, trial_schema)
         _let_owners_in(connection, standing, schema, trial_schema)
         made = {one.name: one for one in relations_in(connection, trial_schema, ("table", "view"))}
-        for relation in standing:
-            if relation.name not in made:
-                continue
-            attached = read_attachments(connection, relation.oid, schema)
-            new = made[relation.name].oid
-            result.add(
-                transfer(connection, relation.name, attached, new, (trial_schema, schema), ATTACHED_KINDS)
-            )
+        replaced = [relation for relation in standing if relation.name in made]
+        attached = read_attachments(connection, [relation.oid for relation in replaced], schema)
+        moves = [Move(one.name, attached[one.oid], made[one.name].oid) for one in replaced]
+        result.add(transfer(connection, moves, (trial_schema, schema), ATTACHED_KINDS))
         outsiders = read_outsiders(connection, [relation.oid for relation in standing], schema)
         reasons = {one.oid: try_outsider(connection, one, trial_schema, schema) for one in outsiders}
         _add_outsiders(connection, result, outsiders, reasons, schema)
@@ -221,41 +223,41 @@ def build_beforehand(
 ) -> list[NotCarried]:
     """Make for the staged tables what takes time, while nobody waits: indexes, constraints. Return what cannot be."""
     made = {relation.name: relation for relation in staged}
-    lost: list[NotCarried] = []
-    for relation in standing:
-        attached = read_attachments(connection, relation.oid, schema)
-        new = made[relation.name].oid
-        lost += transfer(connection, relation.name, attached, new, (staging, schema), BUILT_BEFOREHAND).lost
-    return lost
+    oids = [relation.oid for relation in standing]
+    attached = read_attachments(connection, oids, schema, kinds=BUILT_BEFOREHAND)
+    moves = [Move(one.name, attached[one.oid], made[one.name].oid) for one in standing]
+    done = transfer(connection, moves, (staging, schema), BUILT_BEFOREHAND)
+    return [one for table in done for one in table.lost]
 
 
 def put_aside(
-    connection: Connection, relation: Relation, previous: str, result: Replacement
-) -> list[Attachment]:
+    connection: Connection, relations: Sequence[Relation], previous: str, result: Replacement
+) -> list[tuple[Relation, list[Attachment]]]:
     """Free what only one table can have: publications, names of statistics. Return all attachments as they were.
 
     Args:
-        connection: in the cutover's transaction; the relation is locked and still in its place.
-        relation: what is replaced.
-        previous: the schema that it will be kept in, which exists.
+        connection: in the cutover's transaction; the relations are locked and still in their place.
+        relations: what is replaced, all in the schema of `result`.
+        previous: the schema that they will be kept in, which exists.
         result: notes what a rollback has to do.
     """
-    attached = read_attachments(connection, relation.oid, relation.schema)
-    for one in attached:
-        if one.kind == "publication":
-            with names_looked_up_in(connection, relation.schema):
-                if make_object(connection, (one.undo,)) is None:
-                    result.restore += one.statements
+    oids = [relation.oid for relation in relations]
+    attached = read_attachments(connection, oids, result.schema)
+    published = [one for oid in oids for one in attached[oid] if one.kind == "publication"]
+    with names_looked_up_in(connection, result.schema):
+        for one in published:
+            if make_object(connection, (one.undo,)) is None:
+                result.restore += one.statements
     statistics = text(
         "SELECT n.nspname AS schema, s.stxname AS name FROM pg_catalog.pg_statistic_ext s"
-        " JOIN pg_catalog.pg_namespace n ON n.oid = s.stxnamespace WHERE s.stxrelid::bigint = :oid"
+        " JOIN pg_catalog.pg_namespace n ON n.oid = s.stxnamespace WHERE s.stxrelid::bigint = ANY(:oids)"
     )
-    for row in connection.execute(statistics, {"oid": relation.oid}).all():
+    for row in connection.execute(statistics, {"oids": oids}).all():
         move = f"ALTER STATISTICS {quoted(row.schema, row.name)} SET SCHEMA {quoted(previous)}"
         if make_object(connection, (move,)) is None:
             back = f"ALTER STATISTICS {quoted(previous, row.name)} SET SCHEMA {quoted(row.schema)}"
             result.restore.append(back)
-    return attached
+    return [(relation, attached[relation.oid]) for relation in relations]
 
 
 def hand_over(
@@ -266,12 +268,15 @@ def hand_over(
     result: Replacement,
 ) -> None:
     """Give the tables that stand in the target schema now what the replaced ones had, and note what cannot be."""
-    known = {(one.table, one.attachment.label) for one in lost_beforehand}
+    gone: dict[str, set[str]] = {}
+    for one in lost_beforehand:
+        gone.setdefault(one.table, set()).add(one.attachment.label)
+    moves = []
     for relation, attached in replaced:
-        left = [one for one in attached if (relation.name, one.label) not in known]
-        gone = [one.attachment.label for one in lost_beforehand if one.table == relation.name]
-        new = made[relation.name].oid
-        result.add(transfer(connection, relation.name, left, new, (result.schema,), ATTACHED_KINDS, gone))
+        lost = gone.get(relation.name, set())
+        left = [one for one in attached if one.label not in lost]
+        moves.append(Move(relation.name, left, made[relation.name].oid, lost))
+    result.add(transfer(connection, moves, (result.schema,), ATTACHED_KINDS))
     result.lost += lost_beforehand
 
 

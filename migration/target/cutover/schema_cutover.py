@@ -194,9 +194,7 @@ def _set_aside(
         standing = relations_to_replace(connection, schema, plans, if_exists)
     run_sql(connection, f"CREATE SCHEMA {quoted(previous)}")
     aside.outsiders = read_outsiders(connection, [relation.oid for relation in standing], schema)
-    aside.replaced = [
-        (relation, put_aside(connection, relation, previous, aside.replacement)) for relation in standing
-    ]
+    aside.replaced = put_aside(connection, standing, previous, aside.replacement)
     for relation in standing:
         move_relation(connection, relation, previous)
     return aside

@@ -67,9 +67,9 @@ def roll_back(
             _drop(connection, own)
         else:
             run_sql(connection, f"CREATE SCHEMA {quoted(kept_schema)}")
+            # Publications, and names of statistics: those that come back have them again.
+            put_aside(connection, own, kept_schema, Replacement(schema))
             for relation in own:
-                # Publications, and names of statistics: those that come back have them again.
-                put_aside(connection, relation, kept_schema, Replacement(schema))
                 move_relation(connection, relation, kept_schema)
         for relation in earlier:
             move_relation(connection, relation, schema)

@@ -252,7 +252,12 @@ class TableShape:
 
 
 def read_shapes(
-    connection: Connection, schema: str, names: Collection[str], *, temporary: bool = False
+    connection: Connection,
+    schema: str,
+    names: Collection[str],
+    *,
+    temporary: bool = False,
+    inside: bool = True,
 ) -> dict[str, TableShape]:
     """Return the tables and views of these names, by name.
 
@@ -261,6 +266,7 @@ def read_shapes(
         schema: the target schema, unquoted: names in it are written without it.
         names: unquoted; those that are not there are left out.
         temporary: read the session's temporary tables of these names instead.
+        inside: read columns, constraints and indexes, too; without, they are left empty.
     """
     look_in(connection, schema)
     where = (
@@ -270,7 +276,7 @@ def read_shapes(
     )
     wanted = {"names": list(names)} | ({} if temporary else {"schema": schema})
     oids = list(connection.execute(text(f"{_OIDS} AND c.relnamespace = {where}"), wanted).scalars())
-    return {shape.name: shape for shape in _shapes_of(connection, oids)}
+    return {shape.name: shape for shape in _shapes_of(connection, oids, inside=inside)}
 
 
 def read_partitions(connection: Connection, oid: int) -> list[TableShape]:
@@ -283,12 +289,12 @@ def read_partitions(connection: Connection, oid: int) -> list[TableShape]:
     return [replace(shape, name=named[shape.oid]) for shape in _shapes_of(connection, oids)]
 
 
-def _shapes_of(connection: Connection, oids: list[int]) -> list[TableShape]:
+def _shapes_of(connection: Connection, oids: list[int], *, inside: bool = True) -> list[TableShape]:
     if not oids:
         return []
-    columns = _grouped(connection, _COLUMNS, oids)
-    constraints = _grouped(connection, _CONSTRAINTS, oids)
-    indexes = _grouped(connection, _INDEXES, oids)
+    columns, constraints, indexes = (
+        _grouped(connection, query, oids) if inside else {} for query in (_COLUMNS, _CONSTRAINTS, _INDEXES)
+    )
     return [
         TableShape(
             oid=row.oid,
