@@ -150,8 +150,7 @@ class _ColumnConverter:
         return column, misfits, transformed
 
     def _changed(self, rule: Rule, values: pa.Array, converted: pa.Array) -> Iterable[Changed]:
-        if rule.transform is not None:
-            yield rule.transform, rule.changes(values, self.context) if rule.changes else values.is_valid()
+        yield from rule.changed(values, self.context)
         for loss in rule.losses:
             lost = loss.lost(values, converted, self.context)
             if lost is not None:

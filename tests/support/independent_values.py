@@ -97,7 +97,7 @@ class Facts:
         integers = [value for value in known if isinstance(value, int)]
         reals = [value for value in known if isinstance(value, float)]
         julian = all(JULIAN_DAYS[0] <= value <= JULIAN_DAYS[1] for value in reals)
-        return cls(_unit(integers), julian, zone, _are_turned(known))
+        return cls(_unit(integers, zone), julian, zone, _are_turned(known))
 
 
 def _are_turned(values: list[Any]) -> bool:
@@ -109,7 +109,25 @@ def _are_turned(values: list[Any]) -> bool:
     return not written <= _VERSIONS or len(turned) < len(written)
 
 
-def _unit(integers: list[int]) -> str | None:
+def _unit(integers: list[int], zone: str) -> str | None:
+    by_years = _unit_by_years(integers)
+    units = [unit for unit, factor in _UNITS.items() if _are_midnights(integers, factor, zone)]
+    if by_years in units or not any(integers):
+        return by_years
+    finest = min(units, key=_UNITS.__getitem__, default=by_years)
+    is_open = len(units) > 1 and 0 in (min(integers), max(integers), max(integers) - min(integers))
+    return by_years if is_open else finest
+
+
+def _are_midnights(integers: list[int], factor: int, zone: str) -> bool:
+    try:
+        moments = [EPOCH + timedelta(microseconds=value * factor) for value in integers]
+        return all(_on_the_clock(moment, zone).time() == time() for moment in moments)
+    except OverflowError:
+        return False
+
+
+def _unit_by_years(integers: list[int]) -> str | None:
     low, high = datetime(1900, 1, 1, tzinfo=UTC) - EPOCH, datetime(2201, 1, 1, tzinfo=UTC) - EPOCH
     march_1973 = timedelta(seconds=100_000_000)
     for unit, factor in _UNITS.items():

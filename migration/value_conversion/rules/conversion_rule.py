@@ -16,7 +16,7 @@ from migration.value_conversion.declared_meaning import Meaning
 from migration.value_conversion.value_kinds import ARROW_TYPES, split_type
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from migration.model import StorageClass, ValueKind
 
@@ -113,7 +113,8 @@ class Rule:
     `transform` names a deliberate change of value; None where the value keeps its meaning. `changes` marks the
     values of a slot that the transform changes; None: all of them. `lossy`: what the transform changes cannot be had
     back from the result, so that its name is that of a loss; `losses` says what else cannot. `only_checks`: a value
-    that fits passes unchanged, so what a profile has tried need not be tried again.
+    that fits passes unchanged, so what a profile has tried need not be tried again. `inner` is the rule to which this
+    one leaves all values that `changes` does not mark.
     """
 
     name: str
@@ -126,6 +127,16 @@ class Rule:
     only_checks: bool = False
     changes: Callable[[pa.Array, Context], pa.BooleanArray] | None = None
     losses: tuple[Loss, ...] = ()
+    inner: Rule | None = None
+
+    def changed(self, values: pa.Array, context: Context) -> Iterator[tuple[str, pa.BooleanArray]]:
+        """Yield each deliberate change of value, by its name, with the values of a slot that it changes."""
+        if self.transform is None:
+            return
+        marked = self.changes(values, context) if self.changes else values.is_valid()
+        yield self.transform, marked
+        if self.inner is not None:
+            yield from self.inner.changed(drop(values, marked), context)
 
 
 def drop(values: pa.Array, bad: pa.BooleanArray) -> pa.Array:

@@ -54,6 +54,7 @@ def with_empty(rule: Rule) -> Rule:
         lossy=True,
         changes=_is_empty,
         losses=tuple(unless_empty(loss) for loss in rule.losses),
+        inner=rule,
     )
 
 

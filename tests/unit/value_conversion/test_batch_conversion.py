@@ -93,6 +93,24 @@ def test_empty_text_becomes_null_and_is_counted() -> None:
     assert converted.transforms == {("c", "empty_to_null"): 1}
 
 
+@pytest.mark.parametrize(
+    ("rule", "target_type", "value", "transform"),
+    [
+        ("text_to_bool", "boolean", "off", "text_to_boolean"),
+        ("text_to_int64", "bigint", "12", "text_to_number"),
+        ("text_to_float64", "double precision", "1.5", "text_to_number"),
+        ("text_to_time", "time without time zone", "2000-01-01 10:00:00", "filler_day_dropped"),
+    ],
+)
+def test_empty_texts_beside_others_hide_no_transform(
+    rule: str, target_type: str, value: str, transform: str
+) -> None:
+    alone = convert(raw(c=[value, None, value]), [plan(rule, target_type)], Context())
+    beside = convert(raw(c=[value, "", value]), [plan(f"{rule}_or_null", target_type)], Context())
+    assert alone.transforms["c", transform] == 2
+    assert beside.transforms == {**alone.transforms, ("c", "empty_to_null"): 1}
+
+
 def test_column_without_slots_is_null() -> None:
     converted = convert(raw(c=[None, None]), [plan("integer_to_int32", "integer")], Context())
     assert converted.batch.schema.field("c").type == pa.int32()
