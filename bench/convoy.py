@@ -191,7 +191,7 @@ class Convoy:
             + "cutover in one transaction"
         )
         self._cluster = cluster
-        self._options = {} if proved else {"skip_validation": True}
+        self._options: dict[str, Any] = {} if proved else {"skip_validation": True}
 
     def prepare(self, job: Job) -> None:
         """Nothing to do: the first run has warmed the cluster up."""

@@ -43,7 +43,7 @@ _PROCESS = re.compile(r'process (\d+):("|&quot;).*?\2')
 def _sampled(py_spy: Path, pid: int, kind: str, out: Path) -> Iterator[None]:
     """Sample a process and its children while the block runs; `kind` is one of py-spy's formats."""
     what = ["record", "--pid", str(pid), "--subprocesses", "--function", "--rate", str(_SAMPLES_PER_SECOND)]
-    command = [py_spy, *what, "--format", kind, "--output", str(out)]
+    command: list[str | Path] = [py_spy, *what, "--format", kind, "--output", str(out)]
     watching = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     try:
         yield
@@ -66,8 +66,8 @@ def _print_frames(folded: Path) -> None:
             own[frame] += int(count)
     total = own.total()
     print(f"{total / _SAMPLES_PER_SECOND:.1f} s of workers at work, of which in")
-    for frame, count in own.most_common(_FRAMES):
-        print(f"{count / _SAMPLES_PER_SECOND:8.2f} s {100 * count / total:5.1f} %  {frame}")
+    for frame, samples in own.most_common(_FRAMES):
+        print(f"{samples / _SAMPLES_PER_SECOND:8.2f} s {100 * samples / total:5.1f} %  {frame}")
 
 
 def main(arguments: list[str] | None = None) -> int:

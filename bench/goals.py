@@ -53,10 +53,10 @@ class _Results:
         self._results = results
 
     def of(self, data: str, contender: str, *path: str) -> float | None:
-        value = self._results.get(data, {}).get("contenders", {}).get(contender)
+        value: Any = self._results.get(data, {}).get("contenders", {}).get(contender)
         for key in path or ("seconds",):
             value = value.get(key) if value else None
-        return value
+        return None if value is None else float(value)
 
     def phase(self, data: str, phase: str) -> float | None:
         return self.of(data, "Convoy", "phases_seconds", phase)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from producer.transitions.snapshotting_transition import (
+from migration.source.row_reading.chunk_size import (
     CHUNKS_FOR_EACH_WORKER,
     LARGEST_CHUNK_BYTES,
     SMALLEST_CHUNK_BYTES,

@@ -22,7 +22,7 @@ def private_venv(cache: Path, name: str, wanted: Sequence[str]) -> Path:
         shutil.rmtree(folder, ignore_errors=True)
         try:
             subprocess.run([sys.executable, "-m", "venv", folder], check=True, capture_output=True)
-            pip = [
+            pip: list[str | Path] = [
                 folder / "bin" / "python",
                 "-m",
                 "pip",
