@@ -15,7 +15,8 @@ from pathlib import Path
 import psycopg
 
 from bench.convoy import ConvoyCluster
-from bench.datasets import DataSet, mixed
+from bench.database_recipe import DataSet
+from bench.datasets import mixed
 from bench.processes import cpu_seconds, own_cpu_seconds
 from bench.server import BenchServer, MissingProgramError
 

@@ -19,7 +19,8 @@ import psycopg
 from pydantic import SecretStr
 from sqlalchemy import Engine
 
-from bench.datasets import DataSet, data_sets, mixed
+from bench.database_recipe import DataSet
+from bench.datasets import data_sets, mixed
 from bench.model import Coefficients, print_model
 from bench.processes import cpu_seconds
 from bench.server import BenchServer, MissingProgramError

@@ -10,7 +10,7 @@ from typing import Protocol
 import psycopg
 from psycopg import sql
 
-from bench.datasets import DataSet
+from bench.database_recipe import DataSet
 from bench.server import BenchServer
 
 

@@ -1,16 +1,14 @@
-"""Databases to measure with: the same rows each time, made once and kept."""
+"""The databases to measure with, and which of them are chosen."""
 
 from __future__ import annotations
 
-import os
 import random
-import sqlite3
 import uuid
-import zlib
 from collections.abc import Callable, Iterator
-from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
+
+from bench.database_recipe import DataSet, Table
+from bench.distinct_values import kinds, orders
 
 _LOREM = (
     "Lorem ipsum dolor sit amet, consectetur adipiscing elit, sed do eiusmod tempor incididunt ut labore et "
@@ -30,64 +28,6 @@ _MIXED_SQL = """CREATE TABLE {name} (
 )"""
 _WIDE_COLUMNS = 200
 _WIDE_TYPES = ("integer", "double", "text", "boolean", "bigint", "varchar(20)")
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """One table of a data set: how it is made and what fills it."""
-
-    name: str
-    sql: tuple[str, ...]
-    rows: int
-    columns: int
-    values: Callable[[int], Iterator[tuple[object, ...]]]
-
-
-@dataclass(frozen=True, slots=True)
-class DataSet:
-    """A database to measure with; `path` is set for a file that exists already."""
-
-    name: str
-    what: str
-    tables: tuple[Table, ...] = ()
-    path: Path | None = None
-
-    @property
-    def rows(self) -> int:
-        """Rows of all tables; 0 for a file of others."""
-        return sum(table.rows for table in self.tables)
-
-    def build(self, folder: Path) -> Path:
-        """Return the absolute path of the database, made now unless it was before."""
-        if self.path is not None:
-            return self.path.absolute()
-        recipe = zlib.crc32(repr([(t.name, t.sql, t.rows) for t in self.tables]).encode())
-        path = (folder / f"{self.name}-{self.rows}-{recipe:08x}.db").absolute()
-        if path.exists():
-            return path
-        folder.mkdir(parents=True, exist_ok=True)
-        unfinished = path.with_suffix(f".{os.getpid()}.part")
-        try:
-            with closing(sqlite3.connect(unfinished, isolation_level=None)) as connection:
-                connection.execute("PRAGMA journal_mode = OFF")
-                connection.execute("PRAGMA synchronous = OFF")
-                for table in self.tables:
-                    _fill(connection, table)
-            unfinished.replace(path)
-        finally:
-            unfinished.unlink(missing_ok=True)
-        return path
-
-
-def _fill(connection: sqlite3.Connection, table: Table) -> None:
-    create, *indexes = table.sql
-    connection.execute(create)
-    connection.execute("BEGIN")
-    marks = ", ".join("?" * table.columns)
-    connection.executemany(f'INSERT INTO "{table.name}" VALUES ({marks})', table.values(table.rows))
-    for index in indexes:
-        connection.execute(index)
-    connection.execute("COMMIT")
 
 
 def _dice(seed: int) -> Callable[[int], int]:
@@ -221,6 +161,7 @@ def data_sets(*, full: bool, chinook: Path | None) -> list[DataSet]:
         "CREATE TABLE textpk (id varchar(36) PRIMARY KEY, number integer, name text, at timestamp) WITHOUT ROWID",
     )
     chosen = [
+        orders(size(2_000_000, 100_000)),
         mixed(size(2_000_000, 200_000)),
         mixed(size(10_000_000, 1_000_000), "mixed-x5"),
         _single(
@@ -239,6 +180,7 @@ def data_sets(*, full: bool, chinook: Path | None) -> list[DataSet]:
         ),
         _single("textpk", "rows with UUID keys", textpk_sql, 4, _textpk_rows, size(2_000_000, 100_000)),
         _many(size(500, 500)),
+        *kinds(size(1_000_000, 50_000)),
     ]
     if chinook is not None:
         chosen.append(DataSet("chinook", "the Chinook sample database, 11 tables", path=chinook))

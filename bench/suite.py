@@ -24,7 +24,8 @@ from rich.table import Table
 
 from bench.contender import Contender, Job, Measured
 from bench.convoy import Convoy, ConvoyCluster
-from bench.datasets import DataSet, data_sets, find_chinook
+from bench.database_recipe import DataSet
+from bench.datasets import data_sets, find_chinook
 from bench.goals import judge, measure_start
 from bench.peers import peers
 from bench.plot import plot

@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 
 from bench.contender import Measured
-from bench.datasets import DataSet, data_sets, mixed
+from bench.database_recipe import DataSet
+from bench.datasets import data_sets, mixed
+from bench.distinct_values import orders
 from bench.goals import judge
 from bench.processes import MemoryWatch, cpu_seconds
 from bench.suite import _summary, in_turn
@@ -66,7 +68,16 @@ def test_data_set_is_the_same_each_time_and_made_once(tmp_path: Path) -> None:
 @pytest.mark.parametrize("full", [False, True])
 def test_every_data_set_of_the_benchmark_is_there(full: bool) -> None:
     names = {data.name for data in data_sets(full=full, chinook=None)}
-    assert {"mixed", "narrow", "text", "blob", "wide", "dirty", "many", "textpk"} <= names
+    assert {"orders", "mixed", "narrow", "text", "blob", "wide", "dirty", "many", "textpk"} <= names
+    assert {"kind-numeric", "kind-nested", "kind-timestamp", "kind-uuid"} <= names
+
+
+def test_values_of_the_data_sets_of_people_do_not_repeat(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(orders(2_000).build(tmp_path))) as connection:
+        for column in ("reference", "price", "lines", "created_at", "paid_ms", "customer"):
+            query = f"SELECT count(DISTINCT {column}) FROM orders"
+            (distinct,) = connection.execute(query).fetchone()
+            assert distinct > 1_990, column
 
 
 def test_file_of_others_is_used_where_it_is(tmp_path: Path) -> None:
