@@ -20,6 +20,7 @@ from migration.model import ColumnPlan, ValueKind
 from migration.value_conversion.declared_meaning import keeps_scale
 from migration.value_conversion.repeated_values import find_repeats
 from migration.value_conversion.rules.document_losses import says_a_key_twice
+from migration.value_conversion.rules.utf8_check import payload
 from migration.value_conversion.value_kinds import split_type
 
 if TYPE_CHECKING:
@@ -102,6 +103,10 @@ def _exact_number(text: str) -> int | Decimal:
 
 
 _json_decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(float_hook=_exact_number)
+# Numbers with a point stay the bytes that they are, and cost no number of Python's.
+_json_as_written_decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(float_hook=msgspec.Raw)
+_MAY_BE_WRITTEN_OTHERWISE = r"[0-9][eE]|\.[0-9]*0(?:[^0-9]|$)|\.000000"
+"""What a number holds that is not the shortest of its value, as `_exact_number` spells it; or a string, by chance."""
 _json_encoder = msgspec.json.Encoder(order="deterministic", decimal_format="number")
 
 
@@ -174,9 +179,16 @@ def _with_all_pairs(document: bytes) -> str:
 
 def _canonical_documents(array: Values) -> Values:
     documents = pc.cast(array, pa.binary()).to_pylist()
-    encode, decode = _json_encoder.encode, _json_decoder.decode
+    encode, exact, as_written = _json_encoder.encode, _json_decoder.decode, _json_as_written_decoder.decode
     try:
-        canonical = [None if document is None else encode(decode(document)) for document in documents]
+        if b"." in payload(array):
+            odd = pc.match_substring_regex(array, _MAY_BE_WRITTEN_OTHERWISE).to_pylist()
+            canonical = [
+                None if document is None else encode(exact(document) if is_odd else as_written(document))
+                for document, is_odd in zip(documents, odd, strict=True)
+            ]
+        else:
+            canonical = [None if document is None else encode(exact(document)) for document in documents]
     except _MALFORMED:
         canonical = [
             None if document is None else canonical_json(document.decode()).encode() for document in documents

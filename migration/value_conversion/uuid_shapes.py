@@ -11,7 +11,12 @@ import pyarrow.compute as pc
 
 from migration.model import StorageClass
 from migration.value_conversion.rules.utf8_check import payload
-from migration.value_conversion.rules.uuid_rules import UUID_BYTES, hex_digits, spelling_form
+from migration.value_conversion.rules.uuid_rules import (
+    UUID_BYTES,
+    are_all_canonical,
+    hex_digits,
+    spelling_form,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,7 +34,10 @@ EXAMPLES: Final[Mapping[str, str]] = MappingProxyType(
 """Spelling → a UUID in it. A text without letters has two of them."""
 VERSIONED: Final = "versioned"
 """Texts that say a version and the variant of RFC 9562, as no hash does but by chance (one in eight)."""
-_LENGTHS: Final = frozenset({32, 36})
+_TEXT_LENGTH: Final = 36
+_LENGTHS: Final = frozenset({32, _TEXT_LENGTH})
+_VERSION_PLACE: Final = 14
+_VARIANT_PLACE: Final = 19
 _VERSIONED_FORM: Final = r"(?i)^[0-9a-f]{8}-?[0-9a-f]{4}-?[1-8][0-9a-f]{3}-?[89ab]"
 _SHAPES: Final = ("as written", "turned")
 _VERSIONS: Final = frozenset("12345678")
@@ -45,6 +53,8 @@ def count_shapes(storage_class: StorageClass, values: pa.Array) -> Counter[str]:
         return _blobs(values.drop_null())
     if storage_class is not StorageClass.TEXT or length not in _LENGTHS or not payload(values).isascii():
         return Counter()
+    if are_all_canonical(values):
+        return _canonical(values)
     found: Counter[str] = Counter()
     for name, example in EXAMPLES.items():
         if len(example) == length:
@@ -52,6 +62,23 @@ def count_shapes(storage_class: StorageClass, values: pa.Array) -> Counter[str]:
     if +found:
         found[VERSIONED] = _matches(values, _VERSIONED_FORM)
     return +found
+
+
+def _canonical(values: pa.Array) -> Counter[str]:
+    """Count what canonical texts are besides: those without letters are upper case, too."""
+    data = payload(values)
+    versions, variants = data[_VERSION_PLACE::_TEXT_LENGTH], data[_VARIANT_PLACE::_TEXT_LENGTH]
+    return +Counter(
+        {
+            "lower": len(versions),
+            "upper": len(versions) - _matches(values, "[a-f]"),
+            VERSIONED: sum(map(_says_version, versions, variants)),
+        }
+    )
+
+
+def _says_version(version: int, variant: int) -> bool:
+    return version in b"12345678" and variant in b"89ab"
 
 
 def _matches(values: pa.Array, form: str) -> int:

@@ -1,13 +1,12 @@
 """Logical Arrow batches to the bytes of ``COPY ... (FORMAT binary)``.
 
 pgpq encodes whole columns. It has no encoder for numerics of varying scale nor for uuid, so these arrive there as
-ready-made wire bytes (https://www.postgresql.org/docs/current/sql-copy.html, "Binary Format"; numeric_send() in
-src/backend/utils/adt/numeric.c).
+ready-made wire bytes (https://www.postgresql.org/docs/current/sql-copy.html, "Binary Format").
 """
 
 from __future__ import annotations
 
-from decimal import Decimal
+from binascii import unhexlify
 from typing import TYPE_CHECKING, Any
 
 import pgpq
@@ -15,10 +14,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pgpq import encoders
 from pgpq import schema as pg
-from psycopg.adapt import PyFormat, Transformer
 
 from migration.errors import InternalError
 from migration.model import ColumnPlan, ValueKind
+from migration.target.loading.numeric_wire_format import encode_numerics, fixed_offsets
 from migration.value_conversion.rules.utf8_check import payload
 from migration.value_conversion.value_kinds import ARROW_TYPES, split_type
 
@@ -111,25 +110,6 @@ class CopyEncoder:
         return data
 
 
-def encode_numerics(values: pa.Array[Any]) -> pa.Array[Any]:
-    """Encode decimal texts as PostgreSQL's numeric: string array to binary array of the same length.
-
-    Each distinct value of the batch is encoded once. The scale of each text is kept: ``5.00`` stays 5.00.
-
-    Raises:
-        PermanentError: a text is not a number.
-    """
-    distinct = values.dictionary_encode() if not pa.types.is_dictionary(values.type) else values
-    try:
-        wire = [
-            None if text is None else bytes(_dump_decimal(Decimal(text)))
-            for text in distinct.dictionary.to_pylist()
-        ]
-    except ArithmeticError as error:
-        raise InternalError(f"A value planned as numeric is not a number: {error}") from error
-    return pc.take(pa.array(wire, pa.binary()), distinct.indices)
-
-
 def encode_uuids(values: pa.Array[Any]) -> pa.Array[Any]:
     """Encode UUIDs as PostgreSQL writes them: string array to binary array of 16 bytes for each.
 
@@ -138,13 +118,13 @@ def encode_uuids(values: pa.Array[Any]) -> pa.Array[Any]:
     """
     known = values.drop_null()
     try:
-        data = bytes.fromhex(payload(known).replace(b"-", b"").decode())
+        data = unhexlify(payload(known).translate(None, b"-"))
     except ValueError as error:
         raise InternalError(f"A value planned as uuid is none: {error}") from error
     if len(data) != _UUID_BYTES * len(known):
         raise InternalError("A value planned as uuid has not its 32 digits")
-    offsets = pa.array(range(0, len(data) + 1, _UUID_BYTES), pa.int32())
-    wire = pa.Array.from_buffers(pa.binary(), len(known), [None, offsets.buffers()[1], pa.py_buffer(data)])
+    offsets = fixed_offsets(len(known), _UUID_BYTES)
+    wire = pa.Array.from_buffers(pa.binary(), len(known), [None, offsets, pa.py_buffer(data)])
     if not values.null_count:
         return wire
     return pc.replace_with_mask(pa.nulls(len(values), pa.binary()), values.is_valid(), wire)
@@ -155,9 +135,6 @@ _WIRE_BYTES: dict[ValueKind, Callable[[pa.Array[Any]], pa.Array[Any]]] = {
     ValueKind.UUID: encode_uuids,
 }
 """Kinds that pgpq gets as ready-made wire bytes."""
-
-# psycopg's own encoder (in C where its binary package is installed).
-_dump_decimal: Callable[[Decimal], Any] = Transformer().get_dumper(Decimal(0), PyFormat.BINARY).dump
 
 
 def _builder(field: pa.Field[Any], column: ColumnPlan) -> Any:

@@ -19,6 +19,8 @@ from migration.value_conversion.rules.conversion_rule import Context, Converted,
 from migration.value_conversion.rules.utf8_check import payload
 
 UUID_BYTES: Final = 16
+_LENGTH: Final = 36
+_HYPHENS: Final = (8, 13, 18, 23)
 CANONICAL: Final = r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
 # What uuid_in() takes: a hyphen may stand after each four digits, braces around all.
 _TAKEN: Final = r"[0-9a-fA-F]{4}(?:-?[0-9a-fA-F]{4}){7}"
@@ -64,7 +66,28 @@ def _written(digits: str) -> str:
     return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
 
 
+def are_all_canonical(values: pa.Array) -> bool:
+    """Tell whether every text of a slot is a UUID as PostgreSQL writes it, by all of their bytes at once.
+
+    >>> are_all_canonical(pa.array(["a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11", None]))
+    True
+    """
+    ends = pc.min_max(pc.binary_length(values))
+    if (ends["min"].as_py(), ends["max"].as_py()) != (_LENGTH, _LENGTH):
+        return False
+    data = payload(values)
+    count = len(values) - values.null_count
+    if len(data) != count * _LENGTH:  # bytes that a null hides
+        return False
+    if any(data[place::_LENGTH] != b"-" * count for place in _HYPHENS):
+        return False
+    digits = data.translate(None, b"-")
+    return len(digits) == count * 2 * UUID_BYTES and not digits.translate(None, b"0123456789abcdef")
+
+
 def _columnar_text(values: pa.Array, _context: Context) -> Converted:
+    if are_all_canonical(values):
+        return values, None
     data = payload(values)
     if not data.isascii():
         # No text beyond ASCII is a UUID, and one that is not UTF-8 may not be looked at by Arrow.
@@ -114,6 +137,8 @@ def _scalar_blob(value: bytes, *, turned: bool) -> str:
 
 def _lost_spelling(values: pa.Array, converted: pa.Array, context: Context) -> pa.BooleanArray | None:
     form = spelling_form(context.time_example)
+    if form == CANONICAL and are_all_canonical(values):
+        return None
     seen = pc.if_else(converted.is_valid(), values, None)
     return merge_bad(pc.invert(pc.match_substring_regex(seen, form)))
 

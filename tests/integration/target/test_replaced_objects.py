@@ -310,5 +310,7 @@ def test_every_kind_has_a_reader() -> None:
     # An UNION names them where it begins a branch; a CASE chooses among several; rights come of one function.
     said = {query: [kind for kind in ATTACHED_KINDS if f"'{kind}'" in query] for query in QUERIES}
     assert [kind for kind in ATTACHED_KINDS if kind not in set().union(*QUERIES.values())] == []
-    assert [kinds - set(said[query]) for query, kinds in QUERIES.items() if not kinds <= set(said[query])] == []
+    assert [
+        kinds - set(said[query]) for query, kinds in QUERIES.items() if not kinds <= set(said[query])
+    ] == []
     assert len(set(DROPPABLE_KINDS)) == len(DROPPABLE_KINDS)

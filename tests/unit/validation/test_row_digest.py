@@ -199,3 +199,25 @@ def test_slices_of_arrays_keep_their_place() -> None:
 
 def test_broken_json_is_compared_as_text() -> None:
     assert canonical_json("{broken") == "{broken"
+
+
+_NUMBERS = st.one_of(
+    st.floats(allow_nan=False, allow_infinity=False).map(repr),
+    st.decimals(allow_nan=False, allow_infinity=False, places=8).map(lambda number: format(number, "f")),
+    st.sampled_from(["1.50", "-0.0", "0.0000001", "12.10", "3.0", "7.25"]),
+    st.builds("{}e{}".format, st.integers(-99, 99), st.integers(-20, 20)),
+    st.integers(-(10**30), 10**30).map(str),
+)
+
+
+@given(
+    st.lists(
+        st.dictionaries(st.sampled_from(["a", "b.0", "1e5", ".10"]), _NUMBERS, max_size=4),
+        min_size=1,
+        max_size=5,
+    )
+)
+def test_documents_of_a_batch_are_spelled_as_each_alone(numbers: list[dict[str, str]]) -> None:
+    documents = ["{" + ", ".join(f'"{key}": [{value}]' for key, value in n.items()) + "}" for n in numbers]
+    together = canonical_array(pa.array(documents), column(ValueKind.JSON, target_type="jsonb"))
+    assert together.to_pylist() == [canonical_json(document) for document in documents]
