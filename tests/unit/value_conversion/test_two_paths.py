@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,12 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from migration.model import StorageClass, ValueKind
-from migration.value_conversion.batch_conversion import Context, Converter
+from migration.value_conversion.batch_conversion import Context, Converter, convert
 from migration.value_conversion.raw_batch import RawBatch
-from migration.value_conversion.row_conversion import convert_value, stored_value
+from migration.value_conversion.row_conversion import column_context, convert_value, stored_value
 from migration.value_conversion.rules import RULES, Misfit, Rule
 from migration.value_conversion.value_kinds import ARROW_TYPES
-from tests.support.column_factories import plan, slot
+from tests.support.column_factories import plan, raw, slot
 
 TYPES = {
     ValueKind.INT16: ["smallint"],
@@ -211,3 +212,25 @@ def test_text_of_any_moment_comes_back_as_that_moment(moment: datetime) -> None:
     converted, bad = RULES["text_to_timestamptz"].columnar(pa.array([moment.isoformat(" ")]), Context())
     assert bad is None
     assert converted[0].as_py() == moment.replace(tzinfo=UTC)
+
+
+_AMOUNTS = st.one_of(
+    st.integers(-(10**14), 10**14).map(lambda cents: cents / 100),
+    st.integers(-(10**9), 10**9).map(lambda units: units / 10_000),
+    st.floats(allow_nan=True, allow_infinity=True),
+    st.sampled_from([0.0, -0.0, 0.1 + 0.2, 9_999_999_999.99, 1e10, 1e15, 1e-4, 5e-5, 99.995, 0.005]),
+)
+
+
+@given(
+    st.lists(_AMOUNTS, min_size=1, max_size=6),
+    st.sampled_from(["numeric(12,2)", "numeric(5,2)", "numeric(20,4)", "numeric(15,0)", "numeric(18,6)"]),
+)
+def test_amounts_are_spelled_as_each_alone(values: list[float], target_type: str) -> None:
+    column = plan("real_to_numeric", target_type)
+    rule, context = RULES["real_to_numeric"], column_context(column, Context())
+    alone = []
+    for value in values:
+        with suppress(Misfit):
+            alone.append(convert_value(rule, value, context))
+    assert convert(raw(c=values), [column], Context()).batch.column(0).to_pylist() == alone
