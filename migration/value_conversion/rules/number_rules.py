@@ -170,7 +170,9 @@ def _are_amounts(values: pa.Array, context: Context) -> bool:
     unit = float(10**context.scale)
     counted = pc.round(pc.multiply(values, unit))
     largest = pc.max(pc.abs(counted)).as_py()
-    if largest is None or not largest < min(10 ** min(context.precision, _SURE_DIGITS), _PRINTED_PLAIN * unit):
+    if largest is None or not largest < min(
+        10 ** min(context.precision, _SURE_DIGITS), _PRINTED_PLAIN * unit
+    ):
         return False
     same = pc.all(pc.equal(pc.divide(counted, unit), values)).as_py()
     return bool(same) and not pc.any(is_negative_zero(values, context)).as_py()

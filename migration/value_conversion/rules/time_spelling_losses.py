@@ -37,6 +37,7 @@ _UTC_WORDS: Final = (b"Z", b"UTC", b"GMT")
 _FINER: Final = r"(:|T\d{4}|^\d{12})\d\d[.,]\d{6}\d*[1-9]"
 _PLAIN_CLOCK: Final = len("00:00:00.123456")
 _PLAIN_MOMENT: Final = len("20001010000000.123456")
+_MICROSECONDS: Final = "2000-10-10 00:00:00.123456"
 _PARTS: Final = re.compile(
     r"(?:(?P<year>\d{4})-(?P<month>\d{1,2})-(?P<day>\d{1,2})(?P<gap>[ T])?)?"
     r"(?P<clock>\d\d(?::\d\d(?P<seconds>:\d\d(?:[.,]\d+)?)?)?)?(?P<offset> ?" + OFFSET + r")?",
@@ -123,12 +124,20 @@ def _lost_offset(values: pa.Array, converted: pa.Array, context: Context) -> pa.
     return merge_bad(lost)
 
 
+def _have_six_digits(values: pa.Array, longest: int) -> bool:
+    """Tell whether every text has its point where the usual spelling of microseconds has it, and is as long."""
+    if longest != len(_MICROSECONDS) or pc.min(pc.binary_length(values)).as_py() != longest:
+        return False
+    points = payload(values)[_MICROSECONDS.index(".") :: longest]
+    return len(points) == len(values) - values.null_count and points == b"." * len(points)
+
+
 def _lost_fraction(values: pa.Array, converted: pa.Array, _context: Context) -> pa.BooleanArray | None:
     """Mark what says more than microseconds: digits other than zeros behind the sixth."""
     longest = pc.max(pc.binary_length(values)).as_py()
     # A day and a time without them has so many bytes at most, whatever else a text says.
     plain = _PLAIN_CLOCK if pa.types.is_time(converted.type) else _PLAIN_MOMENT
-    if longest is None or longest <= plain:
+    if longest is None or longest <= plain or _have_six_digits(values, longest):
         return None
     return merge_bad(pc.match_substring_regex(values, _FINER))
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, time
 
 import pytest
 
-from migration.value_conversion.batch_conversion import Context, Converter
+from migration.value_conversion.batch_conversion import Context, Converter, convert
 from migration.value_conversion.rules import RULES, Misfit
 from tests.support.column_factories import plan, raw
 
@@ -143,3 +143,18 @@ def test_sequelize_column_of_texts_is_spelled_by_its_first_value() -> None:
     converted = Converter([column], Context()).convert(raw(c=values))
     assert converted.transforms == {("c", "time_respelled"): 1}
     assert converted.batch.column(0)[1].as_py() == datetime(2020, 1, 1, 0, 0, 0, 500_000, UTC)
+
+
+@pytest.mark.parametrize(
+    ("texts", "losing"),
+    [
+        (["2024-06-25 14:34:38.123456", None, "2024-06-25T14:34:38.000001"], 0),
+        (["2024-06-25 14:34:38.123456", "2024-6-25 14:34:38.1234567"], 1),
+        (["2024-06-25 14:34:38.123456", "2024-06-25T14:34:38.123456789"], 1),
+        (["2024-06-25 14:34:38.1234567", "2024-06-25 14:34:38.1234560"], 1),
+    ],
+)
+def test_digits_below_the_microsecond_are_seen_beside_others(texts: list[str | None], losing: int) -> None:
+    column = plan("text_to_timestamp", "timestamp without time zone")
+    converted = convert(raw(c=texts), [column], Context())
+    assert converted.transforms.get(("c", "fraction_rounded"), 0) == losing
