@@ -25,7 +25,7 @@ from migration.steps.leftovers.leftover_snapshots import LeftoverSnapshots
 from migration.steps.leftovers.leftover_stage_objects import LeftoverStageObjects
 from migration.target.cutover.row_horizon import read_ages, recorded_horizon
 from migration.target.pg_catalog.schema_relations import relations_in
-from migration.target.pg_catalog.table_shape import read_shapes
+from migration.target.pg_catalog.table_parts import read_parts
 from migration.target.pg_catalog.table_signature import changed_lines, read_signatures
 from migration.target.schema_removal import in_use_by_others, remove_schema
 from migration.target.sql_statements import quoted
@@ -141,7 +141,7 @@ def _changes(connection: Connection, run: RunRecord, leftover: Leftover) -> list
         for entry in part["record"].get("replaced", ())
         if "signature" in entry and entry["kind"] == "table"
     }
-    shapes, signatures = read_shapes(connection, list(noted)), read_signatures(connection, list(noted))
+    parts, signatures = read_parts(connection, list(noted)), read_signatures(connection, list(noted))
     changes = []
     for relation in relations_in(connection, leftover.name, ("table",)):
         if relation.oid not in noted:
@@ -153,7 +153,7 @@ def _changes(connection: Connection, run: RunRecord, leftover: Leftover) -> list
             changes += [f"{written:,} rows written to {name}"] if written else []
         changes += [
             f"{line} ({name})"
-            for line in changed_lines(entry["shape"], shapes.get(relation.oid, []))
+            for line in changed_lines(entry["shape"], parts.get(relation.oid, []))
             or changed_lines(entry["signature"], signatures.get(relation.oid, []))
         ]
     return changes

@@ -27,7 +27,7 @@ from migration.target.application_tables.row_transfer import stored_columns
 from migration.target.cutover.row_horizon import RowAges, RowHorizon, read_ages, read_horizon
 from migration.target.loading.server_checksum import fingerprint
 from migration.target.loading.uncommitted_readback import read_uncommitted
-from migration.target.pg_catalog.table_shape import COLUMN, read_shapes
+from migration.target.pg_catalog.table_parts import COLUMN, read_parts
 from migration.target.pg_catalog.table_signature import changed_lines, read_signatures
 from migration.target.sql_statements import driver_connection, quoted, run_sql
 from migration.validation.row_comparison import count_rows_apart
@@ -95,11 +95,11 @@ class LaterWriteCount:
             earlier: what a look without locks has found; a table that nobody has written to since is not read again.
         """
         oids = [table.relation.oid for table in tables]
-        shapes, signatures = read_shapes(self._connection, oids), read_signatures(self._connection, oids)
+        parts, signatures = read_parts(self._connection, oids), read_signatures(self._connection, oids)
         looks = {}
         for table in tables:
             oid = table.relation.oid
-            shape = _difference(table, shapes.get(oid, []), signatures.get(oid, []))
+            shape = _difference(table, parts.get(oid, []), signatures.get(oid, []))
             with _every_row_seen(self._connection, table):
                 looks[oid] = self._look(table, shape, (earlier or {}).get(oid))
         return looks

@@ -24,7 +24,7 @@ from migration.target.pg_catalog.schema_relations import (
     relations_named,
     schema_exists,
 )
-from migration.target.pg_catalog.table_shape import read_shapes
+from migration.target.pg_catalog.table_parts import read_parts
 from migration.target.pg_catalog.table_signature import read_signatures
 from migration.target.sql_statements import quoted, run_sql
 
@@ -116,11 +116,11 @@ def cut_over(
         rights_lost = grant_defaults(connection, schema, staged, replaced)
         run_sql(connection, f"DROP SCHEMA {quoted(staging_schema)}")
         oids = [relation.oid for relation in (*staged, *replaced)]
-        shapes, signatures = read_shapes(connection, oids), read_signatures(connection, oids)
+        parts, signatures = read_parts(connection, oids), read_signatures(connection, oids)
 
         def looked_at(one: Relation) -> dict[str, Any]:
             return _recorded(one) | {
-                "shape": shapes.get(one.oid, []),
+                "shape": parts.get(one.oid, []),
                 "signature": signatures.get(one.oid, []),
             }
 

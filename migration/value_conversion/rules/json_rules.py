@@ -27,8 +27,8 @@ from migration.value_conversion.rules.conversion_rule import (
     merge_bad,
 )
 from migration.value_conversion.rules.document_losses import DOCUMENT_LOSSES
+from migration.value_conversion.rules.double_spellings import is_negative_zero
 from migration.value_conversion.rules.json_number_tokens import NumberReader, is_odd, numbers_in
-from migration.value_conversion.rules.number_rules import is_negative_zero
 from migration.value_conversion.rules.text_rules import decode
 from migration.value_conversion.rules.utf8_check import payload
 

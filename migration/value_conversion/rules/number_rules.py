@@ -31,6 +31,7 @@ from migration.value_conversion.rules.conversion_rule import (
     drop,
     merge_bad,
 )
+from migration.value_conversion.rules.double_spellings import are_amounts, is_negative_zero
 from migration.value_conversion.rules.numeric_limits import check_limits, is_unusual
 from migration.value_conversion.value_kinds import ARROW_TYPES
 
@@ -40,14 +41,7 @@ if TYPE_CHECKING:
 _INT_BITS = {ValueKind.INT16: 16, ValueKind.INT32: 32, ValueKind.INT64: 64}
 EXACT_DOUBLE = 2**53
 """Above this, neighbouring integers share a double."""
-_SURE_DIGITS = 15
-"""Decimal digits that a double always keeps."""
-_MOST_DECIMALS = 4
-"""Of amounts of money; Arrow prints what is smaller with an exponent."""
-_PRINTED_PLAIN = 10**10
-"""From here on, Arrow prints doubles with an exponent."""
 _EXACT_FLOAT = 2**24
-_NEGATIVE_ZERO_BITS = -(2**63)
 
 # PostgreSQL's limits: https://www.postgresql.org/docs/current/datatype-numeric.html
 _NUMERIC_WHOLE_DIGITS = 131_072
@@ -147,7 +141,7 @@ def _columnar_real_to_numeric(values: pa.Array, context: Context) -> Converted:
         return all_bad(values, pa.string())
     # Arrow prints the shortest digits that give the same double, as repr() does, with other exponents.
     text = values.cast(pa.string())
-    if _are_amounts(values, context):
+    if are_amounts(values, context):
         return text, None
     odd = pc.or_(pc.match_substring_regex(text, "[en]"), pc.equal(text, "-0"))
     misfit: pa.BooleanArray | None = None
@@ -157,30 +151,6 @@ def _columnar_real_to_numeric(values: pa.Array, context: Context) -> Converted:
         misfit = pc.invert(pc.match_substring_regex(text, fits))
     bad = merge_bad(odd, misfit)
     return (text, None) if bad is None else (drop(text, bad), bad)
-
-
-def _are_amounts(values: pa.Array, context: Context) -> bool:
-    """Tell whether every double is a number of few digits that a numeric of the context's limits holds.
-
-    A double is what its shortest digits are read as. So where a number of cents, divided by 100, gives the same double,
-    the shortest digits are these cents, as long as 15 digits tell all doubles apart.
-    """
-    if context.precision is None or context.scale is None or not 0 <= context.scale <= _MOST_DECIMALS:
-        return False
-    unit = float(10**context.scale)
-    counted = pc.round(pc.multiply(values, unit))
-    largest = pc.max(pc.abs(counted)).as_py()
-    if largest is None or not largest < min(
-        10 ** min(context.precision, _SURE_DIGITS), _PRINTED_PLAIN * unit
-    ):
-        return False
-    same = pc.all(pc.equal(pc.divide(counted, unit), values)).as_py()
-    return bool(same) and not pc.any(is_negative_zero(values, context)).as_py()
-
-
-def is_negative_zero(values: pa.Array, _context: Context) -> pa.BooleanArray:
-    """Mark the doubles that are -0.0, by their bits: in comparisons they are equal to 0.0."""
-    return pc.equal(values.view(pa.int64()), _NEGATIVE_ZERO_BITS)
 
 
 def _scalar_real_to_numeric(value: float, context: Context) -> str:

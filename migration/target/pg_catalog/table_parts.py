@@ -15,7 +15,7 @@ COLUMN: Final = "column "
 
 # What goes with a table depends on it automatically (a) or internally (i).
 # https://www.postgresql.org/docs/current/catalog-pg-depend.html
-_SHAPE: Final = text(
+_PARTS: Final = text(
     f"""
     SELECT a.attrelid::bigint AS oid,
            '{COLUMN}' || quote_ident(a.attname) || ' ' || pg_catalog.format_type(a.atttypid, a.atttypmod) AS part
@@ -31,9 +31,9 @@ _SHAPE: Final = text(
 )
 
 
-def read_shapes(connection: Connection, oids: Sequence[int]) -> dict[int, list[str]]:
+def read_parts(connection: Connection, oids: Sequence[int]) -> dict[int, list[str]]:
     """Return the lines of each table that is still there, sorted: ``column id bigint``, ``index public.by_name``."""
-    shapes: dict[int, list[str]] = {}
-    for row in connection.execute(_SHAPE, {"oids": list(oids)}):
-        shapes.setdefault(row.oid, []).append(row.part)
-    return {oid: sorted(parts) for oid, parts in shapes.items()}
+    parts: dict[int, list[str]] = {}
+    for row in connection.execute(_PARTS, {"oids": list(oids)}):
+        parts.setdefault(row.oid, []).append(row.part)
+    return {oid: sorted(lines) for oid, lines in parts.items()}
