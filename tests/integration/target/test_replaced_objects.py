@@ -13,9 +13,12 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from sqlalchemy import event
 
 from migration.attached_object_kinds import ATTACHED_KINDS, DROPPABLE_KINDS
 from migration.model import FindingKind, Mode, ObjectState, Phase
+from migration.target.attached_objects.attachment_reader import read_attachments
+from migration.target.pg_catalog.schema_relations import relations_in
 from tests.support.replacement import Replacement
 
 FUNCTION = "CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'"
@@ -314,3 +317,33 @@ def test_every_kind_has_a_reader() -> None:
         kinds - set(said[query]) for query, kinds in QUERIES.items() if not kinds <= set(said[query])
     ] == []
     assert len(set(DROPPABLE_KINDS)) == len(DROPPABLE_KINDS)
+
+
+@pytest.mark.parametrize("kind", ["policy", "trigger", "column grant", "sequence", "publication", "comment"])
+def test_tables_that_are_read_together_have_what_each_has_alone(
+    shop: Replacement, roles: tuple[str, str, str], kind: str
+) -> None:
+    shop.execute(*typed(CARRIED[kind], roles))
+    with shop.direct.ledger.connect() as connection:
+        tables = {one.name: one.oid for one in relations_in(connection, "shop", ("table",))}
+        together = read_attachments(connection, [*tables.values()], "shop")
+        alone = {oid: read_attachments(connection, [oid], "shop")[oid] for oid in tables.values()}
+    assert together == alone
+    assert together[tables["customer"]] != together[tables["sale"]]
+
+
+def test_more_tables_are_asked_for_in_no_more_questions(shop: Replacement) -> None:
+    shop.execute(*(f"CREATE TABLE more{number} (id integer PRIMARY KEY)" for number in range(20)))
+    asked: list[int] = []
+    with shop.direct.ledger.connect() as connection:
+        oids = [one.oid for one in relations_in(connection, "shop", ("table",))]
+        for some in (oids[:1], oids):
+            asked.append(0)
+
+            def count(*_: object) -> None:
+                asked[-1] += 1
+
+            event.listen(connection, "before_cursor_execute", count)
+            read_attachments(connection, some, "shop")
+            event.remove(connection, "before_cursor_execute", count)
+    assert asked[0] == asked[1] > 0
