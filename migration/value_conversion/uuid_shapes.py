@@ -65,20 +65,18 @@ def count_shapes(storage_class: StorageClass, values: pa.Array) -> Counter[str]:
 
 
 def _canonical(values: pa.Array) -> Counter[str]:
-    """Count what canonical texts are besides: those without letters are upper case, too."""
+    """Count what canonical texts are besides. They are upper case, too, where none has a letter: else not all are."""
     data = payload(values)
     versions, variants = data[_VERSION_PLACE::_TEXT_LENGTH], data[_VARIANT_PLACE::_TEXT_LENGTH]
+    count = len(versions)
+    all_versioned = not (versions.translate(None, b"12345678") or variants.translate(None, b"89ab"))
     return +Counter(
         {
-            "lower": len(versions),
-            "upper": len(versions) - _matches(values, "[a-f]"),
-            VERSIONED: sum(map(_says_version, versions, variants)),
+            "lower": count,
+            "upper": 0 if data.translate(None, b"0123456789-") else count,
+            VERSIONED: count if all_versioned else _matches(values, _VERSIONED_FORM),
         }
     )
-
-
-def _says_version(version: int, variant: int) -> bool:
-    return version in b"12345678" and variant in b"89ab"
 
 
 def _matches(values: pa.Array, form: str) -> int:
