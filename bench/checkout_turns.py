@@ -41,15 +41,24 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--rows", type=int, default=2_000_000, help="of `mixed`")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--cache", type=Path, default=Path(".cache/bench"), metavar="DIR")
-    parser.add_argument("--source", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--source", type=Path, help="a SQLite file to migrate in the place of `mixed`")
+    parser.add_argument("--answer", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
-    if options.source is not None:
+    if options.answer:
         _answer(options)
         return 0
     if len(options.checkouts) != 2:
         parser.error("name two checkouts")
-    source = mixed(options.rows).build(options.cache.absolute())
-    more = ["--source", str(source), "--workers", str(options.workers), "--rows", str(options.rows)]
+    source = (options.source or mixed(options.rows).build(options.cache)).absolute()
+    more = [
+        "--answer",
+        "--source",
+        str(source),
+        "--workers",
+        str(options.workers),
+        "--rows",
+        str(options.rows),
+    ]
     more += ["--unproved"] if options.unproved else []
     with ExitStack() as stack:
         clusters = [stack.enter_context(_cluster(checkout, more)) for checkout in options.checkouts]
