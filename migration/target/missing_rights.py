@@ -96,7 +96,7 @@ def owner_rights(connection: Connection, oids: Sequence[int], action: str) -> li
     rows = connection.execute(
         text(
             "SELECT c.oid::regclass::text AS name, pg_catalog.pg_get_userbyid(c.relowner) AS owner"
-            " FROM pg_catalog.pg_class c WHERE c.oid::bigint = ANY(:oids)"
+            " FROM pg_catalog.pg_class c WHERE c.oid = ANY(CAST(:oids AS oid[]))"
             " AND NOT pg_catalog.pg_has_role(c.relowner, 'USAGE') ORDER BY 1"
         ),
         {"oids": list(oids)},

@@ -32,6 +32,8 @@ _SETTINGS: Final = {
     "statement_timeout": "0",
     "lock_timeout": "0",
     "idle_in_transaction_session_timeout": "0",
+    # Questions to the catalog are long and quickly answered: to compile them takes longer, with locks in hand.
+    "jit": "off",
     # A row that a policy hides would be counted as missing: better to be refused.
     "row_security": "off",
 }

@@ -33,6 +33,7 @@ SETTINGS = {
     "statement_timeout": "1500",
     "lock_timeout": "100",
     "row_security": "on",
+    "jit": "on",
     "session_replication_role": "replica",
     "check_function_bodies": "off",
     "lc_numeric": "C",

@@ -26,12 +26,12 @@ from migration.target.sql_statements import driver_connection, quoted
 _LONGEST_NAME_BYTES: Final = 200
 _COLUMNS: Final = text(
     "SELECT a.attname AS name, a.attgenerated <> '' AS is_generated FROM pg_catalog.pg_attribute a"
-    " WHERE a.attrelid::bigint = :oid AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum"
+    " WHERE a.attrelid = CAST(:oid AS oid) AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum"
 )
 _KEY: Final = text(
     "SELECT a.attname FROM pg_catalog.pg_index i CROSS JOIN LATERAL unnest(i.indkey::int2[]) WITH ORDINALITY"
     " AS k(number, place) JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.number"
-    " WHERE i.indrelid::bigint = :oid AND i.indisprimary ORDER BY k.place"
+    " WHERE i.indrelid = CAST(:oid AS oid) AND i.indisprimary ORDER BY k.place"
 )
 
 

@@ -28,7 +28,7 @@ SELECT k.conname AS name, pg_catalog.pg_get_expr(k.conbin, k.conrelid) AS expres
        ARRAY(SELECT a.attname::text FROM pg_catalog.pg_attribute a
              WHERE a.attrelid = k.conrelid AND a.attnum = ANY(k.conkey) ORDER BY a.attnum) AS columns
 FROM pg_catalog.pg_constraint k
-WHERE k.contype = 'c' AND k.conrelid::bigint = :oid
+WHERE k.contype = 'c' AND k.conrelid = CAST(:oid AS oid)
   AND coalesce((to_jsonb(k) ->> 'conenforced')::boolean, true)
 ORDER BY k.conname
 """
@@ -39,7 +39,7 @@ SELECT c.relname AS name,
              JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.n
              WHERE k.p <= i.indnkeyatts ORDER BY k.p) AS columns
 FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
-WHERE i.indisunique AND i.indisready AND i.indpred IS NULL AND i.indexprs IS NULL AND i.indrelid::bigint = :oid
+WHERE i.indisunique AND i.indisready AND i.indpred IS NULL AND i.indexprs IS NULL AND i.indrelid = CAST(:oid AS oid)
   AND NOT coalesce((to_jsonb(i) ->> 'indnullsnotdistinct')::boolean, false)
 ORDER BY c.relname
 """
@@ -54,7 +54,7 @@ SELECT k.conname AS name, k.conrelid::bigint AS child, k.confrelid::bigint AS pa
              JOIN pg_catalog.pg_attribute a ON a.attrelid = k.confrelid AND a.attnum = c.n ORDER BY c.p)
              AS parent_columns
 FROM pg_catalog.pg_constraint k
-WHERE k.contype = 'f' AND k.conparentid = 0 AND k.conrelid::bigint = ANY(:oids)
+WHERE k.contype = 'f' AND k.conparentid = 0 AND k.conrelid = ANY(CAST(:oids AS oid[]))
   AND coalesce((to_jsonb(k) ->> 'conenforced')::boolean, true)
 ORDER BY k.conrelid, k.conname
 """

@@ -34,12 +34,12 @@ FROM pg_catalog.pg_constraint k
 JOIN pg_catalog.pg_class c ON c.oid = k.conrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 JOIN pg_catalog.pg_class p ON p.oid = k.confrelid
 LEFT JOIN pg_catalog.pg_description d ON d.classoid = 'pg_catalog.pg_constraint'::regclass AND d.objoid = k.oid
-WHERE k.contype = 'f' AND k.conparentid = 0 AND k.confrelid::bigint = ANY(:oids)
-  AND NOT k.conrelid::bigint = ANY(:oids)
+WHERE k.contype = 'f' AND k.conparentid = 0 AND k.confrelid = ANY(CAST(:oids AS oid[]))
+  AND NOT k.conrelid = ANY(CAST(:oids AS oid[]))
 ORDER BY n.nspname, c.relname, k.conname
 """
 _NO_REFERENCES: Final = text(
-    "SELECT c.oid::regclass::text FROM pg_catalog.pg_class c WHERE c.oid::bigint = ANY(:oids)"
+    "SELECT c.oid::regclass::text FROM pg_catalog.pg_class c WHERE c.oid = ANY(CAST(:oids AS oid[]))"
     " AND NOT pg_catalog.has_table_privilege(c.oid, 'REFERENCES') ORDER BY 1"
 )
 

@@ -26,23 +26,23 @@ _TABLES: Final = """
 SELECT c.oid::regclass::text AS name, n.nspname AS schema, c.relname AS table, p AS privilege
 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 CROSS JOIN unnest(CAST(:needed AS text[])) p
-WHERE c.oid::bigint = ANY(:oids) AND NOT pg_catalog.has_table_privilege(c.oid, p) ORDER BY 1, 4
+WHERE c.oid = ANY(CAST(:oids AS oid[])) AND NOT pg_catalog.has_table_privilege(c.oid, p) ORDER BY 1, 4
 """
 # Rows are compared with the parents of their foreign keys, once the server has refused one.
 _PARENTS: Final = """
 SELECT DISTINCT n.nspname AS schema, c.relname AS table, c.oid::bigint AS oid
 FROM pg_catalog.pg_constraint k JOIN pg_catalog.pg_class c ON c.oid = k.confrelid
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-WHERE k.contype = 'f' AND k.conrelid::bigint = ANY(:oids) AND NOT k.confrelid::bigint = ANY(:oids)
+WHERE k.contype = 'f' AND k.conrelid = ANY(CAST(:oids AS oid[])) AND NOT k.confrelid = ANY(CAST(:oids AS oid[]))
 """
 # Those of serial and identity columns, and those that a default names. UPDATE is for setval, and for nextval, too.
 _SEQUENCES: Final = """
 SELECT DISTINCT n.nspname AS schema, s.relname AS sequence, p AS privilege
 FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_class s ON s.relkind = 'S' AND s.oid = CASE
     WHEN d.classid = 'pg_catalog.pg_class'::regclass AND d.deptype IN ('a', 'i')
-        AND d.refclassid = 'pg_catalog.pg_class'::regclass AND d.refobjid::bigint = ANY(:oids) THEN d.objid
+        AND d.refclassid = 'pg_catalog.pg_class'::regclass AND d.refobjid = ANY(CAST(:oids AS oid[])) THEN d.objid
     WHEN d.classid = 'pg_catalog.pg_attrdef'::regclass AND d.refclassid = 'pg_catalog.pg_class'::regclass
-        AND EXISTS (SELECT FROM pg_catalog.pg_attrdef f WHERE f.oid = d.objid AND f.adrelid::bigint = ANY(:oids))
+        AND EXISTS (SELECT FROM pg_catalog.pg_attrdef f WHERE f.oid = d.objid AND f.adrelid = ANY(CAST(:oids AS oid[])))
         THEN d.refobjid END
 JOIN pg_catalog.pg_namespace n ON n.oid = s.relnamespace
 CROSS JOIN unnest(ARRAY['SELECT', 'UPDATE']) p
@@ -55,7 +55,7 @@ JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_attrdef'::regclass AND
     AND d.refclassid = 'pg_catalog.pg_class'::regclass
 JOIN pg_catalog.pg_class s ON s.oid = d.refobjid AND s.relkind = 'S'
 JOIN pg_catalog.pg_namespace n ON n.oid = s.relnamespace
-WHERE f.adrelid::bigint = ANY(:oids)
+WHERE f.adrelid = ANY(CAST(:oids AS oid[]))
 """
 # Defaults, generated columns and checks run with the rights of who inserts.
 _FUNCTIONS: Final = """
@@ -63,15 +63,16 @@ SELECT DISTINCT d.refobjid::regprocedure::text AS function
 FROM pg_catalog.pg_depend d
 WHERE d.refclassid = 'pg_catalog.pg_proc'::regclass
   AND (d.classid = 'pg_catalog.pg_attrdef'::regclass
-       AND EXISTS (SELECT FROM pg_catalog.pg_attrdef f WHERE f.oid = d.objid AND f.adrelid::bigint = ANY(:oids))
+       AND EXISTS (SELECT FROM pg_catalog.pg_attrdef f WHERE f.oid = d.objid AND f.adrelid = ANY(CAST(:oids AS oid[])))
     OR d.classid = 'pg_catalog.pg_constraint'::regclass
-       AND EXISTS (SELECT FROM pg_catalog.pg_constraint k WHERE k.oid = d.objid AND k.conrelid::bigint = ANY(:oids)))
+       AND EXISTS (SELECT FROM pg_catalog.pg_constraint k
+                   WHERE k.oid = d.objid AND k.conrelid = ANY(CAST(:oids AS oid[]))))
   AND NOT pg_catalog.has_function_privilege(d.refobjid, 'EXECUTE') ORDER BY 1
 """
 _POLICIES: Final = """
 SELECT c.oid::regclass::text AS name, pg_catalog.pg_get_userbyid(c.relowner) AS owner, c.relforcerowsecurity AS forced
 FROM pg_catalog.pg_class c
-WHERE c.oid::bigint = ANY(:oids) AND pg_catalog.row_security_active(c.oid) ORDER BY 1
+WHERE c.oid = ANY(CAST(:oids AS oid[])) AND pg_catalog.row_security_active(c.oid) ORDER BY 1
 """
 
 

@@ -26,7 +26,7 @@ SELECT k.conname AS name, k.conrelid::regclass::text AS child,
        ARRAY(SELECT a.attname::text FROM unnest(k.confkey) WITH ORDINALITY c(n, p)
              JOIN pg_catalog.pg_attribute a ON a.attrelid = k.confrelid AND a.attnum = c.n ORDER BY c.p) AS referred
 FROM pg_catalog.pg_constraint k
-WHERE k.contype = 'f' AND k.conparentid = 0 AND k.confrelid::bigint = :oid ORDER BY k.conname, k.conrelid
+WHERE k.contype = 'f' AND k.conparentid = 0 AND k.confrelid = CAST(:oid AS oid) ORDER BY k.conname, k.conrelid
 """)
 
 

@@ -42,7 +42,7 @@ SELECT i.indrelid::bigint AS oid,
              JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.n
              WHERE k.p <= i.indnkeyatts ORDER BY k.p) AS columns
 FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
-WHERE i.indrelid::bigint = ANY(:oids) AND i.indisunique AND i.indisvalid AND i.indimmediate
+WHERE i.indrelid = ANY(CAST(:oids AS oid[])) AND i.indisunique AND i.indisvalid AND i.indimmediate
   AND i.indpred IS NULL AND i.indexprs IS NULL
   AND NOT EXISTS (SELECT FROM unnest(i.indkey) WITH ORDINALITY k(n, p)
                   JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.n

@@ -22,12 +22,12 @@ _ROW_IS_REFUSED: Final = ("22", "23", "54")
 _CONSTRAINED: Final = """
 SELECT a.attname FROM pg_catalog.pg_constraint k
 JOIN pg_catalog.pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = ANY(k.conkey)
-WHERE k.conrelid::bigint = :oid AND k.conname = :name
+WHERE k.conrelid = CAST(:oid AS oid) AND k.conname = :name
 UNION
 SELECT a.attname FROM pg_catalog.pg_index i
 JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
 JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = ANY(i.indkey)
-WHERE i.indrelid::bigint = :oid AND c.relname = :name
+WHERE i.indrelid = CAST(:oid AS oid) AND c.relname = :name
 ORDER BY 1
 """
 

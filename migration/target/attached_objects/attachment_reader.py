@@ -36,7 +36,7 @@ BUILT_BEFOREHAND: Final = frozenset(
 _STATEMENTS: Final = {
     text(
         "SELECT wanted.oid::bigint AS relation, one.*"
-        f" FROM unnest(CAST(CAST(:oids AS bigint[]) AS oid[])) AS wanted (oid) CROSS JOIN LATERAL ({query}) one"
+        f" FROM unnest(CAST(:oids AS oid[])) AS wanted (oid) CROSS JOIN LATERAL ({query}) one"
     ): kinds
     for query, kinds in QUERIES.items()
 }

@@ -40,16 +40,16 @@ SELECT c.oid::bigint AS oid, c.relkind::text AS kind, n.nspname AS schema, c.rel
     ARRAY(SELECT pg_catalog.concat_ws(' ', a.attname, a.atttypid, a.atttypmod, a.attcollation)
         FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 ORDER BY a.attnum) AS columns
 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-WHERE c.oid::bigint = :oid
+WHERE c.oid = CAST(:oid AS oid)
 """
-_VIEW_OF_RULE: Final = "SELECT ev_class::bigint FROM pg_catalog.pg_rewrite WHERE oid::bigint = :oid"
+_VIEW_OF_RULE: Final = "SELECT ev_class::bigint FROM pg_catalog.pg_rewrite WHERE oid = CAST(:oid AS oid)"
 _KEY: Final = """
 SELECT k.oid::bigint AS oid, k.conname AS name, n.nspname AS schema, c.relname AS child, c.relkind::text AS kind,
     pg_catalog.pg_get_constraintdef(k.oid, true) AS definition, d.description AS comment
 FROM pg_catalog.pg_constraint k JOIN pg_catalog.pg_class c ON c.oid = k.conrelid
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 LEFT JOIN pg_catalog.pg_description d ON d.classoid = 'pg_catalog.pg_constraint'::regclass AND d.objoid = k.oid
-WHERE k.oid::bigint = :oid AND k.contype = 'f'
+WHERE k.oid = CAST(:oid AS oid) AND k.contype = 'f'
 """
 _TRIED: Final = "convoy_tried"
 

@@ -39,7 +39,7 @@ _LOCKABLE: Final = text(
     "SELECT c.oid::bigint AS oid, n.nspname AS schema, c.relname AS name, c.relkind::text AS kind"
     " FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
     " WHERE c.relkind IN ('r', 'p') AND (n.nspname = ANY(:staged)"
-    " OR c.oid::bigint = ANY(:oids) OR (n.nspname, c.relname) IN"
+    " OR c.oid = ANY(CAST(:oids AS oid[])) OR (n.nspname, c.relname) IN"
     " (SELECT * FROM unnest(CAST(:schemas AS text[]), CAST(:names AS text[])))) ORDER BY c.oid"
 )
 _SERVER: Final = text(
@@ -55,13 +55,13 @@ _RELATED: Final = text(
 )
 _REFERRED_TO: Final = text(
     "SELECT DISTINCT k.confrelid::bigint FROM pg_catalog.pg_constraint k"
-    " WHERE k.contype = 'f' AND k.conrelid::bigint = ANY(:oids)"
+    " WHERE k.contype = 'f' AND k.conrelid = ANY(CAST(:oids AS oid[]))"
 )
 
 _REFERRING: Final = text(
     "SELECT DISTINCT k.conrelid::bigint FROM pg_catalog.pg_constraint k"
     " JOIN pg_catalog.pg_class c ON c.oid = k.conrelid"
-    " WHERE k.contype = 'f' AND k.confrelid::bigint = ANY(:oids) AND pg_catalog.pg_has_role(c.relowner, 'USAGE')"
+    " WHERE k.contype = 'f' AND k.confrelid = ANY(CAST(:oids AS oid[])) AND pg_catalog.pg_has_role(c.relowner, 'USAGE')"
 )
 
 

@@ -250,7 +250,7 @@ def put_aside(
                 result.restore += one.statements
     statistics = text(
         "SELECT n.nspname AS schema, s.stxname AS name FROM pg_catalog.pg_statistic_ext s"
-        " JOIN pg_catalog.pg_namespace n ON n.oid = s.stxnamespace WHERE s.stxrelid::bigint = ANY(:oids)"
+        " JOIN pg_catalog.pg_namespace n ON n.oid = s.stxnamespace WHERE s.stxrelid = ANY(CAST(:oids AS oid[]))"
     )
     for row in connection.execute(statistics, {"oids": oids}).all():
         move = f"ALTER STATISTICS {quoted(row.schema, row.name)} SET SCHEMA {quoted(previous)}"
@@ -319,7 +319,7 @@ def _let_owners_in(
         return
     owners = text(
         "SELECT DISTINCT pg_catalog.pg_get_userbyid(c.relowner) AS owner FROM pg_catalog.pg_class c"
-        " WHERE c.oid::bigint = ANY(:oids) AND pg_catalog.has_schema_privilege(c.relowner, :schema, 'CREATE')"
+        " WHERE c.oid = ANY(CAST(:oids AS oid[])) AND pg_catalog.has_schema_privilege(c.relowner, :schema, 'CREATE')"
     )
     oids = [relation.oid for relation in standing]
     for owner in connection.execute(owners, {"oids": oids, "schema": schema}).scalars().all():

@@ -34,7 +34,7 @@ _FOREIGN_KEYS: Final = """
 SELECT k.conname AS name, k.conrelid::bigint AS child, k.confrelid::bigint AS parent,
        k.condeferrable AS deferrable, k.conrelid::regclass::text AS child_name
 FROM pg_catalog.pg_constraint k
-WHERE k.contype = 'f' AND k.conparentid = 0 AND k.confrelid::bigint = ANY(:oids) ORDER BY k.conname, k.conrelid
+WHERE k.contype = 'f' AND k.conparentid = 0 AND k.confrelid = ANY(CAST(:oids AS oid[])) ORDER BY k.conname, k.conrelid
 """
 # What of the application's runs when rows are inserted (4 in tgtype), updated (16) or a table is emptied (32):
 # triggers, those of partitions too, and rules. https://github.com/postgres/postgres/blob/master/src/include/catalog/pg_trigger.h
@@ -47,16 +47,16 @@ WITH touched AS (
 ), found AS (
     SELECT 'trigger' AS kind, t.tgname AS name, x."table", x.relation, t.tgenabled::text AS enabled,
            t.tgtype & :told <> 0 AS on_insert
-    FROM touched x JOIN pg_catalog.pg_trigger t ON t.tgrelid::bigint = x.relation
+    FROM touched x JOIN pg_catalog.pg_trigger t ON t.tgrelid = x.relation::oid
     WHERE NOT t.tgisinternal AND t.tgenabled IN ('O', 'A') AND t.tgtype & (:told | 32) <> 0
     UNION ALL
     SELECT 'rule', r.rulename, x."table", x.relation, r.ev_enabled::text, true
-    FROM touched x JOIN pg_catalog.pg_rewrite r ON r.ev_class::bigint = x.relation
+    FROM touched x JOIN pg_catalog.pg_rewrite r ON r.ev_class = x.relation::oid
     WHERE x.relation = x."table" AND r.ev_type::text = ANY(:rules) AND r.ev_enabled IN ('O', 'A')
 )
 SELECT f.kind, f.name, f."table", f.relation, n.nspname AS schema, c.relname AS relation_name, f.enabled, f.on_insert,
        pg_catalog.pg_has_role(c.relowner, 'USAGE') AS may_rest
-FROM found f JOIN pg_catalog.pg_class c ON c.oid::bigint = f.relation
+FROM found f JOIN pg_catalog.pg_class c ON c.oid = f.relation::oid
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 ORDER BY f.kind DESC, f.name, f.relation
 """
@@ -67,14 +67,14 @@ FROM pg_catalog.pg_depend d
 JOIN pg_catalog.pg_class s ON s.oid = d.objid AND s.relkind = 'S'
 JOIN pg_catalog.pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
 WHERE d.classid = 'pg_catalog.pg_class'::regclass AND d.refclassid = 'pg_catalog.pg_class'::regclass
-  AND d.deptype IN ('a', 'i') AND d.refobjid::bigint = ANY(:oids)
+  AND d.deptype IN ('a', 'i') AND d.refobjid = ANY(CAST(:oids AS oid[]))
 UNION
 SELECT f.adrelid::bigint, a.attname, d.refobjid::regclass::text
 FROM pg_catalog.pg_attrdef f
 JOIN pg_catalog.pg_attribute a ON a.attrelid = f.adrelid AND a.attnum = f.adnum
 JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_attrdef'::regclass AND d.objid = f.oid
 JOIN pg_catalog.pg_class s ON s.oid = d.refobjid AND s.relkind = 'S'
-WHERE d.refclassid = 'pg_catalog.pg_class'::regclass AND f.adrelid::bigint = ANY(:oids)
+WHERE d.refclassid = 'pg_catalog.pg_class'::regclass AND f.adrelid = ANY(CAST(:oids AS oid[]))
 ORDER BY 1, 2, 3
 """
 
@@ -162,7 +162,7 @@ def read_application_tables(
 
 def application_tables_with(connection: Connection, oids: Collection[int]) -> dict[int, ApplicationTable]:
     """Return the tables that bear these oids and still exist, wherever they are and whatever they are called now."""
-    found = _tables(connection, "c.oid::bigint = ANY(:oids)", oids=list(oids))
+    found = _tables(connection, "c.oid = ANY(CAST(:oids AS oid[]))", oids=list(oids))
     return {table.oid: table for table in found}
 
 

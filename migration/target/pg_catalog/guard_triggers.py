@@ -31,7 +31,7 @@ NO_GUARD_SQL: Final = f"NOT {_IS_GUARD}"
 """A condition on a row `t` of pg_trigger; for `text` of SQLAlchemy, too."""
 _GUARDED: Final = text(
     f"SELECT DISTINCT t.tgrelid::bigint FROM pg_catalog.pg_trigger t"
-    f" WHERE t.tgrelid::bigint = ANY(:oids) AND {_IS_GUARD}"
+    f" WHERE t.tgrelid = ANY(CAST(:oids AS oid[])) AND {_IS_GUARD}"
 )
 # Whatever switches a trigger off or on, or replaces its function, writes a new version of the row in the catalog.
 # What gives all rows anew without a write that a trigger sees (ALTER COLUMN ... TYPE ... USING) gives a new file.
@@ -41,7 +41,7 @@ _MARKS: Final = text(
         pg_catalog.concat_ws(' ', pg_catalog.pg_relation_filenode(t.tgrelid), pg_catalog.string_agg(
             pg_catalog.concat_ws(':', t.oid, t.xmin, p.oid, p.xmin), ' ' ORDER BY t.tgname)) AS mark
     FROM pg_catalog.pg_trigger t JOIN pg_catalog.pg_proc p ON p.oid = t.tgfoid
-    WHERE t.tgrelid::bigint = ANY(:oids) AND {_IS_GUARD}
+    WHERE t.tgrelid = ANY(CAST(:oids AS oid[])) AND {_IS_GUARD}
     GROUP BY t.tgrelid HAVING pg_catalog.count(*) = {len(TRIGGERS)} AND pg_catalog.bool_and(t.tgenabled = 'A')
     """
 )

@@ -17,7 +17,7 @@ SELECT n.nspname AS schema, c.relname AS name,
        ARRAY(SELECT i.inhrelid::regclass::text FROM pg_catalog.pg_inherits i WHERE i.inhparent = c.oid ORDER BY 1)
            AS children
 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-WHERE c.oid::bigint = :oid AND c.relkind = 'r' AND NOT pg_catalog.row_security_active(c.oid)
+WHERE c.oid = CAST(:oid AS oid) AND c.relkind = 'r' AND NOT pg_catalog.row_security_active(c.oid)
 """
 
 

@@ -31,7 +31,7 @@ _HOLDERS: Final = text(
            coalesce(a.state, a.backend_type, '') AS state, a.state_change AS state_since, a.query_start,
            a.xact_start
     FROM pg_catalog.pg_locks l LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid
-    WHERE l.locktype = 'relation' AND l.granted AND l.relation::bigint = ANY(:oids) AND l.mode = ANY(:modes)
+    WHERE l.locktype = 'relation' AND l.granted AND l.relation = ANY(CAST(:oids AS oid[])) AND l.mode = ANY(:modes)
       AND l.pid IS DISTINCT FROM pg_catalog.pg_backend_pid()
       AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database())
     ORDER BY a.xact_start NULLS FIRST, l.pid, l.relation

@@ -26,12 +26,12 @@ WITH member AS (
     CROSS JOIN LATERAL pg_catalog.pg_partition_tree(o::oid::regclass) p
 ), used AS (
     SELECT m.root, s.seqrelid::bigint AS oid FROM member m
-    JOIN pg_catalog.pg_depend d ON d.refclassid = 'pg_catalog.pg_class'::regclass AND d.refobjid::bigint = m.oid
+    JOIN pg_catalog.pg_depend d ON d.refclassid = 'pg_catalog.pg_class'::regclass AND d.refobjid = m.oid::oid
      AND d.classid = 'pg_catalog.pg_class'::regclass AND d.deptype IN ('a', 'i')
     JOIN pg_catalog.pg_sequence s ON s.seqrelid = d.objid
     UNION
     SELECT m.root, s.seqrelid::bigint FROM member m
-    JOIN pg_catalog.pg_attrdef f ON f.adrelid::bigint = m.oid
+    JOIN pg_catalog.pg_attrdef f ON f.adrelid = m.oid::oid
     JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_attrdef'::regclass AND d.objid = f.oid
      AND d.refclassid = 'pg_catalog.pg_class'::regclass
     JOIN pg_catalog.pg_sequence s ON s.seqrelid = d.refobjid
@@ -50,7 +50,7 @@ SELECT x.root, x.oid = x.root AS is_itself, x.oid::regclass::text AS name, c.rel
              CROSS JOIN LATERAL pg_catalog.aclexplode(t.attacl) a
              WHERE t.attrelid = c.oid AND a.grantee = 0 AND t.attnum > 0 AND NOT t.attisdropped ORDER BY 1) AS rights
 FROM (SELECT root, oid FROM member UNION SELECT root, oid FROM used) x
-JOIN pg_catalog.pg_class c ON c.oid::bigint = x.oid ORDER BY x.root, NOT x.oid = x.root, name
+JOIN pg_catalog.pg_class c ON c.oid = x.oid::oid ORDER BY x.root, NOT x.oid = x.root, name
 """
 )
 # A partition's copy of a trigger of the table is none of its own; one that is switched off does nothing.
@@ -59,11 +59,11 @@ _ACTORS: Final = (
     + f"""
 SELECT m.root, m.oid = m.root AS is_itself, m.oid::regclass::text AS relation, 'trigger' AS kind, t.tgname AS name,
        pg_catalog.pg_get_triggerdef(t.oid, true) AS definition
-FROM member m JOIN pg_catalog.pg_trigger t ON t.tgrelid::bigint = m.oid
+FROM member m JOIN pg_catalog.pg_trigger t ON t.tgrelid = m.oid::oid
 WHERE NOT t.tgisinternal AND t.tgparentid = 0 AND t.tgenabled <> 'D' AND {NO_GUARD_SQL}
 UNION ALL
 SELECT m.root, m.oid = m.root, m.oid::regclass::text, 'rule', r.rulename, pg_catalog.pg_get_ruledef(r.oid, true)
-FROM member m JOIN pg_catalog.pg_rewrite r ON r.ev_class::bigint = m.oid
+FROM member m JOIN pg_catalog.pg_rewrite r ON r.ev_class = m.oid::oid
 WHERE r.rulename <> '_RETURN' AND r.ev_enabled <> 'D'
 ORDER BY 1, 3, 4, 5
 """

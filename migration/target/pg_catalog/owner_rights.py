@@ -28,12 +28,12 @@ SELECT o AS root, pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_i
        ARRAY(SELECT p FROM unnest(CASE WHEN c.relkind IN ('v', 'm') THEN ARRAY['SELECT']
                  ELSE ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE'] END) WITH ORDINALITY u(p, n)
              WHERE NOT pg_catalog.has_table_privilege(c.relowner, c.oid, p) ORDER BY n) AS rights
-FROM unnest(CAST(:oids AS bigint[])) o JOIN pg_catalog.pg_class c ON c.oid::bigint = o
+FROM unnest(CAST(:oids AS bigint[])) o JOIN pg_catalog.pg_class c ON c.oid = o::oid
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 UNION ALL
 SELECT x.root, pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(s.relname),
        pg_catalog.pg_get_userbyid(c.relowner), true, ARRAY['USAGE']
-FROM used x JOIN pg_catalog.pg_class s ON s.oid::bigint = x.oid JOIN pg_catalog.pg_class c ON c.oid::bigint = x.root
+FROM used x JOIN pg_catalog.pg_class s ON s.oid = x.oid::oid JOIN pg_catalog.pg_class c ON c.oid = x.root::oid
 JOIN pg_catalog.pg_namespace n ON n.oid = s.relnamespace
 WHERE CASE WHEN s.relkind = 'S' THEN NOT pg_catalog.has_sequence_privilege(c.relowner, s.oid, 'USAGE') ELSE false END
 ORDER BY 1, 4, 2

@@ -67,7 +67,7 @@ def relations_in(connection: Connection, schema: str, kinds: Collection[str]) ->
 
 def relations_with(connection: Connection, oids: Collection[int]) -> dict[int, Relation]:
     """Return the relations that bear these oids and still exist."""
-    found = _relations(connection, "c.oid::bigint = ANY(:oids)", oids=list(oids))
+    found = _relations(connection, "c.oid = ANY(CAST(:oids AS oid[]))", oids=list(oids))
     return {relation.oid: relation for relation in found}
 
 

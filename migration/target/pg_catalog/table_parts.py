@@ -20,12 +20,12 @@ _PARTS: Final = text(
     SELECT a.attrelid::bigint AS oid,
            '{COLUMN}' || quote_ident(a.attname) || ' ' || pg_catalog.format_type(a.atttypid, a.atttypmod) AS part
     FROM pg_catalog.pg_attribute a
-    WHERE a.attrelid::bigint = ANY(:oids) AND a.attnum > 0 AND NOT a.attisdropped
+    WHERE a.attrelid = ANY(CAST(:oids AS oid[])) AND a.attnum > 0 AND NOT a.attisdropped
     UNION
     SELECT d.refobjid::bigint, i.type || ' ' || i.identity
     FROM pg_catalog.pg_depend d,
          LATERAL pg_catalog.pg_identify_object(d.classid, d.objid, d.objsubid) i
-    WHERE d.refclassid = 'pg_catalog.pg_class'::regclass AND d.refobjid::bigint = ANY(:oids)
+    WHERE d.refclassid = 'pg_catalog.pg_class'::regclass AND d.refobjid = ANY(CAST(:oids AS oid[]))
       AND d.deptype IN ('a', 'i') AND i.type NOT IN ('toast table', 'type')
     """
 )

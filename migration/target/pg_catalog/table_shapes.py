@@ -48,7 +48,7 @@ CROSS JOIN LATERAL (
 JOIN pg_catalog.pg_type b ON b.oid = d.oid
 LEFT JOIN pg_catalog.pg_attrdef f ON f.adrelid = a.attrelid AND f.adnum = a.attnum
 LEFT JOIN pg_catalog.pg_collation k ON k.oid = a.attcollation
-WHERE a.attrelid::bigint = ANY(:oids) AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attrelid, a.attnum
+WHERE a.attrelid = ANY(CAST(:oids AS oid[])) AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attrelid, a.attnum
 """
 # A foreign key is enforced by triggers, and they can be switched off; one to a partitioned table has a constraint
 # below it for each partition, which is no key of its own.
@@ -77,7 +77,7 @@ SELECT k.conrelid::bigint AS oid, k.conname AS name, k.contype::text AS kind, k.
        CASE WHEN k.contype = 'c' THEN pg_catalog.pg_get_expr(k.conbin, k.conrelid) END AS condition
 FROM pg_catalog.pg_constraint k JOIN pg_catalog.pg_class child ON child.oid = k.conrelid
 LEFT JOIN pg_catalog.pg_class parent ON parent.oid = k.confrelid
-WHERE k.conrelid::bigint = ANY(:oids) AND k.contype IN ('p', 'u', 'f', 'c', 'x')
+WHERE k.conrelid = ANY(CAST(:oids AS oid[])) AND k.contype IN ('p', 'u', 'f', 'c', 'x')
   AND NOT EXISTS (SELECT FROM pg_catalog.pg_constraint above WHERE above.oid = k.conparentid
                   AND above.conrelid = k.conrelid)
 ORDER BY k.conrelid, k.conname
@@ -119,7 +119,7 @@ SELECT i.indrelid::bigint AS oid, c.relname AS name, i.indisunique AS is_unique,
        coalesce((pg_catalog.to_jsonb(i) ->> 'indnullsnotdistinct')::boolean, false) AS is_nulls_equal
 FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
 JOIN pg_catalog.pg_am m ON m.oid = c.relam
-WHERE i.indrelid::bigint = ANY(:oids) ORDER BY i.indrelid, c.relname
+WHERE i.indrelid = ANY(CAST(:oids AS oid[])) ORDER BY i.indrelid, c.relname
 """
 _RELATIONS: Final = """
 SELECT c.oid::bigint AS oid, c.relname AS name, c.relkind::text AS kind, c.relrowsecurity AS has_row_security,
@@ -128,15 +128,15 @@ SELECT c.oid::bigint AS oid, c.relname AS name, c.relkind::text AS kind, c.relro
        c.relpersistence = 'u' AS is_unlogged,
        ARRAY(SELECT i.inhrelid::regclass::text FROM pg_catalog.pg_inherits i WHERE i.inhparent = c.oid ORDER BY 1)
            AS children
-FROM pg_catalog.pg_class c WHERE c.oid::bigint = ANY(:oids) ORDER BY c.relname
+FROM pg_catalog.pg_class c WHERE c.oid = ANY(CAST(:oids AS oid[])) ORDER BY c.relname
 """
 _OIDS: Final = """
 SELECT c.oid::bigint FROM pg_catalog.pg_class c
 WHERE c.relname = ANY(:names) AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
 """
 _PARTITIONS: Final = """
-SELECT p.relid::bigint FROM pg_catalog.pg_partition_tree(CAST(CAST(:oid AS bigint) AS oid)) p
-WHERE p.relid <> CAST(CAST(:oid AS bigint) AS oid)
+SELECT p.relid::bigint FROM pg_catalog.pg_partition_tree(CAST(:oid AS oid)) p
+WHERE p.relid <> CAST(:oid AS oid)
 """
 _NAMED: Final = "SELECT o AS oid, o::oid::regclass::text AS name FROM unnest(CAST(:oids AS bigint[])) o"
 _TEMPORARY: Final = re.compile(r"\bpg_temp(_\d+)?\.")

@@ -27,12 +27,12 @@ _SIGNATURE: Final = text(
         -- A copy keeps the autovacuum away until its table is in place.
         (SELECT pg_catalog.string_agg(o, ' ' ORDER BY o) FROM pg_catalog.unnest(c.reloptions) o
             WHERE o NOT LIKE 'autovacuum_enabled=%')) AS line
-    FROM pg_catalog.pg_class c WHERE c.oid::bigint = ANY(:oids)
+    FROM pg_catalog.pg_class c WHERE c.oid = ANY(CAST(:oids AS oid[]))
     UNION ALL
     SELECT c.oid::bigint, pg_catalog.concat_ws(' ', 'grant', g.privilege_type, 'to',
         CASE WHEN g.grantee = 0 THEN 'PUBLIC' ELSE pg_catalog.pg_get_userbyid(g.grantee) END)
     FROM pg_catalog.pg_class c, LATERAL pg_catalog.aclexplode(c.relacl) g
-    WHERE c.oid::bigint = ANY(:oids) AND g.grantee <> c.relowner
+    WHERE c.oid = ANY(CAST(:oids AS oid[])) AND g.grantee <> c.relowner
     UNION ALL
     SELECT a.attrelid::bigint, pg_catalog.concat_ws(' ', 'definition of', pg_catalog.quote_ident(a.attname),
         pg_catalog.format_type(a.atttypid, a.atttypmod), CASE WHEN a.attnotnull THEN 'not null' END,
@@ -43,17 +43,17 @@ _SIGNATURE: Final = text(
     FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
     LEFT JOIN pg_catalog.pg_collation l ON l.oid = a.attcollation
     LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
-    WHERE a.attrelid::bigint = ANY(:oids) AND a.attnum > 0 AND NOT a.attisdropped
+    WHERE a.attrelid = ANY(CAST(:oids AS oid[])) AND a.attnum > 0 AND NOT a.attisdropped
     UNION ALL
     -- One that is dropped and made again has other values, and no row is written.
     SELECT a.attrelid::bigint, 'dropped column ' || a.attnum
-    FROM pg_catalog.pg_attribute a WHERE a.attrelid::bigint = ANY(:oids) AND a.attnum > 0 AND a.attisdropped
+    FROM pg_catalog.pg_attribute a WHERE a.attrelid = ANY(CAST(:oids AS oid[])) AND a.attnum > 0 AND a.attisdropped
     UNION ALL
     SELECT a.attrelid::bigint, pg_catalog.concat_ws(' ', 'grant', g.privilege_type, 'of',
         pg_catalog.quote_ident(a.attname), 'to',
         CASE WHEN g.grantee = 0 THEN 'PUBLIC' ELSE pg_catalog.pg_get_userbyid(g.grantee) END)
     FROM pg_catalog.pg_attribute a, LATERAL pg_catalog.aclexplode(a.attacl) g
-    WHERE a.attrelid::bigint = ANY(:oids) AND a.attnum > 0 AND NOT a.attisdropped
+    WHERE a.attrelid = ANY(CAST(:oids AS oid[])) AND a.attnum > 0 AND NOT a.attisdropped
     UNION ALL
     SELECT k.conrelid::bigint, pg_catalog.concat_ws(' ', 'constraint',
         CASE k.contype WHEN 'f' THEN pg_catalog.concat_ws(' ', 'foreign key', k.conkey::text, 'of', r.relname,
@@ -61,7 +61,7 @@ _SIGNATURE: Final = text(
         ELSE pg_catalog.pg_get_constraintdef(k.oid) END,
         CASE WHEN k.condeferrable THEN 'deferrable' END, CASE WHEN NOT k.convalidated THEN 'not valid' END)
     FROM pg_catalog.pg_constraint k LEFT JOIN pg_catalog.pg_class r ON r.oid = k.confrelid
-    WHERE k.conrelid::bigint = ANY(:oids) AND k.contype <> 't'
+    WHERE k.conrelid = ANY(CAST(:oids AS oid[])) AND k.contype <> 't'
     UNION ALL
     SELECT i.indrelid::bigint, pg_catalog.concat_ws(' ', 'index', CASE WHEN i.indisunique THEN 'unique' END,
         CASE WHEN NOT i.indisvalid THEN 'invalid' END, m.amname,
@@ -69,35 +69,35 @@ _SIGNATURE: Final = text(
             FROM pg_catalog.generate_series(1, i.indnatts) n),
         pg_catalog.pg_get_expr(i.indpred, i.indrelid))
     FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid
-    JOIN pg_catalog.pg_am m ON m.oid = x.relam WHERE i.indrelid::bigint = ANY(:oids)
+    JOIN pg_catalog.pg_am m ON m.oid = x.relam WHERE i.indrelid = ANY(CAST(:oids AS oid[]))
     UNION ALL
     SELECT t.tgrelid::bigint, pg_catalog.concat_ws(' ', 'trigger', pg_catalog.quote_ident(t.tgname),
         'calls', t.tgfoid::regprocedure::text, t.tgtype::text, CASE WHEN t.tgenabled <> 'O' THEN t.tgenabled::text END)
-    FROM pg_catalog.pg_trigger t WHERE t.tgrelid::bigint = ANY(:oids) AND NOT t.tgisinternal AND {NO_GUARD_SQL}
+    FROM pg_catalog.pg_trigger t WHERE t.tgrelid = ANY(CAST(:oids AS oid[])) AND NOT t.tgisinternal AND {NO_GUARD_SQL}
     UNION ALL
     SELECT t.tgrelid::bigint, 'foreign keys are not enforced'
-    FROM pg_catalog.pg_trigger t WHERE t.tgrelid::bigint = ANY(:oids) AND t.tgisinternal AND t.tgenabled <> 'O'
+    FROM pg_catalog.pg_trigger t WHERE t.tgrelid = ANY(CAST(:oids AS oid[])) AND t.tgisinternal AND t.tgenabled <> 'O'
     UNION ALL
     SELECT r.ev_class::bigint, pg_catalog.concat_ws(' ', 'rule', pg_catalog.quote_ident(r.rulename), r.ev_type::text,
         CASE WHEN r.is_instead THEN 'instead' END)
-    FROM pg_catalog.pg_rewrite r WHERE r.ev_class::bigint = ANY(:oids)
+    FROM pg_catalog.pg_rewrite r WHERE r.ev_class = ANY(CAST(:oids AS oid[]))
     UNION ALL
     SELECT p.polrelid::bigint, pg_catalog.concat_ws(' ', 'policy', pg_catalog.quote_ident(p.polname), p.polcmd::text,
         p.polroles::regrole[]::text, pg_catalog.pg_get_expr(p.polqual, p.polrelid),
         pg_catalog.pg_get_expr(p.polwithcheck, p.polrelid))
-    FROM pg_catalog.pg_policy p WHERE p.polrelid::bigint = ANY(:oids)
+    FROM pg_catalog.pg_policy p WHERE p.polrelid = ANY(CAST(:oids AS oid[]))
     UNION ALL
     SELECT d.objoid::bigint, pg_catalog.concat_ws(' ', 'comment', a.attname, pg_catalog.quote_literal(d.description))
     FROM pg_catalog.pg_description d
     LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = d.objoid AND a.attnum = d.objsubid AND d.objsubid > 0
-    WHERE d.classoid = 'pg_catalog.pg_class'::regclass AND d.objoid::bigint = ANY(:oids)
+    WHERE d.classoid = 'pg_catalog.pg_class'::regclass AND d.objoid = ANY(CAST(:oids AS oid[]))
     UNION ALL
     SELECT r.prrelid::bigint, 'publication ' || pg_catalog.quote_ident(p.pubname)
     FROM pg_catalog.pg_publication_rel r JOIN pg_catalog.pg_publication p ON p.oid = r.prpubid
-    WHERE r.prrelid::bigint = ANY(:oids)
+    WHERE r.prrelid = ANY(CAST(:oids AS oid[]))
     UNION ALL
     SELECT h.inhparent::bigint, 'child ' || h.inhrelid::regclass::text
-    FROM pg_catalog.pg_inherits h WHERE h.inhparent::bigint = ANY(:oids)
+    FROM pg_catalog.pg_inherits h WHERE h.inhparent = ANY(CAST(:oids AS oid[]))
     """
 )
 

@@ -31,7 +31,7 @@ _PLAIN_NODES: Final = frozenset(
 )
 # Built in (below 16384, FirstNormalObjectId), and no branch in it.
 _TIME_WORDS: Final = """
-SELECT p.oid::bigint FROM pg_catalog.pg_proc p WHERE p.oid::bigint = ANY(:oids) AND p.oid::bigint < 16384 AND (
+SELECT p.oid::bigint FROM pg_catalog.pg_proc p WHERE p.oid = ANY(CAST(:oids AS oid[])) AND p.oid::bigint < 16384 AND (
     p.proname IN ('now', 'transaction_timestamp', 'timezone', 'to_char', 'date_trunc', 'date_part', 'extract', 'floor')
     OR EXISTS (SELECT FROM pg_catalog.pg_cast k WHERE k.castfunc = p.oid))
 """

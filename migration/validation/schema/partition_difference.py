@@ -34,10 +34,11 @@ _REFUSING: Final = frozenset(
 )
 _LEAVES: Final = """
 SELECT p.relid::regclass::text AS name, pg_catalog.pg_get_partition_constraintdef(p.relid) AS condition
-FROM pg_catalog.pg_partition_tree(CAST(CAST(:oid AS bigint) AS oid)) p WHERE p.isleaf
+FROM pg_catalog.pg_partition_tree(CAST(:oid AS oid)) p WHERE p.isleaf
 """
 _TAKES_ALL: Final = """
-SELECT t.partdefid <> 0 OR t.partstrat = 'h' FROM pg_catalog.pg_partitioned_table t WHERE t.partrelid::bigint = :oid
+SELECT t.partdefid <> 0 OR t.partstrat = 'h'
+FROM pg_catalog.pg_partitioned_table t WHERE t.partrelid = CAST(:oid AS oid)
 """
 
 

@@ -42,7 +42,7 @@ JOIN (
 ) u ON u.relation = a.attrelid AND u.number = a.attnum
 JOIN pg_catalog.pg_sequence s ON s.seqrelid = u.sequence
 JOIN pg_catalog.pg_class c ON c.oid = s.seqrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-WHERE a.attrelid::bigint = :oid ORDER BY a.attnum
+WHERE a.attrelid = CAST(:oid AS oid) ORDER BY a.attnum
 """
 
 

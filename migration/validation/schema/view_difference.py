@@ -42,7 +42,7 @@ SELECT pg_catalog.pg_get_userbyid(c.relowner) AS owner, pg_catalog.has_table_pri
                 WHEN 0 THEN pg_catalog.has_any_column_privilege(c.relowner, d.refobjid, 'SELECT')
                 ELSE pg_catalog.has_column_privilege(c.relowner, d.refobjid, d.refobjsubid::smallint, 'SELECT') END
              ORDER BY 1) AS kept_from
-FROM pg_catalog.pg_class c WHERE c.oid::bigint = :oid
+FROM pg_catalog.pg_class c WHERE c.oid = CAST(:oid AS oid)
 """
 _NO_RIGHT: Final = "42501"
 _CANCELLED: Final = "57014"
@@ -55,7 +55,7 @@ _NAMES: Final = (
 _READS: Final = """
 SELECT DISTINCT d.refobjid::regclass::text FROM pg_catalog.pg_rewrite r
 JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_rewrite'::regclass AND d.objid = r.oid
-WHERE r.ev_class::bigint = :oid AND r.rulename = '_RETURN' AND d.refclassid = 'pg_catalog.pg_class'::regclass
+WHERE r.ev_class = CAST(:oid AS oid) AND r.rulename = '_RETURN' AND d.refclassid = 'pg_catalog.pg_class'::regclass
   AND d.refobjid <> r.ev_class
 """
 # What the parsed query calls, as far as it may give another value tomorrow: users' functions may do anything.
@@ -64,11 +64,11 @@ SELECT p.oid::regprocedure::text FROM pg_catalog.pg_rewrite r
 CROSS JOIN LATERAL pg_catalog.regexp_matches(
     r.ev_action::text, '\:(?\:funcid|opfuncid|aggfnoid|winfnoid) ([0-9]+)', 'g') m
 JOIN pg_catalog.pg_proc p ON p.oid = m[1]::oid
-WHERE r.ev_class::bigint = :oid AND r.rulename = '_RETURN' AND (p.provolatile <> 'i' OR p.oid::bigint >= 16384)
+WHERE r.ev_class = CAST(:oid AS oid) AND r.rulename = '_RETURN' AND (p.provolatile <> 'i' OR p.oid::bigint >= 16384)
 UNION
 SELECT m[1] FROM pg_catalog.pg_rewrite r
 CROSS JOIN LATERAL pg_catalog.regexp_matches(r.ev_action::text, '(SQLVALUEFUNCTION \:op [0-9]+)', 'g') m
-WHERE r.ev_class::bigint = :oid AND r.rulename = '_RETURN'
+WHERE r.ev_class = CAST(:oid AS oid) AND r.rulename = '_RETURN'
 """
 
 
