@@ -20,15 +20,8 @@ import psycopg
 from psycopg import sql
 from psycopg.types.json import set_json_loads
 
-from tests.support.independent_values import (
-    Facts,
-    Text,
-    canonical_json,
-    expected,
-    original,
-    stored,
-    transform,
-)
+from tests.support.independent_transforms import transform
+from tests.support.independent_values import Facts, Text, canonical_json, expected, original, stored
 
 Key = tuple[Any, ...]
 _VIRTUAL = 2  # PRAGMA table_xinfo, column `hidden`

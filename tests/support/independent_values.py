@@ -16,21 +16,12 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+from tests.support.independent_epochs import EPOCH, find_unit, moment_of, on_the_clock
+
 JULIAN_EPOCH = Fraction(4881175, 2)
 JULIAN_DAYS = (1721425.5, 5373484.5)
-_UNITS = {"s": 1_000_000, "ms": 1_000, "us": 1}  # microseconds
-_YEAR_1601 = datetime(1601, 1, 1, tzinfo=UTC)
-_YEAR_1 = datetime(1, 1, 1, tzinfo=UTC)
-_LARGE = {
-    "ns": (EPOCH, 1_000, datetime(2000, 1, 1, tzinfo=UTC)),
-    "us1601": (_YEAR_1601, 1, datetime(1973, 1, 1, tzinfo=UTC)),
-    "filetime": (_YEAR_1601, 10, datetime(1980, 1, 1, tzinfo=UTC)),
-    "ticks": (_YEAR_1, 10, datetime(1973, 1, 1, tzinfo=UTC)),
-}
-_FAR = datetime(2100, 1, 1, tzinfo=UTC)
 _INTEGERS = {"smallint": 16, "integer": 32, "bigint": 64}
-_TEXTS = frozenset({"text", "varchar", "character varying", "char"})
+TEXTS = frozenset({"text", "varchar", "character varying", "char"})
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _MOMENT = re.compile(
     r"(\d{4})-(\d\d?)-(\d\d?)(?:[ T](\d\d)(?::(\d\d)(?::(\d\d)(?:[.,](\d+))?)?)?"
@@ -97,7 +88,7 @@ class Facts:
         integers = [value for value in known if isinstance(value, int)]
         reals = [value for value in known if isinstance(value, float)]
         julian = all(JULIAN_DAYS[0] <= value <= JULIAN_DAYS[1] for value in reals)
-        return cls(_unit(integers, zone), julian, zone, _are_turned(known))
+        return cls(find_unit(integers, zone), julian, zone, _are_turned(known))
 
 
 def _are_turned(values: list[Any]) -> bool:
@@ -107,39 +98,6 @@ def _are_turned(values: list[Any]) -> bool:
     if not blobs or not turned <= _VERSIONS:
         return False
     return not written <= _VERSIONS or len(turned) < len(written)
-
-
-def _unit(integers: list[int], zone: str) -> str | None:
-    by_years = _unit_by_years(integers)
-    units = [unit for unit, factor in _UNITS.items() if _are_midnights(integers, factor, zone)]
-    if by_years in units or not any(integers):
-        return by_years
-    finest = min(units, key=_UNITS.__getitem__, default=by_years)
-    is_open = len(units) > 1 and 0 in (min(integers), max(integers), max(integers) - min(integers))
-    return by_years if is_open else finest
-
-
-def _are_midnights(integers: list[int], factor: int, zone: str) -> bool:
-    try:
-        moments = [EPOCH + timedelta(microseconds=value * factor) for value in integers]
-        return all(_on_the_clock(moment, zone).time() == time() for moment in moments)
-    except OverflowError:
-        return False
-
-
-def _unit_by_years(integers: list[int]) -> str | None:
-    low, high = datetime(1900, 1, 1, tzinfo=UTC) - EPOCH, datetime(2201, 1, 1, tzinfo=UTC) - EPOCH
-    march_1973 = timedelta(seconds=100_000_000)
-    for unit, factor in _UNITS.items():
-        micro = timedelta(microseconds=1)
-        inside = all(low // micro <= value * factor <= high // micro for value in integers)
-        if integers and inside and max(integers) * factor >= march_1973 // micro:
-            return unit
-    for unit, (start, per, first) in _LARGE.items():
-        low, high = (((moment - start) // timedelta(microseconds=1)) * per for moment in (first, _FAR))
-        if integers and low <= max(integers) < high and (min(integers) == 0 or min(integers) >= low):
-            return unit
-    return None
 
 
 def stored(value: Any, kind: str) -> Any:
@@ -183,7 +141,7 @@ class UnexpectedError(Exception):
     """A value that should not be in a column of its type."""
 
 
-def _base(kind: str) -> str:
+def base_of(kind: str) -> str:
     """Return the name of a type without its limits, in the spelling of this module."""
     name = kind.partition("(")[0].strip().lower()
     return {"character": "char", "time without time zone": "time"}.get(name, name)
@@ -194,7 +152,7 @@ def expected(value: Any, kind: str, facts: Facts) -> Any:
 
     A value that the type should not have taken gives a tuple that no PostgreSQL value is equal to.
     """
-    base = _base(kind)
+    base = base_of(kind)
     try:
         if value is None:
             return None
@@ -224,7 +182,7 @@ def _expected_number(value: float, base: str, kind: str, facts: Facts) -> Any:  
         return ("float", struct.pack(">d", float(value)))
     if base == "numeric":
         return ("numeric", _limited(Decimal(repr(value)), kind))
-    if base in _TEXTS:
+    if base in TEXTS:
         return _padded(repr(value), base, kind)
     if base == "bytea":
         return ("bytes", repr(value).encode())
@@ -233,9 +191,9 @@ def _expected_number(value: float, base: str, kind: str, facts: Facts) -> Any:  
     if base == "timestamp with time zone":
         return ("instant", _instant(value, facts))
     if base == "timestamp without time zone" and isinstance(value, int):
-        return ("clock", _on_the_clock(_instant(value, facts), facts.zone))
+        return ("clock", on_the_clock(_instant(value, facts), facts.zone))
     if base == "date" and isinstance(value, int):
-        moment = _on_the_clock(_instant(value, facts), facts.zone)
+        moment = on_the_clock(_instant(value, facts), facts.zone)
         if moment.time() != time():
             raise UnexpectedError("more than a day")
         return moment.date()
@@ -246,10 +204,7 @@ def _instant(value: float, facts: Facts) -> datetime:
     if isinstance(value, int):
         if facts.unit is None:
             raise UnexpectedError("not plainly an epoch")
-        if facts.unit in _LARGE:
-            start, per, _ = _LARGE[facts.unit]
-            return start + timedelta(microseconds=round(Fraction(value, per)))
-        return EPOCH + timedelta(microseconds=value * _UNITS[facts.unit])
+        return moment_of(value, facts.unit)
     if facts.julian:
         days = Fraction(value)
         milliseconds = round(value * 86_400_000)
@@ -270,7 +225,7 @@ def _expected_blob(value: bytes, base: str, kind: str, facts: Facts) -> Any:
     text = value.decode()
     if "\0" in text:
         raise UnexpectedError("NUL in a blob that became text")
-    if base in _TEXTS:
+    if base in TEXTS:
         return _padded(text, base, kind)
     if base == "jsonb":
         return ("json", canonical_json(text))
@@ -293,7 +248,7 @@ def _expected_text(raw: Text, base: str, kind: str, zone: str) -> Any:  # noqa: 
     if raw.is_broken:
         raise UnexpectedError("broken UTF-16")
     text = raw.decode()
-    if base in _TEXTS:
+    if base in TEXTS:
         return _padded(text.replace("\0", "") if base != "char" else text, base, kind)
     if text == "":
         return None
@@ -319,7 +274,7 @@ def _expected_text(raw: Text, base: str, kind: str, zone: str) -> Any:  # noqa: 
         return (EPOCH + timedelta(microseconds=min(micros, 86_399_999_999))).time()
     if base == "timestamp without time zone":
         moment = _moment(text)
-        return ("clock", _on_the_clock(moment, zone) if moment.tzinfo else moment)
+        return ("clock", on_the_clock(moment, zone) if moment.tzinfo else moment)
     if base == "timestamp with time zone":
         moment = _moment(text)
         return ("instant", moment.astimezone(UTC) if moment.tzinfo else _when_the_clock_showed(moment, zone))
@@ -395,80 +350,17 @@ def _moment(text: str) -> datetime:
     return moment + min(timedelta(microseconds=_micros(fraction)), last - moment)
 
 
-def _on_the_clock(moment: datetime, zone: str) -> datetime:
-    """Return what a clock in the zone shows at a moment."""
-    return moment.astimezone(ZoneInfo(zone)).replace(tzinfo=None)
-
-
 def _when_the_clock_showed(shown: datetime, zone: str) -> datetime:
     """Return the first moment at which a clock in the zone showed this: try every offset of the days around it."""
     guess, found = shown.replace(tzinfo=UTC), set()
     for hours in range(-30, 31):
         with suppress(OverflowError):
             offset = (guess + timedelta(hours=hours)).astimezone(ZoneInfo(zone)).utcoffset() or timedelta()
-            if _on_the_clock(guess - offset, zone) == shown:
+            if on_the_clock(guess - offset, zone) == shown:
                 found.add(guess - offset)
     if not found:
         raise UnexpectedError("the clock never showed this")
     return min(found)
-
-
-def transform(value: Any, kind: str, facts: Facts) -> str | None:
-    """Return the name of the transform that a value needs to stand in a column of this type."""
-    base = _base(kind)
-    if isinstance(value, Text):
-        return _transform_of_text(value, base, kind)
-    if isinstance(value, bytes):
-        if base == "uuid":
-            return "guid_blob_to_uuid" if facts.turned_uuids else "blob_to_uuid"
-        return None if base == "bytea" else "blob_to_text"
-    if value is None:
-        return None
-    name = "integer" if isinstance(value, int) else "real"
-    if base in _TEXTS or base == "bytea":
-        return f"{name}_to_{'bytes' if base == 'bytea' else 'text'}"
-    if name == "integer" and base == "double precision":
-        return "integer_to_double"
-    if base == "timestamp with time zone":
-        if name == "integer":
-            return f"epoch_{facts.unit}_to_timestamptz"
-        return "julian_to_timestamptz" if facts.julian else "epoch_fraction_to_timestamptz"
-    if base in ("numeric", "jsonb") and repr(value) == "-0.0":
-        return "negative_zero_to_zero"
-    return None
-
-
-def _transform_of_text(value: Text, base: str, kind: str) -> str | None:
-    if base == "bytea":
-        return "text_to_bytes"
-    if base == "char":
-        short = len(value.decode("utf-8", "replace")) < int(kind.partition("(")[2].rstrip(")"))
-        return "blank_padded" if short else None
-    if base in _TEXTS:
-        return "nul_stripped" if b"\0" in value else None
-    if value == b"":
-        return "empty_to_null"
-    if base == "boolean":
-        return "text_to_boolean"
-    if base == "jsonb":
-        return "negative_zero_to_zero" if _says_negative_zero(value) else None
-    if base == "time" and re.match(rb"\d{4}-", value):
-        return "filler_day_dropped"
-    return "text_to_number" if base in ("double precision", "smallint", "integer", "bigint") else None
-
-
-def _says_negative_zero(document: bytes) -> bool:
-    zeros: list[str] = []
-
-    def look(digits: str) -> None:
-        if digits.startswith("-") and Decimal(digits) == 0:
-            zeros.append(digits)
-
-    try:
-        json.loads(document, parse_int=look, parse_float=look)
-    except ValueError:
-        return False
-    return bool(zeros)
 
 
 def canonical_json(document: str | bytes) -> str:
