@@ -20,14 +20,18 @@ import psycopg
 from psycopg import sql
 from pydantic import SecretStr
 
-from bench.contender import Job, Measured
+from bench.contender import ON_A_CLUSTER, Job, Measured
+from bench.contender_names import CONVOY, UNPROVED
 from bench.processes import FailedError, MemoryWatch, cpu_seconds
 from bench.server import BenchServer
+from bench.wanted_keys import read_keys
 from migration.model import Phase
 from migration.settings import Settings
 from producer.embedded.embedded_cluster import LocalCluster
 
 DATABASE = "bench"
+WORK = "snapshot with SHA-256, profile of every value, copy, primary key, indexes, sequences, "
+PROOF = "digest of every row on both sides, cutover in one transaction"
 _FIRST_LOOK_SECONDS = 0.02
 _LATER_LOOKS = 0.01  # of the time that has gone by, so that looking takes nothing from the run
 _READY_SECONDS = 30.0
@@ -123,12 +127,7 @@ class ConvoyCluster:
 
     def phases(self, run_id: str) -> dict[str, float]:
         """Return seconds by phase."""
-        with psycopg.connect(self.url) as connection:
-            entered = connection.execute(
-                "SELECT data->>'phase', at FROM convoy.events WHERE run_id = %s AND kind = 'phase' ORDER BY id",
-                [run_id],
-            ).fetchall()
-        return {phase: (after - at).total_seconds() for (phase, at), (_, after) in pairwise(entered)}
+        return phases_of(self.url, run_id)
 
     def forget_runs(self) -> None:
         """Drop what earlier runs have left, snapshots too, and start from a clean disk."""
@@ -158,6 +157,7 @@ class ConvoyCluster:
                 ]
                 for plan, _ in plans
             },
+            keys_sql=read_keys(self.url),
         )
 
     def count_rows(self, job: Job) -> int:
@@ -180,16 +180,23 @@ class ConvoyCluster:
         raise FailedError("the API did not get ready")
 
 
+def phases_of(url: str, run_id: str) -> dict[str, float]:
+    """Return the seconds of a run by phase."""
+    with psycopg.connect(url) as connection:
+        entered = connection.execute(
+            "SELECT data->>'phase', at FROM convoy.events WHERE run_id = %s AND kind = 'phase' ORDER BY id",
+            [run_id],
+        ).fetchall()
+    return {phase: (after - at).total_seconds() for (phase, at), (_, after) in pairwise(entered)}
+
+
 class Convoy:
     """A whole run on a running cluster, from the POST to its end."""
 
     def __init__(self, cluster: ConvoyCluster, *, proved: bool = True) -> None:
-        self.name = "Convoy" if proved else "Convoy, unproved"
-        self.work = (
-            "snapshot with SHA-256, profile of every value, copy, primary key, indexes, sequences, "
-            + ("digest of every row on both sides, " if proved else "no validation, ")
-            + "cutover in one transaction"
-        )
+        self.name = CONVOY if proved else UNPROVED
+        self.how = ON_A_CLUSTER
+        self.work = WORK + (PROOF if proved else "no validation, cutover in one transaction")
         self._cluster = cluster
         self._options: dict[str, Any] = {} if proved else {"skip_validation": True}
 
@@ -215,4 +222,5 @@ class Convoy:
             memory.peaks,
             cluster.phases(run_id),
             {name: round(after[name] - before.get(name, 0.0), 3) for name in after},
+            together_bytes=sum(memory.together.values()),
         )

@@ -30,6 +30,8 @@ class DataSet:
     what: str
     tables: tuple[Table, ...] = ()
     path: Path | None = None
+    contenders: tuple[str, ...] = ()
+    """Names of those that are measured on it; empty: all."""
 
     @property
     def rows(self) -> int:

@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from bench.database_recipe import DataSet, Table
-from bench.distinct_values import kinds, orders
+from bench.distinct_values import COPY_ALONE, kinds, orders
 
+CHINOOK = "chinook"
 _LOREM = (
     "Lorem ipsum dolor sit amet, consectetur adipiscing elit, sed do eiusmod tempor incididunt ut labore et "
     "dolore magna aliqua. Größe, naïve, 数据库. "
@@ -113,10 +114,11 @@ def _wide_sql() -> str:
     return f"CREATE TABLE wide (id integer PRIMARY KEY, {columns})"
 
 
-def mixed(rows: int, name: str = "mixed") -> DataSet:
+def mixed(rows: int, name: str = "mixed", contenders: tuple[str, ...] = ()) -> DataSet:
     """Ten typed columns, about 150 bytes a row, with primary key and one index."""
     sql = (_MIXED_SQL.format(name="mixed"), "CREATE INDEX mixed_user_id ON mixed (user_id)")
-    return DataSet(name, f"{rows:,} rows of 10 typed columns", (Table("mixed", sql, rows, 10, _mixed_rows),))
+    table = Table("mixed", sql, rows, 10, _mixed_rows)
+    return DataSet(name, f"{rows:,} rows of 10 typed columns", (table,), contenders=contenders)
 
 
 def _many(tables: int) -> DataSet:
@@ -143,8 +145,10 @@ def _single(
     columns: int,
     values: Callable[[int], Iterator[tuple[object, ...]]],
     rows: int,
+    contenders: tuple[str, ...] = (),
 ) -> DataSet:
-    return DataSet(name, f"{rows:,} {what}", (Table(name, sql, rows, columns, values),))
+    table = Table(name, sql, rows, columns, values)
+    return DataSet(name, f"{rows:,} {what}", (table,), contenders=contenders)
 
 
 def data_sets(*, full: bool, chinook: Path | None) -> list[DataSet]:
@@ -163,7 +167,7 @@ def data_sets(*, full: bool, chinook: Path | None) -> list[DataSet]:
     chosen = [
         orders(size(2_000_000, 100_000)),
         mixed(size(2_000_000, 200_000)),
-        mixed(size(10_000_000, 1_000_000), "mixed-x5"),
+        mixed(size(10_000_000, 1_000_000), "mixed-x5", COPY_ALONE),
         _single(
             "dirty",
             "rows like mixed, 1 % off the columnar path",
@@ -171,6 +175,7 @@ def data_sets(*, full: bool, chinook: Path | None) -> list[DataSet]:
             10,
             _dirty_rows,
             size(2_000_000, 200_000),
+            COPY_ALONE,
         ),
         _single("narrow", "rows of 3 integers", narrow_sql, 3, _narrow_rows, size(20_000_000, 500_000)),
         _single("text", "rows with about 1 kB of text", text_sql, 2, _text_rows, size(500_000, 20_000)),
@@ -183,7 +188,7 @@ def data_sets(*, full: bool, chinook: Path | None) -> list[DataSet]:
         *kinds(size(1_000_000, 50_000)),
     ]
     if chinook is not None:
-        chosen.append(DataSet("chinook", "the Chinook sample database, 11 tables", path=chinook))
+        chosen.append(DataSet(CHINOOK, "the Chinook sample database, 11 tables", path=chinook))
     return chosen
 
 

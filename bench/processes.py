@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
+import sys
 import tempfile
 import threading
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -20,6 +22,9 @@ import psutil
 # To look costs 2 ms for each group, which is taken from whoever is measured. The kernel keeps the peak meanwhile.
 _EVERY_SECONDS = 0.25
 _ERROR_CHARS = 600
+_MEASURED_COMMAND = Path(__file__).parent / "scripts" / "measured_command.py"
+_SETTINGS = "MIGRATION_"
+_MEMORY_LINE = re.compile(r"(VmHWM|RssAnon|RssShmem|RssFile):\s+(\d+) kB")
 
 
 class FailedError(Exception):
@@ -33,7 +38,24 @@ class Finished:
     seconds: float
     cpu_seconds: float
     peak_bytes: int
-    """Of the largest process among it and its children."""
+    """Of the largest process among it and its descendants."""
+    together_bytes: int = 0
+    """Of all of them at the same time; what processes share with the one that forked them is counted in each."""
+    left_seconds: float = 0.0
+    """For how long something that it had started ran on after its end."""
+
+
+def run_command(arguments: Sequence[str], *, environment: Mapping[str, str] | None = None) -> Finished:
+    """Run a command that starts processes of its own; seconds are until its prompt, all else is of all of them.
+
+    Raises:
+        FailedError: it returned anything but 0, or what it has started does not end.
+    """
+    with tempfile.NamedTemporaryFile() as told:
+        wrapped = [sys.executable, "-I", "-S", str(_MEASURED_COMMAND), told.name, *arguments]
+        outer = run_program(wrapped, environment=environment)
+        found = json.loads(Path(told.name).read_text(encoding="utf-8"))
+    return replace(outer, **found)
 
 
 def run_program(arguments: Sequence[str], *, environment: Mapping[str, str] | None = None) -> Finished:
@@ -50,9 +72,12 @@ def run_programs(
 ) -> Finished:
     """Run programs at the same time to their end; CPU seconds are of all of them.
 
+    Settings of Convoy in this process's own environment are not passed on.
+
     Raises:
         FailedError: one returned anything but 0.
     """
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(_SETTINGS)}
     with tempfile.TemporaryFile() as said:
         started = time.perf_counter()
         running = [
@@ -61,7 +86,7 @@ def run_programs(
                 stdin=subprocess.DEVNULL,
                 stdout=said,
                 stderr=said,
-                env={**os.environ, **(environment or {})},
+                env={**inherited, **(environment or {})},
             )
             for program in programs
         ]
@@ -77,7 +102,9 @@ def run_programs(
         if failed:
             said.seek(0)
             raise FailedError(said.read().decode("utf-8", "replace").strip()[-_ERROR_CHARS:])
-    return Finished(seconds, cpu, max(memory.peaks.values(), default=0))
+    return Finished(
+        seconds, cpu, max(memory.peaks.values(), default=0), max(memory.together.values(), default=0)
+    )
 
 
 def cpu_seconds(pid: int) -> float:
@@ -109,6 +136,7 @@ class MemoryWatch:
         self._every_seconds = every_seconds
         self._roots = dict(pids)
         self._peaks: dict[str, dict[int, int]] = {name: {} for name in pids}
+        self._together: dict[str, int] = dict.fromkeys(pids, 0)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
 
@@ -128,6 +156,14 @@ class MemoryWatch:
         """Bytes of the process that held most, by group."""
         return {name: max(peaks.values(), default=0) for name, peaks in self._peaks.items()}
 
+    @property
+    def together(self) -> dict[str, int]:
+        """Bytes of all processes of a group at the look at which it was most, by group.
+
+        Program files and libraries are counted once, as of the process that has most of them.
+        """
+        return dict(self._together)
+
     def _watch(self) -> None:
         while not self._stop.wait(self._every_seconds):
             self._look()
@@ -136,18 +172,32 @@ class MemoryWatch:
         for name, pid in self._roots.items():
             with suppress(psutil.Error):
                 root = psutil.Process(pid)
+                own, files = 0, 0
                 for process in (root, *root.children(recursive=True)):
-                    peak = _peak_bytes(process)
-                    self._peaks[name][process.pid] = max(self._peaks[name].get(process.pid, 0), peak)
+                    held = _held_bytes(process)
+                    self._peaks[name][process.pid] = max(self._peaks[name].get(process.pid, 0), held.peak)
+                    own += held.own
+                    files = max(files, held.files)
+                self._together[name] = max(self._together[name], own + files)
 
 
-def _peak_bytes(process: psutil.Process) -> int:
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """Bytes of one process: the most that it ever had, its own now, and mapped files now."""
+
+    peak: int = 0
+    own: int = 0
+    files: int = 0
+
+
+def _held_bytes(process: psutil.Process) -> _Held:
     with suppress(OSError):
-        found = re.search(
-            r"VmHWM:\s+(\d+) kB", Path(f"/proc/{process.pid}/status").read_text(encoding="utf-8")
-        )
-        if found:
-            return int(found[1]) * 1024
+        text = Path(f"/proc/{process.pid}/status").read_text(encoding="utf-8")
+        found = {name: int(number) * 1024 for name, number in _MEMORY_LINE.findall(text)}
+        if "VmHWM" in found:
+            own = found.get("RssAnon", 0) + found.get("RssShmem", 0)
+            return _Held(found["VmHWM"], own, found.get("RssFile", 0))
     with suppress(psutil.Error):
-        return int(process.memory_info().rss)
-    return 0
+        resident = int(process.memory_info().rss)
+        return _Held(resident, resident)
+    return _Held()

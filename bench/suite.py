@@ -8,26 +8,25 @@ import os
 import platform
 import shutil
 import signal
-import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
-from dataclasses import asdict
-from itertools import pairwise
+import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 import psutil
 from rich.console import Console
-from rich.table import Table
 
 from bench.contender import Contender, Job, Measured
+from bench.contender_names import UNPROVED
 from bench.convoy import Convoy, ConvoyCluster
+from bench.data_set_result import show, summary, why_failed
 from bench.database_recipe import DataSet
-from bench.datasets import data_sets, find_chinook
+from bench.datasets import CHINOOK, data_sets, find_chinook
 from bench.goals import judge, measure_start
-from bench.peers import peers
+from bench.peers import is_wanted, peers
 from bench.plot import plot
 from bench.processes import FailedError
 from bench.server import SETTINGS, BenchServer, MissingProgramError
@@ -54,6 +53,8 @@ def measure(
 ) -> dict[str, Any]:
     """Measure all contenders on one data set, in turn."""
     source = data.build(options.cache)
+    started = time.monotonic()
+    asked = [part for part in options.peers.split(",") if part]
     with tempfile.TemporaryDirectory(prefix="convoy-bench-") as name:
         folder = Path(name)
         job = Job(data, source, server, folder)
@@ -61,7 +62,12 @@ def measure(
             first = cluster.start()
             cluster.wait(first)  # warms everything up, and makes the tables that the others are given
             job = cluster.describe(job, first)
-            contenders: list[Contender] = [Convoy(cluster), Convoy(cluster, proved=False), *found]
+            unproved = [Convoy(cluster, proved=False)] if is_wanted(UNPROVED, asked) else []
+            contenders: list[Contender] = [
+                one
+                for one in (Convoy(cluster), *unproved, *found)
+                if not data.contenders or one.name in data.contenders
+            ]
             measured: dict[str, list[Measured]] = {}
             failed: dict[str, str] = {}
             for contender in contenders:
@@ -81,12 +87,14 @@ def measure(
         "tables": len(job.tables),
         "sqlite_bytes": source.stat().st_size,
         "contenders": {
-            name: _summary(runs, rows, source.stat().st_size)
+            name: summary(runs, rows, source.stat().st_size)
             for name, runs in measured.items()
             if name not in failed
         },
         "failed": failed,
         "work": {contender.name: contender.work for contender in contenders},
+        "how": {contender.name: contender.how for contender in contenders},
+        "bench_seconds": round(time.monotonic() - started, 1),
     }
 
 
@@ -106,73 +114,26 @@ def _try(contender: Contender, failed: dict[str, str], action: Any) -> Any:
         return action()
     except FailedError as error:
         failed[contender.name] = str(error)
-        print(f"  {contender.name} failed: {_reason(str(error))}", flush=True)
+        print(f"  {contender.name} failed: {why_failed(str(error))}", flush=True)
         return None
-
-
-def _reason(said: str) -> str:
-    """Return the line that says why a program failed: of pgloader's runtime, the one after `fatal error`."""
-    lines = [line for line in said.splitlines() if line.strip()] or ["it said nothing"]
-    fatal = next((after for line, after in pairwise(lines) if line.startswith("fatal error")), None)
-    return fatal or lines[-1]
-
-
-def _summary(runs: Sequence[Measured], rows: int, source_bytes: int) -> dict[str, Any]:
-    seconds = statistics.median(run.seconds for run in runs)
-    kinds = sorted({kind for run in runs for kind in run.peak_bytes})
-    phases = list(runs[0].phases)
-    return {
-        "seconds": round(seconds, 3),
-        "seconds_all": [round(run.seconds, 3) for run in runs],
-        "rows_per_second": round(rows / seconds),
-        "megabytes_per_second": round(source_bytes / seconds / 1e6, 1),
-        "client_cpu_seconds": round(statistics.median(run.client_cpu_seconds for run in runs), 3),
-        "server_cpu_seconds": round(statistics.median(run.server_cpu_seconds for run in runs), 3),
-        "rows_in_target": runs[-1].rows,
-        "peak_bytes": {kind: max(run.peak_bytes.get(kind, 0) for run in runs) for kind in kinds},
-        "phases_seconds": {
-            phase: round(statistics.median(run.phases[phase] for run in runs), 3) for phase in phases
-        },
-        "runs": [asdict(run) for run in runs],
-    }
-
-
-def show(name: str, result: dict[str, Any], console: Console) -> None:
-    """Print one data set's results; ratios are of seconds, against Convoy's whole run."""
-    table = Table(title=f"{name}: {result['what']}", title_justify="left", box=None, pad_edge=False)
-    for column in ("", "seconds", "x Convoy", "rows/s", "MB/s", "client CPU s", "server CPU s", "peak MB"):
-        table.add_column(column, justify="left" if not column else "right")
-    whole = result["contenders"].get("Convoy", {}).get("seconds")
-
-    def line(label: str, seconds: float, one: dict[str, Any] | None) -> None:
-        ratio = f"{seconds / whole:.2f}" if whole else ""
-        speed = (f"{result['rows'] / seconds:,.0f}", f"{result['sqlite_bytes'] / seconds / 1e6:.1f}")
-        rest = ("", "", "")
-        if one is not None:
-            peak = max(one["peak_bytes"].values(), default=0) / 1e6
-            rest = (f"{one['client_cpu_seconds']:.2f}", f"{one['server_cpu_seconds']:.2f}", f"{peak:.0f}")
-        short = one is not None and one["rows_in_target"] != result["rows"]
-        table.add_row(label + (" (lost rows)" if short else ""), f"{seconds:.2f}", ratio, *speed, *rest)
-
-    for contender, one in result["contenders"].items():
-        line(contender, one["seconds"], one)
-        if contender == "Convoy":
-            line("  its copy phase alone", one["phases_seconds"]["copying"], None)
-    console.print(table)
-    for contender, why in result["failed"].items():
-        console.print(f"{contender}: failed: {_reason(why)}", markup=False)
-    console.print()
 
 
 def _arguments(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Measure Convoy beside what a user would pick instead.")
-    parser.add_argument("--full", action="store_true", help="the sizes of docs/scaling.md; takes an hour")
-    parser.add_argument("--only", default="", metavar="A,B", help="only these data sets")
-    parser.add_argument("--peers", default="", metavar="A,B", help="only peers whose names hold one of these")
+    parser.add_argument(
+        "--full", action="store_true", help="the sizes of docs/scaling.md; takes three quarters of an hour"
+    )
+    parser.add_argument(
+        "--only", default="", metavar="A,B", help="only these data sets; `kind-` is all whose names begin so"
+    )
+    parser.add_argument(
+        "--peers", default="", metavar="A,B", help="beside Convoy only those whose names hold one of these"
+    )
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--batch-size", type=int, metavar="ROWS", help="as the command line has it")
     parser.add_argument("--repeat", type=int, default=3, help="how often each is measured")
     parser.add_argument("--chinook", type=Path, default=find_chinook(), metavar="FILE")
+    parser.add_argument("--pgloader-jar", type=Path, metavar="FILE", help="pgloader v4, where you have it")
     parser.add_argument("--cache", type=Path, default=Path(".cache/bench"), metavar="DIR")
     parser.add_argument("--out", type=Path, default=Path("bench/results.json"), metavar="FILE")
     parser.add_argument(
@@ -191,13 +152,12 @@ def main(arguments: list[str] | None = None) -> int:
     if load > 1:
         print(f"This machine is busy (load {load:.1f}): compare ratios and CPU seconds only.", flush=True)
     install_peers()
-    wanted = [part for part in options.only.split(",") if part]
-    chosen = [
-        d for d in data_sets(full=options.full, chinook=options.chinook) if not wanted or d.name in wanted
-    ]
+    there = data_sets(full=options.full, chinook=options.chinook)
+    chosen = chosen_of(there, [part for part in options.only.split(",") if part])
     if options.chinook is None:
         print("Skipped: chinook, which is not beside the checkout (--chinook FILE names it).")
-    found, skipped = peers(options.cache, [part for part in options.peers.split(",") if part])
+    asked = [part for part in options.peers.split(",") if part]
+    found, skipped = peers(options.cache, asked, options.pgloader_jar)
     for name, why in skipped.items():
         print(f"Skipped: {name}: {why}.")
     written = _kept(options) if options.add else {}
@@ -208,19 +168,45 @@ def main(arguments: list[str] | None = None) -> int:
             for data in chosen:
                 print(f"{data.name} ({data.what})", flush=True)
                 results[data.name] = measure(data, server, found, options)
+                results = in_order(results, there)
                 show(data.name, results[data.name], console)
                 _write(options.out, {**written, "data_sets": results})  # should it be stopped on its way
     except MissingProgramError as missing:
         print(f"Skipped: {missing}.")
         return 0
-    starts = measure_start(options.chinook, options.repeat)
+    starts = measure_start(options.chinook, options.repeat) if _with_starts(chosen, options) else {}
+    starts = {**written.get("starts", {}), **starts}
     goals = judge(results, starts)
     picture = _write(options.out, {**written, "data_sets": results, "starts": starts, "goals": goals})
     for goal in goals:
         mark = {True: "met", False: "missed", None: "not measured"}[goal["met"]]
         console.print(f"{mark:13}{goal['goal']}: {goal['value']}", markup=False)
-    print(f"Written to {options.out} and {picture}.")
+    for name, result in results.items():
+        print(f"{name:16}{result.get('bench_seconds', 0.0):8.0f} s in all")
+    print(f"{'together':16}{sum(result.get('bench_seconds', 0.0) for result in results.values()):8.0f} s")
+    print(f"Written to {options.out} and {picture}; python -m bench.result_words writes README's words.")
     return 0
+
+
+def chosen_of(there: Sequence[DataSet], wanted: Sequence[str]) -> list[DataSet]:
+    """Return the data sets that are asked for by name, or all by the beginning that they share and that ends in `-`."""
+    return [
+        data
+        for data in there
+        if not wanted
+        or any(data.name == part or (part.endswith("-") and data.name.startswith(part)) for part in wanted)
+    ]
+
+
+def in_order(results: Mapping[str, Any], there: Sequence[DataSet]) -> dict[str, Any]:
+    """Return results in the order in which data sets are measured, whichever portion came first."""
+    order = {data.name: place for place, data in enumerate(there)}
+    return dict(sorted(results.items(), key=lambda item: order.get(item[0], len(order))))
+
+
+def _with_starts(chosen: Sequence[DataSet], options: argparse.Namespace) -> bool:
+    """Whether starts are measured: beside the data set that they are of, and where all is measured."""
+    return not options.only or any(data.name == CHINOOK for data in chosen)
 
 
 def _kept(options: argparse.Namespace) -> dict[str, Any]:

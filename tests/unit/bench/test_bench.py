@@ -11,12 +11,13 @@ from pathlib import Path
 import pytest
 
 from bench.contender import Measured
+from bench.data_set_result import summary
 from bench.database_recipe import DataSet
 from bench.datasets import data_sets, mixed
 from bench.distinct_values import orders
 from bench.goals import judge
 from bench.processes import MemoryWatch, cpu_seconds
-from bench.suite import _summary, in_turn
+from bench.suite import in_turn
 
 
 def run_of(seconds: float, peak: int) -> Measured:
@@ -31,7 +32,7 @@ def run_of(seconds: float, peak: int) -> Measured:
 
 
 def test_results_are_medians_and_the_worst_peak() -> None:
-    summary = _summary([run_of(3.0, 100), run_of(2.0, 300), run_of(9.0, 200)], 6_000, 12_000_000)
+    summary = summary([run_of(3.0, 100), run_of(2.0, 300), run_of(9.0, 200)], 6_000, 12_000_000)
     assert summary["seconds"] == 3.0
     assert summary["rows_per_second"] == 2_000
     assert summary["megabytes_per_second"] == 4.0

@@ -1,0 +1,15 @@
+"""What the contenders are called, in the results, the picture and the words."""
+
+from __future__ import annotations
+
+CONVOY = "Convoy"
+UNPROVED = "Convoy, unproved"
+ONE_SHOT_CONVOY = "Convoy, one-shot"
+PGLOADER = "pgloader"
+PGLOADER_4 = "pgloader v4"
+DUCKDB = "DuckDB INSERT"
+DUCKDB_KEYS = "DuckDB INSERT + keys"
+WRITE_ROW = "psycopg write_row"
+PSQL = r"psql \copy x1"
+PSQL_KEYS = r"psql \copy x1 + keys"
+PSQL_TWICE = r"psql \copy x2"
