@@ -115,7 +115,10 @@ class Contender(Protocol):
     how: str
     """ONE_SHOT where the time is that of a command, its start and end included; else ON_A_CLUSTER."""
 
-    def prepare(self, job: Job) -> None:
+    fills_typed_tables: bool
+    """Whether it loads into tables like Convoy's, so that what arrives can be compared."""
+
+    def prepare(self, job: Job, /) -> None:
         """Get ready for a data set; not measured."""
 
     def run(self, job: Job) -> Measured:

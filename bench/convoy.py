@@ -196,6 +196,7 @@ class Convoy:
     def __init__(self, cluster: ConvoyCluster, *, proved: bool = True) -> None:
         self.name = CONVOY if proved else UNPROVED
         self.how = ON_A_CLUSTER
+        self.fills_typed_tables = False  # they are the ones that others are compared with
         self.work = WORK + (PROOF if proved else "no validation, cutover in one transaction")
         self._cluster = cluster
         self._options: dict[str, Any] = {} if proved else {"skip_validation": True}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
-from itertools import pairwise
 from typing import Any
 
 from rich.console import Console
@@ -13,6 +12,7 @@ from rich.table import Table
 
 from bench.contender import Measured
 from bench.contender_names import CONVOY
+from bench.processes import last_line
 
 
 def summary(runs: Sequence[Measured], rows: int, source_bytes: int) -> dict[str, Any]:
@@ -45,13 +45,6 @@ def _median(values: Iterable[float | None]) -> float | None:
     return round(statistics.median(known), 3) if known else None
 
 
-def why_failed(said: str) -> str:
-    """Return the line that says why a program failed: of pgloader's runtime, the one after `fatal error`."""
-    lines = [line for line in said.splitlines() if line.strip()] or ["it said nothing"]
-    fatal = next((after for line, after in pairwise(lines) if line.startswith("fatal error")), None)
-    return fatal or lines[-1]
-
-
 def show(name: str, result: Mapping[str, Any], console: Console) -> None:
     """Print one data set's results; ratios are of seconds, against Convoy's whole run on a running cluster."""
     table = Table(title=f"{name}: {result['what']}", title_justify="left", box=None, pad_edge=False)
@@ -75,10 +68,10 @@ def show(name: str, result: Mapping[str, Any], console: Console) -> None:
         table.add_row(label, f"{seconds:.2f}", ratio, *speed, *rest)
 
     for contender, one in result["contenders"].items():
-        short = " (lost rows)" if one["rows_in_target"] != result["rows"] else ""
+        other = " (other values)" if result["same_values"].get(contender) is False else ""
         peak = max(one["peak_bytes"].values(), default=0) / 1e6
         line(
-            contender + short,
+            contender + other,
             one["seconds"],
             f"{one['client_cpu_seconds']:.2f}",
             f"{one['server_cpu_seconds']:.2f}",
@@ -91,5 +84,5 @@ def show(name: str, result: Mapping[str, Any], console: Console) -> None:
             line("  outside its phases", one["outside_phases_seconds"])
     console.print(table)
     for contender, why in result["failed"].items():
-        console.print(f"{contender}: failed: {why_failed(why)}", markup=False)
+        console.print(f"{contender}: failed: {last_line(why)}", markup=False)
     console.print(f"All of it: {result['bench_seconds']:.0f} s.\n")

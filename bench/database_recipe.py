@@ -32,6 +32,8 @@ class DataSet:
     path: Path | None = None
     contenders: tuple[str, ...] = ()
     """Names of those that are measured on it; empty: all."""
+    pgloader_casts: tuple[str, ...] = ()
+    """What pgloader has to be told of columns that it cannot load by itself."""
 
     @property
     def rows(self) -> int:

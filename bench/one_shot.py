@@ -36,6 +36,7 @@ class ConvoyOneShot:
 
     name = ONE_SHOT_CONVOY
     how = ONE_SHOT
+    fills_typed_tables = False
     work = (
         "starts broker, producer and workers, makes its ledger, "
         + WORK

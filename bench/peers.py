@@ -40,6 +40,7 @@ class DuckDB:
     """DuckDB with its SQLite and PostgreSQL extensions, in a virtual environment of its own."""
 
     how = ONE_SHOT
+    fills_typed_tables = True
 
     def __init__(self, cache: Path, *, keys: bool = False) -> None:
         self.name = DUCKDB_KEYS if keys else DUCKDB
@@ -65,6 +66,7 @@ class WriteRow:
 
     name = WRITE_ROW
     how = ONE_SHOT
+    fills_typed_tables = True
     work = "sqlite3 rows through write_row of one COPY per table into ready typed tables; no keys, no check"
 
     def prepare(self, job: Job) -> None:

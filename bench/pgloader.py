@@ -9,7 +9,7 @@ from pathlib import Path
 from bench.contender import ONE_SHOT, Job, Measured
 from bench.contender_names import PGLOADER, PGLOADER_4
 from bench.peer_program import measured
-from bench.processes import FailedError, run_program
+from bench.processes import FailedError, last_line, run_program
 from bench.server import MissingProgramError
 
 WORK = "reads the schema, copies, builds primary keys and indexes, sets sequences; checks nothing"
@@ -17,19 +17,22 @@ _SMALL_BATCHES = ("prefetch rows = 1000", "batch rows = 1000", "batch size = 5MB
 SMALLER: tuple[tuple[str, ...], ...] = (
     ("prefetch rows = 5000",),
     _SMALL_BATCHES,
-    (*_SMALL_BATCHES, "workers = 2", "concurrency = 1"),
-    ("prefetch rows = 100", "batch rows = 100", "batch size = 1MB", "workers = 1", "concurrency = 1"),
+    (*_SMALL_BATCHES, "workers = 1", "concurrency = 1"),
 )
 """What pgloader's documentation has for a heap that is too small, milder ones first.
 
-`--dynamic-space-size` belongs to the Lisp below it, and Debian's build does not hand it on."""
+`--dynamic-space-size` belongs to the Lisp below it, and Debian's build takes the option without a word or an effect."""
 
 
 class Pgloader:
-    """Debian's pgloader. Where it breaks off, the fastest of the settings in SMALLER with which it does not."""
+    """Debian's pgloader by its defaults; where it breaks off or loses rows, as fast as it comes through otherwise.
+
+    Then it is given the casts of the data set, and each of the settings in SMALLER in turn.
+    """
 
     name = PGLOADER
     how = ONE_SHOT
+    fills_typed_tables = False
     work = WORK
 
     def __init__(self) -> None:
@@ -37,50 +40,60 @@ class Pgloader:
         if found is None:
             raise MissingProgramError("pgloader is not installed (Debian, Ubuntu: apt-get install pgloader)")
         self._program = found
-        self._settings: tuple[str, ...] = ()
+        self._options: tuple[str, ...] = ()
 
     def prepare(self, _job: Job) -> None:
         """Begin with its defaults again."""
-        self._settings = ()
+        self._options = ()
         self.work = WORK
 
     def run(self, job: Job) -> Measured:
         """Load into a database without tables.
 
         Raises:
-            FailedError: it breaks off with every setting; says how with its defaults.
+            FailedError: it breaks off or loses rows, whatever it is told.
         """
         try:
-            return self._load(job, self._settings)
-        except FailedError as broken_off:
-            if self._settings:
+            return self._load(job, self._options)
+        except FailedError as with_defaults:
+            if self._options:
                 raise
-            return self._try_others(job, broken_off)
+            return self._try_others(job, with_defaults)
 
-    def _try_others(self, job: Job, broken_off: FailedError) -> Measured:
+    def _try_others(self, job: Job, with_defaults: FailedError) -> Measured:
         best: Measured | None = None
-        for settings in SMALLER:
+        why = with_defaults
+        for options in option_sets(job.data.pgloader_casts):
             try:
-                found = self._load(job, settings)
-            except FailedError:
+                found = self._load(job, options)
+            except FailedError as failed:
+                why = failed
                 continue
             if best is None or found.seconds < best.seconds:
-                best, self._settings = found, settings
+                best, self._options = found, options
         if best is None:
-            tried = "; ".join(", ".join(settings) for settings in SMALLER)
-            raise FailedError(f"{broken_off}\nThe same with each of: {tried}") from broken_off
-        self.work = f"{WORK}; with {', '.join(self._settings)}: with its defaults it broke off"
+            raise FailedError(
+                f"{why}\nSo with its defaults, and with all that it was told"
+            ) from with_defaults
+        told = " ".join(f"'{word}'" if " " in word else word for word in self._options)
+        self.work = f"{WORK}; with {told}, since by its defaults: {last_line(with_defaults)}"
         return best
 
-    def _load(self, job: Job, settings: Sequence[str]) -> Measured:
+    def _load(self, job: Job, options: Sequence[str]) -> Measured:
         job.fresh_database()
-        options = [word for setting in settings for word in ("--with", setting)]
         arguments = [self._program, "--root-dir", str(job.folder), *options, *_addresses(job)]
         done = measured(job, lambda: run_program(arguments))
         wanted = sum(rows for _, _, rows in job.tables)
-        if settings and done.rows != wanted:
-            raise FailedError(f"{wanted - done.rows} rows are not there")
+        if done.rows != wanted:
+            raise FailedError(f"{wanted - done.rows:,} of {wanted:,} rows did not arrive")
         return done
+
+
+def option_sets(casts: Sequence[str]) -> list[tuple[str, ...]]:
+    """Return the options to try after the defaults: the casts, and the casts with each of SMALLER."""
+    told = tuple(word for cast in casts for word in ("--cast", cast))
+    smaller = [tuple(word for setting in settings for word in ("--with", setting)) for settings in SMALLER]
+    return ([told] if told else []) + [(*told, *settings) for settings in smaller]
 
 
 class Pgloader4:
@@ -88,6 +101,7 @@ class Pgloader4:
 
     name = PGLOADER_4
     how = ONE_SHOT
+    fills_typed_tables = False
     work = WORK
 
     def __init__(self, jar: Path | None) -> None:

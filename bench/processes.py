@@ -13,6 +13,7 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -29,6 +30,13 @@ _MEMORY_LINE = re.compile(r"(VmHWM|RssAnon|RssShmem|RssFile):\s+(\d+) kB")
 
 class FailedError(Exception):
     """A contender could not do the work."""
+
+
+def last_line(said: object) -> str:
+    """Return the line that says why a program failed: of pgloader's runtime, the one after `fatal error`."""
+    lines = [line for line in str(said).splitlines() if line.strip()] or ["it said nothing"]
+    fatal = next((after for line, after in pairwise(lines) if line.startswith("fatal error")), None)
+    return fatal or lines[-1]
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ class PsqlCopy:
     r"""psql's `\copy` over some connections, and the keys afterwards where asked."""
 
     how = ONE_SHOT
+    fills_typed_tables = True
 
     def __init__(self, connections: int, *, keys: bool = False) -> None:
         self.name = PSQL_KEYS if keys else {1: PSQL, 2: PSQL_TWICE}[connections]

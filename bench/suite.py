@@ -22,13 +22,14 @@ from rich.console import Console
 from bench.contender import Contender, Job, Measured
 from bench.contender_names import UNPROVED
 from bench.convoy import Convoy, ConvoyCluster
-from bench.data_set_result import show, summary, why_failed
+from bench.data_set_result import show, summary
 from bench.database_recipe import DataSet
 from bench.datasets import CHINOOK, data_sets, find_chinook
 from bench.goals import judge, measure_start
 from bench.peers import is_wanted, peers
 from bench.plot import plot
-from bench.processes import FailedError
+from bench.processes import FailedError, last_line
+from bench.same_values import SameValues
 from bench.server import SETTINGS, BenchServer, MissingProgramError
 
 T = TypeVar("T")
@@ -68,19 +69,21 @@ def measure(
                 for one in (Convoy(cluster), *unproved, *found)
                 if not data.contenders or one.name in data.contenders
             ]
+            values = SameValues(job)
             measured: dict[str, list[Measured]] = {}
             failed: dict[str, str] = {}
             for contender in contenders:
                 _try(contender, failed, lambda c=contender: c.prepare(job))
+            rows = sum(table[2] for table in job.tables)
             for number in range(1, options.repeat + 1):
                 for contender in in_turn(contenders, number):
                     if contender.name in failed:
                         continue
-                    run = _try(contender, failed, lambda c=contender: c.run(job))
+                    run = _try(contender, failed, lambda c=contender: _complete(c.run(job), rows))
                     if run is not None:
+                        values.look_at(contender)
                         measured.setdefault(contender.name, []).append(run)
                         print(f"  {number}: {contender.name} {run.seconds:.2f} s", flush=True)
-            rows = sum(table[2] for table in job.tables)
     return {
         "what": data.what,
         "rows": rows,
@@ -92,6 +95,7 @@ def measure(
             if name not in failed
         },
         "failed": failed,
+        "same_values": values.found,
         "work": {contender.name: contender.work for contender in contenders},
         "how": {contender.name: contender.how for contender in contenders},
         "bench_seconds": round(time.monotonic() - started, 1),
@@ -107,6 +111,13 @@ def in_turn(contenders: Sequence[T], number: int) -> Sequence[T]:
     return contenders if number % 2 else contenders[::-1]
 
 
+def _complete(run: Measured, rows: int) -> Measured:
+    """Return the run; whoever does not bring all rows has not done the work."""
+    if run.rows != rows:
+        raise FailedError(f"{rows - run.rows:,} of {rows:,} rows did not arrive")
+    return run
+
+
 def _try(contender: Contender, failed: dict[str, str], action: Any) -> Any:
     if contender.name in failed:
         return None
@@ -114,7 +125,7 @@ def _try(contender: Contender, failed: dict[str, str], action: Any) -> Any:
         return action()
     except FailedError as error:
         failed[contender.name] = str(error)
-        print(f"  {contender.name} failed: {why_failed(str(error))}", flush=True)
+        print(f"  {contender.name} failed: {last_line(error)}", flush=True)
         return None
 
 

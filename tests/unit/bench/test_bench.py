@@ -32,12 +32,12 @@ def run_of(seconds: float, peak: int) -> Measured:
 
 
 def test_results_are_medians_and_the_worst_peak() -> None:
-    summary = summary([run_of(3.0, 100), run_of(2.0, 300), run_of(9.0, 200)], 6_000, 12_000_000)
-    assert summary["seconds"] == 3.0
-    assert summary["rows_per_second"] == 2_000
-    assert summary["megabytes_per_second"] == 4.0
-    assert summary["phases_seconds"] == {"copying": 1.5}
-    assert summary["peak_bytes"] == {"worker": 300}
+    result = summary([run_of(3.0, 100), run_of(2.0, 300), run_of(9.0, 200)], 6_000, 12_000_000)
+    assert result["seconds"] == 3.0
+    assert result["rows_per_second"] == 2_000
+    assert result["megabytes_per_second"] == 4.0
+    assert result["phases_seconds"] == {"copying": 1.5}
+    assert result["peak_bytes"] == {"worker": 300}
 
 
 def test_nobody_always_comes_after_the_same() -> None:
