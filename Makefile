@@ -24,7 +24,7 @@ PYTEST_ARGS ?= -n 3 --dist loadfile
 CHAOS_RESULTS ?= .cache/chaos/results.jsonl
 CHAOS_KILLS ?= 1000
 
-.PHONY: help setup demo migrate up test test-fast apps apps-part apps-pins chaos live mutations lint types contracts check bench bench-full lock clean
+.PHONY: help setup demo migrate up test test-fast apps apps-part apps-pins chaos live mutations lint types contracts check bench bench-full bench-words lock clean
 
 help: ## Show this list.
 	@echo "Usage: make TARGET"
@@ -93,8 +93,11 @@ check: lint types contracts test ## Everything that has to be green before a cha
 bench: $(SETUP_DONE) ## Measure Convoy beside pgloader, DuckDB, psycopg and psql; small sizes, minutes; writes bench/results.json.
 	@$(PYTHON_IN_VENV) -m bench.suite $(ARGS)
 
-bench-full: $(SETUP_DONE) ## The same with up to 20 million rows; takes an hour or two.
+bench-full: $(SETUP_DONE) ## The same with up to 20 million rows: 45 minutes; in portions with ARGS="--add --only orders,kind-".
 	@$(PYTHON_IN_VENV) -m bench.suite --full $(ARGS)
+
+bench-words: $(SETUP_DONE) ## Write the figures of README.md and docs/scaling.md, and the picture, from bench/results.json.
+	@$(PYTHON_IN_VENV) -m bench.result_words $(ARGS)
 
 lock: ## Resolve pyproject.toml anew into requirements.lock: versions and hashes only.
 	@sh scripts/lock.sh

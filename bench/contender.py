@@ -38,6 +38,8 @@ class Measured:
     """Of all of the client's processes at the same time; 0: not looked at."""
     left_seconds: float = 0.0
     """For how long something that the command had started ran on after its end."""
+    note: str = ""
+    """What a reader has to know of how it was measured: options beyond its defaults, and why."""
 
     @property
     def outside_phases_seconds(self) -> float | None:

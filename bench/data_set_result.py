@@ -36,6 +36,7 @@ def summary(runs: Sequence[Measured], rows: int, source_bytes: int) -> dict[str,
         },
         "outside_phases_seconds": _median(outside),
         "left_seconds": round(statistics.median(run.left_seconds for run in runs), 3),
+        "note": runs[-1].note,
         "runs": [asdict(run) for run in runs],
     }
 

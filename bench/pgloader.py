@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from bench.contender import ONE_SHOT, Job, Measured
@@ -13,13 +14,15 @@ from bench.processes import FailedError, last_line, run_program
 from bench.server import MissingProgramError
 
 WORK = "reads the schema, copies, builds primary keys and indexes, sets sequences; checks nothing"
+_DEFAULT_SECONDS = 300.0
+_PATIENCE_SECONDS = 5.0
 _SMALL_BATCHES = ("prefetch rows = 1000", "batch rows = 1000", "batch size = 5MB")
 SMALLER: tuple[tuple[str, ...], ...] = (
     ("prefetch rows = 5000",),
     _SMALL_BATCHES,
-    (*_SMALL_BATCHES, "workers = 1", "concurrency = 1"),
+    (*_SMALL_BATCHES, "workers = 2", "concurrency = 1"),
 )
-"""What pgloader's documentation has for a heap that is too small, milder ones first.
+"""What pgloader's documentation has for a heap that is too small, milder ones first. With one worker 3.6.7 hangs.
 
 `--dynamic-space-size` belongs to the Lisp below it, and Debian's build takes the option without a word or an effect."""
 
@@ -41,11 +44,11 @@ class Pgloader:
             raise MissingProgramError("pgloader is not installed (Debian, Ubuntu: apt-get install pgloader)")
         self._program = found
         self._options: tuple[str, ...] = ()
+        self._note = ""
 
     def prepare(self, _job: Job) -> None:
         """Begin with its defaults again."""
-        self._options = ()
-        self.work = WORK
+        self._options, self._note = (), ""
 
     def run(self, job: Job) -> Measured:
         """Load into a database without tables.
@@ -54,7 +57,7 @@ class Pgloader:
             FailedError: it breaks off or loses rows, whatever it is told.
         """
         try:
-            return self._load(job, self._options)
+            return self._load(job, self._options, _DEFAULT_SECONDS)
         except FailedError as with_defaults:
             if self._options:
                 raise
@@ -65,7 +68,8 @@ class Pgloader:
         why = with_defaults
         for options in option_sets(job.data.pgloader_casts):
             try:
-                found = self._load(job, options)
+                most = _DEFAULT_SECONDS if best is None else 2 * best.seconds + _PATIENCE_SECONDS
+                found = self._load(job, options, most)
             except FailedError as failed:
                 why = failed
                 continue
@@ -76,17 +80,17 @@ class Pgloader:
                 f"{why}\nSo with its defaults, and with all that it was told"
             ) from with_defaults
         told = " ".join(f"'{word}'" if " " in word else word for word in self._options)
-        self.work = f"{WORK}; with {told}, since by its defaults: {last_line(with_defaults)}"
-        return best
+        self._note = f"with {told}, since by its defaults: {last_line(with_defaults)}"
+        return replace(best, note=self._note)
 
-    def _load(self, job: Job, options: Sequence[str]) -> Measured:
+    def _load(self, job: Job, options: Sequence[str], most_seconds: float) -> Measured:
         job.fresh_database()
         arguments = [self._program, "--root-dir", str(job.folder), *options, *_addresses(job)]
-        done = measured(job, lambda: run_program(arguments))
+        done = measured(job, lambda: run_program(arguments, most_seconds=most_seconds))
         wanted = sum(rows for _, _, rows in job.tables)
         if done.rows != wanted:
             raise FailedError(f"{wanted - done.rows:,} of {wanted:,} rows did not arrive")
-        return done
+        return replace(done, note=self._note)
 
 
 def option_sets(casts: Sequence[str]) -> list[tuple[str, ...]]:

@@ -15,6 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
+from signal import SIGKILL
 from types import TracebackType
 from typing import Self
 
@@ -23,6 +24,8 @@ import psutil
 # To look costs 2 ms for each group, which is taken from whoever is measured. The kernel keeps the peak meanwhile.
 _EVERY_SECONDS = 0.25
 _ERROR_CHARS = 600
+_MOST_SECONDS = 600.0
+"""Nobody takes so long for what is measured here; who does hangs."""
 _MEASURED_COMMAND = Path(__file__).parent / "scripts" / "measured_command.py"
 _SETTINGS = "MIGRATION_"
 _MEMORY_LINE = re.compile(r"(VmHWM|RssAnon|RssShmem|RssFile):\s+(\d+) kB")
@@ -66,24 +69,32 @@ def run_command(arguments: Sequence[str], *, environment: Mapping[str, str] | No
     return replace(outer, **found)
 
 
-def run_program(arguments: Sequence[str], *, environment: Mapping[str, str] | None = None) -> Finished:
+def run_program(
+    arguments: Sequence[str],
+    *,
+    environment: Mapping[str, str] | None = None,
+    most_seconds: float = _MOST_SECONDS,
+) -> Finished:
     """Run a program to its end and return what it used, its start included.
 
     Raises:
-        FailedError: it returned anything but 0; holds the end of what it said.
+        FailedError: it returned anything but 0, and holds the end of what it said; or it did not end in time.
     """
-    return run_programs([arguments], environment=environment)
+    return run_programs([arguments], environment=environment, most_seconds=most_seconds)
 
 
 def run_programs(
-    programs: Sequence[Sequence[str]], *, environment: Mapping[str, str] | None = None
+    programs: Sequence[Sequence[str]],
+    *,
+    environment: Mapping[str, str] | None = None,
+    most_seconds: float = _MOST_SECONDS,
 ) -> Finished:
     """Run programs at the same time to their end; CPU seconds are of all of them.
 
     Settings of Convoy in this process's own environment are not passed on.
 
     Raises:
-        FailedError: one returned anything but 0.
+        FailedError: one returned anything but 0, or did not end in time; such ones are killed.
     """
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(_SETTINGS)}
     with tempfile.TemporaryFile() as said:
@@ -99,20 +110,36 @@ def run_programs(
             for program in programs
         ]
         cpu, failed = 0.0, False
-        # Not ru_maxrss: that of a child begins with the memory of the process that forked it.
-        with MemoryWatch({str(process.pid): process.pid for process in running}) as memory:
-            for process in running:
-                _, status, usage = os.wait4(process.pid, 0)
-                process.returncode = os.waitstatus_to_exitcode(status)
-                failed = failed or process.returncode != 0
-                cpu += usage.ru_utime + usage.ru_stime
-            seconds = time.perf_counter() - started
+        late = threading.Timer(most_seconds, lambda: _kill(running))
+        late.start()
+        try:
+            # Not ru_maxrss: that of a child begins with the memory of the process that forked it.
+            with MemoryWatch({str(process.pid): process.pid for process in running}) as memory:
+                for process in running:
+                    _, status, usage = os.wait4(process.pid, 0)
+                    process.returncode = os.waitstatus_to_exitcode(status)
+                    failed = failed or process.returncode != 0
+                    cpu += usage.ru_utime + usage.ru_stime
+                seconds = time.perf_counter() - started
+        finally:
+            late.cancel()
+            _kill(running)
+        if failed and seconds >= most_seconds:
+            raise FailedError(f"It did not end within {most_seconds:.0f} s")
         if failed:
             said.seek(0)
             raise FailedError(said.read().decode("utf-8", "replace").strip()[-_ERROR_CHARS:])
     return Finished(
         seconds, cpu, max(memory.peaks.values(), default=0), max(memory.together.values(), default=0)
     )
+
+
+def _kill(running: Sequence[subprocess.Popen[bytes]]) -> None:
+    """Kill those that have not been waited for, which a process id might be somebody else's of otherwise."""
+    for process in running:
+        if process.returncode is None:
+            with suppress(ProcessLookupError):
+                os.kill(process.pid, SIGKILL)
 
 
 def cpu_seconds(pid: int) -> float:
@@ -170,7 +197,7 @@ class MemoryWatch:
 
         Program files and libraries are counted once, as of the process that has most of them.
         """
-        return dict(self._together)
+        return {name: max(sums, self.peaks[name]) for name, sums in self._together.items()}
 
     def _watch(self) -> None:
         while not self._stop.wait(self._every_seconds):

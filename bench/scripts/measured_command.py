@@ -10,12 +10,14 @@ import ctypes
 import json
 import os
 import resource
+import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 
 _PR_SET_CHILD_SUBREAPER = 36
+_PR_SET_PDEATHSIG = 1
 _LOOK_SECONDS = 0.005
 _MOST_SECONDS = 60.0
 """Whoever still runs so long after the command's end was not meant to end."""
@@ -26,7 +28,7 @@ def main(result: str, *command: str) -> int:
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     started = time.perf_counter()
-    process = subprocess.Popen(command)
+    process = subprocess.Popen(command, preexec_fn=_end_with_parent)
     status = process.wait()
     seconds = time.perf_counter() - started
     if not _orphans_end():
@@ -36,6 +38,12 @@ def main(result: str, *command: str) -> int:
     told = {"seconds": seconds, "left_seconds": left, "cpu_seconds": used.ru_utime + used.ru_stime}
     Path(result).write_text(json.dumps(told), encoding="utf-8")
     return status
+
+
+def _end_with_parent() -> None:
+    """Have the command stopped, in its own way, should this process be killed."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
 
 
 def _orphans_end() -> bool:
