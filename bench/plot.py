@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment
@@ -60,6 +62,14 @@ font-size="9.5">{{ bar.name }}</text>
 paint-order="stroke">{{ bar.label }}</text>
 {% endfor %}{% endfor %}</svg>
 """
+
+
+def write_results(file: Path, results: dict[str, Any]) -> Path:
+    """Write results, and their plot beside them; return the plot."""
+    file.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
+    picture = file.with_suffix(".svg")
+    picture.write_text(plot(results), encoding="utf-8")
+    return picture
 
 
 def plot(results: dict[str, Any]) -> str:

@@ -26,7 +26,8 @@ from bench.contender_names import (
     UNPROVED,
     WRITE_ROW,
 )
-from bench.goals import KIND, Figures, ratio
+from bench.goals import KIND, Figures, judge, ratio
+from bench.plot import write_results
 from bench.processes import last_line
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -105,23 +106,32 @@ def _faster(results: Results) -> list[str]:
     return lines
 
 
+def _times_as_long(f: Figures, results: Results, contender: str) -> list[str]:
+    """Return the data sets on which Convoy's whole proved run took longer, and by which factor."""
+    return [
+        f"`{name}` {by:.2f}"
+        for name in results["data_sets"]
+        if (by := f.whole(name, contender)) is not None and by > 1
+    ]
+
+
 def readme_words(results: Results) -> str:
     """Return README's section: the headline data sets, and where others are faster."""
     names = [name for name in _HEADLINES if name in results["data_sets"]]
     f = Figures(results["data_sets"], {})
     what = "; ".join(f"`{name}`: {results['data_sets'][name]['what']}" for name in names)
     lines = [f"{_machine(results)} {what}.", "", *_by_contender(results, names), ""]
-    bare = [
-        f"`{name}` {by:.2f}"
-        for name in results["data_sets"]
-        if (by := f.whole(name, DUCKDB)) is not None and by > 1
+    faster = [
+        f"- {_told(contender)}: {', '.join(found)}"
+        for contender in (PGLOADER, PGLOADER_4, DUCKDB_KEYS, DUCKDB, WRITE_ROW)
+        if (found := _times_as_long(f, results, contender))
     ]
-    if bare:
+    if faster:
         text = (
-            "Where there is little to do but copying, others are faster. DuckDB's bare INSERT builds no key and proves"
-            f" nothing; Convoy's whole proved run took that many times as long: {', '.join(bare)}."
+            "Others are faster where there is little to do but copying; none of them proves anything, and what is called"
+            " bare builds no key. Convoy's whole proved run took so many times as long as"
         )
-        lines += [text, ""]
+        lines += [text, "", *faster, ""]
     slow = [
         f"`{name}` {by:.2f}"
         for name in names
@@ -216,11 +226,13 @@ def with_section(page: str, words: str) -> str:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Write the sections of both pages."""
+    """Judge the results by today's goals, draw the picture, and write the sections of both pages."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--results", type=Path, default=RESULTS, metavar="FILE")
     options = parser.parse_args(arguments)
     results = json.loads(options.results.read_text(encoding="utf-8"))
+    results["goals"] = judge(results["data_sets"], results["starts"])
+    write_results(options.results, results)
     for name, words in PAGES.items():
         path = ROOT / name
         path.write_text(with_section(path.read_text(encoding="utf-8"), words(results)), encoding="utf-8")

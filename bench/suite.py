@@ -27,7 +27,7 @@ from bench.database_recipe import DataSet
 from bench.datasets import CHINOOK, data_sets, find_chinook
 from bench.goals import judge, measure_start
 from bench.peers import is_wanted, peers
-from bench.plot import plot
+from bench.plot import write_results
 from bench.processes import FailedError, last_line
 from bench.same_values import SameValues
 from bench.server import SETTINGS, BenchServer, MissingProgramError
@@ -181,14 +181,16 @@ def main(arguments: list[str] | None = None) -> int:
                 results[data.name] = measure(data, server, found, options)
                 results = in_order(results, there)
                 show(data.name, results[data.name], console)
-                _write(options.out, {**written, "data_sets": results})  # should it be stopped on its way
+                write_results(
+                    options.out, {**written, "data_sets": results}
+                )  # should it be stopped on its way
     except MissingProgramError as missing:
         print(f"Skipped: {missing}.")
         return 0
     starts = measure_start(options.chinook, options.repeat) if _with_starts(chosen, options) else {}
     starts = {**written.get("starts", {}), **starts}
     goals = judge(results, starts)
-    picture = _write(options.out, {**written, "data_sets": results, "starts": starts, "goals": goals})
+    picture = write_results(options.out, {**written, "data_sets": results, "starts": starts, "goals": goals})
     for goal in goals:
         mark = {True: "met", False: "missed", None: "not measured"}[goal["met"]]
         console.print(f"{mark:13}{goal['goal']}: {goal['value']}", markup=False)
@@ -247,14 +249,6 @@ def _conditions(
         "repeat": options.repeat,
         "skipped": skipped,
     }
-
-
-def _write(file: Path, results: dict[str, Any]) -> Path:
-    """Write results, and their plot beside them; return the plot."""
-    file.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
-    picture = file.with_suffix(".svg")
-    picture.write_text(plot(results), encoding="utf-8")
-    return picture
 
 
 if __name__ == "__main__":

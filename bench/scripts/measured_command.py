@@ -28,7 +28,7 @@ def main(result: str, *command: str) -> int:
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     started = time.perf_counter()
-    process = subprocess.Popen(command, preexec_fn=_end_with_parent)
+    process = subprocess.Popen(command, preexec_fn=_end_with_parent)  # noqa: PLW1509  # no thread is here
     status = process.wait()
     seconds = time.perf_counter() - started
     if not _orphans_end():
