@@ -36,10 +36,17 @@ class FailedError(Exception):
 
 
 def last_line(said: object) -> str:
-    """Return the line that says why a program failed: of pgloader's runtime, the one after `fatal error`."""
+    """Return the line that says why a program failed.
+
+    Of pgloader's runtime it is the one after `fatal error`, of PostgreSQL the one before `CONTEXT`.
+    """
     lines = [line for line in str(said).splitlines() if line.strip()] or ["it said nothing"]
-    fatal = next((after for line, after in pairwise(lines) if line.startswith("fatal error")), None)
-    return fatal or lines[-1]
+    for line, after in pairwise(lines):
+        if line.startswith("fatal error"):
+            return after
+        if after.startswith("CONTEXT:"):
+            return line
+    return lines[-1]
 
 
 @dataclass(frozen=True, slots=True)

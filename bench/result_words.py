@@ -128,8 +128,8 @@ def readme_words(results: Results) -> str:
     ]
     if faster:
         text = (
-            "Others are faster where there is little to do but copying; none of them proves anything, and what is called"
-            " bare builds no key. Convoy's whole proved run took so many times as long as"
+            "Others are faster at places; none of them proves anything, and what is called bare builds no key."
+            " Convoy's whole proved run on a running cluster took so many times as long as"
         )
         lines += [text, "", *faster, ""]
     slow = [
