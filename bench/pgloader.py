@@ -76,9 +76,7 @@ class Pgloader:
             if best is None or found.seconds < best.seconds:
                 best, self._options = found, options
         if best is None:
-            raise FailedError(
-                f"{why}\nSo with its defaults, and with all that it was told"
-            ) from with_defaults
+            raise FailedError(f"With its defaults, and with all that it was told:\n{why}") from with_defaults
         told = " ".join(f"'{word}'" if " " in word else word for word in self._options)
         self._note = f"with {told}, since by its defaults: {last_line(with_defaults)}"
         return replace(best, note=self._note)

@@ -37,7 +37,7 @@ CONVOYS = {CONVOY, UNPROVED, ONE_SHOT_CONVOY}
 KEYED = {DUCKDB_KEYS, PSQL_KEYS}
 AUTHORS = Table(
     "author",
-    ('CREATE TABLE author (id integer PRIMARY KEY, "odd ""name" text UNIQUE)',),
+    ('CREATE TABLE author (id integer PRIMARY KEY, "full name" text UNIQUE)',),
     3,
     2,
     lambda n: iter((row, f"name {row}") for row in range(n)),
