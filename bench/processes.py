@@ -24,6 +24,7 @@ import psutil
 # To look costs 2 ms for each group, which is taken from whoever is measured. The kernel keeps the peak meanwhile.
 _EVERY_SECONDS = 0.25
 _ERROR_CHARS = 600
+_ASIDES = ("DETAIL:", "HINT:", "CONTEXT:")
 _MOST_SECONDS = 600.0
 """Nobody takes so long for what is measured here; who does hangs."""
 _MEASURED_COMMAND = Path(__file__).parent / "scripts" / "measured_command.py"
@@ -38,15 +39,11 @@ class FailedError(Exception):
 def last_line(said: object) -> str:
     """Return the line that says why a program failed.
 
-    Of pgloader's runtime it is the one after `fatal error`, of PostgreSQL the one before `CONTEXT`.
+    Of pgloader's runtime it is the one after `fatal error`; of PostgreSQL not what it says of where and of what helps.
     """
-    lines = [line for line in str(said).splitlines() if line.strip()] or ["it said nothing"]
-    for line, after in pairwise(lines):
-        if line.startswith("fatal error"):
-            return after
-        if after.startswith("CONTEXT:"):
-            return line
-    return lines[-1]
+    lines = [line for line in str(said).splitlines() if line.strip() and not line.startswith(_ASIDES)]
+    fatal = next((after for line, after in pairwise(lines) if line.startswith("fatal error")), None)
+    return fatal or (lines or ["it said nothing"])[-1]
 
 
 @dataclass(frozen=True, slots=True)

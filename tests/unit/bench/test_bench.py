@@ -123,7 +123,7 @@ def test_pgloader_is_told_of_columns_and_of_a_small_heap() -> None:
         ("", "it said nothing"),
         ("one\n\ntwo\n\n", "two"),
         ("a\nfatal error in 7\nHeap exhausted\nldb>", "Heap exhausted"),
-        ("ERROR:  out of range\nCONTEXT:  COPY t, line 1", "ERROR:  out of range"),
+        ("ERROR:  out of range\nHINT:  Perhaps.\nCONTEXT:  COPY t, line 1", "ERROR:  out of range"),
     ],
 )
 def test_reason_of_a_failure_is_one_line(said: str, line: str) -> None:
