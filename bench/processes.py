@@ -28,7 +28,11 @@ _ASIDES = ("DETAIL:", "HINT:", "CONTEXT:")
 _MOST_SECONDS = 600.0
 """Nobody takes so long for what is measured here; who does hangs."""
 _MEASURED_COMMAND = Path(__file__).parent / "scripts" / "measured_command.py"
-_SETTINGS = "MIGRATION_"
+_NOT_PASSED_ON = ("MIGRATION_", "PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED")
+"""Beginnings of variables of who measures that a user of what is measured does not have.
+
+Without compiled files every process of Convoy compiles all it imports: seconds for each command.
+"""
 _MEMORY_LINE = re.compile(r"(VmHWM|RssAnon|RssShmem|RssFile):\s+(\d+) kB")
 
 
@@ -95,12 +99,12 @@ def run_programs(
 ) -> Finished:
     """Run programs at the same time to their end; CPU seconds are of all of them.
 
-    Settings of Convoy in this process's own environment are not passed on.
+    Settings of Convoy and of Python in this process's own environment are not passed on.
 
     Raises:
         FailedError: one returned anything but 0, or did not end in time; such ones are killed.
     """
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith(_SETTINGS)}
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(_NOT_PASSED_ON)}
     with tempfile.TemporaryFile() as said:
         started = time.perf_counter()
         running = [
