@@ -169,9 +169,11 @@ def test_command_that_fails_or_hangs_is_a_failure() -> None:
 
 
 def test_settings_of_who_measures_are_not_passed_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MIGRATION_BROKER_URL", "redis://elsewhere")
+    for name in ("MIGRATION_BROKER_URL", "PYTHONDONTWRITEBYTECODE"):
+        monkeypatch.setenv(name, "1")
     look = (
-        "import os; assert 'MIGRATION_BROKER_URL' not in os.environ; assert os.environ['MIGRATION_X'] == '1'"
+        "import os, sys; assert 'MIGRATION_BROKER_URL' not in os.environ; assert not sys.dont_write_bytecode;"
+        " assert os.environ['MIGRATION_X'] == '1'"
     )
     assert run_program([sys.executable, "-c", look], environment={"MIGRATION_X": "1"}).seconds > 0
 
