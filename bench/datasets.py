@@ -7,8 +7,9 @@ import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from bench.contender_names import BUT_UNPROVED, COPY_ALONE
 from bench.database_recipe import DataSet, Table
-from bench.distinct_values import COPY_ALONE, kinds, orders
+from bench.distinct_values import kinds, orders
 
 CHINOOK = "chinook"
 _LOREM = (
@@ -135,7 +136,7 @@ def _many(tables: int) -> DataSet:
         )
         for number in range(tables)
     )
-    return DataSet("many", f"{tables} tables of 20 to 119 rows", made)
+    return DataSet("many", f"{tables} tables of 20 to 119 rows", made, contenders=BUT_UNPROVED)
 
 
 def _single(
@@ -145,7 +146,7 @@ def _single(
     columns: int,
     values: Callable[[int], Iterator[tuple[object, ...]]],
     rows: int,
-    contenders: tuple[str, ...] = (),
+    contenders: tuple[str, ...] = BUT_UNPROVED,
 ) -> DataSet:
     table = Table(name, sql, rows, columns, values)
     return DataSet(name, f"{rows:,} {what}", (table,), contenders=contenders)
@@ -188,7 +189,9 @@ def data_sets(*, full: bool, chinook: Path | None) -> list[DataSet]:
         *kinds(size(1_000_000, 50_000)),
     ]
     if chinook is not None:
-        chosen.append(DataSet(CHINOOK, "the Chinook sample database, 11 tables", path=chinook))
+        chosen.append(
+            DataSet(CHINOOK, "the Chinook sample database, 11 tables", path=chinook, contenders=BUT_UNPROVED)
+        )
     return chosen
 
 

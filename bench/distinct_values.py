@@ -11,11 +11,9 @@ import uuid
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 
-from bench.contender_names import CONVOY, PSQL
+from bench.contender_names import COPY_ALONE
 from bench.database_recipe import DataSet, Table
 
-COPY_ALONE = (CONVOY, PSQL)
-"""Enough to hold the copy phase against the server's limit, and short enough for many data sets."""
 _START = datetime(2019, 1, 1, tzinfo=UTC)
 _SECONDS = 6 * 365 * 86_400
 _STATES = ("new", "paid", "packed", "shipped", "delivered", "returned", "refunded", "lost")

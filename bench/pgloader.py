@@ -16,11 +16,9 @@ from bench.server import MissingProgramError
 WORK = "reads the schema, copies, builds primary keys and indexes, sets sequences; checks nothing"
 _DEFAULT_SECONDS = 300.0
 _PATIENCE_SECONDS = 5.0
-_SMALL_BATCHES = ("prefetch rows = 1000", "batch rows = 1000", "batch size = 5MB")
 SMALLER: tuple[tuple[str, ...], ...] = (
     ("prefetch rows = 5000",),
-    _SMALL_BATCHES,
-    (*_SMALL_BATCHES, "workers = 2", "concurrency = 1"),
+    ("prefetch rows = 1000", "batch rows = 1000", "batch size = 5MB", "workers = 2", "concurrency = 1"),
 )
 """What pgloader's documentation has for a heap that is too small, milder ones first. With one worker 3.6.7 hangs.
 
