@@ -43,5 +43,7 @@ echo "Installing into .venv from requirements.lock ($(.venv/bin/python --version
 pip() { PIP_DISABLE_PIP_VERSION_CHECK=1 .venv/bin/python -m pip install -qq "$@"; }
 pip --require-hashes -r requirements.lock
 pip --no-deps --no-build-isolation -e .
+# As an installer does for a wheel: where PYTHONDONTWRITEBYTECODE is set, each process would compile each file again.
+.venv/bin/python -m compileall -q api migration producer worker
 touch .venv/.setup-done
 echo "Ready: .venv/bin/migration-cli"
