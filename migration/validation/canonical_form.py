@@ -32,6 +32,8 @@ Values: TypeAlias = "pa.Array[Any]"
 # (https://www.postgresql.org/docs/current/datatype-numeric.html).
 _JSON_NUMBERS = Context(prec=150_000, Emin=-999_999, Emax=999_999)
 _LARGEST_WHOLE_DIGITS = 4_000  # Python refuses to print longer integers
+_SMALL = "0.000000"  # below it, a decimal has an exponent
+_DOCUMENTS_AT_ONCE = 1_024
 _PADDED_TYPES = frozenset({"char", "character", "bpchar"})
 _NAN_BITS = 0x7FF8000000000000
 
@@ -74,7 +76,7 @@ def canonical_json(document: str) -> str:
     '{"a":2,"b":1.5}'
     """
     try:
-        return _json_encoder.encode(_json_decoder.decode(document)).decode()
+        return _json_encoder.encode(_exact_decoder.decode(document)).decode()
     except msgspec.ValidationError:
         return _canonical_with_long_integers(document)
     except _MALFORMED:
@@ -86,15 +88,18 @@ def _canonical_with_long_integers(document: str) -> str:
     try:
         value = json.loads(document, parse_int=_exact_number, parse_float=_exact_number)
         return _json_encoder.encode(value).decode()
-    except (ValueError, *_MALFORMED):
+    except _MALFORMED:
         return document
 
 
-_MALFORMED = (msgspec.MsgspecError, RecursionError, UnicodeError)
+_MALFORMED = (msgspec.MsgspecError, ValueError, RecursionError)
 
 
-def _exact_number(text: str) -> int | Decimal:
+def _exact_number(text: str) -> int | Decimal | msgspec.Raw:
     """Return a JSON number with a point or exponent as the integer or the shortest decimal of its value."""
+    if len(text) < _LARGEST_WHOLE_DIGITS and _has_no_exponent(text):
+        shorter = text.rstrip("0")
+        return int(shorter[:-1]) if shorter.endswith(".") else msgspec.Raw(shorter.encode())
     number = _JSON_NUMBERS.create_decimal(text).normalize(_JSON_NUMBERS)
     _, digits, exponent = number.as_tuple()
     if isinstance(exponent, int) and exponent >= 0 and exponent + len(digits) < _LARGEST_WHOLE_DIGITS:
@@ -102,9 +107,14 @@ def _exact_number(text: str) -> int | Decimal:
     return number
 
 
-_json_decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(float_hook=_exact_number)
+def _has_no_exponent(text: str) -> bool:
+    """Tell whether a number has none as it is written, and none as a decimal is printed."""
+    return "e" not in text and "E" not in text and not text.lstrip("-").startswith(_SMALL)
+
+
+_exact_decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(float_hook=_exact_number)
 # Numbers with a point stay the bytes that they are, and cost no number of Python's.
-_json_as_written_decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(float_hook=msgspec.Raw)
+_as_written_decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(float_hook=msgspec.Raw)
 _MAY_BE_WRITTEN_OTHERWISE = r"[0-9][eE]|\.[0-9]*0(?:[^0-9]|$)|\.000000"
 """What a number holds that is not the shortest of its value, as `_exact_number` spells it; or a string, by chance."""
 _json_encoder = msgspec.json.Encoder(order="deterministic", decimal_format="number")
@@ -178,21 +188,38 @@ def _with_all_pairs(document: bytes) -> str:
 
 
 def _canonical_documents(array: Values) -> Values:
+    known = array.drop_null()
+    if b"." not in payload(known):
+        canonical = _decoded_and_encoded(known, _exact_decoder)
+    else:
+        odd = pc.match_substring_regex(known, _MAY_BE_WRITTEN_OTHERWISE)
+        canonical = _decoded_and_encoded(known.filter(pc.invert(odd)), _as_written_decoder)
+        if len(canonical) < len(known):
+            exact = _decoded_and_encoded(known.filter(odd), _exact_decoder)
+            canonical = pc.replace_with_mask(_in_places(canonical, pc.invert(odd)), odd, exact)
+    return canonical if not array.null_count else _in_places(canonical, array.is_valid())
+
+
+def _in_places(values: Values, places: Values) -> Values:
+    """Return an array that has the values, one after the other, where `places` is true."""
+    return pc.replace_with_mask(pa.nulls(len(places), values.type), places, values)
+
+
+def _decoded_and_encoded(array: Values, decoder: msgspec.json.Decoder[Any]) -> Values:
+    pieces = [
+        _respelled(array[start : start + _DOCUMENTS_AT_ONCE], decoder)
+        for start in range(0, len(array), _DOCUMENTS_AT_ONCE)
+    ]
+    return pa.concat_arrays(pieces) if pieces else array
+
+
+def _respelled(array: Values, decoder: msgspec.json.Decoder[Any]) -> Values:
     documents = pc.cast(array, pa.binary()).to_pylist()
-    encode, exact, as_written = _json_encoder.encode, _json_decoder.decode, _json_as_written_decoder.decode
+    decode, encode = decoder.decode, _json_encoder.encode
     try:
-        if b"." in payload(array):
-            odd = pc.match_substring_regex(array, _MAY_BE_WRITTEN_OTHERWISE).to_pylist()
-            canonical = [
-                None if document is None else encode(exact(document) if is_odd else as_written(document))
-                for document, is_odd in zip(documents, odd, strict=True)
-            ]
-        else:
-            canonical = [None if document is None else encode(exact(document)) for document in documents]
+        canonical = [encode(decode(document)) for document in documents]
     except _MALFORMED:
-        canonical = [
-            None if document is None else canonical_json(document.decode()).encode() for document in documents
-        ]
+        canonical = [canonical_json(document.decode()).encode() for document in documents]
     return pa.array(canonical, pa.binary()).view(pa.string())
 
 

@@ -27,6 +27,7 @@ from migration.value_conversion.row_key import storable_key
 from migration.value_conversion.rules import RULES, Context, Misfit
 from migration.value_conversion.rules.conversion_rule import drop
 from migration.value_conversion.text_normalisation import normaliser
+from migration.value_conversion.uuid_shapes import are_all_lower
 from migration.value_conversion.value_kinds import ARROW_TYPES
 
 if TYPE_CHECKING:
@@ -104,14 +105,7 @@ class _ColumnConverter:
         self.proved = frozenset(
             storage_class
             for storage_class, rule in self.rules.items()
-            if profile is not None
-            and rule.only_checks
-            and not (rule.losses and profile.documents_losing)
-            and (
-                _are_plain_texts(profile, self.context)
-                if rule.kind is ValueKind.TEXT
-                else profile.accepted.get(storage_class, 0) == profile.count(storage_class)
-            )
+            if profile is not None and _is_proved(rule, profile, self.context)
         )
 
     def convert(
@@ -216,6 +210,17 @@ class _ColumnConverter:
             for row in pc.indices_nonzero(column.is_null()).to_pylist()
             if row not in known
         )
+
+
+def _is_proved(rule: Rule, profile: ColumnProfile, context: Context) -> bool:
+    """Tell whether a rule would give every value as it is: the profile has looked at all of them."""
+    if rule.name == "text_to_uuid":
+        return are_all_lower(profile)
+    if not rule.only_checks or (rule.losses and profile.documents_losing):
+        return False
+    if rule.kind is ValueKind.TEXT:
+        return _are_plain_texts(profile, context)
+    return profile.accepted.get(rule.storage_class, 0) == profile.count(rule.storage_class)
 
 
 def _are_plain_texts(profile: ColumnProfile, context: Context) -> bool:

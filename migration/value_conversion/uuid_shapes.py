@@ -102,6 +102,11 @@ def spelling(profile: ColumnProfile) -> str | None:
     return next((e for name, e in EXAMPLES.items() if profile.uuid_shapes.get(name, 0) == texts), None)
 
 
+def are_all_lower(profile: ColumnProfile) -> bool:
+    """Tell whether every text of a column is a UUID as PostgreSQL writes it."""
+    return profile.uuid_shapes.get("lower", 0) == profile.count(StorageClass.TEXT)
+
+
 def all_blobs_are_uuids(profile: ColumnProfile) -> bool:
     """Tell whether every blob of a column has the 16 bytes of a UUID."""
     counted = sum(count for shape, count in profile.uuid_shapes.items() if shape.startswith(_SHAPES[0]))

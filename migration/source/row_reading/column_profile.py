@@ -26,7 +26,8 @@ from migration.source.row_reading.value_statistics import Tally, merged
 from migration.source.sqlite_syntax import value_sql
 from migration.value_conversion.repeated_values import find_repeats
 from migration.value_conversion.row_conversion import column_context
-from migration.value_conversion.rules.document_losses import LosingDocuments
+from migration.value_conversion.rules.document_losses import count_losing
+from migration.value_conversion.rules.json_rules import are_kept_whole
 from migration.value_conversion.text_normalisation import normaliser
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
 
 _BATCH_BYTES = 4 << 20
 _MAX_BATCH_ROWS = 16_384  # twice as many as a copy takes: documents that repeat are parsed once a batch
+_DOCUMENTS_AT_ONCE = 512
 _VALUE_CLASSES = tuple(c for c in StorageClass if c is not StorageClass.NULL)
 _COLUMNS_AT_ONCE = 400  # each takes four columns of the result, of which SQLite allows 2,000
 
@@ -119,7 +121,6 @@ class _Column:
         self._natural = natural
         self._wider = wider(natural)
         self._normaliser = normaliser(natural)
-        self._losing_documents = LosingDocuments()
         self._whole_days = WholeDays(natural)
 
     def expected(self, most_frequent: StorageClass | None) -> tuple[StorageClass, ...]:
@@ -161,11 +162,17 @@ class _Column:
 
     def _add_documents(self, values: pa.Array, context: Context) -> int:
         """Count what documents would lose; return how many fit. Those that repeat in a batch are looked at once."""
-        different = find_repeats(values).values
-        self.tally.add_losing_documents(self._losing_documents.count(different))
-        if accepted(self._natural, StorageClass.TEXT, different, context) == _known(different):
-            return _known(values)
-        return accepted(self._natural, StorageClass.TEXT, values, context)
+        all_fit = True
+        different = find_repeats(values).values.drop_null()
+        for start in range(0, len(different), _DOCUMENTS_AT_ONCE):
+            documents = different[start : start + _DOCUMENTS_AT_ONCE]
+            if are_kept_whole(documents):
+                continue  # in one parsing, where the rest takes three
+            self.tally.add_losing_documents(count_losing(documents))
+            all_fit = all_fit and accepted(self._natural, StorageClass.TEXT, documents, context) == len(
+                documents
+            )
+        return _known(values) if all_fit else accepted(self._natural, StorageClass.TEXT, values, context)
 
 
 def _known(values: pa.Array) -> int:

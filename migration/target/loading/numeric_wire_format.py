@@ -90,6 +90,8 @@ def _columnar(values: pa.Array[Any]) -> pa.Array[Any] | None:
         digit = pc.subtract(size, pc.multiply(rest, _BASE))
         digits = pc.bit_wise_or(digits, pc.shift_left(_swapped().take(digit), 16 * place))
         size = rest
+        if not pc.max(size).as_py():
+            break  # prices have two digits of these
     is_negative = pc.cast(pc.less(units, 0), pa.int32())
     header = _headers().take(pc.add(pc.multiply(scale, 2), is_negative))
     return _side_by_side(header, digits, values)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import re
-from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -24,8 +23,6 @@ if TYPE_CHECKING:
 _STRING: Final = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
 # Where a number may begin, and what it then begins with; inside a string that, too, may stand: the parser tells.
 _NEGATIVE_ZERO: Final = re.compile(rb"-0(?![0-9])(?<![0-9A-Za-z.+-]-0)")
-_MOST_REMEMBERED: Final = 10_000
-_LONGEST_REMEMBERED: Final = 1_000  # bytes
 # Numbers with a point stay bytes: neither their values nor their range are looked at.
 _decode = msgspec.json.Decoder(float_hook=msgspec.Raw).decode
 _encode = msgspec.json.Encoder().encode
@@ -45,10 +42,8 @@ def says_a_key_twice(document: bytes) -> bool:
         return False
     try:
         value = _decode(document)
-        if type(value) is dict and len(value) == colons:
-            return False  # by far the most of them: an object without others inside
-        if _ESCAPED_COLON not in document and _encode(value).count(b":") == colons:
-            return False  # what is written back lacks no colon, so no member was dropped
+        if _ESCAPED_COLON not in document and keeps_members(document, value):
+            return False
         members = _members(value)
         # Colons inside strings (times of day, addresses) are no members'.
         return members < colons and members < _STRING.sub(b"", document).count(b":")
@@ -120,24 +115,25 @@ def _loses(document: bytes) -> bool:
     return says_a_key_twice(document) or (b"-0" in document and says_negative_zero(document))
 
 
-class LosingDocuments:
-    """Counts the documents of a column that lose something in `jsonb`, batch after batch.
+def count_losing(values: pa.Array) -> int:
+    """Return how many documents of an array lose something in `jsonb`."""
+    return sum(map(_loses, values.cast(pa.binary()).drop_null().to_pylist()))
 
-    Documents of a column repeat from batch to batch: of those that lose nothing, some thousands are remembered.
+
+def may_keep_all(data: bytes) -> bool:
+    """Tell whether `keeps_members` has the word on documents of these bytes: no zero is negative, no colon escaped."""
+    return _ESCAPED_COLON not in data and not (b"-0" in data and _NEGATIVE_ZERO.search(data))
+
+
+def keeps_members(document: bytes, value: Any) -> bool:
+    """Tell whether a document says no key twice: what is written back has all its colons, so no member was dropped.
+
+    Args:
+        document: one without escaped colons.
+        value: what was read from it; in the place of numbers there may stand anything that has no colon.
     """
-
-    def __init__(self) -> None:
-        self._lossless: set[bytes] = set()
-
-    def count(self, values: pa.Array) -> int:
-        """Return how many documents of a batch lose something. A document should be in it once."""
-        documents = values.cast(pa.binary()).drop_null().to_pylist()
-        unknown = [document for document in documents if document not in self._lossless]
-        losing = {document for document in unknown if _loses(document)}
-        room = _MOST_REMEMBERED - len(self._lossless)
-        short = (d for d in unknown if len(d) <= _LONGEST_REMEMBERED and d not in losing)
-        self._lossless.update(islice(short, room))
-        return len(losing)
+    colons = document.count(b":")
+    return (type(value) is dict and len(value) == colons) or _encode(value).count(b":") == colons
 
 
 DOCUMENT_LOSSES = (Loss(JSON_KEYS_DROPPED, _lost_keys), Loss(NEGATIVE_ZERO, _lost_signs))

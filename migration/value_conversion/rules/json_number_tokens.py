@@ -50,9 +50,8 @@ class NumberReader:
     def __init__(self) -> None:
         self._numbers: list[str] = []
         # A method of a builtin: what is called for each number must not cost a frame of Python's.
-        decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(float_hook=self._numbers.append)
-        self.read: Final = decoder.decode
-        """Reads a document; raises what msgspec raises for what is no JSON, whatever the size of its numbers."""
+        self.decoder: Final[msgspec.json.Decoder[Any]] = msgspec.json.Decoder(float_hook=self._numbers.append)
+        """Reads documents, and gives None for these numbers; takes them whatever their size."""
 
     def found_odd(self) -> bool:
         """Tell whether one of the numbers read so far is odd (`is_odd`)."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pyarrow as pa
@@ -26,11 +27,14 @@ from migration.value_conversion.rules.conversion_rule import (
     drop,
     merge_bad,
 )
-from migration.value_conversion.rules.document_losses import DOCUMENT_LOSSES
+from migration.value_conversion.rules.document_losses import DOCUMENT_LOSSES, keeps_members, may_keep_all
 from migration.value_conversion.rules.double_spellings import is_negative_zero
 from migration.value_conversion.rules.json_number_tokens import NumberReader, is_odd, numbers_in
 from migration.value_conversion.rules.text_rules import decode
 from migration.value_conversion.rules.utf8_check import payload
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _MALFORMED = (msgspec.DecodeError, ValueError, RecursionError)
 _NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
@@ -60,7 +64,7 @@ def _doubt(document: bytes, context: Context) -> str:
     """
     reader = NumberReader()
     try:
-        reader.read(document)
+        reader.decoder.decode(document)
     except RecursionError:
         raise Misfit("JSON is nested too deeply to be compared") from None
     except msgspec.ValidationError:
@@ -101,25 +105,32 @@ def _has_long_number(document: bytes) -> bool:
 
 def _columnar_text(values: pa.Array, context: Context) -> Converted:
     repeated = find_repeats(values)
-    documents = repeated.values.cast(pa.binary()).drop_null().to_pylist()
-    data = payload(repeated.values)
-    has_escapes = _NUL_ESCAPE in data and not context.keeps_document
-    if not has_escapes and _are_all_plain(documents) and _are_short(repeated.values, data):
+    if _are_plain(repeated.values, context, lambda _document, _value: True):
         return values, None
     bad = repeated.spread(_misfits(repeated.values, context)).fill_null(False)
     return (drop(values, bad), bad) if bad.true_count else (values, None)
 
 
-def _are_all_plain(documents: list[bytes]) -> bool:
-    """Tell whether all documents of a batch are JSON without odd numbers."""
+def are_kept_whole(values: pa.Array) -> bool:
+    """Tell whether all documents of an array are JSON of which jsonb loses nothing; False where in doubt."""
+    return may_keep_all(payload(values)) and _are_plain(values, Context(), keeps_members)
+
+
+def _are_plain(values: pa.Array, context: Context, look: Callable[[bytes, Any], bool]) -> bool:
+    """Tell whether all documents are JSON without odd numbers, and `look` finds nothing in any; False where in doubt.
+
+    Its arguments are a document and its value, in which numbers with a point or an exponent are None.
+    """
+    data = payload(values)
+    if (_NUL_ESCAPE in data and not context.keeps_document) or not _are_short(values, data):
+        return False
     reader = NumberReader()
-    read = reader.read
+    read = reader.decoder.decode
+    documents = values.cast(pa.binary()).drop_null().to_pylist()
     try:
-        for document in documents:
-            read(document)
+        return all(look(document, read(document)) for document in documents) and not reader.found_odd()
     except _MALFORMED:
         return False
-    return not reader.found_odd()
 
 
 def _are_short(values: pa.Array, data: bytes) -> bool:
@@ -130,11 +141,11 @@ def _misfits(values: pa.Array, context: Context) -> pa.BooleanArray:
     """Mark what is left to the row path: all that is doubtful, so that the server is asked once for each."""
     documents = values.cast(pa.binary()).to_pylist()
     return pa.array(
-        [document is not None and not _is_plain(document, context) for document in documents], pa.bool_()
+        [document is not None and not _is_sure(document, context) for document in documents], pa.bool_()
     )
 
 
-def _is_plain(document: bytes, context: Context) -> bool:
+def _is_sure(document: bytes, context: Context) -> bool:
     try:
         return not _doubt(document, context)
     except Misfit:

@@ -13,11 +13,12 @@ from hypothesis import strategies as st
 
 from migration.value_conversion.rules import RULES, Context, Misfit
 from migration.value_conversion.rules.document_losses import (
-    LosingDocuments,
+    count_losing,
     says_a_key_twice,
     says_negative_zero,
 )
 from migration.value_conversion.rules.json_number_tokens import NumberReader, is_odd, numbers_in
+from migration.value_conversion.rules.json_rules import are_kept_whole
 
 RULE = RULES["text_to_json"]
 # What looks like a number, and strings that try to hide where they end.
@@ -63,7 +64,7 @@ def test_numbers_are_those_that_a_json_parser_finds(document: str) -> None:
     json.loads(document, parse_int=note, parse_float=note)
     assert [number.decode() for number in numbers_in(document.encode())] == found
     reader = NumberReader()
-    reader.read(document.encode())
+    reader.decoder.decode(document.encode())
     assert reader.found_odd() == any(map(is_odd, found))
 
 
@@ -144,8 +145,23 @@ def test_digits_are_no_number_in_a_string() -> None:
         RULE.scalar(f"[1{digits}]", Context())
 
 
-def test_a_column_counts_its_losing_documents_batch_after_batch():
-    losing = LosingDocuments()
-    plain, double, zero = '{"a": 1, "b": {"c": 2}}', '{"a": 1, "a": 2}', '{"a": -0.0}'
-    batches = ([plain, double], [plain, None, zero, double], [plain])
-    assert [losing.count(pa.array(batch)) for batch in batches] == [1, 2, 0]
+MALFORMED = st.sampled_from(["", " ", "[1,", "2]", "1 2", "1, 2", '"', "{}{}", "nul", "\n", '["\n"]'])
+LOSING = st.sampled_from(
+    ['{"a": 1, "a": 2}', "[-0]", '{"a": -0.0}', '"\\u0000"', "1e200000", '{"\\u003a": 1, ":": 2}']
+)
+
+
+@given(st.lists(documents() | MALFORMED | LOSING, min_size=1, max_size=6))
+def test_documents_of_a_batch_are_seen_as_each_alone(batch: list[str]) -> None:
+    values = pa.array(batch)
+    losing = [says_a_key_twice(d.encode()) or ("-0" in d and says_negative_zero(d.encode())) for d in batch]
+    assert count_losing(values) == sum(losing)
+    if are_kept_whole(values):
+        assert not any(losing)
+        assert RULE.columnar(values, Context())[1] is None
+        assert all(RULE.scalar(document, Context()) == document for document in batch)
+
+
+def test_documents_as_applications_write_them_are_looked_at_together() -> None:
+    batch = ['{"a": 1.5, "at": "2024-01-05 10:00:00"}', '[{"a": {"b": 1}}, "\u00e9"]', "{\n}"]
+    assert are_kept_whole(pa.array(batch))
