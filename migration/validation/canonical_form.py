@@ -188,38 +188,30 @@ def _with_all_pairs(document: bytes) -> str:
 
 
 def _canonical_documents(array: Values) -> Values:
-    known = array.drop_null()
-    if b"." not in payload(known):
-        canonical = _decoded_and_encoded(known, _exact_decoder)
-    else:
-        odd = pc.match_substring_regex(known, _MAY_BE_WRITTEN_OTHERWISE)
-        canonical = _decoded_and_encoded(known.filter(pc.invert(odd)), _as_written_decoder)
-        if len(canonical) < len(known):
-            exact = _decoded_and_encoded(known.filter(odd), _exact_decoder)
-            canonical = pc.replace_with_mask(_in_places(canonical, pc.invert(odd)), odd, exact)
-    return canonical if not array.null_count else _in_places(canonical, array.is_valid())
-
-
-def _in_places(values: Values, places: Values) -> Values:
-    """Return an array that has the values, one after the other, where `places` is true."""
-    return pc.replace_with_mask(pa.nulls(len(places), values.type), places, values)
-
-
-def _decoded_and_encoded(array: Values, decoder: msgspec.json.Decoder[Any]) -> Values:
+    # In pieces, so that their documents are still in the processor's cache when they are written.
     pieces = [
-        _respelled(array[start : start + _DOCUMENTS_AT_ONCE], decoder)
+        _canonical_piece(array[start : start + _DOCUMENTS_AT_ONCE])
         for start in range(0, len(array), _DOCUMENTS_AT_ONCE)
     ]
     return pa.concat_arrays(pieces) if pieces else array
 
 
-def _respelled(array: Values, decoder: msgspec.json.Decoder[Any]) -> Values:
+def _canonical_piece(array: Values) -> Values:
     documents = pc.cast(array, pa.binary()).to_pylist()
-    decode, encode = decoder.decode, _json_encoder.encode
+    encode, exact, as_written = _json_encoder.encode, _exact_decoder.decode, _as_written_decoder.decode
     try:
-        canonical = [encode(decode(document)) for document in documents]
+        if b"." in payload(array):
+            odd = pc.match_substring_regex(array, _MAY_BE_WRITTEN_OTHERWISE).to_pylist()
+            canonical = [
+                None if document is None else encode(exact(document) if is_odd else as_written(document))
+                for document, is_odd in zip(documents, odd, strict=True)
+            ]
+        else:
+            canonical = [None if document is None else encode(exact(document)) for document in documents]
     except _MALFORMED:
-        canonical = [canonical_json(document.decode()).encode() for document in documents]
+        canonical = [
+            None if document is None else canonical_json(document.decode()).encode() for document in documents
+        ]
     return pa.array(canonical, pa.binary()).view(pa.string())
 
 
