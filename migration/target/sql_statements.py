@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import psycopg
 from psycopg import sql
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from sqlalchemy import Connection, CursorResult
+
+_STATEMENTS_AT_ONCE: Final = 200
 
 
 def quoted(*names: str) -> str:
@@ -53,3 +57,18 @@ def run_sql(connection: Connection, statement: str) -> CursorResult[Any]:
     Plans hold user SQL (defaults, checks, views), in which ``%`` and ``:name`` mean themselves.
     """
     return connection.exec_driver_sql(statement, execution_options={"no_parameters": True})
+
+
+def run_all(connection: Connection, statements: Sequence[str]) -> None:
+    """Run statements exactly as they are written, many in one message, in the connection's transaction.
+
+    The server runs them one after the other, as it would if they came so, and stops at the first that it refuses: the
+    caller's transaction or savepoint is lost then. Where it has to be known which one was refused, they are run again,
+    one by one. A message costs client and server about as much as a small statement does.
+
+    Raises:
+        DBAPIError: the server refuses one of them.
+    """
+    for first in range(0, len(statements), _STATEMENTS_AT_ONCE):
+        # A line each: one may end with a comment.
+        run_sql(connection, ";\n".join(statements[first : first + _STATEMENTS_AT_ONCE]))
