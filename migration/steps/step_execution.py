@@ -179,7 +179,7 @@ def _work_on_group(context: StepContext, connection: Connection, steps: Sequence
 
 
 def _run_each(context: StepContext, steps: Sequence[Step]) -> None:
-    """Run steps of a group one by one; after one that something passing has ended, the others are left to be sent again."""
+    """Run steps of a group one by one; once something passing has ended one, the others wait to be sent again."""
     left = list(steps)
     while left:
         step = left.pop(0)

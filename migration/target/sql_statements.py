@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import psycopg
 from psycopg import sql
+from sqlalchemy.exc import DBAPIError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -72,3 +73,23 @@ def run_all(connection: Connection, statements: Sequence[str]) -> None:
     for first in range(0, len(statements), _STATEMENTS_AT_ONCE):
         # A line each: one may end with a comment.
         run_sql(connection, ";\n".join(statements[first : first + _STATEMENTS_AT_ONCE]))
+
+
+def try_all(connection: Connection, statements: Sequence[str]) -> bool:
+    """Run statements as `run_all` does, all of them or none; tell whether the server took them.
+
+    Where it did not, nothing has changed, and the caller runs them one by one to learn which it was, and why.
+
+    Raises:
+        DBAPIError: the connection broke.
+    """
+    attempt = connection.begin_nested()
+    try:
+        run_all(connection, statements)
+    except DBAPIError:
+        if connection.invalidated:
+            raise
+        attempt.rollback()
+        return False
+    attempt.commit()
+    return True

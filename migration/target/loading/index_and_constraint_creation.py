@@ -15,7 +15,7 @@ from migration.target.postgres_errors import lacks_locks, translate
 from migration.target.sql_statements import quoted, run_all, run_sql
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from sqlalchemy import Connection, Row
 
@@ -88,17 +88,21 @@ def build_all(
     Raises:
         DBAPIError: the server refuses one of them, or the connection broke.
     """
-    statements = [
-        item.sql.replace("{schema}", quoted(schema))
-        for item, schema in items
-        if item.sql and _is_wanted(item)
-    ]
-    run_all(connection, [*statements, *also_sql])
+    run_all(connection, [*building(items), *also_sql])
     counting = {(schema, item.table) for item, schema in items if _is_wanted(item) and _counts(item)}
     problems = all_sequence_problems(connection, counting)
     return [
         _built(item, problems.get((schema, item.table), []) if _is_wanted(item) and _counts(item) else [])
         for item, schema in items
+    ]
+
+
+def building(items: Iterable[tuple[TargetObject, str]]) -> list[str]:
+    """Return the statements that build objects as they are planned, each with the schema that its table is in now."""
+    return [
+        item.sql.replace("{schema}", quoted(schema))
+        for item, schema in items
+        if item.sql and _is_wanted(item)
     ]
 
 
