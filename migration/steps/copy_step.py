@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import psycopg
@@ -35,7 +36,7 @@ from migration.target.loading.copy_encoder import CopyEncoder
 from migration.target.postgres_errors import translate
 from migration.target.sql_statements import driver_connection
 from migration.validation.loss_count import LossCount
-from migration.validation.row_digest import DigestSum
+from migration.validation.row_digest import DigestSum, hash_together
 from migration.validation.server_casts import ServerCasts, server_casts
 from migration.validation.server_opinion import ServerOpinion
 from migration.value_conversion.batch_conversion import Context, Converted, Converter
@@ -69,7 +70,7 @@ class ChunkStream:
             self._columns, Context(options.source_timezone, ask_server=ask_server), table.profile
         )
         self._orphans = OrphanRows(table.declared, chunk.orphans) if chunk.orphans else None
-        self._digest = DigestSum()
+        self.digest = DigestSum()
         self.rows_read = 0
         self.rows_rejected = 0
         self._aborts = options.on_error is OnError.ABORT
@@ -103,7 +104,7 @@ class ChunkStream:
             self._spool.add(converted.orphans)
             self.transforms.update(converted.transforms)
             self._note_losses(raw, converted)
-            self._digest.add(converted.batch, self._columns)
+            self.digest.add(converted.batch, self._columns)
             batch = converted.batch
             del raw, converted  # not to be held beside the next ones
             yield batch
@@ -142,7 +143,7 @@ class ChunkStream:
         """
         if self._orphans is not None:
             self._orphans.check()
-        digest = self._digest.digest()
+        digest = self.digest.digest()
         if self.rows_read != self._chunk.rows or digest.rows + self.rows_rejected != self.rows_read:
             raise InternalError(
                 f"The chunk holds {self._chunk.rows} rows, but {self.rows_read} were read and {digest.rows} kept",
@@ -177,11 +178,12 @@ def copy_chunk(context: StepContext, connection: Connection, step: Step) -> Step
     table = context.planned_table(connection, step.run_id, chunk.table_id)
     try:
         with ExitStack() as stack:
-            result, outcome = _load(context, connection, stack, table, chunk, load_rows)
+            loaded = _load(context, connection, stack, table, chunk, load_rows)
+            result = loaded.result()
             save_chunk_results(connection, table.run.id, context.worker, [(chunk, result)])
     except psycopg.Error as error:
         raise _refused_by_server(error, step, table, chunk) from error
-    return outcome
+    return loaded.outcome(result)
 
 
 def copy_chunks(context: StepContext, connection: Connection, steps: Sequence[Step]) -> list[StepOutcome]:
@@ -198,9 +200,10 @@ def copy_chunks(context: StepContext, connection: Connection, steps: Sequence[St
             _load(context, connection, stack, tables[chunk.table_id], chunk, load_all_rows)
             for chunk in chunks
         ]
-        results = [(chunk, result) for chunk, (result, _) in zip(chunks, loaded, strict=True)]
-        save_chunk_results(connection, run_id, context.worker, results)
-    return [outcome for _, outcome in loaded]
+        hash_together(one.stream.digest for one in loaded)
+        results = [one.result() for one in loaded]
+        save_chunk_results(connection, run_id, context.worker, list(zip(chunks, results, strict=True)))
+    return [one.outcome(result) for one, result in zip(loaded, results, strict=True)]
 
 
 def _chunk_id(step: Step) -> int:
@@ -230,8 +233,8 @@ def _load(
     table: PlannedTable,
     chunk: ChunkRecord,
     load: _Load,
-) -> tuple[ChunkResult, StepOutcome]:
-    """Load a chunk; its result can be saved as long as `stack` is open."""
+) -> _Loaded:
+    """Load a chunk; its result can be had and saved as long as `stack` is open."""
     started = time.monotonic()
     opinion = ServerOpinion(context.engine)
     with server_casts(context.engine, table.plan) as casts:
@@ -251,14 +254,31 @@ def _load(
         else:
             stream = read()
             bytes_sent = _encode_only(table.plan, stream)
-        result = stream.result(time.monotonic() - started)
-    details: dict[str, Any] = {"bytes_sent": bytes_sent, "seconds": result.seconds}
-    if stream.lost:
-        details["lost"] = stream.lost
-    if trial is not None:
-        details |= trial.outcome
-    outcome = StepOutcome(details, table.plan.name, result.rows_loaded, result.rows_quarantined, bytes_sent)
-    return result, outcome
+    return _Loaded(stream, table.plan, bytes_sent, time.monotonic() - started, trial)
+
+
+@dataclass(frozen=True, slots=True)
+class _Loaded:
+    """A chunk whose rows have been read, and are in the target unless the run is a dry one."""
+
+    stream: ChunkStream
+    plan: TablePlan
+    bytes_sent: int
+    seconds: float
+    trial: Trial | None
+
+    def result(self) -> ChunkResult:
+        return self.stream.result(self.seconds)
+
+    def outcome(self, result: ChunkResult) -> StepOutcome:
+        details: dict[str, Any] = {"bytes_sent": self.bytes_sent, "seconds": self.seconds}
+        if self.stream.lost:
+            details["lost"] = self.stream.lost
+        if self.trial is not None:
+            details |= self.trial.outcome
+        return StepOutcome(
+            details, self.plan.name, result.rows_loaded, result.rows_quarantined, self.bytes_sent
+        )
 
 
 def _refused_by_server(
