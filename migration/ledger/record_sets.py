@@ -15,7 +15,7 @@ from sqlalchemy.dialects import postgresql
 
 from migration.target.sql_statements import quoted
 
-_ROWS_AT_ONCE: Final = 1_000
+ROWS_AT_ONCE: Final = 1_000
 """So much of a large set is in memory twice."""
 _DIALECT: Final = postgresql.dialect()  # type: ignore[no-untyped-call]
 
@@ -85,8 +85,8 @@ def update_set(
 
 
 def _parts(records: Sequence[Mapping[str, Any]]) -> Iterator[list[Mapping[str, Any]]]:
-    for first in range(0, len(records), _ROWS_AT_ONCE):
-        yield list(records[first : first + _ROWS_AT_ONCE])
+    for first in range(0, len(records), ROWS_AT_ONCE):
+        yield list(records[first : first + ROWS_AT_ONCE])
 
 
 def _name(table: Table) -> str:
