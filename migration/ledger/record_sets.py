@@ -15,7 +15,7 @@ from sqlalchemy.dialects import postgresql
 
 from migration.target.sql_statements import quoted
 
-ROWS_AT_ONCE: Final = 1_000
+ROWS_AT_ONCE: Final = 250
 """So much of a large set is in memory twice."""
 _DIALECT: Final = postgresql.dialect()  # type: ignore[no-untyped-call]
 

@@ -26,8 +26,8 @@ LOST_SECONDS: Final = 2.0
 """A worker locks its step at once. One that is marked as running, is not locked and was claimed longer ago than this
 has lost its worker."""
 MOST_IN_A_GROUP: Final = 32
-GROUP_BYTES: Final = 4 * 1024 * 1024
-"""Steps of which so many weigh no more than this are claimed together, worked on in one transaction, and ended so."""
+SMALL_BYTES: Final = 128 * 1024
+"""Steps that weigh no more than this are claimed together, worked on in one transaction, and ended so."""
 _LOOKED_AT_SECONDS: Final = (0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.128, 0.256)
 """Another claim, begun before this one was committed, may have the row for the time of its statement: as it locks a
 step it finds that this is not what waited any more."""
@@ -109,7 +109,7 @@ _IN_TURN: Final = f"""
             ORDER BY s.weight DESC, s.id LIMIT CAST(:most AS bigint) - 1 FOR UPDATE SKIP LOCKED
         ) brother
         WHERE :most > 1 AND first.has_groups AND first.state = 'pending' AND first.attempts = 0
-          AND first.weight <= :group_bytes / :most AND coalesce(first.chunk_id, first.table_id) IS NOT NULL
+          AND first.weight <= :small_bytes AND coalesce(first.chunk_id, first.table_id) IS NOT NULL
     ),
 """
 
@@ -218,7 +218,7 @@ def claim_group(
         "limited_only": limited_only,
         "lost_seconds": lost_seconds,
         "most": min(most, MOST_IN_A_GROUP),
-        "group_bytes": GROUP_BYTES,
+        "small_bytes": SMALL_BYTES,
     }
     return _taken(connection, _CLAIM_IN_TURN, values)
 

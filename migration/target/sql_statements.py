@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection, CursorResult
 
-_STATEMENTS_AT_ONCE: Final = 200
+_STATEMENTS_AT_ONCE: Final = 100
 
 
 def quoted(*names: str) -> str:

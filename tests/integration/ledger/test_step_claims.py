@@ -13,9 +13,9 @@ from migration.ledger.ledger_tables import run_service
 from migration.ledger.run_records import create_run, find_run
 from migration.ledger.run_requests import request_cancel, request_pause, request_resume
 from migration.ledger.step_claims import (
-    GROUP_BYTES,
     LEVEL_BYTES,
     MOST_IN_A_GROUP,
+    SMALL_BYTES,
     STARVING_SECONDS,
     claim_group,
     claim_next,
@@ -277,10 +277,10 @@ def test_small_steps_come_along_the_heaviest_first_and_not_more_than_asked_for(
         assert served.scalar_one() == 25
 
 
-def test_no_group_is_larger_than_one_of_the_largest_messages(
+def test_large_steps_are_claimed_alone_and_no_group_has_more_than_its_most(
     make_run: MakeRun, with_tables: Callable[[str], None], group: Callable[..., list[int]]
 ) -> None:
-    large = GROUP_BYTES // MOST_IN_A_GROUP + 1
+    large = SMALL_BYTES + 1
     with_tables(make_run(large, 2, *[1] * MOST_IN_A_GROUP))
     assert group() == [large]
     assert group() == [2, *[1] * (MOST_IN_A_GROUP - 1)]
