@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
+from sqlalchemy import ARRAY, BigInteger, Connection, Integer, Row, any_, bindparam, select, tuple_, update
 
 from migration.ledger.json_encoding import from_json, to_json
 from migration.ledger.ledger_tables import (
@@ -14,6 +14,7 @@ from migration.ledger.ledger_tables import (
     transforms,
 )
 from migration.ledger.quarantine_records import add_rejections
+from migration.ledger.record_sets import insert_set, update_set
 from migration.model import (
     ColumnProfile,
     Digest,
@@ -65,7 +66,7 @@ class NewChunk:
 
 
 # Statements that every step executes are composed once: to compose one takes as long as to execute it.
-_READ_CHUNK = select(
+_READ_CHUNKS = select(
     chunks.c.id,
     chunks.c.table_id,
     chunks.c.position,
@@ -73,41 +74,27 @@ _READ_CHUNK = select(
     chunks.c.rows,
     chunks.c.bytes,
     chunks.c.orphans,
-).where(chunks.c.id == bindparam("chunk_id"))
+).where(chunks.c.id == any_(bindparam("chunk_ids", type_=ARRAY(BigInteger))))
 
 
-_SAVE_PROFILE = (
-    update(chunks)
-    .where(chunks.c.id == bindparam("chunk_id"))
-    .values(profile=bindparam("found"), bytes=bindparam("bytes_read"))
-)
-
-
-_SAVE_RESULT = (
-    update(chunks)
-    .where(chunks.c.id == bindparam("chunk_id"))
-    .values(
-        state=StepState.DONE.value,
-        rows_loaded=bindparam("loaded"),
-        rows_quarantined=bindparam("quarantined"),
-        digest=bindparam("checksum"),
-        seconds=bindparam("taken"),
-        worker=bindparam("by"),
-        finished_at=func.clock_timestamp(),
-    )
-)
+def read_chunks(connection: Connection, chunk_ids: Sequence[int]) -> list[ChunkRecord]:
+    """Return chunks, in the order of their ids in `chunk_ids`."""
+    found = {
+        row.id: ChunkRecord(
+            **{
+                **row._asdict(),
+                "key_range": from_json(KeyRange, row.key_range),
+                "orphans": _orphans(row.orphans),
+            }
+        )
+        for row in connection.execute(_READ_CHUNKS, {"chunk_ids": list(chunk_ids)})
+    }
+    return [found[chunk_id] for chunk_id in chunk_ids]
 
 
 def read_chunk(connection: Connection, chunk_id: int) -> ChunkRecord:
     """Return one chunk."""
-    row = connection.execute(_READ_CHUNK, {"chunk_id": chunk_id}).one()
-    return ChunkRecord(
-        **{
-            **row._asdict(),
-            "key_range": from_json(KeyRange, row.key_range),
-            "orphans": _orphans(row.orphans),
-        }
-    )
+    return read_chunks(connection, [chunk_id])[0]
 
 
 def _orphans(value: Any) -> tuple[Orphans, ...]:
@@ -147,63 +134,83 @@ def read_chunk_sizes(connection: Connection, run_id: str) -> list[tuple[int, int
     return [(row.id, row.table_id, row.bytes) for row in rows]
 
 
-def save_chunk_profile(
-    connection: Connection, chunk_id: int, profile: Mapping[str, ColumnProfile], bytes_read: int
+def save_chunk_profiles(
+    connection: Connection, profiles: Sequence[tuple[int, Mapping[str, ColumnProfile], int]]
 ) -> None:
-    """Store what the full read of a chunk found."""
-    connection.execute(
-        _SAVE_PROFILE, {"chunk_id": chunk_id, "found": to_json(profile), "bytes_read": bytes_read}
+    """Store what the full reads of chunks found: chunk id, profile and bytes of each."""
+    update_set(
+        connection,
+        chunks,
+        [
+            {"id": chunk_id, "profile": to_json(profile), "bytes": bytes_read}
+            for chunk_id, profile, bytes_read in profiles
+        ],
     )
 
 
 _READ_PROFILES = (
-    select(chunks.c.position, chunks.c.profile)
-    .where(chunks.c.table_id == bindparam("table_id"), chunks.c.position > bindparam("after"))
-    .order_by(chunks.c.position)
+    select(chunks.c.table_id, chunks.c.position, chunks.c.profile)
+    .where(
+        chunks.c.table_id == any_(bindparam("table_ids", type_=ARRAY(BigInteger))),
+        tuple_(chunks.c.table_id, chunks.c.position)
+        > tuple_(bindparam("after_table", type_=BigInteger), bindparam("after_position", type_=Integer)),
+    )
+    .order_by(chunks.c.table_id, chunks.c.position)
     .limit(_PROFILES_AT_ONCE)
 )
 
 
-def read_chunk_profiles(connection: Connection, table_id: int) -> Iterator[dict[str, ColumnProfile]]:
-    """Yield the profiles of all chunks of a table; a few are in memory at a time, of however many there are.
+def read_chunk_profiles(
+    connection: Connection, table_ids: Collection[int]
+) -> Iterator[tuple[int, dict[str, ColumnProfile]]]:
+    """Yield (table id, profile) of all chunks of tables, table by table in the order of their ids.
 
-    By pages, since most tables have one chunk, and a cursor on the server takes four round trips for that.
+    A few are in memory at a time, of however many there are: by pages, which most tables share with others.
     """
-    after = -1
-    while True:
-        page = connection.execute(_READ_PROFILES, {"table_id": table_id, "after": after}).all()
+    after: tuple[int, int] = (-1, -1)
+    wanted = sorted(table_ids)
+    while wanted:
+        values = {"table_ids": wanted, "after_table": after[0], "after_position": after[1]}
+        page = connection.execute(_READ_PROFILES, values).all()
         for row in page:
-            yield from_json(dict[str, ColumnProfile], row.profile)
+            yield row.table_id, from_json(dict[str, ColumnProfile], row.profile)
         if len(page) < _PROFILES_AT_ONCE:
             return
-        after = page[-1].position
+        after = (page[-1].table_id, page[-1].position)
 
 
-def save_chunk_result(
-    connection: Connection, run_id: str, chunk: ChunkRecord, worker: str, result: ChunkResult
+def save_chunk_results(
+    connection: Connection, run_id: str, worker: str, results: Sequence[tuple[ChunkRecord, ChunkResult]]
 ) -> None:
-    """Mark a chunk done with its rows, digest, quarantine and transforms, in the transaction that loaded it."""
-    connection.execute(
-        _SAVE_RESULT,
-        {
-            "chunk_id": chunk.id,
-            "loaded": result.rows_loaded,
-            "quarantined": result.rows_quarantined,
-            "checksum": result.digest.checksum,
-            "taken": result.seconds,
-            "by": worker,
-        },
+    """Mark chunks done with rows, digests, quarantine and transforms, in the transaction that loaded them."""
+    for chunk, result in results:
+        for group in result.rejections:
+            add_rejections(connection, run_id, chunk.table_id, chunk.id, group)
+    update_set(
+        connection,
+        chunks,
+        [
+            {
+                "id": chunk.id,
+                "rows_loaded": result.rows_loaded,
+                "rows_quarantined": result.rows_quarantined,
+                "digest": result.digest.checksum,
+                "seconds": result.seconds,
+                "worker": worker,
+            }
+            for chunk, result in results
+        ],
+        also_sql=f"state = '{StepState.DONE.value}', finished_at = clock_timestamp()",
     )
-    for group in result.rejections:
-        add_rejections(connection, run_id, chunk.table_id, chunk.id, group)
-    if result.transforms:
-        connection.execute(
-            insert(transforms),
-            [
-                {"chunk_id": chunk.id, "column": column, "transform": name, "values": count}
-                for (column, name), count in result.transforms.items()
-            ],
-        )
+    insert_set(
+        connection,
+        transforms,
+        [
+            {"chunk_id": chunk.id, "column": column, "transform": name, "values": count}
+            for chunk, result in results
+            for (column, name), count in result.transforms.items()
+        ],
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,16 +222,29 @@ class LoadedTable:
     digests: tuple[Digest, ...]
 
 
-_READ_LOADED = select(chunks.c.rows_loaded, chunks.c.rows_quarantined, chunks.c.digest).where(
-    chunks.c.table_id == bindparam("table_id"), chunks.c.state == StepState.DONE.value
+_READ_LOADED = select(
+    chunks.c.table_id, chunks.c.rows_loaded, chunks.c.rows_quarantined, chunks.c.digest
+).where(
+    chunks.c.table_id == any_(bindparam("table_ids", type_=ARRAY(BigInteger))),
+    chunks.c.state == StepState.DONE.value,
 )
 
 
 def read_loaded(connection: Connection, table_id: int) -> LoadedTable:
     """Return what the chunks of a table have loaded so far."""
-    rows = connection.execute(_READ_LOADED, {"table_id": table_id}).all()
-    return LoadedTable(
-        rows_loaded=sum(row.rows_loaded for row in rows),
-        rows_quarantined=sum(row.rows_quarantined for row in rows),
-        digests=tuple(Digest(row.rows_loaded, row.digest) for row in rows),
-    )
+    return read_all_loaded(connection, [table_id])[table_id]
+
+
+def read_all_loaded(connection: Connection, table_ids: Collection[int]) -> dict[int, LoadedTable]:
+    """Return what the chunks of tables have loaded so far, by the ids of the tables."""
+    rows: dict[int, list[AnyRow]] = {table_id: [] for table_id in table_ids}
+    for row in connection.execute(_READ_LOADED, {"table_ids": sorted(table_ids)}):
+        rows[row.table_id].append(row)
+    return {
+        table_id: LoadedTable(
+            rows_loaded=sum(row.rows_loaded for row in loaded),
+            rows_quarantined=sum(row.rows_quarantined for row in loaded),
+            digests=tuple(Digest(row.rows_loaded, row.digest) for row in loaded),
+        )
+        for table_id, loaded in rows.items()
+    }

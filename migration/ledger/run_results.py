@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 
 from sqlalchemy import Connection, func, insert, select, update
-from sqlalchemy.dialects.postgresql import insert as upsert
 
 from migration.finding_kinds import counting_kinds
 from migration.ledger.ledger_tables import (
@@ -15,6 +14,7 @@ from migration.ledger.ledger_tables import (
     tables,
     transforms,
 )
+from migration.ledger.record_sets import insert_set, update_set
 from migration.model import (
     Digest,
     Finding,
@@ -24,15 +24,24 @@ from migration.model import (
 
 def save_verdict(connection: Connection, table_id: int, source: Digest, target: Digest) -> None:
     """Store both digests of a table."""
-    connection.execute(
-        update(tables)
-        .where(tables.c.id == table_id)
-        .values(
-            rows_target=target.rows,
-            digest_source=source.checksum,
-            digest_target=target.checksum,
-            equal=source == target,
-        )
+    save_verdicts(connection, {table_id: (source, target)})
+
+
+def save_verdicts(connection: Connection, verdicts: Mapping[int, tuple[Digest, Digest]]) -> None:
+    """Store the digests of both sides of tables, by their ids in the ledger."""
+    update_set(
+        connection,
+        tables,
+        [
+            {
+                "id": table_id,
+                "rows_target": target.rows,
+                "digest_source": source.checksum,
+                "digest_target": target.checksum,
+                "equal": source == target,
+            }
+            for table_id, (source, target) in verdicts.items()
+        ],
     )
 
 
@@ -83,8 +92,8 @@ def save_comparison(
 
 def save_schema_checked(connection: Connection, checked: Mapping[int, int]) -> None:
     """Store how much of the schema of tables was compared, by their ids in the ledger."""
-    for table_id, number in checked.items():
-        connection.execute(update(tables).where(tables.c.id == table_id).values(schema_checked=number))
+    records = [{"id": table_id, "schema_checked": number} for table_id, number in checked.items()]
+    update_set(connection, tables, records)
 
 
 def add_findings(connection: Connection, run_id: str, found: Iterable[Finding]) -> None:
@@ -109,8 +118,8 @@ def add_findings(connection: Connection, run_id: str, found: Iterable[Finding]) 
 
 def save_objects(connection: Connection, run_id: str, results: Iterable[ObjectResult]) -> None:
     """Store what became of schema objects; a later word about the same object replaces the earlier one."""
-    records = [
-        {
+    records = {
+        (result.kind, result.owner, result.name): {
             "run_id": run_id,
             "kind": result.kind,
             "name": result.name,
@@ -119,16 +128,13 @@ def save_objects(connection: Connection, run_id: str, results: Iterable[ObjectRe
             "owner": result.owner,
         }
         for result in results
-    ]
-    if not records:
-        return
-    statement = upsert(objects)
-    connection.execute(
-        statement.on_conflict_do_update(
-            index_elements=["run_id", "kind", "owner", "name"],
-            set_={"state": statement.excluded.state, "reason": statement.excluded.reason},
-        ),
-        records,
+    }
+    insert_set(
+        connection,
+        objects,
+        list(records.values()),
+        on_conflict_sql="ON CONFLICT (run_id, kind, owner, name)"
+        " DO UPDATE SET state = excluded.state, reason = excluded.reason",
     )
 
 

@@ -7,6 +7,7 @@ queue, and a priority, a limit or a pause takes effect with the next step.
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import Any, Final
 
 from sqlalchemy import Connection, TextualSelect, text
@@ -24,6 +25,9 @@ STARVING_SECONDS: Final = 10.0
 LOST_SECONDS: Final = 2.0
 """A worker locks its step at once. One that is marked as running, is not locked and was claimed longer ago than this
 has lost its worker."""
+MOST_IN_A_GROUP: Final = 32
+SMALL_BYTES: Final = 128 * 1024
+"""Steps that weigh no more than this are claimed together, worked on in one transaction, and ended so."""
 _LOOKED_AT_SECONDS: Final = (0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.128, 0.256)
 """Another claim, begun before this one was committed, may have the row for the time of its statement: as it locks a
 step it finds that this is not what waited any more."""
@@ -41,10 +45,10 @@ _TAKE: Final = """
         FROM claimed WHERE c.id = claimed.chunk_id AND claimed.phase = 'copying'
     ), served AS (
         INSERT INTO convoy.run_service AS v (run_id, bytes, claimed_at)
-        SELECT run_id, weight, clock_timestamp() FROM claimed
+        SELECT run_id, sum(weight), clock_timestamp() FROM claimed GROUP BY run_id
         ON CONFLICT (run_id) DO UPDATE SET bytes = v.bytes + excluded.bytes, claimed_at = excluded.claimed_at
     )
-    SELECT id, run_id, phase, stage, table_id, chunk_id, spec, attempts FROM claimed
+    SELECT id, run_id, phase, stage, table_id, chunk_id, spec, attempts FROM claimed ORDER BY weight DESC, id
 """
 _NAMED: Final = """
     WITH free AS (
@@ -57,8 +61,8 @@ _NAMED: Final = """
 # The lateral query is asked run by run, in the order of the runs, until one has a step: it locks no other.
 _IN_TURN: Final = f"""
     WITH turn AS (
-        SELECT r.id, r.phase FROM (
-            SELECT r.id, r.phase, r.priority, v.claimed_at,
+        SELECT r.id, r.phase, r.max_workers IS NULL AND r.mode = 'migrate' AS has_groups FROM (
+            SELECT r.id, r.phase, r.mode, r.max_workers, r.priority, v.claimed_at,
                    coalesce(v.claimed_at, r.created_at)
                        < clock_timestamp() - make_interval(secs => {STARVING_SECONDS}) AS is_starving,
                    floor(ln(greatest(coalesce(v.bytes, 0) / {LEVEL_BYTES}::float8, 0.5)) / ln(2)) AS level
@@ -69,27 +73,43 @@ _IN_TURN: Final = f"""
                   SELECT count(*) FROM convoy.steps s WHERE s.run_id = r.id AND s.state = 'running'))
         ) r
         ORDER BY is_starving DESC, priority DESC, CASE WHEN is_starving THEN claimed_at END NULLS FIRST, level, id
-    ), free AS (
-        SELECT step.id FROM turn CROSS JOIN LATERAL (
-            SELECT id FROM (
-                SELECT s.id FROM convoy.steps s
+    ), first AS (
+        SELECT step.*, turn.has_groups FROM turn CROSS JOIN LATERAL (
+            SELECT * FROM (
+                SELECT s.id, s.run_id, s.phase, s.stage, s.weight, s.attempts, s.table_id, s.chunk_id, s.state
+                FROM convoy.steps s
                 WHERE s.run_id = turn.id AND s.phase = turn.phase AND s.state = 'pending' AND s.sent_at IS NOT NULL
                 ORDER BY s.weight DESC, s.id LIMIT 1 FOR UPDATE SKIP LOCKED) of_the_phase
             UNION ALL
-            SELECT id FROM (
-                SELECT s.id FROM convoy.steps s
+            SELECT * FROM (
+                SELECT s.id, s.run_id, s.phase, s.stage, s.weight, s.attempts, s.table_id, s.chunk_id, s.state
+                FROM convoy.steps s
                 WHERE s.run_id = turn.id AND turn.phase = 'indexing' AND s.phase = 'validating'
                   AND s.state = 'pending' AND s.sent_at IS NOT NULL
                 ORDER BY s.weight DESC, s.id LIMIT 1 FOR UPDATE SKIP LOCKED) ahead_of_it
             UNION ALL
-            SELECT id FROM (
-                SELECT s.id FROM convoy.steps s
+            SELECT * FROM (
+                SELECT s.id, s.run_id, s.phase, s.stage, s.weight, s.attempts, s.table_id, s.chunk_id, s.state
+                FROM convoy.steps s
                 WHERE s.run_id = turn.id AND s.state = 'running'
                   AND (s.phase = turn.phase OR (turn.phase = 'indexing' AND s.phase = 'validating'))
                   AND s.claimed_at < clock_timestamp() - make_interval(secs => :lost_seconds)
                 LIMIT 1 FOR UPDATE SKIP LOCKED) lost
             LIMIT 1
         ) step LIMIT 1
+    ), free AS (
+        SELECT id FROM first
+        UNION ALL
+        SELECT brother.id FROM first CROSS JOIN LATERAL (
+            SELECT s.id FROM convoy.steps s
+            WHERE s.run_id = first.run_id AND s.phase = first.phase AND s.stage = first.stage
+              AND s.state = 'pending' AND s.sent_at IS NOT NULL AND s.attempts = 0
+              AND coalesce(s.chunk_id, s.table_id) IS NOT NULL
+              AND s.weight <= first.weight AND s.id <> first.id
+            ORDER BY s.weight DESC, s.id LIMIT CAST(:most AS bigint) - 1 FOR UPDATE SKIP LOCKED
+        ) brother
+        WHERE :most > 1 AND first.has_groups AND first.state = 'pending' AND first.attempts = 0
+          AND first.weight <= :small_bytes AND coalesce(first.chunk_id, first.table_id) IS NOT NULL
     ),
 """
 
@@ -101,6 +121,24 @@ def _claim(free: str) -> TextualSelect:
 
 _CLAIM_NAMED: Final = _claim(_NAMED)
 _CLAIM_IN_TURN: Final = _claim(_IN_TURN)
+_LOCK_ALL: Final = text(
+    """
+    SELECT id FROM convoy.steps
+    WHERE id = ANY(:step_ids) AND state = 'running' AND worker = :worker AND attempts = 1
+    FOR UPDATE SKIP LOCKED
+    """
+)
+_RETURN: Final = text(
+    """
+    WITH returned AS (
+        UPDATE convoy.steps SET state = 'pending', attempts = attempts - 1, lease_expires_at = NULL, sent_at = NULL
+        WHERE id = ANY(:step_ids) AND state = 'running' AND worker = :worker AND attempts = 1
+        RETURNING chunk_id, phase
+    )
+    UPDATE convoy.chunks c SET state = 'pending', attempts = 0
+    FROM returned WHERE c.id = returned.chunk_id AND returned.phase = 'copying'
+    """
+)
 _LOCK: Final = text(
     "SELECT id FROM convoy.steps WHERE id = :step_id AND state = 'running' FOR UPDATE SKIP LOCKED"
 )
@@ -130,7 +168,8 @@ def claim(connection: Connection, step_id: int, worker: str, lease_seconds: floa
         or is not in the step's phase, nor in one that it may be worked ahead in.
     """
     values = {"step_id": step_id, "worker": worker, "lease_seconds": lease_seconds}
-    return _taken(connection, _CLAIM_NAMED, values)
+    claimed = _taken(connection, _CLAIM_NAMED, values)
+    return claimed[0] if claimed else None
 
 
 def claim_next(
@@ -141,30 +180,52 @@ def claim_next(
     limited_only: bool = False,
     lost_seconds: float = LOST_SECONDS,
 ) -> Step | None:
+    """Claim one step: `claim_group` without a group."""
+    claimed = claim_group(
+        connection, worker, lease_seconds, most=1, limited_only=limited_only, lost_seconds=lost_seconds
+    )
+    return claimed[0] if claimed else None
+
+
+def claim_group(
+    connection: Connection,
+    worker: str,
+    lease_seconds: float,
+    *,
+    most: int = MOST_IN_A_GROUP,
+    limited_only: bool = False,
+    lost_seconds: float = LOST_SECONDS,
+) -> list[Step]:
     """Count an attempt at the step whose turn it is and take its lease, in transactions of its own.
+
+    A small one brings its next brothers along, of the same run, phase and stage. Never one that was tried before (it
+    may be what kills its worker), and none of a run that counts its workers by their steps.
 
     Args:
         connection: one that commits each statement by itself.
         worker: who asks, as the ledger names it.
-        lease_seconds: how long the step is its own without a sign of life.
+        lease_seconds: how long the steps are its own without a sign of life.
+        most: steps to claim at once, at least 1.
         limited_only: only steps of runs that have a limit of workers.
         lost_seconds: how long ago a step was claimed that is taken from a worker which does not hold it.
 
     Returns:
-        None where nothing waits that may be started now.
+        The heaviest first; empty where nothing waits that may be started now.
     """
     values = {
         "worker": worker,
         "lease_seconds": lease_seconds,
         "limited_only": limited_only,
         "lost_seconds": lost_seconds,
+        "most": min(most, MOST_IN_A_GROUP),
+        "small_bytes": SMALL_BYTES,
     }
     return _taken(connection, _CLAIM_IN_TURN, values)
 
 
-def _taken(connection: Connection, statement: TextualSelect, values: dict[str, Any]) -> Step | None:
-    claimed = connection.execute(statement, values).one_or_none()
-    return None if claimed is None else Step(**{**claimed._asdict(), "phase": Phase(claimed.phase)})
+def _taken(connection: Connection, statement: TextualSelect, values: dict[str, Any]) -> list[Step]:
+    claimed = connection.execute(statement, values).all()
+    return [Step(**{**row._asdict(), "phase": Phase(row.phase)}) for row in claimed]
 
 
 def is_beyond_limit(connection: Connection, step: Step) -> bool:
@@ -186,3 +247,14 @@ def lock_step(connection: Connection, step_id: int) -> bool:
         if pause_seconds is not None:
             time.sleep(pause_seconds)
     return False
+
+
+def lock_group(connection: Connection, steps: Sequence[Step], worker: str) -> bool:
+    """Lock steps that were claimed together; False where somebody has taken or finished one of them since."""
+    values = {"step_ids": [step.id for step in steps], "worker": worker}
+    return len(connection.execute(_LOCK_ALL, values).all()) == len(steps)
+
+
+def return_untried(connection: Connection, steps: Sequence[Step], worker: str) -> None:
+    """Let steps of a group wait to be sent again as if they had not been claimed."""
+    connection.execute(_RETURN, {"step_ids": [step.id for step in steps], "worker": worker})

@@ -10,10 +10,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import Connection, Engine, bindparam, func, insert, select, text, update
+from sqlalchemy import Connection, Engine, bindparam, func, select, text, update
 
 from migration.ledger.event_names import EventName
 from migration.ledger.ledger_tables import chunks, events, steps
+from migration.ledger.record_sets import insert_set, update_set
 from migration.model import Phase, StepState
 
 WORKED_AHEAD: Final = {Phase.INDEXING: Phase.VALIDATING}
@@ -67,22 +68,22 @@ class Waiting:
 
 def add_steps(connection: Connection, run_id: str, phase: Phase, new: Sequence[NewStep]) -> None:
     """Write the steps of a phase within the caller's transaction."""
-    if new:
-        connection.execute(
-            insert(steps),
-            [
-                {
-                    "run_id": run_id,
-                    "phase": phase.value,
-                    "stage": step.stage,
-                    "table_id": step.table_id,
-                    "chunk_id": step.chunk_id,
-                    "spec": step.spec or {},
-                    "weight": step.weight,
-                }
-                for step in new
-            ],
-        )
+    insert_set(
+        connection,
+        steps,
+        [
+            {
+                "run_id": run_id,
+                "phase": phase.value,
+                "stage": step.stage,
+                "table_id": step.table_id,
+                "chunk_id": step.chunk_id,
+                "spec": step.spec or {},
+                "weight": step.weight,
+            }
+            for step in new
+        ],
+    )
 
 
 def count_states(connection: Connection, run_id: str, phase: Phase) -> dict[StepState, int]:
@@ -168,6 +169,16 @@ _FINISH = text(
 def finish_step(connection: Connection, step_id: int, result: Any) -> None:
     """Mark a step done, in the transaction that holds its work."""
     connection.execute(_FINISH, {"step_id": step_id, "result": result})
+
+
+def finish_steps(connection: Connection, results: Sequence[tuple[int, Any]]) -> None:
+    """Mark steps (id, result) done, in the transaction that holds the work of all of them."""
+    update_set(
+        connection,
+        steps,
+        [{"id": step_id, "result": result} for step_id, result in results],
+        also_sql="state = 'done', error = NULL, finished_at = clock_timestamp()",
+    )
 
 
 def give_back(connection: Connection, step: Step, error: str, *, final: bool, counts: bool = True) -> None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, bindparam, delete, insert, select, update
+from sqlalchemy import ARRAY, BigInteger, Connection, Row, any_, bindparam, delete, insert, select
 
 from migration.errors import InternalError
 from migration.ledger.chunk_records import NewChunk
@@ -17,6 +17,7 @@ from migration.ledger.ledger_tables import (
     sources,
     tables,
 )
+from migration.ledger.record_sets import insert_set, update_set
 from migration.model import (
     ColumnProfile,
     TablePlan,
@@ -94,27 +95,49 @@ def add_table(
     connection: Connection, run_id: str, source_id: int, name: str, parts: Sequence[NewChunk]
 ) -> tuple[int, list[int]]:
     """Write a table with its chunks, if it has any; return the table's id and the chunks' ids."""
-    table_id = connection.execute(
-        insert(tables)
-        .values(run_id=run_id, source_id=source_id, name=name, rows=sum(part.rows for part in parts))
-        .returning(tables.c.id)
-    ).scalar_one()
-    if not parts:
-        return int(table_id), []
-    ids = connection.execute(
-        insert(chunks).returning(chunks.c.id, sort_by_parameter_order=True),
+    return add_tables(connection, run_id, source_id, {name: parts})[0]
+
+
+def add_tables(
+    connection: Connection, run_id: str, source_id: int, parts: Mapping[str, Sequence[NewChunk]]
+) -> list[tuple[int, list[int]]]:
+    """Write tables with their chunks, by name; return the id of each and the ids of its chunks, in their order."""
+    table_ids = insert_set(
+        connection,
+        tables,
         [
             {
                 "run_id": run_id,
-                "table_id": table_id,
-                "position": position,
-                "key_range": to_json(part.key_range),
-                "rows": part.rows,
+                "source_id": source_id,
+                "name": name,
+                "rows": sum(part.rows for part in of_table),
             }
-            for position, part in enumerate(parts)
+            for name, of_table in parts.items()
         ],
+        returning="id",
     )
-    return int(table_id), list(ids.scalars())
+    chunk_ids = iter(
+        insert_set(
+            connection,
+            chunks,
+            [
+                {
+                    "run_id": run_id,
+                    "table_id": table_id,
+                    "position": position,
+                    "key_range": to_json(part.key_range),
+                    "rows": part.rows,
+                }
+                for table_id, of_table in zip(table_ids, parts.values(), strict=True)
+                for position, part in enumerate(of_table)
+            ],
+            returning="id",
+        )
+    )
+    return [
+        (table_id, [next(chunk_ids) for _ in of_table])
+        for table_id, of_table in zip(table_ids, parts.values(), strict=True)
+    ]
 
 
 def forget_table(connection: Connection, table_id: int) -> None:
@@ -167,6 +190,19 @@ def read_table(connection: Connection, table_id: int) -> TableRecord:
     return _table(connection.execute(_READ_TABLE, {"table_id": table_id}).one())
 
 
+_READ_TABLES_OF = (
+    select(*_TABLE_COLUMNS)
+    .where(tables.c.id == any_(bindparam("table_ids", type_=ARRAY(BigInteger))))
+    .order_by(tables.c.id)
+)
+
+
+def read_tables_of(connection: Connection, table_ids: Collection[int]) -> dict[int, TableRecord]:
+    """Return tables by their ids."""
+    rows = connection.execute(_READ_TABLES_OF, {"table_ids": sorted(table_ids)})
+    return {row.id: _table(row) for row in rows}
+
+
 def planned(table: TableRecord) -> TablePlan:
     """Return the plan of a table that must have one by now.
 
@@ -203,40 +239,63 @@ class KnownSources:
         return known[0], known[1][table.name]
 
 
+_READ_PROFILES = (
+    select(columns.c.table_id, columns.c.name, columns.c.profile)
+    .where(columns.c.table_id == any_(bindparam("table_ids", type_=ARRAY(BigInteger))))
+    .order_by(columns.c.table_id, columns.c.position)
+)
+
+
 def read_profile(connection: Connection, table_id: int) -> dict[str, ColumnProfile]:
     """Return the merged profile of a table, by column."""
-    rows = connection.execute(
-        select(columns.c.name, columns.c.profile)
-        .where(columns.c.table_id == table_id)
-        .order_by(columns.c.position)
-    )
-    return {row.name: from_json(ColumnProfile, row.profile) for row in rows}
+    return read_profiles(connection, [table_id])[table_id]
 
 
-def save_plan(
-    connection: Connection, table_id: int, plan: TablePlan, profile: Mapping[str, ColumnProfile]
+def read_profiles(connection: Connection, table_ids: Collection[int]) -> dict[int, dict[str, ColumnProfile]]:
+    """Return the merged profiles of tables by their ids, each by column."""
+    found: dict[int, dict[str, ColumnProfile]] = {table_id: {} for table_id in table_ids}
+    for row in connection.execute(_READ_PROFILES, {"table_ids": sorted(table_ids)}):
+        found[row.table_id][row.name] = from_json(ColumnProfile, row.profile)
+    return found
+
+
+_FORGET_COLUMNS = delete(columns).where(
+    columns.c.table_id == any_(bindparam("table_ids", type_=ARRAY(BigInteger)))
+)
+
+
+def save_plans(
+    connection: Connection, plans: Sequence[tuple[int, TablePlan, Mapping[str, ColumnProfile]]]
 ) -> None:
-    """Store the decisions for a table, and the size that its profile found."""
-    connection.execute(
-        update(tables)
-        .where(tables.c.id == table_id)
-        .values(plan=to_json(plan), bytes=sum(column.total_bytes for column in profile.values()))
+    """Store the decisions for tables (id, plan and profile of each), and the sizes that their profiles found."""
+    update_set(
+        connection,
+        tables,
+        [
+            {
+                "id": table_id,
+                "plan": to_json(plan),
+                "bytes": sum(column.total_bytes for column in profile.values()),
+            }
+            for table_id, plan, profile in plans
+        ],
     )
-    connection.execute(delete(columns).where(columns.c.table_id == table_id))
-    if plan.columns:
-        connection.execute(
-            insert(columns),
-            [
-                {
-                    "table_id": table_id,
-                    "name": column.name,
-                    "position": position,
-                    "declared_type": column.declared_type,
-                    "target_name": column.target_name,
-                    "target_type": column.target_type,
-                    "reason": column.reason,
-                    "profile": to_json(profile[column.name]),
-                }
-                for position, column in enumerate(plan.columns)
-            ],
-        )
+    connection.execute(_FORGET_COLUMNS, {"table_ids": [table_id for table_id, _, _ in plans]})
+    insert_set(
+        connection,
+        columns,
+        [
+            {
+                "table_id": table_id,
+                "name": column.name,
+                "position": position,
+                "declared_type": column.declared_type,
+                "target_name": column.target_name,
+                "target_type": column.target_type,
+                "reason": column.reason,
+                "profile": to_json(profile[column.name]),
+            }
+            for table_id, plan, profile in plans
+            for position, column in enumerate(plan.columns)
+        ],
+    )

@@ -1,12 +1,13 @@
-"""Copy one chunk: SQLite → Arrow → binary COPY, with digest, quarantine and the `done` mark in one transaction."""
+"""Copy chunks: SQLite → Arrow → binary COPY, with digest, quarantine and the `done` mark in one transaction."""
 
 from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 import psycopg
 import pyarrow as pa
@@ -14,11 +15,17 @@ from sqlalchemy import Connection
 
 from migration.convoy_error import ConvoyError
 from migration.errors import InternalError, RejectedValueError, TargetRefusedError
-from migration.ledger.chunk_records import ChunkRecord, ChunkResult, read_chunk, save_chunk_result
+from migration.ledger.chunk_records import (
+    ChunkRecord,
+    ChunkResult,
+    read_chunk,
+    read_chunks,
+    save_chunk_results,
+)
 from migration.ledger.step_records import Step
 from migration.model import Mode, OnError, Rejection, TablePlan
 from migration.source.row_reading.snapshot_reader import SnapshotReader
-from migration.steps.refusal_tolerant_copy import load_rows, part
+from migration.steps.refusal_tolerant_copy import load_all_rows, load_rows, part
 from migration.steps.rejection_spool import RejectionSpool
 from migration.steps.run_schema_names import staging_schema
 from migration.steps.step_context import PlannedTable, StepContext
@@ -29,7 +36,7 @@ from migration.target.loading.copy_encoder import CopyEncoder
 from migration.target.postgres_errors import translate
 from migration.target.sql_statements import driver_connection
 from migration.validation.loss_count import LossCount
-from migration.validation.row_digest import DigestSum
+from migration.validation.row_digest import DigestSum, hash_together
 from migration.validation.server_casts import ServerCasts, server_casts
 from migration.validation.server_opinion import ServerOpinion
 from migration.value_conversion.batch_conversion import Context, Converted, Converter
@@ -63,7 +70,7 @@ class ChunkStream:
             self._columns, Context(options.source_timezone, ask_server=ask_server), table.profile
         )
         self._orphans = OrphanRows(table.declared, chunk.orphans) if chunk.orphans else None
-        self._digest = DigestSum()
+        self.digest = DigestSum()
         self.rows_read = 0
         self.rows_rejected = 0
         self._aborts = options.on_error is OnError.ABORT
@@ -97,7 +104,7 @@ class ChunkStream:
             self._spool.add(converted.orphans)
             self.transforms.update(converted.transforms)
             self._note_losses(raw, converted)
-            self._digest.add(converted.batch, self._columns)
+            self.digest.add(converted.batch, self._columns)
             batch = converted.batch
             del raw, converted  # not to be held beside the next ones
             yield batch
@@ -136,7 +143,7 @@ class ChunkStream:
         """
         if self._orphans is not None:
             self._orphans.check()
-        digest = self._digest.digest()
+        digest = self.digest.digest()
         if self.rows_read != self._chunk.rows or digest.rows + self.rows_rejected != self.rows_read:
             raise InternalError(
                 f"The chunk holds {self._chunk.rows} rows, but {self.rows_read} were read and {digest.rows} kept",
@@ -167,23 +174,70 @@ def copy_chunk(context: StepContext, connection: Connection, step: Step) -> Step
 
     In a dry-run it is converted and encoded; what may be too large for the server is sent to it and undone.
     """
-    if step.chunk_id is None:
-        raise InternalError("A copy step names no chunk", step=step.id)
-    chunk = read_chunk(connection, step.chunk_id)
+    chunk = read_chunk(connection, _chunk_id(step))
     table = context.planned_table(connection, step.run_id, chunk.table_id)
     try:
-        return _load(context, connection, table, chunk)
+        with ExitStack() as stack:
+            loaded = _load(context, connection, stack, table, chunk, load_rows)
+            result = loaded.result()
+            save_chunk_results(connection, table.run.id, context.worker, [(chunk, result)])
     except psycopg.Error as error:
         raise _refused_by_server(error, step, table, chunk) from error
+    return loaded.outcome(result)
+
+
+def copy_chunks(context: StepContext, connection: Connection, steps: Sequence[Step]) -> list[StepOutcome]:
+    """Load the chunks of steps of one run into their staging tables.
+
+    Raises:
+        psycopg.Error: the server refuses a row, or more than that: each chunk is to be loaded by itself.
+    """
+    chunks = read_chunks(connection, [_chunk_id(step) for step in steps])
+    run_id = steps[0].run_id
+    tables = context.planned_tables(connection, run_id, {chunk.table_id for chunk in chunks})
+    with ExitStack() as stack:  # what is rejected waits in spools until all is loaded
+        loaded = [
+            _load(context, connection, stack, tables[chunk.table_id], chunk, load_all_rows)
+            for chunk in chunks
+        ]
+        hash_together(one.stream.digest for one in loaded)
+        results = [one.result() for one in loaded]
+        save_chunk_results(connection, run_id, context.worker, list(zip(chunks, results, strict=True)))
+    return [one.outcome(result) for one, result in zip(loaded, results, strict=True)]
+
+
+def _chunk_id(step: Step) -> int:
+    if step.chunk_id is None:
+        raise InternalError("A copy step names no chunk", step=step.id)
+    return step.chunk_id
+
+
+class _Load(Protocol):
+    """How rows get into a table: `load_rows` or `load_all_rows`."""
+
+    def __call__(
+        self,
+        connection: Connection,
+        driver: psycopg.Connection[Any],
+        schema: str,
+        plan: TablePlan,
+        read: Callable[[], ChunkStream],
+        /,
+    ) -> tuple[ChunkStream, int]: ...
 
 
 def _load(
-    context: StepContext, connection: Connection, table: PlannedTable, chunk: ChunkRecord
-) -> StepOutcome:
+    context: StepContext,
+    connection: Connection,
+    stack: ExitStack,
+    table: PlannedTable,
+    chunk: ChunkRecord,
+    load: _Load,
+) -> _Loaded:
+    """Load a chunk; its result can be had and saved as long as `stack` is open."""
     started = time.monotonic()
-    with ExitStack() as stack:
-        casts = stack.enter_context(server_casts(context.engine, table.plan))
-        opinion = ServerOpinion(context.engine)
+    opinion = ServerOpinion(context.engine)
+    with server_casts(context.engine, table.plan) as casts:
 
         def read() -> ChunkStream:
             spool = stack.enter_context(RejectionSpool())
@@ -193,27 +247,38 @@ def _load(
         schema = staging_schema(table.run, table.plan.target_schema)
         trial: Trial | None = None
         if table.run.options.mode is not Mode.DRY_RUN:
-            stream, bytes_sent = load_rows(connection, driver, schema, table.plan, read)
+            stream, bytes_sent = load(connection, driver, schema, table.plan, read)
         elif risks := find_risks(connection, table.plan, table.profile, table.run.options):
             stream, trial = try_rows(connection, driver, f"{schema}_{chunk.id}", risks, read)
             bytes_sent = trial.bytes_sent
         else:
             stream = read()
             bytes_sent = _encode_only(table.plan, stream)
-        result = stream.result(time.monotonic() - started)
-        save_chunk_result(connection, table.run.id, chunk, context.worker, result)
-    outcome: dict[str, Any] = {"bytes_sent": bytes_sent, "seconds": result.seconds}
-    if stream.lost:
-        outcome["lost"] = stream.lost
-    if trial is not None:
-        outcome |= trial.outcome
-    return StepOutcome(
-        outcome,
-        table.plan.name,
-        result.rows_loaded,
-        result.rows_quarantined,
-        bytes_sent,
-    )
+    return _Loaded(stream, table.plan, bytes_sent, time.monotonic() - started, trial)
+
+
+@dataclass(frozen=True, slots=True)
+class _Loaded:
+    """A chunk whose rows have been read, and are in the target unless the run is a dry one."""
+
+    stream: ChunkStream
+    plan: TablePlan
+    bytes_sent: int
+    seconds: float
+    trial: Trial | None
+
+    def result(self) -> ChunkResult:
+        return self.stream.result(self.seconds)
+
+    def outcome(self, result: ChunkResult) -> StepOutcome:
+        details: dict[str, Any] = {"bytes_sent": self.bytes_sent, "seconds": self.seconds}
+        if self.stream.lost:
+            details["lost"] = self.stream.lost
+        if self.trial is not None:
+            details |= self.trial.outcome
+        return StepOutcome(
+            details, self.plan.name, result.rows_loaded, result.rows_quarantined, self.bytes_sent
+        )
 
 
 def _refused_by_server(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -17,7 +18,7 @@ from migration.model import Finding, ObjectResult, ObjectState, TablePlan, Targe
 from migration.steps.run_schema_names import staging_schema, told_apart
 from migration.steps.step_context import StepContext
 from migration.steps.step_outcome import StepOutcome
-from migration.target.loading.index_and_constraint_creation import build_object, index_stands
+from migration.target.loading.index_and_constraint_creation import build_all, build_object, index_stands
 from migration.target.session_time_zone import times_read_in
 from migration.target.sql_statements import quoted, run_sql
 
@@ -118,6 +119,48 @@ def _build_stage(connection: Connection, run: RunRecord, step: Step) -> StepOutc
     save_objects(connection, run.id, results)
     add_findings(connection, run.id, [signed(finding, run.options) for finding in found])
     return StepOutcome({"objects": len(results)}, records[0].name if step.table_id is not None else None)
+
+
+def build_tables(context: StepContext, connection: Connection, steps: Sequence[Step]) -> list[StepOutcome]:
+    """Build the objects of the steps' stage for several small tables, all of them in few statements.
+
+    Raises:
+        DBAPIError: the server refuses one of them: each table is to be built by itself.
+    """
+    run = context.run(connection, steps[0].run_id)
+    tables = [
+        context.planned_tables(connection, run.id, {_table_id(step) for step in steps})[_table_id(step)]
+        for step in steps
+    ]
+    items = [
+        (number, item)
+        for number, (step, table) in enumerate(zip(steps, tables, strict=True))
+        for item in table.plan.objects
+        if item.stage == step.stage
+    ]
+    schemas = [staging_schema(run, table.plan.target_schema) for table in tables]
+    # An index on an expression has statistics of its own.
+    analyze = [
+        f"ANALYZE {quoted(schema, table.plan.target_name)}"
+        for schema, table in zip(schemas, tables, strict=True)
+    ]
+    with times_read_in(connection, run.options.source_timezone):
+        built = build_all(connection, [(item, schemas[number]) for number, item in items], analyze)
+    results = [
+        told_apart(run, tables[number].plan.target_schema, result)
+        for (number, _), (result, _) in zip(items, built, strict=True)
+    ]
+    save_objects(connection, run.id, results)
+    found = [signed(finding, run.options) for _, findings in built for finding in findings]
+    add_findings(connection, run.id, found)
+    counts = Counter(number for number, _ in items)
+    return [StepOutcome({"objects": counts[number]}, table.plan.name) for number, table in enumerate(tables)]
+
+
+def _table_id(step: Step) -> int:
+    if step.table_id is None:
+        raise InternalError("A step that builds what stands on a table names none", step=step.id)
+    return step.table_id
 
 
 def _build_apart(connection: Connection, run: RunRecord, step: Step) -> StepOutcome:

@@ -160,6 +160,22 @@ def load_rows(
     return stream, tolerant.bytes_sent
 
 
+def load_all_rows(
+    _connection: Connection,
+    driver: psycopg.Connection[Any],
+    schema: str,
+    plan: TablePlan,
+    read: Callable[[], S],
+) -> tuple[S, int]:
+    """Load a chunk in one COPY, as `load_rows` does where no row is refused; otherwise the transaction is lost.
+
+    Raises:
+        psycopg.Error: the server refuses a row, or something else.
+    """
+    stream = read()
+    return stream, copy_batches(driver, schema, plan, stream.batches())
+
+
 def part(
     raw: RawBatch, converted: Converted, refused: Mapping[int, Refusal], plan: TablePlan
 ) -> tuple[RawBatch, list[Rejection]]:

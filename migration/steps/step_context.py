@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from migration.errors import SettingError
 from migration.full_disk_errors import DiskFullError
 from migration.ledger.disk_room_notices import RoomNotice
 from migration.ledger.run_records import RunRecord, read_run
-from migration.ledger.table_records import KnownSources, SourceRecord, planned, read_profile, read_table
+from migration.ledger.table_records import KnownSources, SourceRecord, planned, read_profiles, read_tables_of
 from migration.model import ColumnProfile, TablePlan
 from migration.observers.run_observer import Observers
 from migration.observers.standard_observers import STANDARD_OBSERVERS
@@ -72,10 +72,23 @@ def read_planned_table(
     Raises:
         PermanentError: the table has not been planned.
     """
-    table = read_table(connection, table_id)
-    source, declared = (known or KnownSources()).source_of(connection, table)
-    profile = read_profile(connection, table_id)
-    return PlannedTable(table_id, read_run(connection, run_id), source, declared, planned(table), profile)
+    run = read_run(connection, run_id)
+    return read_planned_tables(connection, run, [table_id], known or KnownSources())[table_id]
+
+
+def read_planned_tables(
+    connection: Connection, run: RunRecord, table_ids: Collection[int], known: KnownSources
+) -> dict[int, PlannedTable]:
+    """Return planned tables of one run by their ids; `known` remembers their sources.
+
+    Raises:
+        PermanentError: one of them has not been planned.
+    """
+    profiles = read_profiles(connection, table_ids)
+    return {
+        id_: PlannedTable(id_, run, *known.source_of(connection, table), planned(table), profiles[id_])
+        for id_, table in read_tables_of(connection, table_ids).items()
+    }
 
 
 class StepContext:
@@ -116,12 +129,20 @@ class StepContext:
 
     def planned_table(self, connection: Connection, run_id: str, table_id: int) -> PlannedTable:
         """Return a planned table, read from the ledger once for all its chunks."""
-        known = self._tables.get(table_id)
-        if known is None:
-            if len(self._tables) >= _MOST_TABLES:
+        return self.planned_tables(connection, run_id, [table_id])[table_id]
+
+    def planned_tables(
+        self, connection: Connection, run_id: str, table_ids: Collection[int]
+    ) -> dict[int, PlannedTable]:
+        """Return planned tables of one run by their ids; those that are new here are read together."""
+        new = {table_id for table_id in table_ids if table_id not in self._tables}
+        if new:
+            if len(self._tables) + len(new) > _MOST_TABLES:
                 self._tables.clear()
-            known = self._tables[table_id] = read_planned_table(connection, run_id, table_id, self.sources)
-        return known
+                new = set(table_ids)
+            run = self.run(connection, run_id)
+            self._tables |= read_planned_tables(connection, run, new, self.sources)
+        return {table_id: self._tables[table_id] for table_id in table_ids}
 
     def snapshot_reader(self, source: SourceRecord) -> SnapshotReader:
         """Return the open reader of the snapshot of a run's source; one stays open at a time.

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TypeVar
 
@@ -13,6 +14,7 @@ from sqlalchemy.exc import DBAPIError
 from migration.convoy_error import ConvoyError
 from migration.errors import (
     ConnectionLostError,
+    InternalError,
     RejectedValueError,
     RetryableError,
     ServerAwayError,
@@ -24,8 +26,17 @@ from migration.full_disk_errors import DiskFullError
 from migration.ledger.event_log_observer import EventLogObserver
 from migration.ledger.run_records import read_run
 from migration.ledger.run_requests import fail_run
-from migration.ledger.step_claims import LOST_SECONDS, claim, claim_next, is_beyond_limit, lock_step
-from migration.ledger.step_records import Step, finish_step, give_back
+from migration.ledger.step_claims import (
+    LOST_SECONDS,
+    MOST_IN_A_GROUP,
+    claim,
+    claim_group,
+    is_beyond_limit,
+    lock_group,
+    lock_step,
+    return_untried,
+)
+from migration.ledger.step_records import Step, finish_step, finish_steps, give_back
 from migration.model import Mode, Phase
 from migration.observers.run_happenings import (
     ObservedStep,
@@ -43,9 +54,12 @@ from migration.steps.readback_step import read_back_part
 from migration.steps.room_for_writes import once_there_is_room
 from migration.steps.snapshot_check_step import check_snapshot
 from migration.steps.step_context import StepContext
+from migration.steps.step_group import WORK
 from migration.steps.step_outcome import StepOutcome
 from migration.steps.validate_step import validate_source
 from migration.target.postgres_errors import translate
+
+logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 Work = Callable[[StepContext, Connection, Step], StepOutcome]
@@ -77,27 +91,36 @@ def run_step(context: StepContext, step_id: int) -> bool:
         return step is not None and _run(context, connection, step)
 
 
-def run_next_step(
-    context: StepContext, *, limited_only: bool = False, lost_seconds: float = LOST_SECONDS
-) -> Step | None:
-    """Run the step whose turn it is once; the arguments are those of `claim_next`.
+def run_next_steps(
+    context: StepContext,
+    most: int = MOST_IN_A_GROUP,
+    *,
+    limited_only: bool = False,
+    lost_seconds: float = LOST_SECONDS,
+) -> list[Step]:
+    """Run the step whose turn it is once, and its small brothers; the arguments are those of `claim_group`.
 
     Returns:
-        The step, whatever came of it; None where nothing waits that may be started now.
+        The steps, whatever came of them; empty where nothing waits that may be started now.
     """
     lease_seconds = context.settings.lease_seconds
     with context.engine.connect() as connection:
 
-        def take() -> Step | None:
-            return claim_next(
+        def take() -> list[Step]:
+            return claim_group(
                 connection,
                 context.worker,
                 lease_seconds,
+                most=most,
                 limited_only=limited_only,
                 lost_seconds=lost_seconds,
             )
 
-        while (step := _at_once(context, connection, take)) is not None:
+        while steps := _at_once(context, connection, take):
+            if len(steps) > 1:
+                _run_group(context, connection, steps)
+                break
+            (step,) = steps
             is_limited = context.run(connection, step.run_id).options.max_workers is not None
             connection.rollback()
             if not is_limited or not _at_once(
@@ -105,7 +128,68 @@ def run_next_step(
             ):
                 _run(context, connection, step)
                 break
-        return step
+        return steps
+
+
+def run_next_step(
+    context: StepContext, *, limited_only: bool = False, lost_seconds: float = LOST_SECONDS
+) -> Step | None:
+    """Run the one step whose turn it is: `run_next_steps` without brothers."""
+    steps = run_next_steps(context, 1, limited_only=limited_only, lost_seconds=lost_seconds)
+    return steps[0] if steps else None
+
+
+def _run_group(context: StepContext, connection: Connection, steps: Sequence[Step]) -> None:
+    """Work on steps together; where that does not go through, on each by itself."""
+    observed = [_observed(context, step) for step in steps]
+    context.observers.tell(*map(StepClaimed, observed))
+    started = time.monotonic()
+    try:
+        outcomes = _work_on_group(context, connection, steps)
+    except Exception as error:  # noqa: BLE001  # whatever it is, it shows again with the step that it belongs to
+        logger.info("%d steps are run one by one, since together they are not: %s", len(steps), error)
+        context.forget_connections()
+        _run_each(context, steps)
+        return
+    finally:
+        context.end_step()
+    context.note_success()
+    each_seconds = (time.monotonic() - started) / len(steps)
+    context.observers.tell(
+        *(
+            StepDone(one, each_seconds, done.table, done.rows, done.rows_quarantined, done.bytes)
+            for one, done in zip(observed, outcomes, strict=True)
+        )
+    )
+
+
+def _work_on_group(context: StepContext, connection: Connection, steps: Sequence[Step]) -> list[StepOutcome]:
+    with (
+        keepalive(context.target_url, context.session_name, _keepalive_seconds(context)),
+        connection.begin(),
+    ):
+        if not lock_group(connection, steps, context.worker):
+            raise InternalError("Somebody else has one of the steps", run=steps[0].run_id)
+        outcomes = WORK[steps[0].phase](context, connection, steps)
+        finish_steps(
+            connection,
+            [(step.id, outcome.result) for step, outcome in zip(steps, outcomes, strict=True)],
+        )
+    return outcomes
+
+
+def _run_each(context: StepContext, steps: Sequence[Step]) -> None:
+    """Run steps of a group one by one; once something passing has ended one, the others wait to be sent again."""
+    left = list(steps)
+    while left:
+        step = left.pop(0)
+        before = context.disturbances
+        with context.engine.connect() as connection:
+            _work_on_claimed(context, connection, step)
+        if left and context.disturbances > before:
+            with context.engine.begin() as connection:
+                return_untried(connection, left, context.worker)
+            return
 
 
 def _at_once(context: StepContext, connection: Connection, statement: Callable[[], T]) -> T:
@@ -122,8 +206,12 @@ def _at_once(context: StepContext, connection: Connection, statement: Callable[[
 
 
 def _run(context: StepContext, connection: Connection, step: Step) -> bool:
+    context.observers.tell(StepClaimed(_observed(context, step)))
+    return _work_on_claimed(context, connection, step)
+
+
+def _work_on_claimed(context: StepContext, connection: Connection, step: Step) -> bool:
     observed = _observed(context, step)
-    context.observers.tell(StepClaimed(observed))
     if step.attempts <= context.settings.max_attempts:
         try:
             return _work_on(context, connection, step, observed)

@@ -11,7 +11,7 @@ from typing import Final
 from migration.ledger.step_claims import LOST_SECONDS, is_under_way
 from migration.ledger.step_records import Step
 from migration.steps.step_context import StepContext
-from migration.steps.step_execution import run_next_step
+from migration.steps.step_execution import run_next_steps
 
 logger = logging.getLogger(__name__)
 
@@ -46,22 +46,26 @@ def answer_call(
     last: Step | None = None
     while True:
         is_extra = count <= 0
-        count -= 1
+        steps: list[Step] = []
         try:
-            step = run_next_step(context, limited_only=is_extra, lost_seconds=lost_seconds)
-            if last is not None and (step is None or _part(step) != _part(last)):
+            steps = run_next_steps(
+                context, 1 if is_extra else count, limited_only=is_extra, lost_seconds=lost_seconds
+            )
+            if last is not None and (not steps or _part(steps[0]) != _part(last)):
                 _call_if_through(context, last, callers)
         except Exception:  # the chord must fire; the ledger knows which steps are open
             logger.exception("A step could not be taken or recorded; the watchdog will have it sent again")
             context.back_off()
+            count -= 1
             if count <= 0:
                 return
             continue
-        if step is None:
+        if not steps:
             return
-        last = step
+        count -= len(steps)
+        last = steps[0]
         if is_extra and time.monotonic() > until:
-            callers.call_worker(step.run_id)
+            callers.call_worker(last.run_id)
             _call_if_through(context, last, callers)
             return
 

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import psycopg
 from psycopg import sql
+from sqlalchemy.exc import DBAPIError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from sqlalchemy import Connection, CursorResult
+
+_STATEMENTS_AT_ONCE: Final = 100
 
 
 def quoted(*names: str) -> str:
@@ -53,3 +58,38 @@ def run_sql(connection: Connection, statement: str) -> CursorResult[Any]:
     Plans hold user SQL (defaults, checks, views), in which ``%`` and ``:name`` mean themselves.
     """
     return connection.exec_driver_sql(statement, execution_options={"no_parameters": True})
+
+
+def run_all(connection: Connection, statements: Sequence[str]) -> None:
+    """Run statements exactly as they are written, many in one message, in the connection's transaction.
+
+    The server runs them one after the other, as it would if they came so, and stops at the first that it refuses: the
+    caller's transaction or savepoint is lost then. Where it has to be known which one was refused, they are run again,
+    one by one. A message costs client and server about as much as a small statement does.
+
+    Raises:
+        DBAPIError: the server refuses one of them.
+    """
+    for first in range(0, len(statements), _STATEMENTS_AT_ONCE):
+        # A line each: one may end with a comment.
+        run_sql(connection, ";\n".join(statements[first : first + _STATEMENTS_AT_ONCE]))
+
+
+def try_all(connection: Connection, statements: Sequence[str]) -> bool:
+    """Run statements as `run_all` does, all of them or none; tell whether the server took them.
+
+    Where it did not, nothing has changed, and the caller runs them one by one to learn which it was, and why.
+
+    Raises:
+        DBAPIError: the connection broke.
+    """
+    attempt = connection.begin_nested()
+    try:
+        run_all(connection, statements)
+    except DBAPIError:
+        if connection.invalidated:
+            raise
+        attempt.rollback()
+        return False
+    attempt.commit()
+    return True

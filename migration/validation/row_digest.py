@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from migration.model import Digest
 from migration.validation.canonical_form import canonical_table
-from migration.validation.row_hashing import Algorithm, sum_rows
+from migration.validation.row_hashing import Algorithm, sum_rows, sum_rows_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -36,7 +36,7 @@ class DigestSum:
     """
 
     def __init__(self, algorithm: Algorithm | str = Algorithm.HASH128) -> None:
-        self._algorithm = Algorithm(algorithm)
+        self.algorithm = Algorithm(algorithm)
         self._rows = 0
         self._high = 0
         self._low = 0
@@ -62,14 +62,36 @@ class DigestSum:
         return Digest(self._rows, f"{self._high:016x}{self._low:016x}")
 
     def _flush(self) -> None:
+        table = self.waiting()
+        if table is not None:
+            self.add_waiting(sum_rows(table, self.algorithm))
+
+    def waiting(self) -> pa.Table | None:
+        """Return the rows that have not been hashed yet, in canonical form."""
         if not self._gathered:
-            return
-        table = pa.Table.from_batches(self._gathered)
-        high, low = sum_rows(canonical_table(table, self._columns), self._algorithm)
+            return None
+        return canonical_table(pa.Table.from_batches(self._gathered), self._columns)
+
+    def add_waiting(self, sums: tuple[int, int]) -> None:
+        """Add the sums of the hashes of all rows that wait; none waits afterwards."""
+        high, low = sums
         self._rows += self._gathered_rows
         self._high = (self._high + high) % _LANE
         self._low = (self._low + low) % _LANE
         self._gathered, self._gathered_rows, self._gathered_bytes = [], 0, 0
+
+
+def hash_together(digests: Iterable[DigestSum]) -> None:
+    """Hash what waits in several digests, those of the same columns by one question; each ends as it would alone."""
+    alike: dict[tuple[Algorithm, pa.Schema], list[tuple[DigestSum, pa.Table]]] = {}
+    for digest in digests:
+        table = digest.waiting()
+        if table is not None:
+            alike.setdefault((digest.algorithm, table.schema), []).append((digest, table))
+    for (algorithm, _), waiting in alike.items():
+        sums = sum_rows_of([table for _, table in waiting], algorithm)
+        for (digest, _), both in zip(waiting, sums, strict=True):
+            digest.add_waiting(both)
 
 
 def combine(parts: Iterable[Digest]) -> Digest:

@@ -8,13 +8,17 @@ from __future__ import annotations
 import os
 import threading
 from enum import StrEnum
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import duckdb
 import pyarrow as pa
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 _LANE: Final = 1 << 64
 _NAME: Final = "rows_to_hash"
+_NUMBER: Final = "convoy_table_number"
 
 
 class Algorithm(StrEnum):
@@ -71,6 +75,29 @@ def sum_rows(table: pa.Table, algorithm: Algorithm) -> tuple[int, int]:
         # Not through a relation and Arrow, as below: for one row of two numbers that costs more than the hashing.
         ((high_sum, low_sum),) = cursor.execute(select).fetchall()
     return int(high_sum) % _LANE, int(low_sum) % _LANE
+
+
+def sum_rows_of(tables: Sequence[pa.Table], algorithm: Algorithm) -> list[tuple[int, int]]:
+    """Return what `sum_rows` does for each of some tables, all of the same columns, by one question.
+
+    A question costs a millisecond and more, which is what a hundred rows take, ten times over.
+    """
+    if len(tables) == 1:
+        return [sum_rows(tables[0], algorithm)]
+    sums = [(0, 0)] * len(tables)
+    numbered = [
+        table.append_column(_NUMBER, pa.repeat(pa.scalar(number, pa.int64()), table.num_rows))
+        for number, table in enumerate(tables)
+    ]
+    high, low = _row_sql(tables[0], algorithm)
+    select = (
+        f"SELECT {_NUMBER}, sum(({high})::HUGEINT), sum(({low})::HUGEINT) FROM {_NAME} GROUP BY {_NUMBER}"
+    )
+    with duck().cursor() as cursor:
+        cursor.register(_NAME, pa.concat_tables(numbered))
+        for number, high_sum, low_sum in cursor.execute(select).fetchall():
+            sums[number] = int(high_sum) % _LANE, int(low_sum) % _LANE
+    return sums
 
 
 def hash_rows(table: pa.Table, algorithm: Algorithm = Algorithm.HASH128) -> pa.Table:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import groupby
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from migration.errors import DiskError, MappingFileError, PermanentError
@@ -9,7 +11,7 @@ from migration.ledger.chunk_records import read_chunk_profiles, read_chunk_sizes
 from migration.ledger.ledger_database import wait_for_disk
 from migration.ledger.run_results import add_findings, save_objects
 from migration.ledger.step_records import NewStep, add_steps
-from migration.ledger.table_records import TableRecord, forget_table, read_sources, read_tables, save_plan
+from migration.ledger.table_records import TableRecord, forget_table, read_sources, read_tables, save_plans
 from migration.model import ColumnProfile, Mode, ObjectResult, ObjectState, Phase, TablePlan
 from migration.observers.run_happenings import RunPlanned
 from migration.schema_translation.left_behind_tables import LeftBehind, without_tables
@@ -25,6 +27,8 @@ from migration.target.session_time_zone import times_read_in
 from migration.target.target_check import check_target, foresee_replacements, try_ddl
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from sqlalchemy import Connection
 
     from migration.ledger.run_records import RunRecord
@@ -152,6 +156,17 @@ def _refused(connection: Connection, run: RunRecord, plans: list[TablePlan], sta
     return {(table.plan.source_label, table.plan.name): table.reason for table in refused}
 
 
+def _merged_profiles(
+    connection: Connection, tables: Mapping[str, TableRecord]
+) -> dict[str, dict[str, ColumnProfile]]:
+    """Return the profile of each table, merged from those of its chunks."""
+    names = {table.id: name for name, table in tables.items()}
+    merged: dict[str, dict[str, ColumnProfile]] = {name: merge_profiles([]) for name in tables}
+    for table_id, of_table in groupby(read_chunk_profiles(connection, names), key=itemgetter(0)):
+        merged[names[table_id]] = merge_profiles(profile for _, profile in of_table)
+    return merged
+
+
 def _save_plans(
     connection: Connection, run: RunRecord, left_behind: LeftBehind
 ) -> tuple[list[TablePlan], list[ObjectResult]]:
@@ -161,10 +176,7 @@ def _save_plans(
     profiled: list[ProfiledSource] = []
     for source in sources:
         of_source: dict[str, TableRecord] = {t.name: t for t in tables if t.source_id == source.id}
-        profiles: dict[str, dict[str, ColumnProfile]] = {
-            name: merge_profiles(read_chunk_profiles(connection, table.id))
-            for name, table in of_source.items()
-        }
+        profiles = _merged_profiles(connection, of_source)
         records.append(of_source)
         schema = without_tables(
             source.label, source.schema, left_behind, {n: t.rows for n, t in of_source.items()}
@@ -181,8 +193,10 @@ def _save_plans(
         else plan_sources(profiled, run.options)
     )
     for of_source, known, planned in zip(records, profiled, decided, strict=True):
-        for table_plan in planned.tables:
-            save_plan(connection, of_source[table_plan.name].id, table_plan, known.profiles[table_plan.name])
+        save_plans(
+            connection,
+            [(of_source[plan.name].id, plan, known.profiles[plan.name]) for plan in planned.tables],
+        )
         plans.extend(planned.tables)
         results.extend(planned.objects)
     return plans, results

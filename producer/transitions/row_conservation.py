@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from migration.errors import InternalError
-from migration.ledger.chunk_records import read_loaded
+from migration.ledger.chunk_records import read_all_loaded
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -19,8 +19,9 @@ def check_conservation(connection: Connection, tables: list[TableRecord]) -> Non
     Raises:
         InternalError: rows are neither loaded nor in quarantine, or some are there twice.
     """
+    all_loaded = read_all_loaded(connection, {table.id for table in tables})
     for table in tables:
-        loaded = read_loaded(connection, table.id)
+        loaded = all_loaded[table.id]
         if loaded.rows_loaded + loaded.rows_quarantined != table.rows:
             raise InternalError(
                 f"{table.rows} rows were counted, but {loaded.rows_loaded} were loaded and "

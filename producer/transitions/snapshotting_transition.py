@@ -12,7 +12,7 @@ from migration.ledger.chunk_records import NewChunk
 from migration.ledger.ledger_database import wait_for_disk
 from migration.ledger.run_results import add_findings
 from migration.ledger.step_records import NewStep, add_steps
-from migration.ledger.table_records import SourceRecord, add_source, add_table, clear_contents
+from migration.ledger.table_records import SourceRecord, add_source, add_tables, clear_contents
 from migration.mapping_file.loss_signatures import check_signatures
 from migration.mapping_file.mapping_file_application import apply_mapping, check_mapping
 from migration.model import Finding, FindingKind, Mode, Phase, Source
@@ -85,9 +85,12 @@ def finish_snapshotting(_context: TransitionContext, locked: LockedRun, frozen: 
         if run.options.mode is Mode.VALIDATE:
             new.append(NewStep(spec={"source_id": source_id}, weight=record.bytes))
             continue
-        for table in select_tables(record.label, record.schema, run.options):
-            parts = found.chunks[table.name]
-            _, chunk_ids = add_table(connection, run.id, source_id, table.name, parts)
+        parts_of = {
+            table.name: found.chunks[table.name]
+            for table in select_tables(record.label, record.schema, run.options)
+        }
+        added = add_tables(connection, run.id, source_id, parts_of)
+        for parts, (_, chunk_ids) in zip(parts_of.values(), added, strict=True):
             average = record.bytes // max(1, sum(part.rows for part in parts))
             new.extend(
                 NewStep(chunk_id=chunk_id, weight=part.rows * min(average, 1_000))

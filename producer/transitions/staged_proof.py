@@ -12,11 +12,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from sqlalchemy import bindparam, select, text, update
+from sqlalchemy import select, text, update
 
 from migration.cutover_errors import StagingChangedError
 from migration.ledger.ledger_tables import runs
 from migration.ledger.ledger_tables import tables as ledger_tables
+from migration.ledger.record_sets import update_set
 from migration.ledger.table_records import TableRecord, planned
 from migration.model import Finding, FindingKind
 from migration.steps.run_schema_names import staging_schema, target_schemas
@@ -193,13 +194,8 @@ class PlacementWatch:
 
 def _note(connection: Connection, column: str, noted: Mapping[int, str | list[str]]) -> None:
     """Write one column of the ledger's tables, by their ids there."""
-    if noted:
-        connection.execute(
-            update(ledger_tables)
-            .where(ledger_tables.c.id == bindparam("table_id"))
-            .values({column: bindparam("noted")}),
-            [{"table_id": table_id, "noted": value} for table_id, value in noted.items()],
-        )
+    records = [{"id": table_id, column: value} for table_id, value in noted.items()]
+    update_set(connection, ledger_tables, records)
 
 
 def _staged_sql(run: RunRecord, table: TableRecord) -> str:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select
 
 from migration.errors import NotEqualError
-from migration.ledger.chunk_records import read_loaded
+from migration.ledger.chunk_records import read_all_loaded
 from migration.ledger.ledger_tables import steps
-from migration.ledger.run_results import add_findings, save_schema_checked, save_verdict
+from migration.ledger.run_results import add_findings, save_schema_checked, save_verdicts
 from migration.ledger.table_records import TableRecord, read_tables
 from migration.model import Digest, Mode, Phase
 from migration.validation.row_digest import combine
@@ -56,7 +56,12 @@ def compare_sides(context: TransitionContext, run: RunRecord) -> Compared:
 def _compare_digests(context: TransitionContext, run: RunRecord) -> list[_Comparison]:
     """Compare the digests of both sides of every table; where they differ, read both again and name the rows."""
     with context.engine.begin() as connection:
-        digests = [(table, *_digests(connection, run, table)) for table in read_tables(connection, run.id)]
+        tables = read_tables(connection, run.id)
+        loaded = read_all_loaded(connection, {table.id for table in tables})
+        stands = _read_back(connection, run)
+    digests = [
+        (table, combine(loaded[table.id].digests), combine(stands.get(table.id, ()))) for table in tables
+    ]
     return [
         _Comparison(table, source, target, find_difference(context, run, table) if source != target else [])
         for table, source, target in digests
@@ -72,8 +77,8 @@ def finish_validating(
         return completed(connection, run)
     add_findings(connection, run.id, compared.schema.findings)
     save_schema_checked(connection, compared.schema.checked)
+    save_verdicts(connection, {one.table.id: (one.source, one.target) for one in compared.tables})
     for one in compared.tables:
-        save_verdict(connection, one.table.id, one.source, one.target)
         add_findings(connection, run.id, one.findings)
     unequal = [one.table.name for one in compared.tables if one.source != one.target]
     if not unequal:
@@ -86,12 +91,13 @@ def finish_validating(
     )
 
 
-def _digests(connection: Connection, run: RunRecord, table: TableRecord) -> tuple[Digest, Digest]:
-    loaded = read_loaded(connection, table.id)
-    results = connection.execute(
-        select(steps.c.result).where(
-            steps.c.run_id == run.id, steps.c.phase == Phase.VALIDATING.value, steps.c.table_id == table.id
+def _read_back(connection: Connection, run: RunRecord) -> dict[int, list[Digest]]:
+    """Return the digests of all parts that were read back, by the table's id."""
+    found: dict[int, list[Digest]] = {}
+    for row in connection.execute(
+        select(steps.c.table_id, steps.c.result).where(
+            steps.c.run_id == run.id, steps.c.phase == Phase.VALIDATING.value, steps.c.table_id.is_not(None)
         )
-    ).scalars()
-    target = combine(Digest(result["rows"], result["checksum"]) for result in results)
-    return combine(loaded.digests), target
+    ):
+        found.setdefault(row.table_id, []).append(Digest(row.result["rows"], row.result["checksum"]))
+    return found

@@ -9,7 +9,7 @@ and a DELETE are only planned, which is where the server refuses them for want o
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -19,7 +19,7 @@ from sqlalchemy.exc import DBAPIError
 from migration.model import Finding, FindingKind
 from migration.target.pg_catalog.application_table_facts import sequences_of, triggers_of
 from migration.target.pg_catalog.replica_identity import identity_statement, read_unidentified
-from migration.target.sql_statements import quoted, run_sql
+from migration.target.sql_statements import quoted, run_all, run_sql
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Row
@@ -54,6 +54,8 @@ _NOT_NULL: Final = "23502"
 _NO_RIGHT: Final = "42501"
 # No replica identity, or one that a list of columns or a filter of a publication does not go with.
 _NO_IDENTITY: Final = frozenset({"55000", "42P10"})
+_TABLES_AT_ONCE: Final = 20
+"""So many are tried together; where one of them is refused, each is tried again by itself."""
 _OF_DEFAULTS: Final = ("22", "42")
 
 
@@ -89,13 +91,53 @@ def try_first_writes(connection: Connection, writes: Sequence[FirstWrite]) -> li
     oids = [rows[0].table for rows in columns.values()]
     sequences = {(s.table, s.column): s.sequence for s in sequences_of(connection, oids)}
     triggered = {trigger.table for trigger in triggers_of(connection, oids)}
+    trials = [
+        _Trial(connection, write, rows, sequences, has_triggers=rows[0].table in triggered)
+        for write in writes
+        if (rows := columns.get((write.schema, write.name), []))
+    ]
     findings: list[Finding] = []
-    for write in writes:
-        rows = columns.get((write.schema, write.name), [])
-        if rows:
-            found = _Trial(connection, write, rows, sequences, has_triggers=rows[0].table in triggered).run()
-            findings += found
+    for first in range(0, len(trials), _TABLES_AT_ONCE):
+        part = trials[first : first + _TABLES_AT_ONCE]
+        if not _all_go_through(connection, part):
+            findings += [finding for trial in part for finding in trial.run()]
     return findings
+
+
+def _all_go_through(connection: Connection, trials: Sequence[_Trial]) -> bool:
+    """Try the first writes into some tables at once, and undo them; False where one is refused, or may be."""
+    if not all(trial.is_plain for trial in trials):
+        return False
+    attempt = connection.begin_nested()
+    try:
+        numbers = _next_numbers(connection, [name for trial in trials for name in trial.sequences.values()])
+        taken = [one for trial in trials for one in trial.taken_sql(numbers)]
+        if taken and run_sql(connection, f"SELECT {' OR '.join(taken)}").scalar_one():
+            return False
+        run_all(connection, [one for trial in trials for one in trial.writes(numbers)])
+    except (DBAPIError, KeyError):  # no number that a sequence could give
+        if connection.invalidated:
+            raise
+        return False
+    finally:
+        if not connection.invalidated:
+            attempt.rollback()
+    return True
+
+
+def _next_numbers(connection: Connection, sequences: Sequence[str]) -> dict[str, tuple[int, int]]:
+    """Return what sequences give next, without taking it, and their step; those at their end are left out."""
+    if not sequences:
+        return {}
+    states = " UNION ALL ".join(
+        f"SELECT {number} AS number, state.* FROM ({_NEXT.format(sequence=sequence)}) state"
+        for number, sequence in enumerate(sequences)
+    )
+    return {
+        sequences[state.number]: (int(state.next), state.step)
+        for state in run_sql(connection, states)
+        if state.seqmin <= state.next <= state.seqmax
+    }
 
 
 class _Trial:
@@ -113,7 +155,7 @@ class _Trial:
         self._connection = connection
         self._write = write
         self._columns = columns
-        self._sequences = {
+        self.sequences = {
             column.column: sequences[column.table, column.column]
             for column in columns
             if (column.table, column.column) in sequences
@@ -121,7 +163,38 @@ class _Trial:
         self._has_triggers = has_triggers
         self._table = quoted(write.schema, write.name)
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether its writes can be tried beside those of other tables."""
+        return not self._has_triggers and not self._unfilled()
+
+    def taken_sql(self, numbers: Mapping[str, tuple[int, int]]) -> list[str]:
+        """Return conditions, of which none holds where the sequences have not met a number that is taken.
+
+        Raises:
+            KeyError: a sequence has no number to give.
+        """
+        conditions = []
+        for column in self._columns:
+            sequence = self.sequences.get(column.column)
+            if sequence is not None and column.is_unique:
+                following, step = numbers[sequence]
+                name = quoted(column.column)
+                sign = ">=" if step > 0 else "<="
+                conditions.append(f"EXISTS (SELECT FROM ONLY {self._table} WHERE {name} {sign} {following})")
+        return conditions
+
+    def writes(self, numbers: Mapping[str, tuple[int, int]]) -> list[str]:
+        """Return an INSERT, and what is only planned: an UPDATE and a DELETE.
+
+        Raises:
+            KeyError: a sequence has no number to give.
+        """
+        given = {column: str(numbers[sequence][0]) for column, sequence in self.sequences.items()}
+        return [self._insert_sql(given), *(f"EXPLAIN {statement}" for statement in self._changes())]
+
     def run(self) -> list[Finding]:
+        """Return what would keep the application from writing into the table."""
         # A trigger may fill what no default does: then nobody knows without firing it.
         findings = [] if self._has_triggers else self._unfilled()
         attempt = self._connection.begin_nested()
@@ -146,12 +219,8 @@ class _Trial:
 
         EXPLAIN makes ready for all partitions and runs nothing: no trigger fires, no row is read.
         """
-        free = [column.column for column in self._columns if not (column.is_generated or column.is_always)]
-        tried = [f"DELETE FROM {self._table}"]
-        if free:
-            tried.insert(0, f"UPDATE {self._table} SET {quoted(free[0])} = {quoted(free[0])}")
         refused: dict[str, str] = {}
-        for statement in tried:
+        for statement in self._changes():
             attempt = self._connection.begin_nested()
             try:
                 run_sql(self._connection, f"EXPLAIN {statement}")
@@ -170,6 +239,11 @@ class _Trial:
         remedies = [one.remedy for one in unidentified] or [identity_statement(self._table)]
         message = f"{' and '.join(refused)} of any row will be refused: {reason}. {'; '.join(remedies)}"
         return [self._finding(message, None)]
+
+    def _changes(self) -> list[str]:
+        free = [column.column for column in self._columns if not (column.is_generated or column.is_always)]
+        changes = [f"UPDATE {self._table} SET {quoted(free[0])} = {quoted(free[0])}"] if free else []
+        return [*changes, f"DELETE FROM {self._table}"]
 
     def _unfilled(self) -> list[Finding]:
         """Return columns that SQLite fills by itself, and this table does not and needs."""
@@ -191,7 +265,7 @@ class _Trial:
         values: dict[str, str] = {}
         findings = []
         for column in self._columns:
-            sequence = self._sequences.get(column.column)
+            sequence = self.sequences.get(column.column)
             if sequence is None:
                 continue
             state = run_sql(self._connection, _NEXT.format(sequence=sequence)).one()

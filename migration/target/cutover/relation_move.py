@@ -25,8 +25,14 @@ ALTER: Final = {"materialized view": "MATERIALIZED VIEW", "view": "VIEW", "table
 
 def move_relation(connection: Connection, relation: Relation, schema: str) -> None:
     """Give a table, view or index another schema; what belongs to it follows."""
-    kind = ALTER[relation.kind]
-    run_sql(connection, f"ALTER {kind} {quoted(relation.schema, relation.name)} SET SCHEMA {quoted(schema)}")
+    run_sql(connection, moving(relation, schema))
+
+
+def moving(relation: Relation, schema: str) -> str:
+    """Return the statement that gives a table, view or index another schema."""
+    return (
+        f"ALTER {ALTER[relation.kind]} {quoted(relation.schema, relation.name)} SET SCHEMA {quoted(schema)}"
+    )
 
 
 @contextmanager

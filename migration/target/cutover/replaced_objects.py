@@ -37,7 +37,7 @@ from migration.target.attached_objects.outside_dependents import (
 )
 from migration.target.cutover.cutover_lock_timeout import LOCK_TIMEOUT
 from migration.target.cutover.occupied_names import listed
-from migration.target.loading.index_and_constraint_creation import build_object, is_refusal
+from migration.target.loading.index_and_constraint_creation import build_object, building, is_refusal
 from migration.target.loading.staging_schema import sequences_make_way
 from migration.target.pg_catalog.schema_relations import (
     Relation,
@@ -45,7 +45,7 @@ from migration.target.pg_catalog.schema_relations import (
     relations_named,
     schema_exists,
 )
-from migration.target.sql_statements import quoted, run_sql
+from migration.target.sql_statements import quoted, run_sql, try_all
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -295,7 +295,12 @@ def hand_over_outsiders(
 
 def _build_empty(connection: Connection, plans: Sequence[TablePlan], schema: str) -> None:
     """Create the plans' tables and objects; what is refused is left out, and said elsewhere."""
-    for plan in sequences_make_way(plans):
+    ordered = sequences_make_way(plans)
+    items = sorted((item for plan in plans for item in plan.objects), key=lambda item: item.stage)
+    everything = [plan.create_sql.replace("{schema}", quoted(schema)) for plan in ordered]
+    if try_all(connection, [*everything, *building((item, schema) for item in items)]):
+        return
+    for plan in ordered:
         savepoint = connection.begin_nested()
         try:
             run_sql(connection, plan.create_sql.replace("{schema}", quoted(schema)))

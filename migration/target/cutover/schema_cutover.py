@@ -9,7 +9,7 @@ from migration.cutover_errors import StagingLostError
 from migration.target.attached_objects.outside_dependents import read_outsiders
 from migration.target.cutover.occupied_names import listed, relations_to_replace
 from migration.target.cutover.privilege_transfer import grant_defaults
-from migration.target.cutover.relation_move import move_relation, translated
+from migration.target.cutover.relation_move import moving, translated
 from migration.target.cutover.replaced_objects import (
     Replacement,
     build_beforehand,
@@ -26,7 +26,7 @@ from migration.target.pg_catalog.schema_relations import (
 )
 from migration.target.pg_catalog.table_parts import read_parts
 from migration.target.pg_catalog.table_signature import read_signatures
-from migration.target.sql_statements import quoted, run_sql
+from migration.target.sql_statements import quoted, run_all, run_sql
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -101,13 +101,12 @@ def cut_over(
             )
         aside = _set_aside(connection, previous_schema, plans, if_exists, lost)
         renamed = _free_names(connection, staging_schema, schema)
-        for relation in staged:
-            if relation.kind == "table":
-                run_sql(
-                    connection,
-                    f"ALTER TABLE {quoted(staging_schema, relation.name)} RESET (autovacuum_enabled)",
-                )
-            move_relation(connection, relation, schema)
+        usual = [
+            f"ALTER TABLE {quoted(staging_schema, relation.name)} RESET (autovacuum_enabled)"
+            for relation in staged
+            if relation.kind == "table"
+        ]
+        run_all(connection, usual + [moving(relation, schema) for relation in staged])
         made = {relation.name: relation for relation in staged}
         hand_over(connection, aside.replaced, made, aside.lost, aside.replacement)
         hand_over_outsiders(connection, aside.outsiders, previous_schema, aside.replacement)
@@ -195,8 +194,7 @@ def _set_aside(
     run_sql(connection, f"CREATE SCHEMA {quoted(previous)}")
     aside.outsiders = read_outsiders(connection, [relation.oid for relation in standing], schema)
     aside.replaced = put_aside(connection, standing, previous, aside.replacement)
-    for relation in standing:
-        move_relation(connection, relation, previous)
+    run_all(connection, [moving(relation, previous) for relation in standing])
     return aside
 
 

@@ -12,10 +12,12 @@ from sqlalchemy.exc import DBAPIError
 
 from migration.model import Finding, FindingKind, ObjectResult, ObjectState
 from migration.target.postgres_errors import lacks_locks, translate
-from migration.target.sql_statements import quoted, run_sql
+from migration.target.sql_statements import quoted, run_all, run_sql
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
+    from collections.abc import Collection, Iterable, Sequence
+
+    from sqlalchemy import Connection, Row
 
     from migration.model import TargetObject
 
@@ -51,16 +53,11 @@ def build_object(
     Raises:
         RetryableError, PermanentError: the connection broke, the disk is full, ...: nothing to do with the object.
     """
-    if item.state is ObjectState.SKIPPED or not item.sql:
+    if not _is_wanted(item) or not item.sql:
         return ObjectResult(item.kind, item.name, item.state, item.reason, item.table), ()
     refused = _attempt(connection, item.sql, item, schema)
     if refused is None:
-        problems = sequence_problems(connection, schema, item.table) if item.kind == "sequence" else []
-        if problems:
-            problem = "; ".join(problems)
-            finding = Finding(FindingKind.SEQUENCE, item.table, problem, is_error=False)
-            return ObjectResult(item.kind, item.name, ObjectState.CHANGED, problem, item.table), (finding,)
-        return ObjectResult(item.kind, item.name, item.state, item.reason, item.table), ()
+        return _built(item, sequence_problems(connection, schema, item.table) if _counts(item) else [])
     if item.fallback_sql:
         refused_too = _attempt(connection, item.fallback_sql, item, schema)
         if refused_too is None:
@@ -73,6 +70,56 @@ def build_object(
     place = item.name if is_view else item.table
     finding = Finding(kind, place, message, is_error=False, loss=f"skipped:{item.kind}")
     return ObjectResult(item.kind, item.name, ObjectState.SKIPPED, refused, item.table), (finding,)
+
+
+def build_all(
+    connection: Connection, items: Sequence[tuple[TargetObject, str]], also_sql: Sequence[str] = ()
+) -> list[tuple[ObjectResult, tuple[Finding, ...]]]:
+    """Build objects (each with the schema that its table is in now) in one statement; all of them or none.
+
+    Args:
+        connection: in the caller's transaction, which is lost if anything is refused: `build_object` says why then.
+        items: what to build, in this order. Those that the plan has skipped are only reported.
+        also_sql: further statements, afterwards.
+
+    Returns:
+        Line for the report and findings of each, as `build_object`.
+
+    Raises:
+        DBAPIError: the server refuses one of them, or the connection broke.
+    """
+    run_all(connection, [*building(items), *also_sql])
+    counting = {(schema, item.table) for item, schema in items if _is_wanted(item) and _counts(item)}
+    problems = all_sequence_problems(connection, counting)
+    return [
+        _built(item, problems.get((schema, item.table), []) if _is_wanted(item) and _counts(item) else [])
+        for item, schema in items
+    ]
+
+
+def building(items: Iterable[tuple[TargetObject, str]]) -> list[str]:
+    """Return the statements that build objects as they are planned, each with the schema that its table is in now."""
+    return [
+        item.sql.replace("{schema}", quoted(schema))
+        for item, schema in items
+        if item.sql and _is_wanted(item)
+    ]
+
+
+def _is_wanted(item: TargetObject) -> bool:
+    return item.state is not ObjectState.SKIPPED and bool(item.sql)
+
+
+def _counts(item: TargetObject) -> bool:
+    return item.kind == "sequence"
+
+
+def _built(item: TargetObject, problems: Sequence[str]) -> tuple[ObjectResult, tuple[Finding, ...]]:
+    if problems:
+        problem = "; ".join(problems)
+        finding = Finding(FindingKind.SEQUENCE, item.table, problem, is_error=False)
+        return ObjectResult(item.kind, item.name, ObjectState.CHANGED, problem, item.table), (finding,)
+    return ObjectResult(item.kind, item.name, item.state, item.reason, item.table), ()
 
 
 def index_stands(connection: Connection, schema: str, name: str) -> bool:
@@ -171,38 +218,73 @@ def _orphans(connection: Connection, name: str, schema: str) -> tuple[int, list[
 
 def sequence_problems(connection: Connection, schema: str, table: str) -> list[str]:
     """Return what is wrong with the sequences that a table owns: the next number of each must be free."""
-    columns = connection.execute(
-        text(
-            "SELECT a.attname AS column, s.seqrelid::regclass::text AS sequence,"
-            " s.seqincrement AS step, s.seqmax AS max,"
-            " has_sequence_privilege(s.seqrelid, 'SELECT') AS readable"
-            " FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
-            " JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid"
-            " JOIN pg_catalog.pg_depend d ON d.refclassid = 'pg_catalog.pg_class'::regclass AND d.refobjid = c.oid"
-            "   AND d.refobjsubid = a.attnum"
-            "   AND d.classid = 'pg_catalog.pg_class'::regclass AND d.deptype IN ('a', 'i')"
-            " JOIN pg_catalog.pg_sequence s ON s.seqrelid = d.objid"
-            " WHERE n.nspname = :schema AND c.relname = :table"
-        ),
-        {"schema": schema, "table": table},
-    ).all()
-    problems = [_sequence_problem(connection, schema, table, column) for column in columns]
-    return [problem for problem in problems if problem]
+    return all_sequence_problems(connection, [(schema, table)]).get((schema, table), [])
 
 
-def _sequence_problem(connection: Connection, schema: str, table: str, column: Any) -> str | None:
-    if not column.readable:
-        return f"the sequence of column {column.column} was not checked: the role lacks SELECT on it"
-    largest = run_sql(
-        connection, f"SELECT max({quoted(column.column)}) FROM {quoted(schema, table)}"
-    ).scalar_one()
-    state = run_sql(connection, f"SELECT last_value, is_called FROM {column.sequence}").one()
+def all_sequence_problems(
+    connection: Connection, places: Collection[tuple[str, str]]
+) -> dict[tuple[str, str], list[str]]:
+    """Return what is wrong with the sequences of tables (schema and name), of those where anything is."""
+    if not places:
+        return {}
+    values = {"schemas": [schema for schema, _ in places], "names": [name for _, name in places]}
+    columns = connection.execute(_SEQUENCES, values).all()
+    problems: dict[tuple[str, str], list[str]] = {}
+    readable = [column for column in columns if column.readable]
+    states = iter(_sequence_states(connection, readable))
+    for column in columns:
+        problem = (
+            _sequence_problem(column, next(states))
+            if column.readable
+            else f"the sequence of column {column.column} was not checked: the role lacks SELECT on it"
+        )
+        if problem:
+            problems.setdefault((column.schema, column.table), []).append(problem)
+    return problems
+
+
+# The tables are found by their names first, which have an index: the catalogs hold whatever else the database has.
+_SEQUENCES: Final = text(
+    """
+    SELECT n.nspname AS schema, c.relname AS table, a.attname AS column, s.seqrelid::regclass::text AS sequence,
+           s.seqincrement AS step, s.seqmax AS max, has_sequence_privilege(s.seqrelid, 'SELECT') AS readable
+    FROM unnest(CAST(:schemas AS text[]), CAST(:names AS text[])) AS wanted (schema, name)
+    JOIN pg_catalog.pg_namespace n ON n.nspname = wanted.schema
+    JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relname = wanted.name
+    JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid
+    JOIN pg_catalog.pg_depend d ON d.refclassid = 'pg_catalog.pg_class'::regclass AND d.refobjid = c.oid
+      AND d.refobjsubid = a.attnum
+      AND d.classid = 'pg_catalog.pg_class'::regclass AND d.deptype IN ('a', 'i')
+    JOIN pg_catalog.pg_sequence s ON s.seqrelid = d.objid
+    ORDER BY n.nspname, c.relname, a.attnum
+    """
+)
+_STATES_AT_ONCE: Final = 100
+
+
+def _sequence_states(connection: Connection, columns: Sequence[Row[Any]]) -> list[Row[Any]]:
+    """Return the state of each column's sequence and its largest value, in the order of the columns."""
+    states: list[Row[Any]] = []
+    for first in range(0, len(columns), _STATES_AT_ONCE):
+        each = [
+            f"SELECT {number} AS number, s.last_value, s.is_called,"
+            f" (SELECT max({quoted(column.column)}) FROM {quoted(column.schema, column.table)})::numeric AS largest"
+            f" FROM {column.sequence} s"
+            for number, column in enumerate(columns[first : first + _STATES_AT_ONCE])
+        ]
+        states += run_sql(connection, f"{' UNION ALL '.join(each)} ORDER BY number").all()
+    return states
+
+
+def _sequence_problem(column: Row[Any], state: Row[Any]) -> str | None:
     following = state.last_value + (column.step if state.is_called else 0)
     if following > column.max:
         return (
             f"column {column.column} holds the largest number of its sequence ({column.max}):"
             " the next insert without a value will fail"
         )
-    if largest is not None and following <= largest:
-        return f"the sequence of column {column.column} goes on with {following}, and {largest} is taken"
+    if state.largest is not None and following <= state.largest:
+        return (
+            f"the sequence of column {column.column} goes on with {following}, and {state.largest} is taken"
+        )
     return None

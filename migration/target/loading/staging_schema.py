@@ -8,7 +8,7 @@ from sqlalchemy.exc import DBAPIError
 
 from migration.target.postgres_errors import lacks_locks, too_few_locks, translate
 from migration.target.schema_removal import remove_own_schema
-from migration.target.sql_statements import quoted, run_sql
+from migration.target.sql_statements import quoted, run_sql, try_all
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,17 +33,24 @@ def create_staging(connection: Connection, plans: Sequence[TablePlan], staging_s
         run_sql(connection, f"CREATE SCHEMA {quoted(staging_schema)}")
     except DBAPIError as error:
         raise translate(error, schema=staging_schema) from error
-    for plan in sequences_make_way(plans):
+    made = [(plan, _creating(plan, staging_schema)) for plan in sequences_make_way(plans)]
+    if try_all(connection, [statement for _, statements in made for statement in statements]):
+        return
+    for plan, statements in made:
         try:
-            run_sql(connection, plan.create_sql.replace("{schema}", quoted(staging_schema)))
-            run_sql(
-                connection,
-                f"ALTER TABLE {quoted(staging_schema, plan.target_name)} SET (autovacuum_enabled = false)",
-            )
+            for statement in statements:
+                run_sql(connection, statement)
         except DBAPIError as error:
             if lacks_locks(error):
                 raise too_few_locks(len(plans), schema=staging_schema) from error
             raise translate(error, table=plan.target_name) from error
+
+
+def _creating(plan: TablePlan, staging_schema: str) -> tuple[str, ...]:
+    return (
+        plan.create_sql.replace("{schema}", quoted(staging_schema)),
+        f"ALTER TABLE {quoted(staging_schema, plan.target_name)} SET (autovacuum_enabled = false)",
+    )
 
 
 def sequences_make_way(plans: Sequence[TablePlan]) -> list[TablePlan]:

@@ -20,10 +20,10 @@ from migration.validation.schema.standing_extras import extra_findings, refused_
 from migration.validation.schema.table_difference import table_findings
 from migration.validation.schema.table_pair import TablePair
 from migration.validation.schema.view_difference import view_findings
-from migration.validation.schema.wanted_shapes import WantedShape, wanted_shape, why_nothing_is_built
+from migration.validation.schema.wanted_shapes import WantedShape, wanted_shapes, why_nothing_is_built
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from sqlalchemy import Connection
 
@@ -96,10 +96,15 @@ def compare_schema(
         referred_to = {name: shapes[target] for name, target in parents.items() if target in shapes}
         plans = plan_fitted(source, referred_to | standing, options, referred_to.keys())
         zone = options.source_timezone
-        for name, shape in standing.items():
-            _compare_table(
-                connection, schema, plans, name, shape, left_out.get(name, frozenset()), result, options
+        wanted = _Wanted(
+            *(
+                dict(zip(standing, _wanted_of(connection, schema, of, list(standing), zone), strict=True))
+                for of in (plans.own, plans.fitted)
             )
+        )
+        for name, shape in standing.items():
+            without = left_out.get(name, frozenset())
+            _compare_table(connection, schema, plans, wanted, name, shape, without, result, options)
         result.findings += [_untranslated(item, plans, standing, options) for item in plans.untranslated]
         found, compared = view_findings(connection, schema, source, list(plans.fitted.values()), zone)
         result.findings += found
@@ -111,10 +116,25 @@ def compare_schema(
         connection.rollback()
 
 
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """What the server makes of a source's tables, by their names there: in Convoy's types, and in those that stand."""
+
+    own: Mapping[str, WantedShape | str]
+    fitted: Mapping[str, WantedShape | str]
+
+
+def _wanted_of(
+    connection: Connection, schema: str, plans: Mapping[str, TablePlan], names: Sequence[str], zone: str
+) -> list[WantedShape | str]:
+    return wanted_shapes(connection, schema, [plans[name] for name in names], list(plans.values()), zone)
+
+
 def _compare_table(
     connection: Connection,
     schema: str,
     plans: FittedPlans,
+    wanted: _Wanted,
     name: str,
     standing: TableShape,
     left_out: frozenset[str],
@@ -122,13 +142,12 @@ def _compare_table(
     options: RunOptions,
 ) -> None:
     plan = plans.own[name]
-    zone = options.source_timezone
-    own = wanted_shape(connection, schema, plan, list(plans.own.values()), zone)
+    own = wanted.own[name]
     if isinstance(own, str):
         message = f"Convoy's own table cannot be built here to compare with: {own}"
         result.findings.append(_not_compared(name, message))
         return
-    fitted = wanted_shape(connection, schema, plans.fitted[name], list(plans.fitted.values()), zone)
+    fitted = wanted.fitted[name]
     if isinstance(fitted, str):
         result.findings.append(_unchecked(name, f"Expressions were not compared: {fitted}"))
         fitted = _without_expressions(own)
@@ -189,10 +208,12 @@ def compare_as_planned(
         if why := why_nothing_is_built(connection):
             result.findings.append(_only_built("", why))
             return result
-        for plan in everything:
-            items = tuple(item for item in plan.objects if item.name not in not_built)
-            built = replace(plan, objects=items)
-            wanted = wanted_shape(connection, schema, built, everything, zone)
+        built = [
+            replace(plan, objects=tuple(item for item in plan.objects if item.name not in not_built))
+            for plan in everything
+        ]
+        found = wanted_shapes(connection, schema, built, everything, zone)
+        for plan, wanted in zip(everything, found, strict=True):
             if isinstance(wanted, str) or plan.target_name not in shapes:
                 why = wanted if isinstance(wanted, str) else "the table is gone"
                 result.findings.append(_only_built(plan.name, f"The schema was not compared: {why}"))

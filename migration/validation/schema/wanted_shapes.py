@@ -15,11 +15,11 @@ from sqlalchemy.exc import DBAPIError
 
 from migration.errors import PermanentError
 from migration.model import ObjectState
-from migration.target.loading.index_and_constraint_creation import build_object
+from migration.target.loading.index_and_constraint_creation import build_object, building
 from migration.target.pg_catalog.table_shapes import TableShape, look_in, read_shapes
 from migration.target.postgres_errors import translate
 from migration.target.session_time_zone import times_read_in
-from migration.target.sql_statements import quoted, run_sql
+from migration.target.sql_statements import quoted, run_all, run_sql
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -35,6 +35,7 @@ SELECT pg_catalog.has_database_privilege(current_database(), 'TEMPORARY') AS may
        current_setting('transaction_read_only')::boolean AS is_read_only
 """
 _KEYS: Final = frozenset({"primary key", "unique constraint", "index"})
+_TABLES_AT_ONCE: Final = 50
 _SHAPED: Final = _KEYS | {"check", "foreign key"}
 
 
@@ -69,12 +70,64 @@ def why_nothing_is_built(connection: Connection) -> str | None:
     return None
 
 
+def wanted_shapes(
+    connection: Connection, schema: str, plans: Sequence[TablePlan], every: Sequence[TablePlan], zone: str
+) -> list[WantedShape | str]:
+    """Return what `wanted_shape` does for each plan, in their order; `every` are all tables of the source.
+
+    Some are built at once, which takes few statements where the server takes all of it; else each by itself.
+    """
+    shapes: list[WantedShape | str] = []
+    for first in range(0, len(plans), _TABLES_AT_ONCE):
+        part = plans[first : first + _TABLES_AT_ONCE]
+        together = _shapes_together(connection, schema, part, every, zone)
+        shapes += together or [wanted_shape(connection, schema, plan, every, zone) for plan in part]
+    return shapes
+
+
+def _shapes_together(
+    connection: Connection, schema: str, plans: Sequence[TablePlan], every: Sequence[TablePlan], zone: str
+) -> list[WantedShape]:
+    """Return the shapes of plans that the server takes as they are; nothing where it refuses anything of them."""
+    inside = {plan.target_name for plan in plans}
+    parents = {
+        parent.target_name: parent
+        for plan in plans
+        for parent in _parents(plan, every)
+        if parent.target_name not in inside
+    }
+    keys = [item for parent in parents.values() for item in parent.objects if item.kind in _KEYS]
+    own = sorted((item for plan in plans for item in _shaped(plan)), key=lambda item: item.stage)
+    temporary = quoted(TEMPORARY)
+    statements = [
+        plan.create_sql.replace("{schema}", temporary) for plan in (*parents.values(), *plans)
+    ] + building((item, TEMPORARY) for item in (*keys, *own))
+    savepoint = connection.begin_nested()
+    try:
+        look_in(connection, schema)
+        with times_read_in(connection, zone):
+            run_all(connection, statements)
+        found = read_shapes(connection, schema, [plan.target_name for plan in plans], temporary=True)
+        return [WantedShape(found[plan.target_name], {}) for plan in plans]
+    except DBAPIError as error:
+        if connection.invalidated:
+            raise translate(error) from error
+        return []
+    finally:
+        if savepoint.is_active and not connection.invalidated:
+            savepoint.rollback()
+
+
+def _shaped(plan: TablePlan) -> list[TargetObject]:
+    return [i for i in plan.objects if i.kind in _SHAPED and i.state is not ObjectState.SKIPPED and i.sql]
+
+
 def wanted_shape(
     connection: Connection, schema: str, plan: TablePlan, plans: Sequence[TablePlan], zone: str
 ) -> WantedShape | str:
     """Return what the server makes of a plan, or why it makes nothing of it.
 
-    Each table is built by itself, with its parents, and undone: locks of a thousand tables are never held at once.
+    Built by itself, with its parents, and undone: locks of a thousand tables are never held at once.
 
     Args:
         connection: in a transaction, which stays usable.
@@ -90,9 +143,7 @@ def wanted_shape(
     try:
         look_in(connection, schema)
         parents = _parents(plan, plans)
-        items = [
-            i for i in plan.objects if i.kind in _SHAPED and i.state is not ObjectState.SKIPPED and i.sql
-        ]
+        items = _shaped(plan)
         with times_read_in(connection, zone):
             for each in (*parents, plan):
                 run_sql(connection, each.create_sql.replace("{schema}", quoted(TEMPORARY)))
@@ -125,6 +176,8 @@ def _build(connection: Connection, items: Iterable[TargetObject]) -> dict[str, s
 def _parents(plan: TablePlan, plans: Sequence[TablePlan]) -> list[TablePlan]:
     """Return the other tables to which foreign keys of this one refer: those whose name their SQL holds."""
     keys = [item.sql for item in plan.objects if item.kind == "foreign key" and item.sql]
+    if not keys:
+        return []
     return [
         other
         for other in plans

@@ -14,11 +14,16 @@ from migration.ledger.run_records import create_run, find_run
 from migration.ledger.run_requests import request_cancel, request_pause, request_resume
 from migration.ledger.step_claims import (
     LEVEL_BYTES,
+    MOST_IN_A_GROUP,
+    SMALL_BYTES,
     STARVING_SECONDS,
+    claim_group,
     claim_next,
     is_beyond_limit,
     is_under_way,
+    lock_group,
     lock_step,
+    return_untried,
 )
 from migration.ledger.step_records import NewStep, Step, add_steps, finish_step, take_unsent
 from migration.model import Phase, Source
@@ -222,3 +227,116 @@ def test_run_is_under_way_until_the_last_step_that_was_sent_is_through(
     with at_once(ledger) as connection:
         seen.append(is_under_way(connection, run_id, Phase.COPYING))
     assert seen == [True, True, False]
+
+
+@pytest.fixture
+def group(ledger: Engine) -> Callable[..., list[int]]:
+    """Claim a group, and return the weights of its steps."""
+
+    def take(most: int = MOST_IN_A_GROUP, **options: bool) -> list[int]:
+        with at_once(ledger) as connection:
+            claimed = claim_group(connection, "w@host:1", 30.0, most=most, **options)
+            weights = text("SELECT weight FROM convoy.steps WHERE id = :id")
+            return [connection.execute(weights, {"id": step.id}).scalar_one() for step in claimed]
+
+    return take
+
+
+@pytest.fixture
+def with_tables(ledger: Engine) -> Callable[[str], None]:
+    """Give each step of a run a table of its own, since what belongs to no table is never in a group."""
+
+    def give(run_id: str) -> None:
+        with ledger.begin() as connection:
+            connection.execute(
+                text(
+                    "WITH source AS (INSERT INTO convoy.sources"
+                    " (run_id, label, location, snapshot, sha256, bytes, schema)"
+                    " VALUES (:run, 's', '', '', '', 0, '{}') RETURNING id),"
+                    " made AS (INSERT INTO convoy.tables (run_id, source_id, name, rows)"
+                    " SELECT :run, source.id, s.id, 0 FROM source, convoy.steps s WHERE s.run_id = :run"
+                    " RETURNING id, name)"
+                    " UPDATE convoy.steps s SET table_id = made.id FROM made WHERE s.id::text = made.name"
+                ),
+                {"run": run_id},
+            )
+
+    return give
+
+
+def test_small_steps_come_along_the_heaviest_first_and_not_more_than_asked_for(
+    ledger: Engine, make_run: MakeRun, with_tables: Callable[[str], None], group: Callable[..., list[int]]
+) -> None:
+    run_id = make_run(3, 9, 5, 7, 1)
+    with_tables(run_id)
+    assert [group(3), group(), group()] == [[9, 7, 5], [3, 1], []]
+    with ledger.connect() as connection:
+        served = connection.execute(
+            text("SELECT bytes FROM convoy.run_service WHERE run_id = :run"), {"run": run_id}
+        )
+        assert served.scalar_one() == 25
+
+
+def test_large_steps_are_claimed_alone_and_no_group_has_more_than_its_most(
+    make_run: MakeRun, with_tables: Callable[[str], None], group: Callable[..., list[int]]
+) -> None:
+    large = SMALL_BYTES + 1
+    with_tables(make_run(large, 2, *[1] * MOST_IN_A_GROUP))
+    assert group() == [large]
+    assert group() == [2, *[1] * (MOST_IN_A_GROUP - 1)]
+    assert group(1_000) == [1]
+
+
+def test_steps_that_were_tried_before_that_have_a_limit_or_no_table_are_claimed_alone(
+    ledger: Engine, make_run: MakeRun, with_tables: Callable[[str], None], group: Callable[..., list[int]]
+) -> None:
+    limited = make_run(1, 1, max_workers=1)
+    with_tables(limited)
+    assert [group(), group()] == [[1], []]
+    make_run(2, 2)
+    assert [group(), group()] == [[2], [2]]
+    tried = make_run(5, 4, 3, 3)
+    with_tables(tried)
+    with ledger.begin() as connection:
+        connection.execute(
+            text("UPDATE convoy.steps SET attempts = 1 WHERE run_id = :run AND weight > 3"), {"run": tried}
+        )
+    assert [group(), group(), group()] == [[5], [4], [3, 3]]
+
+
+def test_brothers_are_of_the_same_run_phase_and_stage(
+    ledger: Engine, make_run: MakeRun, with_tables: Callable[[str], None], group: Callable[..., list[int]]
+) -> None:
+    run_id, other = make_run(5, 4), make_run(3)
+    with ledger.begin() as connection:
+        add_steps(connection, run_id, Phase.COPYING, [NewStep(weight=2, stage=2)])
+        connection.execute(
+            text("UPDATE convoy.steps SET sent_at = now() WHERE run_id = :run"), {"run": run_id}
+        )
+    with_tables(run_id)
+    with_tables(other)
+    assert [group(), group(), group()] == [[5, 4], [2], [3]]
+
+
+def test_group_is_locked_as_a_whole_and_what_is_returned_was_never_tried(
+    ledger: Engine, make_run: MakeRun, with_tables: Callable[[str], None]
+) -> None:
+    with_tables(make_run(1, 1, 1))
+    with at_once(ledger) as connection:
+        claimed = claim_group(connection, "w@host:1", 30.0)
+    with ledger.begin() as living, ledger.begin() as other:
+        assert not lock_group(other, claimed, "w@host:2")
+        assert lock_group(living, claimed, "w@host:1")
+        assert not lock_step(other, claimed[1].id)
+        assert not lock_group(other, claimed[:1], "w@host:1")
+    with ledger.begin() as connection:
+        return_untried(connection, claimed, "w@host:2")  # a stranger has nothing to return
+        return_untried(connection, claimed[:1], "w@host:1")
+        rows = connection.execute(
+            text("SELECT state, attempts, sent_at IS NULL FROM convoy.steps ORDER BY id")
+        ).all()
+    assert [tuple(row) for row in rows] == [
+        ("pending", 0, True),
+        ("running", 1, False),
+        ("running", 1, False),
+    ]

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import Connection, Engine, text, update
 
 from migration.errors import PermanentError, UsageError
-from migration.ledger.chunk_records import ChunkRecord, ChunkResult, NewChunk, save_chunk_result
+from migration.ledger.chunk_records import ChunkRecord, ChunkResult, NewChunk, save_chunk_results
 from migration.ledger.ledger_database import open_ledger
 from migration.ledger.ledger_tables import runs
 from migration.ledger.run_records import create_run, read_run
@@ -19,7 +19,7 @@ from migration.ledger.run_results import add_findings, save_objects, save_verdic
 from migration.ledger.run_transition import transition
 from migration.ledger.step_claims import claim
 from migration.ledger.step_records import NewStep, add_steps, finish_step, give_back
-from migration.ledger.table_records import SourceRecord, add_source, add_table, save_plan
+from migration.ledger.table_records import SourceRecord, add_source, add_table, save_plans
 from migration.model import (
     ColumnProfile,
     Digest,
@@ -76,7 +76,7 @@ def prepare(engine: Engine, run_id: str, tables: tuple[str, ...] = ("users",)) -
                 column.name: ColumnProfile({StorageClass.TEXT: 90, StorageClass.NULL: 10}, total_bytes=800)
                 for column in plan.columns
             }
-            save_plan(connection, table_id, plan, profile)
+            save_plans(connection, [(table_id, plan, profile)])
             written.append((table_id, chunk_ids))
     return written
 
@@ -102,20 +102,10 @@ def copy(engine: Engine, run_id: str, table_id: int, chunk_ids: list[int], rejec
         with engine.begin() as connection:
             assert claim(connection, step_id, worker, 30.0) is not None
         with engine.begin() as connection:
-            save_chunk_result(
-                connection,
-                run_id,
-                ChunkRecord(chunk_id, table_id, place, KeyRange(), 50, 0),
-                worker,
-                ChunkResult(
-                    50 - out,
-                    out,
-                    DIGEST,
-                    0.1,
-                    [rejections(out)],
-                    {("created_at", "epoch_ms_to_timestamptz"): 5},
-                ),
-            )
+            chunk = ChunkRecord(chunk_id, table_id, place, KeyRange(), 50, 0)
+            transforms = {("created_at", "epoch_ms_to_timestamptz"): 5}
+            result = ChunkResult(50 - out, out, DIGEST, 0.1, [rejections(out)], transforms)
+            save_chunk_results(connection, run_id, worker, [(chunk, result)])
             finish_step(connection, step_id, {})
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from migration.model import ColumnPlan, Digest, ValueKind
 from migration.validation.canonical_form import canonical_array, canonical_json
-from migration.validation.row_digest import DigestSum, combine
+from migration.validation.row_digest import DigestSum, combine, hash_together
 from migration.value_conversion.value_kinds import ARROW_TYPES
 
 KINDS = {
@@ -221,3 +221,24 @@ def test_documents_of_a_batch_are_spelled_as_each_alone(numbers: list[dict[str, 
     documents = ["{" + ", ".join(f'"{key}": [{value}]' for key, value in n.items()) + "}" for n in numbers]
     together = canonical_array(pa.array(documents), column(ValueKind.JSON, target_type="jsonb"))
     assert together.to_pylist() == [canonical_json(document) for document in documents]
+
+
+@given(st.lists(st.lists(st.tuples(st.integers(-(2**63), 2**63 - 1), texts), max_size=5), max_size=5))
+@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
+def test_digests_that_are_hashed_together_are_those_of_each_alone(
+    tables: list[list[tuple[int, str]]],
+) -> None:
+    numbers, words = column(ValueKind.INT64, "n"), column(ValueKind.TEXT, "w")
+    for algorithm in ALGORITHMS:
+        sums, alone = [], []
+        for place, rows in enumerate(tables):
+            # Columns of two kinds: such tables cannot share a question.
+            columns = (numbers, words) if place % 2 else (words, numbers)
+            ordered = rows if place % 2 else [(word, number) for number, word in rows]
+            total = DigestSum(algorithm)
+            if ordered:
+                total.add(batch(ordered, columns), columns)
+            sums.append(total)
+            alone.append(digest(ordered, columns, algorithm) if ordered else DigestSum(algorithm).digest())
+        hash_together(sums)
+        assert [total.digest() for total in sums] == alone
