@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 READBACK_BYTES = 32 * 1024 * 1024
 """Heap that one step reads back, at most."""
-_SMALLEST_BYTES = 4 * 1024 * 1024
+_SMALLEST_BYTES = 8 * 1024 * 1024
 _PARTS_FOR_EACH_WORKER = 3
 """So many that workers who share a table end at about the same time."""
 
@@ -52,7 +52,7 @@ def part_bytes(table_bytes: int, workers: int) -> int:
     """Return how much of a table's heap one step reads; a heap is somewhat larger than the table in SQLite.
 
     >>> [part_bytes(megabytes << 20, 2) >> 20 for megabytes in (1, 24, 60, 1000)]
-    [4, 4, 10, 32]
+    [8, 8, 10, 32]
     """
     share = table_bytes // (_PARTS_FOR_EACH_WORKER * max(workers, 1))
     return max(_SMALLEST_BYTES, min(READBACK_BYTES, share))

@@ -97,7 +97,9 @@ def _read(
     rows = read(expected, guard)
     # What is missing from integers that were read as they are is NULL: the reader refuses all else in their place.
     only_integers = {
-        name for name, classes in expected.items() if guard is Guard.COERCED and classes == (StorageClass.INTEGER,)
+        name
+        for name, classes in expected.items()
+        if guard is Guard.COERCED and classes == (StorageClass.INTEGER,)
     }
     with_gaps = {
         name: column.tally

@@ -27,7 +27,8 @@ _ALWAYS_WHOLE: Final = 16
 _ASKED: Final = text(
     """
     SELECT current_setting('default_statistics_target')::int AS target,
-           EXISTS (SELECT FROM pg_catalog.pg_index i WHERE i.indrelid = c.oid AND i.indexprs IS NOT NULL) AS has_expressions,
+           EXISTS (SELECT FROM pg_catalog.pg_index i
+                   WHERE i.indrelid = c.oid AND i.indexprs IS NOT NULL) AS has_expressions,
            (SELECT array_agg(a.attname::text ORDER BY a.attnum) FROM pg_catalog.pg_attribute a
             WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped) AS columns,
            (SELECT coalesce(array_agg(DISTINCT a.attname::text), '{}') FROM pg_catalog.pg_index i

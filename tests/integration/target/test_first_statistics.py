@@ -1,4 +1,4 @@
-"""A wide table begins with light statistics: all columns have some, those of indexes all, and autovacuum looks again."""
+"""A wide table begins with light statistics: all columns have some, and those of indexes all."""
 
 from __future__ import annotations
 
@@ -20,7 +20,9 @@ def wide(engine: Engine) -> Iterator[Connection]:
     connection = engine.connect()
     names = [f"c{n}" for n in range(COLUMNS)]
     connection.execute(text("CREATE SCHEMA first_statistics"))
-    connection.execute(text(f"CREATE TABLE first_statistics.wide (id int, {', '.join(f'{n} int' for n in names)})"))
+    connection.execute(
+        text(f"CREATE TABLE first_statistics.wide (id int, {', '.join(f'{n} int' for n in names)})")
+    )
     connection.execute(
         text(
             "INSERT INTO first_statistics.wide SELECT n, "
@@ -37,10 +39,11 @@ def bounds(connection: Connection) -> dict[str, int]:
     """Return how finely the values of each column are known."""
     found = connection.execute(
         text(
-            "SELECT attname, array_length(histogram_bounds, 1) FROM pg_stats WHERE schemaname = 'first_statistics'"
+            "SELECT attname, array_length(histogram_bounds, 1) AS bounds FROM pg_stats"
+            " WHERE schemaname = 'first_statistics'"
         )
     )
-    return {name: count for name, count in found}
+    return {row.attname: row.bounds for row in found}
 
 
 def test_columns_of_indexes_are_known_at_the_servers_target_and_the_others_more_coarsely(

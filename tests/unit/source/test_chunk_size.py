@@ -10,9 +10,13 @@ from migration.source.schema_reading.schema_introspection import read_schema
 from migration.source.snapshot_connection import open_snapshot
 
 
-@pytest.mark.parametrize(("rows", "workers", "chunks"), [(1_000, 2, 4), (1_000, 4, 4), (90, 2, 1), (400, 3, 3)])
+@pytest.mark.parametrize(
+    ("rows", "workers", "chunks"), [(1_000, 2, 4), (1_000, 4, 4), (90, 2, 1), (400, 3, 3)]
+)
 def test_workers_get_as_many_chunks_of_one_size(build, monkeypatch, rows, workers, chunks):
-    monkeypatch.setattr(chunk_size, "SMALLEST_CHUNK_BYTES", 340 * 16)  # so many rows of two numbers are a chunk
+    monkeypatch.setattr(
+        chunk_size, "SMALLEST_CHUNK_BYTES", 340 * 16
+    )  # so many rows of two numbers are a chunk
     monkeypatch.setattr(chunk_size, "LARGEST_CHUNK_BYTES", 340 * 16)
     path = build("CREATE TABLE t(id INTEGER PRIMARY KEY, n)", {"t": [(n, n) for n in range(rows)]})
     (table,) = read_schema(path).tables
