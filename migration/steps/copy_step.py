@@ -40,7 +40,7 @@ from migration.validation.row_digest import DigestSum, hash_together
 from migration.validation.server_casts import ServerCasts, server_casts
 from migration.validation.server_opinion import ServerOpinion
 from migration.value_conversion.batch_conversion import Context, Converted, Converter
-from migration.value_conversion.batch_size import batch_rows
+from migration.value_conversion.batch_size import copied_batch_rows
 from migration.value_conversion.orphan_row_removal import OrphanRows
 from migration.value_conversion.raw_batch import RawBatch
 from migration.value_conversion.rules.conversion_rule import AskServer
@@ -65,7 +65,7 @@ class ChunkStream:
         self._chunk = chunk
         self._columns = table.plan.copied_columns
         self._classes = {column.name: table.profile[column.name].classes for column in self._columns}
-        self._batch_rows = batch_rows(options.batch_rows, table.profile.values())
+        self._batch_rows = copied_batch_rows(options.batch_rows, table.profile.values())
         self._converter = Converter(
             self._columns, Context(options.source_timezone, ask_server=ask_server), table.profile
         )

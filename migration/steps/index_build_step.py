@@ -18,12 +18,15 @@ from migration.model import Finding, ObjectResult, ObjectState, TablePlan, Targe
 from migration.steps.run_schema_names import staging_schema, told_apart
 from migration.steps.step_context import StepContext
 from migration.steps.step_outcome import StepOutcome
+from migration.target.loading.first_statistics import gather_statistics
 from migration.target.loading.index_and_constraint_creation import build_all, build_object, index_stands
 from migration.target.session_time_zone import times_read_in
-from migration.target.sql_statements import quoted, run_sql
+from migration.target.sql_statements import quoted
 
-_LARGE_BYTES = 32 * 1024 * 1024
-"""Smaller tables sort in the memory that every server gives, and faster than a step is sent."""
+_LARGE_BYTES = 4 * 1024 * 1024
+"""Smaller tables are indexed faster than a step is sent; of larger ones rows are read back meanwhile."""
+_SORTED_BYTES = 32 * 1024 * 1024
+"""Smaller tables sort in the memory that every server gives."""
 # Sized to the server, of which its shared_buffers tell: all that build at the same time take half as much together.
 _SORT_MEMORY = text(
     """
@@ -95,7 +98,7 @@ def _build_stage(connection: Connection, run: RunRecord, step: Step) -> StepOutc
         if step.table_id is not None
         else read_tables(connection, step.run_id)
     )
-    if sum(table.bytes for table in records) > _LARGE_BYTES:
+    if sum(table.bytes for table in records) > _SORTED_BYTES:
         connection.execute(_SORT_MEMORY, {"builders": max(1, run.options.workers)})
     results: list[ObjectResult] = []
     found: list[Finding] = []
@@ -103,9 +106,8 @@ def _build_stage(connection: Connection, run: RunRecord, step: Step) -> StepOutc
         plan = planned(table)
         schema = staging_schema(run, plan.target_schema)
         apart = {item.name for item in _built_apart(table, plan)}
-        analyze = f"ANALYZE {quoted(schema, plan.target_name)}" if step.table_id is not None else ""
-        if analyze and apart:  # before a constraint locks out those who read the rows back
-            run_sql(connection, analyze)
+        if step.table_id is not None and apart:  # before a constraint locks out those who read the rows back
+            gather_statistics(connection, schema, plan.target_name, len(plan.columns))
         for item in plan.objects:
             if item.stage != step.stage or (item.name in apart and not item.index_sql):
                 continue
@@ -114,8 +116,8 @@ def _build_stage(connection: Connection, run: RunRecord, step: Step) -> StepOutc
             result, findings = build_object(connection, left, schema)
             results.append(told_apart(run, plan.target_schema, result))
             found.extend(findings)
-        if analyze and not apart:  # an index on an expression has statistics of its own
-            run_sql(connection, analyze)
+        if step.table_id is not None and not apart:  # an index on an expression has statistics of its own
+            gather_statistics(connection, schema, plan.target_name, len(plan.columns))
     save_objects(connection, run.id, results)
     add_findings(connection, run.id, [signed(finding, run.options) for finding in found])
     return StepOutcome({"objects": len(results)}, records[0].name if step.table_id is not None else None)

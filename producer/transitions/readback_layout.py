@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 
 
 READBACK_BYTES = 32 * 1024 * 1024
-"""Heap that one step reads back."""
+"""Heap that one step reads back, at most."""
+_SMALLEST_BYTES = 8 * 1024 * 1024
+_PARTS_FOR_EACH_WORKER = 3
+"""So many that workers who share a table end at about the same time."""
 
 
 def lay_out_validating(connection: Connection, run: RunRecord, tables: list[TableRecord]) -> None:
@@ -32,7 +35,8 @@ def lay_out_validating(connection: Connection, run: RunRecord, tables: list[Tabl
     for table in tables:
         plan = planned(table)
         schema = staging_schema(run, plan.target_schema)
-        blocks = block_ranges(connection, schema, plan.target_name, READBACK_BYTES)
+        size = part_bytes(table.bytes, run.options.workers)
+        blocks = block_ranges(connection, schema, plan.target_name, size)
         new.extend(
             NewStep(
                 table_id=table.id,
@@ -42,3 +46,13 @@ def lay_out_validating(connection: Connection, run: RunRecord, tables: list[Tabl
             for block in blocks
         )
     add_steps(connection, run.id, Phase.VALIDATING, new)
+
+
+def part_bytes(table_bytes: int, workers: int) -> int:
+    """Return how much of a table's heap one step reads; a heap is somewhat larger than the table in SQLite.
+
+    >>> [part_bytes(megabytes << 20, 2) >> 20 for megabytes in (1, 24, 60, 1000)]
+    [8, 8, 10, 32]
+    """
+    share = table_bytes // (_PARTS_FOR_EACH_WORKER * max(workers, 1))
+    return max(_SMALLEST_BYTES, min(READBACK_BYTES, share))

@@ -33,6 +33,10 @@ def split_into_chunks(
     chunk_bytes = max(SMALLEST_CHUNK_BYTES, min(LARGEST_CHUNK_BYTES, chunk_bytes))
     rows = max(1, chunk_bytes // max(1, average_row_bytes(opened, table)))
     parts = split_table(opened, table, rows)
+    if 1 < len(parts) <= CHUNKS_FOR_EACH_WORKER * workers and len(parts) % workers:
+        # So few that one more for some of the workers is a wait for all others: each gets as many, of the same size.
+        even = -(-len(parts) // workers) * workers
+        return split_table(opened, table, -(-sum(part.rows for part in parts) // even))
     if chunk_bytes < _PARTS_OF_LAST_CHUNKS * SMALLEST_CHUNK_BYTES:
         return parts
     smaller = -(-rows // _PARTS_OF_LAST_CHUNKS)

@@ -56,6 +56,16 @@ def test_a_class_that_the_sample_missed_altogether_is_found(build):
     assert (found.counts, found.int_min, found.int_max) == ({INTEGER: 1, NULL: 4999}, 7, 7)
 
 
+@pytest.mark.parametrize(
+    ("value", "storage_class"), [(0.5, REAL), (7.0, REAL), ("7", TEXT), ("x", TEXT), (b"7", BLOB)]
+)
+def test_what_comes_late_among_integers_and_nulls_is_found(build, value, storage_class):
+    rows = [(n, None if n % 3 else n) for n in range(5000)]
+    rows[4321] = (4321, value)
+    found = profile(build("CREATE TABLE t(id INTEGER PRIMARY KEY, a)", {"t": rows}))["a"]
+    assert found.counts == {INTEGER: 1667, NULL: 3332, storage_class: 1}
+
+
 def test_numbers(build):
     rows = [(-(2**63), 1.5), (2**63 - 1, math.inf), (0, -math.inf), (None, None)]
     found = profile(build("CREATE TABLE t(a INT, b REAL)", {"t": rows}))

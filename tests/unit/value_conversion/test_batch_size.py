@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from migration.model import ColumnProfile, StorageClass
-from migration.value_conversion.batch_size import BATCH_BYTES, batch_rows
+from migration.value_conversion.batch_size import BATCH_BYTES, batch_rows, copied_batch_rows
 
 ROWS = 1_000
 
@@ -43,3 +43,18 @@ def test_no_batch_is_larger_than_its_bound(wanted):
     profile = [column(2_000_000), column(40)]
     assert batch_rows(wanted, profile) * 2_000_040 <= BATCH_BYTES
     assert batch_rows(wanted, profile, 1_000_000) == 1
+
+
+@pytest.mark.parametrize(
+    ("wanted", "columns", "rows"),
+    [
+        (None, [column(8), column(8), column(8)], 32_768),
+        (None, [column(8), column(36), column(60)], 9_362),
+        (None, [column(8), column(200)], 8_192),
+        (None, [column(1000)], 2_080),
+        (None, [column(8, 1_000_000)], 33),
+        (500, [column(8)], 500),
+    ],
+)
+def test_short_rows_are_copied_in_larger_batches(wanted, columns, rows):
+    assert copied_batch_rows(wanted, columns) == rows
