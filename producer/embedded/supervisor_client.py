@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -135,10 +136,16 @@ class SupervisorClient:
 
     def close(self) -> None:
         """Stop everything and wait until it is gone. May be called twice."""
-        for pipe in (self._process.stdin, self._process.stdout):
-            if pipe is not None:
-                with contextlib.suppress(OSError):
-                    pipe.close()
+        stdin, stdout = self._process.stdin, self._process.stdout
+        if stdin is not None:
+            with contextlib.suppress(OSError):
+                stdin.close()
+        if stdout is not None and not stdout.closed:
+            with self._lock, contextlib.suppress(OSError, ValueError):
+                # It says its last word when everything is gone: a wake-up, where `wait` with a time limit polls.
+                while select.select([stdout], [], [], _STOP_SECONDS)[0] and stdout.read1():
+                    pass
+                stdout.close()
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(timeout=_STOP_SECONDS)
         if (self._process.returncode or 0) < 0:  # somebody killed the supervisor: what it started lives on

@@ -114,7 +114,7 @@ def test_processes_are_forked_by_a_fork_server_that_is_gone_then(passable_path: 
 
 
 def test_without_a_fork_server_each_process_imports_by_itself(passable_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr("producer.embedded.embedded_cluster.FORK_SERVER", "no such thing")
+    monkeypatch.setattr("producer.embedded.early_start.FORK_SERVER", "no such thing")
     with LocalCluster(target="embedded", workers=1, settings=settings_in(passable_path)) as cluster:
         cluster.wait_ready()
         assert "worker" in psutil.Process(cluster.pids["worker1"]).cmdline()
