@@ -69,6 +69,8 @@ def open_session(
         ConvoyError: the local cluster does not start.
     """
     if settings.broker_url is not None:
+        if early is not None:
+            early.close()
         from migration.ledger.ledger_database import target_identity
         from migration.queue import check_broker, check_target_is_announced
 

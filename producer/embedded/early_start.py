@@ -65,9 +65,12 @@ class EarlyStart:
 
 
 @contextmanager
-def begin_early(*, wanted: bool) -> Iterator[EarlyStart | None]:
-    """Yield what has begun, which ends with the block; None where no local cluster is wanted."""
-    if not wanted:
+def begin_early() -> Iterator[EarlyStart | None]:
+    """Yield what has begun, which ends with the block; None where the environment names the broker of a cluster.
+
+    That is a guess, to wait for no settings: those that name a broker in another way let the caller close it at once.
+    """
+    if os.environ.get("MIGRATION_BROKER_URL"):
         yield None
         return
     early = EarlyStart()

@@ -160,7 +160,10 @@ class LocalCluster:
 
     def _start_valkey(self) -> None:
         supervisor, folder = self._running()
-        self._valkey = EmbeddedValkey(folder / "valkey", log=self.logs / "valkey.log", supervisor=supervisor)
+        # Its folder goes with the cluster: what is in it must outlive a crash of the server, and nothing else.
+        self._valkey = EmbeddedValkey(
+            folder / "valkey", log=self.logs / "valkey.log", supervisor=supervisor, keep=False
+        )
         self._valkey.start()
         self.broker_url = self._valkey.url
 
@@ -274,10 +277,13 @@ class LocalCluster:
         self.full_disk = None
         return True
 
-    def retire(self) -> None:
-        """Kill producer and workers, which have nothing left to do: the ledger holds all that they know."""
+    def retire(self, *, wait: bool = True) -> None:
+        """Kill producer and workers, which have nothing left to do: the ledger holds all that they know.
+
+        Without `wait` they may still be on their way out on return.
+        """
         if self._supervisor is not None:
-            self._supervisor.stop_stage_at_once(_CELERY_STAGE)
+            self._supervisor.stop_stage_at_once(_CELERY_STAGE, wait=wait)
 
     def stop(self) -> None:
         """Stop everything; may be called twice."""

@@ -38,7 +38,6 @@ from producer.cli.output.mapping_file_output import new_mapping_file, write_mapp
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
-    from migration.settings import Settings
     from producer.embedded.early_start import EarlyStart
 
 
@@ -174,13 +173,13 @@ def cutover(run: str, **values: Any) -> int:
 
 def _go_on(run: str, values: dict[str, Any], request: Callable[[Engine, str], None]) -> int:
     """Let a run go on as somebody asks for, and follow it."""
-    from producer.cli.cli_settings import read_settings
     from producer.embedded.early_start import begin_early
 
-    settings = read_settings()
-    with begin_early(wanted=settings.broker_url is None) as early:
+    with begin_early() as early:
+        from producer.cli.cli_settings import read_settings
         from producer.cli.run_session import open_session
 
+        settings = read_settings()
         target, output = take_target(values, settings), take_output(values)
         workers = worker_count(values["workers"])
         with open_session(target, settings, workers, quiet=output.as_json, early=early) as session:
@@ -197,17 +196,17 @@ def _go_on(run: str, values: dict[str, Any], request: Callable[[Engine, str], No
 
 
 def _start(mode: Mode, values: dict[str, Any]) -> int:
-    from producer.cli.cli_settings import read_settings
     from producer.embedded.early_start import begin_early
 
-    settings = read_settings()
-    with begin_early(wanted=settings.broker_url is None) as early:
-        return _start_with(settings, early, mode, values)
+    with begin_early() as early:
+        return _start_with(early, mode, values)
 
 
-def _start_with(settings: Settings, early: EarlyStart | None, mode: Mode, values: dict[str, Any]) -> int:
+def _start_with(early: EarlyStart | None, mode: Mode, values: dict[str, Any]) -> int:
+    from producer.cli.cli_settings import read_settings
     from producer.cli.source_arguments import check_sources, parse_sources
 
+    settings = read_settings()
     draft = new_mapping_file(values.pop("write_mapping", None))
     sources = parse_sources(values.pop("sources"))
     target, output = take_target(values, settings), take_output(values)
