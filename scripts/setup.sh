@@ -43,5 +43,7 @@ echo "Installing into .venv from requirements.lock ($(.venv/bin/python --version
 pip() { PIP_DISABLE_PIP_VERSION_CHECK=1 .venv/bin/python -m pip install -qq "$@"; }
 pip --require-hashes -r requirements.lock
 pip --no-deps --no-build-isolation -e .
+# Where PYTHONDONTWRITEBYTECODE is set, each process would compile them anew: some seconds for every command.
+.venv/bin/python -m compileall -q migration producer worker api
 touch .venv/.setup-done
 echo "Ready: .venv/bin/migration-cli"

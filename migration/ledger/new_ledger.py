@@ -1,7 +1,7 @@
 """A ledger where none stands: all of its tables at once, as the migrations would leave them.
 
-Alembic takes ten times as long to load and to go through all versions as the server takes to create the tables. What stands already
-is upgraded by it, and only by it; a test holds both ways to the same schema.
+Alembic takes ten times as long to load and to go through all versions as the server takes to create the tables. What
+stands already is upgraded by it, and only by it; a test holds both ways to the same schema.
 """
 
 from __future__ import annotations
@@ -25,7 +25,9 @@ def create_new_ledger(connection: Connection, revision: str) -> None:
     Raises:
         sqlalchemy.exc.DBAPIError, psycopg.Error: something of that name stands there, or the role may not create it.
     """
-    script = ";\n".join((*_statements(), f"INSERT INTO {LEDGER_SCHEMA}.alembic_version VALUES ('{revision}')"))
+    script = ";\n".join(
+        (*_statements(), f"INSERT INTO {LEDGER_SCHEMA}.alembic_version VALUES ('{revision}')")
+    )
     driver = connection.connection.driver_connection
     if driver is None:
         return

@@ -90,7 +90,9 @@ def _profile_defaults(options: RunOptions) -> dict[str, str]:
     """Return what the profile of the application sets where nothing is typed."""
     if not options.app:
         return {}
-    from migration.applications.profile_reader import find_profile  # it reads mapping files, which takes long to load
+    from migration.applications.profile_reader import (
+        find_profile,  # it reads mapping files, which takes long to load
+    )
 
     try:
         flags = find_profile(options.app).profile.flags.defaults()

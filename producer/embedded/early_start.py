@@ -1,7 +1,7 @@
-"""What a local cluster can begin before anything else is known of it: its folder, its supervisor, the imports of its processes.
+"""What a local cluster can begin before anything is known of it: folder, supervisor, the imports of its processes.
 
-The imports take longer than all servers need to start, so a command begins with them, and looks at sources and target meanwhile.
-Whoever finds out that there will be no cluster closes it again: nothing of it was to be seen.
+The imports take longer than all servers need to start, so a command begins with them, and looks at sources and target
+meanwhile. Whoever finds out that there will be no cluster closes it again: nothing of it was to be seen.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class EarlyStart:
         self.supervisor.open_fork_server(program)
 
     def environment(self) -> dict[str, str]:
-        """Return the environment of the cluster's processes without Convoy's settings; libraries read it as they load."""
+        """Return the environment of the cluster's processes without Convoy's settings; libraries look at it, too."""
         # The processes run in a folder of their own.
         env = absolute_variables(
             {name: value for name, value in os.environ.items() if not name.startswith("MIGRATION_")}

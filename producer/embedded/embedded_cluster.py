@@ -78,7 +78,7 @@ class LocalCluster:
         self._on_start = on_start
         self._early = early
         self._supervisor: SupervisorClient | None = None
-        self._booting: Future[None] | None = None
+        self._booting: Future[object] | None = None
         self._postgres: EmbeddedPostgres | None = None
         self._valkey: EmbeddedValkey | None = None
         self._programs: dict[str, Program] = {}
@@ -133,9 +133,7 @@ class LocalCluster:
                 meanwhile()
                 for server in started:
                     server.result()
-            forking = ThreadPoolExecutor(1, "forks")
-            self._booting = forking.submit(self._start_processes)
-            forking.shutdown(wait=False)
+            self._booting = _beside(self._start_processes)
             if wait_for_forks:
                 self._await_forks()
         except BaseException:
@@ -328,3 +326,14 @@ class LocalCluster:
             file=str(log),
             details=f"The end of its log:\n{tail(log)}",
         )
+
+
+def _beside(work: Callable[[], object]) -> Future[object]:
+    """Do something in a thread that takes no signal: who holds them back in the main thread means all of them."""
+    thread = ThreadPoolExecutor(1, "forks")
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())  # threads inherit it
+    try:
+        return thread.submit(work)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        thread.shutdown(wait=False)

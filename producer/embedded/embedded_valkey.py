@@ -23,7 +23,7 @@ class EmbeddedValkey:
     """A Valkey server on a loopback port, with its files in `folder` and a password of its own.
 
     The password keeps other users of the machine from putting tasks into the queue. `port` 0 is any free one;
-    an empty `password` asks for none. Without `keep`, nobody needs the files once it is told to stop: it is killed then.
+    an empty `password` asks for none. Without `keep`, nobody needs the files once it is to stop: it is killed.
     """
 
     def __init__(

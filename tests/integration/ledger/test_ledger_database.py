@@ -27,7 +27,6 @@ from migration.ledger.run_requests import request_cancel, request_resume
 from migration.model import Phase
 from migration.target.target_connection import make_engine
 
-
 # Of pg_catalog, all that makes up the tables, but for the order of their columns, which versions append.
 _SHAPE = """
 SELECT c.relname, c.relkind::text, a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull, a.attidentity::text,
@@ -39,7 +38,8 @@ UNION ALL
 SELECT c.conrelid::regclass::text, 'constraint', c.conname, pg_get_constraintdef(c.oid), false, '', '', 0, ''
 FROM pg_constraint c WHERE c.connamespace = 'convoy'::regnamespace AND c.contype <> 'n'
 UNION ALL
-SELECT i.indrelid::regclass::text, 'index', i.indexrelid::regclass::text, pg_get_indexdef(i.indexrelid), false, '', '', 0, ''
+SELECT i.indrelid::regclass::text, 'index', i.indexrelid::regclass::text, pg_get_indexdef(i.indexrelid),
+       false, '', '', 0, ''
 FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid WHERE c.relnamespace = 'convoy'::regnamespace
 UNION ALL
 SELECT p.proname, 'function', pg_get_functiondef(p.oid), '', false, '', '', 0, ''
