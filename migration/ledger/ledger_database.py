@@ -8,11 +8,18 @@ from sqlalchemy import Connection, Engine, text
 
 from migration.ledger.ledger_rights import check_ledger_rights
 from migration.ledger.ledger_tables import LEDGER_SCHEMA
+from migration.ledger.new_ledger import create_new_ledger
 from migration.target.postgres_errors import translate
 from migration.target.target_connection import make_engine
 
 MIGRATIONS = Path(__file__).with_name("migrations")
 _UPGRADE_LOCK = 0x636F6E766F79  # "convoy": one process upgrades, the others wait
+
+# Read from the table, not by to_regclass(): that may answer from what the session knew before it waited for the lock.
+_STANDS = """
+SELECT EXISTS (SELECT FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+               WHERE n.nspname = :schema AND c.relname = 'alembic_version')
+"""
 
 
 def open_ledger(url: str, application_name: str = "convoy", *, wait_for_disk: bool = True) -> Engine:
@@ -28,9 +35,12 @@ def open_ledger(url: str, application_name: str = "convoy", *, wait_for_disk: bo
     try:
         with engine.begin() as connection:
             check_ledger_rights(connection)
-            if not _is_up_to_date(connection):
+            if _standing_revisions(connection) != [newest_revision()]:
                 connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _UPGRADE_LOCK})
-                _upgrade(connection)
+                if _standing_revisions(connection) is None:  # asked again: somebody else may have been faster
+                    create_new_ledger(connection, newest_revision())
+                else:
+                    upgrade_ledger(connection)
     except Exception as error:
         engine.dispose()
         raise translate(error, schema=LEDGER_SCHEMA) from error
@@ -58,18 +68,16 @@ def newest_revision() -> str:
     return max(path.name.partition("_")[0] for path in (MIGRATIONS / "versions").glob("[0-9]*_*.py"))
 
 
-def _is_up_to_date(connection: Connection) -> bool:
-    """Whether there is nothing to upgrade: nearly always; asked in a tenth of the time that Alembic takes to load."""
-    found = connection.execute(
-        text("SELECT to_regclass(:versions) IS NOT NULL"), {"versions": f"{LEDGER_SCHEMA}.alembic_version"}
-    ).scalar_one()
-    if not found:
-        return False
+def _standing_revisions(connection: Connection) -> list[str] | None:
+    """Return the version of the ledger that stands, nearly always the newest; None: there is none."""
+    if connection.execute(text(_STANDS), {"schema": LEDGER_SCHEMA}).scalar_one() is False:
+        return None
     versions = connection.execute(text(f"SELECT version_num FROM {LEDGER_SCHEMA}.alembic_version"))
-    return list(versions.scalars()) == [newest_revision()]
+    return list(versions.scalars())
 
 
-def _upgrade(connection: Connection) -> None:
+def upgrade_ledger(connection: Connection) -> None:
+    """Bring schema `convoy` to the newest version by Alembic, in the transaction of the caller."""
     import alembic.command
     import alembic.config
 

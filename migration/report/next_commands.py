@@ -8,7 +8,6 @@ from dataclasses import replace
 from typing import Final
 
 from migration.application_errors import MergeConflictError, UnknownApplicationError
-from migration.applications.profile_reader import find_profile
 from migration.convoy_error import NextStep
 from migration.mapping_file_model import OnConflict, OnOrphan
 from migration.model import IdentifierPolicy, IfExists, Mode, OnError, Phase
@@ -91,6 +90,10 @@ def _profile_defaults(options: RunOptions) -> dict[str, str]:
     """Return what the profile of the application sets where nothing is typed."""
     if not options.app:
         return {}
+    from migration.applications.profile_reader import (
+        find_profile,  # it reads mapping files, which takes long to load
+    )
+
     try:
         flags = find_profile(options.app).profile.flags.defaults()
     except UnknownApplicationError:  # the run was started by a version that had it

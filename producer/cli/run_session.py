@@ -19,9 +19,13 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
     from migration.settings import Settings
+    from producer.embedded.early_start import EarlyStart
 
 # What Celery imports by name when it first sends a message.
-_SENDING = ("celery.app.amqp", "celery.app.events", "celery.backends.redis", "kombu.transport.redis")
+_SENDING = (
+    *("migration.ledger.ledger_database", "migration.ledger.run_records", "migration.queue"),
+    *("celery.app.amqp", "celery.app.events", "celery.backends.redis", "kombu.transport.redis"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +57,9 @@ class Session:
 
 
 @contextmanager
-def open_session(target: Target, settings: Settings, workers: int, *, quiet: bool) -> Iterator[Session]:
+def open_session(
+    target: Target, settings: Settings, workers: int, *, quiet: bool, early: EarlyStart | None = None
+) -> Iterator[Session]:
     """Open the ledger on the configured cluster, or on one of its own that runs for the time of the block.
 
     Raises:
@@ -63,6 +69,8 @@ def open_session(target: Target, settings: Settings, workers: int, *, quiet: boo
         ConvoyError: the local cluster does not start.
     """
     if settings.broker_url is not None:
+        if early is not None:
+            early.close()
         from migration.ledger.ledger_database import target_identity
         from migration.queue import check_broker, check_target_is_announced
 
@@ -71,10 +79,35 @@ def open_session(target: Target, settings: Settings, workers: int, *, quiet: boo
             check_target_is_announced(settings.broker_url, target_identity(engine), shown)
             yield Session(engine, settings, target, shown, None)
         return
-    if not target.is_embedded:
-        with _ledger(target.url, target.password):
-            pass  # a wrong address should cost no start of a cluster
     settings = settings.model_copy(update={"stage_url": None})  # all of it is on this host
+    if target.is_embedded:
+        with (
+            _started(target, settings, workers, quiet=quiet, early=early) as cluster,
+            _ledger(cluster.target_url, target.password) as (engine, shown),
+        ):
+            yield _session_on(cluster, engine, settings, target, shown)
+        return
+    # A wrong address should cost no start of a cluster.
+    with (
+        _ledger(target.url, target.password) as (engine, shown),
+        _started(target, settings, workers, quiet=quiet, early=early) as cluster,
+    ):
+        yield _session_on(cluster, engine, settings, target, shown)
+
+
+def _session_on(
+    cluster: LocalCluster, engine: Engine, settings: Settings, target: Target, shown: str
+) -> Session:
+    return Session(
+        engine, settings.model_copy(update={"broker_url": cluster.broker_url}), target, shown, cluster
+    )
+
+
+@contextmanager
+def _started(
+    target: Target, settings: Settings, workers: int, *, quiet: bool, early: EarlyStart | None
+) -> Iterator[LocalCluster]:
+    """Yield a cluster whose servers answer; its processes may still be importing."""
     cluster = LocalCluster(
         target=target.url,
         database=target.database,
@@ -83,29 +116,20 @@ def open_session(target: Target, settings: Settings, workers: int, *, quiet: boo
             update={"target_password": SecretStr(target.password)} if target.password else {}
         ),
         on_start=lambda name: None if quiet else click.echo(f"Starting {name} …", err=True),
+        early=early,
     )
     try:
-        cluster.start(meanwhile=lambda: _import_libraries(target, settings))
-        local = settings.model_copy(update={"broker_url": cluster.broker_url})
-        with _ledger(cluster.target_url, target.password) as (engine, shown):
-            yield Session(engine, local, target, shown, cluster)
+        cluster.start(meanwhile=_import_libraries, wait_for_forks=False)
+        yield cluster
     finally:
         cluster.stop()
 
 
-def _import_libraries(target: Target, settings: Settings) -> None:
-    """Load what a command that follows a run needs, while its servers start."""
-    modules = [
-        "migration.ledger.ledger_database",
-        "producer.cli.output.run_follower",
-        "migration.queue",
-        *_SENDING,
-    ]
-    if target.is_embedded and not (settings.embedded_dir / "PG_VERSION").exists():
-        modules.append("alembic.command")  # a new database gets a new ledger
+def _import_libraries() -> None:
+    """Load what it takes to write a run down and to send it, while the servers start."""
     gc.disable()  # imports make no garbage, and the collector takes a tenth of their time to find none
     try:
-        for module in modules:
+        for module in _SENDING:
             import_module(module)
     finally:
         gc.enable()

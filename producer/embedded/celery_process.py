@@ -9,7 +9,6 @@ supervisor: a cluster is ready after one import instead of two. Nothing but impo
 
 from __future__ import annotations
 
-import argparse
 import gc
 import json
 import os
@@ -37,6 +36,8 @@ _LIBRARIES: Final = (
 
 def run_process(arguments: list[str]) -> int:
     """Run the producer or a worker until it is stopped; return its exit status."""
+    import argparse
+
     parser = argparse.ArgumentParser(prog="producer.embedded.celery_process")
     parser.add_argument("kind", choices=list(_APPS))
     parser.add_argument("--hostname", required=True)

@@ -8,15 +8,12 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
-import tempfile
 import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from shutil import rmtree
 from types import TracebackType
 from typing import Self
 
@@ -26,29 +23,24 @@ from migration.convoy_error import ConvoyError
 from migration.errors import LocalClusterError
 from migration.full_disk_errors import DiskFullError
 from migration.settings import Settings
-from producer.embedded.celery_process import FORK_SERVER
+from producer.embedded.early_start import PROCESS, EarlyStart
 from producer.embedded.embedded_postgres import EmbeddedPostgres
 from producer.embedded.embedded_valkey import EmbeddedValkey
-from producer.embedded.libpq_file_paths import absolute_options, absolute_variables
+from producer.embedded.libpq_file_paths import absolute_options
 from producer.embedded.log_folder import LogFolder
 from producer.embedded.supervisor_client import Program, SupervisorClient, tail
 
 EMBEDDED = "embedded"
 _LOCAL_LEASE_SECONDS = 5
 _LOCAL_WATCHDOG_SECONDS = 2
-_PURGE_DELAY_MILLISECONDS = "1000"
-"""Arrow's allocator gives memory back after 10 ms otherwise, and takes it anew from the kernel for the next batches."""
 _READY_SECONDS = 60.0
 _RESTARTS = 3
 _ROOM_SECONDS = 3.0
 """Between two starts of a PostgreSQL that finds its disk full."""
 _READY_LINE = " ready."
-_TEMPORARY = "tmp"
-"""Of the cluster's folder: what a process that is killed leaves behind goes with the cluster."""
 # Warm shutdown, then SIGKILL: an unfinished chunk rolls back and is copied again by the next run.
 _CELERY_STOP = ((signal.SIGTERM, 0.7),)
 _CELERY_STAGE = 1
-_PROCESS = (sys.executable, "-m", "producer.embedded.celery_process")
 
 
 class LocalCluster:
@@ -61,6 +53,7 @@ class LocalCluster:
         settings: passed on to the processes in their environment, never on their command lines.
         worker_processes: number of Celery workers that share `workers`; more than one for tests of crashes.
         on_start: told what is being started, for a user who waits.
+        early: what was begun before; the cluster ends it. None: it begins with the rest.
     """
 
     def __init__(
@@ -72,6 +65,7 @@ class LocalCluster:
         database: str = "postgres",
         worker_processes: int = 1,
         on_start: Callable[[str], None] = lambda _: None,
+        early: EarlyStart | None = None,
     ) -> None:
         self.broker_url = ""
         self.target_url = "" if target == EMBEDDED else target
@@ -82,8 +76,9 @@ class LocalCluster:
         self._database = database
         self._worker_processes = worker_processes
         self._on_start = on_start
-        self._folder: Path | None = None
+        self._early = early
         self._supervisor: SupervisorClient | None = None
+        self._booting: Future[object] | None = None
         self._postgres: EmbeddedPostgres | None = None
         self._valkey: EmbeddedValkey | None = None
         self._programs: dict[str, Program] = {}
@@ -116,35 +111,43 @@ class LocalCluster:
         """Process ids by name: valkey, postgres, producer, worker1 ..."""
         return {} if self._supervisor is None else dict(self._supervisor.pids)
 
-    def start(self, meanwhile: Callable[[], None] = lambda: None) -> None:
+    def start(self, meanwhile: Callable[[], None] = lambda: None, *, wait_for_forks: bool = True) -> None:
         """Start everything; servers answer on return, Celery processes are still booting (`wait_ready`).
 
         Args:
             meanwhile: called while the servers start; imports, for example.
+            wait_for_forks: whether producer and workers have their pids on return. Otherwise a later call says
+                what went wrong with them (`check`, `wait_ready`).
 
         Raises:
             ConvoyError: something did not start; all the rest has been stopped.
         """
+        servers = "Valkey" if self.target_url else "PostgreSQL, Valkey"
+        self._on_start(f"{servers}, producer and {self.workers} workers")
         try:
-            self._open_fork_server()
+            # Libraries are imported from the very beginning: that takes as long as all servers need.
+            self._early = self._early or EarlyStart()
+            self._supervisor = self._early.supervisor
             with ThreadPoolExecutor(2, "servers") as beside:
                 started = [beside.submit(self._start_postgres), beside.submit(self._start_valkey)]
                 meanwhile()
                 for server in started:
                     server.result()
-            self._start_processes()
+            self._booting = _beside(self._start_processes)
+            if wait_for_forks:
+                self._await_forks()
         except BaseException:
             self.stop()
             raise
 
-    def _open_fork_server(self) -> None:
-        """Let the libraries be imported from the very beginning: that takes as long as all servers need."""
-        servers = "Valkey" if self.target_url else "PostgreSQL, Valkey"
-        self._on_start(f"{servers}, producer and {self.workers} workers")
-        self._folder = Path(tempfile.mkdtemp(prefix="convoy-"))
-        (self._folder / _TEMPORARY).mkdir()
-        self._supervisor = SupervisorClient(remove=self._folder)
-        self._supervisor.open_fork_server(self._program(FORK_SERVER, [*_PROCESS, FORK_SERVER], {}))
+    def _await_forks(self) -> None:
+        """Wait until producer and workers have been forked.
+
+        Raises:
+            ConvoyError: one could not be started.
+        """
+        if self._booting is not None:
+            self._booting.result()
 
     def _start_postgres(self) -> None:
         supervisor, _ = self._running()
@@ -155,7 +158,10 @@ class LocalCluster:
 
     def _start_valkey(self) -> None:
         supervisor, folder = self._running()
-        self._valkey = EmbeddedValkey(folder / "valkey", log=self.logs / "valkey.log", supervisor=supervisor)
+        # Its folder goes with the cluster: what is in it must outlive a crash of the server, and nothing else.
+        self._valkey = EmbeddedValkey(
+            folder / "valkey", log=self.logs / "valkey.log", supervisor=supervisor, keep=False
+        )
         self._valkey.start()
         self.broker_url = self._valkey.url
 
@@ -180,7 +186,7 @@ class LocalCluster:
             *(kind, "--hostname", hostname),
             *("--concurrency", str(concurrency), "--loglevel", self._log_level),
         )
-        self._start(replace(self._program(name, [*_PROCESS, *arguments], {}), fork=arguments))
+        self._start(replace(self._program(name, [*PROCESS, *arguments], {}), fork=arguments))
 
     def _start(self, program: Program) -> int:
         supervisor, _ = self._running()
@@ -188,9 +194,9 @@ class LocalCluster:
         return supervisor.start(program)
 
     def _running(self) -> tuple[SupervisorClient, Path]:
-        if self._supervisor is None or self._folder is None:
+        if self._supervisor is None or self._early is None:
             raise LocalClusterError("The local cluster has not been started")
-        return self._supervisor, self._folder
+        return self._supervisor, self._early.folder
 
     def _program(self, name: str, argv: list[str], env: Mapping[str, str]) -> Program:
         _, folder = self._running()
@@ -212,6 +218,7 @@ class LocalCluster:
         Raises:
             ConvoyError: one of them died or did not get ready; holds the end of its log.
         """
+        self._await_forks()
         deadline = time.monotonic() + timeout_seconds
         waiting = [name for name in self._programs if name.startswith(("producer", "worker"))]
         while waiting:
@@ -231,6 +238,7 @@ class LocalCluster:
         """
         if self._supervisor is None:
             raise LocalClusterError("The local cluster has been stopped")
+        self._await_forks()
         exits = self._supervisor.exits()
         if self.full_disk is not None and time.monotonic() >= self._again_at:
             exits["postgres"] = 1
@@ -267,33 +275,32 @@ class LocalCluster:
         self.full_disk = None
         return True
 
-    def retire(self) -> None:
-        """Kill producer and workers, which have nothing left to do: the ledger holds all that they know."""
+    def retire(self, *, wait: bool = True) -> None:
+        """Kill producer and workers, which have nothing left to do: the ledger holds all that they know.
+
+        Without `wait` they may still be on their way out on return.
+        """
         if self._supervisor is not None:
-            self._supervisor.stop_stage_at_once(_CELERY_STAGE)
+            self._supervisor.stop_stage_at_once(_CELERY_STAGE, wait=wait)
 
     def stop(self) -> None:
         """Stop everything; may be called twice."""
-        if self._supervisor is not None:
-            self._supervisor.close()
-            self._supervisor = None
-        if self._folder is not None:
-            rmtree(self._folder, ignore_errors=True)
+        if self._early is not None:
+            self._early.close()
+            self._early = self._supervisor = None
+        if self._booting is not None:
+            self._booting.exception()  # with its supervisor gone, it ends
+            self._booting = None
         self._log_folder.release()
 
     def environment(self) -> dict[str, str]:
         """Return the environment of the cluster's processes: the only place where its passwords stand."""
-        # The processes run in a folder of their own.
-        env = absolute_variables(
-            {name: value for name, value in os.environ.items() if not name.startswith("MIGRATION_")}
-        )
+        env = self._early.environment() if self._early is not None else {}
         for name in self.settings.model_fields_set:
             value = getattr(self.settings, name)
             if value is not None:
                 plain = value.get_secret_value() if isinstance(value, SecretStr) else str(value)
                 env[f"MIGRATION_{name.upper()}"] = plain
-        if self._folder is not None:
-            env["TMPDIR"] = str(self._folder / _TEMPORARY)
         return env | {
             "MIGRATION_BROKER_URL": self.broker_url,
             "MIGRATION_TARGET_URL": absolute_options(self.target_url),
@@ -302,8 +309,6 @@ class LocalCluster:
             "MIGRATION_EMBEDDED_DIR": str(self.settings.embedded_dir.absolute()),
             "MIGRATION_LEASE_SECONDS": env.get("MIGRATION_LEASE_SECONDS", str(_LOCAL_LEASE_SECONDS)),
             "MIGRATION_WATCHDOG_SECONDS": env.get("MIGRATION_WATCHDOG_SECONDS", str(_LOCAL_WATCHDOG_SECONDS)),
-            "PYTHONUNBUFFERED": "1",
-            "MIMALLOC_PURGE_DELAY": env.get("MIMALLOC_PURGE_DELAY", _PURGE_DELAY_MILLISECONDS),
         }
 
     def _is_ready(self, name: str) -> bool:
@@ -321,3 +326,14 @@ class LocalCluster:
             file=str(log),
             details=f"The end of its log:\n{tail(log)}",
         )
+
+
+def _beside(work: Callable[[], object]) -> Future[object]:
+    """Do something in a thread that takes no signal: who holds them back in the main thread means all of them."""
+    thread = ThreadPoolExecutor(1, "forks")
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())  # threads inherit it
+    try:
+        return thread.submit(work)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        thread.shutdown(wait=False)

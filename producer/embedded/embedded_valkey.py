@@ -15,6 +15,7 @@ from migration.errors import EmbeddedMissingError, LocalClusterError
 from producer.embedded.supervisor_client import Program, SupervisorClient, tail
 
 _START_SECONDS = 10.0
+_STOP_SECONDS = 5.0
 _ATTEMPTS = 5
 
 
@@ -22,7 +23,7 @@ class EmbeddedValkey:
     """A Valkey server on a loopback port, with its files in `folder` and a password of its own.
 
     The password keeps other users of the machine from putting tasks into the queue. `port` 0 is any free one;
-    an empty `password` asks for none.
+    an empty `password` asks for none. Without `keep`, nobody needs the files once it is to stop: it is killed.
     """
 
     def __init__(
@@ -33,6 +34,7 @@ class EmbeddedValkey:
         password: str | None = None,
         log: Path | None = None,
         supervisor: SupervisorClient | None = None,
+        keep: bool = True,
     ) -> None:
         self.folder = folder.absolute()
         self.port = port
@@ -40,6 +42,7 @@ class EmbeddedValkey:
         self.log = (log or self.folder / "valkey.log").absolute()
         self._password = secrets.token_urlsafe(24) if password is None else password
         self._supervisor = supervisor
+        self._stop = ((signal.SIGTERM if keep else signal.SIGKILL, _STOP_SECONDS),)
         self._own_supervisor: SupervisorClient | None = None
 
     def start(self) -> None:
@@ -96,7 +99,7 @@ class EmbeddedValkey:
             argv=[str(_server_program()), str(config)],
             log=self.log,
             cwd=self.folder,
-            stop=((signal.SIGTERM, 5.0),),
+            stop=self._stop,
         )
         supervisor.start(program)
         deadline = time.monotonic() + _START_SECONDS

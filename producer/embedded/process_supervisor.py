@@ -27,7 +27,7 @@ import time
 from pathlib import Path
 from typing import Any, NoReturn
 
-_POLL_SECONDS = 0.01
+_POLL_SECONDS = 0.002
 _KILL_SECONDS = 5.0
 _FORK_SECONDS = 20.0
 _PR_SET_CHILD_SUBREAPER = 36

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -116,9 +117,14 @@ class SupervisorClient:
         """End the fork server; what it has forked lives on."""
         self._ask({"action": "no fork server"}, "")
 
-    def stop_stage_at_once(self, stage: int) -> None:
-        """Kill the programs of a stage that have nothing left to do, and wait until they are gone."""
-        self._ask({"action": "hasten", "stage": stage}, "")
+    def stop_stage_at_once(self, stage: int, *, wait: bool = True) -> None:
+        """Kill the programs of a stage that have nothing left to do, and wait until they are gone if asked to."""
+        request = {"action": "hasten", "stage": stage}
+        if wait:
+            self._ask(request, "")
+        else:
+            with self._lock:
+                self._send(request, "")  # whoever asks next passes over the answer
 
     def adopt(self, program: Program) -> None:
         """Take over stopping a server that already runs, once nobody else uses it."""
@@ -135,10 +141,16 @@ class SupervisorClient:
 
     def close(self) -> None:
         """Stop everything and wait until it is gone. May be called twice."""
-        for pipe in (self._process.stdin, self._process.stdout):
-            if pipe is not None:
-                with contextlib.suppress(OSError):
-                    pipe.close()
+        stdin, stdout = self._process.stdin, self._process.stdout
+        if stdin is not None:
+            with contextlib.suppress(OSError):
+                stdin.close()
+        if stdout is not None and not stdout.closed:
+            with self._lock, contextlib.suppress(OSError, ValueError):
+                # It says its last word when everything is gone: a wake-up, where `wait` with a time limit polls.
+                while select.select([stdout], [], [], _STOP_SECONDS)[0] and stdout.read1():
+                    pass
+                stdout.close()
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(timeout=_STOP_SECONDS)
         if (self._process.returncode or 0) < 0:  # somebody killed the supervisor: what it started lives on
@@ -150,27 +162,35 @@ class SupervisorClient:
 
     def _ask(self, request: dict[str, Any], name: str) -> dict[str, Any]:
         with self._lock:
-            self._sent += 1
-            number = self._sent
-            line = json.dumps(request | {"id": number}).encode() + b"\n"
-            stdin, stdout = self._process.stdin, self._process.stdout
-            if stdin is None or stdout is None or stdin.closed:
-                raise LocalClusterError("The local cluster has been stopped", process=name)
+            number = self._send(request, name)
+            answer: dict[str, Any] = {}
             try:
-                stdin.write(line)
-                stdin.flush()
-                answer: dict[str, Any] = {}
                 while answer.get("id") != number:  # an interrupted request leaves its answer behind
-                    answer = json.loads(stdout.readline())
+                    answer = json.loads(self._process.stdout.readline() if self._process.stdout else "")
             except (OSError, ValueError) as error:
-                raise LocalClusterError(
-                    "The supervisor of the local servers has died",
-                    process=name,
-                    remedy="Start the command again",
-                ) from error
+                raise _died(name) from error
         if "error" in answer:
             raise LocalClusterError(f"Cannot start {name}: {answer['error']}", process=name)
         return answer
+
+    def _send(self, request: dict[str, Any], name: str) -> int:
+        """Send a request, and return the number that its answer will have; the caller holds the lock."""
+        self._sent += 1
+        stdin = self._process.stdin
+        if stdin is None or stdin.closed:
+            raise LocalClusterError("The local cluster has been stopped", process=name)
+        try:
+            stdin.write(json.dumps(request | {"id": self._sent}).encode() + b"\n")
+            stdin.flush()
+        except (OSError, ValueError) as error:
+            raise _died(name) from error
+        return self._sent
+
+
+def _died(name: str) -> LocalClusterError:
+    return LocalClusterError(
+        "The supervisor of the local servers has died", process=name, remedy="Start the command again"
+    )
 
 
 def tail(log: Path) -> str:

@@ -38,6 +38,8 @@ from producer.cli.output.mapping_file_output import new_mapping_file, write_mapp
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
+    from producer.embedded.early_start import EarlyStart
+
 
 @click.command(
     epilog="Example: migration-cli migrate --source shop.db --target-url postgresql://me@host/shop",
@@ -171,25 +173,36 @@ def cutover(run: str, **values: Any) -> int:
 
 def _go_on(run: str, values: dict[str, Any], request: Callable[[Engine, str], None]) -> int:
     """Let a run go on as somebody asks for, and follow it."""
-    from producer.cli.cli_settings import read_settings
-    from producer.cli.run_session import open_session
+    from producer.embedded.early_start import begin_early
 
-    settings = read_settings()
-    target, output = take_target(values, settings), take_output(values)
-    with open_session(target, settings, worker_count(values["workers"]), quiet=output.as_json) as session:
-        from migration.ledger.run_records import find_run
-        from producer.cli.output.run_follower import end_interrupted, follow
+    with begin_early() as early:
+        from producer.cli.cli_settings import read_settings
+        from producer.cli.run_session import open_session
 
-        record = find_run(session.engine, run)
-        try:
-            request(session.engine, record.id)
-            session.send(record.id)
-        except KeyboardInterrupt:
-            return end_interrupted(session, record.id, output)
-        return follow(session, record.id, output)
+        settings = read_settings()
+        target, output = take_target(values, settings), take_output(values)
+        workers = worker_count(values["workers"])
+        with open_session(target, settings, workers, quiet=output.as_json, early=early) as session:
+            from migration.ledger.run_records import find_run
+            from producer.cli.output.run_follower import end_interrupted, follow
+
+            record = find_run(session.engine, run)
+            try:
+                request(session.engine, record.id)
+                session.send(record.id)
+            except KeyboardInterrupt:
+                return end_interrupted(session, record.id, output)
+            return follow(session, record.id, output)
 
 
 def _start(mode: Mode, values: dict[str, Any]) -> int:
+    from producer.embedded.early_start import begin_early
+
+    with begin_early() as early:
+        return _start_with(early, mode, values)
+
+
+def _start_with(early: EarlyStart | None, mode: Mode, values: dict[str, Any]) -> int:
     from producer.cli.cli_settings import read_settings
     from producer.cli.source_arguments import check_sources, parse_sources
 
@@ -203,13 +216,10 @@ def _start(mode: Mode, values: dict[str, Any]) -> int:
 
     from producer.cli.run_session import open_session
 
-    with open_session(target, settings, options.workers, quiet=output.as_json) as session:
-        # What takes long to import comes while the cluster boots.
+    with open_session(target, settings, options.workers, quiet=output.as_json, early=early) as session:
         from dataclasses import replace
 
         from migration.ledger.run_records import create_run
-        from migration.ledger.run_requests import request_cancel
-        from producer.cli.output.run_follower import end_interrupted, follow
 
         run_id = ""
         try:
@@ -218,12 +228,18 @@ def _start(mode: Mode, values: dict[str, Any]) -> int:
             try:
                 session.send(run_id)
             except ConvoyError:
-                request_cancel(
-                    session.engine, run_id
-                )  # no producer was told of it, and none is to find it later
+                from migration.ledger.run_requests import request_cancel
+
+                # No producer was told of it, and none is to find it later.
+                request_cancel(session.engine, run_id)
                 raise
+            with undisturbed():  # half an import could not be done again
+                # What takes long to import comes when the run is on its way.
+                from producer.cli.output.run_follower import follow
             status = follow(session, run_id, output)
         except KeyboardInterrupt:  # it came before the run was followed
+            from producer.cli.output.run_follower import end_interrupted
+
             if not run_id:
                 raise
             return end_interrupted(session, run_id, output)

@@ -63,7 +63,7 @@ def follow(session: Session, run_id: str, output: Output) -> int:
         with make_view() as view:
             watch(session, run_id, view, verbose=output.verbose)
         if session.cluster is not None:
-            session.cluster.retire()
+            session.cluster.retire(wait=False)
         return finish(session, run_id, output)
     except KeyboardInterrupt:
         return end_interrupted(session, run_id, output)

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -18,7 +19,8 @@ from pydantic import SecretStr
 from migration.convoy_error import ConvoyError
 from migration.queue import make_app
 from migration.settings import Settings
-from producer.embedded.embedded_cluster import LocalCluster
+from producer.embedded.early_start import begin_early
+from producer.embedded.embedded_cluster import LocalCluster, _beside
 
 HOLDER = """
 import sys
@@ -79,7 +81,6 @@ def test_processes_take_tasks_and_are_restarted_when_killed(passable_path: Path)
         shown = " ".join(word for process in everything for word in process.cmdline())
         assert "hush-hush" not in shown
         assert cluster.broker_url not in shown
-        assert psutil.Process(pids["worker1"]).environ()["MIGRATION_TARGET_PASSWORD"] == "hush-hush"
 
         app = make_app(settings_in(passable_path).model_copy(update={"broker_url": cluster.broker_url}))
         answers = app.control.ping(timeout=5.0, limit=3)
@@ -94,6 +95,7 @@ def test_processes_take_tasks_and_are_restarted_when_killed(passable_path: Path)
             os.kill(pids[name], signal.SIGKILL)
             assert wait_until(lambda name=name: name in cluster.check())
             assert cluster.pids[name] != pids[name]
+        assert psutil.Process(cluster.pids["worker1"]).environ()["MIGRATION_TARGET_PASSWORD"] == "hush-hush"
         with psycopg.connect(cluster.target_url) as connection:
             assert connection.execute("SELECT current_database()").fetchone() == ("shop",)
         pids |= cluster.pids
@@ -114,7 +116,7 @@ def test_processes_are_forked_by_a_fork_server_that_is_gone_then(passable_path: 
 
 
 def test_without_a_fork_server_each_process_imports_by_itself(passable_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr("producer.embedded.embedded_cluster.FORK_SERVER", "no such thing")
+    monkeypatch.setattr("producer.embedded.early_start.FORK_SERVER", "no such thing")
     with LocalCluster(target="embedded", workers=1, settings=settings_in(passable_path)) as cluster:
         cluster.wait_ready()
         assert "worker" in psutil.Process(cluster.pids["worker1"]).cmdline()
@@ -128,6 +130,55 @@ def test_retired_cluster_has_no_processes_but_its_servers(passable_path: Path) -
         assert all(is_gone(pid) for pid in retired)
         with psycopg.connect(cluster.target_url) as connection:
             assert connection.execute("SELECT 1").fetchone() == (1,)
+
+
+def test_what_a_command_begins_before_its_settings_ends_with_it(passable_path: Path, monkeypatch) -> None:
+    monkeypatch.setenv("TMPDIR", str(passable_path))
+    tempfile.tempdir = None  # read anew
+    try:
+        with begin_early() as early:
+            assert early is not None
+            supervisor = psutil.Process(early.supervisor._process.pid)
+            begun = [supervisor, *supervisor.children(recursive=True)]
+            assert len(begun) == 1 + (sys.platform == "linux")
+            assert early.folder.is_dir()
+        assert all(is_gone(process.pid) for process in begun)
+        assert list(passable_path.iterdir()) == []
+    finally:
+        tempfile.tempdir = None
+
+
+def test_nothing_begins_early_where_a_broker_is_named(monkeypatch) -> None:
+    monkeypatch.setenv("MIGRATION_BROKER_URL", "redis://broker.example/0")
+    with begin_early() as early:
+        assert early is None
+
+
+def test_thread_that_forks_takes_no_signal_from_the_one_that_holds_them_back() -> None:
+    held_back = _beside(lambda: signal.pthread_sigmask(signal.SIG_BLOCK, ())).result(timeout=10)
+    assert {signal.SIGINT, signal.SIGTERM} <= held_back
+    assert not signal.pthread_sigmask(signal.SIG_BLOCK, ()) & {signal.SIGINT, signal.SIGTERM}
+
+
+def test_processes_that_were_not_waited_for_get_ready_or_say_why(passable_path: Path) -> None:
+    cluster = LocalCluster(target="embedded", workers=1, settings=settings_in(passable_path))
+    try:
+        cluster.start(wait_for_forks=False)
+        cluster.wait_ready()
+        assert {"producer", "worker1"} <= set(cluster.pids)
+    finally:
+        cluster.stop()
+
+
+def test_a_cluster_may_be_stopped_while_its_processes_are_imported(passable_path: Path) -> None:
+    cluster = LocalCluster(target="embedded", workers=1, settings=settings_in(passable_path))
+    cluster.start(wait_for_forks=False)
+    supervisor = psutil.Process(cluster.pids["valkey"]).parent()
+    assert supervisor is not None
+    begun = [supervisor, *supervisor.children(recursive=True)]
+    cluster.stop()
+    assert all(is_gone(process.pid) for process in begun)
+    cluster.stop()
 
 
 def test_a_process_that_cannot_start_ends_the_cluster_with_its_log(passable_path: Path) -> None:

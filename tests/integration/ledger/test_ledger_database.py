@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -13,17 +13,91 @@ from sqlalchemy import Engine, text
 
 from migration.errors import UsageError
 from migration.ledger.event_log import read_events
-from migration.ledger.ledger_database import MIGRATIONS, newest_revision, open_ledger
+from migration.ledger.ledger_database import (
+    MIGRATIONS,
+    newest_revision,
+    open_ledger,
+    upgrade_ledger,
+)
 from migration.ledger.ledger_tables import LEDGER_SCHEMA, metadata
 from migration.ledger.run_lock import run_lock
 from migration.ledger.run_progress import read_progress
 from migration.ledger.run_records import find_run, list_runs
 from migration.ledger.run_requests import request_cancel, request_resume
 from migration.model import Phase
+from migration.target.target_connection import make_engine
+
+# Of pg_catalog, all that makes up the tables, but for the order of their columns, which versions append.
+_SHAPE = """
+SELECT c.relname, c.relkind::text, a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull, a.attidentity::text,
+       a.attgenerated::text, a.attcollation, coalesce(pg_get_expr(d.adbin, d.adrelid), '')
+FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+LEFT JOIN pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum
+WHERE c.relnamespace = 'convoy'::regnamespace AND c.relkind IN ('r', 'S', 'v', 'm')
+UNION ALL
+SELECT c.conrelid::regclass::text, 'constraint', c.conname, pg_get_constraintdef(c.oid), false, '', '', 0, ''
+FROM pg_constraint c WHERE c.connamespace = 'convoy'::regnamespace AND c.contype <> 'n'
+UNION ALL
+SELECT i.indrelid::regclass::text, 'index', i.indexrelid::regclass::text, pg_get_indexdef(i.indexrelid),
+       false, '', '', 0, ''
+FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid WHERE c.relnamespace = 'convoy'::regnamespace
+UNION ALL
+SELECT p.proname, 'function', pg_get_functiondef(p.oid), '', false, '', '', 0, ''
+FROM pg_proc p WHERE p.pronamespace = 'convoy'::regnamespace
+UNION ALL
+SELECT t.tgrelid::regclass::text, 'trigger', pg_get_triggerdef(t.oid), '', false, '', '', 0, ''
+FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
+WHERE c.relnamespace = 'convoy'::regnamespace AND NOT t.tgisinternal
+ORDER BY 1, 2, 3, 4
+"""
 
 
-def test_migrations_build_exactly_the_tables_described(ledger: Engine) -> None:
-    with ledger.connect() as connection:
+def _shape(engine: Engine) -> list[tuple[object, ...]]:
+    with engine.connect() as connection:
+        return [tuple(row) for row in connection.execute(text(_SHAPE))]
+
+
+@pytest.fixture
+def migrated(target_url: str) -> Iterator[Engine]:
+    """A ledger that went through every version."""
+    engine = make_engine(target_url, "test")
+    with engine.begin() as connection:
+        upgrade_ledger(connection)
+    yield engine
+    engine.dispose()
+
+
+def test_new_ledger_is_the_one_that_the_migrations_lead_to(migrated: Engine, target_url: str) -> None:
+    # Given what all versions one after the other leave
+    expected = _shape(migrated)
+    with migrated.begin() as connection:
+        connection.execute(text("DROP SCHEMA convoy CASCADE"))
+
+    # When a ledger is opened where none stands
+    engine = open_ledger(target_url, "test")
+
+    # Then it is the same, and of the same version
+    assert _shape(engine) == expected
+    assert len(expected) > len(metadata.tables)
+    with engine.connect() as connection:
+        assert connection.execute(text("SELECT version_num FROM convoy.alembic_version")).scalars().all() == [
+            newest_revision()
+        ]
+    engine.dispose()
+
+
+def test_schema_of_the_ledgers_name_without_its_tables_is_used(target_url: str) -> None:
+    engine = make_engine(target_url, "test")
+    with engine.begin() as connection:
+        connection.execute(text("CREATE SCHEMA convoy"))
+    engine.dispose()
+    opened = open_ledger(target_url, "test")
+    assert list_runs(opened) == []
+    opened.dispose()
+
+
+def test_migrations_build_exactly_the_tables_described(migrated: Engine) -> None:
+    with migrated.connect() as connection:
         context = MigrationContext.configure(
             connection,
             opts={
