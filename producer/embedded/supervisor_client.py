@@ -148,7 +148,9 @@ class SupervisorClient:
         if stdout is not None and not stdout.closed:
             with self._lock, contextlib.suppress(OSError, ValueError):
                 # It says its last word when everything is gone: a wake-up, where `wait` with a time limit polls.
-                while select.select([stdout], [], [], _STOP_SECONDS)[0] and stdout.read1():
+                while select.select([stdout], [], [], _STOP_SECONDS)[0] and os.read(
+                    stdout.fileno(), _TAIL_BYTES
+                ):
                     pass
                 stdout.close()
         with contextlib.suppress(subprocess.TimeoutExpired):
