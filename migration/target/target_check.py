@@ -15,6 +15,7 @@ from migration.target.application_tables.data_only_plan import check_application
 from migration.target.cutover.occupied_names import relations_to_replace
 from migration.target.cutover.replaced_objects import Replacement, foresee
 from migration.target.loading.index_and_constraint_creation import build_object
+from migration.target.loading.staging_schema import sequences_make_way
 from migration.target.loading.table_trial import try_table
 from migration.target.missing_rights import MissingRight, refuse_lacking, schema_rights
 from migration.target.postgres_errors import lacks_locks, too_few_locks, translate
@@ -27,11 +28,8 @@ if TYPE_CHECKING:
 
     from migration.model import TablePlan, TargetObject
     from migration.run_options import RunOptions
-from migration.target.loading.staging_schema import sequences_make_way
 
 _OLDEST_VERSION: Final = 130_000
-
-
 _LEDGER_SCHEMA: Final = "convoy"
 _NOT_TRIED: Final = (
     "not tried: the server has too few locks to build all objects in one transaction, as a run never does"
