@@ -11,7 +11,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, Engine
 
-from migration.errors import SettingError
+from migration.errors import RetryableError, SettingError
 from migration.full_disk_errors import DiskFullError
 from migration.ledger.disk_room_notices import RoomNotice
 from migration.ledger.run_records import RunRecord, read_run
@@ -184,8 +184,14 @@ class StepContext:
             self._readers.pop(source_id).__exit__(None, None, None)
 
     def target_reader(self) -> TargetReader:
-        """Return the open reader of the target."""
+        """Return the open reader of the target; one whose session has ended meanwhile is opened again."""
         with self._lock:
+            if self._target_reader is not None:
+                try:
+                    self._target_reader.make_sure()
+                except RetryableError:
+                    self._target_reader.close()
+                    self._target_reader = None
             if self._target_reader is None:
                 self._target_reader = TargetReader(self.target_url, self.session_name).__enter__()
             return self._target_reader

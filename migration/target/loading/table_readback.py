@@ -134,6 +134,21 @@ class TargetReader:
         """Close the connection."""
         self._connection.close()
 
+    def make_sure(self) -> None:
+        """Make sure that the session has not ended while it was idle.
+
+        A question to one that has would end this process: the driver makes a text of the SQLSTATE that such an answer
+        lacks (https://github.com/apache/arrow-adbc/issues/3878). A change of autocommit is what it gives an error for.
+
+        Raises:
+            ConnectionLostError: the session has ended.
+        """
+        try:
+            self._connection.adbc_connection.set_autocommit(False)
+            self._connection.adbc_connection.set_autocommit(True)
+        except AdbcError as error:
+            raise translate(error) from error
+
     def batches(
         self,
         schema: str,
@@ -154,7 +169,11 @@ class TargetReader:
 
         Yields:
             Logical batches; columns named and ordered as `plan.copied_columns`.
+
+        Raises:
+            ConnectionLostError: the session has ended.
         """
+        self.make_sure()
         statement = select_sql(schema, plan, block, where_sql, only=only)
         wanted = pa.schema([(c.name, ARROW_TYPES[c.kind]) for c in plan.copied_columns])
         with self._connection.cursor() as cursor:

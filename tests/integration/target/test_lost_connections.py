@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import psycopg
 import pyarrow as pa
 import pytest
 from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 
-from migration.errors import PermanentError, RetryableError, TargetUnreachableError
+from migration.errors import ConnectionLostError, PermanentError, RetryableError, TargetUnreachableError
+from migration.settings import Settings
+from migration.steps.step_context import StepContext
 from migration.target.loading.binary_copy import copy_batches
 from migration.target.loading.table_readback import TargetReader
 from migration.target.postgres_errors import translate
@@ -65,6 +69,28 @@ def test_read_back_that_is_cut_off_can_be_tried_again(filled: str) -> None:
         end_others(filled, "convoy read-back")
         with pytest.raises(RetryableError, match="table t"):
             list(batches)
+
+
+@pytest.mark.parametrize("has_read", [False, True])
+def test_read_back_whose_session_ended_while_it_was_idle_can_be_tried_again(
+    filled: str, has_read: bool
+) -> None:
+    """A question to such a session ends the whole process, were it asked."""
+    with TargetReader(filled) as reader:
+        if has_read:
+            assert sum(batch.num_rows for batch in reader.batches("public", PLAN)) == 500_000
+        end_others(filled, "convoy read-back")
+        for _ in range(2):
+            with pytest.raises(ConnectionLostError):
+                next(reader.batches("public", PLAN))
+
+
+def test_worker_reads_back_by_another_session_where_the_first_has_ended(filled: str, tmp_path: Path) -> None:
+    context = StepContext(Settings(target_url=filled, snapshot_dir=tmp_path, _env_file=None), "reader")
+    for _ in range(3):
+        assert sum(batch.num_rows for batch in context.target_reader().batches("public", PLAN)) == 500_000
+        end_others(filled, context.session_name)
+    context.close()
 
 
 def test_read_back_may_be_left_early_and_go_on(filled: str) -> None:
