@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from sqlalchemy import Connection, insert
+from sqlalchemy import Connection, func, insert
 
 from migration.convoy_error import ConvoyError
 from migration.error_record import error_record
@@ -48,9 +48,9 @@ class EventLogObserver:
         entry = _ENTRIES.get(type(happening))
         if entry is not None:
             name, data_of = entry
-            self._connection.execute(
-                insert(events).values(run_id=happening.run_id, kind=name.value, data=data_of(happening))
-            )
+            # Not when the transaction began: what a transition does counts to the phase that it ends.
+            written = {"at": func.clock_timestamp(), "kind": name.value, "data": data_of(happening)}
+            self._connection.execute(insert(events).values(run_id=happening.run_id, **written))
 
 
 def log_happenings(connection: Connection, happenings: Iterable[Happening]) -> None:

@@ -210,3 +210,14 @@ def test_broken_observer_changes_nothing_of_what_commands_do(ledger: Engine) -> 
         "act",
         "phase",
     ]
+
+
+def test_what_a_transition_does_counts_to_the_phase_that_it_ends(ledger: Engine, new_run: NewRun) -> None:
+    run_id = new_run()
+    with transition(ledger, run_id, Observers()) as locked:
+        worked_until = locked.connection.execute(
+            text("SELECT clock_timestamp() FROM pg_sleep(0.01)")
+        ).scalar_one()
+        locked.enter(Phase.SNAPSHOTTING)
+    entered = next(event for event in read_events(ledger, run_id) if event.kind == "phase")
+    assert entered.at >= worked_until
