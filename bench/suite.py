@@ -124,7 +124,7 @@ def _try(contender: Contender, failed: dict[str, str], action: Any) -> Any:
     try:
         return action()
     except FailedError as error:
-        failed[contender.name] = str(error)
+        failed[contender.name] = last_line(error)  # a traceback tells of this machine
         print(f"  {contender.name} failed: {last_line(error)}", flush=True)
         return None
 
