@@ -24,12 +24,12 @@ _LANE: Final = 1 << 64
 _LANE_DIGITS: Final = 16
 # A call into DuckDB costs about a millisecond, so batches of 1,000 rows are gathered.
 _GATHERED_ROWS: Final = 65_536
-GATHERED_BYTES: Final = 16 << 20
+GATHERED_BYTES: Final = 12 << 20
 """So much of a stream waits to be hashed at once."""
 
 
 class DigestSum:
-    """Adds up the digest of a stream of batches. Memory is bounded by about 16 MB and one batch.
+    """Adds up the digest of a stream of batches. Memory is bounded by about 12 MB and one batch.
 
     Args:
         algorithm: `hash128` for a run's own proof, `md5` where a digest is to be compared by others.

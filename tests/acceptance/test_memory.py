@@ -79,7 +79,7 @@ LONG = "randomblob(1000000)"
 @pytest.mark.parametrize(
     ("rows", "value", "batch_rows", "most_growth"),
     [
-        # Batches are of half a megabyte; the digest gathers 16 MB of them before it counts.
+        # Batches are of half a megabyte; the digest gathers 12 MB of them before it counts.
         pytest.param(40_000, MANY, 1_000, 2 * GATHERED_BYTES, id="many rows"),
         # Batches are of 4 MB: as read, as encoded, and in the buffers of the libraries.
         pytest.param(40, LONG, 4, 8 * 4 * MEGABYTE, id="long values"),
