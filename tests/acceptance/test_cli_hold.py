@@ -158,8 +158,14 @@ def test_command_that_waits_for_a_lock_says_whose(shell: Shell, command: str) ->
         holder.execute("LOCK TABLE convoy.runs IN ACCESS EXCLUSIVE MODE")
         thread = threading.Thread(target=lambda: said.append(shell.run(command, run_id)))
         thread.start()
-        waiting = "SELECT 1 FROM pg_stat_activity WHERE application_name = 'convoy cli lock waits' AND state = 'idle'"
-        assert wait_until(lambda: bool(shell.query(waiting)))
+        # Whole looks are over, and told, when a later one begins; idle its session is before the first, too.
+        look = (
+            "SELECT extract(epoch FROM query_start) FROM pg_stat_activity"
+            " WHERE application_name = 'convoy cli lock waits' AND query_start IS NOT NULL"
+        )
+        assert wait_until(lambda: bool(shell.query(look)))
+        ((first,),) = shell.query(look)
+        assert wait_until(lambda: shell.query(look)[0][0] > first + 3)
         pid = holder.info.backend_pid
         holder.rollback()
         thread.join(PATIENCE_SECONDS)
