@@ -67,7 +67,10 @@ class ChunkStream:
         self._classes = {column.name: table.profile[column.name].classes for column in self._columns}
         self._batch_rows = copied_batch_rows(options.batch_rows, table.profile.values())
         self._converter = Converter(
-            self._columns, Context(options.source_timezone, ask_server=ask_server), table.profile
+            self._columns,
+            Context(options.source_timezone, ask_server=ask_server),
+            table.profile,
+            packed=True,
         )
         self._orphans = OrphanRows(table.declared, chunk.orphans) if chunk.orphans else None
         self.digest = DigestSum()
