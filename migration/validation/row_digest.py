@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _LANE: Final = 1 << 64
 _LANE_DIGITS: Final = 16
 # A call into DuckDB costs about a millisecond, so batches of 1,000 rows are gathered.
-_GATHERED_ROWS: Final = 65_536
+_GATHERED_ROWS: Final = 262_144
 GATHERED_BYTES: Final = 12 << 20
 """So much of a stream waits to be hashed at once."""
 

@@ -133,13 +133,9 @@ class _ColumnConverter:
                 continue
             if storage_class in self.dropped:
                 transformed.append((CLASS_DROPPED, values.is_valid()))
-            if self._packed is not None and rule.packed is not None:
-                packed = rule.packed(values, self.context)
-                if packed is not None:
-                    parts.append(packed)
-                    continue
-            if storage_class in self.proved:
-                parts.append(values)
+            whole = self._at_once(rule, values)
+            if whole is not None:
+                parts.append(whole)
                 continue
             converted, bad = rule.columnar(values, self.context)
             if bad is not None:
@@ -152,6 +148,14 @@ class _ColumnConverter:
         if self.plan.not_null and column.null_count:
             self._nulls(column, misfits)
         return column, misfits, transformed
+
+    def _at_once(self, rule: Rule, values: pa.Array) -> pa.Array | None:
+        """Return what becomes of a slot all of whose values fit unchanged; None where that is to be found out."""
+        if rule.storage_class in self.proved:
+            return values
+        if self._packed is None or rule.packed is None:
+            return None
+        return rule.packed(values, self.context)
 
     def _changed(self, rule: Rule, values: pa.Array, converted: pa.Array) -> Iterable[Changed]:
         yield from rule.changed(values, self.context)

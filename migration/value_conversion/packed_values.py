@@ -20,7 +20,7 @@ from migration.value_conversion.rules.utf8_check import payload
 from migration.value_conversion.value_kinds import split_type
 
 if TYPE_CHECKING:
-    from migration.model import ColumnPlan
+    from migration.model import ColumnPlan, ColumnProfile
 
     Values: TypeAlias = "pa.Array[Any]"
 
@@ -28,6 +28,8 @@ UUID_BYTES: Final = 16
 UUID_TYPE: Final = pa.binary(UUID_BYTES)
 _DIGITS_OF_A_WORD: Final = 18
 """Decimal digits that 64 bits hold whatever they are."""
+SURE_DIGITS: Final = 15
+"""Decimal digits that a double always keeps."""
 _NUMBERS: Final = frozenset({StorageClass.INTEGER, StorageClass.REAL})
 _BATCH_SIZES: Final = 4
 """Numbers of rows for which what depends on nothing else is kept: batches of a table have one, but for the last."""
@@ -48,6 +50,32 @@ def packed_type(column: ColumnPlan) -> pa.DataType | None:
     if column.cast_to or not 0 < precision <= _DIGITS_OF_A_WORD or not 0 <= scale <= precision:
         return None
     return pa.decimal64(_DIGITS_OF_A_WORD, scale)
+
+
+def classes_to_read(column: ColumnPlan, profile: ColumnProfile) -> tuple[StorageClass, ...]:
+    """Return the storage classes of a column by which a chunk's values have to be told apart as they are read.
+
+    SQLite keeps a whole price as an integer beside the other prices, which are doubles: as doubles both are read at
+    once, by less than half of the work, where no integer has more digits than a double keeps. Each of them fits the
+    target, so that none has to be shown as the integer that it was.
+    """
+    classes = profile.classes
+    type_ = packed_type(column)
+    if (
+        frozenset(classes) != _NUMBERS
+        or not pa.types.is_decimal(type_)
+        or not _NUMBERS.issubset(column.rules)
+    ):
+        return classes
+    precision = split_type(column.target_type)[1][0]
+    limit = 10 ** (min(precision, SURE_DIGITS) - type_.scale) if type_.scale <= SURE_DIGITS else 0
+    if (
+        profile.int_min is None
+        or profile.int_max is None
+        or not -limit < profile.int_min <= profile.int_max < limit
+    ):
+        return classes
+    return (StorageClass.REAL,)
 
 
 def pack(values: Values, type_: pa.DataType) -> Values:

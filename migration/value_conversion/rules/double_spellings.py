@@ -5,10 +5,9 @@ from __future__ import annotations
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from migration.value_conversion.packed_values import SURE_DIGITS
 from migration.value_conversion.rules.conversion_rule import Context
 
-_SURE_DIGITS = 15
-"""Decimal digits that a double always keeps."""
 _MOST_DECIMALS = 4
 """Of amounts of money; Arrow prints what is smaller with an exponent."""
 _PRINTED_PLAIN = 10**10
@@ -33,12 +32,12 @@ def count_units(values: pa.Array, context: Context) -> pa.Array | None:
     Returns:
         None where one is no such number, does not fit, or is -0.0.
     """
-    if context.precision is None or context.scale is None or not 0 <= context.scale <= _SURE_DIGITS:
+    if context.precision is None or context.scale is None or not 0 <= context.scale <= SURE_DIGITS:
         return None
     unit = float(10**context.scale)
     counted = pc.round(pc.multiply(values, unit))
     largest = pc.max(pc.abs(counted)).as_py()
-    if largest is None or not largest < 10 ** min(context.precision, _SURE_DIGITS):
+    if largest is None or not largest < 10 ** min(context.precision, SURE_DIGITS):
         return None
     if not pc.all(pc.equal(pc.divide(counted, unit), values)).as_py():
         return None
