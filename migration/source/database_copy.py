@@ -19,10 +19,10 @@ import sqlite3
 import time
 from contextlib import closing
 from typing import TYPE_CHECKING, BinaryIO
-from urllib.parse import quote
 
 from migration.convoy_error import NextStep, Place
 from migration.errors import SourceCorruptError, SourceLockedError
+from migration.source.database_opening import file_uri, open_database
 from migration.source.integrity_check import SAMPLE_BYTES, read_header
 from migration.source.read_mark import (
     WAL_HEADER_BYTES,
@@ -169,8 +169,8 @@ def _copy_under_lock(file: BinaryIO, source: Path, copy: Path, place: Place) -> 
     Closing any handle of a file drops all locks of this process on it, so `file` was opened before the lock is
     taken, and is closed after.
     """
-    uri = f"file:{quote(str(source.absolute()))}?mode=ro"
-    with closing(sqlite3.connect(uri, uri=True, timeout=_LOCK_TIMEOUT_SECONDS)) as lock:
+    uri = file_uri(source, "mode=ro")
+    with closing(open_database(uri, timeout_seconds=_LOCK_TIMEOUT_SECONDS)) as lock:
         try:
             lock.execute("BEGIN")
             lock.execute("SELECT count(*) FROM sqlite_schema").fetchone()
@@ -290,7 +290,7 @@ def make_plain(copy: Path, place: Place, frames: int | None = None) -> None:
     has_journal = _size(_beside(copy, "-journal")) > 0
     if uses_wal or has_log or has_journal:
         try:
-            with closing(sqlite3.connect(copy, isolation_level=None)) as connection:
+            with closing(open_database(file_uri(copy, "mode=rw"))) as connection:
                 connection.execute("PRAGMA synchronous = OFF")  # whoever needs it on the disk flushes it
                 connection.execute(
                     "SELECT count(*) FROM sqlite_schema"

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING
 
 from migration.convoy_error import NextStep, Place
 from migration.errors import NotADatabaseError, SourceCorruptError, SourceEncryptedError
-from migration.source.snapshot_connection import register_missing_collations, snapshot_uri
+from migration.source.database_opening import open_database, snapshot_uri, trust_own_functions
+from migration.source.snapshot_connection import register_missing_collations
 from migration.source.sqlite_syntax import quote_name
 
 if TYPE_CHECKING:
@@ -199,7 +200,7 @@ def _problems(path: Path, table: str | None) -> Iterator[str]:
 
 def _connect(path: Path, *, lenient: bool = False) -> sqlite3.Connection:
     """Open the file; `lenient`: entries of the schema that make no sense do not hide the others."""
-    connection = sqlite3.connect(snapshot_uri(path), uri=True)
+    connection = open_database(snapshot_uri(path), edits_schema=lenient)
     connection.text_factory = lambda raw: raw.decode("utf-8", "replace")
     if lenient:
         connection.execute("PRAGMA writable_schema = ON")
@@ -220,3 +221,4 @@ def _with_missing_functions(connection: sqlite3.Connection, statement: str) -> l
                 raise
             stood_in.add(missing.group(1))
             connection.create_function(missing.group(1), -1, lambda *_: None, deterministic=True)
+            trust_own_functions(connection)
