@@ -31,6 +31,7 @@ from migration.source.read_mark import (
     hold_read_mark,
     is_open_elsewhere,
 )
+from migration.source.regular_file import check_files_beside, open_regular
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -60,6 +61,7 @@ def copy_database(source: Path, copy: Path, place: Place) -> None:
         SourceLockedError: it is being written to, or locked, and its log cannot be held.
         OSError: it cannot be read; the caller knows how to say so.
     """
+    check_files_beside(source)
     refusal = None
     for attempt in range(_ATTEMPTS):
         if attempt:
@@ -97,7 +99,7 @@ def _uses_log(source: Path, place: Place) -> bool:
     file_bytes = _size(source)
     if file_bytes == 0:
         return False
-    with source.open("rb") as file:
+    with open_regular(source) as file:
         header = read_header(file.read(SAMPLE_BYTES), file_bytes, place)
     return header.uses_wal or _size(_beside(source, "-wal")) > 0
 
@@ -115,12 +117,12 @@ def _copy_beside_writers(source: Path, copy: Path) -> int:
     with hold_read_mark(source) as mark:
         frames = mark.index.frames
         if frames:
-            with _beside(source, "-wal").open("rb") as file:
+            with open_regular(_beside(source, "-wal")) as file:
                 _copy_start(file, _beside(copy, "-wal"), mark.index.log_bytes)
             if mark.look().salt != mark.index.salt:
                 _beside(copy, "-wal").unlink()
                 frames = 0
-        with source.open("rb") as file:
+        with open_regular(source) as file:
             state = os.fstat(file.fileno())
             mark.check_same(state)
             _copy_start(file, copy, state.st_size)
@@ -145,7 +147,7 @@ def _written_to(source: Path, refusal: Refusal | None, place: Place) -> SourceLo
 
 def _copy_once(source: Path, copy: Path, place: Place) -> tuple[str, ...]:
     """Copy the file and what belongs to it; return the suffixes of the files that must not have moved meanwhile."""
-    with source.open("rb") as file:
+    with open_regular(source) as file:
         start = file.read(SAMPLE_BYTES)
         file_bytes = file.seek(0, 2)
         file.seek(0)
@@ -242,7 +244,7 @@ def _copy_in_kernel(file: BinaryIO, target: BinaryIO, most_bytes: int | None = N
 
 def _copy_if_there(source: Path, copy: Path, suffix: str) -> None:
     try:
-        with _beside(source, suffix).open("rb") as file:
+        with open_regular(_beside(source, suffix)) as file:
             _copy_open_file(file, _beside(copy, suffix))
     except FileNotFoundError:
         pass  # whether it has just vanished is seen in the state of the files

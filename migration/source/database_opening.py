@@ -2,7 +2,8 @@
 
 What a schema says is not trusted with anything that reaches outside of its file, SQLite believes no length that a page
 states before it has looked, and no statement can bring another file in. https://www.sqlite.org/security.html
-The helper that holds a read mark opens databases, too: it is a process of its own that reads no table.
+`arrow_opening.py` does the same for the Arrow driver, which has a SQLite of its own. The helper that holds a read mark
+opens databases, too: it is a process of its own that reads no table.
 """
 
 from __future__ import annotations
@@ -10,16 +11,13 @@ from __future__ import annotations
 import re
 import sqlite3
 import sys
-from contextlib import closing
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
 
-import adbc_driver_sqlite.dbapi
-
 from migration.source.reading_time_limit import note_connection
 
-_CAUTION: Final = (
+CAUTION: Final = (
     # Functions and virtual tables that reach outside (load_extension, fts3_tokenizer, dbstat) work in no definition.
     "PRAGMA trusted_schema = OFF",
     # A page is looked at before its cells are.
@@ -27,7 +25,6 @@ _CAUTION: Final = (
     # A file that becomes shorter while it is mapped would end the process (SIGBUS).
     "PRAGMA mmap_size = 0",
 )
-_READ_ONLY: Final = "PRAGMA query_only = ON"
 _MARKS_JSON: Final = sqlite3.sqlite_version_info >= (3, 41)
 """Before, SQLite itself forgot to say of its JSON functions that they are harmless."""
 _UNMARKED: Final = re.compile(r"unsafe use of (?:json\w*|->>?)\(")
@@ -76,7 +73,7 @@ def open_database(
         connection.setlimit(sqlite3.SQLITE_LIMIT_WORKER_THREADS, 0)
         if sys.version_info >= (3, 12):
             connection.setconfig(sqlite3.SQLITE_DBCONFIG_DEFENSIVE, not edits_schema)
-        for pragma in _CAUTION:
+        for pragma in CAUTION:
             connection.execute(pragma).close()
     except BaseException:
         connection.close()
@@ -106,26 +103,6 @@ class _TrustsJson(sqlite3.Connection):
 def is_unmarked(error: sqlite3.Error) -> bool:
     """Return whether SQLite distrusts a function that is harmless, and that only an old one does not mark so."""
     return not _MARKS_JSON and _UNMARKED.search(str(error)) is not None
-
-
-def open_for_arrow(path: Path) -> adbc_driver_sqlite.dbapi.Connection:
-    """Open a snapshot for reading by columns; the caller closes it.
-
-    The driver links a SQLite of its own and can neither be interrupted nor limited, so it reads only what has been
-    read within its limits before (`computed_value_trial.py`).
-
-    Raises:
-        adbc_driver_manager.Error: it cannot be opened.
-    """
-    connection = adbc_driver_sqlite.dbapi.connect(snapshot_uri(path))
-    try:
-        with closing(connection.cursor()) as cursor:
-            for pragma in (*_CAUTION, _READ_ONLY):
-                cursor.execute(pragma)
-    except BaseException:
-        connection.close()
-        raise
-    return connection
 
 
 def trust_own_functions(connection: sqlite3.Connection) -> None:

@@ -96,7 +96,7 @@ def reading_time_limit(seconds: float, what: str, place: Place) -> Iterator[Read
     try:
         yield limit
     except Exception as error:
-        if limit.is_over and _is_interruption(error):
+        if limit.is_over and is_interruption(error):
             raise SourceTooSlowError(
                 f"{what} took longer than {seconds:,.0f} s and was ended", remedy=_REMEDY, **place
             ) from error
@@ -107,7 +107,8 @@ def reading_time_limit(seconds: float, what: str, place: Place) -> Iterator[Read
         watch.join()
 
 
-def _is_interruption(error: BaseException | None) -> bool:
+def is_interruption(error: BaseException | None) -> bool:
+    """Return whether an error, or one that it was raised from, is that SQLite was interrupted."""
     while error is not None:
         if getattr(error, "sqlite_errorname", "") == "SQLITE_INTERRUPT":
             return True

@@ -13,7 +13,7 @@ import pyarrow as pa
 from migration.convoy_error import ConvoyError, Place
 from migration.errors import InternalError, SourceCorruptError, UnexpectedClassError
 from migration.model import StorageClass
-from migration.source.database_opening import open_for_arrow
+from migration.source.arrow_opening import open_for_arrow
 from migration.source.row_reading.batch_query import SLOT_TYPES, Guard, build_query
 from migration.source.snapshot_connection import connect_snapshot, open_snapshot
 from migration.value_conversion.raw_batch import RawBatch

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import adbc_driver_manager
 
-from migration.source.database_opening import open_for_arrow
+from migration.source.arrow_opening import open_for_arrow
 from migration.source.sqlite_syntax import quote_name
 from migration.source_schema import GeneratedKind
 
