@@ -32,6 +32,18 @@ class Settings(BaseSettings):
     """Password for a target URL that carries none."""
     source_root: Path | None = None
     """The API reads sources below this folder only."""
+    source_seconds: int = Field(default=60, ge=1)
+    """How long reading, computing or unpacking a source may take; one second more for each MiB of it."""
+    source_memory_bytes: int = Field(default=2 << 30, ge=256 << 20)
+    """Memory of a process that computes, unpacks or salvages a source."""
+    source_computed_bytes: int = Field(default=64 << 20, ge=0)
+    """What columns that a source computes when it is read may come to; four times its size, if that is more."""
+    source_unpacked_bytes: int = Field(default=1 << 30, ge=1 << 20)
+    """What a dump or compressed file may become; a hundred times its size, if that is more."""
+    source_fetched_bytes: int = Field(default=64 << 30, ge=0)
+    """The largest source that a URL may bring."""
+    source_schema_bytes: int = Field(default=32 << 20, ge=0)
+    """All definitions of tables, views, indexes and triggers of a source together."""
     snapshot_dir: Path = Path(".convoy/snapshots")
     """Snapshots of sources; every worker must see the same folder, unless there is a stage."""
     snapshot_retention_hours: float = Field(default=24.0, ge=0)

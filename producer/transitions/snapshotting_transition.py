@@ -26,6 +26,7 @@ from migration.source.schema_reading.schema_introspection import read_schema
 from migration.source.snapshot_connection import open_snapshot
 from migration.source.snapshots.snapshot_creation import flush, take_and_read
 from migration.source.snapshots.snapshot_retention import note_use
+from migration.source.source_budget import SourceBudget
 from migration.source_schema import SourceObject, SourceSchema
 from migration.target.application_tables.bookkeeping_comparison import check_versions
 from producer.transitions.snapshot_publication import publication
@@ -117,7 +118,12 @@ def _freeze(context: TransitionContext, source: Source, run: RunRecord) -> _Froz
     ):
         while True:
             snapshot, (schema, chunks) = take_and_read(
-                source, folder, look, salvage=run.options.salvage, hand_on=publish
+                source,
+                folder,
+                look,
+                salvage=run.options.salvage,
+                hand_on=publish,
+                budget=SourceBudget.of(context.settings),
             )
             if note_use(snapshot.path, run.id):
                 break  # otherwise it was there already, and was removed at this moment

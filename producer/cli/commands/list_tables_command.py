@@ -84,10 +84,11 @@ def look_into(source: Source, settings: Settings) -> list[TableFacts]:
     from migration.source.schema_reading.schema_introspection import read_schema
     from migration.source.snapshot_connection import open_snapshot
     from migration.source.snapshots.snapshot_creation import take_snapshot
+    from migration.source.source_budget import SourceBudget
 
     settings.snapshot_dir.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=settings.snapshot_dir, prefix=".look-") as folder:
-        snapshot = take_snapshot(source, Path(folder))
+        snapshot = take_snapshot(source, Path(folder), budget=SourceBudget.of(settings))
         schema = read_schema(snapshot.path)
         with open_snapshot(snapshot.path) as connection:
             facts = [_describe(source.label, connection, table) for table in schema.tables]

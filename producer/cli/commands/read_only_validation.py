@@ -20,6 +20,7 @@ from migration.report.text_formatting import printable, without_secrets
 from migration.schema_translation.table_selection import check_names
 from migration.source.schema_reading.schema_introspection import read_schema
 from migration.source.snapshots.snapshot_creation import take_snapshot
+from migration.source.source_budget import SourceBudget
 from migration.target.target_connection import make_engine, redact
 from migration.validation.database_comparison import validate_database
 from producer.cli.output.report_output import put_out
@@ -52,10 +53,12 @@ def validate_reading_only(options: RunOptions, target: Target, settings: Setting
     tables: list[TableReport] = []
     findings: list[Finding] = []
     sources: list[SourceReport] = []
+    budget = SourceBudget.of(settings)
     # No run will need these snapshots.
     with reach(target, settings) as url, TemporaryDirectory(prefix=".validating-", dir=folder) as private:
         snapshots = {
-            s.label: take_snapshot(s, Path(private), salvage=options.salvage) for s in options.sources
+            s.label: take_snapshot(s, Path(private), salvage=options.salvage, budget=budget)
+            for s in options.sources
         }
         schemas = {label: read_schema(snapshot.path) for label, snapshot in snapshots.items()}
         check_names(list(schemas.items()), options)
