@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import threading
 from collections.abc import AsyncIterator
@@ -11,13 +12,12 @@ from importlib.metadata import version
 from typing import Any
 
 from fastapi import Depends, FastAPI
-from fastapi.concurrency import run_in_threadpool
 from fastapi.openapi.utils import get_openapi
 from fastapi.security import HTTPBearer
-from sqlalchemy.exc import DBAPIError
 
 from api import (
     catalog_routes,
+    cluster_routes,
     event_stream,
     health_routes,
     page_routes,
@@ -29,13 +29,18 @@ from api import (
 )
 from api.authentication import BearerToken
 from api.body_limit import BodyLimit
-from api.cluster_connections import Cluster
+from api.cluster_connections import Cluster, ledger_that_answers
+from api.conditional_responses import StableVersions
+from api.request_border import JsonBodies, only_known_parameters
+from api.request_gate import RequestGate
 from api.response_models import Problem
-from migration.convoy_error import ConvoyError, NextStep
+from migration.convoy_error import NextStep
 from migration.errors import SettingError
 from migration.settings import Settings, load_settings
 
 logger = logging.getLogger(__name__)
+
+_FIRST_LOOK_SECONDS = 3.0
 
 # Describes the token for OpenAPI; BearerToken has checked it before any route is looked for.
 _token_in_openapi = HTTPBearer(auto_error=False, scheme_name="token", description="MIGRATION_API_TOKEN")
@@ -44,11 +49,13 @@ _token_in_openapi = HTTPBearer(auto_error=False, scheme_name="token", descriptio
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     cluster: Cluster = app.state.cluster
-    try:
-        await run_in_threadpool(cluster.engine)
-    except (ConvoyError, DBAPIError) as error:
-        # PostgreSQL may start after this process: the next request tries again.
-        logger.warning("Not ready yet: %s", error)
+    # Most servers answer within this time, and then the first probe knows. They may also start after this process.
+    looks = await asyncio.gather(
+        cluster.ledger_watch.current(_FIRST_LOOK_SECONDS), cluster.broker_watch.current(_FIRST_LOOK_SECONDS)
+    )
+    for look in looks:
+        if look is None or look.problem is not None:
+            logger.warning("Not ready yet: %s", look.problem if look is not None else "no answer")
     yield
     app.state.stopping.set()
     cluster.close()
@@ -80,19 +87,25 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     app.state.cluster = Cluster(settings)
     app.state.stopping = threading.Event()
+    app.state.stable_versions = StableVersions()
     problem_documents.install(app)
     app.include_router(page_routes.router)
-    app.include_router(health_routes.router)
-    guarded = [Depends(_token_in_openapi)]
-    app.include_router(prometheus_metrics.router, dependencies=guarded)
+    known = [Depends(only_known_parameters)]
+    app.include_router(health_routes.router, dependencies=known)
+    guarded = [Depends(_token_in_openapi), *known]
+    of_ledger = [*guarded, Depends(ledger_that_answers)]
+    app.include_router(prometheus_metrics.router, dependencies=of_ledger)
+    app.include_router(cluster_routes.router, dependencies=of_ledger)
     # The fixed paths come first: /schema/{table} must win over /{id}/status.
     app.include_router(catalog_routes.router, dependencies=guarded)
     app.include_router(snapshot_routes.router, dependencies=guarded)
-    app.include_router(run_routes.router, dependencies=guarded)
-    app.include_router(run_routes.one_run, dependencies=guarded)
-    app.include_router(run_result_routes.router, dependencies=guarded)
-    app.include_router(event_stream.router, dependencies=guarded)
-    app.add_middleware(BodyLimit)
+    app.include_router(run_routes.router, dependencies=of_ledger)
+    app.include_router(run_routes.one_run, dependencies=of_ledger)
+    app.include_router(run_result_routes.router, dependencies=of_ledger)
+    app.include_router(event_stream.router, dependencies=of_ledger)
+    app.add_middleware(RequestGate)
+    app.add_middleware(BodyLimit)  # before the gate: who sends slowly takes no place meanwhile
+    app.add_middleware(JsonBodies)
     app.add_middleware(BearerToken, token=token)  # the last one added is the first to see a request
 
     def openapi() -> dict[str, Any]:
@@ -118,10 +131,22 @@ def _describe(app: FastAPI) -> dict[str, Any]:
             schemas.pop(name, None)
         for operations in document["paths"].values():
             for operation in operations.values():
-                answers = operation["responses"]
-                if operation.get("security"):
-                    answers["401"] = problem_documents.responses(HTTPStatus.UNAUTHORIZED)[401]
-                if "422" in answers:
-                    answers["422"] = problem_documents.responses(HTTPStatus.UNPROCESSABLE_ENTITY)[422]
+                _add_problems(operation)
         app.openapi_schema = document
     return app.openapi_schema
+
+
+def _add_problems(operation: dict[str, Any]) -> None:
+    """Describe what the application answers with in front of every route."""
+    statuses = {HTTPStatus.UNPROCESSABLE_ENTITY}  # a parameter that the route does not have
+    if operation.get("security"):
+        statuses |= {HTTPStatus.UNAUTHORIZED, HTTPStatus.SERVICE_UNAVAILABLE}
+    if "requestBody" in operation:
+        statuses |= {
+            HTTPStatus.BAD_REQUEST,
+            HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+            HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+        }
+    answers = operation["responses"]
+    for status in sorted(statuses):
+        answers[str(int(status))] = problem_documents.responses(status)[int(status)]

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Final
+from typing import Any, Final
 
 from fastapi import APIRouter, Response
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
 from sqlalchemy import Connection, text
+from starlette.responses import PlainTextResponse
 
 from api.cluster_connections import ClusterDep
 from api.problem_documents import responses
@@ -77,7 +78,16 @@ def _read(connection: Connection) -> CollectorRegistry:
     return registry
 
 
-@router.get("/metrics", responses=responses(HTTPStatus.SERVICE_UNAVAILABLE))
+_TEXT: dict[int | str, dict[str, Any]] = {
+    200: {"description": "Prometheus' text format", "content": {"text/plain": {"schema": {"type": "string"}}}}
+}
+
+
+@router.get(
+    "/metrics",
+    response_class=PlainTextResponse,
+    responses={**_TEXT, **responses(HTTPStatus.SERVICE_UNAVAILABLE)},
+)
 def metrics(cluster: ClusterDep) -> Response:
     """Return what the ledger holds, in Prometheus' text format."""
     with cluster.engine().connect() as connection:

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Table, func, select
 
 from api.cluster_connections import ClusterDep
 from api.problem_documents import responses
+from api.request_border import MAX_BIGINT
 from api.response_models import (
     PREFIX,
     FindingLine,
@@ -28,7 +29,9 @@ MAX_ORIGINAL_BYTES = 4_096
 """A quarantined value may be as large as SQLite allows (1 GB); a page holds its beginning."""
 
 Limit = Annotated[int, Query(ge=1, le=1_000, description="Entries of a page.")]
-After = Annotated[int, Query(ge=0, description="Entries after this id; `next` of a page has it.")]
+After = Annotated[
+    int, Query(ge=0, le=MAX_BIGINT, description="Entries after this id; `next` of a page has it.")
+]
 
 _READ = responses(HTTPStatus.NOT_FOUND, HTTPStatus.SERVICE_UNAVAILABLE)
 

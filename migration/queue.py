@@ -8,12 +8,15 @@ from __future__ import annotations
 import socket
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from celery import Celery, chord, signature
 from celery.canvas import Signature
 from redis import Redis
+from redis.backoff import NoBackoff
 from redis.exceptions import RedisError, ResponseError
+from redis.retry import Retry
 
 from migration.broker_transport import install
 from migration.errors import BrokerError, BrokerSettingError, OtherClusterError
@@ -34,6 +37,9 @@ _TARGET_KEY = "convoy:target"
 # that runs which were asked for at once end one after the other, and not all of them at the end.
 _BEGUN = 3
 _NEW = 6
+_PRIORITIES = (0, 3, 6, 9)
+_PRIORITY_SEPARATOR = "\x06\x16"
+"""Between a queue's name and a priority, in the name of kombu's list; 0 has the queue's own name."""
 
 
 def make_app(settings: Settings, name: str = "convoy", *, is_worker: bool = False) -> Celery:
@@ -166,9 +172,15 @@ def _publishing(app: Celery) -> Iterator[None]:
 
 
 @contextmanager
-def _broker(url: str) -> Iterator[Redis]:
+def _broker(url: str, seconds: float = BROKER_CONNECT_SECONDS, retry: Retry | None = None) -> Iterator[Redis]:
     try:
-        client = Redis.from_url(url, socket_connect_timeout=5, socket_timeout=5, decode_responses=True)
+        client = Redis.from_url(
+            url,
+            socket_connect_timeout=seconds,
+            socket_timeout=seconds,
+            decode_responses=True,
+            **({} if retry is None else {"retry": retry}),
+        )
     except ValueError as error:
         raise BrokerSettingError(
             f"The broker URL is not one: {error}", setting="MIGRATION_BROKER_URL"
@@ -189,6 +201,29 @@ def check_broker(url: str) -> None:
     """
     with _broker(url) as client:
         client.ping()
+
+
+@dataclass(frozen=True, slots=True)
+class QueueLengths:
+    """Messages that wait for a producer or worker to take them."""
+
+    control: int
+    copy: int
+
+
+def read_queue_lengths(url: str, seconds: float) -> QueueLengths:
+    """Return how many messages wait, of all priorities; asks once and waits for so many seconds at most.
+
+    Raises:
+        BrokerError: the broker does not answer within them.
+    """
+    with _broker(url, seconds, Retry(NoBackoff(), 0)) as client:
+        pipe = client.pipeline(transaction=False)
+        for queue in (CONTROL_QUEUE, COPY_QUEUE):
+            for priority in _PRIORITIES:
+                pipe.llen(f"{queue}{_PRIORITY_SEPARATOR}{priority}" if priority else queue)
+        found = [int(length) for length in pipe.execute()]
+    return QueueLengths(sum(found[: len(_PRIORITIES)]), sum(found[len(_PRIORITIES) :]))
 
 
 def announce_target(url: str, identity: str, shown: str) -> None:

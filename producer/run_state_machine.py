@@ -134,7 +134,7 @@ class Runner:
     def _move(self, run_id: str) -> bool:
         with self.engine.begin() as connection:
             run = read_run(connection, run_id)
-        if run.phase is Phase.CANCELLED:
+        if run.phase is Phase.CANCELLED or run.given_up_at is not None:
             with suppress(RetryableError):  # others hold it: the watchdog tries again
                 remove_staging(self.engine, run)
         if run.phase.is_end or run.paused_at is not None:

@@ -6,13 +6,15 @@ import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from celery import signals
 
 from migration.errors import BrokerError
+from migration.ledger.process_presence import ProcessIdentity, ProcessKind
 from migration.queue import RUN_STEPS_TASK, send_return, send_wake_up_call
 from migration.settings import load_settings
+from migration.steps.signs_of_presence import SignsOfPresence
 from migration.steps.step_context import StepContext
 from migration.steps.wake_up_call import Callers, answer_call
 
@@ -62,6 +64,19 @@ def register(app: Celery) -> None:
         answer_call(context, count, callers, in_place_of_the_dead=redelivered)
 
     signals.worker_process_shutdown.connect(Process.close, weak=False)
+    presence: list[SignsOfPresence] = []
+
+    @signals.worker_ready.connect(weak=False)
+    def begin_signs(sender: Any, **_kwargs: object) -> None:  # in the process that forks the pool
+        worker = sender.controller
+        identity = ProcessIdentity(ProcessKind.WORKER, str(worker.hostname), int(worker.concurrency or 1))
+        presence.append(SignsOfPresence(load_settings(), identity))
+        presence[-1].start()
+
+    @signals.worker_shutdown.connect(weak=False)
+    def say_goodbye(**_kwargs: object) -> None:
+        while presence:
+            presence.pop().stop()
 
 
 @contextmanager

@@ -70,6 +70,7 @@ runs = Table(
     _time("created_at", now=True),
     _time("started_at"),
     _time("finished_at"),
+    _time("given_up_at"),  # of a failed run: it keeps its end, and what it had staged is gone
     Index(
         "runs_working",
         "id",
@@ -255,4 +256,19 @@ events = Table(
     Column("kind", Text, nullable=False),  # event_names.EventName
     Column("data", JSONB, nullable=False),
     Index("events_run", "run_id", "id"),
+)
+
+# Of no run: who is there to work. Each writes its own row every few seconds (process_presence.py).
+processes = Table(
+    "processes",
+    metadata,
+    Column("kind", Text, primary_key=True),  # process_presence.ProcessKind
+    Column("name", Text, primary_key=True),  # Celery's node name, as steps have it before the process id
+    Column("host", Text, primary_key=True),
+    Column("pid", BigInteger, primary_key=True, autoincrement=False),
+    Column("version", Text, nullable=False),
+    Column("slots", Integer, nullable=False),  # how much it does at once
+    Column("started_at", TIMESTAMP(timezone=True), nullable=False),
+    Column("seen_at", TIMESTAMP(timezone=True), nullable=False),
+    _time("stopped_at"),  # when it said goodbye
 )

@@ -24,6 +24,7 @@ class Act(StrEnum):
 
     STARTED = "started"
     RESUMED = "resumed"
+    GIVEN_UP = "given_up"  # it had failed, and is not to be resumed
     CUTOVER_ASKED = "cutover_asked"
     CUT_OVER = "cut_over"  # by whoever started, resumed or let cut over the run last, on the producer's host
     RETRIED = "retried"  # rows of the quarantine, perhaps by another mapping file
