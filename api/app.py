@@ -26,19 +26,27 @@ from api import (
     run_result_routes,
     run_routes,
     snapshot_routes,
+    token_routes,
 )
 from api.authentication import BearerToken
 from api.body_limit import BodyLimit
 from api.cluster_connections import Cluster
+from api.required_scopes import guard_undeclared, scopes_by_operation
 from api.response_models import Problem
+from api.token_check import TokenCheck
 from migration.convoy_error import ConvoyError, NextStep
 from migration.errors import SettingError
+from migration.ledger.access_tokens import list_tokens
 from migration.settings import Settings, load_settings
 
 logger = logging.getLogger(__name__)
 
 # Describes the token for OpenAPI; BearerToken has checked it before any route is looked for.
-_token_in_openapi = HTTPBearer(auto_error=False, scheme_name="token", description="MIGRATION_API_TOKEN")
+_token_in_openapi = HTTPBearer(
+    auto_error=False,
+    scheme_name="token",
+    description="A token of `migration-cli token create`, or MIGRATION_API_TOKEN. Each operation names its scope.",
+)
 
 
 @asynccontextmanager
@@ -58,16 +66,23 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     """Return the application.
 
     Raises:
-        SettingError: no token is configured. An open API could be told to read files and to fill a database.
+        SettingError: there is no token, neither in the settings nor in the ledger: an API that nobody may use is a
+            mistake, and an open one could be told to read files and to fill a database.
     """
     settings = settings or load_settings()
-    token = settings.api_token.get_secret_value() if settings.api_token else ""
-    if not token:
+    cluster = Cluster(settings)
+    check = TokenCheck(cluster)
+    if not check.of_settings.any() and not _ledger_has_tokens(cluster):
+        cluster.close()
         raise SettingError(
             "The API does not start without a token",
             setting="MIGRATION_API_TOKEN",
-            remedy="Set MIGRATION_API_TOKEN to a long random text, for example from `openssl rand -hex 32`",
-            next_steps=(NextStep("Make a token", "export MIGRATION_API_TOKEN=$(openssl rand -hex 32)"),),
+            remedy="Set MIGRATION_API_TOKEN to a long random text, for example from `openssl rand -hex 32`, or make"
+            " a token in the ledger with `migration-cli token create`",
+            next_steps=(
+                NextStep("Make a token", "export MIGRATION_API_TOKEN=$(openssl rand -hex 32)"),
+                NextStep("Or make one in the ledger", "migration-cli token create NAME --scope admin"),
+            ),
         )
     app = FastAPI(
         title="Convoy",
@@ -78,13 +93,14 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         redoc_url=None,
         openapi_url="/openapi.json",
     )
-    app.state.cluster = Cluster(settings)
+    app.state.cluster = cluster
     app.state.stopping = threading.Event()
     problem_documents.install(app)
     app.include_router(page_routes.router)
     app.include_router(health_routes.router)
-    guarded = [Depends(_token_in_openapi)]
+    guarded = [Depends(_token_in_openapi), Depends(guard_undeclared)]
     app.include_router(prometheus_metrics.router, dependencies=guarded)
+    app.include_router(token_routes.router, dependencies=guarded)
     # The fixed paths come first: /schema/{table} must win over /{id}/status.
     app.include_router(catalog_routes.router, dependencies=guarded)
     app.include_router(snapshot_routes.router, dependencies=guarded)
@@ -93,13 +109,21 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.include_router(run_result_routes.router, dependencies=guarded)
     app.include_router(event_stream.router, dependencies=guarded)
     app.add_middleware(BodyLimit)
-    app.add_middleware(BearerToken, token=token)  # the last one added is the first to see a request
+    app.add_middleware(BearerToken, check=check)  # the last one added is the first to see a request
 
     def openapi() -> dict[str, Any]:
         return _describe(app)
 
     app.openapi = openapi  # type: ignore[method-assign]
     return app
+
+
+def _ledger_has_tokens(cluster: Cluster) -> bool:
+    try:
+        return bool(list_tokens(cluster.engine(), only_good=True))
+    except (ConvoyError, DBAPIError) as error:
+        logger.warning("The ledger could not be asked for tokens: %s", error)
+        return False
 
 
 def _describe(app: FastAPI) -> dict[str, Any]:
@@ -116,11 +140,15 @@ def _describe(app: FastAPI) -> dict[str, Any]:
         schemas["Problem"] = Problem.model_json_schema()
         for name in ("HTTPValidationError", "ValidationError"):
             schemas.pop(name, None)
-        for operations in document["paths"].values():
-            for operation in operations.values():
+        scopes = scopes_by_operation(app.routes)
+        for path, operations in document["paths"].items():
+            for method, operation in operations.items():
                 answers = operation["responses"]
                 if operation.get("security"):
-                    answers["401"] = problem_documents.responses(HTTPStatus.UNAUTHORIZED)[401]
+                    refusals = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
+                    answers |= problem_documents.responses(*refusals)
+                    # OpenAPI 3.1 lets a requirement of any scheme name what the caller must be allowed.
+                    operation["security"] = [{"token": [scopes[method.upper(), path].value]}]
                 if "422" in answers:
                     answers["422"] = problem_documents.responses(HTTPStatus.UNPROCESSABLE_ENTITY)[422]
         app.openapi_schema = document

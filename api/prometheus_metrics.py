@@ -12,6 +12,7 @@ from sqlalchemy import Connection, text
 
 from api.cluster_connections import ClusterDep
 from api.problem_documents import responses
+from api.required_scopes import NEEDS_READ
 from migration.model import Phase
 
 router = APIRouter(tags=["health"])
@@ -77,7 +78,7 @@ def _read(connection: Connection) -> CollectorRegistry:
     return registry
 
 
-@router.get("/metrics", responses=responses(HTTPStatus.SERVICE_UNAVAILABLE))
+@router.get("/metrics", responses=responses(HTTPStatus.SERVICE_UNAVAILABLE), dependencies=[NEEDS_READ])
 def metrics(cluster: ClusterDep) -> Response:
     """Return what the ledger holds, in Prometheus' text format."""
     with cluster.engine().connect() as connection:

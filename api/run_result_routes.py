@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Table, func, select
 
 from api.cluster_connections import ClusterDep
 from api.problem_documents import responses
+from api.required_scopes import NEEDS_READ
 from api.response_models import (
     PREFIX,
     FindingLine,
@@ -42,7 +43,7 @@ def _count(connection: Connection, table: Table, run_id: str) -> int:
     return int(connection.execute(select(func.count()).where(table.c.run_id == run_id)).scalar_one())
 
 
-@router.get("/findings", responses=_READ)
+@router.get("/findings", responses=_READ, dependencies=[NEEDS_READ])
 def read_findings(run: KnownRun, cluster: ClusterDep, limit: Limit = 100, after: After = 0) -> FindingPage:
     """Page through the findings of a run."""
     statement = (
@@ -61,7 +62,7 @@ def read_findings(run: KnownRun, cluster: ClusterDep, limit: Limit = 100, after:
     )
 
 
-@router.get("/quarantine", responses=_READ)
+@router.get("/quarantine", responses=_READ, dependencies=[NEEDS_READ])
 def read_quarantine(
     run: KnownRun, cluster: ClusterDep, limit: Limit = 100, after: After = 0
 ) -> QuarantinePage:

@@ -15,6 +15,7 @@ from api.idempotency_keys import create_once, wake
 from api.page_routes import PAGE_HEADERS
 from api.problem_documents import ProblemError, members_of, responses
 from api.request_models import CutoverRequest, RollbackRequest, RunRequest
+from api.required_scopes import NEEDS_ADMIN, NEEDS_READ, NEEDS_RUN
 from api.response_models import (
     PREFIX,
     Accepted,
@@ -91,7 +92,7 @@ def _create(cluster: Cluster, request: RunRequest, mode: Mode, key: str | None, 
     return Accepted(run_id=run_id, status=phase, links=links(run_id), note=note)
 
 
-@router.post("/start", status_code=HTTPStatus.ACCEPTED, responses=_START)
+@router.post("/start", status_code=HTTPStatus.ACCEPTED, responses=_START, dependencies=[NEEDS_RUN])
 def start(
     request: RunRequest, cluster: ClusterDep, caller: CallerDep, idempotency_key: IdempotencyKey = None
 ) -> Accepted:
@@ -99,7 +100,7 @@ def start(
     return _create(cluster, request, Mode.MIGRATE, idempotency_key, caller)
 
 
-@router.post("/dry-run", status_code=HTTPStatus.ACCEPTED, responses=_START)
+@router.post("/dry-run", status_code=HTTPStatus.ACCEPTED, responses=_START, dependencies=[NEEDS_RUN])
 def dry_run(
     request: RunRequest, cluster: ClusterDep, caller: CallerDep, idempotency_key: IdempotencyKey = None
 ) -> Accepted:
@@ -107,7 +108,7 @@ def dry_run(
     return _create(cluster, request, Mode.DRY_RUN, idempotency_key, caller)
 
 
-@router.post("/validate", status_code=HTTPStatus.ACCEPTED, responses=_START)
+@router.post("/validate", status_code=HTTPStatus.ACCEPTED, responses=_START, dependencies=[NEEDS_RUN])
 def validate(
     request: RunRequest, cluster: ClusterDep, caller: CallerDep, idempotency_key: IdempotencyKey = None
 ) -> Accepted:
@@ -115,19 +116,19 @@ def validate(
     return _create(cluster, request, Mode.VALIDATE, idempotency_key, caller)
 
 
-@router.get("", responses=responses(HTTPStatus.SERVICE_UNAVAILABLE))
+@router.get("", responses=responses(HTTPStatus.SERVICE_UNAVAILABLE), dependencies=[NEEDS_READ])
 def runs(cluster: ClusterDep, limit: Annotated[int, Query(ge=1, le=500)] = 50) -> RunList:
     """List the newest runs."""
     return RunList(runs=[Run.of(run) for run in list_runs(cluster.engine(), limit)])
 
 
-@one_run.get("/status", responses=_READ)
+@one_run.get("/status", responses=_READ, dependencies=[NEEDS_READ])
 def status(run: KnownRun, cluster: ClusterDep) -> Status:
     """Say where a run is: phase, percent, time left, rows, bytes, workers, tables."""
     return status_of(run, read_progress(cluster.engine(), run.id))
 
 
-@one_run.get("/summary", responses=_CHANGE)
+@one_run.get("/summary", responses=_CHANGE, dependencies=[NEEDS_READ])
 def summary(run: KnownRun, cluster: ClusterDep) -> Response:
     """Return the report of a finished run, as `report.json` has it."""
     _require_end(run, "summary")
@@ -135,14 +136,14 @@ def summary(run: KnownRun, cluster: ClusterDep) -> Response:
     return Response(encode_report(report), media_type="application/json")
 
 
-@one_run.get("/report.html", response_class=HTMLResponse, responses=_CHANGE)
+@one_run.get("/report.html", response_class=HTMLResponse, responses=_CHANGE, dependencies=[NEEDS_READ])
 def report_page(run: KnownRun, cluster: ClusterDep) -> HTMLResponse:
     """Return the report of a finished run as one page for people."""
     _require_end(run, "report")
     return HTMLResponse(render_html(build_report(cluster.engine(), run.id)), headers=PAGE_HEADERS)
 
 
-@one_run.post("/rollback", responses=_CHANGE)
+@one_run.post("/rollback", responses=_CHANGE, dependencies=[NEEDS_ADMIN])
 def rollback(
     run: KnownRun, cluster: ClusterDep, caller: CallerDep, request: RollbackRequest | None = None
 ) -> RolledBack:
@@ -176,27 +177,27 @@ def rollback(
     )
 
 
-@one_run.post("/cancel", status_code=HTTPStatus.ACCEPTED, responses=_CHANGE)
-def cancel(run: KnownRun, cluster: ClusterDep) -> Accepted:
+@one_run.post("/cancel", status_code=HTTPStatus.ACCEPTED, responses=_CHANGE, dependencies=[NEEDS_ADMIN])
+def cancel(run: KnownRun, cluster: ClusterDep, caller: CallerDep) -> Accepted:
     """Stop a run for good; what it staged is removed."""
     try:
-        end_for_good(cluster.engine(), run.id)
+        end_for_good(cluster.engine(), run.id, person=caller)
     except UsageError as error:
         raise _conflict("cancel-refused", run, str(error), members_of(error)) from error
     return _woken(cluster, run)
 
 
-@one_run.post("/pause", status_code=HTTPStatus.ACCEPTED, responses=_CHANGE)
-def pause(run: KnownRun, cluster: ClusterDep) -> Accepted:
+@one_run.post("/pause", status_code=HTTPStatus.ACCEPTED, responses=_CHANGE, dependencies=[NEEDS_RUN])
+def pause(run: KnownRun, cluster: ClusterDep, caller: CallerDep) -> Accepted:
     """Let a run stand still until it is resumed: what is under way is ended, nothing more is started."""
     try:
-        phase = request_pause(cluster.engine(), run.id)
+        phase = request_pause(cluster.engine(), run.id, person=caller)
     except UsageError as error:
         raise _conflict("pause-refused", run, str(error), members_of(error)) from error
     return Accepted(run_id=run.id, status=phase, links=links(run.id))
 
 
-@one_run.post("/resume", status_code=HTTPStatus.ACCEPTED, responses=_CHANGE)
+@one_run.post("/resume", status_code=HTTPStatus.ACCEPTED, responses=_CHANGE, dependencies=[NEEDS_RUN])
 def resume(run: KnownRun, cluster: ClusterDep, caller: CallerDep) -> Accepted:
     """Let a failed, paused or interrupted run go on where it stopped; finished chunks are not copied again."""
     try:
@@ -206,7 +207,7 @@ def resume(run: KnownRun, cluster: ClusterDep, caller: CallerDep) -> Accepted:
     return _woken(cluster, run)
 
 
-@one_run.post("/cutover", status_code=HTTPStatus.ACCEPTED, responses=_CHANGE)
+@one_run.post("/cutover", status_code=HTTPStatus.ACCEPTED, responses=_CHANGE, dependencies=[NEEDS_ADMIN])
 def cutover(
     run: KnownRun, cluster: ClusterDep, caller: CallerDep, request: CutoverRequest | None = None
 ) -> Accepted:

@@ -28,6 +28,8 @@ class Act(StrEnum):
     CUT_OVER = "cut_over"  # by whoever started, resumed or let cut over the run last, on the producer's host
     RETRIED = "retried"  # rows of the quarantine, perhaps by another mapping file
     ROLLED_BACK = "rolled_back"
+    CANCELLED = "cancelled"
+    PAUSED = "paused"
     PURGED = "purged"
 
 

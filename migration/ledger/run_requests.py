@@ -41,8 +41,10 @@ def enter_failed(locked: LockedRun, error: ConvoyError) -> None:
     locked.note(RunFailed(locked.record.id, phase, error))
 
 
-def request_cancel(engine: Engine, run_id: str, *, observers: Observers = STANDARD_OBSERVERS) -> None:
-    """Stop a run for good: workers start no more of its steps.
+def request_cancel(
+    engine: Engine, run_id: str, *, person: Person | None = None, observers: Observers = STANDARD_OBSERVERS
+) -> None:
+    """Stop a run for good: workers start no more of its steps. Without a person it is this process's user who asks.
 
     Raises:
         RunStateError: the run is at an end already.
@@ -59,9 +61,12 @@ def request_cancel(engine: Engine, run_id: str, *, observers: Observers = STANDA
                 next_steps=(back,) if is_done else (),
             )
         locked.enter(Phase.CANCELLED)
+        locked.note(act_of(run_id, Act.CANCELLED, person))
 
 
-def request_pause(engine: Engine, run_id: str, *, observers: Observers = STANDARD_OBSERVERS) -> Phase:
+def request_pause(
+    engine: Engine, run_id: str, *, person: Person | None = None, observers: Observers = STANDARD_OBSERVERS
+) -> Phase:
     """Let a run stand still until `request_resume`: workers start no more of its steps, and it enters no other phase.
 
     Steps that are under way are ended. A run that is paused already stays so.
@@ -87,6 +92,7 @@ def request_pause(engine: Engine, run_id: str, *, observers: Observers = STANDAR
                 update(runs).where(runs.c.id == run_id).values(paused_at=func.clock_timestamp())
             )
             locked.note(RunPaused(run_id, phase))
+            locked.note(act_of(run_id, Act.PAUSED, person))
     return phase
 
 
@@ -120,6 +126,7 @@ def request_resume(
             if phase is Phase.CUTTING_OVER and run.options.hold:
                 # Whoever held the run is asked again: a cutover that failed was stopped, or others were in its way.
                 locked.enter(Phase.READY, resume_phase=None, error=None)
+                locked.note(act_of(run_id, Act.RESUMED, person))
                 return
             locked.enter(phase, resume_phase=None, error=None, finished_at=None)
         lost = (

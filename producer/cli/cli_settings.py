@@ -21,7 +21,7 @@ def read_settings() -> Settings:
         name = "_".join(str(part) for part in first["loc"]).upper()
         raise SettingError(
             f"{first['msg']}",
-            setting=f"MIGRATION_{name}",
+            setting=f"MIGRATION_{name}" if name else "",
             remedy="Correct it in the environment or in .env",
         ) from None
     key = signing_key_of(settings)
