@@ -9,13 +9,14 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
 from dotenv import dotenv_values
 
 from migration.exit_status import ExitStatus
-from migration.settings import ENV_FILE, PREFIX, SECRETS, WITHOUT_ENV_FILE
+from migration.settings import ENV_FILE, PREFIX, SECRETS, WITHOUT_ENV_FILE, read_secret_file
 
 _BROKER: Final = frozenset({"MIGRATION_BROKER_URL"})
 _TARGET: Final = frozenset({"MIGRATION_TARGET_URL", "MIGRATION_TARGET_PASSWORD", "PGPASSWORD", "PGPASSFILE"})
@@ -55,6 +56,20 @@ def environment_for(process: str, environment: Mapping[str, str]) -> dict[str, s
     dropped = ALL_SECRETS - NEEDED_SECRETS[process]
     gone = dropped | {f"{name}_FILE" for name in dropped}
     return {name: value for name, value in environment.items() if name not in gone}
+
+
+def flower_login(environment: Mapping[str, str]) -> str:
+    """Return the pairs `user:password` that may look into Flower, separated by commas; empty: there are none.
+
+    Raises:
+        ValueError: the file that FLOWER_BASIC_AUTH_FILE names cannot be read.
+    """
+    file = environment.get("FLOWER_BASIC_AUTH_FILE")
+    text = environment.get("FLOWER_BASIC_AUTH", "")
+    if file:
+        text = read_secret_file(Path(file), "FLOWER_BASIC_AUTH_FILE")
+    pairs = (pair.strip() for pair in text.replace("\n", ",").split(","))
+    return ",".join(pair for pair in pairs if all(pair.partition(":")))
 
 
 def main(arguments: Sequence[str]) -> None:

@@ -11,6 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
+from dotenv import dotenv_values
 from pydantic import Field, SecretStr, model_validator
 from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -135,14 +136,18 @@ def read_secret_file(file: Path, setting: str) -> str:
 
 
 def open_env_file() -> str | None:
-    """Return a sentence where others may read the secrets of `.env`; None where all is well, or there is none."""
+    """Return a sentence where others may read the secrets of `.env`; None where all is well, or there are none."""
     try:
-        mode = Path(ENV_FILE).stat().st_mode
+        is_open = Path(ENV_FILE).stat().st_mode & 0o077 != 0
     except OSError:
         return None
-    if not mode & 0o077:
+    if not is_open:
         return None
-    return f"Other users of this machine may read the secrets in {ENV_FILE}; type `chmod 600 {ENV_FILE}`"
+    written = dotenv_values(ENV_FILE)
+    secrets = {f"{PREFIX}{name.upper()}" for name in SECRETS} | {"FLOWER_BASIC_AUTH", "PGPASSWORD"}
+    if not any(written.get(name) for name in secrets):
+        return None
+    return f"Other users of this machine may read the secrets in {ENV_FILE}; type: chmod 600 {ENV_FILE}"
 
 
 @lru_cache(maxsize=1)

@@ -15,7 +15,6 @@ import sys
 import threading
 from collections.abc import Mapping
 from http import HTTPStatus
-from pathlib import Path
 from typing import Any, Final
 
 from flower.app import Flower
@@ -26,6 +25,7 @@ from tornado.httputil import HTTPServerRequest
 from tornado.options import options
 from tornado.web import HTTPError, authenticated
 
+from migration.process_launcher import flower_login
 from migration.queue import make_app
 from migration.settings import load_settings
 
@@ -39,18 +39,6 @@ _READ_ONLY: Final = (
     "Flower only shows here. Pause or cancel a run with migration-cli, which the ledger knows of;"
     " FLOWER_READ_ONLY=false lets Flower stop workers and tasks."
 )
-
-
-def login_of(environment: Mapping[str, str]) -> str:
-    """Return the pairs `user:password` that may look, separated by commas; empty: there are none.
-
-    Raises:
-        OSError: the file that FLOWER_BASIC_AUTH_FILE names cannot be read.
-    """
-    file = environment.get("FLOWER_BASIC_AUTH_FILE")
-    text = Path(file).read_text(encoding="utf-8") if file else environment.get("FLOWER_BASIC_AUTH", "")
-    pairs = (pair.strip() for pair in text.replace("\n", ",").split(","))
-    return ",".join(pair for pair in pairs if all(pair.partition(":")))
 
 
 def is_reading(method: str, path: str) -> bool:
@@ -114,8 +102,8 @@ def _wait_for_the_end() -> int:
 def main(environment: Mapping[str, str]) -> int:
     """Serve until SIGTERM or Ctrl-C; return the exit status."""
     try:
-        login = login_of(environment)
-    except OSError as error:
+        login = flower_login(environment)
+    except ValueError as error:
         print(f"Flower is off: {error}", file=sys.stderr, flush=True)  # noqa: T201
         return _wait_for_the_end()
     if not login and not environment.get("FLOWER_AUTH"):  # FLOWER_AUTH: OAuth, Flower's other kind of login

@@ -35,7 +35,7 @@ class Act(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """A user as the operating system knows them, or a caller of the API, and the host that they are on."""
+    """A user as the operating system knows them, or `token NAME` of the API, and the host that they are on."""
 
     name: str
     host: str
