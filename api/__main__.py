@@ -10,7 +10,7 @@ import uvicorn
 
 from api.app import create_app
 from migration.convoy_error import ConvoyError
-from migration.settings import load_settings
+from migration.settings import load_settings, open_env_file
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -35,6 +35,9 @@ class Server(uvicorn.Server):
 def main() -> int:
     """Run the server; return the exit status."""
     settings = load_settings()
+    trouble = open_env_file()
+    if trouble is not None:
+        print(f"warning: {trouble}", file=sys.stderr)  # noqa: T201
     try:
         app = create_app(settings)
     except ConvoyError as error:

@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 from api.cluster_connections import Cluster, ClusterDep
 from api.problem_documents import responses
+from api.required_scopes import NEEDS_READ
 from api.response_models import QueueSizes
 from migration.ledger.process_presence import ALIVE_SECONDS, ProcessKind, ProcessPresence, read_processes
 from migration.model import Phase
@@ -71,7 +72,7 @@ def queue_sizes(cluster: Cluster) -> QueueSizes | None:
     return {"control": last.found.control, "copy": last.found.copy}
 
 
-@router.get("/cluster", responses=responses(HTTPStatus.SERVICE_UNAVAILABLE))
+@router.get("/cluster", responses=responses(HTTPStatus.SERVICE_UNAVAILABLE), dependencies=[NEEDS_READ])
 def read_cluster(cluster: ClusterDep) -> ClusterState:
     """Say which producers and workers are there, since when, and what each works on."""
     ends = [phase.value for phase in Phase if phase.is_end]

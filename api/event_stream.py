@@ -21,6 +21,7 @@ from starlette.responses import StreamingResponse
 from api.cluster_connections import Cluster, ClusterDep
 from api.problem_documents import responses
 from api.request_border import MAX_BIGINT
+from api.required_scopes import NEEDS_READ, is_still_good
 from api.response_models import PREFIX
 from api.run_routes import KnownRun
 from migration.ledger.event_log import Event, read_events
@@ -65,6 +66,8 @@ async def _stream(request: Request, cluster: Cluster, run_id: str, after: int) -
             return
         if request.app.state.stopping.is_set() or await request.is_disconnected():
             return
+        if not await is_still_good(request):
+            return  # the client connects again, and is told why it may not
         if entries:
             last_sent = time.monotonic()
         elif time.monotonic() - last_sent > KEEPALIVE_SECONDS:
@@ -85,6 +88,7 @@ _EVENT_STREAM: dict[int | str, dict[str, Any]] = {
     "/events",
     response_class=StreamingResponse,
     responses={**_EVENT_STREAM, **responses(HTTPStatus.NOT_FOUND, HTTPStatus.SERVICE_UNAVAILABLE)},
+    dependencies=[NEEDS_READ],
 )
 def follow(
     run: KnownRun,

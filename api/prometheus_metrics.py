@@ -13,6 +13,7 @@ from starlette.responses import PlainTextResponse
 
 from api.cluster_connections import ClusterDep
 from api.problem_documents import responses
+from api.required_scopes import NEEDS_READ
 from migration.model import Phase
 
 router = APIRouter(tags=["health"])
@@ -87,6 +88,7 @@ _TEXT: dict[int | str, dict[str, Any]] = {
     "/metrics",
     response_class=PlainTextResponse,
     responses={**_TEXT, **responses(HTTPStatus.SERVICE_UNAVAILABLE)},
+    dependencies=[NEEDS_READ],
 )
 def metrics(cluster: ClusterDep) -> Response:
     """Return what the ledger holds, in Prometheus' text format."""

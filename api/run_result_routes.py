@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Table, func, select
 from api.cluster_connections import ClusterDep
 from api.problem_documents import responses
 from api.request_border import MAX_BIGINT
+from api.required_scopes import NEEDS_READ
 from api.response_models import (
     PREFIX,
     FindingLine,
@@ -45,7 +46,7 @@ def _count(connection: Connection, table: Table, run_id: str) -> int:
     return int(connection.execute(select(func.count()).where(table.c.run_id == run_id)).scalar_one())
 
 
-@router.get("/findings", responses=_READ)
+@router.get("/findings", responses=_READ, dependencies=[NEEDS_READ])
 def read_findings(run: KnownRun, cluster: ClusterDep, limit: Limit = 100, after: After = 0) -> FindingPage:
     """Page through the findings of a run."""
     statement = (
@@ -64,7 +65,7 @@ def read_findings(run: KnownRun, cluster: ClusterDep, limit: Limit = 100, after:
     )
 
 
-@router.get("/quarantine", responses=_READ)
+@router.get("/quarantine", responses=_READ, dependencies=[NEEDS_READ])
 def read_quarantine(
     run: KnownRun, cluster: ClusterDep, limit: Limit = 100, after: After = 0
 ) -> QuarantinePage:

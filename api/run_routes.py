@@ -28,6 +28,7 @@ from api.page_routes import PAGE_HEADERS
 from api.problem_documents import ProblemError, invalid_request, members_of, responses
 from api.request_border import BorderText
 from api.request_models import CutoverRequest, RollbackRequest, RunRequest
+from api.required_scopes import NEEDS_ADMIN, NEEDS_READ, NEEDS_RUN
 from api.response_models import (
     PREFIX,
     Accepted,
@@ -110,7 +111,7 @@ def _create(cluster: Cluster, request: RunRequest, mode: Mode, key: str | None, 
     return Accepted(run_id=run_id, status=phase, links=links(run_id), note=note)
 
 
-@router.post("/start", status_code=HTTPStatus.ACCEPTED, responses=_START)
+@router.post("/start", status_code=HTTPStatus.ACCEPTED, responses=_START, dependencies=[NEEDS_RUN])
 def start(
     request: RunRequest, cluster: ClusterDep, caller: CallerDep, idempotency_key: IdempotencyKey = None
 ) -> Accepted:
@@ -118,7 +119,7 @@ def start(
     return _create(cluster, request, Mode.MIGRATE, idempotency_key, caller)
 
 
-@router.post("/dry-run", status_code=HTTPStatus.ACCEPTED, responses=_START)
+@router.post("/dry-run", status_code=HTTPStatus.ACCEPTED, responses=_START, dependencies=[NEEDS_RUN])
 def dry_run(
     request: RunRequest, cluster: ClusterDep, caller: CallerDep, idempotency_key: IdempotencyKey = None
 ) -> Accepted:
@@ -126,7 +127,7 @@ def dry_run(
     return _create(cluster, request, Mode.DRY_RUN, idempotency_key, caller)
 
 
-@router.post("/validate", status_code=HTTPStatus.ACCEPTED, responses=_START)
+@router.post("/validate", status_code=HTTPStatus.ACCEPTED, responses=_START, dependencies=[NEEDS_RUN])
 def validate(
     request: RunRequest, cluster: ClusterDep, caller: CallerDep, idempotency_key: IdempotencyKey = None
 ) -> Accepted:
@@ -152,7 +153,10 @@ Since = Annotated[AwareDatetime | None, Query(description="Only runs that were c
 
 
 @router.get(
-    "", responses={**NOT_MODIFIED, **responses(HTTPStatus.SERVICE_UNAVAILABLE)}, response_model=RunList
+    "",
+    responses={**NOT_MODIFIED, **responses(HTTPStatus.SERVICE_UNAVAILABLE)},
+    response_model=RunList,
+    dependencies=[NEEDS_READ],
 )
 def runs(
     cluster: ClusterDep,
@@ -203,7 +207,7 @@ class ShownTables(StrEnum):
     NONE = "none"
 
 
-@one_run.get("/status", responses={**NOT_MODIFIED, **_READ}, response_model=Status)
+@one_run.get("/status", responses={**NOT_MODIFIED, **_READ}, response_model=Status, dependencies=[NEEDS_READ])
 def status(
     run: KnownRun,
     cluster: ClusterDep,
@@ -232,7 +236,7 @@ def status(
     return conditional(versions.encode(key, answer), if_none_match)
 
 
-@one_run.get("/summary", responses={**NOT_MODIFIED, **_CHANGE})
+@one_run.get("/summary", responses={**NOT_MODIFIED, **_CHANGE}, dependencies=[NEEDS_READ])
 def summary(run: KnownRun, cluster: ClusterDep, if_none_match: IfNoneMatch = None) -> Response:
     """Return the report of a finished run, as `report.json` has it."""
     _require_end(run, "summary")
@@ -240,14 +244,14 @@ def summary(run: KnownRun, cluster: ClusterDep, if_none_match: IfNoneMatch = Non
     return conditional(encode_report(report), if_none_match)
 
 
-@one_run.get("/report.html", response_class=HTMLResponse, responses=_CHANGE)
+@one_run.get("/report.html", response_class=HTMLResponse, responses=_CHANGE, dependencies=[NEEDS_READ])
 def report_page(run: KnownRun, cluster: ClusterDep) -> HTMLResponse:
     """Return the report of a finished run as one page for people."""
     _require_end(run, "report")
     return HTMLResponse(render_html(build_report(cluster.patient_engine(), run.id)), headers=PAGE_HEADERS)
 
 
-@one_run.post("/rollback", responses=_CHANGE)
+@one_run.post("/rollback", responses=_CHANGE, dependencies=[NEEDS_ADMIN])
 def rollback(
     run: KnownRun, cluster: ClusterDep, caller: CallerDep, request: RollbackRequest | None = None
 ) -> RolledBack:
@@ -281,7 +285,7 @@ def rollback(
     )
 
 
-@one_run.post("/cancel", status_code=HTTPStatus.ACCEPTED, responses=_CHANGE)
+@one_run.post("/cancel", status_code=HTTPStatus.ACCEPTED, responses=_CHANGE, dependencies=[NEEDS_ADMIN])
 def cancel(run: KnownRun, cluster: ClusterDep, caller: CallerDep) -> Accepted:
     """Stop a run for good; what it staged is removed. One that has failed keeps its end, and cannot be resumed."""
     try:
@@ -291,17 +295,17 @@ def cancel(run: KnownRun, cluster: ClusterDep, caller: CallerDep) -> Accepted:
     return _woken(cluster, run)
 
 
-@one_run.post("/pause", status_code=HTTPStatus.ACCEPTED, responses=_CHANGE)
-def pause(run: KnownRun, cluster: ClusterDep) -> Accepted:
+@one_run.post("/pause", status_code=HTTPStatus.ACCEPTED, responses=_CHANGE, dependencies=[NEEDS_RUN])
+def pause(run: KnownRun, cluster: ClusterDep, caller: CallerDep) -> Accepted:
     """Let a run stand still until it is resumed: what is under way is ended, nothing more is started."""
     try:
-        phase = request_pause(cluster.engine(), run.id)
+        phase = request_pause(cluster.engine(), run.id, person=caller)
     except UsageError as error:
         raise _conflict("pause-refused", run, str(error), members_of(error)) from error
     return Accepted(run_id=run.id, status=phase, links=links(run.id))
 
 
-@one_run.post("/resume", status_code=HTTPStatus.ACCEPTED, responses=_CHANGE)
+@one_run.post("/resume", status_code=HTTPStatus.ACCEPTED, responses=_CHANGE, dependencies=[NEEDS_RUN])
 def resume(run: KnownRun, cluster: ClusterDep, caller: CallerDep) -> Accepted:
     """Let a failed, paused or interrupted run go on where it stopped; finished chunks are not copied again."""
     try:
@@ -311,7 +315,7 @@ def resume(run: KnownRun, cluster: ClusterDep, caller: CallerDep) -> Accepted:
     return _woken(cluster, run)
 
 
-@one_run.post("/cutover", status_code=HTTPStatus.ACCEPTED, responses=_CHANGE)
+@one_run.post("/cutover", status_code=HTTPStatus.ACCEPTED, responses=_CHANGE, dependencies=[NEEDS_ADMIN])
 def cutover(
     run: KnownRun, cluster: ClusterDep, caller: CallerDep, request: CutoverRequest | None = None
 ) -> Accepted:

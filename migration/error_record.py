@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, cast
 
 from migration import (
+    access_errors,
     application_errors,
     cutover_errors,
     errors,
@@ -22,6 +23,7 @@ _FAMILIES: Final = (
     cutover_errors,
     source_form_errors,
     application_errors,
+    access_errors,
 )
 """Modules of errors; a class is known once its module is imported."""
 

@@ -272,3 +272,21 @@ processes = Table(
     Column("seen_at", TIMESTAMP(timezone=True), nullable=False),
     _time("stopped_at"),  # when it said goodbye
 )
+
+# Nobody can have a token back from here: `sha256` is that of the whole token, which is random enough to need no salt.
+access_tokens = Table(
+    "access_tokens",
+    metadata,
+    _id(),
+    Column("name", Text, nullable=False),
+    Column("sha256", Text, nullable=False),
+    Column("scopes", JSONB, nullable=False),  # list of access_tokens.AccessScope
+    _time("created_at", now=True),
+    Column("created_by", Text, nullable=False),  # user@host
+    _time("expires_at"),
+    _time("last_used_at"),  # to the minute
+    _time("revoked_at"),
+    Column("revoked_by", Text),
+    UniqueConstraint("sha256"),
+    Index("access_tokens_name", "name", unique=True, postgresql_where=text("revoked_at IS NULL")),
+)

@@ -45,7 +45,7 @@ def enter_failed(locked: LockedRun, error: ConvoyError) -> None:
 def request_cancel(
     engine: Engine, run_id: str, *, person: Person | None = None, observers: Observers = STANDARD_OBSERVERS
 ) -> None:
-    """Stop a run for good: workers start no more of its steps.
+    """Stop a run for good: workers start no more of its steps. Without a person it is this process's user who asks.
 
     One that has failed keeps that end, with its time and its error, and is given up: it cannot be resumed.
 
@@ -69,9 +69,12 @@ def request_cancel(
             locked.note(act_of(run_id, Act.GIVEN_UP, person))
         else:
             locked.enter(Phase.CANCELLED)
+            locked.note(act_of(run_id, Act.CANCELLED, person))
 
 
-def request_pause(engine: Engine, run_id: str, *, observers: Observers = STANDARD_OBSERVERS) -> Phase:
+def request_pause(
+    engine: Engine, run_id: str, *, person: Person | None = None, observers: Observers = STANDARD_OBSERVERS
+) -> Phase:
     """Let a run stand still until `request_resume`: workers start no more of its steps, and it enters no other phase.
 
     Steps that are under way are ended. A run that is paused already stays so.
@@ -97,6 +100,7 @@ def request_pause(engine: Engine, run_id: str, *, observers: Observers = STANDAR
                 update(runs).where(runs.c.id == run_id).values(paused_at=func.clock_timestamp())
             )
             locked.note(RunPaused(run_id, phase))
+            locked.note(act_of(run_id, Act.PAUSED, person))
     return phase
 
 
@@ -130,6 +134,7 @@ def request_resume(
             if phase is Phase.CUTTING_OVER and run.options.hold:
                 # Whoever held the run is asked again: a cutover that failed was stopped, or others were in its way.
                 locked.enter(Phase.READY, resume_phase=None, error=None)
+                locked.note(act_of(run_id, Act.RESUMED, person))
                 return
             locked.enter(phase, resume_phase=None, error=None, finished_at=None)
         lost = (

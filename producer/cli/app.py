@@ -29,6 +29,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "status": ("status_command", "status"),
     "purge": ("purge_command", "purge"),
     "cleanup": ("cleanup_command", "cleanup"),
+    "token": ("token_commands", "token"),
     "verify-report": ("verify_report_command", "verify_report"),
     "apps": ("apps_command", "apps"),
     "list-tables": ("list_tables_command", "list_tables"),

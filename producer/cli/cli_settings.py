@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
+import click
+
 from migration.errors import SettingError
-from migration.settings import Settings, load_settings
+from migration.settings import Settings, load_settings, open_env_file
 
 
 def read_settings() -> Settings:
@@ -21,15 +25,23 @@ def read_settings() -> Settings:
         name = "_".join(str(part) for part in first["loc"]).upper()
         raise SettingError(
             f"{first['msg']}",
-            setting=f"MIGRATION_{name}",
+            setting=f"MIGRATION_{name}" if name else "",
             remedy="Correct it in the environment or in .env",
         ) from None
+    _warn_of_open_secrets()
     key = signing_key_of(settings)
     if key is not None:  # a run should not come to its end before it shows that its report cannot be signed
         from migration.report.report_signature import load_signing_key
 
         load_signing_key(key)
     return settings
+
+
+@lru_cache(maxsize=1)
+def _warn_of_open_secrets() -> None:
+    trouble = open_env_file()
+    if trouble is not None:
+        click.echo(f"warning: {trouble}", err=True)
 
 
 def signing_key_of(settings: Settings) -> str | None:

@@ -307,6 +307,7 @@ class LocalCluster:
             "MIGRATION_SNAPSHOT_DIR": str(self.settings.snapshot_dir.absolute()),
             "MIGRATION_REPORT_DIR": str(self.settings.report_dir.absolute()),
             "MIGRATION_EMBEDDED_DIR": str(self.settings.embedded_dir.absolute()),
+            **_absolute("MIGRATION_API_TOKEN_FILE", self.settings.api_token_file),
             "MIGRATION_LEASE_SECONDS": env.get("MIGRATION_LEASE_SECONDS", str(_LOCAL_LEASE_SECONDS)),
             "MIGRATION_WATCHDOG_SECONDS": env.get("MIGRATION_WATCHDOG_SECONDS", str(_LOCAL_WATCHDOG_SECONDS)),
         }
@@ -326,6 +327,10 @@ class LocalCluster:
             file=str(log),
             details=f"The end of its log:\n{tail(log)}",
         )
+
+
+def _absolute(name: str, file: Path | None) -> dict[str, str]:
+    return {} if file is None else {name: str(file.absolute())}
 
 
 def _beside(work: Callable[[], object]) -> Future[object]:

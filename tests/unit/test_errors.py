@@ -6,6 +6,7 @@ from typing import get_type_hints
 import pytest
 
 from migration import (
+    access_errors,
     application_errors,
     cutover_errors,
     errors,
@@ -27,6 +28,7 @@ ALL = list(
             cutover_errors,
             source_form_errors,
             application_errors,
+            access_errors,
         )
         for item in vars(module).values()
         if isinstance(item, type) and issubclass(item, ConvoyError)

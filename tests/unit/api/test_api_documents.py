@@ -38,6 +38,7 @@ BEYOND = {
     "GET /healthz",
     "GET /readyz",
     "GET /metrics",
+    "GET /api/v1/token",
 }
 
 
