@@ -30,6 +30,7 @@ from api import (
 from api.authentication import BearerToken
 from api.body_limit import BodyLimit
 from api.cluster_connections import Cluster
+from api.request_log import RequestLog
 from api.response_models import Problem
 from migration.convoy_error import ConvoyError, NextStep
 from migration.errors import SettingError
@@ -93,7 +94,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.include_router(run_result_routes.router, dependencies=guarded)
     app.include_router(event_stream.router, dependencies=guarded)
     app.add_middleware(BodyLimit)
-    app.add_middleware(BearerToken, token=token)  # the last one added is the first to see a request
+    app.add_middleware(BearerToken, token=token)
+    app.add_middleware(RequestLog)  # the last one added is the first to see a request
 
     def openapi() -> dict[str, Any]:
         return _describe(app)

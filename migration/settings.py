@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -63,6 +64,8 @@ class Settings(BaseSettings):
     visibility_timeout_seconds: int = 7_200
     """Must stay above the hard time limit: shorter, and Redis hands out running tasks a second time."""
     log_level: str = "INFO"
+    log_format: Literal["text", "json", "auto"] = "text"
+    """`text` for people, `json` for programs, `auto`: text on a terminal, JSON elsewhere."""
 
 
 @lru_cache(maxsize=1)

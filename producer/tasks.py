@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 
 from celery import signals
 
+from migration.log_context import log_fields
 from migration.queue import ADVANCE_TASK
 from migration.settings import load_settings
 from producer.run_state_machine import Runner
 from producer.watchdog import Watchdog
 
 if TYPE_CHECKING:
-    from celery import Celery
+    from celery import Celery, Task
 
 logger = logging.getLogger(__name__)
 
@@ -23,9 +24,10 @@ def register(app: Celery) -> None:
     runner = Runner(app, load_settings())
     watchdog = Watchdog(runner)
 
-    @app.task(name=ADVANCE_TASK, ignore_result=True)
-    def advance(run_id: str) -> None:
-        runner.advance(run_id, wait=True)
+    @app.task(name=ADVANCE_TASK, bind=True, ignore_result=True)
+    def advance(task: Task, run_id: str) -> None:
+        with log_fields(task_id=task.request.id):
+            runner.advance(run_id, wait=True)
 
     @signals.worker_ready.connect(weak=False)
     def start_watchdog(**_kwargs: object) -> None:

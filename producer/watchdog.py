@@ -23,6 +23,7 @@ from migration.ledger.frozen_producers import end_silent_producers
 from migration.ledger.hung_workers_and_lock_waits import end_silent
 from migration.ledger.run_records import active_runs, read_run, runs_with_leftovers
 from migration.ledger.step_records import recover_lost, recover_stalled
+from migration.log_context import log_fields
 from migration.observers.run_happenings import StepsRecovered, WorkerStopped
 from migration.steps.run_cancellation import remove_staging
 from migration.target.postgres_errors import translate
@@ -122,7 +123,8 @@ class Watchdog:
 
     def _look_at_one(self, run_id: str, *, was_full: bool) -> None:
         try:
-            self._look_at(run_id, was_full=was_full)
+            with log_fields(run=run_id):
+                self._look_at(run_id, was_full=was_full)
         except DBAPIError as error:  # other runs may have what they need
             if not self._lacks_room(error):
                 raise

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from functools import partial
 from typing import TypeVar
 
@@ -37,6 +38,7 @@ from migration.ledger.step_claims import (
     return_untried,
 )
 from migration.ledger.step_records import Step, finish_step, finish_steps, give_back
+from migration.log_context import log_fields
 from migration.model import Mode, Phase
 from migration.observers.run_happenings import (
     ObservedStep,
@@ -145,7 +147,8 @@ def _run_group(context: StepContext, connection: Connection, steps: Sequence[Ste
     context.observers.tell(*map(StepClaimed, observed))
     started = time.monotonic()
     try:
-        outcomes = _work_on_group(context, connection, steps)
+        with log_fields(run=steps[0].run_id, phase=steps[0].phase.value):
+            outcomes = _work_on_group(context, connection, steps)
     except Exception as error:  # noqa: BLE001  # whatever it is, it shows again with the step that it belongs to
         logger.info("%d steps are run one by one, since together they are not: %s", len(steps), error)
         context.forget_connections()
@@ -214,7 +217,8 @@ def _work_on_claimed(context: StepContext, connection: Connection, step: Step) -
     observed = _observed(context, step)
     if step.attempts <= context.settings.max_attempts:
         try:
-            return _work_on(context, connection, step, observed)
+            with _fields_of(step):
+                return _work_on(context, connection, step, observed)
         finally:
             context.end_step()
     died = WorkerDiedError(f"Its worker died {context.settings.max_attempts} times", step=step.id)
@@ -224,8 +228,40 @@ def _work_on_claimed(context: StepContext, connection: Connection, step: Step) -
 
 def _observed(context: StepContext, step: Step) -> ObservedStep:
     return ObservedStep(
-        step.run_id, step.phase, step.id, step.table_id, step.chunk_id, step.attempts, context.worker
+        step.run_id,
+        step.phase,
+        step.id,
+        step.table_id,
+        step.chunk_id,
+        step.attempts,
+        context.worker,
+        step.source,
+        step.table,
+        step.chunk,
+        _about(step),
     )
+
+
+def _fields_of(step: Step) -> AbstractContextManager[None]:
+    """Let log lines name the step."""
+    return log_fields(
+        run=step.run_id,
+        phase=step.phase.value,
+        step=step.id,
+        source=step.source,
+        table=step.table,
+        chunk=step.chunk,
+        attempt=step.attempts,
+    )
+
+
+def _about(step: Step) -> str:
+    """Name what a step is about beside a table and a chunk."""
+    if "object" in step.spec:
+        return str(step.spec["object"])
+    if "first" in step.spec:
+        return f"from block {step.spec['first']} on"
+    return ""
 
 
 def _work_on(context: StepContext, connection: Connection, step: Step, observed: ObservedStep) -> bool:
