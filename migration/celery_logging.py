@@ -20,6 +20,9 @@ def take_over_logging(settings: Settings, process: str) -> None:
         set_up_logging(settings, process, level=loglevel, file=logfile)
 
     def greet(instance: Any, **_options: object) -> None:
+        set_up_logging(
+            settings, process
+        )  # Celery's warnings about users and settings come before its own set-up
         if uses_json(settings):
             instance.quiet = True
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from migration.errors import WorkerDiedError
 from migration.full_disk import is_full
+from migration.log_context import log_fields
 from migration.observers.run_happenings import (
     Happening,
     ObservedStep,
@@ -23,9 +24,11 @@ from migration.observers.run_happenings import (
     StepClaimed,
     StepDone,
     StepGivenBack,
+    StepHappening,
     StepsRecovered,
     StepsSent,
     WorkerStopped,
+    step_fields,
 )
 
 logger = logging.getLogger(__name__)
@@ -42,7 +45,16 @@ class LoggingObserver:
         """Write a line, where the happening is worth one."""
         write = _LINES.get(type(happening))
         if write is not None:
-            write(happening)
+            with log_fields(**_fields(happening)):
+                write(happening)
+
+
+def _fields(happening: Happening) -> dict[str, str | int | None]:
+    """Return what the lines of a happening carry for programs, whoever tells it and wherever."""
+    if isinstance(happening, StepHappening):
+        return step_fields(happening.step)
+    phase = getattr(happening, "phase", None)
+    return {"run": happening.run_id, "phase": None if phase is None else phase.value}
 
 
 def _place(step: ObservedStep) -> str:

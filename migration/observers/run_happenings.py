@@ -42,6 +42,20 @@ class ObservedStep:
         return ", ".join(parts) or f"step {self.id}"
 
 
+def step_fields(step: ObservedStep) -> dict[str, str | int | None]:
+    """Return a step as fields of a log line; None for what does not apply."""
+    return {
+        "run": step.run_id,
+        "phase": step.phase.value,
+        "step": step.id,
+        "source": step.source,
+        "table": step.table,
+        "chunk": step.chunk,
+        "attempt": step.attempts,
+        "worker": step.worker,
+    }
+
+
 @dataclass(frozen=True, slots=True)
 class StepHappening:
     """Something happened to a step."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
 from functools import partial
 from typing import TypeVar
 
@@ -46,6 +45,7 @@ from migration.observers.run_happenings import (
     StepClaimed,
     StepDone,
     StepGivenBack,
+    step_fields,
 )
 from migration.steps.copy_step import copy_chunk
 from migration.steps.index_build_step import build_objects
@@ -217,7 +217,7 @@ def _work_on_claimed(context: StepContext, connection: Connection, step: Step) -
     observed = _observed(context, step)
     if step.attempts <= context.settings.max_attempts:
         try:
-            with _fields_of(step):
+            with log_fields(**step_fields(observed)):
                 return _work_on(context, connection, step, observed)
         finally:
             context.end_step()
@@ -239,19 +239,6 @@ def _observed(context: StepContext, step: Step) -> ObservedStep:
         step.table,
         step.chunk,
         _about(step),
-    )
-
-
-def _fields_of(step: Step) -> AbstractContextManager[None]:
-    """Let log lines name the step."""
-    return log_fields(
-        run=step.run_id,
-        phase=step.phase.value,
-        step=step.id,
-        source=step.source,
-        table=step.table,
-        chunk=step.chunk,
-        attempt=step.attempts,
     )
 
 
