@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from typing import Final
 
-from prometheus_client import Counter, Histogram
+from prometheus_client import Counter, Histogram, ProcessCollector, disable_created_metrics
 from prometheus_client.registry import CollectorRegistry
 from starlette.types import Scope
 
+disable_created_metrics()  # type: ignore[no-untyped-call]  # a series more for each, which nobody asks for
 REQUEST_REGISTRY: Final = CollectorRegistry()
+ProcessCollector(registry=REQUEST_REGISTRY)
 _METHODS: Final = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"})
 _LABELS: Final = ("method", "route", "status")
 _REQUESTS: Final = Counter(

@@ -23,6 +23,7 @@ from migration.ledger.frozen_producers import end_silent_producers
 from migration.ledger.hung_workers_and_lock_waits import end_silent
 from migration.ledger.run_records import active_runs, read_run, runs_with_leftovers
 from migration.ledger.step_records import recover_lost, recover_stalled
+from migration.ledger.work_totals import gather_totals
 from migration.log_context import log_fields
 from migration.observers.run_happenings import StepsRecovered, WorkerStopped
 from migration.steps.run_cancellation import remove_staging
@@ -109,6 +110,7 @@ class Watchdog:
                 self._runner.engine, settings.snapshot_dir.absolute(), settings.snapshot_retention_hours
             )
             prune_stage(self._runner.engine, settings)
+            gather_totals(self._runner.engine)
 
     def _lacks_room(self, error: Exception) -> bool:
         """Take note of a full disk of the ledger: it is waited for, and no attempt counts that is lost meanwhile."""

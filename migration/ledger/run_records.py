@@ -50,6 +50,8 @@ class RunRecord:
     """Nobody tries the cutover again before."""
     copied_in: str | None = None
     """`pg_snapshot` that sees all rows that were copied, and nothing later."""
+    traceparent: str | None = None
+    """Of the request that asked for the run, where somebody traces (W3C Trace Context)."""
 
 
 def create_run(

@@ -37,6 +37,7 @@ from migration.ledger.step_claims import (
     return_untried,
 )
 from migration.ledger.step_records import Step, finish_step, finish_steps, give_back
+from migration.ledger.work_totals import WorkDone, count_steps
 from migration.log_context import log_fields
 from migration.model import Mode, Phase
 from migration.observers.run_happenings import (
@@ -178,6 +179,7 @@ def _work_on_group(context: StepContext, connection: Connection, steps: Sequence
             connection,
             [(step.id, outcome.result) for step, outcome in zip(steps, outcomes, strict=True)],
         )
+        count_steps(connection, _work_done(context, connection, steps, outcomes))
     return outcomes
 
 
@@ -262,6 +264,7 @@ def _work_on(context: StepContext, connection: Connection, step: Step, observed:
                 return False
             outcome = _work_of(context, connection, step)(context, connection, step)
             finish_step(connection, step.id, outcome.result)
+            count_steps(connection, _work_done(context, connection, [step], [outcome]))
     except Exception as error:  # noqa: BLE001  # every failure belongs into the ledger, none may stop the queue
         context.forget_connections()
         reason = error if isinstance(error, ConvoyError) else translate(error, step=step.id)
@@ -289,6 +292,20 @@ def _work_on(context: StepContext, connection: Connection, step: Step, observed:
         StepDone(observed, seconds, outcome.table, outcome.rows, outcome.rows_quarantined, outcome.bytes)
     )
     return True
+
+
+def _work_done(
+    context: StepContext, connection: Connection, steps: Sequence[Step], outcomes: Sequence[StepOutcome]
+) -> WorkDone:
+    """Add up what steps of one run and phase have done."""
+    return WorkDone(
+        [step.id for step in steps],
+        context.run(connection, steps[0].run_id).options.mode,
+        steps[0].phase,
+        rows=sum(outcome.rows or 0 for outcome in outcomes),
+        rows_quarantined=sum(outcome.rows_quarantined or 0 for outcome in outcomes),
+        bytes=sum(outcome.bytes or 0 for outcome in outcomes),
+    )
 
 
 def _keepalive_seconds(context: StepContext) -> float:
