@@ -10,6 +10,7 @@ import uvicorn
 
 from api.app import create_app
 from migration.convoy_error import ConvoyError
+from migration.log_output import set_up_logging
 from migration.settings import load_settings, open_env_file
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ class Server(uvicorn.Server):
 def main() -> int:
     """Run the server; return the exit status."""
     settings = load_settings()
+    set_up_logging(settings, "api")
     trouble = open_env_file()
     if trouble is not None:
         print(f"warning: {trouble}", file=sys.stderr)  # noqa: T201
@@ -47,7 +49,8 @@ def main() -> int:
         app,
         host=settings.api_host,
         port=settings.api_port,
-        log_level=settings.log_level.lower(),
+        log_config=None,  # the root logger has the lines
+        access_log=False,  # request_log.py says more
         timeout_graceful_shutdown=SHUTDOWN_SECONDS,
         server_header=False,
     )

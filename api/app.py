@@ -35,6 +35,7 @@ from api.cluster_connections import Cluster, ledger_that_answers
 from api.conditional_responses import StableVersions
 from api.request_border import JsonBodies, only_known_parameters
 from api.request_gate import RequestGate
+from api.request_log import RequestLog
 from api.required_scopes import guard_undeclared, scopes_by_operation
 from api.response_models import Problem
 from api.token_check import TokenCheck
@@ -123,7 +124,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.add_middleware(RequestGate)
     app.add_middleware(BodyLimit)  # before the gate: who sends slowly takes no place meanwhile
     app.add_middleware(JsonBodies)
-    app.add_middleware(BearerToken, check=check)  # the last one added is the first to see a request
+    app.add_middleware(BearerToken, check=check)
+    app.add_middleware(RequestLog)  # the last one added is the first to see a request
 
     def openapi() -> dict[str, Any]:
         return _describe(app)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from dotenv import dotenv_values
 from pydantic import Field, SecretStr, model_validator
@@ -96,6 +96,8 @@ class Settings(BaseSettings):
     visibility_timeout_seconds: int = 7_200
     """Must stay above the hard time limit: shorter, and Redis hands out running tasks a second time."""
     log_level: str = "INFO"
+    log_format: Literal["text", "json", "auto"] = "text"
+    """`text` for people, `json` for programs, `auto`: text on a terminal, JSON elsewhere."""
 
     @model_validator(mode="before")
     @classmethod

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from celery import signals
 
 from migration.ledger.process_presence import ProcessIdentity, ProcessKind
+from migration.log_context import log_fields
 from migration.queue import ADVANCE_TASK
 from migration.settings import load_settings
 from migration.steps.signs_of_presence import SignsOfPresence
@@ -15,7 +16,7 @@ from producer.run_state_machine import Runner
 from producer.watchdog import Watchdog
 
 if TYPE_CHECKING:
-    from celery import Celery
+    from celery import Celery, Task
 
 logger = logging.getLogger(__name__)
 
@@ -25,9 +26,10 @@ def register(app: Celery) -> None:
     runner = Runner(app, load_settings())
     watchdog = Watchdog(runner)
 
-    @app.task(name=ADVANCE_TASK, ignore_result=True)
-    def advance(run_id: str) -> None:
-        runner.advance(run_id, wait=True)
+    @app.task(name=ADVANCE_TASK, bind=True, ignore_result=True)
+    def advance(task: Task, run_id: str) -> None:
+        with log_fields(task_id=task.request.id):
+            runner.advance(run_id, wait=True)
 
     presence: list[SignsOfPresence] = []
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from sqlalchemy import (
+    ARRAY,
     BigInteger,
     Boolean,
     Column,
@@ -67,6 +68,7 @@ runs = Table(
     _time("cutover_since"),  # when others were first in the way of the cutover
     _time("cutover_next_at"),  # nobody tries it again before
     Column("copied_in", Text),  # pg_snapshot that sees all rows that were copied, and nothing later
+    Column("traceparent", Text),  # of the request that asked for it: W3C Trace Context
     _time("created_at", now=True),
     _time("started_at"),
     _time("finished_at"),
@@ -289,4 +291,42 @@ access_tokens = Table(
     Column("revoked_by", Text),
     UniqueConstraint("sha256"),
     Index("access_tokens_name", "name", unique=True, postgresql_where=text("revoked_at IS NULL")),
+)
+
+
+def _total(name: str) -> Column[int]:
+    return Column(name, BigInteger, nullable=False, server_default="0")
+
+
+# Totals only grow, whatever becomes of the runs that they are of. A process of the server adds to rows of its own
+# (`shard`), so that no transaction waits for another; what has not changed for a while is added up in shard 0.
+step_totals = Table(
+    "step_totals",
+    metadata,
+    Column("shard", Integer, primary_key=True, autoincrement=False),
+    Column("mode", Text, primary_key=True),
+    Column("phase", Text, primary_key=True),
+    _total("steps"),
+    _total("rows"),
+    _total("rows_quarantined"),
+    _total("bytes"),
+    Column("seconds", Float, nullable=False, server_default="0"),
+    Column("waited", Float, nullable=False, server_default="0"),  # seconds from the sending to the claim
+    Column(
+        "seconds_buckets", ARRAY(BigInteger), nullable=False, server_default="{}"
+    ),  # work_totals.BOUNDS_SECONDS
+    Column("waited_buckets", ARRAY(BigInteger), nullable=False, server_default="{}"),
+    _time("changed_at", now=True),
+    postgresql_with={"fillfactor": "50"},
+)
+
+event_totals = Table(
+    "event_totals",
+    metadata,
+    Column("shard", Integer, primary_key=True, autoincrement=False),
+    Column("name", Text, primary_key=True),
+    Column("label", Text, primary_key=True),
+    _total("value"),
+    _time("changed_at", now=True),
+    postgresql_with={"fillfactor": "50"},
 )

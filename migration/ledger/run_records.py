@@ -52,6 +52,8 @@ class RunRecord:
     """`pg_snapshot` that sees all rows that were copied, and nothing later."""
     given_up_at: datetime | None = None
     """When somebody cancelled it although it had failed: it keeps its end and its error, and cannot go on."""
+    traceparent: str | None = None
+    """Of the request that asked for the run, where somebody traces (W3C Trace Context)."""
 
     @property
     def can_go_on(self) -> bool:

@@ -15,6 +15,7 @@ from migration.errors import CommandInterruptedError
 from migration.exit_status import ExitStatus
 from producer.cli.output.error_json import of_click, of_crash, of_database, print_error_json
 from producer.cli.output.error_output import report_crash, report_error
+from producer.cli.output.log_lines import show_log_lines
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "migrate": ("run_commands", "migrate"),
@@ -84,6 +85,7 @@ def run(arguments: list[str]) -> int:
     """Run one command line and return the exit status."""
     signal.signal(signal.SIGTERM, _interrupt)
     try:
+        show_log_lines(verbose="--verbose" in arguments)
         status = commands.main(named_by_mode(arguments), prog_name="migration-cli", standalone_mode=False)
     except BrokenPipeError:
         sys.stderr.close()  # whoever read the output has seen enough
