@@ -34,8 +34,8 @@ class Server(uvicorn.Server):
 
 def main() -> int:
     """Run the server; return the exit status."""
-    settings = load_settings()
     try:
+        settings = load_settings()
         app = create_app(settings)
     except ConvoyError as error:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201 - the process has nothing else to say it with

@@ -10,6 +10,7 @@ from migration import (
     cutover_errors,
     errors,
     evidence_errors,
+    folder_errors,
     full_disk_errors,
     source_form_errors,
 )
@@ -22,6 +23,7 @@ _FAMILIES: Final = (
     cutover_errors,
     source_form_errors,
     application_errors,
+    folder_errors,
 )
 """Modules of errors; a class is known once its module is imported."""
 

@@ -1,8 +1,8 @@
 """Celery application of the producer: `celery -A producer.app worker -Q control --pool threads`."""
 
 from migration.queue import make_app
-from migration.settings import load_settings
+from migration.settings import settings_or_exit
 from producer.tasks import register
 
-app = make_app(load_settings())
+app = make_app(settings_or_exit())
 register(app)

@@ -1,8 +1,8 @@
 """Celery application of the workers: `celery -A worker.app worker -Q copy`."""
 
 from migration.queue import make_app
-from migration.settings import load_settings
+from migration.settings import settings_or_exit
 from worker.tasks import register
 
-app = make_app(load_settings(), is_worker=True)
+app = make_app(settings_or_exit(), is_worker=True)
 register(app)

@@ -17,7 +17,9 @@ import tempfile
 from pathlib import Path
 
 from migration.convoy_error import NextStep
-from migration.errors import EmbeddedFolderError, LocalClusterError
+from migration.errors import LocalClusterError
+from migration.folder_errors import EmbeddedFolderError
+from migration.writable_folders import writable_folder
 
 _SHARED_STATE = Path("/var/lib/convoy")
 _USERS = ("pgserver", "postgres", "nobody")
@@ -138,8 +140,12 @@ def _may_pass(path: Path, user: tuple[int, int]) -> bool:
 
 
 def _ensure(folder: Path) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
+    """Return the folder; PostgreSQL of root needs it where it cannot enter the one that was named.
+
+    Raises:
+        FolderNotWritableError: it cannot be made.
+    """
+    return writable_folder(folder, holds="root's embedded PostgreSQL", setting="MIGRATION_EMBEDDED_DIR")
 
 
 def _digest(path: Path) -> str:
