@@ -12,6 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final, NoReturn, get_args
 
+from dotenv import dotenv_values
 from pydantic import Field, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_settings import (
@@ -29,6 +30,7 @@ from migration.state_folder import HERE, StateFolder, choose_state_folder
 DEFAULT: Final = "default"
 ENVIRONMENT: Final = "environment"
 DOTENV: Final = ".env"
+_FLOWER_PORT: Final = "FLOWER_PORT"
 _BELOW_STATE: Final = {
     "snapshot_dir": "snapshots",
     "embedded_dir": "postgres",
@@ -170,7 +172,7 @@ def load_settings() -> Settings:
         ) from None
     except SettingsFileRefusedError as error:
         raise SettingError(error.what, setting=error.key, file=str(error.path), remedy=error.remedy) from None
-    return _with_folders(settings)
+    return _completed(settings)
 
 
 def state_folder(settings: Settings) -> StateFolder:
@@ -180,8 +182,8 @@ def state_folder(settings: Settings) -> StateFolder:
     return choose_state_folder(_home_folder("XDG_STATE_HOME", ".local/state"))
 
 
-def _with_folders(settings: Settings) -> Settings:
-    """Put the folders that nobody has named below the state folder."""
+def _completed(settings: Settings) -> Settings:
+    """Put the folders that nobody has named below the state folder, and the link to where Flower listens."""
     state = state_folder(settings)
     given = settings.model_fields_set
     moved: dict[str, Any] = {
@@ -190,7 +192,16 @@ def _with_folders(settings: Settings) -> Settings:
         # A database is to be found again: a folder that a restart takes away is no place for it.
         if name not in given and (state.stays or name != "embedded_dir")
     }
+    port = _flower_port()
+    if port and "flower_url" not in given:
+        moved["flower_url"] = f"http://127.0.0.1:{port}"
     return settings.model_copy(update=moved)
+
+
+def _flower_port() -> str:
+    """Return the port that Flower is given, whose variable is its own: the dashboard's link follows it."""
+    named = os.environ.get(_FLOWER_PORT) or dotenv_values(DOTENV).get(_FLOWER_PORT) or ""
+    return named if named.isdecimal() else ""
 
 
 def setting_origins() -> Mapping[str, str]:

@@ -25,6 +25,8 @@ from migration.full_disk_errors import DiskFullError
 from migration.writable_folders import writable_folder
 from producer.embedded.supervisor_client import Program, SupervisorClient, tail
 from producer.embedded.unprivileged_folders import (
+    check_user_has_name,
+    lacking_rights,
     passable_folder,
     passable_programs,
     server_user,
@@ -91,9 +93,7 @@ class EmbeddedPostgres:
         """
         # The folder above holds the locks under which commands share the server.
         above = writable_folder(
-            self.folder.parent,
-            holds=f"the folder {self.folder.name} of the embedded PostgreSQL",
-            setting=_SETTING,
+            self.folder.parent, holds="the embedded PostgreSQL and its locks", setting=_SETTING
         )
         folder = above / self.folder.name
         if "\n" in str(folder) or "\r" in str(folder):
@@ -271,6 +271,7 @@ def _starting(lock: Path) -> Iterator[None]:
 
 def _create(programs: Path, folder: Path, user: tuple[int, int] | None) -> None:
     """Make a new data folder. Only processes of the folder's owner (and root) reach the socket: trust is enough."""
+    check_user_has_name(user)
     command = [
         str(programs / "bin" / "initdb"),
         *("--pgdata", str(folder), "--username", "postgres", "--auth", "trust", "--encoding", "UTF8"),
@@ -280,19 +281,23 @@ def _create(programs: Path, folder: Path, user: tuple[int, int] | None) -> None:
     # Sorts by code point, needs no locale of the system, and is the fastest (PostgreSQL 17+).
     command += ["--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
     who: dict[str, object] = {} if user is None else {"user": user[0], "group": user[1], "extra_groups": []}
-    done = subprocess.run(  # type: ignore[call-overload]
-        [*command, "--no-sync"],
-        cwd="/",
-        env=_environment(),
-        capture_output=True,
-        text=True,
-        check=False,
-        **who,
-    )
+    try:
+        done = subprocess.run(  # type: ignore[call-overload]
+            [*command, "--no-sync"],
+            cwd="/",
+            env=_environment(),
+            capture_output=True,
+            text=True,
+            check=False,
+            **who,
+        )
+    except PermissionError as error:
+        raise lacking_rights(folder) from error
     if done.returncode:
         raise EmbeddedFolderError(
             f"The data folder of the embedded PostgreSQL cannot be made: {done.stderr.strip()}",
             file=str(folder),
+            remedy=f"Name another one in {_SETTING}",
         )
 
 

@@ -11,7 +11,6 @@ import sys
 import tarfile
 import time
 import zipfile
-from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,7 +61,7 @@ def artefacts(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 
 @pytest.fixture(scope="module")
-def installed(artefacts: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installed]:
+def installed(artefacts: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> Installed:
     root = tmp_path_factory.mktemp("fresh")
     home, folder = root / "home", root / "work"
     home.mkdir()
@@ -83,7 +82,7 @@ def installed(artefacts: tuple[Path, Path], tmp_path_factory: pytest.TempPathFac
     ):
         pytest.skip("no package registry can be reached from here")
     assert done.returncode == 0, done.stderr
-    yield Installed(
+    return Installed(
         root / "venv" / "bin",
         folder,
         {

@@ -10,6 +10,7 @@ from migration import (
     cutover_errors,
     errors,
     evidence_errors,
+    folder_errors,
     full_disk_errors,
     source_form_errors,
 )
@@ -27,6 +28,7 @@ ALL = list(
             cutover_errors,
             source_form_errors,
             application_errors,
+            folder_errors,
         )
         for item in vars(module).values()
         if isinstance(item, type) and issubclass(item, ConvoyError)

@@ -182,6 +182,7 @@ disk-full
 embedded-database-missing
 embedded-folder-unusable
 embedded-not-installed
+folder-not-writable
 internal-error
 interrupted
 key-ambiguous

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
+import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -110,9 +112,26 @@ def test_no_password_stands_on_a_command_line(compose: dict[str, Any]) -> None:
 
 
 def test_flower_does_not_start_without_credentials() -> None:
-    assert "${FLOWER_BASIC_AUTH:?" in procfile()["flower"]
+    assert procfile()["flower"].startswith('test -n "$FLOWER_BASIC_AUTH" || {')
     text = (PROJECT / "docker-compose.yml").read_text(encoding="utf-8")
     assert "FLOWER_BASIC_AUTH: ${FLOWER_BASIC_AUTH:?" in text
+
+
+def test_an_empty_password_of_flower_leaves_the_others_running() -> None:
+    """honcho ends all processes with the first that ends."""
+    process = subprocess.Popen(
+        ["sh", "-c", procfile()["flower"]],
+        env={"PATH": os.environ["PATH"], "FLOWER_BASIC_AUTH": ""},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert process.stdout is not None
+        assert "FLOWER_BASIC_AUTH must be user:password" in process.stdout.readline()
+        assert process.poll() is None
+    finally:
+        process.kill()
+        process.communicate()
 
 
 def test_the_image_runs_as_an_unprivileged_user_and_takes_only_what_the_lock_names() -> None:
