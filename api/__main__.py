@@ -35,12 +35,12 @@ class Server(uvicorn.Server):
 
 def main() -> int:
     """Run the server; return the exit status."""
-    settings = load_settings()
-    set_up_logging(settings, "api")
     trouble = open_env_file()
     if trouble is not None:
         print(f"warning: {trouble}", file=sys.stderr)  # noqa: T201
     try:
+        settings = load_settings()
+        set_up_logging(settings, "api")
         app = create_app(settings)
     except ConvoyError as error:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201 - the process has nothing else to say it with

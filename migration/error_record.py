@@ -11,6 +11,7 @@ from migration import (
     cutover_errors,
     errors,
     evidence_errors,
+    folder_errors,
     full_disk_errors,
     source_form_errors,
 )
@@ -24,6 +25,7 @@ _FAMILIES: Final = (
     source_form_errors,
     application_errors,
     access_errors,
+    folder_errors,
 )
 """Modules of errors; a class is known once its module is imported."""
 

@@ -1,23 +1,48 @@
-"""Frozen settings, from the environment and from `.env`: the only place that reads either.
+"""Frozen settings: from the environment, `.env` and `convoy.toml`, in that order; the only place that reads them.
 
-Every name carries the prefix ``MIGRATION_``; `.env.example` lists them all. The launcher of the Procfile
-(process_launcher.py) hands the same things on, to each process what it needs.
+Every name carries the prefix ``MIGRATION_``, but in `convoy.toml`; `.env.example` and docs/configuration.md list them.
+The launcher of the Procfile (process_launcher.py) hands the same things on, to each process what it needs.
 """
 
 from __future__ import annotations
 
 import os
+import sys
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, NoReturn, get_args
 
 from dotenv import dotenv_values
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic.fields import FieldInfo
 from pydantic_core import PydanticCustomError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    DotEnvSettingsSource,
+    EnvSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+
+from migration.errors import SettingError
+from migration.settings_file import SettingsFile, SettingsFileRefusedError, find_settings_file
+from migration.state_folder import HERE, StateFolder, choose_state_folder
+
+DEFAULT: Final = "default"
+ENVIRONMENT: Final = "environment"
+DOTENV: Final = ".env"
+_FLOWER_PORT: Final = "FLOWER_PORT"
+_BELOW_STATE: Final = {
+    "snapshot_dir": "snapshots",
+    "embedded_dir": "postgres",
+    "report_dir": "reports",
+    "log_dir": "logs",
+}
+"""Setting → what it is called below the folder of all that Convoy keeps."""
 
 PREFIX: Final = "MIGRATION_"
-ENV_FILE: Final = ".env"
+ENV_FILE: Final = DOTENV
 WITHOUT_ENV_FILE: Final = "CONVOY_WITHOUT_ENV_FILE"
 """Of a process that was given what it needs from `.env` already, and is to see nothing else of it."""
 SECRETS: Final = ("broker_url", "target_url", "target_password", "api_token", "signing_key")
@@ -57,6 +82,8 @@ class Settings(BaseSettings):
     """The largest source that a URL may bring."""
     source_schema_bytes: int = Field(default=32 << 20, ge=0)
     """All definitions of tables, views, indexes and triggers of a source together."""
+    state_dir: Path = HERE
+    """Where the folders below are unless they are named themselves; elsewhere where this one cannot be made."""
     snapshot_dir: Path = Path(".convoy/snapshots")
     """Snapshots of sources; every worker must see the same folder, unless there is a stage."""
     snapshot_retention_hours: float = Field(default=24.0, ge=0)
@@ -68,6 +95,8 @@ class Settings(BaseSettings):
     embedded_dir: Path = Path(".convoy/postgres")
     """Data folder of the embedded PostgreSQL."""
     report_dir: Path = Path(".convoy/reports")
+    log_dir: Path | None = None
+    """Logs of local clusters; None: `logs` beside the reports."""
     signing_key: SecretStr | None = None
     """Private Ed25519 key, as PEM or as the path of a PEM file: reports are signed with it."""
 
@@ -133,6 +162,26 @@ class Settings(BaseSettings):
             text = self.api_token.get_secret_value() if self.api_token else ""
         return tuple(filter(None, (token.strip() for token in text.replace(",", "\n").splitlines())))
 
+    @property
+    def log_folder(self) -> Path:
+        """Where a local cluster keeps its logs."""
+        return self.report_dir.parent / "logs" if self.log_dir is None else self.log_dir
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Return the sources, the one that counts first; whoever names no `.env` wants no `convoy.toml` either."""
+        named: tuple[PydanticBaseSettingsSource, ...] = (init_settings, env_settings, dotenv_settings)
+        if isinstance(dotenv_settings, DotEnvSettingsSource) and dotenv_settings.env_file is None:
+            return (*named, file_secret_settings)
+        return (*named, _SettingsFileSource(settings_cls), file_secret_settings)
+
 
 def read_secret_file(file: Path, setting: str) -> str:
     """Return what a file of one secret holds, without the line end.
@@ -164,7 +213,124 @@ def open_env_file() -> str | None:
     return f"Other users of this machine may read the secrets in {ENV_FILE}; type: chmod 600 {ENV_FILE}"
 
 
+class _SettingsFileSource(PydanticBaseSettingsSource):
+    """The settings of `convoy.toml`."""
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:  # noqa: ARG002
+        """Return one value."""
+        return settings_file().settings.get(field_name), field_name, False
+
+    def __call__(self) -> dict[str, Any]:
+        """Return all values."""
+        return dict(settings_file().settings)
+
+
+def settings_file() -> SettingsFile:
+    """Return what `convoy.toml` says.
+
+    Raises:
+        SettingsFileRefusedError: it cannot be used.
+    """
+    return find_settings_file(
+        _home_folder("XDG_CONFIG_HOME", ".config"), frozenset(Settings.model_fields), secret_names()
+    )
+
+
+def secret_names() -> frozenset[str]:
+    """Return the settings that hold a secret."""
+    return frozenset(
+        name
+        for name, field in Settings.model_fields.items()
+        if SecretStr in (field.annotation, *get_args(field.annotation))
+    )
+
+
 @lru_cache(maxsize=1)
 def load_settings() -> Settings:
-    """Read the settings once for each process."""
-    return Settings(_env_file=None if os.environ.get(WITHOUT_ENV_FILE) else ENV_FILE)  # type: ignore[call-arg]
+    """Read the settings once for each process.
+
+    Raises:
+        SettingError: a setting has a value that makes no sense, or `convoy.toml` cannot be used.
+    """
+    try:
+        # The file that is none: other than None it still lets `convoy.toml` be read.
+        file = os.devnull if os.environ.get(WITHOUT_ENV_FILE) else ENV_FILE
+        settings = Settings(_env_file=file)  # type: ignore[call-arg]
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        name = "_".join(str(part) for part in first["loc"])
+        origin = setting_origins().get(name, ENVIRONMENT)
+        raise SettingError(
+            f"{first['msg']}",
+            setting=name if not name or origin.endswith(".toml") else f"{PREFIX}{name.upper()}",
+            file="" if origin in {ENVIRONMENT, DOTENV} else origin,
+            remedy="Correct it in the environment or in .env"
+            if origin in {ENVIRONMENT, DOTENV}
+            else "Correct it there",
+        ) from None
+    except SettingsFileRefusedError as error:
+        raise SettingError(error.what, setting=error.key, file=str(error.path), remedy=error.remedy) from None
+    return _completed(settings)
+
+
+def state_folder(settings: Settings) -> StateFolder:
+    """Return where what Convoy keeps is, unless a setting moves a part of it."""
+    if "state_dir" in settings.model_fields_set:
+        return StateFolder(settings.state_dir)
+    return choose_state_folder(_home_folder("XDG_STATE_HOME", ".local/state"))
+
+
+def _completed(settings: Settings) -> Settings:
+    """Put the folders that nobody has named below the state folder, and the link to where Flower listens."""
+    state = state_folder(settings)
+    given = settings.model_fields_set
+    moved: dict[str, Any] = {
+        name: state.path / below
+        for name, below in _BELOW_STATE.items()
+        # A database is to be found again: a folder that a restart takes away is no place for it.
+        if name not in given and (state.stays or name != "embedded_dir")
+    }
+    port = _flower_port()
+    if port and "flower_url" not in given:
+        moved["flower_url"] = f"http://127.0.0.1:{port}"
+    return settings.model_copy(update=moved)
+
+
+def _flower_port() -> str:
+    """Return the port that Flower is given, whose variable is its own: the dashboard's link follows it."""
+    named = os.environ.get(_FLOWER_PORT) or dotenv_values(DOTENV).get(_FLOWER_PORT) or ""
+    return named if named.isdecimal() else ""
+
+
+def setting_origins() -> Mapping[str, str]:
+    """Return for each setting what says it: `environment`, `.env`, the path of a `convoy.toml`, or `default`."""
+    file = settings_file()
+    origins = dict.fromkeys(Settings.model_fields, DEFAULT)
+    origins |= dict.fromkeys(file.settings, str(file.path))
+    for origin, source in (
+        (DOTENV, DotEnvSettingsSource(Settings)),
+        (ENVIRONMENT, EnvSettingsSource(Settings)),
+    ):
+        origins |= {name: origin for name in source() if name in origins}
+    return origins
+
+
+def settings_or_exit() -> Settings:
+    """Return the settings, for a process whose output is its log: a wrong one is a sentence and status 2."""
+    try:
+        return load_settings()
+    except SettingError as error:
+        _exit(error)
+
+
+def _exit(error: SettingError) -> NoReturn:
+    sys.stderr.write(f"error: {error}\n")
+    raise SystemExit(int(error.exit_status))
+
+
+def _home_folder(variable: str, below_home: str) -> Path | None:
+    """Return a folder of the XDG Base Directory Specification, where relative ones count as not given."""
+    named, home = os.environ.get(variable, ""), os.environ.get("HOME", "")
+    if named.startswith("/"):
+        return Path(named)
+    return Path(home) / below_home if home.startswith("/") else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from importlib import import_module
@@ -84,6 +85,9 @@ def commands(mode: str | None) -> None:
 def run(arguments: list[str]) -> int:
     """Run one command line and return the exit status."""
     signal.signal(signal.SIGTERM, _interrupt)
+    # What is written stays its owner's to read and enter (a mask of 0777 takes that, too), and no stranger's to change.
+    before = os.umask(0o077)
+    os.umask(before & 0o077 | 0o002)
     try:
         show_log_lines(verbose="--verbose" in arguments)
         status = commands.main(named_by_mode(arguments), prog_name="migration-cli", standalone_mode=False)

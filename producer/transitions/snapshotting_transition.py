@@ -29,6 +29,7 @@ from migration.source.snapshots.snapshot_retention import note_use
 from migration.source.source_budget import SourceBudget
 from migration.source_schema import SourceObject, SourceSchema
 from migration.target.application_tables.bookkeeping_comparison import check_versions
+from migration.writable_folders import writable_folder
 from producer.transitions.snapshot_publication import publication
 
 if TYPE_CHECKING:
@@ -109,8 +110,9 @@ def start_flushes(context: TransitionContext, run: RunRecord, frozen: list[_Froz
 
 
 def _freeze(context: TransitionContext, source: Source, run: RunRecord) -> _Frozen:
-    folder = context.settings.snapshot_dir.absolute()
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = writable_folder(
+        context.settings.snapshot_dir, holds="snapshots", setting="MIGRATION_SNAPSHOT_DIR"
+    )
     look = partial(_look, source.label, run.options)
     with (
         context.snapshot_room.wanted(run.id, source, folder),

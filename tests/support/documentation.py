@@ -27,6 +27,10 @@ EXECUTED = frozenset({"console", "sql"})
 
 CHECKED_OTHERWISE = {
     ("README.md", "make test"): "is what runs the tests of this page",
+    (
+        "README.md",
+        "pip install 'convoy-migrate[embedded]'",
+    ): "tests/acceptance/test_installed_wheel.py executes it, in a fresh environment",
     ("CONTRIBUTING.md", "git clone REPOSITORY convoy && cd convoy"): ".ci/run runs in a fresh clone",
     (
         "CONTRIBUTING.md",

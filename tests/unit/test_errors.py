@@ -11,6 +11,7 @@ from migration import (
     cutover_errors,
     errors,
     evidence_errors,
+    folder_errors,
     full_disk_errors,
     source_form_errors,
 )
@@ -29,6 +30,7 @@ ALL = list(
             source_form_errors,
             application_errors,
             access_errors,
+            folder_errors,
         )
         for item in vars(module).values()
         if isinstance(item, type) and issubclass(item, ConvoyError)

@@ -168,7 +168,8 @@ def _private_folder(folder: Path) -> Iterator[Path]:
         raise SnapshotError(
             f"The folder for snapshots cannot be written to: {error.strerror}",
             file=str(folder),
-            remedy="Choose another folder",
+            setting="MIGRATION_SNAPSHOT_DIR",
+            remedy="Name another one in MIGRATION_SNAPSHOT_DIR",
         ) from error
     try:
         yield private
