@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from documentation.command_line_page import command_line_page
+from documentation.downtime_figures import expected_downtime_page
 from documentation.error_list import errors_json, next_steps_page
 from documentation.http_api_page import http_api_page, openapi_json
 from documentation.metrics_page import metrics_page
@@ -23,6 +24,7 @@ GENERATED: Final[Mapping[str, Callable[[], str]]] = {
     "reference/report-json.md": report_json_page,
     "reference/metrics.md": metrics_page,
     "reference/next-steps.md": next_steps_page,
+    "how-to/expected-downtime.md": expected_downtime_page,
     "errors.json": errors_json,
     "openapi.json": openapi_json,
     "report.schema.json": lambda: schema_document().decode(),

@@ -48,7 +48,14 @@ def customers_with_odd_zips(scenario: Scenario) -> None:
 
 
 def scripts_for(target: str) -> dict[str, Script]:
+    library = "--source library.db --target-url embedded"
     return {
+        "docs/tutorial.md": Script(
+            statuses={
+                f"migration-cli dry-run {library}": 1,
+                f"migration-cli migrate {library} --report first": 1,
+            }
+        ),
         "docs/runbook.md": Script(
             before={"openssl genpkey -algorithm ed25519 -out signing.pem": shop},
             statuses={'migration-cli rollback "$CUTOVER_RUN"': 2},
