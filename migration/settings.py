@@ -63,7 +63,7 @@ class Settings(BaseSettings):
     )
 
     broker_url: str | None = None
-    """Redis or Valkey; None: the command line starts a broker of its own."""
+    """Redis or Valkey; without one the command line starts a broker of its own."""
     target_url: SecretStr | None = None
     """PostgreSQL that holds the target tables and the ledger."""
     target_password: SecretStr | None = None
@@ -95,6 +95,7 @@ class Settings(BaseSettings):
     embedded_dir: Path = Path(".convoy/postgres")
     """Data folder of the embedded PostgreSQL."""
     report_dir: Path = Path(".convoy/reports")
+    """Where reports go without `--report`, each in a folder named by its run."""
     log_dir: Path | None = None
     """Logs of local clusters; None: `logs` beside the reports."""
     signing_key: SecretStr | None = None
@@ -110,21 +111,28 @@ class Settings(BaseSettings):
     api_token: SecretStr | None = None
     """Tokens that may do everything, separated by commas; the first is what workers show to a stage."""
     api_host: str = "127.0.0.1"
+    """Address that the API listens on."""
     api_port: int = 8000
+    """Port that the API listens on."""
     flower_url: str = "http://127.0.0.1:5555"
     """Where the dashboard's link to Flower leads."""
 
     lease_seconds: float = Field(default=30.0, gt=0)
     """A running step that holds no row lock after this time has lost its worker."""
     watchdog_seconds: float = Field(default=30.0, gt=0)
+    """How often unfinished work is looked for that nobody does any more."""
     silence_seconds: float = Field(default=120.0, gt=0)
     """A worker that gave no sign of life for so long is stopped or frozen: its connections are ended."""
     max_attempts: int = Field(default=5, ge=1)
+    """So often a step is tried before it fails, and its run with it."""
     soft_time_limit_seconds: int = 3_300
+    """A step is told to end after so long: it is rolled back, and tried again."""
     hard_time_limit_seconds: int = 3_600
+    """The process of a step is killed after so long."""
     visibility_timeout_seconds: int = 7_200
     """Must stay above the hard time limit: shorter, and Redis hands out running tasks a second time."""
     log_level: str = "INFO"
+    """The least that is logged: DEBUG, INFO, WARNING or ERROR."""
     log_format: Literal["text", "json", "auto"] = "text"
     """`text` for people, `json` for programs, `auto`: text on a terminal, JSON elsewhere."""
 

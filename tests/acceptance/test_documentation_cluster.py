@@ -215,7 +215,27 @@ def http_reference(scenario: Scenario, cluster: Cluster) -> Script:
     )
 
 
-SCRIPTS = {"README.md": readme, "docs/operations.md": operations, "docs/http.md": http_reference}
+def platform_team(scenario: Scenario, cluster: Cluster) -> Script:
+    """Two tenants have brought their databases."""
+    tenants = scenario.folder / "sources" / "tenants"
+    tenants.mkdir()
+    for name in ("acorn", "birch"):
+        make_database(tenants / f"{name}.db")
+    scenario.new_shell()
+    scenario.environment["MIGRATION_API_TOKEN"] = cluster.token
+    scenario.environment["CONVOY_API"] = f"http://127.0.0.1:{cluster.api}"
+    return Script(
+        placeholders={"http://127.0.0.1:8000": f"http://127.0.0.1:{cluster.api}"},
+        statuses={"python migrate_all.py 2031-05-02 tenants/acorn.db tenants/no-such.db": 2},
+    )
+
+
+SCRIPTS = {
+    "README.md": readme,
+    "docs/operations.md": operations,
+    "docs/http.md": http_reference,
+    "docs/how-to/platform-team.md": platform_team,
+}
 CHECKS = {"README.md": check_readme}
 
 

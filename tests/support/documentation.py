@@ -19,7 +19,12 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(ROOT.glob("docs/**/*.md"))]
 
-CLUSTER_PAGES = [ROOT / "README.md", ROOT / "docs" / "operations.md", ROOT / "docs" / "http.md"]
+CLUSTER_PAGES = [
+    ROOT / "README.md",
+    ROOT / "docs" / "operations.md",
+    ROOT / "docs" / "http.md",
+    ROOT / "docs" / "how-to" / "platform-team.md",
+]
 """Played one after the other on one cluster, which the first of them starts; each other page has a shell of its own."""
 
 INFO = re.compile(r"console|sql|json answer|text|(?:toml|json|yaml|python)(?: [\w-]+\.\w+)?")
