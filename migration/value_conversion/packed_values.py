@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 from migration.errors import InternalError
 from migration.model import StorageClass, ValueKind
 from migration.value_conversion.declared_meaning import tells_reals
+from migration.value_conversion.rules.double_spellings import SURE_DIGITS
 from migration.value_conversion.rules.utf8_check import payload
 from migration.value_conversion.value_kinds import split_type
 
@@ -26,10 +27,10 @@ if TYPE_CHECKING:
 
 UUID_BYTES: Final = 16
 UUID_TYPE: Final = pa.binary(UUID_BYTES)
+MOST_DECIMALS: Final = 6
+"""Of packed numbers; what is smaller than a millionth, Arrow prints with an exponent."""
 _DIGITS_OF_A_WORD: Final = 18
 """Decimal digits that 64 bits hold whatever they are."""
-SURE_DIGITS: Final = 15
-"""Decimal digits that a double always keeps."""
 _NUMBERS: Final = frozenset({StorageClass.INTEGER, StorageClass.REAL})
 _BATCH_SIZES: Final = 4
 """Numbers of rows for which what depends on nothing else is kept: batches of a table have one, but for the last."""
@@ -47,7 +48,11 @@ def packed_type(column: ColumnPlan) -> pa.DataType | None:
         return None
     _, modifier = split_type(column.target_type)
     precision, scale = (*modifier, 0, 0)[:2] if modifier else (0, 0)
-    if column.cast_to or not 0 < precision <= _DIGITS_OF_A_WORD or not 0 <= scale <= precision:
+    if (
+        column.cast_to
+        or not 0 < precision <= _DIGITS_OF_A_WORD
+        or not 0 <= scale <= min(precision, MOST_DECIMALS)
+    ):
         return None
     return pa.decimal64(_DIGITS_OF_A_WORD, scale)
 
@@ -62,13 +67,13 @@ def classes_to_read(column: ColumnPlan, profile: ColumnProfile) -> tuple[Storage
     classes = profile.classes
     type_ = packed_type(column)
     if (
-        frozenset(classes) != _NUMBERS
-        or not pa.types.is_decimal(type_)
-        or not _NUMBERS.issubset(column.rules)
+        column.kind is not ValueKind.NUMERIC
+        or type_ is None
+        or not _NUMBERS == set(classes) <= set(column.rules)
     ):
         return classes
     precision = split_type(column.target_type)[1][0]
-    limit = 10 ** (min(precision, SURE_DIGITS) - type_.scale) if type_.scale <= SURE_DIGITS else 0
+    limit = 10 ** (min(precision, SURE_DIGITS) - type_.scale)
     if (
         profile.int_min is None
         or profile.int_max is None
