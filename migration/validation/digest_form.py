@@ -15,7 +15,13 @@ import pyarrow.compute as pc
 from migration.model import ValueKind
 from migration.validation.canonical_form import canonical_array, flat
 from migration.value_conversion.declared_meaning import keeps_scale
-from migration.value_conversion.packed_values import MOST_DECIMALS, pack_uuids, units_of, words_of
+from migration.value_conversion.packed_values import (
+    MOST_DECIMALS,
+    pack_uuids,
+    parse_decimals,
+    units_of,
+    words_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -72,11 +78,10 @@ def _of_packed(array: Values, column: ColumnPlan) -> tuple[Values, Values]:
 
 def _of_texts(array: Values, column: ColumnPlan) -> tuple[Values, Values]:
     """Return decimals in millionths, or where one is not, as text: the other of the two is null."""
-    try:
-        # Exact, or an error: also for digits beyond the millionth, unless they are zeros.
-        return units_of(array.cast(_MILLIONTHS)), pa.repeat(_NO_TEXTS, len(array))
-    except pa.ArrowInvalid:
+    millionths = parse_decimals(array, _MILLIONTHS)
+    if millionths is None:
         return _of_canonical(canonical_array(array, column))
+    return units_of(millionths), pa.repeat(_NO_TEXTS, len(array))
 
 
 def _of_canonical(texts: Values) -> tuple[Values, Values]:

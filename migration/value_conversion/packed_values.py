@@ -31,6 +31,10 @@ MOST_DECIMALS: Final = 6
 """Of packed numbers; what is smaller than a millionth, Arrow prints with an exponent."""
 _DIGITS_OF_A_WORD: Final = 18
 """Decimal digits that 64 bits hold whatever they are."""
+_DIGITS_OF_TWO_WORDS: Final = 38
+_SURE_IN_A_WORD: Final = 13
+_SURE_IN_TWO_WORDS: Final = 30
+"""Characters of a text that, brought to six decimals, is less than twice what so many words hold."""
 _NUMBERS: Final = frozenset({StorageClass.INTEGER, StorageClass.REAL})
 _BATCH_SIZES: Final = 4
 """Numbers of rows for which what depends on nothing else is kept: batches of a table have one, but for the last."""
@@ -93,10 +97,27 @@ def pack(values: Values, type_: pa.DataType) -> Values:
         return values
     if type_ == UUID_TYPE:
         return pack_uuids(values)
+    packed = parse_decimals(values, type_)
+    if packed is None:
+        raise InternalError(f"A value does not fit the numeric that was planned for it: {type_}")
+    return packed
+
+
+def parse_decimals(texts: Values, type_: pa.DataType) -> Values | None:
+    """Return decimals in plain notation in a packed type; None where one has more digits than the type, zeros aside.
+
+    Arrow sees that a number grows beyond 64 bits on its way to the type's scale by its result being smaller, which it
+    is not after a few times around. So a text that is long enough for that goes by way of 128 bits, if these suffice.
+    """
+    longest = pc.max(pc.binary_length(texts)).as_py() or 0
+    if longest > _SURE_IN_TWO_WORDS:
+        return None
     try:
-        return values.cast(type_)
-    except pa.ArrowInvalid as error:
-        raise InternalError(f"A value does not fit the numeric that was planned for it: {error}") from error
+        if longest > _SURE_IN_A_WORD:
+            texts = texts.cast(pa.decimal128(_DIGITS_OF_TWO_WORDS, type_.scale))
+        return texts.cast(type_)
+    except pa.ArrowInvalid:
+        return None
 
 
 def pack_uuids(values: Values) -> Values:
