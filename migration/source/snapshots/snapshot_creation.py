@@ -19,6 +19,7 @@ from migration.source.computed_value_trial import check_definitions, try_compute
 from migration.source.database_copy import copy_database
 from migration.source.integrity_check import check_database
 from migration.source.reading_time_limit import ReadingTimeLimit, reading_time_limit
+from migration.source.regular_file import is_hollow
 from migration.source.salvage.database_salvage import Damage
 from migration.source.snapshots.confined_source_work import salvage_apart, unpack_apart
 from migration.source.snapshots.source_download import fetch, without_credentials
@@ -26,6 +27,7 @@ from migration.source.source_budget import SourceBudget
 from migration.source.source_path import checked_path, local_path, readable
 from migration.source.unknown_syntax import set_unknown_aside
 from migration.source.unpacking.given_file import GivenFile
+from migration.source_form_errors import SourceTooLargeError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -99,6 +101,12 @@ def take_and_read(
         original = (
             fetch(source.location, private, place, budget) if path is None else checked_path(path, place)
         )
+        if is_hollow(original, shutil.disk_usage(private).free):
+            raise SourceTooLargeError(
+                f"The file says that it is {original.stat().st_size:,} bytes long, and is mostly holes",
+                remedy="Copy what is in it with `sqlite3 FILE 'VACUUM INTO ...'`, and migrate that",
+                **place,
+            )
         copy, unpacked = private / "copy.db", private / "unpacked.db"
         given = unpack_apart(original, unpacked, place, budget)
         damage: tuple[Damage, ...] = ()
