@@ -146,6 +146,7 @@ GET /docs
 GET /healthz
 GET /readyz
 GET /metrics
+GET /api/v1/cluster
 GET /api/v1/migration/tables
 GET /api/v1/migration/schema/{table}
 GET /api/v1/migration/snapshots/{sha256}
