@@ -7,6 +7,7 @@ bigint ends at 2^63. JSON, URLs and Python know none of these limits.
 from __future__ import annotations
 
 import math
+import re
 from http import HTTPStatus
 from typing import Annotated, Any, Final
 
@@ -19,6 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from api.problem_documents import ProblemError, invalid_request, problem_response
 
 MAX_BIGINT: Final = 2**63 - 1
+_TIME: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}")
 _MAX_DEPTH: Final = 64
 _MOST_TOLD: Final = 20
 
@@ -36,6 +38,17 @@ def check_text(text: str) -> str:
     except UnicodeEncodeError:
         raise ValueError("may not hold half of a surrogate pair") from None
     return text
+
+
+def check_time(written: object) -> object:
+    """Return a time in a URL as it is written: pydantic would take a bare number for seconds since 1970.
+
+    Raises:
+        ValueError: it is not as RFC 3339 has it.
+    """
+    if isinstance(written, str) and not _TIME.match(written):
+        raise ValueError("must be a date, a time and an offset, such as 2031-05-01T02:00:00Z")
+    return written
 
 
 BorderText = Annotated[str, AfterValidator(check_text)]
