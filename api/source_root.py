@@ -17,7 +17,6 @@ from migration.errors import SourceError
 from migration.model import Source
 from migration.source.source_listing import SourceListing, default_label, list_sources
 
-
 _UNREADABLE = "The system cannot look at this path: its name is too long, or a folder on the way is closed"
 """Whatever the system says of a path that a caller has made up."""
 
