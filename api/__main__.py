@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 SHUTDOWN_SECONDS = 10
 """How long running requests may take to finish; event streams end at once."""
+SWITCH_SECONDS = 0.001
+"""How long a thread that computes keeps the event loop, and with it the probes, from its turn; Python's own is 5 ms."""
 
 
 class Server(uvicorn.Server):
@@ -55,6 +57,7 @@ def main() -> int:
         server_header=False,
     )
     server = Server(config, app)
+    sys.setswitchinterval(SWITCH_SECONDS)
     server.run()
     return 0 if server.started else 1
 

@@ -122,8 +122,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.include_router(run_result_routes.router, dependencies=of_ledger)
     app.include_router(event_stream.router, dependencies=of_ledger)
     app.add_middleware(RequestGate)
-    app.add_middleware(BodyLimit)  # before the gate: who sends slowly takes no place meanwhile
     app.add_middleware(JsonBodies)
+    app.add_middleware(BodyLimit)  # before the gate: who sends slowly takes no place meanwhile
     app.add_middleware(BearerToken, check=check)
     app.add_middleware(RequestLog)  # the last one added is the first to see a request
 

@@ -74,24 +74,19 @@ class TableVersion:
         return urlsafe_b64encode(f"{self.tables}/{self.snapshot}".encode()).decode().rstrip("=")
 
     @classmethod
-    def parse(cls, token: str) -> Self:
-        """Return what a token stands for.
-
-        Raises:
-            ValueError: it is none.
-        """
+    def parse(cls, token: str) -> Self | None:
+        """Return what a token stands for; None where it is none, so that nothing is known of what its holder has."""
         try:
             tables, _, snapshot = (
                 urlsafe_b64decode(token + "=" * (-len(token) % 4)).decode("ascii").partition("/")
             )
         except ValueError:
-            raise ValueError(_NO_VERSION) from None
+            return None
         if not _FINGERPRINT.fullmatch(tables) or not _is_snapshot(snapshot):
-            raise ValueError(_NO_VERSION)
+            return None
         return cls(tables, snapshot)
 
 
-_NO_VERSION: Final = "is no `version` of a status"
 _FINGERPRINT: Final = re.compile(r"[0-9]{1,19}\.[0-9]{1,40}")
 _SNAPSHOT: Final = re.compile(r"([0-9]{1,19}):([0-9]{1,19}):((?:[0-9]{1,19}(?:,[0-9]{1,19})*)?)")
 _BIGINT: Final = 2**63

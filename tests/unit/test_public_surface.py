@@ -152,6 +152,7 @@ GET /healthz
 GET /readyz
 GET /metrics
 GET /api/v1/token
+GET /api/v1/cluster
 GET /api/v1/migration/tables
 GET /api/v1/migration/schema/{table}
 GET /api/v1/migration/snapshots/{sha256}
