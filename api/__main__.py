@@ -10,6 +10,7 @@ import uvicorn
 
 from api.app import create_app
 from migration.convoy_error import ConvoyError
+from migration.secret_text import guard_output
 from migration.settings import load_settings, open_env_file
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ class Server(uvicorn.Server):
 
 def main() -> int:
     """Run the server; return the exit status."""
+    guard_output()
     settings = load_settings()
     trouble = open_env_file()
     if trouble is not None:

@@ -16,12 +16,16 @@ from pydantic import Field, SecretStr, model_validator
 from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from migration.secret_text import password_of, remember_secrets, secret_values
+
 PREFIX: Final = "MIGRATION_"
 ENV_FILE: Final = ".env"
 WITHOUT_ENV_FILE: Final = "CONVOY_WITHOUT_ENV_FILE"
 """Of a process that was given what it needs from `.env` already, and is to see nothing else of it."""
-SECRETS: Final = ("broker_url", "target_url", "target_password", "api_token", "signing_key")
+SECRETS: Final = ("broker_url", "target_url", "target_password", "api_token", "signing_key", "source_urls")
 """Settings that are a secret or may hold one: each may come from a file instead, which `..._FILE` names."""
+_SECRET_VARIABLES: Final = ("PGPASSWORD", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+"""Secrets that libraries read by themselves."""
 
 
 class Settings(BaseSettings):
@@ -43,6 +47,8 @@ class Settings(BaseSettings):
     """PostgreSQL that holds the target tables and the ledger."""
     target_password: SecretStr | None = None
     """Password for a target URL that carries none."""
+    source_urls: SecretStr | None = None
+    """URLs of sources with their passwords or signatures, apart by spaces or lines; the ledger keeps them without."""
     source_root: Path | None = None
     """The API reads sources below this folder only."""
     snapshot_dir: Path = Path(".convoy/snapshots")
@@ -63,6 +69,7 @@ class Settings(BaseSettings):
     target_url_file: Path | None = None
     target_password_file: Path | None = None
     signing_key_file: Path | None = None
+    source_urls_file: Path | None = None
     api_token_file: Path | None = None
     """Tokens as in `api_token`, one a line; the API reads the file anew whenever it changes."""
 
@@ -119,6 +126,26 @@ class Settings(BaseSettings):
             text = self.api_token.get_secret_value() if self.api_token else ""
         return tuple(filter(None, (token.strip() for token in text.replace(",", "\n").splitlines())))
 
+    def secrets(self) -> tuple[str, ...]:
+        """Return the secrets that the settings hold, so that nothing prints them."""
+        urls = (self.broker_url, self.target_url, self.stage_url)
+        plain = [url.get_secret_value() if isinstance(url, SecretStr) else url for url in urls if url]
+        sources = self.source_urls.get_secret_value().split() if self.source_urls else []
+        values = (self.target_password, self.signing_key)
+        return (
+            *filter(None, (password_of(url) for url in (*plain, *sources))),
+            *(value for url in sources for value in secret_values(url)),
+            *(value.get_secret_value() for value in values if value is not None),
+            *_readable_tokens(self),
+        )
+
+
+def _readable_tokens(settings: Settings) -> tuple[str, ...]:
+    try:
+        return settings.api_tokens()
+    except ValueError:
+        return ()
+
 
 def read_secret_file(file: Path, setting: str) -> str:
     """Return what a file of one secret holds, without the line end.
@@ -153,4 +180,8 @@ def open_env_file() -> str | None:
 @lru_cache(maxsize=1)
 def load_settings() -> Settings:
     """Read the settings once for each process."""
-    return Settings(_env_file=None if os.environ.get(WITHOUT_ENV_FILE) else ENV_FILE)  # type: ignore[call-arg]
+    settings = Settings(_env_file=None if os.environ.get(WITHOUT_ENV_FILE) else ENV_FILE)  # type: ignore[call-arg]
+    remember_secrets(settings.secrets())
+    remember_secrets(os.environ.get(name) for name in _SECRET_VARIABLES)
+    remember_secrets(pair.partition(":")[2] for pair in os.environ.get("FLOWER_BASIC_AUTH", "").split(","))
+    return settings

@@ -26,6 +26,7 @@ from migration.source.schema_reading.schema_introspection import read_schema
 from migration.source.snapshot_connection import open_snapshot
 from migration.source.snapshots.snapshot_creation import flush, take_and_read
 from migration.source.snapshots.snapshot_retention import note_use
+from migration.source.source_path import full_location
 from migration.source_schema import SourceObject, SourceSchema
 from migration.target.application_tables.bookkeeping_comparison import check_versions
 from producer.transitions.snapshot_publication import publication
@@ -108,6 +109,9 @@ def start_flushes(context: TransitionContext, run: RunRecord, frozen: list[_Froz
 
 
 def _freeze(context: TransitionContext, source: Source, run: RunRecord) -> _Frozen:
+    known = context.settings.source_urls
+    urls = known.get_secret_value().split() if known is not None else []
+    whole = replace(source, location=full_location(source.location, urls))
     folder = context.settings.snapshot_dir.absolute()
     folder.mkdir(parents=True, exist_ok=True)
     look = partial(_look, source.label, run.options)
@@ -117,7 +121,7 @@ def _freeze(context: TransitionContext, source: Source, run: RunRecord) -> _Froz
     ):
         while True:
             snapshot, (schema, chunks) = take_and_read(
-                source, folder, look, salvage=run.options.salvage, hand_on=publish
+                whole, folder, look, salvage=run.options.salvage, hand_on=publish
             )
             if note_use(snapshot.path, run.id):
                 break  # otherwise it was there already, and was removed at this moment

@@ -17,8 +17,8 @@ from migration.errors import SnapshotChangedError, SnapshotError, SnapshotLostEr
 from migration.source.database_copy import copy_database
 from migration.source.integrity_check import check_database
 from migration.source.salvage.database_salvage import Damage, freeze_damaged
-from migration.source.snapshots.source_download import fetch, without_credentials
-from migration.source.source_path import checked_path, local_path, readable
+from migration.source.snapshots.source_download import fetch
+from migration.source.source_path import checked_path, local_path, readable, without_credentials
 from migration.source.unknown_syntax import set_unknown_aside
 from migration.source.unpacking.given_file import GivenFile, unpack
 

@@ -13,7 +13,6 @@ import fsspec
 
 from migration.convoy_error import NextStep, Place
 from migration.errors import SourceError, SourceFetchError, SourceNotFoundError
-from migration.source.source_path import local_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,14 +22,6 @@ _COPY_BYTES = 1 << 20
 _TIMEOUT_SECONDS = 60
 _DRIVERS = {"s3": "s3fs", "s3a": "s3fs", "gs": "gcsfs", "gcs": "gcsfs"}
 _WAL_MAGIC = (b"\x37\x7f\x06\x82", b"\x37\x7f\x06\x83")
-
-
-def without_credentials(location: str) -> str:
-    """Return a location fit for a message: no user, password or query of a URL."""
-    if local_path(location) is not None:
-        return location
-    parts = urlsplit(location)
-    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
 
 
 def fetch(location: str, folder: Path, place: Place) -> Path:
@@ -73,7 +64,8 @@ def _download(location: str, path: Path, place: Place) -> None:
                 raise SourceNotFoundError("There is no such file", remedy="Check the URL", **place) from error
             raise SourceFetchError(
                 f"The server answers {error.code} {error.reason}",
-                remedy="Check the URL and the rights of its user",
+                remedy="Check the URL and the rights of its user; one with a password or a signature is kept out of the"
+                " ledger, so whoever fetches it later needs it whole in MIGRATION_SOURCE_URLS",
                 **place,
             ) from error
     except FileNotFoundError as error:
