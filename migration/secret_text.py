@@ -31,6 +31,7 @@ _SECRET_PARAMETER: Final = re.compile(
     re.IGNORECASE,
 )
 _OWN_TOKEN: Final = re.compile(r"\bconvoy_[0-9A-Za-z]{38}\b")
+_URL_PARTS: Final = re.compile(r"[/@:?#]")
 _remembered: set[str] = set()
 
 
@@ -42,16 +43,16 @@ def remember_secrets(values: Iterable[str | None]) -> None:
                 _remembered.add(spelling)
 
 
-def password_of(url: str) -> str | None:
-    """Return the password of a URL, as it is written there; None where there is none."""
-    login = url.partition("://")[2].rpartition("@")[0]
-    return login.partition(":")[2] or None
+def secrets_of_url(url: str) -> tuple[str, ...]:
+    """Return what is secret in a URL, as it is written: its password, and keys and signatures of its query.
 
-
-def secret_values(url: str) -> tuple[str, ...]:
-    """Return what stands in the query of a URL and is long enough to be a key or a signature, as it is written."""
+    Whoever forgets to escape a password has a library take parts of it for a host or a port, and quote those: the parts
+    are among what is returned.
+    """
+    password = url.partition("://")[2].rpartition("@")[0].partition(":")[2]
     pairs = (pair.partition("=") for pair in url.partition("?")[2].partition("#")[0].split("&"))
-    return tuple(value for _, _, value in pairs if len(value) >= _KEY_FROM)
+    values = (value for name, _, value in pairs if len(value) >= _KEY_FROM or "password" in name.lower())
+    return tuple(filter(None, (password, *_URL_PARTS.split(password), *values)))
 
 
 def without_secrets(text: str) -> str:

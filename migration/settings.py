@@ -16,7 +16,7 @@ from pydantic import Field, SecretStr, model_validator
 from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from migration.secret_text import password_of, remember_secrets, secret_values
+from migration.secret_text import remember_secrets, secrets_of_url
 
 PREFIX: Final = "MIGRATION_"
 ENV_FILE: Final = ".env"
@@ -133,8 +133,7 @@ class Settings(BaseSettings):
         sources = self.source_urls.get_secret_value().split() if self.source_urls else []
         values = (self.target_password, self.signing_key)
         return (
-            *filter(None, (password_of(url) for url in (*plain, *sources))),
-            *(value for url in sources for value in secret_values(url)),
+            *(secret for url in (*plain, *sources) for secret in secrets_of_url(url)),
             *(value.get_secret_value() for value in values if value is not None),
             *_readable_tokens(self),
         )

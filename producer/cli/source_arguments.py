@@ -70,7 +70,7 @@ def without_credentials_kept(
             "The URL of a source has a password or a signature, which the ledger does not keep",
             setting="--source",
             source=secret[0].label,
-            remedy="Give the whole URL to the producer, in MIGRATION_SOURCE_URLS or the file of MIGRATION_SOURCE_URLS_FILE,"
+            remedy="Give the whole URL to the producer, in MIGRATION_SOURCE_URLS or MIGRATION_SOURCE_URLS_FILE,"
             " and name it here without; or unset MIGRATION_BROKER_URL to run on a local cluster",
         )
     known = settings.source_urls.get_secret_value().split() if settings.source_urls is not None else []
