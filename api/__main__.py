@@ -11,6 +11,7 @@ import uvicorn
 from api.app import create_app
 from migration.convoy_error import ConvoyError
 from migration.log_output import set_up_logging
+from migration.secret_text import guard_output
 from migration.settings import load_settings, open_env_file
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ class Server(uvicorn.Server):
 
 def main() -> int:
     """Run the server; return the exit status."""
+    guard_output()
     trouble = open_env_file()
     if trouble is not None:
         print(f"warning: {trouble}", file=sys.stderr)  # noqa: T201

@@ -23,6 +23,7 @@ _TARGET: Final = frozenset({"MIGRATION_TARGET_URL", "MIGRATION_TARGET_PASSWORD",
 _STAGE: Final = frozenset({"MIGRATION_API_TOKEN", "MIGRATION_STAGE_URL"})
 _STORES: Final = frozenset(
     {
+        "MIGRATION_SOURCE_URLS",
         "AWS_ACCESS_KEY_ID",
         "AWS_SECRET_ACCESS_KEY",
         "AWS_SESSION_TOKEN",
@@ -44,7 +45,7 @@ NEEDED_SECRETS: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
         "postgres": _TARGET,
         "api": _BROKER | _TARGET | {"MIGRATION_API_TOKEN"},
         "producer": _BROKER | _TARGET | _STAGE | _STORES,
-        "worker": _BROKER | _TARGET | _STAGE | _STORES,
+        "worker": _BROKER | _TARGET | _STAGE | (_STORES - {"MIGRATION_SOURCE_URLS"}),
         "flower": _BROKER | _FLOWER,
     }
 )

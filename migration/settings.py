@@ -41,12 +41,16 @@ _BELOW_STATE: Final = {
 }
 """Setting → what it is called below the folder of all that Convoy keeps."""
 
+from migration.secret_text import remember_secrets, secrets_of_url
+
 PREFIX: Final = "MIGRATION_"
 ENV_FILE: Final = DOTENV
 WITHOUT_ENV_FILE: Final = "CONVOY_WITHOUT_ENV_FILE"
 """Of a process that was given what it needs from `.env` already, and is to see nothing else of it."""
-SECRETS: Final = ("broker_url", "target_url", "target_password", "api_token", "signing_key")
+SECRETS: Final = ("broker_url", "target_url", "target_password", "api_token", "signing_key", "source_urls")
 """Settings that are a secret or may hold one: each may come from a file instead, which `..._FILE` names."""
+_SECRET_VARIABLES: Final = ("PGPASSWORD", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+"""Secrets that libraries read by themselves."""
 
 
 class Settings(BaseSettings):
@@ -68,6 +72,8 @@ class Settings(BaseSettings):
     """PostgreSQL that holds the target tables and the ledger."""
     target_password: SecretStr | None = None
     """Password for a target URL that carries none."""
+    source_urls: SecretStr | None = None
+    """URLs of sources with their passwords or signatures, apart by spaces or lines; the ledger keeps them without."""
     source_root: Path | None = None
     """The API reads sources below this folder only."""
     source_seconds: int = Field(default=60, ge=1)
@@ -105,6 +111,7 @@ class Settings(BaseSettings):
     target_url_file: Path | None = None
     target_password_file: Path | None = None
     signing_key_file: Path | None = None
+    source_urls_file: Path | None = None
     api_token_file: Path | None = None
     """Tokens as in `api_token`, one a line; the API reads the file anew whenever it changes."""
 
@@ -190,6 +197,25 @@ class Settings(BaseSettings):
             return (*named, file_secret_settings)
         return (*named, _SettingsFileSource(settings_cls), file_secret_settings)
 
+    def secrets(self) -> tuple[str, ...]:
+        """Return the secrets that the settings hold, so that nothing prints them."""
+        urls = (self.broker_url, self.target_url, self.stage_url)
+        plain = [url.get_secret_value() if isinstance(url, SecretStr) else url for url in urls if url]
+        sources = self.source_urls.get_secret_value().split() if self.source_urls else []
+        values = (self.target_password, self.signing_key)
+        return (
+            *(secret for url in (*plain, *sources) for secret in secrets_of_url(url)),
+            *(value.get_secret_value() for value in values if value is not None),
+            *_readable_tokens(self),
+        )
+
+
+def _readable_tokens(settings: Settings) -> tuple[str, ...]:
+    try:
+        return settings.api_tokens()
+    except ValueError:
+        return ()
+
 
 def read_secret_file(file: Path, setting: str) -> str:
     """Return what a file of one secret holds, without the line end.
@@ -264,6 +290,7 @@ def load_settings() -> Settings:
         # The file that is none: other than None it still lets `convoy.toml` be read.
         file = os.devnull if os.environ.get(WITHOUT_ENV_FILE) else ENV_FILE
         settings = Settings(_env_file=file)  # type: ignore[call-arg]
+        _remember(settings)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         name = "_".join(str(part) for part in first["loc"])
@@ -342,3 +369,10 @@ def _home_folder(variable: str, below_home: str) -> Path | None:
     if named.startswith("/"):
         return Path(named)
     return Path(home) / below_home if home.startswith("/") else None
+
+
+def _remember(settings: Settings) -> None:
+    """Let this process never print what is secret of its settings and its environment."""
+    remember_secrets(settings.secrets())
+    remember_secrets(os.environ.get(name) for name in _SECRET_VARIABLES)
+    remember_secrets(pair.partition(":")[2] for pair in os.environ.get("FLOWER_BASIC_AUTH", "").split(","))

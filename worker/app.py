@@ -4,10 +4,12 @@ from celery import signals
 
 from migration.celery_logging import take_over_logging
 from migration.queue import make_app
+from migration.secret_text import guard_output
 from migration.settings import settings_or_exit
 from worker.pool_child import leave_group
 from worker.tasks import register
 
+guard_output()
 settings = settings_or_exit()
 app = make_app(settings, is_worker=True)
 take_over_logging(settings, "worker")

@@ -22,9 +22,9 @@ from migration.source.reading_time_limit import ReadingTimeLimit, reading_time_l
 from migration.source.regular_file import is_hollow
 from migration.source.salvage.database_salvage import Damage
 from migration.source.snapshots.confined_source_work import salvage_apart, unpack_apart
-from migration.source.snapshots.source_download import fetch, without_credentials
+from migration.source.snapshots.source_download import fetch
 from migration.source.source_budget import SourceBudget
-from migration.source.source_path import checked_path, local_path, readable
+from migration.source.source_path import checked_path, local_path, readable, without_credentials
 from migration.source.unknown_syntax import set_unknown_aside
 from migration.source.unpacking.given_file import GivenFile
 from migration.source_form_errors import SourceTooLargeError
