@@ -18,14 +18,17 @@ from sqlalchemy.exc import DBAPIError
 
 from api import (
     catalog_routes,
+    chunk_routes,
     event_stream,
     health_routes,
     page_routes,
     problem_documents,
     prometheus_metrics,
+    quarantine_routes,
     run_result_routes,
     run_routes,
     snapshot_routes,
+    source_routes,
 )
 from api.authentication import BearerToken
 from api.body_limit import BodyLimit
@@ -92,6 +95,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.include_router(run_routes.one_run, dependencies=guarded)
     app.include_router(run_result_routes.router, dependencies=guarded)
     app.include_router(event_stream.router, dependencies=guarded)
+    app.include_router(chunk_routes.router, dependencies=guarded)
+    app.include_router(quarantine_routes.router, dependencies=guarded)
+    app.include_router(source_routes.router, dependencies=guarded)
     app.add_middleware(BodyLimit)
     app.add_middleware(BearerToken, token=token)  # the last one added is the first to see a request
 

@@ -12,14 +12,19 @@ from http import HTTPStatus
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from api.dashboard_files import is_dashboard_file
 from api.problem_documents import ProblemError, problem_response
 
 PUBLIC_PATHS = frozenset({"/", "/docs", "/openapi.json", "/healthz", "/readyz"})
 """Health, and three documents that are the same for everybody and hold no data."""
 
 
+def _is_public(path: str) -> bool:
+    return path in PUBLIC_PATHS or is_dashboard_file(path)
+
+
 class BearerToken:
-    """Answers 401 to every request without the right token, but for `PUBLIC_PATHS`.
+    """Answers 401 to every request without the right token, but for `PUBLIC_PATHS` and the files of the pages.
 
     RFC 6750, section 2.1: only the Authorization header counts; a token in a URL would stand in access logs.
     """
@@ -30,7 +35,7 @@ class BearerToken:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, or refuse it."""
-        if scope["type"] != "http" or scope["path"] in PUBLIC_PATHS or self._is_right(scope):
+        if scope["type"] != "http" or _is_public(scope["path"]) or self._is_right(scope):
             await self._app(scope, receive, send)
             return
         problem = ProblemError(

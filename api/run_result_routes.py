@@ -5,6 +5,7 @@ from __future__ import annotations
 from base64 import b64encode
 from http import HTTPStatus
 from typing import Annotated, Any
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Query
 from sqlalchemy import Connection, Table, func, select
@@ -33,9 +34,16 @@ After = Annotated[int, Query(ge=0, description="Entries after this id; `next` of
 _READ = responses(HTTPStatus.NOT_FOUND, HTTPStatus.SERVICE_UNAVAILABLE)
 
 
-def _next(path: str, ids: list[int], limit: int) -> str | None:
+# PostgreSQL's text holds no NUL, so nothing in the ledger has one.
+Exactly = Annotated[str | None, Query(max_length=10_000, pattern=r"^[^\x00]*$")]
+
+
+def _next(path: str, ids: list[int], limit: int, **filters: str | None) -> str | None:
     """Return the path of the page after these ids, of which one more than `limit` was asked for."""
-    return f"{path}?limit={limit}&after={ids[limit - 1]}" if len(ids) > limit else None
+    if len(ids) <= limit:
+        return None
+    given = {name: value for name, value in filters.items() if value is not None}
+    return f"{path}?{urlencode({'limit': limit, 'after': ids[limit - 1], **given})}"
 
 
 def _count(connection: Connection, table: Table, run_id: str) -> int:
@@ -63,9 +71,25 @@ def read_findings(run: KnownRun, cluster: ClusterDep, limit: Limit = 100, after:
 
 @router.get("/quarantine", responses=_READ)
 def read_quarantine(
-    run: KnownRun, cluster: ClusterDep, limit: Limit = 100, after: After = 0
+    run: KnownRun,
+    cluster: ClusterDep,
+    limit: Limit = 100,
+    after: After = 0,
+    source: Exactly = None,
+    table: Exactly = None,
+    column: Exactly = None,
+    reason: Exactly = None,
 ) -> QuarantinePage:
-    """Page through the values that kept rows out of the target, with their original bytes."""
+    """Page through the values that kept rows out of the target, with their original bytes.
+
+    `total` counts all values of the run; `source`, `table`, `column` and `reason` say which are listed.
+    """
+    wanted = {
+        sources.c.label: source,
+        tables.c.name: table,
+        quarantine.c.column: column,
+        quarantine.c.reason: reason,
+    }
     statement = (
         select(
             quarantine.c.id,
@@ -80,7 +104,11 @@ def read_quarantine(
         )
         .join(tables, tables.c.id == quarantine.c.table_id)
         .join(sources, sources.c.id == tables.c.source_id)
-        .where(quarantine.c.run_id == run.id, quarantine.c.id > after)
+        .where(
+            quarantine.c.run_id == run.id,
+            quarantine.c.id > after,
+            *(field == value for field, value in wanted.items() if value is not None),
+        )
         .order_by(quarantine.c.id)
         .limit(limit + 1)
     )
@@ -90,7 +118,15 @@ def read_quarantine(
     return QuarantinePage(
         total=total,
         values=[_line(row) for row in found[:limit]],
-        next=_next(links(run.id).quarantine, [row["id"] for row in found], limit),
+        next=_next(
+            links(run.id).quarantine,
+            [row["id"] for row in found],
+            limit,
+            source=source,
+            table=table,
+            column=column,
+            reason=reason,
+        ),
     )
 
 
