@@ -17,7 +17,9 @@ export class ProblemError extends Error {
 /** Nobody answered, or not in time. */
 export class SilenceError extends Error {
   constructor(wasSlow) {
-    super(wasSlow ? `The server did not answer within ${PATIENCE_MS / 1000} seconds.` : "The server cannot be reached.");
+    super(
+      wasSlow ? `The server did not answer within ${PATIENCE_MS / 1000} seconds.` : "The server cannot be reached.",
+    );
   }
 }
 
@@ -25,9 +27,13 @@ let refused = () => {};
 let proved = false; // whether the present token has been right once
 
 /** `listener` is told when the server refuses the token; true: it was right before. */
-export function onRefusedToken(listener) { refused = listener; }
+export function onRefusedToken(listener) {
+  refused = listener;
+}
 
-export function token() { return sessionStorage.getItem(TOKEN_KEY) || ""; }
+export function token() {
+  return sessionStorage.getItem(TOKEN_KEY) || "";
+}
 
 export function keepToken(value) {
   proved = false;
@@ -44,12 +50,22 @@ async function send(path, {method = "GET", body, headers = {}, signal, isStream 
   if (body !== undefined) sent["Content-Type"] = "application/json";
   try {
     const answer = await fetch(path, {
-      method, headers: sent, signal: limit.signal, cache: "no-cache",
+      method,
+      headers: sent,
+      signal: limit.signal,
+      cache: "no-cache",
       body: body === undefined ? undefined : JSON.stringify(body),
     });
-    if (answer.ok) { proved = true; return answer; }
+    if (answer.ok) {
+      proved = true;
+      return answer;
+    }
     const members = await answer.json().catch(() => ({}));
-    if (answer.status === 401) { const before = proved; keepToken(""); refused(before); }
+    if (answer.status === 401) {
+      const before = proved;
+      keepToken("");
+      refused(before);
+    }
     throw new ProblemError(answer.status, members);
   } catch (error) {
     if (error instanceof ProblemError || signal?.aborted) throw error;
@@ -61,22 +77,32 @@ async function send(path, {method = "GET", body, headers = {}, signal, isStream 
 }
 
 /** The JSON of an answer. Throws ProblemError or SilenceError; AbortError where `signal` was used. */
-export async function ask(path, options) { return (await send(path, options)).json(); }
+export async function ask(path, options) {
+  return (await send(path, options)).json();
+}
 
 /** The body as a file. */
-export async function fetchFile(path) { return (await send(path)).blob(); }
+export async function fetchFile(path) {
+  return (await send(path)).blob();
+}
 
 /** The body as it comes; its reader gives up only when `signal` says so. */
-export async function openStream(path, headers, signal) { return (await send(path, {headers, signal, isStream: true})).body; }
+export async function openStream(path, headers, signal) {
+  return (await send(path, {headers, signal, isStream: true})).body;
+}
 
-export function post(path, body, headers) { return ask(path, {method: "POST", body, headers}); }
+export function post(path, body, headers) {
+  return ask(path, {method: "POST", body, headers});
+}
 
 /** Whether this server has a path that the pages can do without. */
 export const serverKnows = path => (document.body.dataset.knows || "").split(" ").includes(path);
 
 /** A path with the parameters that have a value. */
 export function withQuery(path, parameters) {
-  const query = new URLSearchParams(Object.entries(parameters).filter(([, value]) => value !== undefined && value !== null && value !== ""));
+  const query = new URLSearchParams(
+    Object.entries(parameters).filter(([, value]) => value !== undefined && value !== null && value !== ""),
+  );
   return query.size ? `${path}?${query}` : path;
 }
 

@@ -2,7 +2,11 @@
 import {html} from "./vendored/lit-html/lit-html.js";
 
 const KEY = "convoy-scheme";
-const CHOICES = [["", "System"], ["light", "Light"], ["dark", "Dark"]];
+const CHOICES = [
+  ["", "System"],
+  ["light", "Light"],
+  ["dark", "Dark"],
+];
 
 const chosen = () => localStorage.getItem(KEY) || "";
 
@@ -19,9 +23,12 @@ export function schemeSwitch() {
     else localStorage.removeItem(KEY);
     applyScheme();
   };
-  return html`<label class="scheme"><span class="unseen">Colours</span>
-    <select @change=${choose}>${CHOICES.map(([value, label]) =>
-      html`<option value=${value} ?selected=${value === chosen()}>${label}</option>`)}</select></label>`;
+  return html`<label class="scheme"
+    ><span class="unseen">Colours</span>
+    <select @change=${choose}>
+      ${CHOICES.map(([value, label]) => html`<option value=${value} ?selected=${value === chosen()}>${label}</option>`)}
+    </select></label
+  >`;
 }
 
 /** A colour of the theme as the canvas takes it: `light-dark()` is resolved by the browser. */

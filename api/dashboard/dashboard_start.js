@@ -20,7 +20,11 @@ const ROUTES = [
   [/^\/runs\/([^/]+)\/report$/, reportPage],
   [/^([0-9a-f]{8}-[0-9a-f-]{27})$/i, runPage], // addresses of earlier versions
 ];
-const PLACES = [["#/runs", "Runs"], ["#/start", "New run"], ["#/compare", "Compare"]];
+const PLACES = [
+  ["#/runs", "Runs"],
+  ["#/start", "New run"],
+  ["#/compare", "Compare"],
+];
 
 let open = null; // the page that is shown: {close()}
 let isFirst = true;
@@ -28,14 +32,26 @@ let isFirst = true;
 function drawTop() {
   const here = location.hash.split("?")[0] || "#/runs";
   const flower = document.body.dataset.flower;
-  draw("top", html`
-    <a class="brand" href="#/runs"><img src="/dashboard/convoy_mark.svg" alt="" width="24" height="24">Convoy</a>
-    ${token() ? html`<nav aria-label="Pages">${PLACES.map(([hash, label]) =>
-      html`<a href=${hash} aria-current=${here === hash ? "page" : nothing}>${label}</a>`)}</nav>` : nothing}
-    <nav class="aside" aria-label="Elsewhere">${flower ? html`<a href=${flower} rel="noreferrer">Flower</a>` : nothing}
-      <a href="/docs">Endpoints</a></nav>
-    ${schemeSwitch()}
-    ${token() ? html`<button type="button" class="small" title=${rights.said()} @click=${() => signOut("")}>Sign out</button>` : nothing}`);
+  draw(
+    "top",
+    html` <a class="brand" href="#/runs"
+        ><img src="/dashboard/convoy_mark.svg" alt="" width="24" height="24" />Convoy</a
+      >
+      ${
+        token()
+          ? html`<nav aria-label="Pages">
+              ${PLACES.map(
+                ([hash, label]) => html`<a href=${hash} aria-current=${here === hash ? "page" : nothing}>${label}</a>`,
+              )}
+            </nav>`
+          : nothing
+      }
+      <nav class="aside" aria-label="Elsewhere">
+        ${flower ? html`<a href=${flower} rel="noreferrer">Flower</a>` : nothing} <a href="/docs">Endpoints</a>
+      </nav>
+      ${schemeSwitch()}
+      ${token() ? html`<button type="button" class="small" title=${rights.said()} @click=${() => signOut("")}>Sign out</button>` : nothing}`,
+  );
 }
 
 function signOut(reason) {
@@ -63,7 +79,10 @@ function showPage(reason = "") {
   const [path, query] = decodeURI(location.hash.slice(1)).split("?");
   const parameters = new URLSearchParams(query);
   if (!token()) {
-    open = signInPage(reason, () => { showPage(); learnRights(); });
+    open = signInPage(reason, () => {
+      showPage();
+      learnRights();
+    });
   } else {
     const match = ROUTES.map(([pattern, page]) => [pattern.exec(path || ""), page]).find(([found]) => found);
     open = match ? match[1](match[0].slice(1), parameters) : notFound();
@@ -78,16 +97,25 @@ function showPage(reason = "") {
 }
 
 function notFound() {
-  draw("content", html`<h1 tabindex="-1">Nothing here</h1><p>This address leads to no page. <a href="#/runs">All runs</a>.</p>`);
+  draw(
+    "content",
+    html`<h1 tabindex="-1">Nothing here</h1>
+      <p>This address leads to no page. <a href="#/runs">All runs</a>.</p>`,
+  );
   return {title: "Nothing here", close() {}};
 }
 
 applyScheme();
-onRefusedToken(wasRight => showPage(wasRight
-  ? "The server does not take this token any more: it has expired or was withdrawn. Sign in again; nothing on the server has stopped."
-  : "The server does not know this token."));
+onRefusedToken(wasRight =>
+  showPage(
+    wasRight
+      ? "The server does not take this token any more: it has expired or was withdrawn. Sign in again; nothing on the server has stopped."
+      : "The server does not know this token.",
+  ),
+);
 addEventListener("hashchange", event => {
-  if (location.hash !== "#content") showPage(); // the link past the head is no page
+  if (location.hash !== "#content")
+    showPage(); // the link past the head is no page
   else history.replaceState(null, "", new URL(event.oldURL).hash || "#/runs");
 });
 showPage();

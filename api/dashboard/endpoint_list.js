@@ -14,7 +14,9 @@ function example(schema, all, depth = 0) {
   if (schema.enum) return schema.enum[0];
   if (schema.const !== undefined) return schema.const;
   if (schema.type === "object") {
-    return Object.fromEntries(Object.entries(schema.properties || {}).map(([name, value]) => [name, example(value, all, depth + 1)]));
+    return Object.fromEntries(
+      Object.entries(schema.properties || {}).map(([name, value]) => [name, example(value, all, depth + 1)]),
+    );
   }
   if (schema.type === "array") return schema.items ? [example(schema.items, all, depth + 1)] : [];
   return BY_TYPE[schema.type] ?? null;
@@ -27,7 +29,7 @@ function bodyOf(content, all) {
   return value === null || value === undefined || type.startsWith("text/") ? type : JSON.stringify(value, null, 2);
 }
 
-const block = (text, name) => text ? html`<pre tabindex="0" role="region" aria-label=${name}>${text}</pre>` : nothing;
+const block = (text, name) => (text ? html`<pre tabindex="0" role="region" aria-label=${name}>${text}</pre>` : nothing);
 
 function answers(responses, all, name) {
   return Object.entries(responses).map(([status, answer]) => {
@@ -39,18 +41,41 @@ function answers(responses, all, name) {
 
 function endpoint(method, path, operation, all) {
   const name = `${method.toUpperCase()} ${path}`;
-  return html`<details><summary><b class="method">${method.toUpperCase()}</b><code>${path}</code></summary>
+  return html`<details>
+    <summary><b class="method">${method.toUpperCase()}</b><code>${path}</code></summary>
     <p>${operation.description || operation.summary || ""}</p>
-    ${operation.parameters ? html`<table><tbody>${operation.parameters.map(item => html`<tr><th scope="row"><code>${item.name}</code></th>
-      <td>${item.in}${item.required ? ", required" : ""}</td><td>${item.description || ""}</td></tr>`)}</tbody></table>` : nothing}
-    ${operation.requestBody ? html`<div>Body:</div>${block(bodyOf(operation.requestBody.content, all), `Body of ${name}`)}` : nothing}
-    ${answers(operation.responses, all, name)}</details>`;
+    ${
+      operation.parameters
+        ? html`<table>
+            <tbody>
+              ${operation.parameters.map(
+                item =>
+                  html`<tr>
+                    <th scope="row"><code>${item.name}</code></th>
+                    <td>${item.in}${item.required ? ", required" : ""}</td>
+                    <td>${item.description || ""}</td>
+                  </tr>`,
+              )}
+            </tbody>
+          </table>`
+        : nothing
+    }
+    ${
+      operation.requestBody
+        ? html`<div>Body:</div>
+            ${block(bodyOf(operation.requestBody.content, all), `Body of ${name}`)}`
+        : nothing
+    }
+    ${answers(operation.responses, all, name)}
+  </details>`;
 }
 
 async function show() {
   const answer = await fetch("/openapi.json");
   if (!answer.ok) throw new Error(`The server answered with status ${answer.status}.`);
-  const document_ = await answer.json(), all = document_.components.schemas, groups = new Map();
+  const document_ = await answer.json(),
+    all = document_.components.schemas,
+    groups = new Map();
   for (const [path, operations] of Object.entries(document_.paths)) {
     for (const [method, operation] of Object.entries(operations)) {
       const name = (operation.tags || ["other"])[0];
@@ -59,8 +84,19 @@ async function show() {
   }
   document.getElementById("title").textContent = `${document_.info.title} ${document_.info.version}: endpoints`;
   document.getElementById("summary").textContent = document_.info.summary || "";
-  render([...groups].map(([name, boxes]) => html`<section><h2>${name}</h2>${boxes}</section>`), document.getElementById("endpoints"));
+  render(
+    [...groups].map(
+      ([name, boxes]) =>
+        html`<section>
+          <h2>${name}</h2>
+          ${boxes}
+        </section>`,
+    ),
+    document.getElementById("endpoints"),
+  );
 }
 
 applyScheme();
-show().catch(error => { document.getElementById("endpoints").textContent = `${error.message} Load the page again.`; });
+show().catch(error => {
+  document.getElementById("endpoints").textContent = `${error.message} Load the page again.`;
+});

@@ -22,8 +22,15 @@ export class LiveRun {
   trouble = null;
   isUnknown = false;
 
-  #id; #tell; #timers = new Map(); #end = new AbortController(); #version = null; #lastEvent = 0;
-  #onVisible = () => { if (!document.hidden) this.askAll(); };
+  #id;
+  #tell;
+  #timers = new Map();
+  #end = new AbortController();
+  #version = null;
+  #lastEvent = 0;
+  #onVisible = () => {
+    if (!document.hidden) this.askAll();
+  };
 
   /** `tell` is called after each answer, and each time that one is missing. */
   constructor(id, tell) {
@@ -34,7 +41,9 @@ export class LiveRun {
     this.#follow();
   }
 
-  get isOver() { return Boolean(this.status?.finished); }
+  get isOver() {
+    return Boolean(this.status?.finished);
+  }
 
   close() {
     this.#end.abort();
@@ -64,7 +73,10 @@ export class LiveRun {
       if (this.#end.signal.aborted || this.isUnknown) return;
       const effort = EFFORT * (performance.now() - begun);
       rest = Math.max(this.isOver ? CALM_MS : rest, effort);
-      this.#timers.set(name, setTimeout(() => document.hidden || once(), rest));
+      this.#timers.set(
+        name,
+        setTimeout(() => document.hidden || once(), rest),
+      );
     };
     once();
   }
@@ -91,16 +103,20 @@ export class LiveRun {
     this.seenAt = Date.now();
     this.trouble = null;
     this.#tell();
-    if (this.isOver !== wasOver) { // the last figures, or that it goes on
+    if (this.isOver !== wasOver) {
+      // the last figures, or that it goes on
       this.#loop("map", () => this.#askMap(), SELDOM_MS);
       if (wasOver) this.#follow();
     }
   }
 
   async #askMap() {
-    const about = `${RUNS}/${encodeURIComponent(this.#id)}`, signal = this.#end.signal;
+    const about = `${RUNS}/${encodeURIComponent(this.#id)}`,
+      signal = this.#end.signal;
     [this.map, this.speed] = await Promise.all([
-      ask(`${about}/chunk-map?cells=${MAP_CELLS}`, {signal}), ask(`${about}/throughput`, {signal})]);
+      ask(`${about}/chunk-map?cells=${MAP_CELLS}`, {signal}),
+      ask(`${about}/throughput`, {signal}),
+    ]);
     if (this.status) this.#tell();
   }
 
@@ -115,9 +131,16 @@ export class LiveRun {
     const signal = this.#end.signal;
     while (!signal.aborted && !this.isUnknown) {
       try {
-        const body = await openStream(`${RUNS}/${encodeURIComponent(this.#id)}/events`, {"Last-Event-ID": String(this.#lastEvent)}, signal);
+        const body = await openStream(
+          `${RUNS}/${encodeURIComponent(this.#id)}/events`,
+          {"Last-Event-ID": String(this.#lastEvent)},
+          signal,
+        );
         const reader = body.pipeThrough(new TextDecoderStream()).getReader();
-        if (await this.#read(reader)) { this.askAll(); return; }
+        if (await this.#read(reader)) {
+          this.askAll();
+          return;
+        }
       } catch (error) {
         if (signal.aborted || (error instanceof ProblemError && error.status === 404)) return;
       }

@@ -6,7 +6,8 @@ const element = id => document.getElementById(id);
 
 /** Draws a template into the element with this id. An element that had the focus and was moved gets it back. */
 export function draw(id, template) {
-  const place = element(id), focused = document.activeElement;
+  const place = element(id),
+    focused = document.activeElement;
   render(template, place);
   if (!focused || focused === document.body || document.activeElement === focused) return;
   if (focused.isConnected && !focused.disabled) focused.focus({preventScroll: true});
@@ -29,17 +30,26 @@ export function announce(sentence) {
  * `since` is when it last did; without one there is nothing on the page to be from then.
  */
 export function showTrouble(error, since, retry) {
-  if (!error) { draw("trouble", nothing); return; }
+  if (!error) {
+    draw("trouble", nothing);
+    return;
+  }
   const stale = since ? `No answer since ${clock(since)}; the numbers are from then. ` : "";
   const sentence = `${stale}${error.message}`;
-  draw("trouble", html`<div class="trouble"><p>${sentence}</p>
-    <button type="button" class="small" @click=${retry}>Try again now</button></div>`);
+  draw(
+    "trouble",
+    html`<div class="trouble">
+      <p>${sentence}</p>
+      <button type="button" class="small" @click=${retry}>Try again now</button>
+    </div>`,
+  );
   announce(stale ? `No answer since ${clock(since)}.` : sentence);
 }
 
 /** Puts text on the clipboard and says so on the button; where a browser refuses, the text is selected. */
 export async function copyText(event, text) {
-  const button = event.currentTarget, label = button.textContent;
+  const button = event.currentTarget,
+    label = button.textContent;
   try {
     await navigator.clipboard.writeText(text);
     button.textContent = "Copied";
@@ -49,13 +59,19 @@ export async function copyText(event, text) {
     button.textContent = "Selected: press Ctrl+C";
   }
   announce(button.textContent);
-  setTimeout(() => { button.textContent = label; }, 2500);
+  setTimeout(() => {
+    button.textContent = label;
+  }, 2500);
 }
 
 /** A block of text to paste, with its button. */
 export function pasteBlock(text, name) {
-  return html`<div class="paste"><pre tabindex="0" aria-label=${name}>${text}</pre>
-    <button type="button" class="small" aria-label=${`Copy: ${name}`} @click=${event => copyText(event, text)}>Copy</button></div>`;
+  return html`<div class="paste">
+    <pre tabindex="0" aria-label=${name}>${text}</pre>
+    <button type="button" class="small" aria-label=${`Copy: ${name}`} @click=${event => copyText(event, text)}>
+      Copy
+    </button>
+  </div>`;
 }
 
 /** Hands a file to the browser. */

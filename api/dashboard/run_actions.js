@@ -11,37 +11,56 @@ const isDone = status => ["completed", "completed_with_findings"].includes(statu
 /** When an act makes sense, what it is called and what it will do, said with the figures of the run. */
 const ACTS = {
   cutover: {
-    label: "Cut over", look: "primary",
+    label: "Cut over",
+    look: "primary",
     when: status => status.status === "ready" || (status.status === "failed" && status.resume_phase === "cutting_over"),
     tells: (status, rows) => [
       `Puts ${count(status.tables_total, "table")} with ${count(rows.loaded, "row")} in place, in one transaction: users see the new tables from its commit on, and none of them before.`,
       rows.quarantined ? `${count(rows.quarantined, "row")} in quarantine will be missing there.` : "",
       "What is in the target now is checked again first. Until others release their locks it waits, and tries again.",
-      "Tables that are replaced are kept, so that a rollback can put them back."],
+      "Tables that are replaced are kept, so that a rollback can put them back.",
+    ],
   },
   pause: {
-    label: "Pause", when: status => !status.finished && !status.paused_at,
-    tells: () => ["Lets the run stand still: chunks that are being copied now are ended, and no more are begun.", "Nothing is lost. Resume lets it go on where it stopped."],
+    label: "Pause",
+    when: status => !status.finished && !status.paused_at,
+    tells: () => [
+      "Lets the run stand still: chunks that are being copied now are ended, and no more are begun.",
+      "Nothing is lost. Resume lets it go on where it stopped.",
+    ],
   },
   resume: {
-    label: "Resume", look: "primary", when: status => Boolean(status.paused_at && !status.finished) || status.status === "failed",
+    label: "Resume",
+    look: "primary",
+    when: status => Boolean(status.paused_at && !status.finished) || status.status === "failed",
     tells: status => [
-      status.status === "failed" ? "Lets the failed run go on in the phase where it stopped. Repair the cause first, or it will fail again." : "Lets the paused run go on.",
-      `${number(status.chunks_done)} of ${count(status.chunks_total, "chunk")} are copied, and are not copied again.`],
+      status.status === "failed"
+        ? "Lets the failed run go on in the phase where it stopped. Repair the cause first, or it will fail again."
+        : "Lets the paused run go on.",
+      `${number(status.chunks_done)} of ${count(status.chunks_total, "chunk")} are copied, and are not copied again.`,
+    ],
   },
   cancel: {
-    label: "Cancel the run", look: "danger", when: status => !status.finished || ["failed", "ready"].includes(status.status),
+    label: "Cancel the run",
+    look: "danger",
+    when: status => !status.finished || ["failed", "ready"].includes(status.status),
     tells: (status, rows) => [
       "Stops the run for good: it can never be resumed.",
-      status.mode === "migrate" ? `The ${count(rows.loaded, "row")} that it has copied are removed with its staging schema. No table that users see has changed, and none will.` : "It has written nothing, so nothing is removed.",
-      "The source is not touched."],
+      status.mode === "migrate"
+        ? `The ${count(rows.loaded, "row")} that it has copied are removed with its staging schema. No table that users see has changed, and none will.`
+        : "It has written nothing, so nothing is removed.",
+      "The source is not touched.",
+    ],
   },
   rollback: {
-    label: "Roll back", look: "danger", when: status => status.mode === "migrate" && isDone(status),
+    label: "Roll back",
+    look: "danger",
+    when: status => status.mode === "migrate" && isDone(status),
     tells: (status, rows) => [
       `Takes the run's ${count(status.tables_total, "table")} with ${count(rows.loaded, "row")} out of the target, and puts back what stood there before, in one transaction.`,
       "First it is counted what was written to these tables since the cutover. If anything was, nothing is changed, and you are asked again with the figures.",
-      "The source is not touched."],
+      "The source is not touched.",
+    ],
   },
 };
 
@@ -52,27 +71,57 @@ export function actionBar(run, runId, onDone) {
   const {status} = run;
   const acts = Object.entries(ACTS).filter(([, act]) => act.when(status));
   if (!acts.length) return nothing;
-  return html`<div class="actions">${acts.map(([name, act]) => html`<button type="button" id=${`act-${name}`} class=${act.look || nothing}
-    ?disabled=${!rights.mayRun} @click=${() => openDialog(name, act, run, runId, onDone)}>${act.label}</button>`)}
-    ${rights.mayRun ? nothing : html`<span class="soft small-text">${rights.refusal}</span>`}</div>`;
+  return html`<div class="actions">
+    ${acts.map(
+      ([name, act]) =>
+        html`<button
+          type="button"
+          id=${`act-${name}`}
+          class=${act.look || nothing}
+          ?disabled=${!rights.mayRun}
+          @click=${() => openDialog(name, act, run, runId, onDone)}
+        >
+          ${act.label}
+        </button>`,
+    )}
+    ${rights.mayRun ? nothing : html`<span class="soft small-text">${rights.refusal}</span>`}
+  </div>`;
 }
 
 function openDialog(name, act, run, runId, onDone) {
   if (isOpen) return;
   isOpen = true;
-  const place = document.getElementById("dialogs"), opener = document.activeElement;
+  const place = document.getElementById("dialogs"),
+    opener = document.activeElement;
   const status = {...run.status, tables_total: run.tables.size};
   const sentences = act.tells(status, rowsOf(run)).filter(Boolean);
-  let isBusy = false, complaint = "", written = null;
+  let isBusy = false,
+    complaint = "",
+    written = null;
 
   function show() {
-    render(html`<dialog aria-labelledby="dialog-head" @close=${close} @cancel=${event => { if (isBusy) event.preventDefault(); }}>
-      <h2 id="dialog-head">${act.label}${written ? " all the same" : ""}?</h2>
-      ${written ? writtenSince(written) : sentences.map(sentence => html`<p>${sentence}</p>`)}
-      ${complaint ? html`<p class="bad-text" role="alert">${complaint}</p>` : nothing}
-      <div class="actions end"><button type="button" @click=${event => event.target.closest("dialog").close()} ?disabled=${isBusy}>Leave it as it is</button>
-        <button type="button" id="confirm" class=${act.look || "primary"} @click=${perform} ?disabled=${isBusy}>${
-          isBusy ? "The server is at it …" : written ? "Roll back, and keep the tables aside" : act.label}</button></div></dialog>`, place);
+    render(
+      html`<dialog
+        aria-labelledby="dialog-head"
+        @close=${close}
+        @cancel=${event => {
+          if (isBusy) event.preventDefault();
+        }}
+      >
+        <h2 id="dialog-head">${act.label}${written ? " all the same" : ""}?</h2>
+        ${written ? writtenSince(written) : sentences.map(sentence => html`<p>${sentence}</p>`)}
+        ${complaint ? html`<p class="bad-text" role="alert">${complaint}</p>` : nothing}
+        <div class="actions end">
+          <button type="button" @click=${event => event.target.closest("dialog").close()} ?disabled=${isBusy}>
+            Leave it as it is
+          </button>
+          <button type="button" id="confirm" class=${act.look || "primary"} @click=${perform} ?disabled=${isBusy}>
+            ${isBusy ? "The server is at it …" : written ? "Roll back, and keep the tables aside" : act.label}
+          </button>
+        </div>
+      </dialog>`,
+      place,
+    );
   }
 
   async function perform() {
@@ -80,7 +129,10 @@ function openDialog(name, act, run, runId, onDone) {
     complaint = "";
     show();
     try {
-      const answer = await post(`${RUNS}/${encodeURIComponent(runId)}/${name}`, name === "rollback" ? {force: Boolean(written)} : undefined);
+      const answer = await post(
+        `${RUNS}/${encodeURIComponent(runId)}/${name}`,
+        name === "rollback" ? {force: Boolean(written)} : undefined,
+      );
       isBusy = false;
       place.querySelector("dialog").close();
       announce(`${act.label}: done.`);
@@ -88,7 +140,8 @@ function openDialog(name, act, run, runId, onDone) {
       return;
     } catch (error) {
       isBusy = false;
-      if (name === "rollback" && error instanceof ProblemError && error.members.written_since?.length && !written) written = error.members.written_since;
+      if (name === "rollback" && error instanceof ProblemError && error.members.written_since?.length && !written)
+        written = error.members.written_since;
       else complaint = error.message;
     }
     show();
@@ -107,13 +160,39 @@ function openDialog(name, act, run, runId, onDone) {
 }
 
 const UNKNOWN = "cannot be told";
-const said = figure => figure === null || figure === undefined ? UNKNOWN : number(figure);
+const said = figure => (figure === null || figure === undefined ? UNKNOWN : number(figure));
 
 function writtenSince(tables) {
-  return html`<p><strong>Somebody has written to these tables since the cutover.</strong> Nothing was changed yet. Going on takes the tables out of
-    users' sight with what was written; they are kept in a schema of their own, so that nothing is lost.</p>
-    <div class="scroll" tabindex="0" role="region" aria-label="Written since the cutover"><table><thead><tr><th>Table</th><th class="num">Rows then</th>
-      <th class="num">Now</th><th class="num">Added</th><th class="num">Changed</th><th class="num">Deleted</th></tr></thead>
-    <tbody>${tables.map(table => html`<tr><td>${table.table_schema}.${table.table}</td><td class="num">${said(table.rows_then)}</td><td class="num">${said(table.rows_now)}</td>
-      <td class="num">${said(table.added)}</td><td class="num">${said(table.changed)}</td><td class="num">${said(table.deleted)}</td></tr>`)}</tbody></table></div>`;
+  return html`<p>
+      <strong>Somebody has written to these tables since the cutover.</strong> Nothing was changed yet. Going on takes
+      the tables out of users' sight with what was written; they are kept in a schema of their own, so that nothing is
+      lost.
+    </p>
+    <div class="scroll" tabindex="0" role="region" aria-label="Written since the cutover">
+      <table>
+        <thead>
+          <tr>
+            <th>Table</th>
+            <th class="num">Rows then</th>
+            <th class="num">Now</th>
+            <th class="num">Added</th>
+            <th class="num">Changed</th>
+            <th class="num">Deleted</th>
+          </tr>
+        </thead>
+        <tbody>
+          ${tables.map(
+            table =>
+              html`<tr>
+                <td>${table.table_schema}.${table.table}</td>
+                <td class="num">${said(table.rows_then)}</td>
+                <td class="num">${said(table.rows_now)}</td>
+                <td class="num">${said(table.added)}</td>
+                <td class="num">${said(table.changed)}</td>
+                <td class="num">${said(table.deleted)}</td>
+              </tr>`,
+          )}
+        </tbody>
+      </table>
+    </div>`;
 }

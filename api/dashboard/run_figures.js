@@ -7,7 +7,11 @@ export function rowsOf(run) {
   const done = status.rows.done;
   // A server that does not tell rows in quarantine apart counts them as done.
   const loaded = status.rows.loaded ?? (status.rows.quarantined === undefined ? Math.max(0, done - quarantined) : done);
-  return {total: status.rows.total, quarantined, loaded: Math.min(loaded, Math.max(0, status.rows.total - quarantined))};
+  return {
+    total: status.rows.total,
+    quarantined,
+    loaded: Math.min(loaded, Math.max(0, status.rows.total - quarantined)),
+  };
 }
 
 /** The same of one table; `keptOut` is how many rows of it the map knows to be in quarantine. */
@@ -47,7 +51,7 @@ export function secondsLeft(speed, totalRows) {
   return speed.rows.map((rows, at) => {
     copied += rows;
     const passed = (at + 1) * speed.seconds_per_span;
-    return copied ? Math.max(0, totalRows - copied) * passed / copied : null;
+    return copied ? (Math.max(0, totalRows - copied) * passed) / copied : null;
   });
 }
 
@@ -55,11 +59,14 @@ export function secondsLeft(speed, totalRows) {
 export function workersOf(run, runId) {
   const {cluster, status} = run;
   if (!cluster) {
-    return {isKnown: false, alive: status.workers_alive ?? null,
-      workers: status.workers.map(name => ({name, alive: true, doing: null}))};
+    return {
+      isKnown: false,
+      alive: status.workers_alive ?? null,
+      workers: status.workers.map(name => ({name, alive: true, doing: null})),
+    };
   }
   const workers = cluster.workers.map(worker => ({...worker, doing: worker.doing || []}));
-  workers.sort((a, b) => (b.alive - a.alive) || b.doing.length - a.doing.length || a.name.localeCompare(b.name));
+  workers.sort((a, b) => b.alive - a.alive || b.doing.length - a.doing.length || a.name.localeCompare(b.name));
   return {isKnown: true, alive: workers.filter(worker => worker.alive).length, workers, runId};
 }
 
@@ -69,9 +76,14 @@ export function alertsOf(run) {
   if (status.finished) return [];
   const said = [...status.waits];
   const workers = status.workers_alive ?? (cluster ? cluster.workers.filter(worker => worker.alive).length : null);
-  const producers = status.producers_alive ?? (cluster ? cluster.producers.filter(producer => producer.alive).length : null);
+  const producers =
+    status.producers_alive ?? (cluster ? cluster.producers.filter(producer => producer.alive).length : null);
   const isToldOf = word => said.some(sentence => new RegExp(word, "i").test(sentence));
-  if (producers === 0 && !isToldOf("producer")) said.push("No producer is there: nobody moves this run until one is started. celery -A producer.app worker -Q control");
-  if (workers === 0 && !isToldOf("no worker")) said.push("No worker is there: nothing is copied until one is started. celery -A worker.app worker -Q copy");
+  if (producers === 0 && !isToldOf("producer"))
+    said.push(
+      "No producer is there: nobody moves this run until one is started. celery -A producer.app worker -Q control",
+    );
+  if (workers === 0 && !isToldOf("no worker"))
+    said.push("No worker is there: nothing is copied until one is started. celery -A worker.app worker -Q copy");
   return said;
 }

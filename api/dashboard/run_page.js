@@ -15,14 +15,24 @@ import {ThroughputChart} from "./throughput_chart.js";
 const EVENTS_AT_ONCE = 100;
 
 export function runPage([id]) {
-  let eventsShown = EVENTS_AT_ONCE, isQueued = false, isClosed = false, lastSaid = "", lastMap = null, done = "";
+  let eventsShown = EVENTS_AT_ONCE,
+    isQueued = false,
+    isClosed = false,
+    lastSaid = "",
+    lastMap = null,
+    done = "";
   // Answers come in bursts: what they change is drawn once, with the next frame.
   const redraw = () => {
     if (isQueued || isClosed) return;
     isQueued = true;
-    requestAnimationFrame(() => { isQueued = false; if (!isClosed) show(); });
+    requestAnimationFrame(() => {
+      isQueued = false;
+      if (!isClosed) show();
+    });
   };
-  const chunks = new ChunkMap(id, redraw), findings = new FindingsList(id, redraw), quarantine = new QuarantineBrowser(id, redraw);
+  const chunks = new ChunkMap(id, redraw),
+    findings = new FindingsList(id, redraw),
+    quarantine = new QuarantineBrowser(id, redraw);
   const tables = new TableList(redraw, (source, table) => chunks.choose(source, table));
   const chart = new ThroughputChart();
   const run = new LiveRun(id, onNews);
@@ -32,7 +42,10 @@ export function runPage([id]) {
     if (run.status) {
       findings.refresh(run.status.findings);
       quarantine.refresh(rowsOf(run).quarantined);
-      if (run.map !== lastMap) { lastMap = run.map; chunks.refresh(); }
+      if (run.map !== lastMap) {
+        lastMap = run.map;
+        chunks.refresh();
+      }
       say();
     }
     redraw();
@@ -64,34 +77,85 @@ export function runPage([id]) {
 
   function show() {
     if (run.isUnknown) {
-      draw("content", html`<h1 tabindex="-1">No such run</h1><p>This server's ledger has no run with the id <code>${breakable(id)}</code>. It may belong to another
-        target, or have been purged. <a href="#/runs">All runs</a>.</p>`);
+      draw(
+        "content",
+        html`<h1 tabindex="-1">No such run</h1>
+          <p>
+            This server's ledger has no run with the id <code>${breakable(id)}</code>. It may belong to another target,
+            or have been purged. <a href="#/runs">All runs</a>.
+          </p>`,
+      );
       return;
     }
     if (!run.status) {
-      draw("content", html`<h1 tabindex="-1">Run</h1><p class="soft">${run.trouble ? "Nothing is known of this run yet." : "Asking the server …"}</p>`);
+      draw(
+        "content",
+        html`<h1 tabindex="-1">Run</h1>
+          <p class="soft">${run.trouble ? "Nothing is known of this run yet." : "Asking the server …"}</p>`,
+      );
       return;
     }
-    const {status} = run, rows = rowsOf(run), alerts = alertsOf(run);
-    draw("content", html`
-      <div class="head"><div><h1 tabindex="-1">${breakable(nameOf())}</h1>
-        <p class="soft small-text">${MODE_SAID[status.mode]} · <code class="id">${status.run_id}</code>
-          <button type="button" class="link" @click=${event => copyText(event, status.run_id)}>Copy id</button></p></div>
-        ${badge(stateOf(status))}</div>
-      ${alerts.length ? html`<ul class="alerts" aria-label="What holds it up">${alerts.map(sentence => html`<li>${sentence}</li>`)}</ul>` : nothing}
-      ${status.error ? html`<div class="failure"><h2>Why it ${status.status === "failed" ? "failed" : "stopped"}</h2><p>${status.error}</p></div>` : nothing}
-      ${done ? html`<p class="done-note">${done}</p>` : nothing}
-      <section class="card" aria-label="Progress">${phaseTimeline(run)}${progressLine(run)}${figures(run)}
-        <div class="bar-of-acts">${actionBar(run, id, onActed)}
-          ${status.finished ? html`<a class="button" href=${`#/runs/${id}/report`}>Report</a>` : nothing}
-          <a class="button" href=${`#/compare?a=${id}`}>Compare</a></div></section>
-      <div class="columns"><div>${tables.view(run)}${chunks.view(run)}${quarantine.view(rows.quarantined)}${findings.view()}</div>
-        <div>${chart.view(run)}${workerList(run, id)}
-          ${eventLog(run, eventsShown, () => { eventsShown += EVENTS_AT_ONCE; redraw(); })}</div></div>`);
+    const {status} = run,
+      rows = rowsOf(run),
+      alerts = alertsOf(run);
+    draw(
+      "content",
+      html` <div class="head">
+          <div>
+            <h1 tabindex="-1">${breakable(nameOf())}</h1>
+            <p class="soft small-text">
+              ${MODE_SAID[status.mode]} · <code class="id">${status.run_id}</code>
+              <button type="button" class="link" @click=${event => copyText(event, status.run_id)}>Copy id</button>
+            </p>
+          </div>
+          ${badge(stateOf(status))}
+        </div>
+        ${
+          alerts.length
+            ? html`<ul class="alerts" aria-label="What holds it up">
+                ${alerts.map(sentence => html`<li>${sentence}</li>`)}
+              </ul>`
+            : nothing
+        }
+        ${
+          status.error
+            ? html`<div class="failure">
+                <h2>Why it ${status.status === "failed" ? "failed" : "stopped"}</h2>
+                <p>${status.error}</p>
+              </div>`
+            : nothing
+        }
+        ${done ? html`<p class="done-note">${done}</p>` : nothing}
+        <section class="card" aria-label="Progress">
+          ${phaseTimeline(run)}${progressLine(run)}${figures(run)}
+          <div class="bar-of-acts">
+            ${actionBar(run, id, onActed)}
+            ${status.finished ? html`<a class="button" href=${`#/runs/${id}/report`}>Report</a>` : nothing}
+            <a class="button" href=${`#/compare?a=${id}`}>Compare</a>
+          </div>
+        </section>
+        <div class="columns">
+          <div>${tables.view(run)}${chunks.view(run)}${quarantine.view(rows.quarantined)}${findings.view()}</div>
+          <div>
+            ${chart.view(run)}${workerList(run, id)}
+            ${eventLog(run, eventsShown, () => {
+              eventsShown += EVENTS_AT_ONCE;
+              redraw();
+            })}
+          </div>
+        </div>`,
+    );
     chart.update(run);
     document.title = `${nameOf()}: ${words(stateOf(status))}${status.finished ? "" : ` ${Math.floor(status.percent)} %`} · Convoy`;
   }
 
   show();
-  return {title: "Run", close() { isClosed = true; run.close(); chart.close(); }};
+  return {
+    title: "Run",
+    close() {
+      isClosed = true;
+      run.close();
+      chart.close();
+    },
+  };
 }

@@ -11,38 +11,75 @@ const EVENTS_SHOWN = 100;
 
 /** The way of a run from left to right, with the time that each phase took. */
 export function phaseTimeline(run) {
-  const {status} = run, phases = phasesOf(status.mode);
+  const {status} = run,
+    phases = phasesOf(status.mode);
   const times = phaseTimes(run.events, status.finished);
-  const isReady = status.status === "ready", isFailed = status.status === "failed";
+  const isReady = status.status === "ready",
+    isFailed = status.status === "failed";
   const last = phases.filter(phase => times.has(phase)).pop() || "pending";
-  const here = isReady ? "cutting_over" : status.resume_phase && isFailed ? status.resume_phase : status.status === "cancelled" ? last : status.status;
+  const here = isReady
+    ? "cutting_over"
+    : status.resume_phase && isFailed
+      ? status.resume_phase
+      : status.status === "cancelled"
+        ? last
+        : status.status;
   const at = phases.indexOf(here);
-  return html`<ol class="phases" aria-label="Phases">${phases.map((phase, place) => {
-    const look = GOOD_ENDS.includes(status.status) || place < at ? "past" : place > at ? "ahead"
-      : isFailed || status.status === "cancelled" ? "stopped" : isReady ? "held" : "now";
-    const spent = times.get(phase);
-    const sign = {past: "✓", now: "▸", stopped: "×", held: "‖"}[look] || "";
-    const told = {past: "done", now: "now", stopped: "stopped here", held: "waits for cut over", ahead: "to come"}[look];
-    return html`<li class=${look} aria-current=${look === "now" ? "step" : nothing}><span class="sign" aria-hidden="true">${sign}</span>
-      <span class="phase-name">${words(phase)}</span><span class="unseen">, ${told}</span>
-      <span class="phase-time">${spent && look !== "ahead" ? duration(spent.seconds) : look === "now" ? PHASE_TELLS[phase] : ""}</span></li>`;
-  })}</ol>`;
+  return html`<ol class="phases" aria-label="Phases">
+    ${phases.map((phase, place) => {
+      const look =
+        GOOD_ENDS.includes(status.status) || place < at
+          ? "past"
+          : place > at
+            ? "ahead"
+            : isFailed || status.status === "cancelled"
+              ? "stopped"
+              : isReady
+                ? "held"
+                : "now";
+      const spent = times.get(phase);
+      const sign = {past: "✓", now: "▸", stopped: "×", held: "‖"}[look] || "";
+      const told = {past: "done", now: "now", stopped: "stopped here", held: "waits for cut over", ahead: "to come"}[
+        look
+      ];
+      return html`<li class=${look} aria-current=${look === "now" ? "step" : nothing}>
+        <span class="sign" aria-hidden="true">${sign}</span> <span class="phase-name">${words(phase)}</span
+        ><span class="unseen">, ${told}</span>
+        <span class="phase-time"
+          >${spent && look !== "ahead" ? duration(spent.seconds) : look === "now" ? PHASE_TELLS[phase] : ""}</span
+        >
+      </li>`;
+    })}
+  </ol>`;
 }
 
 /** Whole-run percent and the present phase's time left, each called what it is. */
 export function progressLine(run) {
-  const {status} = run, eta = status.phase_eta_seconds ?? status.eta_seconds;
-  const state = GOOD_ENDS.includes(status.status) ? "done" : ["failed", "cancelled"].includes(status.status) ? "failed" : "running";
+  const {status} = run,
+    eta = status.phase_eta_seconds ?? status.eta_seconds;
+  const state = GOOD_ENDS.includes(status.status)
+    ? "done"
+    : ["failed", "cancelled"].includes(status.status)
+      ? "failed"
+      : "running";
   const parts = [`${status.percent} % of the whole run`];
-  if (!status.finished && status.phase_percent !== undefined && status.phase_percent !== null) parts.push(`${status.phase_percent} % of ${words(status.phase)}`);
+  if (!status.finished && status.phase_percent !== undefined && status.phase_percent !== null)
+    parts.push(`${status.phase_percent} % of ${words(status.phase)}`);
   if (!status.finished && !status.paused_at) {
-    parts.push(eta === null || eta === undefined ? `time left for ${words(status.phase)}: not known yet` : `about ${duration(eta)} left for ${words(status.phase)}`);
+    parts.push(
+      eta === null || eta === undefined
+        ? `time left for ${words(status.phase)}: not known yet`
+        : `about ${duration(eta)} left for ${words(status.phase)}`,
+    );
   }
-  return html`${bar(status.percent, state, "Whole run")}<p class="progress-said">${parts.join(" · ")}</p>`;
+  return html`${bar(status.percent, state, "Whole run")}
+    <p class="progress-said">${parts.join(" · ")}</p>`;
 }
 
 export function figures(run) {
-  const {status} = run, rows = rowsOf(run), isDry = status.mode === "dry-run";
+  const {status} = run,
+    rows = rowsOf(run),
+    isDry = status.mode === "dry-run";
   const all = [
     ["Rows", rowsSaid(rows.loaded, rows.quarantined, rows.total, status.mode), "wide-fact"],
     ["Speed of the copy", `${number(Math.round(status.rows.per_second))} rows/s · ${size(status.bytes.per_second)}/s`],
@@ -51,33 +88,84 @@ export function figures(run) {
     ["Findings", number(status.findings)],
     ["Time taken", duration(taken(status))],
     ["Started", dayAndTime(status.started_at)],
-    status.finished ? ["Ended", dayAndTime(status.finished_at)]
-      : status.last_progress_at ? ["Last progress", timeOfDay(status.last_progress_at)] : ["Last event", timeOfDay(run.events.at(-1)?.at)]];
+    status.finished
+      ? ["Ended", dayAndTime(status.finished_at)]
+      : status.last_progress_at
+        ? ["Last progress", timeOfDay(status.last_progress_at)]
+        : ["Last event", timeOfDay(run.events.at(-1)?.at)],
+  ];
   const queue = status.queue ?? run.cluster?.queues;
-  if (!status.finished && queue && typeof queue === "object") all.push(["Messages that wait", `${number(queue.copy)} to copy · ${number(queue.control)} to steer`]);
-  return html`<dl class="facts">${all.map(([name, value, look]) => html`<div class=${look || nothing}><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>`;
+  if (!status.finished && queue && typeof queue === "object")
+    all.push(["Messages that wait", `${number(queue.copy)} to copy · ${number(queue.control)} to steer`]);
+  return html`<dl class="facts">
+    ${all.map(
+      ([name, value, look]) =>
+        html`<div class=${look || nothing}>
+          <dt>${name}</dt>
+          <dd>${value}</dd>
+        </div>`,
+    )}
+  </dl>`;
 }
 
 function doingSaid(doing, runId) {
-  return doing.map(work => html`<div>${words(work.phase)} ${work.table ? breakable(work.table) : ""}${work.chunk !== undefined && work.chunk !== null ? `, chunk ${work.chunk}` : ""}${
-    work.run_id && work.run_id !== runId ? html` <span class="soft">of <a href=${`#/runs/${work.run_id}`}>another run</a></span>` : nothing}</div>`);
+  return doing.map(
+    work =>
+      html`<div>
+        ${words(work.phase)}
+        ${work.table ? breakable(work.table) : ""}${work.chunk !== undefined && work.chunk !== null ? `, chunk ${work.chunk}` : ""}${
+          work.run_id && work.run_id !== runId
+            ? html` <span class="soft">of <a href=${`#/runs/${work.run_id}`}>another run</a></span>`
+            : nothing
+        }
+      </div>`,
+  );
 }
 
 /** Who is there, and what each does now; and plainly, if nobody is. */
 export function workerList(run, runId) {
   if (run.status.finished) return nothing;
   const {isKnown, alive, workers} = workersOf(run, runId);
-  const none = isKnown || alive === 0
-    ? html`<p class="warn-text"><strong>No worker is there.</strong> Nothing is copied until one is started: <code>celery -A worker.app worker -Q copy</code></p>`
-    : html`<p class="soft">No worker is at work on this run at the moment.</p>`;
+  const none =
+    isKnown || alive === 0
+      ? html`<p class="warn-text">
+          <strong>No worker is there.</strong> Nothing is copied until one is started:
+          <code>celery -A worker.app worker -Q copy</code>
+        </p>`
+      : html`<p class="soft">No worker is at work on this run at the moment.</p>`;
   const hasAny = isKnown ? alive > 0 : workers.length > 0;
-  return html`<section class="card" aria-labelledby="workers-head"><div class="card-head"><h2 id="workers-head">Workers</h2>
-    <span class="soft">${isKnown ? `${number(alive)} alive` : `${number(workers.length)} at work on this run`}</span></div>
+  return html`<section class="card" aria-labelledby="workers-head">
+    <div class="card-head">
+      <h2 id="workers-head">Workers</h2>
+      <span class="soft">${isKnown ? `${number(alive)} alive` : `${number(workers.length)} at work on this run`}</span>
+    </div>
     ${hasAny ? nothing : none}
-    ${workers.length ? html`<ul class="workers">${repeat(workers, worker => worker.name, worker => html`<li class=${worker.alive ? "" : "gone"}>
-      <strong>${breakable(worker.name)}</strong>${worker.processes ? html` <span class="soft">${count(worker.processes, "process", "processes")}</span>` : nothing}
-      <div class="small-text">${!worker.alive ? html`<span class="warn-text">not heard of since ${timeOfDay(worker.seen_at)}</span>`
-        : worker.doing === null ? "at work on this run" : worker.doing.length ? doingSaid(worker.doing, runId) : html`<span class="soft">idle</span>`}</div></li>`)}</ul>` : nothing}
+    ${
+      workers.length
+        ? html`<ul class="workers">
+            ${repeat(
+              workers,
+              worker => worker.name,
+              worker =>
+                html`<li class=${worker.alive ? "" : "gone"}>
+                  <strong>${breakable(worker.name)}</strong
+                  >${worker.processes ? html` <span class="soft">${count(worker.processes, "process", "processes")}</span>` : nothing}
+                  <div class="small-text">
+                    ${
+                      !worker.alive
+                        ? html`<span class="warn-text">not heard of since ${timeOfDay(worker.seen_at)}</span>`
+                        : worker.doing === null
+                          ? "at work on this run"
+                          : worker.doing.length
+                            ? doingSaid(worker.doing, runId)
+                            : html`<span class="soft">idle</span>`
+                    }
+                  </div>
+                </li>`,
+            )}
+          </ul>`
+        : nothing
+    }
   </section>`;
 }
 
@@ -88,16 +176,34 @@ const EVENT_SAID = {
 
 function detailSaid(event) {
   if (event.kind in EVENT_SAID) return EVENT_SAID[event.kind](event.data);
-  return Object.entries(event.data).filter(([, value]) => value !== null && value !== "" && !(typeof value === "object" && !Object.keys(value).length))
-    .map(([key, value]) => `${words(key)} ${typeof value === "object" ? JSON.stringify(value) : value}`).join(" · ");
+  return Object.entries(event.data)
+    .filter(([, value]) => value !== null && value !== "" && !(typeof value === "object" && !Object.keys(value).length))
+    .map(([key, value]) => `${words(key)} ${typeof value === "object" ? JSON.stringify(value) : value}`)
+    .join(" · ");
 }
 
 /** The log, newest first; `shown` is how many entries. */
 export function eventLog(run, shown, onMore) {
   const newest = run.events.slice(-(shown || EVENTS_SHOWN)).reverse();
-  return html`<section class="card" aria-labelledby="events-head"><div class="card-head"><h2 id="events-head">Events</h2>
-    <span class="soft">${count(run.events.length, "entry", "entries")}, newest first</span></div>
-    ${newest.length ? html`<ol class="events" tabindex="0" aria-label="Events, newest first">${repeat(newest, event => event.id, event => html`<li>${timeOfDay(event.at)}
-      <strong>${words(event.kind)}</strong> <span>${detailSaid(event)}</span></li>`)}</ol>` : html`<p class="soft">Nothing has happened yet.</p>`}
-    ${run.events.length > newest.length ? html`<button type="button" class="small" @click=${onMore}>Show earlier entries</button>` : nothing}</section>`;
+  return html`<section class="card" aria-labelledby="events-head">
+    <div class="card-head">
+      <h2 id="events-head">Events</h2>
+      <span class="soft">${count(run.events.length, "entry", "entries")}, newest first</span>
+    </div>
+    ${
+      newest.length
+        ? html`<ol class="events" tabindex="0" aria-label="Events, newest first">
+            ${repeat(
+              newest,
+              event => event.id,
+              event =>
+                html`<li>
+                  ${timeOfDay(event.at)} <strong>${words(event.kind)}</strong> <span>${detailSaid(event)}</span>
+                </li>`,
+            )}
+          </ol>`
+        : html`<p class="soft">Nothing has happened yet.</p>`
+    }
+    ${run.events.length > newest.length ? html`<button type="button" class="small" @click=${onMore}>Show earlier entries</button>` : nothing}
+  </section>`;
 }

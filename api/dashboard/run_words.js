@@ -18,20 +18,30 @@ export const PHASE_TELLS = {
 };
 
 const LOOKS = {
-  completed: ["good", "✓"], completed_with_findings: ["warn", "!"], failed: ["bad", "×"], cancelled: ["ended", "–"],
-  rolled_back: ["ended", "↺"], ready: ["warn", "‖"], paused: ["warn", "‖"],
+  completed: ["good", "✓"],
+  completed_with_findings: ["warn", "!"],
+  failed: ["bad", "×"],
+  cancelled: ["ended", "–"],
+  rolled_back: ["ended", "↺"],
+  ready: ["warn", "‖"],
+  paused: ["warn", "‖"],
 };
 
 /** A run's state in one word: that of its phase, or that somebody has paused it. */
-export const stateOf = run => run.paused_at && !run.finished_at ? "paused" : run.status;
+export const stateOf = run => (run.paused_at && !run.finished_at ? "paused" : run.status);
 
 const SAID = {
-  completed: "completed", completed_with_findings: "with findings", ready: "proved, held", cutting_over: "cutting over",
+  completed: "completed",
+  completed_with_findings: "with findings",
+  ready: "proved, held",
+  cutting_over: "cutting over",
 };
 
 export function badge(state) {
   const [look, sign] = LOOKS[state] || ["active", "▸"];
-  return html`<span class=${`badge ${look}`}><span aria-hidden="true">${sign}</span> ${SAID[state] || words(state)}</span>`;
+  return html`<span class=${`badge ${look}`}
+    ><span aria-hidden="true">${sign}</span> ${SAID[state] || words(state)}</span
+  >`;
 }
 
 export const MODE_SAID = {migrate: "migration", "dry-run": "dry-run", validate: "comparison"};
@@ -47,4 +57,5 @@ export function rowsSaid(loaded, quarantined, total, mode = "migrate") {
 export const STATE_SIGNS = {done: "✓", running: "▸", failed: "×", pending: ""};
 
 /** What a person reads of how far a phase's chunk is. */
-export const chunkSaid = chunk => `chunk ${chunk.position + 1} of ${count(chunk.chunks_of_table, "chunk")} of ${chunk.table}`;
+export const chunkSaid = chunk =>
+  `chunk ${chunk.position + 1} of ${count(chunk.chunks_of_table, "chunk")} of ${chunk.table}`;

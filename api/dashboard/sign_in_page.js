@@ -4,17 +4,24 @@ import {ProblemError, RUNS, ask, keepToken} from "./api_requests.js";
 import {announce, draw} from "./page_screen.js";
 
 export function signInPage(reason, onDone) {
-  let complaint = reason, isTrying = false;
+  let complaint = reason,
+    isTrying = false;
 
   function show() {
-    draw("content", html`<form class="card sign-in" @submit=${submit}>
-      <h1 tabindex="-1">Sign in</h1>
-      <p class="soft">This server asks for a token: the value of MIGRATION_API_TOKEN, or one that was made for you. It is kept for this
-        browser tab only.</p>
-      <label for="token">Token</label>
-      <input id="token" type="password" autocomplete="off" spellcheck="false" required aria-describedby="complaint">
-      <p id="complaint" class="complaint" role="alert">${complaint || nothing}</p>
-      <button class="primary" ?disabled=${isTrying}>${isTrying ? "Asking the server …" : "Sign in"}</button></form>`);
+    draw(
+      "content",
+      html`<form class="card sign-in" @submit=${submit}>
+        <h1 tabindex="-1">Sign in</h1>
+        <p class="soft">
+          This server asks for a token: the value of MIGRATION_API_TOKEN, or one that was made for you. It is kept for
+          this browser tab only.
+        </p>
+        <label for="token">Token</label>
+        <input id="token" type="password" autocomplete="off" spellcheck="false" required aria-describedby="complaint" />
+        <p id="complaint" class="complaint" role="alert">${complaint || nothing}</p>
+        <button class="primary" ?disabled=${isTrying}>${isTrying ? "Asking the server …" : "Sign in"}</button>
+      </form>`,
+    );
   }
 
   async function submit(event) {

@@ -3,10 +3,16 @@ import {html} from "./vendored/lit-html/lit-html.js";
 
 const NUMBER = new Intl.NumberFormat("en");
 const CLOCK = new Intl.DateTimeFormat("en-GB", {hour: "2-digit", minute: "2-digit", second: "2-digit"});
-const DAY = new Intl.DateTimeFormat("en-GB", {day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit"});
+const DAY = new Intl.DateTimeFormat("en-GB", {
+  day: "numeric",
+  month: "short",
+  year: "numeric",
+  hour: "2-digit",
+  minute: "2-digit",
+});
 const UNITS = ["B", "kB", "MB", "GB", "TB"];
 
-export const number = value => value === null || value === undefined ? "–" : NUMBER.format(value);
+export const number = value => (value === null || value === undefined ? "–" : NUMBER.format(value));
 
 /** `1 row`, `2 rows`. */
 export const count = (value, noun, many = `${noun}s`) => `${number(value)} ${value === 1 ? noun : many}`;
@@ -17,7 +23,10 @@ export const words = name => String(name).replaceAll("_", " ");
 export function size(bytes) {
   if (bytes === null || bytes === undefined) return "–";
   let unit = 0;
-  while (bytes >= 1000 && unit < UNITS.length - 1) { bytes /= 1000; unit++; }
+  while (bytes >= 1000 && unit < UNITS.length - 1) {
+    bytes /= 1000;
+    unit++;
+  }
   return `${unit && bytes < 100 ? bytes.toFixed(1) : Math.round(bytes)} ${UNITS[unit]}`;
 }
 
@@ -28,8 +37,8 @@ export function duration(seconds) {
   const whole = Math.round(seconds);
   if (whole < 60) return seconds < 9.95 ? `${seconds.toFixed(1)} s` : `${whole} s`;
   if (whole < 3600) return `${Math.floor(whole / 60)} min ${whole % 60} s`;
-  if (whole < 86400) return `${Math.floor(whole / 3600)} h ${Math.floor(whole % 3600 / 60)} min`;
-  return `${Math.floor(whole / 86400)} d ${Math.floor(whole % 86400 / 3600)} h`;
+  if (whole < 86400) return `${Math.floor(whole / 3600)} h ${Math.floor((whole % 3600) / 60)} min`;
+  return `${Math.floor(whole / 86400)} d ${Math.floor((whole % 86400) / 3600)} h`;
 }
 
 export const clock = time => CLOCK.format(new Date(time));
@@ -37,7 +46,9 @@ export const clock = time => CLOCK.format(new Date(time));
 function moment(time, format) {
   if (!time) return "–";
   const date = new Date(time);
-  return html`<time datetime=${date.toISOString()} title=${date.toISOString().replace("T", " ").replace("Z", " UTC")}>${format.format(date)}</time>`;
+  return html`<time datetime=${date.toISOString()} title=${date.toISOString().replace("T", " ").replace("Z", " UTC")}
+    >${format.format(date)}</time
+  >`;
 }
 
 /** The time of day in the browser's zone; its title has UTC. */
@@ -54,7 +65,7 @@ export function taken(run) {
 /** A name that may be broken behind `_ . - /` and before a capital, and nowhere else. */
 export function breakable(name) {
   const parts = String(name).split(/(?<=[_./\-:@])|(?<=[a-z0-9])(?=[A-Z])/);
-  return parts.map((part, at) => at ? html`<wbr>${part}` : part);
+  return parts.map((part, at) => (at ? html`<wbr />${part}` : part));
 }
 
 /** Base64 as bytes. */

@@ -6,15 +6,25 @@ class TokenRights {
   #scopes = null;
   #name = "";
 
-  learn({name, scopes}) { this.#name = name; this.#scopes = scopes; }
+  learn({name, scopes}) {
+    this.#name = name;
+    this.#scopes = scopes;
+  }
 
-  forget() { this.#scopes = null; this.#name = ""; }
+  forget() {
+    this.#scopes = null;
+    this.#name = "";
+  }
 
   /** Whether runs may be started and acted on. */
-  get mayRun() { return this.#scopes === null || this.#scopes.includes("run") || this.#scopes.includes("admin"); }
+  get mayRun() {
+    return this.#scopes === null || this.#scopes.includes("run") || this.#scopes.includes("admin");
+  }
 
   /** Why not, as a sentence. */
-  get refusal() { return `Your token${this.#name ? ` (${this.#name})` : ""} may only read; this needs one with the scope run.`; }
+  get refusal() {
+    return `Your token${this.#name ? ` (${this.#name})` : ""} may only read; this needs one with the scope run.`;
+  }
 
   said() {
     if (this.#scopes === null) return "";

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Engine, Row, TextClause, text
 
 from migration.model import Phase, StepState
 
@@ -110,23 +110,27 @@ class ChunkLine:
     key_range: dict[str, Any]
 
 
-# While a run is profiled, nothing is copied: the states are those of the profiling then.
-_OF_THE_PHASE: Final = """
-SELECT c.id, c.run_id, c.table_id, c.rows, c.rows_loaded, c.rows_quarantined,
-       CASE WHEN :phase = 'profiling' THEN coalesce(p.state, 'pending') ELSE c.state END AS state
-FROM convoy.chunks c
-JOIN convoy.tables t ON t.id = c.table_id
-JOIN convoy.sources s ON s.id = t.source_id
-LEFT JOIN convoy.steps p
-  ON :phase = 'profiling' AND p.run_id = c.run_id AND p.phase = 'profiling' AND p.chunk_id = c.id
-WHERE c.run_id = :run_id AND c.id BETWEEN :first AND :last
-  AND (CAST(:source AS text) IS NULL OR s.label = :source)
-  AND (CAST(:table AS text) IS NULL OR t.name = :table)
+# While a run is profiled, nothing is copied: the states are those of the profiling then. Neither query joins what is
+# large with what is large: rows are looked at before PostgreSQL has counted them, and would be joined one by one.
+_OF_THE_PHASE: Final = {
+    Phase.PROFILING: """
+        SELECT chunk_id AS id, table_id, state, 0::bigint AS rows_loaded, 0::bigint AS rows_quarantined
+        FROM convoy.steps WHERE run_id = :run_id AND phase = 'profiling' AND chunk_id BETWEEN :first AND :last
+    """,
+    Phase.COPYING: """
+        SELECT id, table_id, state, rows_loaded, rows_quarantined
+        FROM convoy.chunks WHERE run_id = :run_id AND id BETWEEN :first AND :last
+    """,
+}
+_TABLES: Final = """
+    SELECT t.id, t.name, t.rows, s.label FROM convoy.tables t JOIN convoy.sources s ON s.id = t.source_id
+    WHERE t.run_id = :run_id AND (CAST(:source AS text) IS NULL OR s.label = :source)
+      AND (CAST(:table AS text) IS NULL OR t.name = :table)
 """
-_CELLS: Final = text(
-    f"""
-    WITH chosen AS ({_OF_THE_PHASE}),
-    placed AS (
+_ALL: Final = "SELECT * FROM found"
+_OF_TABLES: Final = f"SELECT * FROM found WHERE table_id IN (SELECT id FROM ({_TABLES}) named)"
+_CELLS: Final = """
+    WITH found AS ({found}), chosen AS ({chosen}), placed AS (
         SELECT chosen.*, (row_number() OVER (ORDER BY id) - 1) * :cells
                          / greatest(count(*) OVER (), :cells) AS cell FROM chosen
     )
@@ -135,44 +139,42 @@ _CELLS: Final = text(
            count(*) FILTER (WHERE state = 'done') AS done,
            count(*) FILTER (WHERE state = 'failed') AS failed,
            coalesce(sum(rows_quarantined), 0)::bigint AS quarantined,
-           coalesce(sum(rows), 0)::bigint AS rows_total,
            coalesce(sum(rows_loaded), 0)::bigint AS rows_loaded
     FROM placed GROUP BY cell ORDER BY cell
-    """
-)
+"""
+_PAGE: Final = """
+    WITH found AS ({found}), chosen AS ({chosen})
+    SELECT id, table_id, state FROM chosen WHERE CAST(:state AS text) IS NULL OR state = :state ORDER BY id LIMIT :most
+"""
+_ROWS: Final = text(f"SELECT coalesce(sum(rows), 0)::bigint FROM ({_TABLES}) named")
 _QUARANTINED: Final = text(
-    """
-    SELECT s.label, t.name, sum(c.rows_quarantined)::bigint
-    FROM convoy.chunks c
-    JOIN convoy.tables t ON t.id = c.table_id
-    JOIN convoy.sources s ON s.id = t.source_id
-    WHERE c.run_id = :run_id AND c.rows_quarantined > 0
-    GROUP BY s.id, t.id ORDER BY 3 DESC, t.id LIMIT :most
-    """
-)
-_PAGE: Final = text(
     f"""
-    WITH chosen AS (
-        SELECT id, state FROM ({_OF_THE_PHASE}) found
-        WHERE CAST(:state AS text) IS NULL OR state = :state ORDER BY id LIMIT :most
-    ), attempts AS (
-        SELECT chunk_id, attempts, worker, claimed_at, finished_at, error
-        FROM convoy.steps WHERE run_id = :run_id AND phase = :phase AND chunk_id IN (SELECT id FROM chosen)
+    WITH kept AS (
+        SELECT table_id, sum(rows_quarantined)::bigint AS rows
+        FROM convoy.chunks WHERE run_id = :run_id AND rows_quarantined > 0 GROUP BY table_id
     )
-    SELECT c.id, s.label AS source, t.name AS table, c.position,
-           (SELECT count(*) FROM convoy.chunks o WHERE o.table_id = c.table_id) AS chunks_of_table,
-           chosen.state, coalesce(a.attempts, 0) AS attempts, a.worker, c.rows, c.bytes,
-           c.rows_loaded, c.rows_quarantined, c.seconds, a.claimed_at AS started_at, a.finished_at, a.error, c.key_range
-    FROM chosen
-    JOIN convoy.chunks c ON c.id = chosen.id
-    JOIN convoy.tables t ON t.id = c.table_id
-    JOIN convoy.sources s ON s.id = t.source_id
-    LEFT JOIN attempts a ON a.chunk_id = c.id
-    ORDER BY c.id
+    SELECT named.label, named.name, kept.rows FROM kept JOIN ({_TABLES}) named ON named.id = kept.table_id
+    ORDER BY kept.rows DESC, kept.table_id LIMIT :most
     """
 )
-
-
+_CHUNKS: Final = text(
+    """
+    SELECT id, position, rows, bytes, rows_loaded, rows_quarantined, seconds, key_range
+    FROM convoy.chunks WHERE id = ANY(:ids)
+    """
+)
+_ATTEMPTS: Final = text(
+    """
+    SELECT chunk_id, attempts, worker, claimed_at, finished_at, error
+    FROM convoy.steps WHERE run_id = :run_id AND phase = :phase AND chunk_id = ANY(:ids)
+    """
+)
+_OWNERS: Final = text(
+    """
+    SELECT t.id, s.label, t.name, (SELECT count(*) FROM convoy.chunks c WHERE c.table_id = t.id) AS chunks
+    FROM convoy.tables t JOIN convoy.sources s ON s.id = t.source_id WHERE t.id = ANY(:tables)
+    """
+)
 # Until the last is committed, the time goes on: a copy that stands still shows as nothing copied.
 _SPANS: Final = text(
     """
@@ -233,15 +235,17 @@ def read_chunk_map(
         chosen: which chunks; its state does not count.
     """
     asked = shown_phase(phase)
+    chosen = chosen or ChunkFilter()
+    parameters = _parameters(run_id, chosen)
     with engine.connect() as connection:
-        rows = connection.execute(
-            _CELLS, {**_parameters(run_id, asked, chosen or ChunkFilter()), "cells": cells}
-        ).all()
-        kept_out = _quarantined_tables(connection, run_id)
+        rows = connection.execute(_written(_CELLS, asked, chosen), {**parameters, "cells": cells}).all()
+        total = connection.execute(_ROWS, parameters).scalar_one()
+        of_all = {**_parameters(run_id, ChunkFilter()), "most": MOST_QUARANTINED_TABLES}
+        kept_out = tuple(QuarantinedTable(*row) for row in connection.execute(_QUARANTINED, of_all))
     return ChunkMap(
         phase=asked,
         chunks=sum(row.chunks for row in rows),
-        rows_total=sum(row.rows_total for row in rows),
+        rows_total=total,
         rows_loaded=sum(row.rows_loaded for row in rows),
         rows_quarantined=sum(row.quarantined for row in rows),
         cells=tuple(ChunkCell(*row[:7]) for row in rows),
@@ -253,22 +257,54 @@ def read_chunks(
     engine: Engine, run_id: str, phase: Phase, chosen: ChunkFilter, limit: int
 ) -> list[ChunkLine]:
     """Return the first chunks that a filter takes, at most `limit`, in the order of the ledger."""
-    parameters = _parameters(run_id, shown_phase(phase), chosen)
+    asked = shown_phase(phase)
     state = chosen.state.value if chosen.state else None
+    page = {**_parameters(run_id, chosen), "state": state, "most": limit}
     with engine.connect() as connection:
-        rows = connection.execute(_PAGE, {**parameters, "state": state, "most": limit})
-        return [ChunkLine(**{**row._asdict(), "state": StepState(row.state)}) for row in rows]
+        found = connection.execute(_written(_PAGE, asked, chosen), page).all()
+        ids = [row.id for row in found]
+        chunks = {row.id: row for row in connection.execute(_CHUNKS, {"ids": ids})}
+        of_steps = {"run_id": run_id, "phase": asked.value, "ids": ids}
+        attempts = {row.chunk_id: row for row in connection.execute(_ATTEMPTS, of_steps)}
+        named = {"tables": list({row.table_id for row in found})}
+        owners = {row.id: row for row in connection.execute(_OWNERS, named)}
+    return [
+        _line(StepState(row.state), chunks[row.id], owners[row.table_id], attempts.get(row.id))
+        for row in found
+        if row.id in chunks and row.table_id in owners
+    ]
 
 
-def _quarantined_tables(connection: Connection, run_id: str) -> tuple[QuarantinedTable, ...]:
-    rows = connection.execute(_QUARANTINED, {"run_id": run_id, "most": MOST_QUARANTINED_TABLES})
-    return tuple(QuarantinedTable(*row) for row in rows)
+def _line(state: StepState, chunk: Row[Any], owner: Row[Any], step: Row[Any] | None) -> ChunkLine:
+    return ChunkLine(
+        id=chunk.id,
+        source=owner.label,
+        table=owner.name,
+        position=chunk.position,
+        chunks_of_table=owner.chunks,
+        state=state,
+        attempts=step.attempts if step else 0,
+        worker=step.worker if step else None,
+        rows=chunk.rows,
+        bytes=chunk.bytes,
+        rows_loaded=chunk.rows_loaded,
+        rows_quarantined=chunk.rows_quarantined,
+        seconds=chunk.seconds,
+        started_at=step.claimed_at if step else None,
+        finished_at=step.finished_at if step else None,
+        error=step.error if step else None,
+        key_range=chunk.key_range,
+    )
 
 
-def _parameters(run_id: str, phase: Phase, chosen: ChunkFilter) -> dict[str, Any]:
+def _written(statement: str, phase: Phase, chosen: ChunkFilter) -> TextClause:
+    is_whole = chosen.source is None and chosen.table is None
+    return text(statement.format(found=_OF_THE_PHASE[phase], chosen=_ALL if is_whole else _OF_TABLES))
+
+
+def _parameters(run_id: str, chosen: ChunkFilter) -> dict[str, Any]:
     return {
         "run_id": run_id,
-        "phase": phase.value,
         "source": chosen.source,
         "table": chosen.table,
         "first": chosen.first,
