@@ -60,6 +60,8 @@ class ApiProcess:
     environment: dict[str, str]
     port: int
     process: subprocess.Popen[bytes] | None = None
+    is_usual: bool = False
+    """It runs with the environment that it was made with."""
 
     @property
     def url(self) -> str:
@@ -79,12 +81,14 @@ class ApiProcess:
                 stderr=subprocess.STDOUT,
             )
         _wait(self.is_alive, self.process, log)
+        self.is_usual = not more
 
     def kill(self) -> None:
         if self.process is not None:
             self.process.kill()
             self.process.wait(timeout=STOP_SECONDS)
             self.process = None
+        self.is_usual = False
 
 
 @dataclass(frozen=True)
