@@ -24,7 +24,7 @@ PYTEST_ARGS ?= -n 3 --dist loadfile
 CHAOS_RESULTS ?= .cache/chaos/results.jsonl
 CHAOS_KILLS ?= 1000
 
-.PHONY: help setup demo migrate up test test-fast apps apps-part apps-pins chaos live mutations lint types contracts check bench bench-full bench-words lock clean
+.PHONY: help setup demo migrate up test test-fast apps apps-part apps-pins chaos live mutations lint types contracts check bench bench-full bench-words docs docs-serve reference lock clean
 
 help: ## Show this list.
 	@echo "Usage: make TARGET"
@@ -98,6 +98,15 @@ bench-full: $(SETUP_DONE) ## The same with up to 20 million rows: 45 minutes; in
 
 bench-words: $(SETUP_DONE) ## Write the figures of README.md and docs/scaling.md, and the picture, from bench/results.json.
 	@$(PYTHON_IN_VENV) -m bench.result_words $(ARGS)
+
+docs: $(SETUP_DONE) ## Build docs/ as a site in build/site, and check every link and anchor of it.
+	@$(PYTHON_IN_VENV) -m documentation.site_build
+
+docs-serve: $(SETUP_DONE) ## Show the site at http://127.0.0.1:8700, and again after each change of a page, until Ctrl-C.
+	@.venv/bin/zensical serve --dev-addr 127.0.0.1:8700
+
+reference: $(SETUP_DONE) ## Write what docs/ has from the code: command line, HTTP, settings, errors.json, metrics, report.json.
+	@$(PYTHON_IN_VENV) -m documentation.reference_pages
 
 lock: ## Resolve pyproject.toml anew into requirements.lock: versions and hashes only.
 	@sh scripts/lock.sh

@@ -10,7 +10,8 @@ import uvicorn
 
 from api.app import create_app
 from migration.convoy_error import ConvoyError
-from migration.settings import load_settings
+from migration.log_output import set_up_logging
+from migration.settings import load_settings, open_env_file
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -34,8 +35,12 @@ class Server(uvicorn.Server):
 
 def main() -> int:
     """Run the server; return the exit status."""
-    settings = load_settings()
+    trouble = open_env_file()
+    if trouble is not None:
+        print(f"warning: {trouble}", file=sys.stderr)  # noqa: T201
     try:
+        settings = load_settings()
+        set_up_logging(settings, "api")
         app = create_app(settings)
     except ConvoyError as error:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201 - the process has nothing else to say it with
@@ -44,7 +49,8 @@ def main() -> int:
         app,
         host=settings.api_host,
         port=settings.api_port,
-        log_level=settings.log_level.lower(),
+        log_config=None,  # the root logger has the lines
+        access_log=False,  # request_log.py says more
         timeout_graceful_shutdown=SHUTDOWN_SECONDS,
         server_header=False,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import threading
 from collections.abc import AsyncIterator
@@ -11,7 +12,6 @@ from importlib.metadata import version
 from typing import Any
 
 from fastapi import Depends, FastAPI
-from fastapi.concurrency import run_in_threadpool
 from fastapi.openapi.utils import get_openapi
 from fastapi.security import HTTPBearer
 from sqlalchemy.exc import DBAPIError
@@ -19,6 +19,7 @@ from sqlalchemy.exc import DBAPIError
 from api import (
     catalog_routes,
     chunk_routes,
+    cluster_routes,
     event_stream,
     health_routes,
     page_routes,
@@ -29,29 +30,45 @@ from api import (
     run_routes,
     snapshot_routes,
     source_routes,
+    token_routes,
 )
 from api.authentication import BearerToken
 from api.body_limit import BodyLimit
-from api.cluster_connections import Cluster
+from api.cluster_connections import Cluster, ledger_that_answers
+from api.conditional_responses import StableVersions
+from api.request_border import JsonBodies, only_known_parameters
+from api.request_gate import RequestGate
+from api.request_log import RequestLog
+from api.required_scopes import guard_undeclared, scopes_by_operation
 from api.response_models import Problem
+from api.token_check import TokenCheck
 from migration.convoy_error import ConvoyError, NextStep
 from migration.errors import SettingError
+from migration.ledger.access_tokens import list_tokens
 from migration.settings import Settings, load_settings
 
 logger = logging.getLogger(__name__)
 
+_FIRST_LOOK_SECONDS = 3.0
+
 # Describes the token for OpenAPI; BearerToken has checked it before any route is looked for.
-_token_in_openapi = HTTPBearer(auto_error=False, scheme_name="token", description="MIGRATION_API_TOKEN")
+_token_in_openapi = HTTPBearer(
+    auto_error=False,
+    scheme_name="token",
+    description="A token of `migration-cli token create`, or MIGRATION_API_TOKEN. Each operation names its scope.",
+)
 
 
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     cluster: Cluster = app.state.cluster
-    try:
-        await run_in_threadpool(cluster.engine)
-    except (ConvoyError, DBAPIError) as error:
-        # PostgreSQL may start after this process: the next request tries again.
-        logger.warning("Not ready yet: %s", error)
+    # Most servers answer within this time, and then the first probe knows. They may also start after this process.
+    looks = await asyncio.gather(
+        cluster.ledger_watch.current(_FIRST_LOOK_SECONDS), cluster.broker_watch.current(_FIRST_LOOK_SECONDS)
+    )
+    for look in looks:
+        if look is None or look.problem is not None:
+            logger.warning("Not ready yet: %s", look.problem if look is not None else "no answer")
     yield
     app.state.stopping.set()
     cluster.close()
@@ -61,16 +78,23 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     """Return the application.
 
     Raises:
-        SettingError: no token is configured. An open API could be told to read files and to fill a database.
+        SettingError: there is no token, neither in the settings nor in the ledger: an API that nobody may use is a
+            mistake, and an open one could be told to read files and to fill a database.
     """
     settings = settings or load_settings()
-    token = settings.api_token.get_secret_value() if settings.api_token else ""
-    if not token:
+    cluster = Cluster(settings)
+    check = TokenCheck(cluster)
+    if not check.of_settings.any() and not _ledger_has_tokens(cluster):
+        cluster.close()
         raise SettingError(
             "The API does not start without a token",
             setting="MIGRATION_API_TOKEN",
-            remedy="Set MIGRATION_API_TOKEN to a long random text, for example from `openssl rand -hex 32`",
-            next_steps=(NextStep("Make a token", "export MIGRATION_API_TOKEN=$(openssl rand -hex 32)"),),
+            remedy="Set MIGRATION_API_TOKEN to a long random text, for example from `openssl rand -hex 32`, or make"
+            " a token in the ledger with `migration-cli token create`",
+            next_steps=(
+                NextStep("Make a token", "export MIGRATION_API_TOKEN=$(openssl rand -hex 32)"),
+                NextStep("Or make one in the ledger", "migration-cli token create NAME --scope admin"),
+            ),
         )
     app = FastAPI(
         title="Convoy",
@@ -81,31 +105,47 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         redoc_url=None,
         openapi_url="/openapi.json",
     )
-    app.state.cluster = Cluster(settings)
+    app.state.cluster = cluster
     app.state.stopping = threading.Event()
+    app.state.stable_versions = StableVersions()
     problem_documents.install(app)
     app.include_router(page_routes.router)
-    app.include_router(health_routes.router)
-    guarded = [Depends(_token_in_openapi)]
-    app.include_router(prometheus_metrics.router, dependencies=guarded)
+    known = [Depends(only_known_parameters)]
+    app.include_router(health_routes.router, dependencies=known)
+    guarded = [Depends(_token_in_openapi), Depends(guard_undeclared), *known]
+    of_ledger = [*guarded, Depends(ledger_that_answers)]
+    app.include_router(prometheus_metrics.router, dependencies=of_ledger)
+    app.include_router(token_routes.router, dependencies=of_ledger)
+    app.include_router(cluster_routes.router, dependencies=of_ledger)
     # The fixed paths come first: /schema/{table} must win over /{id}/status.
     app.include_router(catalog_routes.router, dependencies=guarded)
     app.include_router(snapshot_routes.router, dependencies=guarded)
-    app.include_router(run_routes.router, dependencies=guarded)
-    app.include_router(run_routes.one_run, dependencies=guarded)
-    app.include_router(run_result_routes.router, dependencies=guarded)
-    app.include_router(event_stream.router, dependencies=guarded)
-    app.include_router(chunk_routes.router, dependencies=guarded)
-    app.include_router(quarantine_routes.router, dependencies=guarded)
     app.include_router(source_routes.router, dependencies=guarded)
-    app.add_middleware(BodyLimit)
-    app.add_middleware(BearerToken, token=token)  # the last one added is the first to see a request
+    app.include_router(run_routes.router, dependencies=of_ledger)
+    app.include_router(run_routes.one_run, dependencies=of_ledger)
+    app.include_router(run_result_routes.router, dependencies=of_ledger)
+    app.include_router(chunk_routes.router, dependencies=of_ledger)
+    app.include_router(quarantine_routes.router, dependencies=of_ledger)
+    app.include_router(event_stream.router, dependencies=of_ledger)
+    app.add_middleware(RequestGate)
+    app.add_middleware(BodyLimit)  # before the gate: who sends slowly takes no place meanwhile
+    app.add_middleware(JsonBodies)
+    app.add_middleware(BearerToken, check=check)
+    app.add_middleware(RequestLog)  # the last one added is the first to see a request
 
     def openapi() -> dict[str, Any]:
         return _describe(app)
 
     app.openapi = openapi  # type: ignore[method-assign]
     return app
+
+
+def _ledger_has_tokens(cluster: Cluster) -> bool:
+    try:
+        return bool(list_tokens(cluster.engine(), only_good=True))
+    except (ConvoyError, DBAPIError) as error:
+        logger.warning("The ledger could not be asked for tokens: %s", error)
+        return False
 
 
 def _describe(app: FastAPI) -> dict[str, Any]:
@@ -122,12 +162,28 @@ def _describe(app: FastAPI) -> dict[str, Any]:
         schemas["Problem"] = Problem.model_json_schema()
         for name in ("HTTPValidationError", "ValidationError"):
             schemas.pop(name, None)
-        for operations in document["paths"].values():
-            for operation in operations.values():
-                answers = operation["responses"]
+        scopes = scopes_by_operation(app.routes)
+        for path, operations in document["paths"].items():
+            for method, operation in operations.items():
                 if operation.get("security"):
-                    answers["401"] = problem_documents.responses(HTTPStatus.UNAUTHORIZED)[401]
-                if "422" in answers:
-                    answers["422"] = problem_documents.responses(HTTPStatus.UNPROCESSABLE_ENTITY)[422]
+                    # OpenAPI 3.1 lets a requirement of any scheme name what the caller must be allowed.
+                    operation["security"] = [{"token": [scopes[method.upper(), path].value]}]
+                _add_problems(operation)
         app.openapi_schema = document
     return app.openapi_schema
+
+
+def _add_problems(operation: dict[str, Any]) -> None:
+    """Describe what the application answers with in front of every route."""
+    statuses = {HTTPStatus.UNPROCESSABLE_ENTITY}  # a parameter that the route does not have
+    if operation.get("security"):
+        statuses |= {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.SERVICE_UNAVAILABLE}
+    if "requestBody" in operation:
+        statuses |= {
+            HTTPStatus.BAD_REQUEST,
+            HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+            HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+        }
+    answers = operation["responses"]
+    for status in sorted(statuses):
+        answers[str(int(status))] = problem_documents.responses(status)[int(status)]

@@ -6,12 +6,14 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
+from api.required_scopes import caller_of
 from migration.ledger.run_acts import Person
 
 
 def calling_person(request: Request) -> Person:
-    """Return the caller: who holds the token has no name, so it is where they call from that counts."""
-    return Person("a caller of the API", request.client.host if request.client else "an unknown host")
+    """Return the caller: the name of the token that they show, and where they call from."""
+    host = request.client.host if request.client else "an unknown host"
+    return Person(f"token {caller_of(request).name}", host)
 
 
 CallerDep = Annotated[Person, Depends(calling_person)]

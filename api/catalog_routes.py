@@ -14,6 +14,7 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel
 
 from api.problem_documents import ProblemError, responses
+from api.required_scopes import NEEDS_READ
 from api.response_models import PREFIX
 from migration.catalog import APPS, CATALOG, CatalogColumn, CatalogTable, create_sql, find
 from migration.column_types.column_decision import candidate
@@ -76,7 +77,7 @@ def _path(table: CatalogTable) -> str:
     return f"{PREFIX}/schema/{table.name}" + (f"?app={table.app}" if ambiguous else "")
 
 
-@router.get("/tables")
+@router.get("/tables", dependencies=[NEEDS_READ])
 def tables() -> Catalog:
     """List the 34 tables of the catalog, by app."""
     return Catalog(
@@ -108,7 +109,9 @@ _CHOICES: dict[int | str, dict[str, Any]] = {
 }
 
 
-@router.get("/schema/{table}", responses={**_CHOICES, **responses(HTTPStatus.NOT_FOUND)})
+@router.get(
+    "/schema/{table}", responses={**_CHOICES, **responses(HTTPStatus.NOT_FOUND)}, dependencies=[NEEDS_READ]
+)
 def schema(
     table: str, app: Annotated[str | None, Query(description="Which app's table: `question` has two.")] = None
 ) -> TableSchema:

@@ -11,6 +11,7 @@ from pydantic import BaseModel
 
 from api.cluster_connections import ClusterDep
 from api.problem_documents import responses
+from api.required_scopes import NEEDS_READ
 from api.response_models import PREFIX
 from api.run_routes import KnownRun
 from migration.ledger.chunk_progress import (
@@ -49,14 +50,6 @@ class MapCell(BaseModel):
     """Rows that these chunks have kept out."""
 
 
-class KeptOut(BaseModel):
-    """A table of which rows are in quarantine."""
-
-    source: str
-    table: str
-    rows: int
-
-
 class ChunkMapAnswer(BaseModel):
     """The chunks of a run in at most `cells` cells; each chunk has its own where there are no more.
 
@@ -70,8 +63,6 @@ class ChunkMapAnswer(BaseModel):
     rows_loaded: int
     rows_quarantined: int
     cells: list[MapCell]
-    quarantined_tables: list[KeptOut]
-    """Most rows first; at most 1,000 tables."""
 
 
 class ChunkEntry(BaseModel):
@@ -127,7 +118,7 @@ def _phase_of(run: RunRecord) -> Phase:
     return run.resume_phase if run.phase is Phase.FAILED and run.resume_phase else run.phase
 
 
-@router.get("/chunk-map", responses=_READ)
+@router.get("/chunk-map", responses=_READ, dependencies=[NEEDS_READ])
 def chunk_map(
     run: KnownRun,
     cluster: ClusterDep,
@@ -149,13 +140,10 @@ def chunk_map(
         cells=[
             MapCell(**{name: getattr(cell, name) for name in MapCell.model_fields}) for cell in found.cells
         ],
-        quarantined_tables=[
-            KeptOut(source=kept.source, table=kept.table, rows=kept.rows) for kept in found.quarantined_tables
-        ],
     )
 
 
-@router.get("/chunks", responses=_READ)
+@router.get("/chunks", responses=_READ, dependencies=[NEEDS_READ])
 def chunks(
     run: KnownRun,
     cluster: ClusterDep,
@@ -179,7 +167,7 @@ def chunks(
     )
 
 
-@router.get("/throughput", responses=_READ)
+@router.get("/throughput", responses=_READ, dependencies=[NEEDS_READ])
 def throughput(
     run: KnownRun,
     cluster: ClusterDep,

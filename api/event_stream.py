@@ -9,16 +9,19 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator
+from functools import lru_cache
 from http import HTTPStatus
 from typing import Annotated, Any
 
+import anyio
 import msgspec
 from fastapi import APIRouter, Header, Query, Request
-from fastapi.concurrency import run_in_threadpool
 from starlette.responses import StreamingResponse
 
 from api.cluster_connections import Cluster, ClusterDep
 from api.problem_documents import responses
+from api.request_border import MAX_BIGINT
+from api.required_scopes import NEEDS_READ, is_still_good
 from api.response_models import PREFIX
 from api.run_routes import KnownRun
 from migration.ledger.event_log import Event, read_events
@@ -29,6 +32,15 @@ router = APIRouter(prefix=f"{PREFIX}/{{id}}", tags=["results"])
 POLL_SECONDS = 0.5
 KEEPALIVE_SECONDS = 15.0
 """A comment in the silence, so that proxies do not close the connection and dead clients are noticed."""
+
+
+_MOST_LOOKING = 6
+"""Streams look at the ledger in threads of their own, one after the other, and take none of the requests' threads."""
+
+
+@lru_cache(maxsize=1)
+def _threads() -> anyio.CapacityLimiter:
+    return anyio.CapacityLimiter(_MOST_LOOKING)
 
 
 def _encode(event: Event) -> bytes:
@@ -45,7 +57,7 @@ def _look(cluster: Cluster, run_id: str, after: int) -> tuple[bool, list[Event]]
 async def _stream(request: Request, cluster: Cluster, run_id: str, after: int) -> AsyncIterator[bytes]:
     last_sent = time.monotonic()
     while True:
-        ended, entries = await run_in_threadpool(_look, cluster, run_id, after)
+        ended, entries = await anyio.to_thread.run_sync(_look, cluster, run_id, after, limiter=_threads())
         for entry in entries:
             after = entry.id
             yield _encode(entry)
@@ -54,6 +66,8 @@ async def _stream(request: Request, cluster: Cluster, run_id: str, after: int) -
             return
         if request.app.state.stopping.is_set() or await request.is_disconnected():
             return
+        if not await is_still_good(request):
+            return  # the client connects again, and is told why it may not
         if entries:
             last_sent = time.monotonic()
         elif time.monotonic() - last_sent > KEEPALIVE_SECONDS:
@@ -74,13 +88,14 @@ _EVENT_STREAM: dict[int | str, dict[str, Any]] = {
     "/events",
     response_class=StreamingResponse,
     responses={**_EVENT_STREAM, **responses(HTTPStatus.NOT_FOUND, HTTPStatus.SERVICE_UNAVAILABLE)},
+    dependencies=[NEEDS_READ],
 )
 def follow(
     run: KnownRun,
     cluster: ClusterDep,
     request: Request,
-    last_event_id: Annotated[int | None, Header(ge=0)] = None,
-    after: Annotated[int, Query(ge=0, description="The same as Last-Event-ID.")] = 0,
+    last_event_id: Annotated[int | None, Header(ge=0, le=MAX_BIGINT)] = None,
+    after: Annotated[int, Query(ge=0, le=MAX_BIGINT, description="The same as Last-Event-ID.")] = 0,
 ) -> StreamingResponse:
     """Follow a run: its log as server-sent events, from the start or after Last-Event-ID."""
     return StreamingResponse(

@@ -1,20 +1,25 @@
-"""Is it alive, is it ready: for schedulers and load balancers."""
+"""Is it alive, is it ready: for schedulers and load balancers, answered at once whatever else hangs.
+
+Both run on the event loop itself: no thread, of which slow requests may have taken all, and no server is waited for.
+"""
 
 from __future__ import annotations
 
+import asyncio
+from enum import StrEnum
 from http import HTTPStatus
-from typing import Literal
+from typing import Annotated, Literal
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 from pydantic import BaseModel
-from sqlalchemy.exc import DBAPIError
 
-from api.cluster_connections import ClusterDep
+from api.cluster_connections import ClusterDep, LedgerState
 from api.problem_documents import ProblemError, responses
-from migration.convoy_error import ConvoyError
-from migration.errors import BrokerError
+from api.server_watch import Look
 from migration.full_disk import is_full
-from migration.ledger.disk_room_notices import FullDisk, full_server, read_full_disks
+from migration.ledger.disk_room_notices import FullDisk, full_server
+from migration.ledger.process_presence import PresenceCount
+from migration.queue import QueueLengths
 
 router = APIRouter(tags=["health"])
 
@@ -25,50 +30,102 @@ class Health(BaseModel):
     status: Literal["ok"] = "ok"
 
 
+class Somebody(StrEnum):
+    """Whether any process of a kind has given a sign of life."""
+
+    ALIVE = "alive"
+    NONE = "none"
+    UNKNOWN = "unknown"  # the ledger cannot be asked
+
+
+class Required(StrEnum):
+    """What a caller cannot do without."""
+
+    PRODUCER = "producer"
+    WORKER = "worker"
+
+
 class Readiness(BaseModel):
-    """Both servers answer, and PostgreSQL has room."""
+    """Both servers answer, and PostgreSQL has room. Ages say how long ago that was found, in seconds."""
 
     status: Literal["ready"] = "ready"
     ledger: Literal["ok"] = "ok"
     broker: Literal["ok"] = "ok"
     disks: str = "ok"
     """`ok`, or which are full: of the folder for `snapshots`, of a folder for `temporary` files."""
+    producer: Somebody
+    worker: Somebody
+    ledger_age_seconds: float | None
+    broker_age_seconds: float | None
 
 
 @router.get("/healthz")
-def healthz() -> Health:
+async def healthz() -> Health:
     """Say that the process is alive. Needs no token."""
     return Health()
 
 
-@router.get("/readyz", responses=responses(HTTPStatus.SERVICE_UNAVAILABLE))
-def readyz(cluster: ClusterDep) -> Readiness:
+@router.get("/readyz", responses=responses(HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE))
+async def readyz(
+    cluster: ClusterDep,
+    require: Annotated[
+        list[Required] | None,
+        Query(max_length=2, description="Also 503 where no producer, or no worker, is alive."),
+    ] = None,
+) -> Readiness:
     """Say whether ledger and broker can be reached, and have room. Needs no token, and so names no address.
 
     `disks` names those that producer or workers wait for. Of `server`, `snapshots` and `temporary` only the first
-    keeps runs from being started.
+    keeps runs from being started. `producer` and `worker` say whether any is alive: a request is taken without them,
+    and waits in the ledger, so they count only where `require` names them (workers may be scaled from zero).
     """
-    parts = {"ledger": "ok", "broker": "ok", "disks": "ok"}
-    full: tuple[FullDisk, ...] = ()
-    try:
-        with cluster.engine().connect() as connection:
-            full = read_full_disks(connection)
-    except (ConvoyError, DBAPIError) as error:
-        if is_full(error):  # without room it may not even begin a session, to tell who waits
-            full = (full_server(),)
-        else:
-            parts["ledger"] = "unreachable"
-    if full:
-        parts["disks"] = f"full: {', '.join(disk.name for disk in full)}"
-    try:
-        cluster.check_broker()
-    except BrokerError:
-        parts["broker"] = "unreachable"
-    silent = [name for name, state in parts.items() if state == "unreachable"]
+    ledger, broker = await asyncio.gather(cluster.ledger_watch.current(), cluster.broker_watch.current())
+    parts, full = _ledger_parts(ledger)
+    parts["broker"] = "ok" if broker is not None and broker.problem is None else "unreachable"
+    ages = {"ledger_age_seconds": _age(ledger), "broker_age_seconds": _age(broker)}
+    silent = [name for name in ("ledger", "broker") if parts[name] == "unreachable"]
     told = [f"No answer from the {' and the '.join(silent)}."] if silent else []
     told += [
         f"The disk of {disk.place} is full; runs wait for room." for disk in full if disk.name == "server"
     ]
+    missing = [kind.value for kind in Required if kind in (require or ()) and parts[kind.value] != "alive"]
+    told += [f"No {kind} has given a sign of life: start one." for kind in missing]
     if told:
-        raise ProblemError("not-ready", HTTPStatus.SERVICE_UNAVAILABLE, " ".join(told), parts)
-    return Readiness(disks=parts["disks"])
+        raise ProblemError(
+            "not-ready",
+            HTTPStatus.SERVICE_UNAVAILABLE,
+            " ".join(told),
+            parts | ages,
+        )
+    return Readiness(
+        disks=parts["disks"],
+        producer=Somebody(parts["producer"]),
+        worker=Somebody(parts["worker"]),
+        ledger_age_seconds=ages["ledger_age_seconds"],
+        broker_age_seconds=ages["broker_age_seconds"],
+    )
+
+
+def _ledger_parts(look: Look[LedgerState] | None) -> tuple[dict[str, str], tuple[FullDisk, ...]]:
+    """Return what a look at PostgreSQL says of each part, and the disks that are full."""
+    state = look.found if look is not None else None
+    full = state.full_disks if state is not None else ()
+    answers = state is not None
+    if look is not None and look.problem is not None and is_full(look.problem):
+        # Without room it may not even begin a session, to tell who waits.
+        full, answers = (full_server(),), True
+    parts = {"ledger": "ok" if answers else "unreachable", "disks": "ok"}
+    if full:
+        parts["disks"] = f"full: {', '.join(disk.name for disk in full)}"
+    return parts | _somebody(state.alive if state is not None else None), full
+
+
+def _somebody(alive: PresenceCount | None) -> dict[str, str]:
+    if alive is None:
+        return dict.fromkeys(("producer", "worker"), Somebody.UNKNOWN.value)
+    counts = {"producer": alive.producers, "worker": alive.workers}
+    return {kind: (Somebody.ALIVE if count else Somebody.NONE).value for kind, count in counts.items()}
+
+
+def _age(look: Look[LedgerState] | Look[QueueLengths] | None) -> float | None:
+    return None if look is None else round(look.age_seconds, 1)

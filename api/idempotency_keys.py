@@ -16,7 +16,7 @@ from sqlalchemy import Engine, select, text
 
 from api.cluster_connections import Cluster
 from api.problem_documents import ProblemError
-from migration.errors import BrokerError
+from migration.errors import BrokerError, TargetBusyError
 from migration.ledger.json_encoding import from_json
 from migration.ledger.ledger_tables import runs
 from migration.ledger.run_acts import Person
@@ -29,13 +29,19 @@ logger = logging.getLogger(__name__)
 # Threads of one process queue here, so that no more than one of them waits inside the database with a
 # connection in its hand: the pool is small, and the holder of the lock needs a second connection.
 _one_at_a_time = threading.Lock()
+_TURN_SECONDS = 8.0
 
 
 @contextmanager
 def _key_lock(engine: Engine, key: str) -> Iterator[None]:
-    with _one_at_a_time, engine.begin() as connection:
-        connection.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 1))"), {"key": key})
-        yield
+    if not _one_at_a_time.acquire(timeout=_TURN_SECONDS):
+        raise TargetBusyError("Other requests with an Idempotency-Key are being worked on; send it again")
+    try:
+        with engine.begin() as connection:
+            connection.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 1))"), {"key": key})
+            yield
+    finally:
+        _one_at_a_time.release()
 
 
 def create_once(cluster: Cluster, options: RunOptions, person: Person) -> tuple[str, Phase, str | None]:
@@ -83,8 +89,9 @@ def _find(engine: Engine, options: RunOptions) -> tuple[str, Phase] | None:
 def wake(cluster: Cluster, run_id: str) -> str | None:
     """Tell the producer about a run; return a sentence for the caller where that is not possible now."""
     try:
-        cluster.send(run_id)
+        if cluster.send(run_id):
+            return None
+        logger.warning("Run %s waits in the ledger: the broker is silent", run_id)
     except BrokerError as error:
         logger.warning("Run %s waits in the ledger: %s", run_id, error)
-        return "The broker does not answer; the run is in the ledger and starts when the producer finds it there."
-    return None
+    return "The broker does not answer; the run is in the ledger and starts when the producer finds it there."

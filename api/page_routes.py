@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import html
 from http import HTTPStatus
-from typing import Annotated, Final
+from typing import Final
 
-from fastapi import APIRouter, Header, Request
+from fastapi import APIRouter
 from starlette.responses import Response
 
 from api.cluster_connections import ClusterDep
+from api.conditional_responses import IfNoneMatch
 from api.dashboard_files import FILES_PREFIX, dashboard_files
 from api.problem_documents import ProblemError
 
@@ -41,10 +42,6 @@ PAGE_HEADERS: Final = {
     **_SAFE_HEADERS,
 }
 
-_OPTIONAL_PATHS: Final = ("/api/v1/cluster", "/api/v1/token")
-
-IfNoneMatch = Annotated[str | None, Header()]
-
 
 def _page(name: str, **values: str) -> Response:
     text = dashboard_files()[name].content.decode()
@@ -54,14 +51,9 @@ def _page(name: str, **values: str) -> Response:
 
 
 @router.get("/")
-def dashboard(request: Request, cluster: ClusterDep) -> Response:
-    """Return the dashboard: start runs, follow them, act on them, compare them.
-
-    It is told which of the paths are there that it can do without, so that it never asks for what does not exist.
-    """
-    served = set(request.app.openapi()["paths"])
-    known = " ".join(path for path in _OPTIONAL_PATHS if path in served)
-    return _page("dashboard_page.html", flower_url=cluster.settings.flower_url, known_paths=known)
+def dashboard(cluster: ClusterDep) -> Response:
+    """Return the dashboard: start runs, follow them, act on them, compare them."""
+    return _page("dashboard_page.html", flower_url=cluster.settings.flower_url)
 
 
 @router.get("/docs")

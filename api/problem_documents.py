@@ -34,6 +34,8 @@ from migration.target.postgres_errors import translate
 
 MEDIA_TYPE = "application/problem+json"
 TYPE_PREFIX = "urn:convoy:problem:"
+RETRY_SECONDS = 5
+"""When a client may come back after a 503 (RFC 9110, section 10.2.3)."""
 
 logger = logging.getLogger(__name__)
 
@@ -85,7 +87,10 @@ def problem_response(problem: ProblemError, instance: str) -> Response:
         "instance": instance,
         **problem.members,
     }
-    return Response(msgspec.json.encode(document), int(problem.status), problem.headers, MEDIA_TYPE)
+    headers = problem.headers
+    if problem.status is HTTPStatus.SERVICE_UNAVAILABLE:
+        headers = {"Retry-After": str(RETRY_SECONDS), **headers}
+    return Response(msgspec.json.encode(document), int(problem.status), headers, MEDIA_TYPE)
 
 
 def from_convoy(error: ConvoyError) -> ProblemError:

@@ -11,6 +11,7 @@ from sqlalchemy import func, select
 
 from api.cluster_connections import ClusterDep
 from api.problem_documents import responses
+from api.required_scopes import NEEDS_READ
 from api.response_models import PREFIX
 from api.run_routes import KnownRun
 from migration.ledger.ledger_tables import quarantine, sources, tables
@@ -47,7 +48,11 @@ class QuarantineGroups(BaseModel):
     more: bool
 
 
-@router.get("/quarantine-groups", responses=responses(HTTPStatus.NOT_FOUND, HTTPStatus.SERVICE_UNAVAILABLE))
+@router.get(
+    "/quarantine-groups",
+    responses=responses(HTTPStatus.NOT_FOUND, HTTPStatus.SERVICE_UNAVAILABLE),
+    dependencies=[NEEDS_READ],
+)
 def quarantine_groups(run: KnownRun, cluster: ClusterDep) -> QuarantineGroups:
     """Say why rows are in quarantine: for each column and reason how many values, and what lets them in."""
     values = func.count().label("values")

@@ -9,8 +9,9 @@ from typing import Annotated, Any, Literal
 from zoneinfo import available_timezones
 
 import msgspec
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from api.request_border import check_document
 from migration.applications.profile_application import with_flags, with_profile
 from migration.attached_object_kinds import DROPPABLE_KINDS
 from migration.ignored_kinds import check_ignored
@@ -20,7 +21,13 @@ from migration.mapping_file.loss_signatures import read_signature
 from migration.mapping_file.mapping_file_reader import read_mapping
 from migration.mapping_file_model import MappingFile, OnConflict, OnOrphan
 from migration.model import IdentifierPolicy, IfExists, Mode, OnError, Source
-from migration.run_options import RunOptions
+from migration.run_options import (
+    MAX_BATCH_ROWS,
+    MAX_CHUNK_ROWS,
+    MAX_PATIENCE_SECONDS,
+    MAX_WORKERS,
+    RunOptions,
+)
 
 MAX_SOURCES = 100
 MAX_NAME_BYTES = 63
@@ -58,7 +65,7 @@ def _known_losses(entries: tuple[str, ...]) -> tuple[str, ...]:
     return entries
 
 
-DroppableKind = Annotated[str, AfterValidator(_droppable)]
+DroppableKind = Annotated[str, Field(max_length=100), AfterValidator(_droppable)]
 
 
 def _window(written: str) -> str:
@@ -67,27 +74,44 @@ def _window(written: str) -> str:
 
 Window = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_window)]
 LockTimeout = Annotated[float, Field(gt=0, le=60)]
-Patience = Annotated[float, Field(ge=0)]
+Patience = Annotated[float, Field(ge=0, le=MAX_PATIENCE_SECONDS)]
 
 
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+class _Document(_Strict):
+    """A whole body: its texts and numbers are looked at before anything else is (request_border.py)."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _check(cls, document: Any) -> Any:
+        check_document(document)
+        return document
+
+
+Location = Annotated[str, Field(min_length=1, max_length=4096, examples=["school/math.db"])]
+
+
 class LabelledSource(_Strict):
     """A SQLite database below the server's source root, with a label of its own."""
 
-    path: Annotated[str, Field(min_length=1, max_length=4096, examples=["school/math.db"])]
+    path: Location
     label: Annotated[str, Field(min_length=1, max_length=200, examples=["math"])] | None = None
 
 
-TableNames = Annotated[tuple[Annotated[str, Field(min_length=1)], ...], Field(max_length=10_000)]
+TableNames = Annotated[
+    tuple[Annotated[str, Field(min_length=1, max_length=1_000)], ...], Field(max_length=10_000)
+]
 
 
 class Options(_Strict):
     """How to migrate; the command line has the same names."""
 
-    target_schema: Annotated[str, Field(min_length=1), AfterValidator(_schema_name)] = "public"
+    target_schema: Annotated[
+        str, Field(min_length=1, max_length=MAX_NAME_BYTES), AfterValidator(_schema_name)
+    ] = "public"
     schema_per_source: bool = False
     tables: TableNames = ()
     """Only these tables; empty: all."""
@@ -97,7 +121,7 @@ class Options(_Strict):
     if_exists: IfExists = IfExists.REFUSE
     on_conflict: OnConflict = OnConflict.ABORT
     """With if_exists merge: whose row counts where one of another content stands under its key."""
-    drop_dependents: tuple[DroppableKind, ...] = ()
+    drop_dependents: Annotated[tuple[DroppableKind, ...], Field(max_length=100)] = ()
     """Kinds of objects of replaced tables that may stay behind where they cannot be carried over."""
     data_only: bool = False
     """Load rows into tables that the application has made already; make none."""
@@ -106,15 +130,15 @@ class Options(_Strict):
     ignore_version: bool = False
     """With data_only: go on where the application's migrations in source and target are not the same."""
     identifiers: IdentifierPolicy = IdentifierPolicy.PRESERVE
-    source_timezone: Annotated[str, AfterValidator(_known_timezone)] = "UTC"
+    source_timezone: Annotated[str, Field(max_length=100), AfterValidator(_known_timezone)] = "UTC"
     """Zone of dates and times that name none."""
-    batch_size: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
+    batch_size: Annotated[int, Field(ge=1, le=MAX_BATCH_ROWS)] | None = None
     """Rows in memory at once; null: chosen from the size of the rows."""
-    chunk_rows: Annotated[int, Field(ge=1)] | None = None
+    chunk_rows: Annotated[int, Field(ge=1, le=MAX_CHUNK_ROWS)] | None = None
     """Rows of one task; null: chosen from the table's size."""
     priority: Annotated[int, Field(ge=-100, le=100)] = 0
     """Steps of a run with a higher one are started first."""
-    max_workers: Annotated[int, Field(ge=1)] | None = None
+    max_workers: Annotated[int, Field(ge=1, le=MAX_WORKERS)] | None = None
     """At most so many workers at a time; null: as many as there are."""
     skip_validation: bool = False
     accept: Annotated[
@@ -148,7 +172,7 @@ class Options(_Strict):
     """Kinds of findings about the schema that are wanted (docs/validation.md)."""
 
 
-class CutoverRequest(_Strict):
+class CutoverRequest(_Document):
     """What replaces the options that the run was started with; what is left out stays."""
 
     cutover_window: Literal["always"] | Window | None = None
@@ -162,7 +186,7 @@ class CutoverRequest(_Strict):
         return CutoverTerms(window, self.cutover_lock_timeout, self.cutover_patience)
 
 
-class RunRequest(_Strict):
+class RunRequest(_Document):
     """One or more sources for the server's one target, and how to migrate them."""
 
     model_config = ConfigDict(
@@ -177,7 +201,7 @@ class RunRequest(_Strict):
         }
     )
 
-    sources: Annotated[tuple[str | LabelledSource, ...], Field(min_length=1, max_length=MAX_SOURCES)]
+    sources: Annotated[tuple[Location | LabelledSource, ...], Field(min_length=1, max_length=MAX_SOURCES)]
     options: Options = Options()
 
     def wanted_sources(self) -> list[tuple[str, str | None]]:
@@ -238,7 +262,7 @@ def _mapping(document: dict[str, Any]) -> MappingFile:
     return replace(read_mapping(document, "mapping"), sha256=hashlib.sha256(encoded).hexdigest())
 
 
-class RollbackRequest(_Strict):
+class RollbackRequest(_Document):
     """How to roll back; the body may be left out."""
 
     force: bool = False

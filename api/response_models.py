@@ -6,10 +6,12 @@ from datetime import datetime
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
+from typing_extensions import TypedDict  # pydantic takes no other before Python 3.12
 
 from migration.ledger.run_progress import RunProgress
 from migration.ledger.run_records import RunRecord
-from migration.model import FindingKind, Mode, Phase
+from migration.ledger.table_progress import TableProgress, TableScope
+from migration.model import FindingKind, Mode, Phase, StepState
 
 PREFIX = "/api/v1/migration"
 
@@ -94,9 +96,10 @@ class Run(BaseModel):
 
 
 class RunList(BaseModel):
-    """The newest runs first."""
+    """The newest runs first. `next` is the path of those before; null on the last page."""
 
     runs: list[Run]
+    next: str | None
 
 
 class Amount(BaseModel):
@@ -107,8 +110,21 @@ class Amount(BaseModel):
     per_second: float
 
 
+class RowAmount(Amount):
+    """`done` were loaded; `quarantined` were read, too, and kept apart."""
+
+    quarantined: int
+
+
+class QueueSizes(TypedDict):
+    """Messages that nobody has taken yet: to producers, and to workers."""
+
+    control: int
+    copy: int
+
+
 class TableStatus(BaseModel):
-    """One table of a run; `percent` is by bytes, or by rows where it holds none."""
+    """One table of a run; `percent` is by bytes, or by rows where it holds none. `rows_done` were loaded."""
 
     source: str
     name: str
@@ -116,6 +132,7 @@ class TableStatus(BaseModel):
     percent: float
     rows_total: int
     rows_done: int
+    rows_quarantined: int
     bytes_total: int
     bytes_done: int
 
@@ -123,9 +140,11 @@ class TableStatus(BaseModel):
 class Status(BaseModel):
     """A run at this moment.
 
-    `percent` is of the whole run, `eta_seconds` of the present phase, and null while nothing can be said.
-    `rows` and `bytes` are of the copy. `workers` are those that work on the run now, `waits` are sentences on what
-    takes longer than it should: who holds a chunk, or a lock.
+    `percent` is of the whole run; `phase_percent` and `phase_eta_seconds` (`eta_seconds` is the same) are of the
+    present phase, and null while nothing can be said: also where nobody is there to work. `rows` and `bytes` are of the
+    copy. `workers` are the living ones that work on the run now; `producers_alive` and `workers_alive` count who is
+    there for any run, `queue` the messages that nobody has taken, null where the broker is silent. `waits` are
+    sentences on what takes longer than it should: who holds a chunk or a lock, and that nobody is there.
     """
 
     run_id: str
@@ -134,16 +153,30 @@ class Status(BaseModel):
     phase: Phase
     resume_phase: Phase | None
     """Where a failed run stopped, and where `resume` goes on."""
+    given_up_at: datetime | None
+    """When a failed run was cancelled: it keeps its end, and cannot be resumed."""
     finished: bool
     percent: float
     eta_seconds: float | None
-    rows: Amount
+    phase_percent: float | None
+    phase_eta_seconds: float | None
+    last_progress_at: datetime | None
+    """When a step was last done, or a phase entered."""
+    rows: RowAmount
     bytes: Amount
     chunks_total: int
     chunks_done: int
     workers: list[str]
+    producers_alive: int
+    workers_alive: int
+    queue: QueueSizes | None
     waits: list[str]
     tables: list[TableStatus]
+    tables_total: int
+    tables_scope: TableScope
+    """Which of them `tables` holds: all, those that have changed since the version that was asked for, or none."""
+    version: str
+    """For `?since=`, which asks for the tables that have changed after this answer."""
     findings: int
     quarantined: int
     error: str | None
@@ -155,38 +188,39 @@ class Status(BaseModel):
     links: Links
 
 
-def status_of(run: RunRecord, progress: RunProgress) -> Status:
-    """Return the status of a run."""
-    return Status(
+def status_of(run: RunRecord, progress: RunProgress, queue: QueueSizes | None) -> dict[str, Any]:
+    """Return the status of a run, as JSON has it: thousands of tables are too many for models of pydantic."""
+    status = Status(
         run_id=run.id,
         mode=Mode(run.mode),
         status=progress.phase,
         phase=progress.phase,
         resume_phase=run.resume_phase,
+        given_up_at=run.given_up_at,
         finished=progress.phase.is_end,
         percent=progress.percent,
         eta_seconds=progress.eta_seconds,
-        rows=Amount(total=progress.rows_total, done=progress.rows_done, per_second=progress.rows_per_s),
+        phase_percent=progress.phase_percent,
+        phase_eta_seconds=progress.eta_seconds,
+        last_progress_at=progress.last_progress_at,
+        rows=RowAmount(
+            total=progress.rows_total,
+            done=progress.rows_done,
+            quarantined=progress.quarantined,
+            per_second=progress.rows_per_s,
+        ),
         bytes=Amount(total=progress.bytes_total, done=progress.bytes_done, per_second=progress.bytes_per_s),
         chunks_total=progress.chunks_total,
         chunks_done=progress.chunks_done,
         workers=list(progress.workers),
+        producers_alive=progress.producers_alive,
+        workers_alive=progress.workers_alive,
+        queue=queue,
         waits=list(progress.waits),
-        tables=[
-            TableStatus(
-                source=table.source,
-                name=table.name,
-                state=table.state,
-                percent=_percent(table.bytes_done, table.bytes_total, table.rows_done, table.rows_total)
-                if table.state != "done"
-                else 100.0,
-                rows_total=table.rows_total,
-                rows_done=table.rows_done,
-                bytes_total=table.bytes_total,
-                bytes_done=table.bytes_done,
-            )
-            for table in progress.tables
-        ],
+        tables=[],
+        tables_total=progress.tables_total,
+        tables_scope=progress.tables_scope,
+        version=progress.version,
         findings=progress.findings,
         quarantined=progress.quarantined,
         error=progress.error,
@@ -196,6 +230,24 @@ def status_of(run: RunRecord, progress: RunProgress) -> Status:
         finished_at=run.finished_at,
         links=links(run.id),
     )
+    return status.model_dump(mode="json") | {"tables": [_table(table) for table in progress.tables]}
+
+
+def _table(table: TableProgress) -> dict[str, Any]:
+    """Return a table as `TableStatus` describes it."""
+    read = table.rows_done + table.rows_quarantined
+    percent = _percent(table.bytes_done, table.bytes_total, read, table.rows_total)
+    return {
+        "source": table.source,
+        "name": table.name,
+        "state": table.state,
+        "percent": 100.0 if table.state == StepState.DONE else percent,
+        "rows_total": table.rows_total,
+        "rows_done": table.rows_done,
+        "rows_quarantined": table.rows_quarantined,
+        "bytes_total": table.bytes_total,
+        "bytes_done": table.bytes_done,
+    }
 
 
 def _percent(bytes_done: int, bytes_total: int, rows_done: int, rows_total: int) -> float:

@@ -12,6 +12,8 @@ from sqlalchemy import Connection, Table, func, select
 
 from api.cluster_connections import ClusterDep
 from api.problem_documents import responses
+from api.request_border import MAX_BIGINT
+from api.required_scopes import NEEDS_READ
 from api.response_models import (
     PREFIX,
     FindingLine,
@@ -29,7 +31,9 @@ MAX_ORIGINAL_BYTES = 4_096
 """A quarantined value may be as large as SQLite allows (1 GB); a page holds its beginning."""
 
 Limit = Annotated[int, Query(ge=1, le=1_000, description="Entries of a page.")]
-After = Annotated[int, Query(ge=0, description="Entries after this id; `next` of a page has it.")]
+After = Annotated[
+    int, Query(ge=0, le=MAX_BIGINT, description="Entries after this id; `next` of a page has it.")
+]
 
 _READ = responses(HTTPStatus.NOT_FOUND, HTTPStatus.SERVICE_UNAVAILABLE)
 
@@ -50,7 +54,7 @@ def _count(connection: Connection, table: Table, run_id: str) -> int:
     return int(connection.execute(select(func.count()).where(table.c.run_id == run_id)).scalar_one())
 
 
-@router.get("/findings", responses=_READ)
+@router.get("/findings", responses=_READ, dependencies=[NEEDS_READ])
 def read_findings(run: KnownRun, cluster: ClusterDep, limit: Limit = 100, after: After = 0) -> FindingPage:
     """Page through the findings of a run."""
     statement = (
@@ -69,7 +73,7 @@ def read_findings(run: KnownRun, cluster: ClusterDep, limit: Limit = 100, after:
     )
 
 
-@router.get("/quarantine", responses=_READ)
+@router.get("/quarantine", responses=_READ, dependencies=[NEEDS_READ])
 def read_quarantine(
     run: KnownRun,
     cluster: ClusterDep,

@@ -3,18 +3,32 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
+from enum import StrEnum
 from http import HTTPStatus
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, Header, Path, Query, Response
+from pydantic import AwareDatetime
 from starlette.responses import HTMLResponse
 
 from api.calling_person import CallerDep
 from api.cluster_connections import Cluster, ClusterDep
+from api.cluster_routes import queue_sizes
+from api.conditional_responses import (
+    NOT_MODIFIED,
+    IfNoneMatch,
+    StableVersions,
+    conditional,
+    stable_versions,
+)
 from api.idempotency_keys import create_once, wake
 from api.page_routes import PAGE_HEADERS
-from api.problem_documents import ProblemError, members_of, responses
+from api.problem_documents import ProblemError, invalid_request, members_of, responses
+from api.request_border import BorderText
 from api.request_models import CutoverRequest, RollbackRequest, RunRequest
+from api.required_scopes import NEEDS_ADMIN, NEEDS_READ, NEEDS_RUN
 from api.response_models import (
     PREFIX,
     Accepted,
@@ -31,9 +45,11 @@ from api.source_root import resolve_sources
 from migration.errors import RunStateError, TargetError, TargetUnreachableError, UnknownRunError, UsageError
 from migration.evidence_errors import LaterWritesError
 from migration.ledger.run_acts import Person
+from migration.ledger.run_list import MAX_CURSOR_CHARS, RunCursor, RunFilter, read_run_page
 from migration.ledger.run_progress import read_progress
-from migration.ledger.run_records import RunRecord, find_run, list_runs
+from migration.ledger.run_records import RunRecord, find_run
 from migration.ledger.run_requests import request_cutover, request_pause, request_resume
+from migration.ledger.table_progress import MAX_VERSION_CHARS, TableScope, TableVersion
 from migration.model import Mode, Phase
 from migration.report.html_report import render_html
 from migration.report.report_builder import build_report
@@ -41,12 +57,16 @@ from migration.report.report_files import encode_report
 from migration.steps.run_cancellation import end_for_good
 from migration.steps.run_rollback import roll_back_run
 
+Parsed = TypeVar("Parsed")
+
 router = APIRouter(prefix=PREFIX, tags=["runs"])
 one_run = APIRouter(prefix=f"{PREFIX}/{{id}}", tags=["runs"])
 
 RunId = Annotated[str, Path(alias="id", description="A run's id, as `start` returned it.")]
+OPAQUE = "^[A-Za-z0-9_-]*$"
+"""What `next` and `version` are made of."""
 IdempotencyKey = Annotated[
-    str | None,
+    BorderText | None,
     Header(max_length=255, description="The same key again: the same run again, and no second one."),
 ]
 
@@ -91,7 +111,7 @@ def _create(cluster: Cluster, request: RunRequest, mode: Mode, key: str | None, 
     return Accepted(run_id=run_id, status=phase, links=links(run_id), note=note)
 
 
-@router.post("/start", status_code=HTTPStatus.ACCEPTED, responses=_START)
+@router.post("/start", status_code=HTTPStatus.ACCEPTED, responses=_START, dependencies=[NEEDS_RUN])
 def start(
     request: RunRequest, cluster: ClusterDep, caller: CallerDep, idempotency_key: IdempotencyKey = None
 ) -> Accepted:
@@ -99,7 +119,7 @@ def start(
     return _create(cluster, request, Mode.MIGRATE, idempotency_key, caller)
 
 
-@router.post("/dry-run", status_code=HTTPStatus.ACCEPTED, responses=_START)
+@router.post("/dry-run", status_code=HTTPStatus.ACCEPTED, responses=_START, dependencies=[NEEDS_RUN])
 def dry_run(
     request: RunRequest, cluster: ClusterDep, caller: CallerDep, idempotency_key: IdempotencyKey = None
 ) -> Accepted:
@@ -107,7 +127,7 @@ def dry_run(
     return _create(cluster, request, Mode.DRY_RUN, idempotency_key, caller)
 
 
-@router.post("/validate", status_code=HTTPStatus.ACCEPTED, responses=_START)
+@router.post("/validate", status_code=HTTPStatus.ACCEPTED, responses=_START, dependencies=[NEEDS_RUN])
 def validate(
     request: RunRequest, cluster: ClusterDep, caller: CallerDep, idempotency_key: IdempotencyKey = None
 ) -> Accepted:
@@ -115,34 +135,123 @@ def validate(
     return _create(cluster, request, Mode.VALIDATE, idempotency_key, caller)
 
 
-@router.get("", responses=responses(HTTPStatus.SERVICE_UNAVAILABLE))
-def runs(cluster: ClusterDep, limit: Annotated[int, Query(ge=1, le=500)] = 50) -> RunList:
-    """List the newest runs."""
-    return RunList(runs=[Run.of(run) for run in list_runs(cluster.engine(), limit)])
+Statuses = Annotated[
+    list[Phase] | None,
+    Query(alias="status", max_length=len(Phase), description="Only runs in one of these phases."),
+]
+Modes = Annotated[
+    list[Mode] | None,
+    Query(alias="mode", max_length=len(Mode), description="Only runs of one of these modes."),
+]
+SourceText = Annotated[
+    BorderText,
+    Query(
+        max_length=400, description="Only runs of a source whose label or location holds this, in any case."
+    ),
+]
+Since = Annotated[AwareDatetime | None, Query(description="Only runs that were created then or later.")]
 
 
-@one_run.get("/status", responses=_READ)
-def status(run: KnownRun, cluster: ClusterDep) -> Status:
-    """Say where a run is: phase, percent, time left, rows, bytes, workers, tables."""
-    return status_of(run, read_progress(cluster.engine(), run.id))
+@router.get(
+    "",
+    responses={**NOT_MODIFIED, **responses(HTTPStatus.SERVICE_UNAVAILABLE)},
+    response_model=RunList,
+    dependencies=[NEEDS_READ],
+)
+def runs(
+    cluster: ClusterDep,
+    limit: Annotated[int, Query(ge=1, le=500)] = 50,
+    status: Statuses = None,
+    mode: Modes = None,
+    source: SourceText = "",
+    since: Since = None,
+    after: Annotated[
+        BorderText, Query(max_length=MAX_CURSOR_CHARS, pattern=OPAQUE, description="From `next` of a page.")
+    ] = "",
+    if_none_match: IfNoneMatch = None,
+) -> Response:
+    """List runs, the newest first, by page: `next`, and the header `Link`, lead to the runs before."""
+    wanted = RunFilter(tuple(status or ()), tuple(mode or ()), source, since)
+    cursor = _parsed("after", RunCursor.parse, after) if after else None
+    with cluster.engine().connect() as connection:
+        found, last = read_run_page(connection, wanted, limit, cursor)
+    following = _next_page(wanted, limit, last) if last is not None else None
+    answer = RunList(runs=[Run.of(run) for run in found], next=following)
+    response = conditional(answer.model_dump_json().encode(), if_none_match)
+    if following is not None:
+        response.headers["Link"] = f'<{following}>; rel="next"'
+    return response
 
 
-@one_run.get("/summary", responses=_CHANGE)
-def summary(run: KnownRun, cluster: ClusterDep) -> Response:
+def _parsed(parameter: str, parse: Callable[[str], Parsed], token: str) -> Parsed:
+    """Return what a token in the URL stands for; 422 where it is none."""
+    try:
+        return parse(token)
+    except ValueError as error:
+        raise invalid_request([(f"query {parameter}", str(error))]) from None
+
+
+def _next_page(wanted: RunFilter, limit: int, last: RunCursor) -> str:
+    pairs: list[tuple[str, str]] = [("limit", str(limit))]
+    pairs += [("status", phase.value) for phase in wanted.phases]
+    pairs += [("mode", mode.value) for mode in wanted.modes]
+    pairs += [("source", wanted.source)] if wanted.source else []
+    pairs += [("since", wanted.since.isoformat())] if wanted.since is not None else []
+    return f"{PREFIX}?{urlencode([*pairs, ('after', last.token)])}"
+
+
+class ShownTables(StrEnum):
+    """Which tables a status is to hold."""
+
+    ALL = "all"
+    NONE = "none"
+
+
+@one_run.get("/status", responses={**NOT_MODIFIED, **_READ}, response_model=Status, dependencies=[NEEDS_READ])
+def status(
+    run: KnownRun,
+    cluster: ClusterDep,
+    versions: Annotated[StableVersions, Depends(stable_versions)],
+    tables: Annotated[
+        ShownTables, Query(description="Whether the answer holds the run's tables.")
+    ] = ShownTables.ALL,
+    since: Annotated[
+        BorderText,
+        Query(
+            max_length=MAX_VERSION_CHARS,
+            pattern=OPAQUE,
+            description="`version` of an earlier answer: only the tables that have changed since.",
+        ),
+    ] = "",
+    if_none_match: IfNoneMatch = None,
+) -> Response:
+    """Say where a run is: phase, percent, time left, rows, bytes, who is there to work, tables."""
+    version = _parsed("since", TableVersion.parse, since) if since else None
+    scope = TableScope.NONE if tables is ShownTables.NONE else TableScope.ALL
+    if scope is TableScope.ALL and version is not None:
+        scope = TableScope.CHANGED
+    progress = read_progress(cluster.engine(), run.id, tables=scope, since=version)
+    answer = status_of(run, progress, queue_sizes(cluster))
+    key = f"{run.id} {progress.tables_scope} {since}"
+    return conditional(versions.encode(key, answer), if_none_match)
+
+
+@one_run.get("/summary", responses={**NOT_MODIFIED, **_CHANGE}, dependencies=[NEEDS_READ])
+def summary(run: KnownRun, cluster: ClusterDep, if_none_match: IfNoneMatch = None) -> Response:
     """Return the report of a finished run, as `report.json` has it."""
     _require_end(run, "summary")
-    report = build_report(cluster.engine(), run.id)
-    return Response(encode_report(report), media_type="application/json")
+    report = build_report(cluster.patient_engine(), run.id)
+    return conditional(encode_report(report), if_none_match)
 
 
-@one_run.get("/report.html", response_class=HTMLResponse, responses=_CHANGE)
+@one_run.get("/report.html", response_class=HTMLResponse, responses=_CHANGE, dependencies=[NEEDS_READ])
 def report_page(run: KnownRun, cluster: ClusterDep) -> HTMLResponse:
     """Return the report of a finished run as one page for people."""
     _require_end(run, "report")
-    return HTMLResponse(render_html(build_report(cluster.engine(), run.id)), headers=PAGE_HEADERS)
+    return HTMLResponse(render_html(build_report(cluster.patient_engine(), run.id)), headers=PAGE_HEADERS)
 
 
-@one_run.post("/rollback", responses=_CHANGE)
+@one_run.post("/rollback", responses=_CHANGE, dependencies=[NEEDS_ADMIN])
 def rollback(
     run: KnownRun, cluster: ClusterDep, caller: CallerDep, request: RollbackRequest | None = None
 ) -> RolledBack:
@@ -155,7 +264,7 @@ def rollback(
     force = request is not None and request.force
     try:
         result = roll_back_run(
-            cluster.engine(), run.id, force=force, person=caller, settings=cluster.settings
+            cluster.patient_engine(), run.id, force=force, person=caller, settings=cluster.settings
         )
     except TargetUnreachableError:
         raise
@@ -176,27 +285,27 @@ def rollback(
     )
 
 
-@one_run.post("/cancel", status_code=HTTPStatus.ACCEPTED, responses=_CHANGE)
-def cancel(run: KnownRun, cluster: ClusterDep) -> Accepted:
-    """Stop a run for good; what it staged is removed."""
+@one_run.post("/cancel", status_code=HTTPStatus.ACCEPTED, responses=_CHANGE, dependencies=[NEEDS_ADMIN])
+def cancel(run: KnownRun, cluster: ClusterDep, caller: CallerDep) -> Accepted:
+    """Stop a run for good; what it staged is removed. One that has failed keeps its end, and cannot be resumed."""
     try:
-        end_for_good(cluster.engine(), run.id)
+        end_for_good(cluster.engine(), run.id, person=caller)
     except UsageError as error:
         raise _conflict("cancel-refused", run, str(error), members_of(error)) from error
     return _woken(cluster, run)
 
 
-@one_run.post("/pause", status_code=HTTPStatus.ACCEPTED, responses=_CHANGE)
-def pause(run: KnownRun, cluster: ClusterDep) -> Accepted:
+@one_run.post("/pause", status_code=HTTPStatus.ACCEPTED, responses=_CHANGE, dependencies=[NEEDS_RUN])
+def pause(run: KnownRun, cluster: ClusterDep, caller: CallerDep) -> Accepted:
     """Let a run stand still until it is resumed: what is under way is ended, nothing more is started."""
     try:
-        phase = request_pause(cluster.engine(), run.id)
+        phase = request_pause(cluster.engine(), run.id, person=caller)
     except UsageError as error:
         raise _conflict("pause-refused", run, str(error), members_of(error)) from error
     return Accepted(run_id=run.id, status=phase, links=links(run.id))
 
 
-@one_run.post("/resume", status_code=HTTPStatus.ACCEPTED, responses=_CHANGE)
+@one_run.post("/resume", status_code=HTTPStatus.ACCEPTED, responses=_CHANGE, dependencies=[NEEDS_RUN])
 def resume(run: KnownRun, cluster: ClusterDep, caller: CallerDep) -> Accepted:
     """Let a failed, paused or interrupted run go on where it stopped; finished chunks are not copied again."""
     try:
@@ -206,7 +315,7 @@ def resume(run: KnownRun, cluster: ClusterDep, caller: CallerDep) -> Accepted:
     return _woken(cluster, run)
 
 
-@one_run.post("/cutover", status_code=HTTPStatus.ACCEPTED, responses=_CHANGE)
+@one_run.post("/cutover", status_code=HTTPStatus.ACCEPTED, responses=_CHANGE, dependencies=[NEEDS_ADMIN])
 def cutover(
     run: KnownRun, cluster: ClusterDep, caller: CallerDep, request: CutoverRequest | None = None
 ) -> Accepted:

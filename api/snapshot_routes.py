@@ -13,6 +13,7 @@ from fastapi.responses import FileResponse
 
 from api.cluster_connections import ClusterDep
 from api.problem_documents import ProblemError, responses
+from api.required_scopes import NEEDS_RUN
 from api.response_models import PREFIX
 
 router = APIRouter(prefix=f"{PREFIX}/snapshots", tags=["snapshots"])
@@ -37,6 +38,7 @@ _PIECES: dict[int | str, dict[str, Any]] = {
     "/{sha256}",
     response_class=FileResponse,
     responses={**_PIECES, **responses(HTTPStatus.NOT_FOUND, HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE)},
+    dependencies=[NEEDS_RUN],
 )
 def snapshot(
     sha256: str, cluster: ClusterDep, range_asked: Annotated[str | None, Header(alias="Range")] = None

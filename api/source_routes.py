@@ -11,6 +11,7 @@ from pydantic import BaseModel
 
 from api.cluster_connections import ClusterDep
 from api.problem_documents import ProblemError, responses
+from api.required_scopes import NEEDS_READ
 from api.source_inventory import FoundSource, take_inventory
 
 router = APIRouter(prefix="/api/v1", tags=["sources"])
@@ -58,6 +59,7 @@ class SourceEntries(BaseModel):
     responses=responses(
         HTTPStatus.FORBIDDEN, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE
     ),
+    dependencies=[NEEDS_READ],
 )
 def sources(
     cluster: ClusterDep,

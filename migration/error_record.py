@@ -6,10 +6,12 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, cast
 
 from migration import (
+    access_errors,
     application_errors,
     cutover_errors,
     errors,
     evidence_errors,
+    folder_errors,
     full_disk_errors,
     source_form_errors,
 )
@@ -22,6 +24,8 @@ _FAMILIES: Final = (
     cutover_errors,
     source_form_errors,
     application_errors,
+    access_errors,
+    folder_errors,
 )
 """Modules of errors; a class is known once its module is imported."""
 

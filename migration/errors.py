@@ -258,12 +258,7 @@ class EmbeddedMissingError(LocalClusterError):
     """The packages of the embedded servers are not installed."""
 
     code = "embedded-not-installed"
-
-
-class EmbeddedFolderError(LocalClusterError):
-    """The data folder of an embedded server cannot be used."""
-
-    code = "embedded-folder-unusable"
+    exit_status = ExitStatus.UNUSABLE_INPUT
 
 
 class ReportNotWrittenError(ConvoyError):

@@ -8,12 +8,16 @@ from __future__ import annotations
 import socket
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import zip_longest
 from urllib.parse import urlsplit
 
 from celery import Celery, chord, signature
 from celery.canvas import Signature
 from redis import Redis
+from redis.backoff import NoBackoff
 from redis.exceptions import RedisError, ResponseError
+from redis.retry import Retry
 
 from migration.broker_transport import install
 from migration.errors import BrokerError, BrokerSettingError, OtherClusterError
@@ -30,10 +34,15 @@ _KEEPALIVE = {socket.TCP_KEEPIDLE: 30, socket.TCP_KEEPINTVL: 10, socket.TCP_KEEP
 _SENDING = {"max_retries": 1, "interval_start": 0.0, "interval_step": 0.0, "interval_max": 0.0}
 """Celery's own way is 20 tries; with a broker that swallows what it is sent they take four minutes."""
 _TARGET_KEY = "convoy:target"
+_SHOWN_CHARACTERS = 18
+_MOST_SHOWN = 300
 # On Redis the lowest number is served first; 0, 3, 6 and 9 have lists of their own. What has begun is ended first, so
 # that runs which were asked for at once end one after the other, and not all of them at the end.
 _BEGUN = 3
 _NEW = 6
+_PRIORITIES = (0, 3, 6, 9)
+_PRIORITY_SEPARATOR = "\x06\x16"
+"""Between a queue's name and a priority, in the name of kombu's list; 0 has the queue's own name."""
 
 
 def make_app(settings: Settings, name: str = "convoy", *, is_worker: bool = False) -> Celery:
@@ -99,12 +108,19 @@ def make_app(settings: Settings, name: str = "convoy", *, is_worker: bool = Fals
     return app
 
 
-def _signature(app: Celery, task: str, queue: str, *arguments: object) -> Signature:
+def shown_run(run_id: str) -> str:
+    """Return a run's id as Flower shows it: long enough to be the only one, and for `migration-cli status`."""
+    return f"run {run_id[:_SHOWN_CHARACTERS]}"
+
+
+def _signature(app: Celery, task: str, queue: str, *arguments: object, shown: str) -> Signature:
     """Return a message. Nobody asks for its result, which the sender would subscribe to and the worker write twice.
 
-    A chord counts its headers all the same: in Redis, apart from their results.
+    A chord counts its headers all the same: in Redis, apart from their results. `shown` is what those who watch the
+    queue see in place of the arguments; no worker reads it.
     """
-    return signature(task, args=arguments, app=app, queue=queue, immutable=True, ignore_result=True)
+    options = {"ignore_result": True, "argsrepr": shown[:_MOST_SHOWN], "kwargsrepr": "{}"}
+    return signature(task, args=arguments, app=app, queue=queue, immutable=True, **options)
 
 
 def send_advance(app: Celery, run_id: str) -> None:
@@ -114,7 +130,9 @@ def send_advance(app: Celery, run_id: str) -> None:
         BrokerError: the broker does not answer.
     """
     with _publishing(app):
-        _signature(app, ADVANCE_TASK, CONTROL_QUEUE, run_id).apply_async(retry=False, priority=_NEW)
+        _signature(app, ADVANCE_TASK, CONTROL_QUEUE, run_id, shown=shown_run(run_id)).apply_async(
+            retry=False, priority=_NEW
+        )
 
 
 def send_return(app: Celery, run_id: str) -> None:
@@ -124,19 +142,26 @@ def send_return(app: Celery, run_id: str) -> None:
         BrokerError: the broker does not answer.
     """
     with _publishing(app):
-        _signature(app, ADVANCE_TASK, CONTROL_QUEUE, run_id).apply_async(retry=False, priority=_BEGUN)
+        _signature(app, ADVANCE_TASK, CONTROL_QUEUE, run_id, shown=shown_run(run_id)).apply_async(
+            retry=False, priority=_BEGUN
+        )
 
 
-def send_steps(app: Celery, run_id: str, counts: Sequence[int]) -> None:
+def send_steps(app: Celery, run_id: str, counts: Sequence[int], shown: Sequence[str] = ()) -> None:
     """Send a chord: for each number a message that wakes a worker for so many steps, and `advance` after all of them.
 
-    Workers choose the steps (`migration/ledger/step_claims.py`), so those of other runs may be among them.
+    Workers choose the steps (`migration/ledger/step_claims.py`), so those of other runs may be among them. `shown`
+    says for each message what it was sent for, to those who watch the queue.
 
     Raises:
         BrokerError: the broker does not answer; the messages may have been sent in part.
     """
-    advance = _signature(app, ADVANCE_TASK, CONTROL_QUEUE, run_id).set(priority=_BEGUN)
-    headers = [_signature(app, RUN_STEPS_TASK, COPY_QUEUE, run_id, count) for count in counts]
+    run = shown_run(run_id)
+    advance = _signature(app, ADVANCE_TASK, CONTROL_QUEUE, run_id, shown=run).set(priority=_BEGUN)
+    headers = [
+        _signature(app, RUN_STEPS_TASK, COPY_QUEUE, run_id, count, shown=f"{run}, {words}" if words else run)
+        for count, words in zip_longest(counts, shown, fillvalue="")
+    ]
     with _publishing(app):
         # A header that errs (its worker was killed once too often) must move the run on as well.
         chord(headers, app=app)(advance.on_error(advance.clone()))
@@ -149,7 +174,9 @@ def send_wake_up_call(app: Celery, run_id: str) -> None:
         BrokerError: the broker does not answer.
     """
     with _publishing(app):
-        _signature(app, RUN_STEPS_TASK, COPY_QUEUE, run_id, 1).apply_async(retry=False)
+        _signature(
+            app, RUN_STEPS_TASK, COPY_QUEUE, run_id, 1, shown=f"{shown_run(run_id)}, another worker"
+        ).apply_async(retry=False)
 
 
 @contextmanager
@@ -166,9 +193,15 @@ def _publishing(app: Celery) -> Iterator[None]:
 
 
 @contextmanager
-def _broker(url: str) -> Iterator[Redis]:
+def _broker(url: str, seconds: float = BROKER_CONNECT_SECONDS, retry: Retry | None = None) -> Iterator[Redis]:
     try:
-        client = Redis.from_url(url, socket_connect_timeout=5, socket_timeout=5, decode_responses=True)
+        client = Redis.from_url(
+            url,
+            socket_connect_timeout=seconds,
+            socket_timeout=seconds,
+            decode_responses=True,
+            **({} if retry is None else {"retry": retry}),
+        )
     except ValueError as error:
         raise BrokerSettingError(
             f"The broker URL is not one: {error}", setting="MIGRATION_BROKER_URL"
@@ -189,6 +222,29 @@ def check_broker(url: str) -> None:
     """
     with _broker(url) as client:
         client.ping()
+
+
+@dataclass(frozen=True, slots=True)
+class QueueLengths:
+    """Messages that wait for a producer or worker to take them."""
+
+    control: int
+    copy: int
+
+
+def read_queue_lengths(url: str, seconds: float) -> QueueLengths:
+    """Return how many messages wait, of all priorities; asks once and waits for so many seconds at most.
+
+    Raises:
+        BrokerError: the broker does not answer within them.
+    """
+    with _broker(url, seconds, Retry(NoBackoff(), 0)) as client:
+        pipe = client.pipeline(transaction=False)
+        for queue in (CONTROL_QUEUE, COPY_QUEUE):
+            for priority in _PRIORITIES:
+                pipe.llen(f"{queue}{_PRIORITY_SEPARATOR}{priority}" if priority else queue)
+        found = [int(length) for length in pipe.execute()]
+    return QueueLengths(sum(found[: len(_PRIORITIES)]), sum(found[len(_PRIORITIES) :]))
 
 
 def announce_target(url: str, identity: str, shown: str) -> None:

@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from migration.mapping_file_model import MappingFile, OnConflict, OnOrphan
 from migration.model import IdentifierPolicy, IfExists, Mode, OnError, Source
+
+MAX_BATCH_ROWS: Final = 1_000_000
+MAX_CHUNK_ROWS: Final = 1_000_000_000
+MAX_WORKERS: Final = 10_000
+MAX_PATIENCE_SECONDS: Final = 31_536_000.0
+"""A year: what is meant to be longer is a typing error."""
 
 
 @dataclass(frozen=True, slots=True)

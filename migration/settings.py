@@ -1,37 +1,89 @@
-"""Frozen settings, from the environment and from `.env`: the only place that reads either.
+"""Frozen settings: from the environment, `.env` and `convoy.toml`, in that order; the only place that reads them.
 
-Every name carries the prefix ``MIGRATION_``; `.env.example` lists them all.
+Every name carries the prefix ``MIGRATION_``, but in `convoy.toml`; `.env.example` and docs/configuration.md list them.
+The launcher of the Procfile (process_launcher.py) hands the same things on, to each process what it needs.
 """
 
 from __future__ import annotations
 
+import os
+import sys
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
+from typing import Any, Final, Literal, NoReturn, get_args
 
-from pydantic import Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from dotenv import dotenv_values
+from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticCustomError
+from pydantic_settings import (
+    BaseSettings,
+    DotEnvSettingsSource,
+    EnvSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+
+from migration.errors import SettingError
+from migration.settings_file import SettingsFile, SettingsFileRefusedError, find_settings_file
+from migration.state_folder import HERE, StateFolder, choose_state_folder
+
+DEFAULT: Final = "default"
+ENVIRONMENT: Final = "environment"
+DOTENV: Final = ".env"
+_FLOWER_PORT: Final = "FLOWER_PORT"
+_BELOW_STATE: Final = {
+    "snapshot_dir": "snapshots",
+    "embedded_dir": "postgres",
+    "report_dir": "reports",
+    "log_dir": "logs",
+}
+"""Setting → what it is called below the folder of all that Convoy keeps."""
+
+PREFIX: Final = "MIGRATION_"
+ENV_FILE: Final = DOTENV
+WITHOUT_ENV_FILE: Final = "CONVOY_WITHOUT_ENV_FILE"
+"""Of a process that was given what it needs from `.env` already, and is to see nothing else of it."""
+SECRETS: Final = ("broker_url", "target_url", "target_password", "api_token", "signing_key")
+"""Settings that are a secret or may hold one: each may come from a file instead, which `..._FILE` names."""
 
 
 class Settings(BaseSettings):
     """What a process must know before its first message. Durations are in seconds, sizes in bytes."""
 
     model_config = SettingsConfigDict(
-        env_prefix="MIGRATION_",
-        env_file=".env",
+        env_prefix=PREFIX,
+        env_file=ENV_FILE,
         env_file_encoding="utf-8",
         env_ignore_empty=True,  # an empty MIGRATION_SOURCE_ROOT must not mean the current folder
         extra="ignore",
         frozen=True,
+        hide_input_in_errors=True,  # what is wrong may stand beside a password
     )
 
     broker_url: str | None = None
-    """Redis or Valkey; None: the command line starts a broker of its own."""
+    """Redis or Valkey; without one the command line starts a broker of its own."""
     target_url: SecretStr | None = None
     """PostgreSQL that holds the target tables and the ledger."""
     target_password: SecretStr | None = None
     """Password for a target URL that carries none."""
     source_root: Path | None = None
     """The API reads sources below this folder only."""
+    source_seconds: int = Field(default=60, ge=1)
+    """How long reading, computing or unpacking a source may take; one second more for each MiB of it."""
+    source_memory_bytes: int = Field(default=2 << 30, ge=256 << 20)
+    """Memory of a process that computes, unpacks or salvages a source."""
+    source_computed_bytes: int = Field(default=64 << 20, ge=0)
+    """What columns that a source computes when it is read may come to; four times its size, if that is more."""
+    source_unpacked_bytes: int = Field(default=1 << 30, ge=1 << 20)
+    """What a dump or compressed file may become; a hundred times its size, if that is more."""
+    source_fetched_bytes: int = Field(default=64 << 30, ge=0)
+    """The largest source that a URL may bring."""
+    source_schema_bytes: int = Field(default=32 << 20, ge=0)
+    """All definitions of tables, views, indexes and triggers of a source together."""
+    state_dir: Path = HERE
+    """Where the folders below are unless they are named themselves; elsewhere where this one cannot be made."""
     snapshot_dir: Path = Path(".convoy/snapshots")
     """Snapshots of sources; every worker must see the same folder, unless there is a stage."""
     snapshot_retention_hours: float = Field(default=24.0, ge=0)
@@ -43,29 +95,250 @@ class Settings(BaseSettings):
     embedded_dir: Path = Path(".convoy/postgres")
     """Data folder of the embedded PostgreSQL."""
     report_dir: Path = Path(".convoy/reports")
+    """Where reports go without `--report`, each in a folder named by its run."""
+    log_dir: Path | None = None
+    """Logs of local clusters; None: `logs` beside the reports."""
     signing_key: SecretStr | None = None
     """Private Ed25519 key, as PEM or as the path of a PEM file: reports are signed with it."""
 
+    broker_url_file: Path | None = None
+    target_url_file: Path | None = None
+    target_password_file: Path | None = None
+    signing_key_file: Path | None = None
+    api_token_file: Path | None = None
+    """Tokens as in `api_token`, one a line; the API reads the file anew whenever it changes."""
+
     api_token: SecretStr | None = None
+    """Tokens that may do everything, separated by commas; the first is what workers show to a stage."""
     api_host: str = "127.0.0.1"
+    """Address that the API listens on."""
     api_port: int = 8000
+    """Port that the API listens on."""
     flower_url: str = "http://127.0.0.1:5555"
     """Where the dashboard's link to Flower leads."""
 
     lease_seconds: float = Field(default=30.0, gt=0)
     """A running step that holds no row lock after this time has lost its worker."""
     watchdog_seconds: float = Field(default=30.0, gt=0)
+    """How often unfinished work is looked for that nobody does any more."""
     silence_seconds: float = Field(default=120.0, gt=0)
     """A worker that gave no sign of life for so long is stopped or frozen: its connections are ended."""
     max_attempts: int = Field(default=5, ge=1)
+    """So often a step is tried before it fails, and its run with it."""
     soft_time_limit_seconds: int = 3_300
+    """A step is told to end after so long: it is rolled back, and tried again."""
     hard_time_limit_seconds: int = 3_600
+    """The process of a step is killed after so long."""
     visibility_timeout_seconds: int = 7_200
     """Must stay above the hard time limit: shorter, and Redis hands out running tasks a second time."""
     log_level: str = "INFO"
+    """The least that is logged: DEBUG, INFO, WARNING or ERROR."""
+    log_format: Literal["text", "json", "auto"] = "text"
+    """`text` for people, `json` for programs, `auto`: text on a terminal, JSON elsewhere."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _take_secrets_from_files(cls, given: Any) -> Any:
+        """Put what a `..._file` holds where the setting itself would stand; the API's tokens are read when needed."""
+        if not isinstance(given, dict):
+            return given
+        values = dict(given)
+        for name in SECRETS:
+            file = values.get(f"{name}_file")
+            if not file:
+                continue
+            setting = f"{PREFIX}{name.upper()}"
+            if values.get(name):
+                raise PydanticCustomError(
+                    "secret_twice", f"{setting} and {setting}_FILE are both set: keep one"
+                )
+            text = read_secret_file(Path(file), f"{setting}_FILE")
+            if name != "api_token":
+                values[name] = text
+                del values[f"{name}_file"]
+        return values
+
+    def api_tokens(self) -> tuple[str, ...]:
+        """Return the tokens that the settings name, as they are now: a file may have changed.
+
+        Raises:
+            ValueError: the file cannot be read.
+        """
+        if self.api_token_file is not None:
+            text = read_secret_file(self.api_token_file, f"{PREFIX}API_TOKEN_FILE")
+        else:
+            text = self.api_token.get_secret_value() if self.api_token else ""
+        return tuple(filter(None, (token.strip() for token in text.replace(",", "\n").splitlines())))
+
+    @property
+    def log_folder(self) -> Path:
+        """Where a local cluster keeps its logs."""
+        return self.report_dir.parent / "logs" if self.log_dir is None else self.log_dir
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Return the sources, the one that counts first; whoever names no `.env` wants no `convoy.toml` either."""
+        named: tuple[PydanticBaseSettingsSource, ...] = (init_settings, env_settings, dotenv_settings)
+        if isinstance(dotenv_settings, DotEnvSettingsSource) and dotenv_settings.env_file is None:
+            return (*named, file_secret_settings)
+        return (*named, _SettingsFileSource(settings_cls), file_secret_settings)
+
+
+def read_secret_file(file: Path, setting: str) -> str:
+    """Return what a file of one secret holds, without the line end.
+
+    Raises:
+        ValueError: it cannot be read; names the setting and never the content.
+    """
+    try:
+        return file.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is no text in UTF-8"
+        raise PydanticCustomError(
+            "secret_file", f"{setting} names {file}, which cannot be read: {reason}"
+        ) from None
+
+
+def open_env_file() -> str | None:
+    """Return a sentence where others may read the secrets of `.env`; None where all is well, or there are none."""
+    try:
+        is_open = Path(ENV_FILE).stat().st_mode & 0o077 != 0
+    except OSError:
+        return None
+    if not is_open:
+        return None
+    written = dotenv_values(ENV_FILE)
+    secrets = {f"{PREFIX}{name.upper()}" for name in SECRETS} | {"FLOWER_BASIC_AUTH", "PGPASSWORD"}
+    if not any(written.get(name) for name in secrets):
+        return None
+    return f"Other users of this machine may read the secrets in {ENV_FILE}; type: chmod 600 {ENV_FILE}"
+
+
+class _SettingsFileSource(PydanticBaseSettingsSource):
+    """The settings of `convoy.toml`."""
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:  # noqa: ARG002
+        """Return one value."""
+        return settings_file().settings.get(field_name), field_name, False
+
+    def __call__(self) -> dict[str, Any]:
+        """Return all values."""
+        return dict(settings_file().settings)
+
+
+def settings_file() -> SettingsFile:
+    """Return what `convoy.toml` says.
+
+    Raises:
+        SettingsFileRefusedError: it cannot be used.
+    """
+    return find_settings_file(
+        _home_folder("XDG_CONFIG_HOME", ".config"), frozenset(Settings.model_fields), secret_names()
+    )
+
+
+def secret_names() -> frozenset[str]:
+    """Return the settings that hold a secret."""
+    return frozenset(
+        name
+        for name, field in Settings.model_fields.items()
+        if SecretStr in (field.annotation, *get_args(field.annotation))
+    )
 
 
 @lru_cache(maxsize=1)
 def load_settings() -> Settings:
-    """Read the settings once for each process."""
-    return Settings()
+    """Read the settings once for each process.
+
+    Raises:
+        SettingError: a setting has a value that makes no sense, or `convoy.toml` cannot be used.
+    """
+    try:
+        # The file that is none: other than None it still lets `convoy.toml` be read.
+        file = os.devnull if os.environ.get(WITHOUT_ENV_FILE) else ENV_FILE
+        settings = Settings(_env_file=file)  # type: ignore[call-arg]
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        name = "_".join(str(part) for part in first["loc"])
+        origin = setting_origins().get(name, ENVIRONMENT)
+        raise SettingError(
+            f"{first['msg']}",
+            setting=name if not name or origin.endswith(".toml") else f"{PREFIX}{name.upper()}",
+            file="" if origin in {ENVIRONMENT, DOTENV} else origin,
+            remedy="Correct it in the environment or in .env"
+            if origin in {ENVIRONMENT, DOTENV}
+            else "Correct it there",
+        ) from None
+    except SettingsFileRefusedError as error:
+        raise SettingError(error.what, setting=error.key, file=str(error.path), remedy=error.remedy) from None
+    return _completed(settings)
+
+
+def state_folder(settings: Settings) -> StateFolder:
+    """Return where what Convoy keeps is, unless a setting moves a part of it."""
+    if "state_dir" in settings.model_fields_set:
+        return StateFolder(settings.state_dir)
+    return choose_state_folder(_home_folder("XDG_STATE_HOME", ".local/state"))
+
+
+def _completed(settings: Settings) -> Settings:
+    """Put the folders that nobody has named below the state folder, and the link to where Flower listens."""
+    state = state_folder(settings)
+    given = settings.model_fields_set
+    moved: dict[str, Any] = {
+        name: state.path / below
+        for name, below in _BELOW_STATE.items()
+        # A database is to be found again: a folder that a restart takes away is no place for it.
+        if name not in given and (state.stays or name != "embedded_dir")
+    }
+    port = _flower_port()
+    if port and "flower_url" not in given:
+        moved["flower_url"] = f"http://127.0.0.1:{port}"
+    return settings.model_copy(update=moved)
+
+
+def _flower_port() -> str:
+    """Return the port that Flower is given, whose variable is its own: the dashboard's link follows it."""
+    named = os.environ.get(_FLOWER_PORT) or dotenv_values(DOTENV).get(_FLOWER_PORT) or ""
+    return named if named.isdecimal() else ""
+
+
+def setting_origins() -> Mapping[str, str]:
+    """Return for each setting what says it: `environment`, `.env`, the path of a `convoy.toml`, or `default`."""
+    file = settings_file()
+    origins = dict.fromkeys(Settings.model_fields, DEFAULT)
+    origins |= dict.fromkeys(file.settings, str(file.path))
+    for origin, source in (
+        (DOTENV, DotEnvSettingsSource(Settings)),
+        (ENVIRONMENT, EnvSettingsSource(Settings)),
+    ):
+        origins |= {name: origin for name in source() if name in origins}
+    return origins
+
+
+def settings_or_exit() -> Settings:
+    """Return the settings, for a process whose output is its log: a wrong one is a sentence and status 2."""
+    try:
+        return load_settings()
+    except SettingError as error:
+        _exit(error)
+
+
+def _exit(error: SettingError) -> NoReturn:
+    sys.stderr.write(f"error: {error}\n")
+    raise SystemExit(int(error.exit_status))
+
+
+def _home_folder(variable: str, below_home: str) -> Path | None:
+    """Return a folder of the XDG Base Directory Specification, where relative ones count as not given."""
+    named, home = os.environ.get(variable, ""), os.environ.get("HOME", "")
+    if named.startswith("/"):
+        return Path(named)
+    return Path(home) / below_home if home.startswith("/") else None

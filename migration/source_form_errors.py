@@ -27,3 +27,21 @@ class SourceCompressionError(SourceError):
     """A compressed file is cut off or damaged, or cannot be unpacked here."""
 
     code = "source-not-unpacked"
+
+
+class SourceTooLargeError(SourceError):
+    """A source would become larger than it may: unpacked, computed, fetched, or by its definitions."""
+
+    code = "source-too-large"
+
+
+class SourceTooSlowError(SourceError):
+    """Reading a source takes longer than it may: damage that leads in circles, or a definition that computes."""
+
+    code = "source-too-slow"
+
+
+class SourceProcessError(SourceError):
+    """The process that unpacks, salvages or computes a source has died of it."""
+
+    code = "source-process-died"

@@ -34,6 +34,7 @@ from migration.ledger.step_records import (
     take_unsent,
 )
 from migration.ledger.table_records import read_tables
+from migration.log_context import log_fields
 from migration.model import Mode, Phase, StepState
 from migration.observers.run_happenings import RunMoveFailed, RunWaiting, StepsSent
 from migration.observers.run_observer import Observers
@@ -43,7 +44,12 @@ from migration.steps.run_cancellation import remove_staging
 from migration.steps.step_context import target_url
 from migration.target.postgres_errors import translate
 from migration.target.target_connection import redact
-from producer.step_messages import MAX_MESSAGES, MAX_STEPS_PER_MESSAGE, group_steps
+from producer.step_messages import (
+    MAX_MESSAGES,
+    MAX_STEPS_PER_MESSAGE,
+    describe_messages,
+    group_steps,
+)
 from producer.transitions.cutover_blockers import name_blockers
 from producer.transitions.phase_transitions import move_on
 from producer.transitions.transition_context import TransitionContext
@@ -118,7 +124,7 @@ class Runner:
             self._calls[run_id] = False
         try:
             while True:
-                with run_lock(self.engine, run_id, wait=wait) as is_held:
+                with log_fields(run=run_id), run_lock(self.engine, run_id, wait=wait) as is_held:
                     while is_held() and self._move(run_id):
                         pass
                 with self._calls_lock:
@@ -134,7 +140,7 @@ class Runner:
     def _move(self, run_id: str) -> bool:
         with self.engine.begin() as connection:
             run = read_run(connection, run_id)
-        if run.phase is Phase.CANCELLED:
+        if run.phase is Phase.CANCELLED or run.given_up_at is not None:
             with suppress(RetryableError):  # others hold it: the watchdog tries again
                 remove_staging(self.engine, run)
         if run.phase.is_end or run.paused_at is not None:
@@ -142,7 +148,8 @@ class Runner:
         if self._waits_for_cutover(run):
             return False
         try:
-            goes_on = self._work_on(run)
+            with log_fields(phase=run.phase.value):
+                goes_on = self._work_on(run)
         except CutoverBlockedError as problem:
             self._put_off_cutover(run, problem)
         except BrokerError as problem:
@@ -258,11 +265,12 @@ class Runner:
             if not waiting:
                 return
             counts = group_steps(waiting, run.options.workers)
+            shown = describe_messages(connection, phase, waiting, counts)
             sent = StepsSent(run.id, phase, len(counts), len(waiting))
             EventLogObserver(connection).observe(sent)
         try:
             check_broker(str(self.app.conf.broker_url))  # at once, where publishing tries for a while
-            send_steps(self.app, run.id, counts)
+            send_steps(self.app, run.id, counts, shown)
         except BrokerError:
             forget_sending(self.engine, [step.id for step in waiting])
             raise

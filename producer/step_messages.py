@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import accumulate
 
-from migration.ledger.step_records import Waiting
+from sqlalchemy import Connection
+
+from migration.ledger.step_records import Waiting, name_steps
+from migration.model import Phase
 
 MAX_MESSAGES = 1_000
 """Headers of one chord: each carries the chord's body, and their counter is one key of the broker."""
@@ -36,3 +40,19 @@ def group_steps(waiting: Sequence[Waiting], workers: int) -> list[int]:
     if count:
         counts.append(count)
     return counts
+
+
+def describe_messages(
+    connection: Connection, phase: Phase, waiting: Sequence[Waiting], counts: Sequence[int]
+) -> list[str]:
+    """Return for each message what it is sent for, in words: its phase, its first step, and how many more.
+
+    For those who watch the queue. Workers take the steps in the same order, the heaviest first, whichever message
+    wakes them.
+    """
+    starts = [0, *accumulate(counts)][:-1]
+    names = name_steps(connection, [waiting[start].id for start in starts])
+    return [
+        f"{phase}, {names[waiting[start].id]}" + (f" and {count - 1} more" if count > 1 else "")
+        for start, count in zip(starts, counts, strict=True)
+    ]

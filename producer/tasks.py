@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from celery import signals
 
+from migration.ledger.process_presence import ProcessIdentity, ProcessKind
+from migration.log_context import log_fields
 from migration.queue import ADVANCE_TASK
 from migration.settings import load_settings
+from migration.steps.signs_of_presence import SignsOfPresence
 from producer.run_state_machine import Runner
 from producer.watchdog import Watchdog
 
 if TYPE_CHECKING:
-    from celery import Celery
+    from celery import Celery, Task
 
 logger = logging.getLogger(__name__)
 
@@ -23,14 +26,28 @@ def register(app: Celery) -> None:
     runner = Runner(app, load_settings())
     watchdog = Watchdog(runner)
 
-    @app.task(name=ADVANCE_TASK, ignore_result=True)
-    def advance(run_id: str) -> None:
-        runner.advance(run_id, wait=True)
+    @app.task(name=ADVANCE_TASK, bind=True, ignore_result=True)
+    def advance(task: Task, run_id: str) -> None:
+        with log_fields(task_id=task.request.id):
+            runner.advance(run_id, wait=True)
+
+    presence: list[SignsOfPresence] = []
 
     @signals.worker_ready.connect(weak=False)
-    def start_watchdog(**_kwargs: object) -> None:
+    def start_watchdog(sender: Any, **_kwargs: object) -> None:
         watchdog.start()
+        producer = sender.controller
+        identity = ProcessIdentity(
+            ProcessKind.PRODUCER, str(producer.hostname), int(producer.concurrency or 1)
+        )
+        presence.append(SignsOfPresence(runner.settings, identity))
+        presence[-1].start()
 
     @signals.worker_shutting_down.connect(weak=False)
     def stop_watchdog(**_kwargs: object) -> None:
         watchdog.stop()
+
+    @signals.worker_shutdown.connect(weak=False)
+    def say_goodbye(**_kwargs: object) -> None:
+        while presence:
+            presence.pop().stop()

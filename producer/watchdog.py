@@ -23,6 +23,8 @@ from migration.ledger.frozen_producers import end_silent_producers
 from migration.ledger.hung_workers_and_lock_waits import end_silent
 from migration.ledger.run_records import active_runs, read_run, runs_with_leftovers
 from migration.ledger.step_records import recover_lost, recover_stalled
+from migration.ledger.work_totals import gather_totals
+from migration.log_context import log_fields
 from migration.observers.run_happenings import StepsRecovered, WorkerStopped
 from migration.steps.run_cancellation import remove_staging
 from migration.target.postgres_errors import translate
@@ -108,6 +110,7 @@ class Watchdog:
                 self._runner.engine, settings.snapshot_dir.absolute(), settings.snapshot_retention_hours
             )
             prune_stage(self._runner.engine, settings)
+            gather_totals(self._runner.engine)
 
     def _lacks_room(self, error: Exception) -> bool:
         """Take note of a full disk of the ledger: it is waited for, and no attempt counts that is lost meanwhile."""
@@ -122,7 +125,8 @@ class Watchdog:
 
     def _look_at_one(self, run_id: str, *, was_full: bool) -> None:
         try:
-            self._look_at(run_id, was_full=was_full)
+            with log_fields(run=run_id):
+                self._look_at(run_id, was_full=was_full)
         except DBAPIError as error:  # other runs may have what they need
             if not self._lacks_room(error):
                 raise

@@ -1,8 +1,20 @@
 """Celery application of the workers: `celery -A worker.app worker -Q copy`."""
 
+from celery import signals
+
+from migration.celery_logging import take_over_logging
 from migration.queue import make_app
-from migration.settings import load_settings
+from migration.settings import settings_or_exit
+from worker.pool_child import leave_group
 from worker.tasks import register
 
-app = make_app(load_settings(), is_worker=True)
+settings = settings_or_exit()
+app = make_app(settings, is_worker=True)
+take_over_logging(settings, "worker")
 register(app)
+
+
+@signals.worker_process_init.connect
+def begin_child(**_kwargs: object) -> None:
+    """Begin the life of a pool child."""
+    leave_group()

@@ -6,15 +6,20 @@ import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from celery import signals
 
 from migration.errors import BrokerError
+from migration.ledger.process_presence import ProcessIdentity, ProcessKind
+from migration.log_context import log_fields
+from migration.observers.standard_observers import STANDARD_OBSERVERS
 from migration.queue import RUN_STEPS_TASK, send_return, send_wake_up_call
 from migration.settings import load_settings
+from migration.steps.signs_of_presence import SignsOfPresence
 from migration.steps.step_context import StepContext
 from migration.steps.wake_up_call import Callers, answer_call
+from worker.task_notes import StepsFailedError, TaskNotes
 
 if TYPE_CHECKING:
     from celery import Celery, Task
@@ -26,12 +31,14 @@ class Process:
     """The connections of one pool child: opened in it, never before the fork."""
 
     context: StepContext | None = None
+    notes = TaskNotes()
 
     @classmethod
     def open(cls, hostname: str) -> StepContext:
         """Return the process's context."""
         if cls.context is None:
-            cls.context = StepContext(load_settings(), f"{hostname}:{os.getpid()}")
+            observers = STANDARD_OBSERVERS.with_also(cls.notes)
+            cls.context = StepContext(load_settings(), f"{hostname}:{os.getpid()}", observers)
         return cls.context
 
     @classmethod
@@ -55,13 +62,29 @@ def register(app: Celery) -> None:
 
     callers = Callers(call_producer, call_worker)
 
-    @app.task(name=RUN_STEPS_TASK, bind=True)
-    def run_steps(task: Task, run_id: str, count: int) -> None:  # noqa: ARG001 - for those who watch the queue
+    # Nobody asks for the result: those who watch the queue see it in the task's last event.
+    @app.task(name=RUN_STEPS_TASK, bind=True, ignore_result=True, throws=(StepsFailedError,))
+    def run_steps(task: Task, run_id: str, count: int) -> str:  # noqa: ARG001 - for those who watch the queue
         context = Process.open(str(task.request.hostname))
         redelivered = bool((task.request.delivery_info or {}).get("redelivered"))
-        answer_call(context, count, callers, in_place_of_the_dead=redelivered)
+        with log_fields(worker=context.worker, task_id=task.request.id), Process.notes.of_one_task():
+            answer_call(context, count, callers, in_place_of_the_dead=redelivered)
+            return Process.notes.result()
 
     signals.worker_process_shutdown.connect(Process.close, weak=False)
+    presence: list[SignsOfPresence] = []
+
+    @signals.worker_ready.connect(weak=False)
+    def begin_signs(sender: Any, **_kwargs: object) -> None:  # in the process that forks the pool
+        worker = sender.controller
+        identity = ProcessIdentity(ProcessKind.WORKER, str(worker.hostname), int(worker.concurrency or 1))
+        presence.append(SignsOfPresence(load_settings(), identity))
+        presence[-1].start()
+
+    @signals.worker_shutdown.connect(weak=False)
+    def say_goodbye(**_kwargs: object) -> None:
+        while presence:
+            presence.pop().stop()
 
 
 @contextmanager

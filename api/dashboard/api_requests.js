@@ -95,9 +95,6 @@ export function post(path, body, headers) {
   return ask(path, {method: "POST", body, headers});
 }
 
-/** Whether this server has a path that the pages can do without. */
-export const serverKnows = path => (document.body.dataset.knows || "").split(" ").includes(path);
-
 /** A path with the parameters that have a value. */
 export function withQuery(path, parameters) {
   const query = new URLSearchParams(

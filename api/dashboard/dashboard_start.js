@@ -1,6 +1,6 @@
 // Which page is shown: by the part of the address behind `#`, once there is a token.
 import {html, nothing} from "./vendored/lit-html/lit-html.js";
-import {ask, keepToken, onRefusedToken, serverKnows, token} from "./api_requests.js";
+import {ask, keepToken, onRefusedToken, token} from "./api_requests.js";
 import {applyScheme, schemeSwitch} from "./colour_scheme.js";
 import {announce, draw, showTrouble} from "./page_screen.js";
 import {rights} from "./token_rights.js";
@@ -61,7 +61,6 @@ function signOut(reason) {
 }
 
 async function learnRights() {
-  if (!serverKnows("/api/v1/token")) return; // a server without scopes: each token may do everything
   try {
     rights.learn(await ask("/api/v1/token"));
     drawTop();

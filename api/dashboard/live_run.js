@@ -1,5 +1,5 @@
 // One run as the server tells it, asked for again and again: no more often than it answers, and not while nobody looks.
-import {ProblemError, RUNS, ask, openStream, serverKnows, withQuery} from "./api_requests.js";
+import {ProblemError, RUNS, ask, openStream, withQuery} from "./api_requests.js";
 
 const PACE_MS = 1000; // between two questions for the status
 const CALM_MS = 15000; // of a run that is at its end: somebody else may roll it back
@@ -14,7 +14,7 @@ export class LiveRun {
   tables = new Map();
   map = null;
   speed = null;
-  /** What /api/v1/cluster says; null where the server does not know. */
+  /** What /api/v1/cluster says; null before it has. */
   cluster = null;
   events = [];
   /** When the server last answered. */
@@ -95,10 +95,9 @@ export class LiveRun {
     const wasOver = this.isOver;
     const path = withQuery(`${RUNS}/${encodeURIComponent(this.#id)}/status`, {tables: "all", since: this.#version});
     const status = await ask(path, {signal: this.#end.signal});
-    // Without a version, the server tells all tables each time; with one, those that have changed.
-    if (this.#version === null || status.version === undefined) this.tables = new Map();
-    for (const table of status.tables || []) this.tables.set(`${table.source}\u0000${table.name}`, table);
-    this.#version = status.version ?? null;
+    if (status.tables_scope === "all") this.tables = new Map(); // else those that have changed since the last answer
+    for (const table of status.tables) this.tables.set(`${table.source}\u0000${table.name}`, table);
+    this.#version = status.version;
     this.status = status;
     this.seenAt = Date.now();
     this.trouble = null;
@@ -121,7 +120,7 @@ export class LiveRun {
   }
 
   async #askCluster() {
-    if (!serverKnows("/api/v1/cluster") || this.isOver) return;
+    if (this.isOver) return;
     this.cluster = await ask("/api/v1/cluster", {signal: this.#end.signal});
     if (this.status) this.#tell();
   }

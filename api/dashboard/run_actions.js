@@ -6,14 +6,17 @@ import {rowsOf} from "./run_figures.js";
 import {count, number} from "./text_formats.js";
 import {rights} from "./token_rights.js";
 
+// A failed run that was cancelled keeps its end, and goes on no more.
+const canGoOn = status => status.status === "failed" && !status.given_up_at;
 const isDone = status => ["completed", "completed_with_findings"].includes(status.status);
 
 /** When an act makes sense, what it is called and what it will do, said with the figures of the run. */
 const ACTS = {
   cutover: {
     label: "Cut over",
+    scope: "admin",
     look: "primary",
-    when: status => status.status === "ready" || (status.status === "failed" && status.resume_phase === "cutting_over"),
+    when: status => status.status === "ready" || (canGoOn(status) && status.resume_phase === "cutting_over"),
     tells: (status, rows) => [
       `Puts ${count(status.tables_total, "table")} with ${count(rows.loaded, "row")} in place, in one transaction: users see the new tables from its commit on, and none of them before.`,
       rows.quarantined ? `${count(rows.quarantined, "row")} in quarantine will be missing there.` : "",
@@ -23,6 +26,7 @@ const ACTS = {
   },
   pause: {
     label: "Pause",
+    scope: "run",
     when: status => !status.finished && !status.paused_at,
     tells: () => [
       "Lets the run stand still: chunks that are being copied now are ended, and no more are begun.",
@@ -31,8 +35,9 @@ const ACTS = {
   },
   resume: {
     label: "Resume",
+    scope: "run",
     look: "primary",
-    when: status => Boolean(status.paused_at && !status.finished) || status.status === "failed",
+    when: status => Boolean(status.paused_at && !status.finished) || canGoOn(status),
     tells: status => [
       status.status === "failed"
         ? "Lets the failed run go on in the phase where it stopped. Repair the cause first, or it will fail again."
@@ -42,8 +47,9 @@ const ACTS = {
   },
   cancel: {
     label: "Cancel the run",
+    scope: "admin",
     look: "danger",
-    when: status => !status.finished || ["failed", "ready"].includes(status.status),
+    when: status => !status.finished || status.status === "ready" || canGoOn(status),
     tells: (status, rows) => [
       "Stops the run for good: it can never be resumed.",
       status.mode === "migrate"
@@ -54,6 +60,7 @@ const ACTS = {
   },
   rollback: {
     label: "Roll back",
+    scope: "admin",
     look: "danger",
     when: status => status.mode === "migrate" && isDone(status),
     tells: (status, rows) => [
@@ -66,11 +73,12 @@ const ACTS = {
 
 let isOpen = false;
 
-/** The buttons of the acts that make sense now. */
+/** The buttons of the acts that make sense now; those that the token may not press say so. */
 export function actionBar(run, runId, onDone) {
   const {status} = run;
   const acts = Object.entries(ACTS).filter(([, act]) => act.when(status));
   if (!acts.length) return nothing;
+  const denied = acts.map(([, act]) => act.scope).find(scope => !rights.may(scope));
   return html`<div class="actions">
     ${acts.map(
       ([name, act]) =>
@@ -78,13 +86,13 @@ export function actionBar(run, runId, onDone) {
           type="button"
           id=${`act-${name}`}
           class=${act.look || nothing}
-          ?disabled=${!rights.mayRun}
+          ?disabled=${!rights.may(act.scope)}
           @click=${() => openDialog(name, act, run, runId, onDone)}
         >
           ${act.label}
         </button>`,
     )}
-    ${rights.mayRun ? nothing : html`<span class="soft small-text">${rights.refusal}</span>`}
+    ${denied ? html`<span class="soft small-text">${rights.refusal(denied)}</span>` : nothing}
   </div>`;
 }
 
@@ -93,7 +101,7 @@ function openDialog(name, act, run, runId, onDone) {
   isOpen = true;
   const place = document.getElementById("dialogs"),
     opener = document.activeElement;
-  const status = {...run.status, tables_total: run.tables.size};
+  const {status} = run;
   const sentences = act.tells(status, rowsOf(run)).filter(Boolean);
   let isBusy = false,
     complaint = "",

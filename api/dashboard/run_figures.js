@@ -1,31 +1,14 @@
 // What the answers of the server mean, as figures that mislead nobody.
 
-/** Rows of a run: `{total, loaded, quarantined}`. The map counts what its chunks have loaded and kept out. */
-export function rowsOf(run) {
-  const {status, map} = run;
-  const quarantined = Math.max(map?.rows_quarantined ?? 0, status.rows.quarantined ?? status.quarantined ?? 0);
-  const done = status.rows.done;
-  // A server that does not tell rows in quarantine apart counts them as done.
-  const loaded = status.rows.loaded ?? (status.rows.quarantined === undefined ? Math.max(0, done - quarantined) : done);
-  return {
-    total: status.rows.total,
-    quarantined,
-    loaded: Math.min(loaded, Math.max(0, status.rows.total - quarantined)),
-  };
-}
+/** Rows of a run: `{total, loaded, quarantined}`. */
+export const rowsOf = ({status: {rows}}) => ({total: rows.total, loaded: rows.done, quarantined: rows.quarantined});
 
-/** The same of one table; `keptOut` is how many rows of it the map knows to be in quarantine. */
-export function rowsOfTable(table, keptOut) {
-  const told = table.rows_quarantined ?? table.quarantined;
-  const quarantined = Math.max(told ?? 0, keptOut);
-  const loaded = told === undefined ? Math.max(0, table.rows_done - quarantined) : table.rows_done;
-  return {total: table.rows_total, quarantined, loaded: Math.min(loaded, Math.max(0, table.rows_total - quarantined))};
-}
-
-/** Rows in quarantine by table, as the map has them: `source\u0000name` → rows. */
-export function keptOutByTable(map) {
-  return new Map((map?.quarantined_tables || []).map(kept => [`${kept.source}\u0000${kept.table}`, kept.rows]));
-}
+/** The same of one table. */
+export const rowsOfTable = table => ({
+  total: table.rows_total,
+  loaded: table.rows_done,
+  quarantined: table.rows_quarantined,
+});
 
 /** Seconds spent in each phase so far, from the log: phase → {seconds, at}. A resumed run adds up. */
 export function phaseTimes(events, isOver) {
@@ -55,35 +38,22 @@ export function secondsLeft(speed, totalRows) {
   });
 }
 
-/** Workers by name with what they do, and whether anybody is there at all; `isKnown` false: the server cannot tell. */
-export function workersOf(run, runId) {
-  const {cluster, status} = run;
-  if (!cluster) {
-    return {
-      isKnown: false,
-      alive: status.workers_alive ?? null,
-      workers: status.workers.map(name => ({name, alive: true, doing: null})),
-    };
-  }
-  const workers = cluster.workers.map(worker => ({...worker, doing: worker.doing || []}));
-  workers.sort((a, b) => b.alive - a.alive || b.doing.length - a.doing.length || a.name.localeCompare(b.name));
-  return {isKnown: true, alive: workers.filter(worker => worker.alive).length, workers, runId};
+/** All workers, those at work first; null before the server has told of them. */
+export function workersOf({cluster}) {
+  if (!cluster) return null;
+  return [...cluster.workers].sort(
+    (a, b) => b.alive - a.alive || b.doing.length - a.doing.length || a.name.localeCompare(b.name),
+  );
 }
 
 /** Sentences on what holds a run up: what the server says, and whom it misses. */
-export function alertsOf(run) {
-  const {status, cluster} = run;
+export function alertsOf({status}) {
   if (status.finished) return [];
   const said = [...status.waits];
-  const workers = status.workers_alive ?? (cluster ? cluster.workers.filter(worker => worker.alive).length : null);
-  const producers =
-    status.producers_alive ?? (cluster ? cluster.producers.filter(producer => producer.alive).length : null);
-  const isToldOf = word => said.some(sentence => new RegExp(word, "i").test(sentence));
-  if (producers === 0 && !isToldOf("producer"))
-    said.push(
-      "No producer is there: nobody moves this run until one is started. celery -A producer.app worker -Q control",
-    );
-  if (workers === 0 && !isToldOf("no worker"))
-    said.push("No worker is there: nothing is copied until one is started. celery -A worker.app worker -Q copy");
+  const isToldOf = word => said.some(sentence => sentence.toLowerCase().includes(word));
+  if (status.producers_alive === 0 && !isToldOf("producer"))
+    said.push("No producer is there: nobody moves this run until one is started.");
+  if (status.workers_alive === 0 && !isToldOf("no worker"))
+    said.push("No worker is there: nothing is done until one is started: celery -A worker.app worker -Q copy");
   return said;
 }

@@ -56,18 +56,18 @@ export function phaseTimeline(run) {
 /** Whole-run percent and the present phase's time left, each called what it is. */
 export function progressLine(run) {
   const {status} = run,
-    eta = status.phase_eta_seconds ?? status.eta_seconds;
+    eta = status.phase_eta_seconds;
   const state = GOOD_ENDS.includes(status.status)
     ? "done"
     : ["failed", "cancelled"].includes(status.status)
       ? "failed"
       : "running";
   const parts = [`${status.percent} % of the whole run`];
-  if (!status.finished && status.phase_percent !== undefined && status.phase_percent !== null)
+  if (!status.finished && status.phase_percent !== null)
     parts.push(`${status.phase_percent} % of ${words(status.phase)}`);
   if (!status.finished && !status.paused_at) {
     parts.push(
-      eta === null || eta === undefined
+      eta === null
         ? `time left for ${words(status.phase)}: not known yet`
         : `about ${duration(eta)} left for ${words(status.phase)}`,
     );
@@ -94,9 +94,8 @@ export function figures(run) {
         ? ["Last progress", timeOfDay(status.last_progress_at)]
         : ["Last event", timeOfDay(run.events.at(-1)?.at)],
   ];
-  const queue = status.queue ?? run.cluster?.queues;
-  if (!status.finished && queue && typeof queue === "object")
-    all.push(["Messages that wait", `${number(queue.copy)} to copy · ${number(queue.control)} to steer`]);
+  if (!status.finished && status.queue)
+    all.push(["Messages that wait", `${number(status.queue.copy)} to copy · ${number(status.queue.control)} to steer`]);
   return html`<dl class="facts">
     ${all.map(
       ([name, value, look]) =>
@@ -125,51 +124,47 @@ function doingSaid(doing, runId) {
 /** Who is there, and what each does now; and plainly, if nobody is. */
 export function workerList(run, runId) {
   if (run.status.finished) return nothing;
-  const {isKnown, alive, workers} = workersOf(run, runId);
-  const none =
-    isKnown || alive === 0
-      ? html`<p class="warn-text">
-          <strong>No worker is there.</strong> Nothing is copied until one is started:
-          <code>celery -A worker.app worker -Q copy</code>
-        </p>`
-      : html`<p class="soft">No worker is at work on this run at the moment.</p>`;
-  const hasAny = isKnown ? alive > 0 : workers.length > 0;
+  const workers = workersOf(run),
+    alive = run.status.workers_alive;
   return html`<section class="card" aria-labelledby="workers-head">
     <div class="card-head">
       <h2 id="workers-head">Workers</h2>
-      <span class="soft">${isKnown ? `${number(alive)} alive` : `${number(workers.length)} at work on this run`}</span>
+      <span class="soft">${number(alive)} alive</span>
     </div>
-    ${hasAny ? nothing : none}
     ${
-      workers.length
-        ? html`<ul class="workers">
-            ${repeat(
-              workers,
-              worker => worker.name,
-              worker =>
-                html`<li class=${worker.alive ? "" : "gone"}>
-                  <strong>${breakable(worker.name)}</strong
-                  >${worker.processes ? html` <span class="soft">${count(worker.processes, "process", "processes")}</span>` : nothing}
-                  <div class="small-text">
-                    ${
-                      !worker.alive
-                        ? html`<span class="warn-text">not heard of since ${timeOfDay(worker.seen_at)}</span>`
-                        : worker.doing === null
-                          ? "at work on this run"
-                          : worker.doing.length
-                            ? doingSaid(worker.doing, runId)
-                            : html`<span class="soft">idle</span>`
-                    }
-                  </div>
-                </li>`,
-            )}
-          </ul>`
-        : nothing
+      alive
+        ? nothing
+        : html`<p class="warn-text">
+            <strong>No worker is there.</strong> Nothing is done until one is started:
+            <code>celery -A worker.app worker -Q copy</code>
+          </p>`
     }
+    <ul class="workers">
+      ${repeat(
+        workers || [],
+        worker => worker.name,
+        worker => workerLine(worker, runId),
+      )}
+    </ul>
   </section>`;
 }
 
+function workerLine(worker, runId) {
+  const does = !worker.alive
+    ? html`<span class="warn-text">not heard of since ${timeOfDay(worker.seen_at)}</span>`
+    : worker.doing.length
+      ? doingSaid(worker.doing, runId)
+      : html`<span class="soft">idle</span>`;
+  return html`<li class=${worker.alive ? nothing : "gone"}>
+    <strong>${breakable(worker.name)}</strong>
+    <span class="soft">${count(worker.processes, "process", "processes")} on ${breakable(worker.host)}</span>
+    <div class="small-text">${does}</div>
+  </li>`;
+}
+
 const EVENT_SAID = {
+  planned: data => `${count(data.chunks, "chunk")} of ${count(data.tables, "table")}`,
+  sent: data => `${count(data.steps, "step")} of ${words(data.phase)} to the workers`,
   phase: data => words(data.phase),
   act: data => `${data.act} by ${data.person}${data.host ? ` at ${data.host}` : ""}`,
 };

@@ -141,7 +141,7 @@ export function startPage() {
         type="button"
         class="primary"
         id="migrate"
-        ?disabled=${isBusy || stale || (hasCost && !isRead) || !rights.mayRun}
+        ?disabled=${isBusy || stale || (hasCost && !isRead) || !rights.may("run")}
         aria-describedby="why-not"
         @click=${migrate}
       >
@@ -172,12 +172,12 @@ export function startPage() {
               <button
                 id="dry-run"
                 class=${dryRun?.report && !isStale() ? nothing : "primary"}
-                ?disabled=${isBusy || !rights.mayRun}
+                ?disabled=${isBusy || !rights.may("run")}
               >
                 ${isBusy && !dryRun?.report ? "Trying …" : dryRun ? "Dry-run again" : "Dry-run"}</button
               >${decision()}
             </div>
-            ${rights.mayRun ? nothing : html`<p class="soft">${rights.refusal}</p>`}
+            ${rights.may("run") ? nothing : html`<p class="soft">${rights.refusal("run")}</p>`}
           </section>
         </form>`,
     );

@@ -1,7 +1,7 @@
 // The tables of a run: those at work on top, a page at a time, so that ten thousand cost no more than fifty.
 import {html, nothing} from "./vendored/lit-html/lit-html.js";
 import {repeat} from "./vendored/lit-html/directives/repeat.js";
-import {keptOutByTable, rowsOfTable} from "./run_figures.js";
+import {rowsOfTable} from "./run_figures.js";
 import {STATE_SIGNS} from "./run_words.js";
 import {breakable, number, size} from "./text_formats.js";
 
@@ -36,7 +36,6 @@ export class TableList {
     this.#page = Math.min(this.#page, pages - 1);
     const from = this.#page * PAGE,
       shown = ordered.slice(from, from + PAGE);
-    const keptOut = keptOutByTable(run.map);
     const hasSources = new Set(all.map(([, table]) => table.source)).size > 1;
     const turn = step => {
       this.#page += step;
@@ -81,7 +80,7 @@ export class TableList {
           ${repeat(
             shown,
             ([key]) => key,
-            ([key, table]) => this.#line(table, keptOut.get(key) || 0, hasSources),
+            ([, table]) => this.#line(table, hasSources),
           )}
         </tbody>
       </table>
@@ -101,8 +100,8 @@ export class TableList {
     </section>`;
   }
 
-  #line(table, keptOut, hasSources) {
-    const rows = rowsOfTable(table, keptOut),
+  #line(table, hasSources) {
+    const rows = rowsOfTable(table),
       percent = table.state === "done" ? 100 : table.percent;
     return html`<tr>
       <td class="wide">

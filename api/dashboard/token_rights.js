@@ -1,6 +1,6 @@
-// What the token may do. A server without scopes lets each token do everything; the server itself has the last word.
+// What the token may do, as the server tells it. Before it has, everything is offered: the server has the last word.
 
-const SAID = {read: "read", run: "start and stop runs", admin: "administer"};
+const SAID = {read: "look", run: "start, pause and resume runs", admin: "cancel, cut over and roll back"};
 
 class TokenRights {
   #scopes = null;
@@ -16,19 +16,22 @@ class TokenRights {
     this.#name = "";
   }
 
-  /** Whether runs may be started and acted on. */
-  get mayRun() {
-    return this.#scopes === null || this.#scopes.includes("run") || this.#scopes.includes("admin");
+  /** Whether the token has a scope. */
+  may(scope) {
+    return this.#scopes === null || this.#scopes.includes(scope);
   }
 
   /** Why not, as a sentence. */
-  get refusal() {
-    return `Your token${this.#name ? ` (${this.#name})` : ""} may only read; this needs one with the scope run.`;
+  refusal(scope) {
+    return `Your token ${this.#name} may ${this.#can()} only; this needs one with the scope ${scope}.`;
+  }
+
+  #can() {
+    return (this.#scopes || []).map(scope => SAID[scope] || scope).join(", ");
   }
 
   said() {
-    if (this.#scopes === null) return "";
-    return `Token ${this.#name}: may ${this.#scopes.map(scope => SAID[scope] || scope).join(", ")}`;
+    return this.#scopes === null ? "" : `Token ${this.#name}: may ${this.#can()}`;
   }
 }
 

@@ -10,7 +10,6 @@ from sqlalchemy import Engine, Row, TextClause, text
 
 from migration.model import Phase, StepState
 
-MOST_QUARANTINED_TABLES: Final = 1_000
 SHORTEST_SPAN_SECONDS: Final = 0.5
 """Chunks arrive whole: in shorter spans a steady copy looks like a row of spikes."""
 BEGINNING_OF_THE_LEDGER: Final = 0
@@ -48,15 +47,6 @@ class ChunkCell:
 
 
 @dataclass(frozen=True, slots=True)
-class QuarantinedTable:
-    """A table of which rows were kept out, and how many."""
-
-    source: str
-    table: str
-    rows: int
-
-
-@dataclass(frozen=True, slots=True)
 class ChunkMap:
     """All chunks of a run, or of a table, in a bounded number of cells.
 
@@ -70,7 +60,6 @@ class ChunkMap:
     rows_loaded: int
     rows_quarantined: int
     cells: tuple[ChunkCell, ...]
-    quarantined_tables: tuple[QuarantinedTable, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,16 +136,6 @@ _PAGE: Final = """
     SELECT id, table_id, state FROM chosen WHERE CAST(:state AS text) IS NULL OR state = :state ORDER BY id LIMIT :most
 """
 _ROWS: Final = text(f"SELECT coalesce(sum(rows), 0)::bigint FROM ({_TABLES}) named")
-_QUARANTINED: Final = text(
-    f"""
-    WITH kept AS (
-        SELECT table_id, sum(rows_quarantined)::bigint AS rows
-        FROM convoy.chunks WHERE run_id = :run_id AND rows_quarantined > 0 GROUP BY table_id
-    )
-    SELECT named.label, named.name, kept.rows FROM kept JOIN ({_TABLES}) named ON named.id = kept.table_id
-    ORDER BY kept.rows DESC, kept.table_id LIMIT :most
-    """
-)
 _CHUNKS: Final = text(
     """
     SELECT id, position, rows, bytes, rows_loaded, rows_quarantined, seconds, key_range
@@ -240,8 +219,6 @@ def read_chunk_map(
     with engine.connect() as connection:
         rows = connection.execute(_written(_CELLS, asked, chosen), {**parameters, "cells": cells}).all()
         total = connection.execute(_ROWS, parameters).scalar_one()
-        of_all = {**_parameters(run_id, ChunkFilter()), "most": MOST_QUARANTINED_TABLES}
-        kept_out = tuple(QuarantinedTable(*row) for row in connection.execute(_QUARANTINED, of_all))
     return ChunkMap(
         phase=asked,
         chunks=sum(row.chunks for row in rows),
@@ -249,7 +226,6 @@ def read_chunk_map(
         rows_loaded=sum(row.rows_loaded for row in rows),
         rows_quarantined=sum(row.quarantined for row in rows),
         cells=tuple(ChunkCell(*row[:7]) for row in rows),
-        quarantined_tables=kept_out,
     )
 
 

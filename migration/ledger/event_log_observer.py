@@ -11,6 +11,7 @@ from migration.convoy_error import ConvoyError
 from migration.error_record import error_record
 from migration.ledger.event_names import EventName
 from migration.ledger.ledger_tables import events
+from migration.ledger.work_totals import count_happening
 from migration.observers.run_happenings import (
     Happening,
     PhaseEntered,
@@ -51,6 +52,7 @@ class EventLogObserver:
             # Not when the transaction began: what a transition does counts to the phase that it ends.
             written = {"at": func.clock_timestamp(), "kind": name.value, "data": data_of(happening)}
             self._connection.execute(insert(events).values(run_id=happening.run_id, **written))
+        count_happening(self._connection, happening)
 
 
 def log_happenings(connection: Connection, happenings: Iterable[Happening]) -> None:

@@ -13,7 +13,7 @@ from typing import Final
 
 from sqlalchemy import Connection, text
 
-_PREFIX: Final = "convoy producer "
+PRODUCER_PREFIX: Final = "convoy producer "
 _LONGEST_NAME: Final = 63
 """PostgreSQL's limit for the name of an application, in bytes."""
 
@@ -53,12 +53,12 @@ _CONNECTED: Final = text(
 def producer_session() -> str:
     """Return what PostgreSQL calls the connections of this process: machine and process id tell producers apart."""
     suffix = f":{os.getpid()}"
-    return f"{_PREFIX}{socket.gethostname()[: _LONGEST_NAME - len(_PREFIX) - len(suffix)]}{suffix}"
+    return f"{PRODUCER_PREFIX}{socket.gethostname()[: _LONGEST_NAME - len(PRODUCER_PREFIX) - len(suffix)]}{suffix}"
 
 
 def is_producer_connected(connection: Connection) -> bool:
     """Return whether any producer has a connection to this database: without one, no run moves on."""
-    return bool(connection.execute(_CONNECTED, {"prefix": _PREFIX}).scalar_one())
+    return bool(connection.execute(_CONNECTED, {"prefix": PRODUCER_PREFIX}).scalar_one())
 
 
 def end_silent_producers(connection: Connection, silence_seconds: float) -> list[str]:
@@ -67,5 +67,5 @@ def end_silent_producers(connection: Connection, silence_seconds: float) -> list
     What such a producer had not committed is rolled back, and its locks are free. Should it come to itself, it finds
     its connections closed, and each of its transitions looks again where the run is.
     """
-    found = connection.execute(_END_SILENT, {"prefix": _PREFIX, "silence": silence_seconds})
+    found = connection.execute(_END_SILENT, {"prefix": PRODUCER_PREFIX, "silence": silence_seconds})
     return [name for name, _ in found]

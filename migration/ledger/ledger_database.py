@@ -10,6 +10,7 @@ from migration.ledger.ledger_rights import check_ledger_rights
 from migration.ledger.ledger_tables import LEDGER_SCHEMA
 from migration.ledger.new_ledger import create_new_ledger
 from migration.target.postgres_errors import translate
+from migration.target.session_bounds import SessionBounds
 from migration.target.target_connection import make_engine
 
 MIGRATIONS = Path(__file__).with_name("migrations")
@@ -22,16 +23,23 @@ SELECT EXISTS (SELECT FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n 
 """
 
 
-def open_ledger(url: str, application_name: str = "convoy", *, wait_for_disk: bool = True) -> Engine:
+def open_ledger(
+    url: str,
+    application_name: str = "convoy",
+    *,
+    wait_for_disk: bool = True,
+    bounds: SessionBounds | None = None,
+) -> Engine:
     """Return an engine on the target database whose schema `convoy` is up to date.
 
     Without `wait_for_disk`, commits wait for the disk only where they are told to (`wait_for_disk`).
+    Without `bounds`, an upgrade takes as long as it takes, and so does whatever is done with the engine.
 
     Raises:
         TargetUnreachableError: no connection.
         TargetPermissionError: the role may not create the schema, or not use the one that stands.
     """
-    engine = make_engine(url, application_name, wait_for_disk=wait_for_disk)
+    engine = make_engine(url, application_name, wait_for_disk=wait_for_disk, bounds=bounds)
     try:
         with engine.begin() as connection:
             check_ledger_rights(connection)

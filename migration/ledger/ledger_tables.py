@@ -9,6 +9,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from sqlalchemy import (
+    ARRAY,
     BigInteger,
     Boolean,
     Column,
@@ -67,9 +68,11 @@ runs = Table(
     _time("cutover_since"),  # when others were first in the way of the cutover
     _time("cutover_next_at"),  # nobody tries it again before
     Column("copied_in", Text),  # pg_snapshot that sees all rows that were copied, and nothing later
+    Column("traceparent", Text),  # of the request that asked for it: W3C Trace Context
     _time("created_at", now=True),
     _time("started_at"),
     _time("finished_at"),
+    _time("given_up_at"),  # of a failed run: it keeps its end, and what it had staged is gone
     Index(
         "runs_working",
         "id",
@@ -255,4 +258,75 @@ events = Table(
     Column("kind", Text, nullable=False),  # event_names.EventName
     Column("data", JSONB, nullable=False),
     Index("events_run", "run_id", "id"),
+)
+
+# Of no run: who is there to work. Each writes its own row every few seconds (process_presence.py).
+processes = Table(
+    "processes",
+    metadata,
+    Column("kind", Text, primary_key=True),  # process_presence.ProcessKind
+    Column("name", Text, primary_key=True),  # Celery's node name, as steps have it before the process id
+    Column("host", Text, primary_key=True),
+    Column("pid", BigInteger, primary_key=True, autoincrement=False),
+    Column("version", Text, nullable=False),
+    Column("slots", Integer, nullable=False),  # how much it does at once
+    Column("started_at", TIMESTAMP(timezone=True), nullable=False),
+    Column("seen_at", TIMESTAMP(timezone=True), nullable=False),
+    _time("stopped_at"),  # when it said goodbye
+)
+
+# Nobody can have a token back from here: `sha256` is that of the whole token, which is random enough to need no salt.
+access_tokens = Table(
+    "access_tokens",
+    metadata,
+    _id(),
+    Column("name", Text, nullable=False),
+    Column("sha256", Text, nullable=False),
+    Column("scopes", JSONB, nullable=False),  # list of access_tokens.AccessScope
+    _time("created_at", now=True),
+    Column("created_by", Text, nullable=False),  # user@host
+    _time("expires_at"),
+    _time("last_used_at"),  # to the minute
+    _time("revoked_at"),
+    Column("revoked_by", Text),
+    UniqueConstraint("sha256"),
+    Index("access_tokens_name", "name", unique=True, postgresql_where=text("revoked_at IS NULL")),
+)
+
+
+def _total(name: str) -> Column[int]:
+    return Column(name, BigInteger, nullable=False, server_default="0")
+
+
+# Totals only grow, whatever becomes of the runs that they are of. A process of the server adds to rows of its own
+# (`shard`), so that no transaction waits for another; what has not changed for a while is added up in shard 0.
+step_totals = Table(
+    "step_totals",
+    metadata,
+    Column("shard", Integer, primary_key=True, autoincrement=False),
+    Column("mode", Text, primary_key=True),
+    Column("phase", Text, primary_key=True),
+    _total("steps"),
+    _total("rows"),
+    _total("rows_quarantined"),
+    _total("bytes"),
+    Column("seconds", Float, nullable=False, server_default="0"),
+    Column("waited", Float, nullable=False, server_default="0"),  # seconds from the sending to the claim
+    Column(
+        "seconds_buckets", ARRAY(BigInteger), nullable=False, server_default="{}"
+    ),  # work_totals.BOUNDS_SECONDS
+    Column("waited_buckets", ARRAY(BigInteger), nullable=False, server_default="{}"),
+    _time("changed_at", now=True),
+    postgresql_with={"fillfactor": "50"},
+)
+
+event_totals = Table(
+    "event_totals",
+    metadata,
+    Column("shard", Integer, primary_key=True, autoincrement=False),
+    Column("name", Text, primary_key=True),
+    Column("label", Text, primary_key=True),
+    _total("value"),
+    _time("changed_at", now=True),
+    postgresql_with={"fillfactor": "50"},
 )

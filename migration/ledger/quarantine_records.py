@@ -5,6 +5,7 @@ A row with several such values has several entries. Entries of one row share chu
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +14,7 @@ from sqlalchemy import Connection, Select, delete, func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from migration.ledger.ledger_tables import chunks, quarantine, sources, tables, transforms
+from migration.ledger.work_totals import add_to_totals, reason_kind
 from migration.model import Digest, Rejection, StorageClass
 from migration.value_conversion.row_key import Key, storable_key
 
@@ -66,6 +68,8 @@ def add_rejections(
             for rejection in rejections
         ],
     )
+    kinds = Counter(reason_kind(rejection.reason) for rejection in rejections)
+    add_to_totals(connection, {("values_quarantined", kind): number for kind, number in kinds.items()})
 
 
 def read_quarantine(

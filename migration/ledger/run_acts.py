@@ -24,16 +24,19 @@ class Act(StrEnum):
 
     STARTED = "started"
     RESUMED = "resumed"
+    GIVEN_UP = "given_up"  # it had failed, and is not to be resumed
     CUTOVER_ASKED = "cutover_asked"
     CUT_OVER = "cut_over"  # by whoever started, resumed or let cut over the run last, on the producer's host
     RETRIED = "retried"  # rows of the quarantine, perhaps by another mapping file
     ROLLED_BACK = "rolled_back"
+    CANCELLED = "cancelled"
+    PAUSED = "paused"
     PURGED = "purged"
 
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """A user as the operating system knows them, or a caller of the API, and the host that they are on."""
+    """A user as the operating system knows them, or `token NAME` of the API, and the host that they are on."""
 
     name: str
     host: str

@@ -9,11 +9,21 @@ from typing import Final
 from sqlalchemy import Connection, Engine, text
 
 from migration.ledger.event_names import EventName
+from migration.ledger.process_presence import count_alive, workers_at
 from migration.ledger.run_records import read_run
 from migration.ledger.run_results import count_findings
 from migration.ledger.run_waits import is_abandoned, waits_of
 from migration.ledger.step_records import WORKED_AHEAD
-from migration.model import Phase, StepState
+from migration.ledger.table_progress import (
+    TableProgress,
+    TableScope,
+    TableVersion,
+    read_all_tables,
+    read_changed_tables,
+    read_totals,
+    read_version,
+)
+from migration.model import Phase
 
 _SPAN_PERCENT: dict[Phase, tuple[float, float]] = {
     Phase.PENDING: (0, 0),
@@ -29,28 +39,16 @@ _SPAN_PERCENT: dict[Phase, tuple[float, float]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class TableProgress:
-    """One table; rows and bytes are those of the copy. `state` is pending, running, done or failed."""
-
-    source: str
-    name: str
-    rows_total: int
-    rows_done: int
-    bytes_total: int
-    bytes_done: int
-    state: str
-
-
-@dataclass(frozen=True, slots=True)
 class RunProgress:
     """A run at one moment.
 
     `percent` is of the whole run: finished phases, the present one's steps by bytes, and those of the phase that is
-    worked on ahead. `eta_seconds` is for the
-    present phase and None while nothing can be said. `rows_*` and `bytes_*` are of the copy. `workers` are those
-    that run a step now. `waits` are sentences on what takes longer than it should: who holds a chunk or a lock; that
-    somebody has paused the run; that no producer
-    is there to move it (`is_abandoned`).
+    worked on ahead. `phase_percent` and `eta_seconds` are of the present phase, and None while nothing can be said: no
+    step is known, nobody is there to work. `rows_*` and `bytes_*` are of the copy; `rows_done` were loaded, those
+    `quarantined` count apart. `workers` are the living ones that run a step of it now; `producers_alive` and
+    `workers_alive` count who is there for any run. `last_progress_at` is when a step was last done, or a phase entered.
+    `waits` are sentences on what takes longer than it should: who holds a chunk or a lock; that somebody has paused the
+    run; that nobody is there to move it (`is_abandoned`) or to work on it. `version` is what `since` takes.
     """
 
     run_id: str
@@ -74,27 +72,14 @@ class RunProgress:
     waits: tuple[str, ...] = ()
     paused_at: datetime | None = None
     is_abandoned: bool = False
+    phase_percent: float | None = None
+    producers_alive: int = 0
+    workers_alive: int = 0
+    last_progress_at: datetime | None = None
+    tables_total: int = 0
+    tables_scope: TableScope = TableScope.ALL
+    version: str = ""
 
-
-_TABLES_SQL = """
-SELECT s.label AS source, t.name, t.rows AS rows_total,
-       coalesce(sum(c.rows) FILTER (WHERE c.state = 'done'), 0)::bigint AS rows_done,
-       coalesce(sum(c.bytes), 0)::bigint AS bytes_total,
-       coalesce(sum(c.bytes) FILTER (WHERE c.state = 'done'), 0)::bigint AS bytes_done,
-       count(c.id) AS chunks_total,
-       count(c.id) FILTER (WHERE c.state = 'done') AS chunks_done,
-       coalesce(sum(c.rows_quarantined), 0)::bigint AS quarantined,
-       CASE WHEN bool_and(c.state = 'done') THEN 'done'
-            WHEN bool_or(c.state = 'failed') THEN 'failed'
-            WHEN bool_or(c.state IN ('running', 'done')) THEN 'running'
-            ELSE 'pending' END AS state
-FROM convoy.tables t
-JOIN convoy.sources s ON s.id = t.source_id
-LEFT JOIN convoy.chunks c ON c.table_id = t.id
-WHERE t.run_id = :run_id
-GROUP BY t.id, s.id
-ORDER BY s.id, t.id
-"""
 
 _STEPS_SQL = """
 SELECT coalesce(sum(weight + 1) FILTER (WHERE phase = :phase), 0)::bigint AS total,
@@ -117,25 +102,38 @@ SELECT extract(epoch FROM
 FROM convoy.steps WHERE run_id = :run_id AND phase = 'copying'
 """
 
-_WORKERS_SQL = """
-SELECT DISTINCT worker FROM convoy.steps
-WHERE run_id = :run_id AND state = 'running' AND worker IS NOT NULL ORDER BY worker
+_LAST_PROGRESS_SQL = """
+SELECT at, extract(epoch FROM clock_timestamp() - at)::float8 AS seconds FROM (
+    SELECT greatest(
+        (SELECT max(finished_at) FROM convoy.steps WHERE run_id = :run_id AND state = 'done'),
+        (SELECT max(at) FROM convoy.events WHERE run_id = :run_id AND kind IN (:phase, :resume)),
+        (SELECT created_at FROM convoy.runs WHERE id = :run_id)) AS at) last
 """
 
 
-def read_progress(engine: Engine, run_id: str) -> RunProgress:
+def read_progress(
+    engine: Engine, run_id: str, *, tables: TableScope = TableScope.ALL, since: TableVersion | None = None
+) -> RunProgress:
     """Return the progress of a run.
+
+    Args:
+        engine: of the ledger.
+        run_id: a full id.
+        tables: which of its tables the answer holds. With `CHANGED`, where that cannot be told: all.
+        since: the version that `CHANGED` refers to.
 
     Raises:
         UsageError: this ledger does not know the run.
     """
     with engine.connect() as connection:
-        return _read(connection, run_id)
+        return _read(connection, run_id, tables, since)
 
 
-def _read(connection: Connection, run_id: str) -> RunProgress:
+def _read(connection: Connection, run_id: str, scope: TableScope, since: TableVersion | None) -> RunProgress:
     run = read_run(connection, run_id)
-    rows = connection.execute(text(_TABLES_SQL), {"run_id": run_id}).all()
+    version = read_version(connection, run_id)  # before the tables are read
+    totals = read_totals(connection, run_id)
+    scope, tables = _tables(connection, run_id, scope, since, version)
     phase = run.resume_phase if run.phase is Phase.FAILED and run.resume_phase else run.phase
     ahead = WORKED_AHEAD.get(phase)
     step = connection.execute(
@@ -149,45 +147,63 @@ def _read(connection: Connection, run_id: str) -> RunProgress:
     ).one()
     copy_seconds = connection.execute(text(_COPY_SECONDS_SQL), {"run_id": run_id}).scalar() or 0.0
     # What steps of a stopped run say stays as it was when their workers were stopped.
-    workers = (
-        [] if run.phase.is_end else connection.execute(text(_WORKERS_SQL), {"run_id": run_id}).scalars().all()
-    )
-    rows_done = sum(row.rows_done for row in rows)
-    bytes_done = sum(row.bytes_done for row in rows)
+    workers = () if run.phase.is_end else workers_at(connection, run_id)
+    alive = count_alive(connection)
+    progress = connection.execute(
+        text(_LAST_PROGRESS_SQL),
+        {"run_id": run_id, "phase": EventName.PHASE.value, "resume": EventName.RESUME.value},
+    ).one()
+    # Workers of a version before give no signs of life: what they have done does.
+    somebody = workers or alive.workers or (not alive.knows_workers and progress.seconds < _TELLING_SECONDS)
+    moves = bool(somebody) and run.paused_at is None
+    left = seconds_left(run.phase, step.total - step.done, step.done_here, step.seconds_here)
     return RunProgress(
         run_id=run.id,
         mode=run.mode,
         phase=run.phase,
         percent=_percent(run.phase, phase, step.done, step.total, step.ahead_done, step.ahead_total),
-        rows_total=sum(row.rows_total for row in rows),
-        rows_done=rows_done,
-        bytes_total=sum(row.bytes_total for row in rows),
-        bytes_done=bytes_done,
-        rows_per_s=rows_done / copy_seconds if copy_seconds else 0.0,
-        bytes_per_s=bytes_done / copy_seconds if copy_seconds else 0.0,
-        eta_seconds=seconds_left(run.phase, step.total - step.done, step.done_here, step.seconds_here),
-        workers=tuple(workers),
-        tables=tuple(
-            TableProgress(
-                row.source,
-                row.name,
-                row.rows_total,
-                row.rows_done,
-                row.bytes_total,
-                row.bytes_done,
-                StepState(row.state).value,
-            )
-            for row in rows
-        ),
+        rows_total=totals.rows_total,
+        rows_done=totals.rows_done,
+        bytes_total=totals.bytes_total,
+        bytes_done=totals.bytes_done,
+        rows_per_s=totals.rows_done / copy_seconds if copy_seconds else 0.0,
+        bytes_per_s=totals.bytes_done / copy_seconds if copy_seconds else 0.0,
+        eta_seconds=left if moves else None,
+        workers=workers,
+        tables=tables,
         error=run.error,
         findings=count_findings(connection, run_id),
-        quarantined=sum(row.quarantined for row in rows),
-        chunks_total=sum(row.chunks_total for row in rows),
-        chunks_done=sum(row.chunks_done for row in rows),
+        quarantined=totals.rows_quarantined,
+        chunks_total=totals.chunks_total,
+        chunks_done=totals.chunks_done,
         waits=waits_of(connection, run),
         paused_at=run.paused_at,
         is_abandoned=is_abandoned(connection, run),
+        phase_percent=round(100 * step.done / step.total, 1) if step.total else None,
+        producers_alive=alive.producers,
+        workers_alive=alive.workers,
+        last_progress_at=progress.at,
+        tables_total=totals.tables,
+        tables_scope=scope,
+        version=version.token,
     )
+
+
+def _tables(
+    connection: Connection,
+    run_id: str,
+    scope: TableScope,
+    since: TableVersion | None,
+    version: TableVersion,
+) -> tuple[TableScope, tuple[TableProgress, ...]]:
+    """Return the tables that were asked for, and which they are."""
+    if scope is TableScope.NONE:
+        return scope, ()
+    if scope is TableScope.CHANGED and since is not None:
+        changed = read_changed_tables(connection, run_id, since, version)
+        if changed is not None:
+            return scope, changed
+    return TableScope.ALL, read_all_tables(connection, run_id)
 
 
 def _percent(

@@ -50,6 +50,15 @@ class RunRecord:
     """Nobody tries the cutover again before."""
     copied_in: str | None = None
     """`pg_snapshot` that sees all rows that were copied, and nothing later."""
+    given_up_at: datetime | None = None
+    """When somebody cancelled it although it had failed: it keeps its end and its error, and cannot go on."""
+    traceparent: str | None = None
+    """Of the request that asked for the run, where somebody traces (W3C Trace Context)."""
+
+    @property
+    def can_go_on(self) -> bool:
+        """Whether it stands still and goes on when somebody says so; it needs what it has staged until then."""
+        return self.phase.can_go_on and self.given_up_at is None
 
 
 def create_run(
@@ -81,7 +90,8 @@ def create_run(
     return run_id
 
 
-def _record(row: Row[Any]) -> RunRecord:
+def record_of(row: Row[Any]) -> RunRecord:
+    """Return a row of convoy.runs as a record."""
     values = {name: value for name, value in row._asdict().items() if name not in _ALSO_IN_OPTIONS}
     values["phase"] = Phase(values["phase"])
     values["resume_phase"] = Phase(values["resume_phase"]) if values["resume_phase"] else None
@@ -100,7 +110,7 @@ def read_run(connection: Connection, run_id: str) -> RunRecord:
         raise UnknownRunError(
             "The ledger does not know this run", remedy=_LIST_RUNS, next_steps=_STATUS, run=run_id
         )
-    return _record(row)
+    return record_of(row)
 
 
 def find_run(engine: Engine, run_id_or_prefix: str) -> RunRecord:
@@ -114,7 +124,7 @@ def find_run(engine: Engine, run_id_or_prefix: str) -> RunRecord:
     with engine.connect() as connection:
         rows = connection.execute(statement).all()
     if len(rows) == 1:
-        return _record(rows[0])
+        return record_of(rows[0])
     what = "More than one run has an id that begins so" if rows else "The ledger does not know this run"
     raise UnknownRunError(what, remedy=_LIST_RUNS, next_steps=_STATUS, run=run_id_or_prefix)
 
@@ -123,7 +133,7 @@ def list_runs(engine: Engine, limit: int = 50) -> list[RunRecord]:
     """Return the newest runs first."""
     with engine.connect() as connection:
         return [
-            _record(row)
+            record_of(row)
             for row in connection.execute(select(runs).order_by(runs.c.created_at.desc()).limit(limit))
         ]
 
@@ -134,11 +144,14 @@ def runs_with_leftovers(engine: Engine) -> list[RunRecord]:
     A run that can go on keeps its own.
     """
     ends = [phase.value for phase in Phase if phase.is_end and not phase.can_go_on]
+    is_over = runs.c.phase.in_(ends) | (
+        (runs.c.phase == Phase.FAILED.value) & runs.c.given_up_at.is_not(None)
+    )
     namespaces = table("pg_namespace", column("nspname"), schema="pg_catalog")
     left = select(namespaces.c.nspname).where(func.starts_with(namespaces.c.nspname, runs.c.staging_schema))
     with engine.connect() as connection:
-        found = connection.execute(select(runs).where(runs.c.phase.in_(ends), left.exists()))
-        return [_record(row) for row in found]
+        found = connection.execute(select(runs).where(is_over, left.exists()))
+        return [record_of(row) for row in found]
 
 
 def active_runs(engine: Engine) -> list[str]:

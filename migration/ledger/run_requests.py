@@ -6,6 +6,7 @@ from sqlalchemy import Engine, func, select, update
 
 from migration.convoy_error import ConvoyError, NextStep
 from migration.errors import RunStateError
+from migration.ledger.allowed_acts import RunAct, described, is_allowed
 from migration.ledger.cutover_tries import CutoverTerms, forget_tries
 from migration.ledger.fresh_start import forget_all, needs_fresh_start
 from migration.ledger.json_encoding import to_json
@@ -41,27 +42,39 @@ def enter_failed(locked: LockedRun, error: ConvoyError) -> None:
     locked.note(RunFailed(locked.record.id, phase, error))
 
 
-def request_cancel(engine: Engine, run_id: str, *, observers: Observers = STANDARD_OBSERVERS) -> None:
-    """Stop a run for good: workers start no more of its steps.
+def request_cancel(
+    engine: Engine, run_id: str, *, person: Person | None = None, observers: Observers = STANDARD_OBSERVERS
+) -> None:
+    """Stop a run for good: workers start no more of its steps. Without a person it is this process's user who asks.
+
+    One that has failed keeps that end, with its time and its error, and is given up: it cannot be resumed.
 
     Raises:
-        RunStateError: the run is at an end already.
+        RunStateError: the run is at an end already that nothing leads on from.
     """
     with transition(engine, run_id, observers) as locked:
-        phase = locked.record.phase
-        if phase.is_end and not phase.can_go_on:
-            is_done = phase in (Phase.COMPLETED, Phase.COMPLETED_WITH_FINDINGS)
+        run = locked.record
+        if not is_allowed(run, RunAct.CANCEL):
+            is_done = is_allowed(run, RunAct.ROLLBACK)
             back = NextStep("Put back what stood there before", f"migration-cli rollback {run_id}")
             raise RunStateError(
-                f"The run is {phase} and cannot be cancelled",
+                f"The run is {described(run)} and cannot be cancelled",
                 run=run_id,
                 remedy=f"Put back what stood there before with `{back.command}`" if is_done else "",
                 next_steps=(back,) if is_done else (),
             )
-        locked.enter(Phase.CANCELLED)
+        if run.phase is Phase.FAILED:
+            values = {"given_up_at": func.clock_timestamp()}
+            locked.connection.execute(update(runs).where(runs.c.id == run_id).values(values))
+            locked.note(act_of(run_id, Act.GIVEN_UP, person))
+        else:
+            locked.enter(Phase.CANCELLED)
+            locked.note(act_of(run_id, Act.CANCELLED, person))
 
 
-def request_pause(engine: Engine, run_id: str, *, observers: Observers = STANDARD_OBSERVERS) -> Phase:
+def request_pause(
+    engine: Engine, run_id: str, *, person: Person | None = None, observers: Observers = STANDARD_OBSERVERS
+) -> Phase:
     """Let a run stand still until `request_resume`: workers start no more of its steps, and it enters no other phase.
 
     Steps that are under way are ended. A run that is paused already stays so.
@@ -74,19 +87,20 @@ def request_pause(engine: Engine, run_id: str, *, observers: Observers = STANDAR
     """
     with transition(engine, run_id, observers) as locked:
         phase = locked.record.phase
-        if phase.is_end:
+        if not is_allowed(locked.record, RunAct.PAUSE):
             go_on = "cutover" if phase is Phase.READY else "resume"
             remedy = f"It stands still already; go on with `migration-cli {go_on} {run_id}`"
             raise RunStateError(
-                f"The run is {phase} and cannot be paused",
+                f"The run is {described(locked.record)} and cannot be paused",
                 run=run_id,
-                remedy=remedy if phase.can_go_on else "",
+                remedy=remedy if locked.record.can_go_on else "",
             )
         if locked.record.paused_at is None:
             locked.connection.execute(
                 update(runs).where(runs.c.id == run_id).values(paused_at=func.clock_timestamp())
             )
             locked.note(RunPaused(run_id, phase))
+            locked.note(act_of(run_id, Act.PAUSED, person))
     return phase
 
 
@@ -104,8 +118,8 @@ def request_resume(
         run = locked.record
         if run.phase is Phase.READY:
             raise _held(run_id)
-        if run.phase.is_end and run.phase is not Phase.FAILED:
-            raise RunStateError(f"The run is {run.phase}; there is nothing to resume", run=run_id)
+        if not is_allowed(run, RunAct.RESUME):
+            raise RunStateError(f"The run is {described(run)}; there is nothing to resume", run=run_id)
         phase: Phase = run.phase
         if run.paused_at is not None:
             locked.connection.execute(update(runs).where(runs.c.id == run_id).values(paused_at=None))
@@ -120,6 +134,7 @@ def request_resume(
             if phase is Phase.CUTTING_OVER and run.options.hold:
                 # Whoever held the run is asked again: a cutover that failed was stopped, or others were in its way.
                 locked.enter(Phase.READY, resume_phase=None, error=None)
+                locked.note(act_of(run_id, Act.RESUMED, person))
                 return
             locked.enter(phase, resume_phase=None, error=None, finished_at=None)
         lost = (
@@ -161,8 +176,7 @@ def request_cutover(
     """
     with transition(engine, run_id, observers) as locked:
         run = locked.record
-        is_failed = run.phase is Phase.FAILED and run.resume_phase is Phase.CUTTING_OVER
-        if run.phase not in (Phase.READY, Phase.CUTTING_OVER) and not is_failed:
+        if not is_allowed(run, RunAct.CUTOVER):
             raise _no_cutover(run)
         if terms is not None:
             options = to_json(terms.of(run.options))
@@ -179,13 +193,13 @@ def request_cutover(
 def _no_cutover(run: RunRecord) -> RunStateError:
     if run.phase in (Phase.COMPLETED, Phase.COMPLETED_WITH_FINDINGS):
         remedy = "Its tables are in place already" if run.cutover else "It was no migration"
-    elif run.phase is Phase.FAILED:
+    elif run.phase is Phase.FAILED and run.can_go_on:
         remedy = f"Go on with `migration-cli resume {run.id}`"
     elif run.phase.is_end:
         remedy = "Start a new run"
     else:
         remedy = f"It is not proved yet; follow it with `migration-cli status {run.id} --follow`"
-    return RunStateError(f"The run is {run.phase} and cannot be cut over", run=run.id, remedy=remedy)
+    return RunStateError(f"The run is {described(run)} and cannot be cut over", run=run.id, remedy=remedy)
 
 
 def _held(run_id: str) -> RunStateError:

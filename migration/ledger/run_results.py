@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 
 from sqlalchemy import Connection, func, insert, select, update
@@ -15,6 +16,7 @@ from migration.ledger.ledger_tables import (
     transforms,
 )
 from migration.ledger.record_sets import insert_set, update_set
+from migration.ledger.work_totals import add_to_totals
 from migration.model import (
     Digest,
     Finding,
@@ -114,6 +116,8 @@ def add_findings(connection: Connection, run_id: str, found: Iterable[Finding]) 
     ]
     if records:
         connection.execute(insert(findings), records)
+        kinds = Counter(str(record["kind"]) for record in records)
+        add_to_totals(connection, {("findings", kind): number for kind, number in kinds.items()})
 
 
 def save_objects(connection: Connection, run_id: str, results: Iterable[ObjectResult]) -> None:

@@ -45,7 +45,7 @@ FOLLOWING: Final[Mapping[Phase, frozenset[Phase]]] = MappingProxyType(
         Phase.VALIDATING: _STOPS | _DONE | {Phase.CUTTING_OVER, Phase.READY},
         Phase.READY: frozenset({Phase.CUTTING_OVER, Phase.CANCELLED}),
         Phase.CUTTING_OVER: _STOPS | _DONE,
-        Phase.FAILED: _WORKING | {Phase.CANCELLED, Phase.READY},
+        Phase.FAILED: _WORKING | {Phase.READY},  # cancelled, it keeps its end (`given_up_at`)
         Phase.COMPLETED: frozenset({Phase.ROLLED_BACK}),
         Phase.COMPLETED_WITH_FINDINGS: frozenset({Phase.COMPLETED, Phase.ROLLED_BACK}),
         Phase.CANCELLED: frozenset(),

@@ -10,10 +10,16 @@ from migration.ledger.cutover_tries import why_cutover_waits
 from migration.ledger.event_names import EventName
 from migration.ledger.frozen_producers import is_producer_connected
 from migration.ledger.hung_workers_and_lock_waits import read_waits
+from migration.ledger.process_presence import count_alive, is_any_at_work
 from migration.ledger.run_records import RunRecord
+from migration.model import Phase
 
 _QUIET_SECONDS: Final = 20.0
 """A producer connects with the first run that it is told of, and again a moment after PostgreSQL has restarted."""
+_ABSENT_SECONDS: Final = 8.0
+"""A cluster that starts with its run says within this time that it is there."""
+_START_PRODUCER: Final = "celery -A producer.app worker -Q control --pool threads"
+_START_WORKER: Final = "celery -A worker.app worker -Q copy"
 _QUIET: Final = text(
     """
     SELECT greatest(
@@ -28,6 +34,12 @@ _UNTAKEN: Final = text(
     """
     SELECT count(*) FROM convoy.steps WHERE run_id = :run_id AND state = 'pending' AND sent_at IS NOT NULL
        AND NOT EXISTS (SELECT FROM convoy.steps WHERE state = 'running')
+    """
+)
+_SENT: Final = text(
+    """
+    SELECT EXISTS (SELECT FROM convoy.steps
+                   WHERE run_id = :run_id AND state IN ('pending', 'running') AND sent_at IS NOT NULL)
     """
 )
 _LAST_FAILURE: Final = text(
@@ -66,24 +78,42 @@ def _said(connection: Connection, run: RunRecord) -> list[str]:
     ).scalar()
     if failure is not None:
         said.append(f"The last attempt at a step failed, and is made again: {failure}")
-    if is_abandoned(connection, run):
+    alive = count_alive(connection)
+    is_new = not _is_quiet(connection, run, _ABSENT_SECONDS)
+    if not is_new and not alive.producers and not is_producer_connected(connection):
         said.append(
-            "No producer is connected to this database, so nobody moves the run: start one, or `resume` it."
+            "No producer is connected to this database, so nobody moves the run: start one with "
+            f"`{_START_PRODUCER}`, or `resume` it."
         )
-    elif _is_quiet(connection, run) and connection.execute(_UNTAKEN, {"run_id": run.id}).scalar():
+    if not is_new and not alive.workers and _needs_workers(connection, run):
+        said.append(
+            f"No worker has given a sign of life, so nobody takes the run's steps: start one with `{_START_WORKER}`."
+        )
+    elif (
+        not said and _is_quiet(connection, run) and connection.execute(_UNTAKEN, {"run_id": run.id}).scalar()
+    ):
         said.append(
             "No worker takes the steps that wait. Is one running on this broker, with this very target? "
-            "Start it with: celery -A worker.app worker -Q copy"
+            f"Start it with: {_START_WORKER}"
         )
     return said
 
 
-def _is_quiet(connection: Connection, run: RunRecord) -> bool:
+def _needs_workers(connection: Connection, run: RunRecord) -> bool:
+    """Whether steps wait for a worker, or soon will, and nobody works on any (a worker of a version before)."""
+    waits = (
+        run.phase in (Phase.PENDING, Phase.SNAPSHOTTING)
+        or connection.execute(_SENT, {"run_id": run.id}).scalar()
+    )
+    return bool(waits) and not is_any_at_work(connection)
+
+
+def _is_quiet(connection: Connection, run: RunRecord, seconds: float = _QUIET_SECONDS) -> bool:
     if run.phase.is_end or run.paused_at is not None:
         return False
     values = {
         "run_id": run.id,
-        "quiet_seconds": _QUIET_SECONDS,
+        "quiet_seconds": seconds,
         "phase": EventName.PHASE.value,
         "resume": EventName.RESUME.value,
     }

@@ -16,6 +16,7 @@ _USES = text(
            EXISTS (SELECT FROM convoy.quarantine q WHERE q.run_id = r.id) AS has_quarantine,
            EXISTS (SELECT FROM convoy.events e
                    WHERE e.run_id = r.id AND e.kind = 'act' AND e.data->>'act' = 'purged') AS is_purged,
+           r.given_up_at IS NOT NULL AS is_given_up,
            ARRAY(SELECT s.sha256 FROM convoy.sources s WHERE s.run_id = r.id AND s.sha256 = ANY(:hashes)) AS hashes
     FROM convoy.runs r
     WHERE CAST(r.id AS text) = ANY(:run_ids)
@@ -31,7 +32,9 @@ def read_uses(
     uses: dict[str, Use] = {}
     users: dict[str, list[str]] = {}
     for row in connection.execute(_USES, {"hashes": list(hashes), "run_ids": list(run_ids)}):
-        uses[row.id] = Use(Phase(row.phase), row.ended_seconds, row.has_quarantine, row.is_purged)
+        uses[row.id] = Use(
+            Phase(row.phase), row.ended_seconds, row.has_quarantine, row.is_purged, row.is_given_up
+        )
         for sha256 in row.hashes:
             users.setdefault(sha256, []).append(row.id)
     return uses, users

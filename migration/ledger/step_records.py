@@ -37,7 +37,7 @@ class NewStep:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A claimed step."""
+    """A claimed step. The last three name for readers what it is about: label, name, position of the chunk."""
 
     id: int
     run_id: str
@@ -47,6 +47,9 @@ class Step:
     chunk_id: int | None
     spec: dict[str, Any]
     attempts: int
+    source: str | None = None
+    table: str | None = None
+    chunk: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +151,28 @@ def take_unsent(connection: Connection, run_id: str, phase: Phase, limit: int) -
         .returning(steps.c.id, steps.c.weight, steps.c.attempts)
     )
     return sorted((Waiting(*row) for row in rows), key=lambda step: (-step.weight, step.id))
+
+
+_NAMES: Final = text(
+    """
+    SELECT s.id, CASE WHEN t.id IS NULL THEN format('step %s', s.id)
+           ELSE format('table %s of source %s', left(t.name, :longest), left(o.label, :longest))
+                || coalesce(', chunk ' || c.position, '') || coalesce(', ' || left(s.spec ->> 'object', :longest), '')
+           END AS words
+    FROM convoy.steps s
+    LEFT JOIN convoy.chunks c ON c.id = s.chunk_id
+    LEFT JOIN convoy.tables t ON t.id = coalesce(s.table_id, c.table_id)
+    LEFT JOIN convoy.sources o ON o.id = t.source_id
+    WHERE s.id = ANY(:step_ids)
+    """
+)
+_LONGEST_NAME: Final = 63
+
+
+def name_steps(connection: Connection, step_ids: Sequence[int]) -> dict[int, str]:
+    """Return what steps are about, in words of a bounded length, by their ids."""
+    values = {"step_ids": list(step_ids), "longest": _LONGEST_NAME}
+    return {row.id: row.words for row in connection.execute(_NAMES, values)}
 
 
 def forget_sending(engine: Engine, step_ids: Sequence[int]) -> None:

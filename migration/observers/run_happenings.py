@@ -14,7 +14,11 @@ from migration.model import Phase
 
 @dataclass(frozen=True, slots=True)
 class ObservedStep:
-    """A step in the hands of a worker. `attempts` counts this one; the ids are those of the ledger."""
+    """A step in the hands of a worker. `attempts` counts this one; the ids are those of the ledger.
+
+    What people know it by comes last: label of the source, name of the table, position of the chunk in it, and what
+    else it is about, such as the index that it builds.
+    """
 
     run_id: str
     phase: Phase
@@ -23,6 +27,33 @@ class ObservedStep:
     chunk_id: int | None
     attempts: int
     worker: str
+    source: str | None = None
+    table: str | None = None
+    chunk: int | None = None
+    about: str = ""
+
+    @property
+    def part(self) -> str:
+        """What the step is about, in words: ``table book of source school, chunk 4``."""
+        of_source = f" of source {self.source}" if self.source else ""
+        parts = [f"table {self.table}{of_source}"] if self.table else []
+        parts += [f"chunk {self.chunk}"] if self.chunk is not None else []
+        parts += [self.about] if self.about else []
+        return ", ".join(parts) or f"step {self.id}"
+
+
+def step_fields(step: ObservedStep) -> dict[str, str | int | None]:
+    """Return a step as fields of a log line; None for what does not apply."""
+    return {
+        "run": step.run_id,
+        "phase": step.phase.value,
+        "step": step.id,
+        "source": step.source,
+        "table": step.table,
+        "chunk": step.chunk,
+        "attempt": step.attempts,
+        "worker": step.worker,
+    }
 
 
 @dataclass(frozen=True, slots=True)

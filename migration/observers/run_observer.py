@@ -23,6 +23,10 @@ class Observers:
     def __init__(self, *observers: RunObserver) -> None:
         self._observers = observers
 
+    def with_also(self, *observers: RunObserver) -> Observers:
+        """Return these observers and others, who hear after them."""
+        return Observers(*self._observers, *observers)
+
     def tell(self, *happenings: Happening) -> None:
         """Tell everybody what has happened; never raises.
 

@@ -34,7 +34,7 @@ class EvidenceReport:
     convoy_version: str = ""
     digest_algorithm: str = ""
     operator: str = ""
-    """Who has started the run: a user of the operating system, or a caller of the API."""
+    """Who has started the run: a user of the operating system, or `token NAME`, of the API."""
     client_host: str = ""
     server: ServerReport = field(default_factory=ServerReport)
     mapping_file: str | None = None

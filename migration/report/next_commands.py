@@ -129,6 +129,7 @@ def next_steps(
     has_tables: bool,
     signing: str = "",
     error_code: str = "",
+    is_given_up: bool = False,
 ) -> tuple[NextStep, ...]:
     """Return what is worth typing now, most likely first.
 
@@ -139,10 +140,11 @@ def next_steps(
         has_tables: whether it has tables to look at.
         signing: the command that signs for losses.
         error_code: of a failed run's error.
+        is_given_up: whether somebody has cancelled it after it had failed.
     """
     if status is Phase.FAILED and error_code == MergeConflictError.code:
         return _whose_rows_count(run_id, options)
-    if status is Phase.FAILED:
+    if status is Phase.FAILED and not is_given_up:
         return (
             NextStep("Go on where it stopped; finished chunks are not copied again", resume(run_id)),
             NextStep("Give up and remove the staging schema", cancel(run_id)),
@@ -157,7 +159,7 @@ def next_steps(
             NextStep("See how far it is", f"migration-cli status {run_id}"),
             NextStep("Go on, should it have been interrupted", resume(run_id)),
         )
-    if status in (Phase.CANCELLED, Phase.ROLLED_BACK):
+    if status in (Phase.CANCELLED, Phase.ROLLED_BACK, Phase.FAILED):
         return (NextStep("Start over", repeat(options, options.mode)),)
     return _after_success(run_id, options, signing) if has_tables else ()
 

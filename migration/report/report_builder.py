@@ -123,7 +123,9 @@ def assemble(facts: Facts) -> Report:
         failed_exit_status=facts.failure.get("exit_status"),
     )
     quarantine = _quarantine(facts, tables)
-    resumable = run.phase is Phase.FAILED or not run.phase.is_end  # a held run goes on by `cutover`
+    resumable = (
+        run.phase is Phase.FAILED and run.can_go_on
+    ) or not run.phase.is_end  # a held run goes on by `cutover`
     return Report(
         run_id=run.id,
         status=run.phase,
@@ -154,6 +156,7 @@ def assemble(facts: Facts) -> Report:
                 else (),
                 previous=facts.previous,
                 retries=facts.retries,
+                is_given_up=run.given_up_at is not None,
             )
         ),
         created_at=run.created_at.isoformat(),
@@ -189,6 +192,7 @@ def assemble(facts: Facts) -> Report:
             has_tables=bool(tables),
             signing=signing_line(findings, options),
             error_code=details.code if details else "",
+            is_given_up=run.given_up_at is not None,
         ),
         object_scores=_scores(objects),
         stubs=stubs,

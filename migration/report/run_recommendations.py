@@ -54,6 +54,7 @@ class Situation:
     unvalidated: Sequence[ForeignKeyFacts]
     previous: Mapping[str, int]
     retries: int
+    is_given_up: bool = False
 
     @property
     def is_done(self) -> bool:
@@ -74,7 +75,7 @@ Rule = Callable[[Situation], Iterator[Recommendation]]
 
 
 def _resume(situation: Situation) -> Iterator[Recommendation]:
-    if situation.status is Phase.FAILED:
+    if situation.status is Phase.FAILED and not situation.is_given_up:
         yield Recommendation(
             Urgency.MUST,
             "Repair the cause, then resume",

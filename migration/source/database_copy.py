@@ -19,10 +19,10 @@ import sqlite3
 import time
 from contextlib import closing
 from typing import TYPE_CHECKING, BinaryIO
-from urllib.parse import quote
 
 from migration.convoy_error import NextStep, Place
 from migration.errors import SourceCorruptError, SourceLockedError
+from migration.source.database_opening import file_uri, open_database
 from migration.source.integrity_check import SAMPLE_BYTES, read_header
 from migration.source.read_mark import (
     WAL_HEADER_BYTES,
@@ -31,6 +31,7 @@ from migration.source.read_mark import (
     hold_read_mark,
     is_open_elsewhere,
 )
+from migration.source.regular_file import check_files_beside, open_regular
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -60,6 +61,7 @@ def copy_database(source: Path, copy: Path, place: Place) -> None:
         SourceLockedError: it is being written to, or locked, and its log cannot be held.
         OSError: it cannot be read; the caller knows how to say so.
     """
+    check_files_beside(source)
     refusal = None
     for attempt in range(_ATTEMPTS):
         if attempt:
@@ -97,7 +99,7 @@ def _uses_log(source: Path, place: Place) -> bool:
     file_bytes = _size(source)
     if file_bytes == 0:
         return False
-    with source.open("rb") as file:
+    with open_regular(source) as file:
         header = read_header(file.read(SAMPLE_BYTES), file_bytes, place)
     return header.uses_wal or _size(_beside(source, "-wal")) > 0
 
@@ -115,12 +117,12 @@ def _copy_beside_writers(source: Path, copy: Path) -> int:
     with hold_read_mark(source) as mark:
         frames = mark.index.frames
         if frames:
-            with _beside(source, "-wal").open("rb") as file:
+            with open_regular(_beside(source, "-wal")) as file:
                 _copy_start(file, _beside(copy, "-wal"), mark.index.log_bytes)
             if mark.look().salt != mark.index.salt:
                 _beside(copy, "-wal").unlink()
                 frames = 0
-        with source.open("rb") as file:
+        with open_regular(source) as file:
             state = os.fstat(file.fileno())
             mark.check_same(state)
             _copy_start(file, copy, state.st_size)
@@ -145,7 +147,7 @@ def _written_to(source: Path, refusal: Refusal | None, place: Place) -> SourceLo
 
 def _copy_once(source: Path, copy: Path, place: Place) -> tuple[str, ...]:
     """Copy the file and what belongs to it; return the suffixes of the files that must not have moved meanwhile."""
-    with source.open("rb") as file:
+    with open_regular(source) as file:
         start = file.read(SAMPLE_BYTES)
         file_bytes = file.seek(0, 2)
         file.seek(0)
@@ -169,8 +171,8 @@ def _copy_under_lock(file: BinaryIO, source: Path, copy: Path, place: Place) -> 
     Closing any handle of a file drops all locks of this process on it, so `file` was opened before the lock is
     taken, and is closed after.
     """
-    uri = f"file:{quote(str(source.absolute()))}?mode=ro"
-    with closing(sqlite3.connect(uri, uri=True, timeout=_LOCK_TIMEOUT_SECONDS)) as lock:
+    uri = file_uri(source, "mode=ro")
+    with closing(open_database(uri, timeout_seconds=_LOCK_TIMEOUT_SECONDS)) as lock:
         try:
             lock.execute("BEGIN")
             lock.execute("SELECT count(*) FROM sqlite_schema").fetchone()
@@ -242,7 +244,7 @@ def _copy_in_kernel(file: BinaryIO, target: BinaryIO, most_bytes: int | None = N
 
 def _copy_if_there(source: Path, copy: Path, suffix: str) -> None:
     try:
-        with _beside(source, suffix).open("rb") as file:
+        with open_regular(_beside(source, suffix)) as file:
             _copy_open_file(file, _beside(copy, suffix))
     except FileNotFoundError:
         pass  # whether it has just vanished is seen in the state of the files
@@ -290,7 +292,7 @@ def make_plain(copy: Path, place: Place, frames: int | None = None) -> None:
     has_journal = _size(_beside(copy, "-journal")) > 0
     if uses_wal or has_log or has_journal:
         try:
-            with closing(sqlite3.connect(copy, isolation_level=None)) as connection:
+            with closing(open_database(file_uri(copy, "mode=rw"))) as connection:
                 connection.execute("PRAGMA synchronous = OFF")  # whoever needs it on the disk flushes it
                 connection.execute(
                     "SELECT count(*) FROM sqlite_schema"

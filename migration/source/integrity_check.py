@@ -10,18 +10,22 @@ import os
 import re
 import shlex
 import sqlite3
+import threading
 from collections import Counter
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from migration.convoy_error import NextStep, Place
 from migration.errors import NotADatabaseError, SourceCorruptError, SourceEncryptedError
-from migration.source.snapshot_connection import register_missing_collations, snapshot_uri
+from migration.source.database_opening import open_database, snapshot_uri, trust_own_functions
+from migration.source.reading_time_limit import is_interruption
+from migration.source.snapshot_connection import register_missing_collations
 from migration.source.sqlite_syntax import quote_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 MAGIC = b"SQLite format 3\x00"
@@ -33,6 +37,8 @@ _RANDOM_BITS = (
 )
 _SECTOR_BYTES = 512  # every page size is a multiple of it, encrypted or not
 _MAX_PADDING = 64  # times the length of a file: a page count beyond that is itself damaged
+_LAST_WORD_SECONDS = 2.0
+_SHOWN_MESSAGES = 3
 _MAX_MESSAGES = 100_000  # forbidden values count too, and must not crowd out damage
 
 # quick_check also reports values that a constraint forbids. They can be read, the profile counts them, and they are
@@ -141,9 +147,9 @@ def check_database(path: Path, place: Place) -> None:
             next_steps=_recover(place),
             **place,
         )
-    problems = list(_problems(path, None))
+    problems = list(islice(_problems(path, None), _SHOWN_MESSAGES))
     if problems:
-        shown = "; ".join(problems[:3])
+        shown = "; ".join(problems)
         raise SourceCorruptError(
             f"The database is damaged{_hurt_suffix(path)}: {shown}",
             remedy=_REMEDY,
@@ -172,34 +178,66 @@ def _hurt_suffix(path: Path) -> str:
 
 def _problems(path: Path, table: str | None) -> Iterator[str]:
     """Yield what quick_check finds in one table, or in the whole file."""
+    found = 0
     try:
-        with closing(_connect(path, lenient=table is not None)) as connection:
-            stand_ins = register_missing_collations(connection)
-            connection.execute(
-                "PRAGMA ignore_check_constraints = ON"
-            )  # they may call the application's functions
-            argument = str(_MAX_MESSAGES) if table is None else quote_name(table)
-            for (message,) in _with_missing_functions(connection, f"PRAGMA quick_check({argument})"):
-                if message == "ok" or _VALUE_MESSAGE.match(message):
-                    continue
-                if stand_ins and _ORDER_MESSAGE.match(message):
-                    continue
-                yield " ".join(message.split())
-            if table is not None:
+        with (
+            closing(_connect(path, lenient=table is not None)) as connection,
+            _later(_LAST_WORD_SECONDS, connection.interrupt) as last_word,
+        ):
+            for message in _damage(connection, table):
+                if not found:
+                    # Rows behind the damage may have no end; what is left to be said is said in this time.
+                    last_word.start()
+                found += 1
+                yield message
+            if table:
                 connection.execute(f"SELECT count(*) FROM {quote_name(table)} NOT INDEXED").fetchone()
     except UnicodeDecodeError:
         yield "its schema or an error message of SQLite is not text"
     except sqlite3.Error as error:
-        if "no such module" not in str(error):
-            yield str(error)
-        elif table is None:  # newer SQLite asks virtual tables too: leave them out
-            for name in hurt_tables(path):
-                yield f"table {name} fails its own check"
+        if is_interruption(error):
+            if not found:
+                raise
+        else:
+            yield from _unchecked(path, table, error)
+
+
+def _unchecked(path: Path, table: str | None, error: sqlite3.Error) -> Iterator[str]:
+    """Yield what is known where the check itself fails."""
+    if "no such module" not in str(error):
+        yield str(error)
+    elif table is None:  # newer SQLite asks virtual tables too: leave them out
+        for name in hurt_tables(path):
+            yield f"table {name} fails its own check"
+
+
+def _damage(connection: sqlite3.Connection, table: str | None) -> Iterator[str]:
+    """Yield what is damage of the messages of quick_check."""
+    stand_ins = register_missing_collations(connection)
+    connection.execute("PRAGMA ignore_check_constraints = ON")  # they may call the application's functions
+    argument = str(_MAX_MESSAGES) if table is None else quote_name(table)
+    for message in _messages(connection, f"PRAGMA quick_check({argument})"):
+        if message == "ok" or _VALUE_MESSAGE.match(message):
+            continue
+        if stand_ins and _ORDER_MESSAGE.match(message):
+            continue
+        yield " ".join(message.split())
+
+
+@contextmanager
+def _later(seconds: float, call: Callable[[], None]) -> Iterator[threading.Timer]:
+    """Yield a timer that is not started; it is cancelled on leaving."""
+    timer = threading.Timer(seconds, call)
+    timer.daemon = True
+    try:
+        yield timer
+    finally:
+        timer.cancel()
 
 
 def _connect(path: Path, *, lenient: bool = False) -> sqlite3.Connection:
     """Open the file; `lenient`: entries of the schema that make no sense do not hide the others."""
-    connection = sqlite3.connect(snapshot_uri(path), uri=True)
+    connection = open_database(snapshot_uri(path), edits_schema=lenient)
     connection.text_factory = lambda raw: raw.decode("utf-8", "replace")
     if lenient:
         connection.execute("PRAGMA writable_schema = ON")
@@ -208,15 +246,22 @@ def _connect(path: Path, *, lenient: bool = False) -> sqlite3.Connection:
     return connection
 
 
-def _with_missing_functions(connection: sqlite3.Connection, statement: str) -> list[tuple[str]]:
+def _messages(connection: sqlite3.Connection, statement: str) -> Iterator[str]:
     """Run a check, standing in for the application's own SQL functions as SQLite asks for them."""
     stood_in: set[str] = set()
+    given = 0
     while True:
         try:
-            return connection.execute(statement).fetchall()
+            for number, (message,) in enumerate(connection.execute(statement)):
+                if number >= given:
+                    given += 1
+                    yield message
         except sqlite3.OperationalError as error:
             missing = _MISSING_FUNCTION.search(str(error))
             if missing is None or missing.group(1) in stood_in:
                 raise
             stood_in.add(missing.group(1))
             connection.create_function(missing.group(1), -1, lambda *_: None, deterministic=True)
+            trust_own_functions(connection)
+        else:
+            return

@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from enum import StrEnum
@@ -19,6 +20,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from migration.source import read_mark_holder
+from migration.source.regular_file import open_regular
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 
 WAL_HEADER_BYTES = 32
 _FRAME_HEADER_BYTES = 24
+_PATIENCE_SECONDS = 60.0
 
 
 class Refusal(StrEnum):
@@ -93,7 +96,7 @@ class LogIndex:
 
 def is_open_elsewhere(source: Path) -> bool:
     """Return whether another process has a database in WAL mode open: the lock that all share is kept till the end."""
-    with source.open("rb") as file, suppress(OSError):  # some network file systems know no locks
+    with open_regular(source) as file, suppress(OSError):  # some network file systems know no locks
         return read_mark_holder.is_locked(
             file.fileno(), read_mark_holder.SHARED_FIRST, read_mark_holder.SHARED_BYTES
         )
@@ -162,8 +165,14 @@ def hold_read_mark(source: Path) -> Iterator[ReadMark]:
         )
     except OSError as error:  # no process more: that says nothing about the source
         raise MarkRefusedError(Refusal.UNSETTLED) from error
+    # It gives up by itself after a few seconds, unless what it opens keeps it waiting: a pipe in the place of a file.
+    patience = threading.Timer(_PATIENCE_SECONDS, holder.kill)
+    patience.start()
     try:
-        yield ReadMark(holder)
+        mark = ReadMark(holder)
+        patience.cancel()
+        yield mark
     finally:
+        patience.cancel()
         holder.kill()
         holder.communicate()

@@ -5,21 +5,16 @@ from __future__ import annotations
 import sqlite3
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
-from urllib.parse import quote
 
 from migration.errors import SourceCorruptError
 from migration.source.create_table_parser import collations_named
+from migration.source.database_opening import open_database, snapshot_uri
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
     from pathlib import Path
 
 _OWN_COLLATIONS = frozenset({"BINARY", "NOCASE", "RTRIM"})  # https://www.sqlite.org/datatype3.html#collation
-
-
-def snapshot_uri(path: Path) -> str:
-    """Return the SQLite URI under which nothing can write to the file: no lock, no journal, no shared memory."""
-    return f"file:{quote(str(path.absolute()))}?mode=ro&immutable=1"
 
 
 def connect_snapshot(path: Path) -> sqlite3.Connection:
@@ -32,7 +27,7 @@ def connect_snapshot(path: Path) -> sqlite3.Connection:
         SourceCorruptError: the file is gone, or its schema cannot be read.
     """
     try:
-        connection = sqlite3.connect(snapshot_uri(path), uri=True)
+        connection = open_database(snapshot_uri(path))
     except sqlite3.Error as error:
         raise SourceCorruptError(f"The snapshot cannot be opened: {error}", file=str(path)) from error
     connection.text_factory = _lenient_text

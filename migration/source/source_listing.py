@@ -11,6 +11,7 @@ from typing import Final
 
 from migration.errors import SourceError, SourceNotFoundError, SourceUnreadableError
 from migration.source.integrity_check import SAMPLE_BYTES
+from migration.source.regular_file import open_regular
 from migration.source.source_path import readable
 from migration.source.unpacking.source_formats import SourceFormat, look
 
@@ -105,9 +106,9 @@ def _matches(name: str, pattern: str) -> bool:
 
 def _kind(file: Path) -> SourceFormat | None:
     try:
-        with file.open("rb") as opened:
+        with open_regular(file.resolve()) as opened:
             kind = look(opened.read(SAMPLE_BYTES))
-    except OSError:
+    except (OSError, RuntimeError):
         return SourceFormat.DATABASE  # whoever reads it says why it cannot be read
     if kind is None and file.suffix.lower() in _DATABASE_SUFFIXES:
         return SourceFormat.DATABASE

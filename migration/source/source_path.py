@@ -10,6 +10,7 @@ from urllib.parse import unquote, urlsplit
 from migration.convoy_error import Place
 from migration.errors import SourceNotFoundError, SourcePermissionError, SourceUnreadableError
 from migration.source.integrity_check import SAMPLE_BYTES
+from migration.source.regular_file import open_regular
 from migration.source.unpacking.compressed_stream import inner_format
 from migration.source.unpacking.source_formats import recognise
 
@@ -63,7 +64,7 @@ def check_start(path: str, place: Place) -> None:
     """
     with readable(place):
         original = checked_path(path, place)
-        with original.open("rb") as file:
+        with open_regular(original) as file:
             start = file.read(SAMPLE_BYTES)
         kind = recognise(start, original.stat().st_size, place)
         if kind.is_compressed:

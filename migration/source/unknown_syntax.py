@@ -13,6 +13,7 @@ import sqlite3
 from contextlib import closing, suppress
 from typing import TYPE_CHECKING, Final
 
+from migration.source.database_opening import file_uri, open_database
 from migration.source.sqlite_syntax import quote_name
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def original(sql: str | None) -> tuple[str, str] | None:
 
 def _first_problem(copy: Path) -> tuple[str, str] | None:
     """Return the name of the first entry that SQLite does not understand, and its words."""
-    with closing(sqlite3.connect(copy, isolation_level=None)) as connection:
+    with closing(open_database(file_uri(copy, "mode=rw"))) as connection:
         try:
             connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
         except (sqlite3.Error, UnicodeDecodeError) as error:
@@ -69,7 +70,7 @@ def _first_problem(copy: Path) -> tuple[str, str] | None:
 
 def _stand_in(copy: Path, name: str, reason: str) -> bool:
     """Replace one definition; False where it cannot be, or looks damaged."""
-    with closing(sqlite3.connect(copy, isolation_level=None)) as connection:
+    with closing(open_database(file_uri(copy, "mode=rw"), edits_schema=True)) as connection:
         connection.execute("PRAGMA writable_schema = ON")
         with suppress(sqlite3.Error, UnicodeDecodeError):  # said once; then what makes sense is there
             connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()

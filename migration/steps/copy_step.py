@@ -42,6 +42,7 @@ from migration.validation.server_opinion import ServerOpinion
 from migration.value_conversion.batch_conversion import Context, Converted, Converter
 from migration.value_conversion.batch_size import copied_batch_rows
 from migration.value_conversion.orphan_row_removal import OrphanRows
+from migration.value_conversion.packed_values import classes_to_read
 from migration.value_conversion.raw_batch import RawBatch
 from migration.value_conversion.rules.conversion_rule import AskServer
 
@@ -65,9 +66,16 @@ class ChunkStream:
         self._chunk = chunk
         self._columns = table.plan.copied_columns
         self._classes = {column.name: table.profile[column.name].classes for column in self._columns}
+        # By few classes where no row will be shown: orphans are looked for, and refused rows kept, as stored.
+        self._fewest_classes = {
+            column.name: classes_to_read(column, table.profile[column.name]) for column in self._columns
+        }
         self._batch_rows = copied_batch_rows(options.batch_rows, table.profile.values())
         self._converter = Converter(
-            self._columns, Context(options.source_timezone, ask_server=ask_server), table.profile
+            self._columns,
+            Context(options.source_timezone, ask_server=ask_server),
+            table.profile,
+            packed=True,
         )
         self._orphans = OrphanRows(table.declared, chunk.orphans) if chunk.orphans else None
         self.digest = DigestSum()
@@ -90,7 +98,8 @@ class ChunkStream:
         Raises:
             RejectedValueError: a value cannot be stored, and the run is to stop at the first one.
         """
-        for read in self._reader.batches(self._table, self._classes, self._chunk.key_range, self._batch_rows):
+        classes = self._fewest_classes if load is None and self._orphans is None else self._classes
+        for read in self._reader.batches(self._table, classes, self._chunk.key_range, self._batch_rows):
             raw = read
             del read  # not to be held beside the next one
             converted = self._converter.convert(raw, self._orphans)

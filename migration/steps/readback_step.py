@@ -34,7 +34,7 @@ def read_back_parts(context: StepContext, connection: Connection, steps: Sequenc
 def _read_back(context: StepContext, step: Step, table: PlannedTable, total: DigestSum) -> None:
     schema = staging_schema(table.run, table.plan.target_schema)
     block = Block(step.spec["first"], step.spec["last"])
-    for batch in context.target_reader().batches(schema, table.plan, block):
+    for batch in context.target_reader().batches(schema, table.plan, block, packed=True):
         total.add(batch, table.plan.copied_columns)
 
 

@@ -11,6 +11,7 @@ from sqlalchemy.exc import DBAPIError
 
 from migration.errors import RetryableError
 from migration.full_disk import is_full
+from migration.ledger.run_acts import Person
 from migration.ledger.run_records import RunRecord, find_run
 from migration.ledger.run_requests import request_cancel
 from migration.ledger.table_records import read_tables, staged_names
@@ -34,7 +35,9 @@ class Cancellation:
     """Objects of others in these or hanging on them. Without any, others hold locks, and the watchdog removes them."""
 
 
-def cancel_run(engine: Engine, run_id: str, *, observers: Observers = STANDARD_OBSERVERS) -> Cancellation:
+def cancel_run(
+    engine: Engine, run_id: str, *, person: Person | None = None, observers: Observers = STANDARD_OBSERVERS
+) -> Cancellation:
     """Stop a run and remove its staging schemas; waits for a transition and for the chunks in flight to end.
 
     Nothing of others goes with them: a schema that they use stays.
@@ -44,7 +47,7 @@ def cancel_run(engine: Engine, run_id: str, *, observers: Observers = STANDARD_O
         UnknownRunError: this ledger does not know the run.
         TargetBusyError: the run was in the middle of a transition for a minute.
     """
-    end_for_good(engine, run_id, observers=observers)
+    end_for_good(engine, run_id, person=person, observers=observers)
     run = find_run(engine, run_id)
     for pause in _PAUSES_SECONDS:
         try:
@@ -54,7 +57,9 @@ def cancel_run(engine: Engine, run_id: str, *, observers: Observers = STANDARD_O
     return Cancellation((run.staging_schema,))
 
 
-def end_for_good(engine: Engine, run_id: str, *, observers: Observers = STANDARD_OBSERVERS) -> None:
+def end_for_good(
+    engine: Engine, run_id: str, *, person: Person | None = None, observers: Observers = STANDARD_OBSERVERS
+) -> None:
     """Stop a run, also where its staged tables have filled the disk.
 
     The run's record has no room then before these are gone, and to drop them a server needs none.
@@ -64,13 +69,13 @@ def end_for_good(engine: Engine, run_id: str, *, observers: Observers = STANDARD
         RetryableError: others hold the staged tables of a run that has filled the disk.
     """
     try:
-        request_cancel(engine, run_id, observers=observers)
+        request_cancel(engine, run_id, person=person, observers=observers)
     except DBAPIError as error:
         if not is_full(error):
             raise
         # Only a run that can be cancelled gets so far.
         remove_staging(engine, find_run(engine, run_id))
-        request_cancel(engine, run_id, observers=observers)
+        request_cancel(engine, run_id, person=person, observers=observers)
 
 
 def remove_staging(engine: Engine, run: RunRecord) -> Cancellation:

@@ -37,6 +37,8 @@ from migration.ledger.step_claims import (
     return_untried,
 )
 from migration.ledger.step_records import Step, finish_step, finish_steps, give_back
+from migration.ledger.work_totals import WorkDone, count_steps
+from migration.log_context import log_fields
 from migration.model import Mode, Phase
 from migration.observers.run_happenings import (
     ObservedStep,
@@ -44,6 +46,7 @@ from migration.observers.run_happenings import (
     StepClaimed,
     StepDone,
     StepGivenBack,
+    step_fields,
 )
 from migration.steps.copy_step import copy_chunk
 from migration.steps.index_build_step import build_objects
@@ -145,7 +148,8 @@ def _run_group(context: StepContext, connection: Connection, steps: Sequence[Ste
     context.observers.tell(*map(StepClaimed, observed))
     started = time.monotonic()
     try:
-        outcomes = _work_on_group(context, connection, steps)
+        with log_fields(run=steps[0].run_id, phase=steps[0].phase.value):
+            outcomes = _work_on_group(context, connection, steps)
     except Exception as error:  # noqa: BLE001  # whatever it is, it shows again with the step that it belongs to
         logger.info("%d steps are run one by one, since together they are not: %s", len(steps), error)
         context.forget_connections()
@@ -175,6 +179,7 @@ def _work_on_group(context: StepContext, connection: Connection, steps: Sequence
             connection,
             [(step.id, outcome.result) for step, outcome in zip(steps, outcomes, strict=True)],
         )
+        count_steps(connection, _work_done(context, connection, steps, outcomes))
     return outcomes
 
 
@@ -214,7 +219,8 @@ def _work_on_claimed(context: StepContext, connection: Connection, step: Step) -
     observed = _observed(context, step)
     if step.attempts <= context.settings.max_attempts:
         try:
-            return _work_on(context, connection, step, observed)
+            with log_fields(**step_fields(observed)):
+                return _work_on(context, connection, step, observed)
         finally:
             context.end_step()
     died = WorkerDiedError(f"Its worker died {context.settings.max_attempts} times", step=step.id)
@@ -224,8 +230,27 @@ def _work_on_claimed(context: StepContext, connection: Connection, step: Step) -
 
 def _observed(context: StepContext, step: Step) -> ObservedStep:
     return ObservedStep(
-        step.run_id, step.phase, step.id, step.table_id, step.chunk_id, step.attempts, context.worker
+        step.run_id,
+        step.phase,
+        step.id,
+        step.table_id,
+        step.chunk_id,
+        step.attempts,
+        context.worker,
+        step.source,
+        step.table,
+        step.chunk,
+        _about(step),
     )
+
+
+def _about(step: Step) -> str:
+    """Name what a step is about beside a table and a chunk."""
+    if "object" in step.spec:
+        return str(step.spec["object"])
+    if "first" in step.spec:
+        return f"from block {step.spec['first']} on"
+    return ""
 
 
 def _work_on(context: StepContext, connection: Connection, step: Step, observed: ObservedStep) -> bool:
@@ -239,6 +264,7 @@ def _work_on(context: StepContext, connection: Connection, step: Step, observed:
                 return False
             outcome = _work_of(context, connection, step)(context, connection, step)
             finish_step(connection, step.id, outcome.result)
+            count_steps(connection, _work_done(context, connection, [step], [outcome]))
     except Exception as error:  # noqa: BLE001  # every failure belongs into the ledger, none may stop the queue
         context.forget_connections()
         reason = error if isinstance(error, ConvoyError) else translate(error, step=step.id)
@@ -266,6 +292,20 @@ def _work_on(context: StepContext, connection: Connection, step: Step, observed:
         StepDone(observed, seconds, outcome.table, outcome.rows, outcome.rows_quarantined, outcome.bytes)
     )
     return True
+
+
+def _work_done(
+    context: StepContext, connection: Connection, steps: Sequence[Step], outcomes: Sequence[StepOutcome]
+) -> WorkDone:
+    """Add up what steps of one run and phase have done."""
+    return WorkDone(
+        [step.id for step in steps],
+        context.run(connection, steps[0].run_id).options.mode,
+        steps[0].phase,
+        rows=sum(outcome.rows or 0 for outcome in outcomes),
+        rows_quarantined=sum(outcome.rows_quarantined or 0 for outcome in outcomes),
+        bytes=sum(outcome.bytes or 0 for outcome in outcomes),
+    )
 
 
 def _keepalive_seconds(context: StepContext) -> float:

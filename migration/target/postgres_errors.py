@@ -43,7 +43,9 @@ def translate(error: Exception, **place: Unpack[Place]) -> ConvoyError:
     if isinstance(cause, ConvoyError):
         return cause
     if isinstance(cause, PoolTimeoutError):
-        return TargetBusyError("No connection to PostgreSQL became free in 30 s", **place)
+        return TargetBusyError(
+            "All connections to PostgreSQL are in use, and none became free in time", **place
+        )
     message = _first_line(cause or error)
     full = _full_disk(cause or error, message, place)
     return full if full is not None else _by_state(error, cause or error, message, place)

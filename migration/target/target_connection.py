@@ -7,6 +7,7 @@ with or without host, a socket folder in ``?host=``, TLS options, a service, ``.
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -17,6 +18,7 @@ from sqlalchemy import Engine, create_engine
 from migration.convoy_error import ConvoyError, NextStep, Place
 from migration.errors import TargetEncodingError, TargetPermissionError, TargetUrlError
 from migration.target.postgres_errors import translate, unreachable
+from migration.target.session_bounds import SessionBounds
 from migration.target.session_ownership import check_ownership
 from migration.target.session_settings import session_settings
 
@@ -115,13 +117,16 @@ def without_statement_timeout(conninfo: str) -> str:
     return beginning_with(conninfo, "statement_timeout", "0")
 
 
-def connect(url: str, application_name: str, *, wait_for_disk: bool = True) -> psycopg.Connection:
+def connect(
+    url: str, application_name: str, *, wait_for_disk: bool = True, bounds: SessionBounds | None = None
+) -> psycopg.Connection:
     """Open one psycopg connection whose session is ours alone, in a known state: all connections go through here.
 
     Nothing is set before it is clear that the session is not shared with others.
 
     Without `wait_for_disk`, a commit returns before it is safe from a crash of the server; what a later commit has
-    made safe includes it. See `synchronous_commit` in PostgreSQL's manual.
+    made safe includes it. See `synchronous_commit` in PostgreSQL's manual. Without `bounds`, statements and locks are
+    waited for as long as they take.
 
     Raises:
         TargetUrlError: libpq cannot read the URL.
@@ -135,17 +140,24 @@ def connect(url: str, application_name: str, *, wait_for_disk: bool = True) -> p
     settings = {"application_name": application_name}
     if not wait_for_disk:
         settings["synchronous_commit"] = "off"
+    kind: type[psycopg.Connection] = psycopg.Connection
+    if bounds is not None:
+        conninfo = make_conninfo(conninfo, connect_timeout=bounds.connect_seconds)
+        kind = bounds.connection_class
+        settings |= bounds.settings
     try:
-        return _connect(conninfo, place_of(url), settings)
+        return _connect(kind, conninfo, place_of(url), settings)
     except ConvoyError as error:
         if not isinstance(error.__cause__, psycopg.errors.QueryCanceled):
             raise
-    return _connect(without_statement_timeout(conninfo), place_of(url), settings)
+    return _connect(kind, without_statement_timeout(conninfo), place_of(url), settings)
 
 
-def _connect(conninfo: str, place: Place, settings: dict[str, str]) -> psycopg.Connection:
+def _connect(
+    kind: type[psycopg.Connection], conninfo: str, place: Place, settings: dict[str, str]
+) -> psycopg.Connection:
     try:
-        connection = psycopg.connect(conninfo, autocommit=True)
+        connection = kind.connect(conninfo, autocommit=True)
     except psycopg.Error as error:
         raise unreachable(error, place) from error
     try:
@@ -216,20 +228,38 @@ def _identifier(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def make_engine(url: str, application_name: str, *, wait_for_disk: bool = True) -> Engine:
+@dataclass(frozen=True, slots=True)
+class PoolSize:
+    """How many connections an engine keeps, how many more it opens, and how long one is waited for."""
+
+    kept: int = 4
+    more: int = 8
+    wait_seconds: float = 30
+
+
+def make_engine(
+    url: str,
+    application_name: str,
+    *,
+    wait_for_disk: bool = True,
+    bounds: SessionBounds | None = None,
+    pool: PoolSize = PoolSize(),
+) -> Engine:
     """Return a SQLAlchemy engine on psycopg 3 with a small pool; connections are opened when first used.
 
     Args:
         url: anything that libpq takes, with its password if it needs one.
         application_name: shown in pg_stat_activity.
         wait_for_disk: as for `connect`.
+        bounds: as for `connect`.
+        pool: of connections.
     """
     return create_engine(
         "postgresql+psycopg://",
-        creator=lambda: connect(url, application_name, wait_for_disk=wait_for_disk),
-        pool_size=4,
-        max_overflow=8,
-        pool_timeout=30,
+        creator=lambda: connect(url, application_name, wait_for_disk=wait_for_disk, bounds=bounds),
+        pool_size=pool.kept,
+        max_overflow=pool.more,
+        pool_timeout=pool.wait_seconds,
         pool_pre_ping=True,
     )
 

@@ -52,7 +52,7 @@ def canonical_table(table: pa.Table, columns: Sequence[ColumnPlan]) -> pa.Table:
         return pa.table({"none": pa.nulls(table.num_rows, pa.int64())})
     # By position where it can be: SQLite's names may repeat once their case is ignored, and positions are cheaper.
     names = table.schema.names
-    arrays = [canonical_array(_flat(table.column(names.index(column.name))), column) for column in columns]
+    arrays = [canonical_array(flat(table.column(names.index(column.name))), column) for column in columns]
     return pa.Table.from_arrays(arrays, names=[f"c{position}" for position in range(len(columns))])
 
 
@@ -120,7 +120,8 @@ _MAY_BE_WRITTEN_OTHERWISE = r"[0-9][eE]|\.[0-9]*0(?:[^0-9]|$)|\.000000"
 _json_encoder = msgspec.json.Encoder(order="deterministic", decimal_format="number")
 
 
-def _flat(column: pa.ChunkedArray[Any]) -> Values:
+def flat(column: pa.ChunkedArray[Any]) -> Values:
+    """Return a column of a table as one array."""
     return column.chunk(0) if column.num_chunks == 1 else pa.concat_arrays(column.chunks)
 
 

@@ -7,7 +7,6 @@ https://www.sqlite.org/lang_with.html#recursive_common_table_expressions
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -15,6 +14,8 @@ from types import TracebackType
 from typing import Final, Self
 
 import duckdb
+
+from migration.source.database_opening import file_uri, open_database
 
 _ROWS_AT_ONCE: Final = 10_000
 
@@ -27,7 +28,7 @@ class OrphanRowCascade:
     """
 
     def __init__(self, path: Path) -> None:
-        self._connection = sqlite3.connect(path, isolation_level=None)
+        self._connection = open_database(file_uri(path, "mode=rwc"))
         for statement in (
             "PRAGMA journal_mode = OFF",
             "PRAGMA synchronous = OFF",

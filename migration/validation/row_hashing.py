@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 _LANE: Final = 1 << 64
 _NAME: Final = "rows_to_hash"
+_FORM: Final = 2
+"""Number of the form in which rows are hashed (`digest_form`): one more with each change of it."""
 _NUMBER: Final = "convoy_table_number"
 
 
@@ -29,8 +31,13 @@ class Algorithm(StrEnum):
 
 
 def algorithm_name(algorithm: Algorithm = Algorithm.HASH128) -> str:
-    """Return the name of an algorithm as evidence has it; DuckDB may change its hash from version to version."""
-    return algorithm.value if algorithm is Algorithm.MD5 else f"{algorithm.value}/duckdb-{duckdb.__version__}"
+    """Return the name of an algorithm as evidence has it.
+
+    DuckDB may change its hash from version to version, and Convoy the form of values in which it is taken.
+    """
+    if algorithm is Algorithm.MD5:
+        return algorithm.value
+    return f"{algorithm.value}-{_FORM}/duckdb-{duckdb.__version__}"
 
 
 class _Connections(threading.local):
@@ -62,7 +69,7 @@ def sum_rows(table: pa.Table, algorithm: Algorithm) -> tuple[int, int]:
     """Return the sums of both 64-bit halves of all rows' hashes, each modulo 2^64.
 
     Args:
-        table: canonical columns (`canonical_table`). Names do not count, positions do.
+        table: canonical columns (`canonical_table`, `digest_table`). Names do not count, positions do.
         algorithm: how to hash.
     """
     if not table.num_rows:

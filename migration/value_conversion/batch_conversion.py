@@ -13,6 +13,7 @@ from migration.model import Rejection, StorageClass, ValueKind
 from migration.value_conversion.declared_meaning import classes_dropped
 from migration.value_conversion.named_losses import CLASS_DROPPED, LOSSES
 from migration.value_conversion.orphan_row_policy import ORPHAN_TO_NULL
+from migration.value_conversion.packed_values import pack, packed_type
 from migration.value_conversion.row_conversion import (
     NULL_REASON,
     column_context,
@@ -95,9 +96,13 @@ class _ColumnConverter:
         context: Context,
         profile: ColumnProfile | None,
         standing: ColumnPlan | None,
+        *,
+        packs: bool,
     ) -> None:
         self.plan = plan
         self.type = ARROW_TYPES[plan.kind]
+        self._packed = packed_type(plan) if packs else None
+        self.result_type = self.type if self._packed is None else self._packed
         self.context = column_context(plan, context)
         self.normaliser = normaliser(plan)
         self.rules = {storage_class: RULES[name] for storage_class, name in plan.rules.items()}
@@ -128,8 +133,9 @@ class _ColumnConverter:
                 continue
             if storage_class in self.dropped:
                 transformed.append((CLASS_DROPPED, values.is_valid()))
-            if storage_class in self.proved:
-                parts.append(values)
+            whole = self._at_once(rule, values)
+            if whole is not None:
+                parts.append(whole)
                 continue
             converted, bad = rule.columnar(values, self.context)
             if bad is not None:
@@ -142,6 +148,14 @@ class _ColumnConverter:
         if self.plan.not_null and column.null_count:
             self._nulls(column, misfits)
         return column, misfits, transformed
+
+    def _at_once(self, rule: Rule, values: pa.Array) -> pa.Array | None:
+        """Return what becomes of a slot all of whose values fit unchanged; None where that is to be found out."""
+        if rule.storage_class in self.proved:
+            return values
+        if self._packed is None or rule.packed is None:
+            return None
+        return rule.packed(values, self.context)
 
     def _changed(self, rule: Rule, values: pa.Array, converted: pa.Array) -> Iterable[Changed]:
         yield from rule.changed(values, self.context)
@@ -191,7 +205,9 @@ class _ColumnConverter:
 
     def _joined(self, parts: list[pa.Array], rows: int) -> pa.Array:
         if not parts:
-            return pa.nulls(rows, self.type)
+            return pa.nulls(rows, self.result_type)
+        if self._packed is not None:
+            parts = [pack(part, self._packed) for part in parts]
         return parts[0] if len(parts) == 1 else pc.coalesce(*parts)
 
     def _without_rule(
@@ -238,6 +254,8 @@ class Converter:
         profile: what a full read of these very rows found, by column. Where it has seen every value pass a rule
             that only checks (JSON is the costly one), the rule is not run again.
         standing: column → the plan by which other rows of the table have gone into the target before.
+        packed: columns that have a packed type (`packed_values`) come in it: for who hashes and encodes values, and
+            shows none.
     """
 
     def __init__(
@@ -246,12 +264,14 @@ class Converter:
         context: Context,
         profile: Mapping[str, ColumnProfile] = MappingProxyType({}),
         standing: Mapping[str, ColumnPlan] = MappingProxyType({}),
+        *,
+        packed: bool = False,
     ) -> None:
         self._columns = tuple(
-            _ColumnConverter(plan, context, profile.get(plan.name), standing.get(plan.name))
+            _ColumnConverter(plan, context, profile.get(plan.name), standing.get(plan.name), packs=packed)
             for plan in columns
         )
-        self._schema = pa.schema([(column.plan.name, column.type) for column in self._columns])
+        self._schema = pa.schema([(column.plan.name, column.result_type) for column in self._columns])
 
     def convert(self, raw: RawBatch, orphans: OrphanRows | None = None) -> Converted:
         """Convert one batch. Values that do not fit leave with their whole row, and are told one by one.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from importlib import import_module
@@ -15,6 +16,7 @@ from migration.errors import CommandInterruptedError
 from migration.exit_status import ExitStatus
 from producer.cli.output.error_json import of_click, of_crash, of_database, print_error_json
 from producer.cli.output.error_output import report_crash, report_error
+from producer.cli.output.log_lines import show_log_lines
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "migrate": ("run_commands", "migrate"),
@@ -29,6 +31,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "status": ("status_command", "status"),
     "purge": ("purge_command", "purge"),
     "cleanup": ("cleanup_command", "cleanup"),
+    "token": ("token_commands", "token"),
     "verify-report": ("verify_report_command", "verify_report"),
     "apps": ("apps_command", "apps"),
     "list-tables": ("list_tables_command", "list_tables"),
@@ -82,7 +85,11 @@ def commands(mode: str | None) -> None:
 def run(arguments: list[str]) -> int:
     """Run one command line and return the exit status."""
     signal.signal(signal.SIGTERM, _interrupt)
+    # What is written stays its owner's to read and enter (a mask of 0777 takes that, too), and no stranger's to change.
+    before = os.umask(0o077)
+    os.umask(before & 0o077 | 0o002)
     try:
+        show_log_lines(verbose="--verbose" in arguments)
         status = commands.main(named_by_mode(arguments), prog_name="migration-cli", standalone_mode=False)
     except BrokenPipeError:
         sys.stderr.close()  # whoever read the output has seen enough

@@ -11,6 +11,7 @@ import click
 
 from migration.mapping_file_model import OnConflict, OnOrphan
 from migration.model import IdentifierPolicy, IfExists, OnError
+from migration.run_options import MAX_WORKERS
 from producer.cli.option_values import AUTO
 from producer.cli.target_options import Target, TargetFlags, choose_target
 
@@ -132,7 +133,7 @@ def work_flags(command: Decorated) -> Decorated:
         worker_flag,
         click.option(
             "--max-workers",
-            type=click.IntRange(min=1),
+            type=click.IntRange(1, MAX_WORKERS),
             metavar="N",
             help="On a cluster: at most so many of its workers at a time.  [default: all]",
         ),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from migration.errors import UsageError
+from migration.run_options import MAX_PATIENCE_SECONDS
 
 if TYPE_CHECKING:
     from migration.ledger.cutover_tries import CutoverTerms
@@ -30,7 +31,7 @@ def patience_flags(command: Decorated) -> Decorated:
     )
     patience = click.option(
         "--cutover-patience",
-        type=click.FloatRange(min=0),
+        type=click.FloatRange(0, MAX_PATIENCE_SECONDS),
         metavar="SECONDS",
         help="Try for so long in all.  [default: 600, or as the run was started with]",
     )

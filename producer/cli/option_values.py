@@ -17,7 +17,7 @@ from migration.errors import UsageError
 from migration.ignored_kinds import check_ignored
 from migration.mapping_file_model import OnConflict, OnOrphan
 from migration.model import IdentifierPolicy, IfExists, Mode, OnError, Source
-from migration.run_options import RunOptions
+from migration.run_options import MAX_BATCH_ROWS, MAX_CHUNK_ROWS, RunOptions
 from producer.cli.cutover_options import cutover_terms
 
 if TYPE_CHECKING:
@@ -104,8 +104,8 @@ def run_options(mode: Mode, sources: tuple[Source, ...], values: dict[str, Any])
         ignore_version=values.get("ignore_version", False),
         identifiers=IdentifierPolicy(values["identifiers"]),
         source_timezone=zone,
-        batch_rows=_rows_or_auto("--batch-size", values.get("batch_size", AUTO)),
-        chunk_rows=_rows_or_auto("--chunk-rows", values.get("chunk_rows", AUTO)),
+        batch_rows=_rows_or_auto("--batch-size", values.get("batch_size", AUTO), MAX_BATCH_ROWS),
+        chunk_rows=_rows_or_auto("--chunk-rows", values.get("chunk_rows", AUTO), MAX_CHUNK_ROWS),
         workers=worker_count(values.get("workers")),
         priority=values.get("priority", 0),
         max_workers=values.get("max_workers"),
@@ -165,12 +165,14 @@ def worker_count(wanted: int | None) -> int:
     return wanted if wanted is not None else max(2, min(_MOST_WORKERS, os.cpu_count() or 2))
 
 
-def _rows_or_auto(flag: str, value: str) -> int | None:
+def _rows_or_auto(flag: str, value: str, most: int) -> int | None:
     if value == AUTO:
         return None
     if not value.isdecimal():
         raise UsageError(f"{flag} is a number of rows or {AUTO}, not {value}", setting=flag)
-    rows = int(value)
+    rows = int(value) if len(value) <= len(str(most)) else most + 1
     if rows < 1:
         raise UsageError(f"{flag} must be at least 1, not {rows}", setting=flag)
+    if rows > most:
+        raise UsageError(f"{flag} must be at most {most:,}", setting=flag)
     return rows

@@ -113,7 +113,12 @@ def reach(target: Target, settings: Settings) -> Iterator[str]:
             "There is no embedded database here yet",
             file=str(settings.embedded_dir),
             remedy="Make one with `migration-cli migrate --source FILE --target-url embedded`",
-            next_steps=(NextStep("Make one", "migration-cli migrate --source FILE --target-url embedded"),),
+            next_steps=(
+                NextStep(
+                    "Make an embedded database, by migrating into it",
+                    "migration-cli migrate --source FILE --target-url embedded",
+                ),
+            ),
         )
     server = EmbeddedPostgres(settings.embedded_dir)
     server.start()

@@ -29,6 +29,7 @@ _LIBRARIES: Final = (
     "celery.concurrency.thread",
     "celery.worker.consumer",
     "kombu.transport.redis",
+    "migration.celery_logging",
     "producer.tasks",
     "worker.tasks",
 )

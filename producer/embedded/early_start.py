@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import os
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from shutil import rmtree
 from typing import Final
 
+from migration.writable_folders import private_temporary_folder
 from producer.embedded.celery_process import FORK_SERVER
 from producer.embedded.libpq_file_paths import absolute_variables
 from producer.embedded.supervisor_client import Program, SupervisorClient
@@ -30,11 +29,12 @@ class EarlyStart:
     """A supervisor, a folder that goes with it, and a fork server that imports what producer and workers need.
 
     Raises:
+        FolderNotWritableError: no folder for temporary files takes any.
         LocalClusterError: the supervisor does not answer.
     """
 
     def __init__(self) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix="convoy-"))
+        self.folder = private_temporary_folder("convoy-")
         (self.folder / _TEMPORARY).mkdir()
         self.supervisor = SupervisorClient(remove=self.folder)
         program = Program(

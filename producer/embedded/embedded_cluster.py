@@ -71,7 +71,7 @@ class LocalCluster:
         self.target_url = "" if target == EMBEDDED else target
         self.workers = workers
         self.settings = settings
-        self._log_folder = LogFolder(settings.report_dir.absolute().parent / "logs")
+        self._log_folder = LogFolder(settings.log_folder)
         self.logs = self._log_folder.path
         self._database = database
         self._worker_processes = worker_processes
@@ -307,6 +307,8 @@ class LocalCluster:
             "MIGRATION_SNAPSHOT_DIR": str(self.settings.snapshot_dir.absolute()),
             "MIGRATION_REPORT_DIR": str(self.settings.report_dir.absolute()),
             "MIGRATION_EMBEDDED_DIR": str(self.settings.embedded_dir.absolute()),
+            **_absolute("MIGRATION_API_TOKEN_FILE", self.settings.api_token_file),
+            "MIGRATION_LOG_DIR": str(self.settings.log_folder.absolute()),
             "MIGRATION_LEASE_SECONDS": env.get("MIGRATION_LEASE_SECONDS", str(_LOCAL_LEASE_SECONDS)),
             "MIGRATION_WATCHDOG_SECONDS": env.get("MIGRATION_WATCHDOG_SECONDS", str(_LOCAL_WATCHDOG_SECONDS)),
         }
@@ -326,6 +328,10 @@ class LocalCluster:
             file=str(log),
             details=f"The end of its log:\n{tail(log)}",
         )
+
+
+def _absolute(name: str, file: Path | None) -> dict[str, str]:
+    return {} if file is None else {name: str(file.absolute())}
 
 
 def _beside(work: Callable[[], object]) -> Future[object]:

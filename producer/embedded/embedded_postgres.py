@@ -19,10 +19,14 @@ from pathlib import Path
 from urllib.parse import quote
 
 from migration.convoy_error import NextStep
-from migration.errors import EmbeddedFolderError, EmbeddedMissingError, LocalClusterError
+from migration.errors import EmbeddedMissingError, LocalClusterError
+from migration.folder_errors import EmbeddedFolderError
 from migration.full_disk_errors import DiskFullError
+from migration.writable_folders import writable_folder
 from producer.embedded.supervisor_client import Program, SupervisorClient, tail
 from producer.embedded.unprivileged_folders import (
+    check_user_has_name,
+    lacking_rights,
     passable_folder,
     passable_programs,
     server_user,
@@ -31,6 +35,7 @@ from producer.embedded.unprivileged_folders import (
 
 _INSTALLS: Mapping[int, str] = {18: "pginstall18", 16: "pginstall"}
 """Major version → folder inside the package; the first one makes new data folders."""
+_SETTING = "MIGRATION_EMBEDDED_DIR"
 _START_SECONDS = 30.0
 _DEFAULT_PORT = 5432
 _STATUS_LINE = 7
@@ -83,13 +88,24 @@ class EmbeddedPostgres:
 
         Raises:
             DiskFullError: there is no room for its write-ahead log.
+            FolderNotWritableError: the data folder, or the one above it, takes no files.
             ConvoyError: the extra is not installed, or the server does not start; holds the end of its log.
         """
-        folder = self.folder.absolute()
+        # The folder above holds the locks under which commands share the server.
+        above = writable_folder(
+            self.folder.parent, holds="the embedded PostgreSQL and its locks", setting=_SETTING
+        )
+        folder = above / self.folder.name
+        if "\n" in str(folder) or "\r" in str(folder):
+            raise EmbeddedFolderError(
+                "PostgreSQL keeps no data below a folder with a line break in its name",
+                file=str(folder),
+                remedy=f"Name another one in {_SETTING}",
+            )
         user = server_user(folder)
         programs = self.programs(folder)
         if user is None:
-            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            folder = writable_folder(folder, holds="the embedded PostgreSQL", setting=_SETTING, mode=0o700)
             folder = folder.resolve()
         else:
             programs = passable_programs(programs, user)
@@ -255,6 +271,7 @@ def _starting(lock: Path) -> Iterator[None]:
 
 def _create(programs: Path, folder: Path, user: tuple[int, int] | None) -> None:
     """Make a new data folder. Only processes of the folder's owner (and root) reach the socket: trust is enough."""
+    check_user_has_name(user)
     command = [
         str(programs / "bin" / "initdb"),
         *("--pgdata", str(folder), "--username", "postgres", "--auth", "trust", "--encoding", "UTF8"),
@@ -264,19 +281,23 @@ def _create(programs: Path, folder: Path, user: tuple[int, int] | None) -> None:
     # Sorts by code point, needs no locale of the system, and is the fastest (PostgreSQL 17+).
     command += ["--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
     who: dict[str, object] = {} if user is None else {"user": user[0], "group": user[1], "extra_groups": []}
-    done = subprocess.run(  # type: ignore[call-overload]
-        [*command, "--no-sync"],
-        cwd="/",
-        env=_environment(),
-        capture_output=True,
-        text=True,
-        check=False,
-        **who,
-    )
+    try:
+        done = subprocess.run(  # type: ignore[call-overload]
+            [*command, "--no-sync"],
+            cwd="/",
+            env=_environment(),
+            capture_output=True,
+            text=True,
+            check=False,
+            **who,
+        )
+    except PermissionError as error:
+        raise lacking_rights(folder) from error
     if done.returncode:
         raise EmbeddedFolderError(
             f"The data folder of the embedded PostgreSQL cannot be made: {done.stderr.strip()}",
             file=str(folder),
+            remedy=f"Name another one in {_SETTING}",
         )
 
 

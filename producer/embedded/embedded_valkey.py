@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 from migration.convoy_error import NextStep
 from migration.errors import EmbeddedMissingError, LocalClusterError
+from migration.writable_folders import writable_folder
 from producer.embedded.supervisor_client import Program, SupervisorClient, tail
 
 _START_SECONDS = 10.0
@@ -51,7 +52,9 @@ class EmbeddedValkey:
         Raises:
             ConvoyError: the extra is not installed, or the server does not start; holds the end of its log.
         """
-        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        writable_folder(
+            self.folder, holds="the embedded Valkey", setting="MIGRATION_EMBEDDED_DIR", mode=0o700
+        )
         supervisor = self._supervisor
         if supervisor is None:
             supervisor = self._own_supervisor = self._own_supervisor or SupervisorClient()

@@ -2,6 +2,9 @@
 
 It listens on the loopback address that MIGRATION_BROKER_URL or MIGRATION_TARGET_URL names, so that the
 processes beside it find it there without any further setting. For development; production names its own servers.
+
+honcho sends SIGTERM to all processes at once, and workers need their servers to end a chunk and to say goodbye: so a
+server waits until its clients are gone, up to a bound.
 """
 
 from __future__ import annotations
@@ -9,6 +12,7 @@ from __future__ import annotations
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +20,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import psycopg
+import redis
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
@@ -29,6 +34,10 @@ from producer.embedded.supervisor_client import SupervisorClient
 
 _LOOPBACK = frozenset({"127.0.0.1", "localhost"})
 _LOOK_SECONDS = 0.5
+_FAREWELL_SECONDS = 30.0
+"""For clients to leave; honcho kills what lives on after 5 s, and then nobody is left to wait for."""
+_FAREWELL_LOOK_SECONDS = 0.1
+_ANSWER_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,27 +144,63 @@ def _folder(settings: Settings, server: str) -> Path:
     return settings.embedded_dir.with_name("cluster") / server
 
 
-def serve_postgres(settings: Settings, supervisor: SupervisorClient) -> str:
-    """Start PostgreSQL where MIGRATION_TARGET_URL names it; return where it listens."""
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A running server: where it listens, and how many clients it has."""
+
+    place: str
+    clients: Callable[[], int]
+
+
+def serve_postgres(settings: Settings, supervisor: SupervisorClient) -> Served:
+    """Start PostgreSQL where MIGRATION_TARGET_URL names it."""
     address = target_address(settings)
     # First on its socket only: whoever reaches it by TCP finds role, database and password in place.
     folder = _folder(settings, "postgres")
     _prepare(EmbeddedPostgres(folder), address)
     listen = {"listen_addresses": "127.0.0.1", "port": str(address.port)}
-    EmbeddedPostgres(folder, settings=listen, supervisor=supervisor).start()
-    return f"127.0.0.1:{address.port}, database {address.database}"
+    server = EmbeddedPostgres(folder, settings=listen, supervisor=supervisor)
+    server.start()
+
+    def clients() -> int:
+        with psycopg.connect(server.url, autocommit=True, connect_timeout=int(_ANSWER_SECONDS)) as connection:
+            found = connection.execute(
+                "SELECT count(*) FROM pg_stat_activity"
+                " WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
+            ).fetchone()
+        return int(found[0]) if found else 0
+
+    return Served(f"127.0.0.1:{address.port}, database {address.database}", clients)
 
 
-def serve_redis(settings: Settings, supervisor: SupervisorClient) -> str:
-    """Start Valkey where MIGRATION_BROKER_URL names it; return where it listens."""
+def serve_redis(settings: Settings, supervisor: SupervisorClient) -> Served:
+    """Start Valkey where MIGRATION_BROKER_URL names it."""
     address = broker_address(settings)
-    EmbeddedValkey(
+    server = EmbeddedValkey(
         _folder(settings, "valkey"), port=address.port, password=address.password, supervisor=supervisor
-    ).start()
-    return f"127.0.0.1:{address.port}"
+    )
+    server.start()
+
+    def clients() -> int:
+        with redis.Redis.from_url(server.url, socket_timeout=_ANSWER_SECONDS) as connection:
+            return len(connection.client_list()) - 1
+
+    return Served(f"127.0.0.1:{address.port}", clients)
 
 
-_SERVERS: dict[str, Callable[[Settings, SupervisorClient], str]] = {
+def wait_for_clients_to_leave(served: Served, seconds: float = _FAREWELL_SECONDS) -> None:
+    """Return when no client is left, when the server does not answer any more, or after so many seconds."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        try:
+            if served.clients() == 0:
+                return
+        except (psycopg.Error, redis.RedisError):
+            return
+        time.sleep(_FAREWELL_LOOK_SECONDS)
+
+
+_SERVERS: dict[str, Callable[[Settings, SupervisorClient], Served]] = {
     "redis": serve_redis,
     "postgres": serve_postgres,
 }
@@ -171,12 +216,14 @@ def main(arguments: list[str]) -> int:
         signal.signal(number, lambda *_: stopping.set())
     supervisor = SupervisorClient()
     try:
-        print(f"listening on {_SERVERS[arguments[0]](load_settings(), supervisor)}", flush=True)  # noqa: T201
+        served = _SERVERS[arguments[0]](load_settings(), supervisor)
+        print(f"listening on {served.place}", flush=True)  # noqa: T201
         while not stopping.wait(_LOOK_SECONDS):
             if supervisor.exits():
                 raise LocalClusterError(
                     "The server has ended by itself", process=arguments[0], remedy="Its log says why"
                 )
+        wait_for_clients_to_leave(served)
     except ConvoyError as error:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201
         return error.exit_status

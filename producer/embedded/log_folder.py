@@ -11,6 +11,7 @@ from shutil import rmtree
 from typing import Final
 
 from migration.file_lock import FileLock
+from migration.writable_folders import writable_folder
 
 KEPT: Final = 10
 _NAME: Final = re.compile(r"\d{8}-\d{6}-\d+")
@@ -18,9 +19,14 @@ _IN_USE: Final = ".in-use"
 
 
 class LogFolder:
-    """A new folder below `parent`, which stays at least until `release`, or the end of this process."""
+    """A new folder below `parent`, which stays at least until `release`, or the end of this process.
+
+    Raises:
+        FolderNotWritableError: `parent` takes no files.
+    """
 
     def __init__(self, parent: Path) -> None:
+        parent = writable_folder(parent, holds="logs", setting="MIGRATION_LOG_DIR")
         self.path = parent / f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}"
         self.path.mkdir(parents=True, exist_ok=True)
         self._lock = FileLock(self.path / _IN_USE)

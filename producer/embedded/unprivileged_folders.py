@@ -17,7 +17,9 @@ import tempfile
 from pathlib import Path
 
 from migration.convoy_error import NextStep
-from migration.errors import EmbeddedFolderError, LocalClusterError
+from migration.errors import LocalClusterError
+from migration.folder_errors import EmbeddedFolderError
+from migration.writable_folders import writable_folder
 
 _SHARED_STATE = Path("/var/lib/convoy")
 _USERS = ("pgserver", "postgres", "nobody")
@@ -55,6 +57,25 @@ def server_user(folder: Path) -> tuple[int, int] | None:
     )
 
 
+def check_user_has_name(user: tuple[int, int] | None) -> None:
+    """Refuse a user that is only a number, as containers may have it: initdb looks its name up and ends without one.
+
+    Raises:
+        EmbeddedFolderError: passwd has no entry for the user that PostgreSQL is to run as.
+    """
+    uid = os.geteuid() if user is None else user[0]
+    try:
+        pwd.getpwuid(uid)
+    except KeyError:
+        line = f"convoy:x:{uid}:{os.getegid()}::/tmp:/bin/sh"
+        raise EmbeddedFolderError(
+            f"PostgreSQL makes no data folder for user {uid}, who has no name in /etc/passwd",
+            remedy="Run as a user that has one (docker run --user nobody), give this one a line there,"
+            " or name a server with --target-url",
+            next_steps=(NextStep("Give the user a name, as root", f"echo '{line}' >> /etc/passwd"),),
+        ) from None
+
+
 def passable_folder(folder: Path, user: tuple[int, int]) -> Path:
     """Return `folder`, or where it links to, such that `user` owns it and can reach it."""
     folder = folder.resolve()
@@ -76,10 +97,24 @@ def passable_folder(folder: Path, user: tuple[int, int]) -> Path:
         for parent in closed:
             parent.chmod(parent.stat().st_mode | _PASS)
         folder.mkdir(parents=True, exist_ok=True)
-    if folder.stat().st_uid != user[0]:
-        os.chown(folder, *user)
-    folder.chmod(0o700)
+    try:
+        if folder.stat().st_uid != user[0]:
+            folder.chmod(0o700)  # before it is another's: a root without CAP_FOWNER may not do so afterwards
+            os.chown(folder, *user)
+        elif stat.S_IMODE(folder.stat().st_mode) != 0o700:  # noqa: PLR2004  # PostgreSQL takes no other
+            folder.chmod(0o700)
+    except PermissionError as error:
+        raise lacking_rights(folder) from error
     return folder
+
+
+def lacking_rights(folder: Path) -> EmbeddedFolderError:
+    """Return what is said where root may not act for another user, as in a container that dropped capabilities."""
+    return EmbeddedFolderError(
+        "PostgreSQL does not run as root, and root may not start it as another user here",
+        file=str(folder),
+        remedy="Run the command as a normal user (docker run --user 1000), or name a server with --target-url",
+    )
 
 
 def passable_programs(install: Path, user: tuple[int, int]) -> Path:
@@ -138,8 +173,12 @@ def _may_pass(path: Path, user: tuple[int, int]) -> bool:
 
 
 def _ensure(folder: Path) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
+    """Return the folder; PostgreSQL of root needs it where it cannot enter the one that was named.
+
+    Raises:
+        FolderNotWritableError: it cannot be made.
+    """
+    return writable_folder(folder, holds="root's embedded PostgreSQL", setting="MIGRATION_EMBEDDED_DIR")
 
 
 def _digest(path: Path) -> str:

@@ -26,8 +26,10 @@ from migration.source.schema_reading.schema_introspection import read_schema
 from migration.source.snapshot_connection import open_snapshot
 from migration.source.snapshots.snapshot_creation import flush, take_and_read
 from migration.source.snapshots.snapshot_retention import note_use
+from migration.source.source_budget import SourceBudget
 from migration.source_schema import SourceObject, SourceSchema
 from migration.target.application_tables.bookkeeping_comparison import check_versions
+from migration.writable_folders import writable_folder
 from producer.transitions.snapshot_publication import publication
 
 if TYPE_CHECKING:
@@ -108,8 +110,9 @@ def start_flushes(context: TransitionContext, run: RunRecord, frozen: list[_Froz
 
 
 def _freeze(context: TransitionContext, source: Source, run: RunRecord) -> _Frozen:
-    folder = context.settings.snapshot_dir.absolute()
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = writable_folder(
+        context.settings.snapshot_dir, holds="snapshots", setting="MIGRATION_SNAPSHOT_DIR"
+    )
     look = partial(_look, source.label, run.options)
     with (
         context.snapshot_room.wanted(run.id, source, folder),
@@ -117,7 +120,12 @@ def _freeze(context: TransitionContext, source: Source, run: RunRecord) -> _Froz
     ):
         while True:
             snapshot, (schema, chunks) = take_and_read(
-                source, folder, look, salvage=run.options.salvage, hand_on=publish
+                source,
+                folder,
+                look,
+                salvage=run.options.salvage,
+                hand_on=publish,
+                budget=SourceBudget.of(context.settings),
             )
             if note_use(snapshot.path, run.id):
                 break  # otherwise it was there already, and was removed at this moment

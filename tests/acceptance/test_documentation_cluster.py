@@ -94,6 +94,12 @@ def one_table(path: Path, table: str) -> None:
         connection.execute(f"INSERT INTO {table} VALUES (1, 'Balls to the Wall')")
 
 
+def chinook(scenario: Scenario) -> None:
+    with closing(sqlite3.connect(scenario.folder / "chinook.db")) as connection, connection:
+        connection.execute("CREATE TABLE Artist (ArtistId INTEGER PRIMARY KEY, Name NVARCHAR(120))")
+        connection.execute("INSERT INTO Artist VALUES (1, 'AC/DC')")
+
+
 def wait_until_finished(scenario: Scenario, port: int) -> None:
     """Until the run of the last answer has ended."""
     token = scenario.environment["MIGRATION_API_TOKEN"]
@@ -140,7 +146,6 @@ def readme(scenario: Scenario, cluster: Cluster) -> Script:
         }
         with (scenario.folder / ".env").open("a", encoding="utf-8") as file:
             file.writelines(f"{name}={value}\n" for name, value in values.items())
-        scenario.environment["MIGRATION_API_TOKEN"] = cluster.token
 
     return Script(
         placeholders={
@@ -149,9 +154,10 @@ def readme(scenario: Scenario, cluster: Cluster) -> Script:
             "http://127.0.0.1:8000": f"http://127.0.0.1:{cluster.api}",
         },
         before={
+            "migration-cli migrate --source chinook.db --target-url embedded": chinook,
             ".venv/bin/migration-cli cutover RUN": run_that_is_held,
             ".venv/bin/migration-cli resume RUN": run_that_failed,
-            "cp .env.example .env": Scenario.new_shell,
+            "install -m 600 .env.example .env": Scenario.new_shell,
             ".venv/bin/honcho start": fill_in,
         },
         serves={".venv/bin/honcho start": answers(cluster.api)},
@@ -209,7 +215,27 @@ def http_reference(scenario: Scenario, cluster: Cluster) -> Script:
     )
 
 
-SCRIPTS = {"README.md": readme, "docs/operations.md": operations, "docs/http.md": http_reference}
+def platform_team(scenario: Scenario, cluster: Cluster) -> Script:
+    """Two tenants have brought their databases."""
+    tenants = scenario.folder / "sources" / "tenants"
+    tenants.mkdir()
+    for name in ("acorn", "birch"):
+        make_database(tenants / f"{name}.db")
+    scenario.new_shell()
+    scenario.environment["MIGRATION_API_TOKEN"] = cluster.token
+    scenario.environment["CONVOY_API"] = f"http://127.0.0.1:{cluster.api}"
+    return Script(
+        placeholders={"http://127.0.0.1:8000": f"http://127.0.0.1:{cluster.api}"},
+        statuses={"python migrate_all.py 2031-05-02 tenants/acorn.db tenants/no-such.db": 2},
+    )
+
+
+SCRIPTS = {
+    "README.md": readme,
+    "docs/operations.md": operations,
+    "docs/http.md": http_reference,
+    "docs/how-to/platform-team.md": platform_team,
+}
 CHECKS = {"README.md": check_readme}
 
 

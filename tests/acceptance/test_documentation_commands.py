@@ -38,6 +38,14 @@ def shop(scenario: Scenario) -> None:
         connection.execute("CREATE TABLE shop.book (id int)")
 
 
+def shop_alone(scenario: Scenario) -> None:
+    make_database(scenario.folder / "shop.db")
+
+
+def my_database(scenario: Scenario) -> None:
+    make_database(scenario.folder / "my.db")
+
+
 def customers_with_odd_zips(scenario: Scenario) -> None:
     """A number that SQLite's text column spells with a leading zero, for a column of integers; and a trigger."""
     path = make_database(scenario.folder / "shop.db")
@@ -48,7 +56,26 @@ def customers_with_odd_zips(scenario: Scenario) -> None:
 
 
 def scripts_for(target: str) -> dict[str, Script]:
+    library = "--source library.db --target-url embedded"
     return {
+        "docs/tutorial.md": Script(
+            statuses={
+                f"migration-cli dry-run {library}": 1,
+                f"migration-cli migrate {library} --report first": 1,
+            }
+        ),
+        "docs/how-to/developer-evening.md": Script(
+            placeholders={"postgresql://me@host/shop": f"'{target}'"},
+            before={"migration-cli dry-run --source my.db": my_database},
+        ),
+        "docs/how-to/dba-proof.md": Script(
+            placeholders={"postgresql://me@host/shop": f"'{target}'"},
+            before={"migration-cli migrate --source shop.db --report report": shop_alone},
+        ),
+        "docs/how-to/drive-by-program.md": Script(
+            before={"migration-cli migrate --source my.db --json > report.json": my_database},
+            statuses={"migration-cli migrate --source no-such.db --json": 2},
+        ),
         "docs/runbook.md": Script(
             before={"openssl genpkey -algorithm ed25519 -out signing.pem": shop},
             statuses={'migration-cli rollback "$CUTOVER_RUN"': 2},

@@ -19,7 +19,12 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(ROOT.glob("docs/**/*.md"))]
 
-CLUSTER_PAGES = [ROOT / "README.md", ROOT / "docs" / "operations.md", ROOT / "docs" / "http.md"]
+CLUSTER_PAGES = [
+    ROOT / "README.md",
+    ROOT / "docs" / "operations.md",
+    ROOT / "docs" / "http.md",
+    ROOT / "docs" / "how-to" / "platform-team.md",
+]
 """Played one after the other on one cluster, which the first of them starts; each other page has a shell of its own."""
 
 INFO = re.compile(r"console|sql|json answer|text|(?:toml|json|yaml|python)(?: [\w-]+\.\w+)?")
@@ -27,6 +32,10 @@ EXECUTED = frozenset({"console", "sql"})
 
 CHECKED_OTHERWISE = {
     ("README.md", "make test"): "is what runs the tests of this page",
+    (
+        "README.md",
+        "pip install 'convoy-migrate[embedded]'",
+    ): "tests/acceptance/test_installed_wheel.py executes it, in a fresh environment",
     ("CONTRIBUTING.md", "git clone REPOSITORY convoy && cd convoy"): ".ci/run runs in a fresh clone",
     (
         "CONTRIBUTING.md",

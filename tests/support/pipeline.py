@@ -68,6 +68,7 @@ def pipeline(postgres_url: str, tmp_path_factory: pytest.TempPathFactory) -> Ite
         snapshot_dir=folder / "snapshots",
         report_dir=folder / "reports",
         embedded_dir=folder / "postgres",
+        log_level="DEBUG",  # what Celery says of each message is counted
         _env_file=None,
     )
     with LocalCluster(target=url, workers=2, settings=settings) as cluster:

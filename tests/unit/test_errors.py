@@ -6,10 +6,12 @@ from typing import get_type_hints
 import pytest
 
 from migration import (
+    access_errors,
     application_errors,
     cutover_errors,
     errors,
     evidence_errors,
+    folder_errors,
     full_disk_errors,
     source_form_errors,
 )
@@ -27,6 +29,8 @@ ALL = list(
             cutover_errors,
             source_form_errors,
             application_errors,
+            access_errors,
+            folder_errors,
         )
         for item in vars(module).values()
         if isinstance(item, type) and issubclass(item, ConvoyError)

@@ -66,6 +66,11 @@ purge: --json --target-db --target-host --target-pass --target-port --target-url
     --yes RUN
 cleanup: --json --target-db --target-host --target-pass --target-port --target-url --target-user --verbose
     --with-replaced --yes
+token:
+token create: --expires-days --json --scope --target-db --target-host --target-pass --target-port --target-url
+    --target-user --verbose NAME
+token list: --all --json --target-db --target-host --target-pass --target-port --target-url --target-user --verbose
+token revoke: --json --target-db --target-host --target-pass --target-port --target-url --target-user --verbose NAME
 verify-report: --json --public-key FOLDER
 apps: --json --verbose NAME
 list-tables: --json --source --verbose
@@ -146,6 +151,7 @@ GET /docs
 GET /healthz
 GET /readyz
 GET /metrics
+GET /api/v1/token
 GET /api/v1/migration/tables
 GET /api/v1/migration/schema/{table}
 GET /api/v1/migration/snapshots/{sha256}
@@ -187,6 +193,7 @@ disk-full
 embedded-database-missing
 embedded-folder-unusable
 embedded-not-installed
+folder-not-writable
 internal-error
 interrupted
 key-ambiguous
@@ -250,6 +257,8 @@ target-unreachable
 target-unusable
 target-url-invalid
 temporary-disk-full
+token-name-refused
+token-unknown
 transition-lost
 try-again
 type-unsupported
@@ -290,13 +299,20 @@ MIGRATION_BROKER_URL
 MIGRATION_TARGET_URL
 MIGRATION_TARGET_PASSWORD
 MIGRATION_SOURCE_ROOT
+MIGRATION_STATE_DIR
 MIGRATION_SNAPSHOT_DIR
 MIGRATION_SNAPSHOT_RETENTION_HOURS
 MIGRATION_STAGE_URL
 MIGRATION_STAGE_CACHE_BYTES
 MIGRATION_EMBEDDED_DIR
 MIGRATION_REPORT_DIR
+MIGRATION_LOG_DIR
 MIGRATION_SIGNING_KEY
+MIGRATION_BROKER_URL_FILE
+MIGRATION_TARGET_URL_FILE
+MIGRATION_TARGET_PASSWORD_FILE
+MIGRATION_SIGNING_KEY_FILE
+MIGRATION_API_TOKEN_FILE
 MIGRATION_API_TOKEN
 MIGRATION_API_HOST
 MIGRATION_API_PORT

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sqlite3
 
 from migration.run_options import RunOptions
@@ -18,6 +19,15 @@ CHUNKS_FOR_EACH_WORKER = 8
 """So many that a slow one at the end costs little, so few that a chunk outweighs its bookkeeping."""
 
 
+_FEWEST_FOR_EACH_WORKER = 3
+_BYTES_OF_A_SQUARE = 5 * 1024 * 1024 // 2
+"""A worker's share of so many bytes, times the square of a number, is best cut into that number of chunks.
+
+More of them cost their bookkeeping and the wait for the next message, 5 ms each and in all as many times; fewer of them
+cost a wait for whoever has the last one, which is as long as a chunk: least in all where both grow with the root.
+"""
+
+
 _PARTS_OF_LAST_CHUNKS = 4
 """What a worker waits for the others at the end of a phase is a part of a chunk, rather than a chunk."""
 
@@ -29,7 +39,9 @@ def split_into_chunks(
     if options.chunk_rows:
         return split_table(opened, table, options.chunk_rows)
     workers = max(1, options.workers)
-    chunk_bytes = source_bytes // (CHUNKS_FOR_EACH_WORKER * workers)
+    share = source_bytes // workers
+    most = min(CHUNKS_FOR_EACH_WORKER, math.isqrt(share // _BYTES_OF_A_SQUARE))
+    chunk_bytes = share // max(_FEWEST_FOR_EACH_WORKER, most)
     chunk_bytes = max(SMALLEST_CHUNK_BYTES, min(LARGEST_CHUNK_BYTES, chunk_bytes))
     rows = max(1, chunk_bytes // max(1, average_row_bytes(opened, table)))
     parts = split_table(opened, table, rows)

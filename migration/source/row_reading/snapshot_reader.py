@@ -8,14 +8,14 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Self
 
 import adbc_driver_manager
-import adbc_driver_sqlite.dbapi
 import pyarrow as pa
 
 from migration.convoy_error import ConvoyError, Place
 from migration.errors import InternalError, SourceCorruptError, UnexpectedClassError
 from migration.model import StorageClass
+from migration.source.arrow_opening import open_for_arrow
 from migration.source.row_reading.batch_query import SLOT_TYPES, Guard, build_query
-from migration.source.snapshot_connection import connect_snapshot, open_snapshot, snapshot_uri
+from migration.source.snapshot_connection import connect_snapshot, open_snapshot
 from migration.value_conversion.raw_batch import RawBatch
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class SnapshotReader:
         self._path = path
         self._rows_connection: sqlite3.Connection | None = None
         try:
-            self._connection = adbc_driver_sqlite.dbapi.connect(snapshot_uri(path))
+            self._connection = open_for_arrow(path)
         except adbc_driver_manager.Error as error:
             raise SourceCorruptError(f"The snapshot cannot be opened: {error}", file=str(path)) from error
 

@@ -11,8 +11,8 @@ import sqlite3
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Self
-from urllib.parse import quote
 
+from migration.source.database_opening import file_uri, open_database
 from migration.source.salvage.leaf_page_records import Text
 from migration.source.salvage.readable_row_scan import UNREADABLE
 from migration.source.snapshot_connection import register_collations, register_missing_collations
@@ -95,7 +95,7 @@ class CleanDatabase:
     @property
     def uri(self) -> str:
         """Under which another connection attaches it."""
-        return f"file:{quote(str(self.path.absolute()))}?mode=rw"
+        return file_uri(self.path, "mode=rw")
 
     def add_table(self, entry: Entry) -> str:
         """Create a table as the source declares it; return why that fails, or an empty text."""
@@ -195,7 +195,7 @@ class CleanDatabase:
     @contextmanager
     def _opened(self, statement: str = "", *, lenient: bool = False) -> Iterator[sqlite3.Connection]:
         """Open it; `lenient`: with entries in its schema that make no sense."""
-        with closing(sqlite3.connect(self.path, isolation_level=None)) as connection:
+        with closing(open_database(file_uri(self.path, "mode=rwc"), edits_schema=True)) as connection:
             if lenient:
                 connection.execute("PRAGMA writable_schema = ON")
                 with suppress(*UNREADABLE):

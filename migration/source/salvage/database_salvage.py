@@ -16,13 +16,14 @@ from typing import TYPE_CHECKING, Final
 from migration.convoy_error import Place
 from migration.errors import SourceCorruptError
 from migration.source.database_copy import copy_database
+from migration.source.database_opening import open_database, snapshot_uri
 from migration.source.integrity_check import HEADER_BYTES, SAMPLE_BYTES, check_database, read_header
 from migration.source.salvage.btree_pages import leaf_bounds
 from migration.source.salvage.database_rebuild import CleanDatabase, Entry, Twin
 from migration.source.salvage.header_repair import page_bytes, repair_header
 from migration.source.salvage.orphaned_pages import FreePages, find_orphaned_pages, read_free_pages
 from migration.source.salvage.readable_row_scan import UNREADABLE, Gap, scan_rowids
-from migration.source.snapshot_connection import register_collations, snapshot_uri
+from migration.source.snapshot_connection import register_collations
 from migration.source.sqlite_syntax import quote_name
 
 if TYPE_CHECKING:
@@ -101,10 +102,9 @@ def salvage_database(damaged: Path, clean: Path, place: Place, free: FreePages) 
 
 
 def _open_damaged(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(snapshot_uri(path), uri=True, isolation_level=None)
+    connection = open_database(snapshot_uri(path), attached=1, edits_schema=True)
     connection.text_factory = bytes  # whatever it is, it is read without being understood
     connection.execute("PRAGMA writable_schema = ON")  # entries that make no sense do not hide the others
-    connection.execute("PRAGMA cell_size_check = ON")
     with suppress(*UNREADABLE):
         connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
     return connection

@@ -11,9 +11,8 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 import adbc_driver_manager
-import adbc_driver_sqlite.dbapi
 
-from migration.source.snapshot_connection import snapshot_uri
+from migration.source.arrow_opening import open_for_arrow
 from migration.source.sqlite_syntax import quote_name
 from migration.source_schema import GeneratedKind
 
@@ -53,7 +52,7 @@ def why_not_generated(
 
 def _count_by_adbc(snapshot: Path, query: str) -> None:
     with (
-        closing(adbc_driver_sqlite.dbapi.connect(snapshot_uri(snapshot))) as connection,
+        closing(open_for_arrow(snapshot)) as connection,
         closing(connection.cursor()) as cursor,
     ):
         cursor.execute(query)

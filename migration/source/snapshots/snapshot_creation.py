@@ -6,21 +6,26 @@ import hashlib
 import os
 import shutil
 import tempfile
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from migration.convoy_error import Place
 from migration.errors import SnapshotChangedError, SnapshotError, SnapshotLostError
+from migration.source.computed_value_trial import check_definitions, try_computed_values
 from migration.source.database_copy import copy_database
 from migration.source.integrity_check import check_database
-from migration.source.salvage.database_salvage import Damage, freeze_damaged
+from migration.source.reading_time_limit import ReadingTimeLimit, reading_time_limit
+from migration.source.salvage.database_salvage import Damage
+from migration.source.snapshots.confined_source_work import salvage_apart, unpack_apart
 from migration.source.snapshots.source_download import fetch, without_credentials
+from migration.source.source_budget import SourceBudget
 from migration.source.source_path import checked_path, local_path, readable
 from migration.source.unknown_syntax import set_unknown_aside
-from migration.source.unpacking.given_file import GivenFile, unpack
+from migration.source.unpacking.given_file import GivenFile
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -29,6 +34,7 @@ if TYPE_CHECKING:
 
 
 T = TypeVar("T")
+_USUAL_BUDGET: Final = SourceBudget()
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +52,9 @@ class Snapshot:
     given: GivenFile | None = None
 
 
-def take_snapshot(source: Source, folder: Path, *, salvage: bool = False) -> Snapshot:
+def take_snapshot(
+    source: Source, folder: Path, *, salvage: bool = False, budget: SourceBudget = _USUAL_BUDGET
+) -> Snapshot:
     """Copy a source into `folder`, check the copy, and name it by its content; `folder` is made if need be.
 
     The source is only read: not a byte of it or of its folder changes. A write-ahead log and a hot journal are
@@ -61,8 +69,9 @@ def take_snapshot(source: Source, folder: Path, *, salvage: bool = False) -> Sna
         NotADatabaseError: another kind of file, or encrypted.
         SourceDumpError, SourceCompressionError: a dump or a compressed file that is cut off or cannot be read.
         SourceCorruptError: cut off or damaged; names the tables that are hurt. With `salvage`: nothing can be read.
+        SourceTooLargeError, SourceTooSlowError, SourceProcessError: it asks for more than the budget.
     """
-    snapshot, _ = take_and_read(source, folder, lambda _: None, salvage=salvage)
+    snapshot, _ = take_and_read(source, folder, lambda _: None, salvage=salvage, budget=budget)
     return snapshot
 
 
@@ -77,6 +86,7 @@ def take_and_read(
     *,
     salvage: bool = False,
     hand_on: Callable[[Path, str], None] = _keep,
+    budget: SourceBudget = _USUAL_BUDGET,
 ) -> tuple[Snapshot, T]:
     """Take a snapshot, and let `read` look at it while it is checked; return both.
 
@@ -86,31 +96,60 @@ def take_and_read(
     place: Place = {"source": source.label, "file": without_credentials(source.location)}
     with _private_folder(folder) as private, readable(place):
         path = local_path(source.location)
-        original = fetch(source.location, private, place) if path is None else checked_path(path, place)
+        original = (
+            fetch(source.location, private, place, budget) if path is None else checked_path(path, place)
+        )
         copy, unpacked = private / "copy.db", private / "unpacked.db"
-        given = unpack(original, unpacked, place)
+        given = unpack_apart(original, unpacked, place, budget)
+        damage: tuple[Damage, ...] = ()
         if salvage:
-            damage = freeze_damaged(unpacked if given else original, copy, place)
-            found = read(copy)
-            sha256 = _sha256(copy)
-            hand_on(copy, sha256)
-            return replace(_publish(copy, sha256, folder), damage=damage, given=given), found
-        if given:
+            damage = salvage_apart(unpacked if given else original, copy, place, budget)
+        elif given:
             unpacked.replace(copy)
         else:
             copy_database(original, copy, place)
         set_unknown_aside(copy)
-        # Hashing leaves the interpreter alone, and so does SQLite's check, which takes longest.
-        with ThreadPoolExecutor(2) as beside:
-            check = beside.submit(check_database, copy, place)
-            handed_on = beside.submit(_hash_and_hand_on, copy, hand_on)
-            try:
+        # Before anything else reads it, here or in a worker.
+        check_definitions(copy, place, budget)
+        try_computed_values(copy, place, budget)
+        found, sha256 = _read_and_check(copy, place, read, hand_on, budget)
+        return replace(_publish(copy, sha256, folder), damage=damage, given=given), found
+
+
+def _read_and_check(
+    copy: Path,
+    place: Place,
+    read: Callable[[Path], T],
+    hand_on: Callable[[Path, str], None],
+    budget: SourceBudget,
+) -> tuple[T, str]:
+    """Look at a copy while it is checked and hashed; return what was found and its SHA-256."""
+    seconds = budget.seconds_for(copy.stat().st_size)
+    # Hashing leaves the interpreter alone, and so does SQLite's check, which takes longest.
+    with ThreadPoolExecutor(2) as beside:
+        check = beside.submit(_check, copy, place, seconds)
+        handed_on = beside.submit(_hash_and_hand_on, copy, hand_on)
+        try:
+            with reading_time_limit(seconds, "Reading what the file declares", place) as limit:
+                # Pages that lead in circles are found by the check, and never by whoever reads them.
+                check.add_done_callback(partial(_stop_in_vain, limit))
                 found = read(copy)
-            except Exception:
-                check.result()
-                raise
+        except Exception:
             check.result()
-        return replace(_publish(copy, handed_on.result(), folder), given=given), found
+            raise
+        check.result()
+        return found, handed_on.result()
+
+
+def _stop_in_vain(limit: ReadingTimeLimit, check: Future[None]) -> None:
+    """Let nobody go on reading a file that has failed its check."""
+    if check.exception() is not None:
+        limit.stop()
+
+
+def _check(copy: Path, place: Place, seconds: float) -> None:
+    with reading_time_limit(seconds, "Checking the file", place):
+        check_database(copy, place)
 
 
 def _hash_and_hand_on(copy: Path, hand_on: Callable[[Path, str], None]) -> str:
@@ -129,7 +168,8 @@ def _private_folder(folder: Path) -> Iterator[Path]:
         raise SnapshotError(
             f"The folder for snapshots cannot be written to: {error.strerror}",
             file=str(folder),
-            remedy="Choose another folder",
+            setting="MIGRATION_SNAPSHOT_DIR",
+            remedy="Name another one in MIGRATION_SNAPSHOT_DIR",
         ) from error
     try:
         yield private

@@ -44,11 +44,13 @@ class Use:
     has_quarantine: bool
     is_purged: bool = False
     """Somebody has given up what it had kept."""
+    is_given_up: bool = False
+    """It failed, and somebody has said that it is not to go on."""
 
 
 def is_needed(use: Use, retention_seconds: float) -> bool:
     """Return whether a run needs its snapshots: to go on, to be resumed, or for a retry of its quarantined rows."""
-    if not use.phase.is_end or use.phase.can_go_on:
+    if not use.phase.is_end or (use.phase.can_go_on and not use.is_given_up):
         return True
     if use.is_purged:
         return False

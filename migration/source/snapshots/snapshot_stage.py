@@ -71,13 +71,13 @@ def open_stage(settings: Settings) -> SnapshotStage | None:
     if urlsplit(url).scheme.lower() in {"http", "https"}:
         from migration.source.snapshots.stage_endpoint import EndpointStage
 
-        if settings.api_token is None:
+        if settings.api_token is None and settings.api_token_file is None:
             raise SettingError(
                 "The API hands out snapshots only to those who show its token",
                 setting="MIGRATION_API_TOKEN",
-                remedy="Set MIGRATION_API_TOKEN to that of the API, on every host",
+                remedy="Set MIGRATION_API_TOKEN to one of the API's with the scope run, on every host",
             )
-        return EndpointStage(url, settings.api_token.get_secret_value())
+        return EndpointStage(url, lambda: next(iter(settings.api_tokens()), ""))
     folder = local_path(url)
     if folder is not None and Path(folder).resolve() == settings.snapshot_dir.resolve():
         return None

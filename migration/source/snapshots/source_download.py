@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-import shutil
 import urllib.error
-import urllib.request
-from base64 import b64encode
-from typing import TYPE_CHECKING, BinaryIO
-from urllib.parse import unquote, urlsplit, urlunsplit
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit, urlunsplit
 
 import fsspec
 
 from migration.convoy_error import NextStep, Place
 from migration.errors import SourceError, SourceFetchError, SourceNotFoundError
+from migration.source.snapshots.bounded_download import BoundedDownload, open_http
 from migration.source.source_path import local_path
+from migration.source_form_errors import SourceTooLargeError, SourceTooSlowError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Iterator
     from pathlib import Path
 
-_COPY_BYTES = 1 << 20
-_TIMEOUT_SECONDS = 60
+    from migration.source.source_budget import SourceBudget
+
+_COPY_BYTES: Final = 1 << 20
 _DRIVERS = {"s3": "s3fs", "s3a": "s3fs", "gs": "gcsfs", "gcs": "gcsfs"}
 _WAL_MAGIC = (b"\x37\x7f\x06\x82", b"\x37\x7f\x06\x83")
 
@@ -33,21 +33,22 @@ def without_credentials(location: str) -> str:
     return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
 
 
-def fetch(location: str, folder: Path, place: Place) -> Path:
+def fetch(location: str, folder: Path, place: Place, budget: SourceBudget) -> Path:
     """Download a remote database into `folder`, with its write-ahead log if one lies beside it; return its path.
 
     `place` is what the user calls the source, without credentials.
 
     Raises:
         SourceNotFoundError: there is nothing at that URL.
+        SourceTooLargeError, SourceTooSlowError: more comes than the budget allows, or it comes too slowly.
         SourceFetchError: no access, no connection, a broken transfer, or no driver for that kind of URL.
     """
     main = folder / "source.db"
-    _download(location, main, place)
+    _download(location, main, place, budget)
     log = folder / "source.db-wal"
     parts = urlsplit(location)
     try:
-        _download(urlunsplit(parts._replace(path=parts.path + "-wal")), log, place)
+        _download(urlunsplit(parts._replace(path=parts.path + "-wal")), log, place, budget)
     except SourceError:
         log.unlink(missing_ok=True)  # the normal case: a database at rest has no log
     else:
@@ -58,42 +59,23 @@ def fetch(location: str, folder: Path, place: Place) -> Path:
     return main
 
 
-def _download(location: str, path: Path, place: Place) -> None:
+def _download(location: str, path: Path, place: Place, budget: SourceBudget) -> None:
     scheme = urlsplit(location).scheme.lower()
-    opener: Callable[[str], tuple[BinaryIO, int | None]] = (
-        _open_http if scheme in {"http", "https"} else _open_fsspec
-    )
+    download = BoundedDownload(budget)
+    expected_bytes: int | None = None
     try:
-        remote, expected_bytes = opener(location)
-        with remote, path.open("wb") as file:
-            shutil.copyfileobj(remote, file, _COPY_BYTES)
-    except urllib.error.HTTPError as error:
-        with error:
-            if error.code in {404, 410}:
-                raise SourceNotFoundError("There is no such file", remedy="Check the URL", **place) from error
-            raise SourceFetchError(
-                f"The server answers {error.code} {error.reason}",
-                remedy="Check the URL and the rights of its user",
-                **place,
-            ) from error
-    except FileNotFoundError as error:
-        raise SourceNotFoundError("There is no such file", remedy="Check the URL", **place) from error
-    except ImportError as error:
-        driver = _DRIVERS.get(scheme)
-        raise SourceFetchError(
-            f"Reading {scheme}:// needs a package that is not installed: {error}",
-            remedy="Install it with pip (s3:// needs s3fs, gs:// needs gcsfs), or download the file first",
-            next_steps=(NextStep("Install what reads such URLs", f"pip install {driver}"),) if driver else (),
-            **place,
-        ) from error
+        if scheme in {"http", "https"}:
+            with open_http(location, download) as response:
+                length = response.headers.get("Content-Length")
+                expected_bytes = int(length) if length is not None else None
+                _write(download.pieces(response.read1, expected_bytes), path)
+        else:
+            filesystem, inner = fsspec.core.url_to_fs(location)
+            expected_bytes = filesystem.info(inner).get("size")
+            with filesystem.open(inner, "rb") as remote:
+                _write(download.pieces(remote.read, expected_bytes), path)
     except Exception as error:
-        # Every storage library behind fsspec brings its own family of errors.
-        reason = str(error) or type(error).__name__
-        raise SourceFetchError(
-            f"The file cannot be fetched: {reason}",
-            remedy="Check URL, credentials and network, or download it first",
-            **place,
-        ) from error
+        raise _refused(error, download, scheme, place) from error
     received_bytes = path.stat().st_size
     if expected_bytes is not None and received_bytes != expected_bytes:
         raise SourceFetchError(
@@ -101,19 +83,46 @@ def _download(location: str, path: Path, place: Place) -> None:
         )
 
 
-def _open_http(location: str) -> tuple[BinaryIO, int | None]:
-    # The standard library streams HTTP by itself; fsspec would need aiohttp for it.
-    parts = urlsplit(location)
-    user, at, host = parts.netloc.rpartition("@")
-    request = urllib.request.Request(urlunsplit(parts._replace(netloc=host)))  # noqa: S310 - only http(s) comes here
-    if at:
-        request.add_header("Authorization", "Basic " + b64encode(unquote(user).encode()).decode())
-    response = urllib.request.urlopen(request, timeout=_TIMEOUT_SECONDS)  # noqa: S310 - the same
-    length = response.headers.get("Content-Length")
-    return response, int(length) if length is not None else None
+def _write(pieces: Iterator[bytes], path: Path) -> None:
+    with path.open("wb") as file:
+        for piece in pieces:
+            file.write(piece)
 
 
-def _open_fsspec(location: str) -> tuple[BinaryIO, int | None]:
-    filesystem, path = fsspec.core.url_to_fs(location)
-    size = filesystem.info(path).get("size")
-    return filesystem.open(path, "rb"), size
+def _refused(error: Exception, download: BoundedDownload, scheme: str, place: Place) -> SourceError:
+    """Return what ended a download. Every storage library behind fsspec brings its own family of errors."""
+    if download.is_too_large:
+        return SourceTooLargeError(
+            f"The URL brings more than {download.most_bytes:,} bytes",
+            remedy="Where the file is yours, allow more with MIGRATION_SOURCE_FETCHED_BYTES",
+            **place,
+        )
+    if download.is_too_slow:
+        return SourceTooSlowError(
+            f"The URL has brought {download.received_bytes:,} bytes in {download.elapsed_seconds:,.0f} s",
+            remedy="Download it first, or give it longer with MIGRATION_SOURCE_SECONDS",
+            **place,
+        )
+    if isinstance(error, urllib.error.HTTPError):
+        with error:
+            if error.code not in {404, 410}:
+                return SourceFetchError(
+                    f"The server answers {error.code} {error.reason}",
+                    remedy="Check the URL and the rights of its user",
+                    **place,
+                )
+    if isinstance(error, FileNotFoundError | urllib.error.HTTPError):
+        return SourceNotFoundError("There is no such file", remedy="Check the URL", **place)
+    if isinstance(error, ImportError):
+        driver = _DRIVERS.get(scheme)
+        return SourceFetchError(
+            f"Reading {scheme}:// needs a package that is not installed: {error}",
+            remedy="Install it with pip (s3:// needs s3fs, gs:// needs gcsfs), or download the file first",
+            next_steps=(NextStep("Install what reads such URLs", f"pip install {driver}"),) if driver else (),
+            **place,
+        )
+    return SourceFetchError(
+        f"The file cannot be fetched: {str(error) or type(error).__name__}",
+        remedy="Check URL, credentials and network, or download it first",
+        **place,
+    )

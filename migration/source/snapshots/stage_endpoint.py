@@ -16,7 +16,7 @@ from migration.errors import SnapshotFetchError, StageUnreachableError
 from migration.source.snapshots.source_download import without_credentials
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterator, Mapping
     from pathlib import Path
 
 SNAPSHOTS_PATH: Final = "/api/v1/migration/snapshots"
@@ -35,9 +35,12 @@ class _NoRedirects(urllib.request.HTTPRedirectHandler):
 
 
 class EndpointStage:
-    """Reads from `GET /api/v1/migration/snapshots/{sha256}` below a URL; publishes and removes nothing."""
+    """Reads from `GET /api/v1/migration/snapshots/{sha256}` below a URL; publishes and removes nothing.
 
-    def __init__(self, url: str, token: str) -> None:
+    The token is asked for with each request: a file of tokens may change while a worker runs.
+    """
+
+    def __init__(self, url: str, token: Callable[[], str]) -> None:
         self._base = url.rstrip("/")
         self._token = token
         self._opener = urllib.request.build_opener(_NoRedirects)
@@ -98,7 +101,7 @@ class EndpointStage:
     def _opened(self, sha256: str, wanted: str) -> Iterator[tuple[http.client.HTTPResponse, int]]:
         """Ask for a range, and yield the answer with the size of the whole."""
         request = urllib.request.Request(f"{self._base}{SNAPSHOTS_PATH}/{sha256}")  # noqa: S310 - http(s) only
-        request.add_header("Authorization", f"Bearer {self._token}")
+        request.add_header("Authorization", f"Bearer {self._token()}")
         request.add_header("Range", wanted)
         request.add_header("If-Range", f'"{sha256}"')
         try:

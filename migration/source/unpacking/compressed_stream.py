@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, BinaryIO, Protocol, Self
 
 from migration.convoy_error import Place
 from migration.source.integrity_check import SAMPLE_BYTES
+from migration.source.regular_file import open_regular
 from migration.source.unpacking.source_formats import SourceFormat, empty_dump, recognise
 from migration.source_form_errors import SourceCompressionError
 
@@ -69,7 +70,7 @@ def _zstd_words(message: str) -> str:
 @contextmanager
 def open_unpacked(path: Path, kind: SourceFormat, place: Place) -> Iterator[UnpackedStream]:
     """Open what is inside a compressed file."""
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         if kind is SourceFormat.GZIP:
             with gzip.GzipFile(fileobj=file) as inner:
                 yield UnpackedStream(inner, kind, place)

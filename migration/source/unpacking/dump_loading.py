@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 from migration.convoy_error import NextStep, Place
 from migration.errors import SourceError
 from migration.full_disk import is_full
+from migration.source.database_opening import file_uri, is_unmarked, open_database, trust_own_functions
 from migration.source.unpacking.dump_permissions import DumpPermissions
 from migration.source.unpacking.dump_rewriting import as_bytes, unistr, with_exact_reals, with_infinities
 from migration.source.unpacking.dump_statements import DumpStatement, read_statements
@@ -47,11 +48,12 @@ def load_dump(stream: ByteStream, database: Path, place: Place) -> None:
         OSError: the disk is full.
     """
     # No cache of statements: SQLite asks for permission only while it compiles one.
-    with closing(sqlite3.connect(database, isolation_level=None, cached_statements=0)) as connection:
+    uri = file_uri(database, "mode=rwc")
+    with closing(open_database(uri, edits_schema=True, cached_statements=0)) as connection:
         # Whatever goes wrong, the file is thrown away, so that nothing is to be taken back or to survive a fall.
         for pragma in ("journal_mode = OFF", "synchronous = OFF", "locking_mode = EXCLUSIVE"):
             connection.execute(f"PRAGMA {pragma}").fetchone()
-        for pragma in ("foreign_keys = OFF", "ignore_check_constraints = ON", "trusted_schema = OFF"):
+        for pragma in ("foreign_keys = OFF", "ignore_check_constraints = ON"):
             connection.execute(f"PRAGMA {pragma}")
         loading = _Loading(connection, place)
         loading.run(stream)
@@ -68,6 +70,7 @@ class _Loading:
         self._wanted_function = ""
         self._deferred: list[DumpStatement] = []
         self._count = 0
+        self._trusts = False
         if not _knows_unistr(connection):
             connection.create_function("unistr", 1, unistr, deterministic=True)
 
@@ -116,6 +119,9 @@ class _Loading:
                 message = str(error)
                 if self._is_left_out(statement, message):
                     return
+                if is_unmarked(error) and not self._trusts:
+                    self._trust()
+                    continue
                 tried = tried or set()
                 if message in tried or not self._can_be_met(message):
                     raise self._failed(statement, error) from error
@@ -170,9 +176,12 @@ class _Loading:
                 raise ValueError(name)
 
         self._connection.create_function(name, -1, stand_in, deterministic=True)
-        # Functions that are defined by a program are not trusted in a schema; all that are here are of this module.
+        self._trust()
+
+    def _trust(self) -> None:
+        self._trusts = True
         self._connection.set_authorizer(None)
-        self._connection.execute("PRAGMA trusted_schema = ON")
+        trust_own_functions(self._connection)
         self._connection.set_authorizer(self._permissions.answer)
 
     def _failed(self, statement: DumpStatement | None, error: sqlite3.Error) -> Exception:

@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING
 from migration.errors import SourceLockedError
 from migration.source.database_copy import make_plain
 from migration.source.integrity_check import SAMPLE_BYTES
+from migration.source.regular_file import open_regular
 from migration.source.unpacking.compressed_stream import inner_format, open_unpacked
 from migration.source.unpacking.dump_loading import load_dump
 from migration.source.unpacking.source_formats import SourceFormat, recognise
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from migration.convoy_error import Place
@@ -41,13 +43,21 @@ def format_of(path: Path, place: Place) -> SourceFormat:
     Raises:
         SourceError: no database is read from it; see `recognise`.
     """
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         start = file.read(SAMPLE_BYTES)
     return recognise(start, path.stat().st_size, place)
 
 
-def unpack(path: Path, database: Path, place: Place) -> GivenFile | None:
+def _pass_over(_bytes_read: int) -> None:
+    """Note nothing."""
+
+
+def unpack(
+    path: Path, database: Path, place: Place, note: Callable[[int], None] = _pass_over
+) -> GivenFile | None:
     """Make `database` from a dump or a compressed file; None, and nothing is made, where the file is a database itself.
+
+    `note` is told how many bytes of what is inside have been read, now and then.
 
     Raises:
         SourceCompressionError: the compressed file is cut off or damaged.
@@ -64,12 +74,12 @@ def unpack(path: Path, database: Path, place: Place) -> GivenFile | None:
     with ThreadPoolExecutor(1) as beside:  # hashing leaves the interpreter alone
         digest = beside.submit(_sha256, path)
         if kind is SourceFormat.DUMP:
-            with path.open("rb") as file:
-                load_dump(file, database, place)
+            with open_regular(path) as file:
+                load_dump(_NotedStream(file, note), database, place)
         else:
             inner = inner_format(path, kind, place)
             with open_unpacked(path, kind, place) as stream:
-                _write(stream, inner, database, place)
+                _write(_NotedStream(stream, note), inner, database, place)
     if _state(path) != before:
         raise SourceLockedError(
             "The file was being written to while it was read",
@@ -81,6 +91,21 @@ def unpack(path: Path, database: Path, place: Place) -> GivenFile | None:
         "Made %d bytes of SQLite from the %s %s in %.1f s", made, kind.value, path, time.monotonic() - began
     )
     return GivenFile(digest.result(), before[0])
+
+
+class _NotedStream:
+    """A stream that says how much of it was read."""
+
+    def __init__(self, inner: ByteStream, note: Callable[[int], None]) -> None:
+        self._inner = inner
+        self._note = note
+        self._bytes_read = 0
+
+    def read(self, size: int, /) -> bytes:
+        piece = self._inner.read(size)
+        self._bytes_read += len(piece)
+        self._note(self._bytes_read)
+        return piece
 
 
 def _write(stream: ByteStream, inner: SourceFormat, database: Path, place: Place) -> None:
@@ -99,5 +124,5 @@ def _state(path: Path) -> tuple[int, int, int]:
 
 
 def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Engine, text
 
 from migration.convoy_error import NextStep
 from migration.errors import TargetBusyError, UnknownRunError
+from migration.ledger.allowed_acts import described
 from migration.ledger.run_records import RunRecord, read_run
 from migration.ledger.run_transition import transition
 from migration.ledger.table_records import staged_names
@@ -68,7 +69,7 @@ def judge_schema(kind: LeftoverKind, run: RunRecord | None, *, with_replaced: bo
 
 
 def _judge_staging(run: RunRecord) -> Verdict:
-    if run.phase is Phase.FAILED:
+    if run.phase is Phase.FAILED and run.can_go_on:
         steps = (
             NextStep("Go on where it stopped", f"migration-cli resume {run.id}"),
             NextStep("Give the run up", f"migration-cli cancel {run.id}"),
@@ -80,7 +81,7 @@ def _judge_staging(run: RunRecord) -> Verdict:
             NextStep("Give the run up", f"migration-cli cancel {run.id}"),
         )
         return Verdict(True, f"run {run.id} is held before its cutover", steps)
-    return Verdict(not run.phase.is_end, f"run {run.id} is {run.phase}")
+    return Verdict(not run.phase.is_end, f"run {run.id} is {described(run)}")
 
 
 def _judge_kept(run: RunRecord | None) -> Verdict:

@@ -82,7 +82,7 @@ def purge_run(
         hashes = {source.sha256 for source in read_sources(connection, run_id)}
     with transition(engine, run_id, observers) as locked:
         connection, run = locked.connection, locked.record
-        if not run.phase.is_end or run.phase is Phase.FAILED:
+        if not run.phase.is_end or (run.phase is Phase.FAILED and run.can_go_on):
             raise RunStateError(
                 f"The run is {run.phase} and needs what it keeps",
                 run=run_id,

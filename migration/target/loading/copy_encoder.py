@@ -6,19 +6,17 @@ ready-made wire bytes (https://www.postgresql.org/docs/current/sql-copy.html, "B
 
 from __future__ import annotations
 
-from binascii import unhexlify
 from typing import TYPE_CHECKING, Any
 
 import pgpq
 import pyarrow as pa
-import pyarrow.compute as pc
 from pgpq import encoders
 from pgpq import schema as pg
 
 from migration.errors import InternalError
 from migration.model import ColumnPlan, ValueKind
 from migration.target.loading.numeric_wire_format import encode_numerics, fixed_offsets
-from migration.value_conversion.rules.utf8_check import payload
+from migration.value_conversion.packed_values import UUID_BYTES, pack_uuids
 from migration.value_conversion.value_kinds import ARROW_TYPES, split_type
 
 if TYPE_CHECKING:
@@ -46,7 +44,6 @@ _BUILDERS: dict[ValueKind, Callable[[pa.Field[Any]], Any]] = {
 _HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 _TRAILER = b"\xff\xff"
 _ROW_WITHOUT_FIELDS = b"\0\0"
-_UUID_BYTES = 16
 
 
 class CopyEncoder:
@@ -86,7 +83,7 @@ class CopyEncoder:
         return data
 
     def encode(self, batch: pa.RecordBatch) -> bytes:
-        """Return the bytes of a logical batch; its columns stand in the order of the plan's.
+        """Return the bytes of a logical batch; its columns stand in the order of the plan's, and may be packed.
 
         Raises:
             PermanentError: a column has another type than its plan says.
@@ -111,23 +108,15 @@ class CopyEncoder:
 
 
 def encode_uuids(values: pa.Array[Any]) -> pa.Array[Any]:
-    """Encode UUIDs as PostgreSQL writes them: string array to binary array of 16 bytes for each.
+    """Encode UUIDs as PostgreSQL writes them: texts or packed ones to binary array of 16 bytes for each.
 
     Raises:
-        InternalError: a text is not a UUID in that spelling.
+        InternalError: a value is not a UUID.
     """
-    known = values.drop_null()
-    try:
-        data = unhexlify(payload(known).translate(None, b"-"))
-    except ValueError as error:
-        raise InternalError(f"A value planned as uuid is none: {error}") from error
-    if len(data) != _UUID_BYTES * len(known):
-        raise InternalError("A value planned as uuid has not its 32 digits")
-    offsets = fixed_offsets(len(known), _UUID_BYTES)
-    wire = pa.Array.from_buffers(pa.binary(), len(known), [None, offsets, pa.py_buffer(data)])
-    if not values.null_count:
-        return wire
-    return pc.replace_with_mask(pa.nulls(len(values), pa.binary()), values.is_valid(), wire)
+    packed = pack_uuids(values)
+    validity, data = packed.buffers()
+    offsets = fixed_offsets(packed.offset + len(packed), UUID_BYTES)
+    return pa.Array.from_buffers(pa.binary(), len(packed), [validity, offsets, data], offset=packed.offset)
 
 
 _WIRE_BYTES: dict[ValueKind, Callable[[pa.Array[Any]], pa.Array[Any]]] = {

@@ -1,4 +1,4 @@
-"""Decimal texts as the bytes of PostgreSQL's numeric, a batch at a time.
+"""Decimals, as texts or packed, as the bytes of PostgreSQL's numeric, a batch at a time.
 
 A numeric travels as four numbers of 16 bits (how many digits, the weight of the first, sign, digits after the point
 that are shown) and its digits in base 10,000 (numeric_recv() in src/backend/utils/adt/numeric.c; zeros at either end
@@ -19,6 +19,7 @@ import pyarrow.compute as pc
 from psycopg.adapt import PyFormat, Transformer
 
 from migration.errors import InternalError
+from migration.value_conversion.packed_values import units_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,6 +32,12 @@ _LONGEST: Final = 18
 """Decimal digits that 64 bits hold whatever they are."""
 _WORD: Final = 8
 _NEGATIVE: Final = 0x4000
+_LOW_BYTES: Final = pa.scalar(0x00FF00FF00FF00FF, pa.int64())
+_FACTORS: Final = tuple(
+    pa.scalar(((1 << 16 * place) - (_BASE << 16 * (place + 1))) % 2**64 - 2**64, pa.int64())
+    for place in range(_DIGITS - 1)
+)
+"""By the place of a digit in the word: one there, less 10,000 at the next; modulo 2**64, which makes all negative."""
 _BATCH_SIZES: Final = 4
 """Numbers of rows for which what depends on nothing else is kept: batches of a table have one, but for the last."""
 
@@ -39,25 +46,24 @@ _dump_decimal: Callable[[Decimal], Any] = Transformer().get_dumper(Decimal(0), P
 
 
 def encode_numerics(values: pa.Array[Any]) -> pa.Array[Any]:
-    """Encode decimal texts as PostgreSQL's numeric: string array to binary array of the same length.
+    """Encode decimals as PostgreSQL's numeric: array of texts, or of decimal64, to binary array of the same length.
 
-    The scale of each text is kept: ``5.00`` stays 5.00.
+    The scale of each text is kept: ``5.00`` stays 5.00. Packed numbers all have that of their type.
 
     Raises:
         InternalError: a text is not a number.
     """
-    if (
-        pa.types.is_string(values.type) and sys.byteorder == "little"
-    ):  # words are written as memory holds them
-        wire = _columnar(values)
-        if wire is not None:
-            return wire
-    return _by_value(values)
+    wire = None
+    if sys.byteorder == "little":  # words are written as memory holds them
+        wire = _columnar(values) if pa.types.is_string(values.type) else _of_packed(values)
+    if wire is not None:
+        return wire
+    return _by_value(values if pa.types.is_string(values.type) else values.cast(pa.string()))
 
 
 def _by_value(values: pa.Array[Any]) -> pa.Array[Any]:
     """Encode each distinct value of the batch once."""
-    distinct = values.dictionary_encode() if not pa.types.is_dictionary(values.type) else values
+    distinct = values.dictionary_encode()
     try:
         wire = [
             None if text is None else bytes(_dump_decimal(Decimal(text)))
@@ -81,20 +87,52 @@ def _columnar(values: pa.Array[Any]) -> pa.Array[Any] | None:
         raised = pc.multiply_checked(units, _padding().take(scale))
     except pa.ArrowInvalid:
         return None
-    size = pc.abs(raised)
-    if (pc.max(size).as_py() or 0) >= _LIMIT:
+    digits = _digits(raised)
+    if digits is None:
         return None
-    digits = pa.scalar(0, pa.int64())
-    for place in reversed(range(_DIGITS)):
-        rest = pc.divide(size, _BASE)
-        digit = pc.subtract(size, pc.multiply(rest, _BASE))
-        digits = pc.bit_wise_or(digits, pc.shift_left(_swapped().take(digit), 16 * place))
-        size = rest
-        if not pc.max(size).as_py():
-            break  # prices have two digits of these
     is_negative = pc.cast(pc.less(units, 0), pa.int32())
     header = _headers().take(pc.add(pc.multiply(scale, 2), is_negative))
     return _side_by_side(header, digits, values)
+
+
+def _of_packed(values: pa.Array[Any]) -> pa.Array[Any] | None:
+    """Encode packed numbers at once; None where one is not of at most four digits in base 10,000."""
+    scale = values.type.scale
+    units = units_of(values)
+    try:
+        digits = _digits(pc.multiply_checked(units, _padding()[scale]))
+    except pa.ArrowInvalid:
+        return None
+    if digits is None:
+        return None
+    positive, negative = _headers()[2 * scale], _headers()[2 * scale + 1]
+    return _side_by_side(pc.if_else(pc.less(units, 0), negative, positive), digits, values)
+
+
+def _digits(numbers: pa.Array[Any]) -> pa.Array[Any] | None:
+    """Return the four digits in base 10,000 of each number as a word, each in the order of the network.
+
+    With numbers n, and n1, n2, n3 what is left of them without their last one, two and three digits, the digits are
+    n3, n2 - 10,000 n3, n1 - 10,000 n2 and n - 10,000 n1. Put at their places in the word, sixteen bits further each,
+    what belongs to one number is one factor. The factors are beyond 64 bits, as steps on the way to the sum may be;
+    the sum is not, and multiplying and adding wrap around.
+
+    Returns:
+        None where a number has more than four such digits.
+    """
+    size = pc.abs(numbers)
+    largest = pc.max(size).as_py() or 0
+    if not 0 <= largest < _LIMIT:
+        return None
+    word = pc.shift_left(size, 16 * (_DIGITS - 1))
+    for place in reversed(range(_DIGITS - 1)):
+        largest //= _BASE
+        if not largest:
+            break
+        size = pc.divide(size, _BASE)
+        word = pc.add(word, pc.multiply(size, _FACTORS[place]))
+    low = pc.bit_wise_and(word, _LOW_BYTES)
+    return pc.bit_wise_or(pc.shift_left(low, 8), pc.bit_wise_and(pc.shift_right(word, 8), _LOW_BYTES))
 
 
 def _side_by_side(first: pa.Array[Any], second: pa.Array[Any], values: pa.Array[Any]) -> pa.Array[Any]:
@@ -122,12 +160,6 @@ def _in_turn(rows: int) -> pa.Array[Any]:
 def _padding() -> pa.Array[Any]:
     """Return, by scale, what fills the last digit in base 10,000."""
     return pa.array([10 ** (-scale % 4) for scale in range(_LONGEST + 1)], pa.int64())
-
-
-@cache
-def _swapped() -> pa.Array[Any]:
-    """Return each digit in base 10,000 with its two bytes in the order of the network."""
-    return pa.array([digit >> 8 | (digit & 0xFF) << 8 for digit in range(_BASE)], pa.int64())
 
 
 @cache

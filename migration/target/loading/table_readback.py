@@ -157,6 +157,7 @@ class TargetReader:
         where_sql: str | None = None,
         *,
         only: bool = False,
+        packed: bool = False,
     ) -> Iterator[pa.RecordBatch]:
         """Yield the rows of ``schema.<plan.target_name>`` in batches of about 2 MB.
 
@@ -166,6 +167,7 @@ class TargetReader:
             block: only these heap blocks.
             where_sql: only rows for which this SQL holds; the caller has quoted what is in it.
             only: leave out the rows of inheritance children; not for partitioned tables, which have no others.
+            packed: UUIDs come as the bytes that they are: for who hashes rows, and shows none.
 
         Yields:
             Logical batches; columns named and ordered as `plan.copied_columns`.
@@ -174,8 +176,13 @@ class TargetReader:
             ConnectionLostError: the session has ended.
         """
         self.make_sure()
-        statement = select_sql(schema, plan, block, where_sql, only=only)
-        wanted = pa.schema([(c.name, ARROW_TYPES[c.kind]) for c in plan.copied_columns])
+        statement = select_sql(schema, plan, block, where_sql, only=only, packed=packed)
+        wanted = pa.schema(
+            [
+                (c.name, pa.binary() if packed and _is_uuid(c) else ARROW_TYPES[c.kind])
+                for c in plan.copied_columns
+            ]
+        )
         with self._connection.cursor() as cursor:
             try:
                 cursor.adbc_statement.set_options(
@@ -200,9 +207,16 @@ def select_sql(
     where_sql: str | None = None,
     *,
     only: bool = False,
+    packed: bool = False,
 ) -> str:
-    """Return the SELECT whose result has the logical types of the plan's copied columns."""
-    columns = ", ".join(_selected(column) for column in plan.copied_columns) or "NULL::bigint"
+    """Return the SELECT whose result has the logical types of the plan's copied columns, or `packed` ones."""
+    columns = (
+        ", ".join(
+            quoted(column.target_name) if packed and _is_uuid(column) else _selected(column)
+            for column in plan.copied_columns
+        )
+        or "NULL::bigint"
+    )
     conditions = []
     if block is not None and (block.first or block.last is not None):
         conditions.append(f"ctid >= '({block.first},0)'::tid")
@@ -213,6 +227,10 @@ def select_sql(
     where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
     table = quoted(schema, plan.target_name)
     return f"SELECT {columns} FROM {'ONLY ' if only else ''}{table}{where}"
+
+
+def _is_uuid(column: ColumnPlan) -> bool:
+    return column.kind is ValueKind.UUID and is_known(column.target_type)
 
 
 def _selected(column: ColumnPlan) -> str:

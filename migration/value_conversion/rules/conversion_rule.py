@@ -114,7 +114,9 @@ class Rule:
     values of a slot that the transform changes; None: all of them. `lossy`: what the transform changes cannot be had
     back from the result, so that its name is that of a loss; `losses` says what else cannot. `only_checks`: a value
     that fits passes unchanged, so what a profile has tried need not be tried again. `inner` is the rule to which this
-    one leaves all values that `changes` does not mark.
+    one leaves all values that `changes` does not mark. `packed` converts a slot into its column's packed type
+    (`packed_values.packed_type`); None where a value does not fit, or is changed, or loses something: then the columnar
+    form tells which.
     """
 
     name: str
@@ -128,6 +130,7 @@ class Rule:
     changes: Callable[[pa.Array, Context], pa.BooleanArray] | None = None
     losses: tuple[Loss, ...] = ()
     inner: Rule | None = None
+    packed: Callable[[pa.Array, Context], pa.Array | None] | None = None
 
     def changed(self, values: pa.Array, context: Context) -> Iterator[tuple[str, pa.BooleanArray]]:
         """Yield each deliberate change of value, by its name, with the values of a slot that it changes."""

@@ -60,9 +60,9 @@ def list_tables(sources: Sequence[str], as_json: bool, verbose: bool) -> int:  #
     from producer.cli.cli_settings import read_settings
     from producer.cli.source_arguments import check_sources, parse_sources
 
+    settings = read_settings()
     parsed = parse_sources(sources)
     check_sources(parsed)
-    settings = read_settings()
     found = [fact for source in parsed for fact in look_into(source, settings)]
     if as_json:
         import msgspec
@@ -84,10 +84,12 @@ def look_into(source: Source, settings: Settings) -> list[TableFacts]:
     from migration.source.schema_reading.schema_introspection import read_schema
     from migration.source.snapshot_connection import open_snapshot
     from migration.source.snapshots.snapshot_creation import take_snapshot
+    from migration.source.source_budget import SourceBudget
+    from migration.writable_folders import writable_folder
 
-    settings.snapshot_dir.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=settings.snapshot_dir, prefix=".look-") as folder:
-        snapshot = take_snapshot(source, Path(folder))
+    place = writable_folder(settings.snapshot_dir, holds="snapshots", setting="MIGRATION_SNAPSHOT_DIR")
+    with tempfile.TemporaryDirectory(dir=place, prefix=".look-") as folder:
+        snapshot = take_snapshot(source, Path(folder), budget=SourceBudget.of(settings))
         schema = read_schema(snapshot.path)
         with open_snapshot(snapshot.path) as connection:
             facts = [_describe(source.label, connection, table) for table in schema.tables]

@@ -20,8 +20,10 @@ from migration.report.text_formatting import printable, without_secrets
 from migration.schema_translation.table_selection import check_names
 from migration.source.schema_reading.schema_introspection import read_schema
 from migration.source.snapshots.snapshot_creation import take_snapshot
+from migration.source.source_budget import SourceBudget
 from migration.target.target_connection import make_engine, redact
 from migration.validation.database_comparison import validate_database
+from migration.writable_folders import writable_folder
 from producer.cli.output.report_output import put_out
 from producer.cli.target_options import reach
 
@@ -47,15 +49,16 @@ def validate_reading_only(options: RunOptions, target: Target, settings: Setting
         ReportNotWrittenError: the folder of the report cannot be written to.
     """
     began = datetime.now(UTC)
-    folder = settings.snapshot_dir.absolute()
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = writable_folder(settings.snapshot_dir, holds="snapshots", setting="MIGRATION_SNAPSHOT_DIR")
     tables: list[TableReport] = []
     findings: list[Finding] = []
     sources: list[SourceReport] = []
+    budget = SourceBudget.of(settings)
     # No run will need these snapshots.
     with reach(target, settings) as url, TemporaryDirectory(prefix=".validating-", dir=folder) as private:
         snapshots = {
-            s.label: take_snapshot(s, Path(private), salvage=options.salvage) for s in options.sources
+            s.label: take_snapshot(s, Path(private), salvage=options.salvage, budget=budget)
+            for s in options.sources
         }
         schemas = {label: read_schema(snapshot.path) for label, snapshot in snapshots.items()}
         check_names(list(schemas.items()), options)

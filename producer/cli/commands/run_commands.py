@@ -176,11 +176,12 @@ def _go_on(run: str, values: dict[str, Any], request: Callable[[Engine, str], No
     from producer.embedded.early_start import begin_early
 
     with begin_early() as early:
-        from producer.cli.cli_settings import read_settings
+        from producer.cli.cli_settings import check_folders, read_settings
         from producer.cli.run_session import open_session
 
         settings = read_settings()
         target, output = take_target(values, settings), take_output(values)
+        check_folders(settings, output.report)
         workers = worker_count(values["workers"])
         with open_session(target, settings, workers, quiet=output.as_json, early=early) as session:
             from migration.ledger.run_records import find_run
@@ -203,7 +204,7 @@ def _start(mode: Mode, values: dict[str, Any]) -> int:
 
 
 def _start_with(early: EarlyStart | None, mode: Mode, values: dict[str, Any]) -> int:
-    from producer.cli.cli_settings import read_settings
+    from producer.cli.cli_settings import check_folders, read_settings
     from producer.cli.source_arguments import check_sources, parse_sources
 
     settings = read_settings()
@@ -213,6 +214,7 @@ def _start_with(early: EarlyStart | None, mode: Mode, values: dict[str, Any]) ->
     options = run_options(mode, sources, values)
     if settings.broker_url is None:
         check_sources(sources)  # on another machine's cluster the files need not be here
+    check_folders(settings, output.report)
 
     from producer.cli.run_session import open_session
 

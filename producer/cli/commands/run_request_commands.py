@@ -118,7 +118,11 @@ def _print_rollback(record: RunRecord, result: RollbackResult, target: Target, o
 @target_flags
 @verbose_flag
 def cancel(run: str, **values: Any) -> int:
-    """Stop a run and drop what it staged; tables that users see, and what others made, are not touched."""
+    """Stop a run and drop what it staged; tables that users see, and what others made, are not touched.
+
+    One that has failed keeps its end, and is given up: it cannot be resumed.
+    """
+    from migration.model import Phase
     from migration.report.text_formatting import printable
     from migration.steps.run_cancellation import cancel_run
     from producer.cli.output.command_lines import command_line
@@ -126,15 +130,16 @@ def cancel(run: str, **values: Any) -> int:
     with _known_run(run, values) as (engine, record, target, _):
         found = cancel_run(engine, record.id)
     schemas = printable(" and ".join(found.left))
+    ended = "has failed and is given up" if record.phase is Phase.FAILED else "is cancelled"
     if found.in_the_way:
-        click.echo(f"Run {record.id} is cancelled; its schema {schemas} stays, because others use it:")
+        click.echo(f"Run {record.id} {ended}; its schema {schemas} stays, because others use it:")
         for line in found.in_the_way:
             click.echo(f"  {printable(line)}")
         click.echo(f"Move or drop these, then: {command_line(target, 'cleanup')}")
     else:
         left = "nothing of it is left in the target but its record"
         held = f"its schema {schemas} is in use, and goes once it is free and a producer runs"
-        click.echo(f"Run {record.id} is cancelled; {held if found.left else left}.")
+        click.echo(f"Run {record.id} {ended}; {held if found.left else left}.")
     return 0
 
 

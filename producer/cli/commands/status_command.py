@@ -103,7 +103,7 @@ def _describe(record: RunRecord, progress: RunProgress, target: Target) -> list[
     from migration.model import Phase
     from migration.report.text_formatting import count
     from producer.cli.output.command_lines import command_line
-    from producer.cli.output.progress_display import activity, facts
+    from producer.cli.output.progress_display import activity, facts, presence
 
     sources = ", ".join(f"{source.label} ({source.location})" for source in record.options.sources)
     lines = [
@@ -115,6 +115,8 @@ def _describe(record: RunRecord, progress: RunProgress, target: Target) -> list[
     details = facts(progress)
     if details:
         lines.append(f"          {', '.join(details)}")
+    if not progress.phase.is_end:
+        lines.append(f"There     {presence(progress)}")
     lines += [f"Waits     {wait}" for wait in progress.waits]
     if progress.findings:
         lines.append(f"Findings  {count(progress.findings, 'finding')}")
@@ -123,7 +125,7 @@ def _describe(record: RunRecord, progress: RunProgress, target: Target) -> list[
     if progress.phase is Phase.READY:
         lines.append(f"Go on     {command_line(target, 'cutover', record.id)}")
         lines.append(f"Or drop   {command_line(target, 'cancel', record.id)}")
-    elif progress.phase is Phase.FAILED or progress.paused_at is not None or progress.is_abandoned:
+    elif record.can_go_on or progress.paused_at is not None or progress.is_abandoned:
         lines.append(f"Go on     {command_line(target, 'resume', record.id)}")
     elif not progress.phase.is_end:
         lines.append(f"Follow    {command_line(target, 'status', record.id, '--follow')}")

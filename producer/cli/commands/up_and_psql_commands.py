@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 import click
 
+from migration.errors import SettingError
 from producer.cli.command_options import take_target, target_flags, verbose_flag, worker_flag
 from producer.cli.option_values import worker_count
 from producer.cli.target_options import DEFAULT_DATABASE, EMBEDDED, Target
@@ -132,28 +133,35 @@ def _target_or_embedded(values: dict[str, Any], settings: Settings) -> Target:
 
 
 def _start_web(cluster: LocalCluster, settings: Settings) -> dict[str, str]:
-    """Start the API and Flower; return what a user needs to reach them."""
+    """Start the API and Flower; return what a user needs to reach them.
+
+    Raises:
+        SettingError: the file of Flower's login cannot be read.
+    """
+    from migration.process_launcher import flower_login
+
+    try:
+        own_login = flower_login(os.environ)
+    except ValueError as error:
+        raise SettingError(str(error), setting="FLOWER_BASIC_AUTH_FILE", remedy="Correct it") from error
     told = {}
-    token = settings.api_token.get_secret_value() if settings.api_token else secrets.token_urlsafe(24)
+    known = next(iter(settings.api_tokens()), None)
+    token = known or secrets.token_urlsafe(24)
     if importlib.util.find_spec("api") is not None:
         root = (settings.source_root or Path.cwd()).absolute()
-        env = {"MIGRATION_API_TOKEN": token, "MIGRATION_SOURCE_ROOT": str(root)}
+        env = {"MIGRATION_SOURCE_ROOT": str(root)} | ({} if known else {"MIGRATION_API_TOKEN": token})
         cluster.start_program("api", [sys.executable, "-m", "api"], env)
         told["API"] = f"http://{settings.api_host}:{settings.api_port}/  reads databases below {root}"
     if importlib.util.find_spec("flower") is not None:
-        login = os.environ.get("FLOWER_BASIC_AUTH") or f"convoy:{token}"
+        login = own_login or f"convoy:{token}"
         port = urlsplit(settings.flower_url).port or _FLOWER_PORT
         cluster.start_program(
             "flower",
-            [sys.executable, "-m", "celery", "-A", "producer.app", "flower", "--address=127.0.0.1"],
+            [sys.executable, "-m", "migration.process_launcher", "flower", "-m", "producer.flower_server"],
             {"FLOWER_PORT": str(port), "FLOWER_BASIC_AUTH": login},
         )
-        hint = (
-            "login as in FLOWER_BASIC_AUTH"
-            if "FLOWER_BASIC_AUTH" in os.environ
-            else "user convoy, the token as password"
-        )
+        hint = "login as in FLOWER_BASIC_AUTH" if own_login else "user convoy, the token as password"
         told["Flower"] = f"http://127.0.0.1:{port}/  {hint}"
-    if settings.api_token is None:
+    if known is None:
         told["Token"] = token
     return told

@@ -44,12 +44,19 @@ def without_passwords(text: str) -> str:
 
 def _keep(details: str) -> Path | None:
     name = f"error-{time.strftime('%Y%m%d-%H%M%S')}.log"
-    for folder in (Path(".convoy/logs"), Path(tempfile.gettempdir())):
+    for choose in (_log_folder, lambda: Path(tempfile.gettempdir())):
         try:
+            folder = choose()
             folder.mkdir(parents=True, exist_ok=True)
             path = folder / name
             path.write_text(details, encoding="utf-8")
-        except OSError:
+        except (OSError, ConvoyError):
             continue
         return path
     return None
+
+
+def _log_folder() -> Path:
+    from migration.settings import load_settings
+
+    return load_settings().log_folder

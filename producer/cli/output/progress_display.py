@@ -9,7 +9,8 @@ from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self, TextIO
 
-from migration.ledger.run_progress import RunProgress, TableProgress
+from migration.ledger.run_progress import RunProgress
+from migration.ledger.table_progress import TableProgress
 from migration.model import Mode, Phase
 from migration.report.text_formatting import count, printable, size
 
@@ -140,7 +141,9 @@ def facts(progress: RunProgress) -> list[str]:
         if progress.rows_per_s:
             said += [f"{progress.rows_per_s:,.0f} rows/s", f"{size(progress.bytes_per_s)}/s"]
     elif progress.rows_total:
-        said.append(f"{count(progress.rows_total, 'row')} in {count(len(progress.tables), 'table')}")
+        said.append(
+            f"{count(progress.rows_total, 'row')} in {count(progress.tables_total or len(progress.tables), 'table')}"
+        )
     if progress.eta_seconds is not None:
         said.append(f"ETA {clock_time(progress.eta_seconds)}")
     if progress.workers and not progress.phase.is_end:
@@ -148,6 +151,16 @@ def facts(progress: RunProgress) -> list[str]:
     if progress.quarantined:
         said.append(f"{count(progress.quarantined, 'row')} quarantined")
     return said
+
+
+def presence(progress: RunProgress) -> str:
+    """Return who is there to work on runs, and since when the run has not moved."""
+    there = (
+        f"{count(progress.producers_alive, 'producer')} and {count(progress.workers_alive, 'worker')} alive"
+    )
+    if progress.last_progress_at is None:
+        return there
+    return f"{there}; it last moved at {progress.last_progress_at.astimezone():%H:%M:%S}"
 
 
 def clock_time(seconds: float) -> str:

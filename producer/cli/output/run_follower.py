@@ -18,6 +18,7 @@ from migration.errors import (
 )
 from migration.exit_status import ExitStatus
 from migration.ledger.event_log import read_events
+from migration.ledger.process_presence import forget_processes
 from migration.ledger.run_progress import RunProgress, read_progress
 from migration.ledger.run_records import find_run, read_run
 from migration.ledger.run_requests import fail_run
@@ -157,6 +158,12 @@ def _tidy_up(session: Session) -> None:
     settings = session.settings
     if session.cluster is not None and "snapshot_retention_hours" not in settings.model_fields_set:
         prune_snapshots(session.engine, settings.snapshot_dir.absolute(), 0)
+    if session.cluster is not None:
+        with (
+            contextlib.suppress(Exception),
+            session.engine.begin() as connection,
+        ):  # they fall silent all the same
+            forget_processes(connection, session.cluster.pids.values())
 
 
 def _tell(lines: Sequence[str], view: View, told: set[str]) -> None:

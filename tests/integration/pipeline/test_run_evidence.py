@@ -107,4 +107,4 @@ def refuse_and_force(direct: Direct, client: ApiClient, run_id: str) -> None:
     assert direct.query(f"SELECT count(*) FROM {schema}.note") == [(3,)]
     rolled_back = build_report(direct.ledger, run_id).evidence.rolled_back
     assert rolled_back is not None
-    assert rolled_back.person == "a caller of the API"
+    assert rolled_back.person == "token bootstrap"

@@ -43,6 +43,7 @@ BEYOND = {
     "GET /healthz",
     "GET /readyz",
     "GET /metrics",
+    "GET /api/v1/token",
 }
 
 

@@ -11,6 +11,9 @@ from typing import Any
 import pytest
 import yaml
 
+from migration.process_launcher import ALL_SECRETS, NEEDED_SECRETS
+from migration.settings import PREFIX, Settings
+
 PROJECT = Path(__file__).resolve().parents[3]
 OURS = ("api", "producer", "worker", "flower")
 IN_A_CONTAINER = {"PYTHON": "python", "FLOWER_ADDRESS": "0.0.0.0"}  # noqa: S104 - Flower inside its container
@@ -38,8 +41,10 @@ def compose() -> dict[str, Any]:
 
 
 def command_of(process: str) -> list[str]:
-    """Return the words of a Procfile command in a container, without the shell's own test in front."""
-    return shlex.split(expand(procfile()[process], IN_A_CONTAINER).rpartition("; ")[2])
+    """Return the words of a Procfile command without its launcher: containers are given what they need one by one."""
+    python, *words = shlex.split(expand(procfile()[process], IN_A_CONTAINER))
+    assert words[:3] == ["-m", "migration.process_launcher", process]
+    return [python, *words[3:]]
 
 
 def test_both_files_name_the_same_processes(compose: dict[str, Any]) -> None:
@@ -109,10 +114,37 @@ def test_no_password_stands_on_a_command_line(compose: dict[str, Any]) -> None:
     assert [command for command in commands if re.search(r"basic.auth=|TOKEN|PASSWORD|://", command)] == []
 
 
-def test_flower_does_not_start_without_credentials() -> None:
-    assert "${FLOWER_BASIC_AUTH:?" in procfile()["flower"]
-    text = (PROJECT / "docker-compose.yml").read_text(encoding="utf-8")
-    assert "FLOWER_BASIC_AUTH: ${FLOWER_BASIC_AUTH:?" in text
+@pytest.mark.parametrize("process", OURS)
+def test_each_service_has_the_secrets_that_its_process_needs_and_no_other(
+    compose: dict[str, Any], process: str
+) -> None:
+    service = compose["services"][process]
+
+    given = set(service["environment"]) & ALL_SECRETS
+
+    assert "env_file" not in service
+    assert given <= NEEDED_SECRETS[process]
+    assert ("MIGRATION_API_TOKEN" in given) == (process == "api")
+    assert ("MIGRATION_TARGET_PASSWORD" in given) == (process in {"api", "producer", "worker"})
+    assert ("FLOWER_BASIC_AUTH" in given) == (process == "flower")
+
+
+def test_no_other_server_sees_a_secret_of_the_api(compose: dict[str, Any]) -> None:
+    for process in ("redis", "postgres"):
+        assert set(compose["services"][process].get("environment", {})) & ALL_SECRETS == set()
+
+
+def test_a_service_may_be_given_every_setting_that_env_example_lists(compose: dict[str, Any]) -> None:
+    given = {name for service in compose["services"].values() for name in service.get("environment", {})}
+    on_this_machine_only = {
+        f"{PREFIX}{name.upper()}"
+        for name in Settings.model_fields
+        if name.endswith("_file") or name in {"embedded_dir", "signing_key", "target_url"}
+    }
+
+    settings = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields}
+
+    assert settings - given <= on_this_machine_only
 
 
 def test_the_image_runs_as_an_unprivileged_user_and_takes_only_what_the_lock_names() -> None:

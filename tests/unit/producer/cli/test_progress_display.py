@@ -8,7 +8,8 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
-from migration.ledger.run_progress import RunProgress, TableProgress
+from migration.ledger.run_progress import RunProgress
+from migration.ledger.table_progress import TableProgress
 from migration.model import Phase
 from producer.cli.output.progress_display import (
     PHASES,

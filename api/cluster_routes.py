@@ -1,0 +1,132 @@
+"""Who is there to work, and what waits for them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from http import HTTPStatus
+
+from fastapi import APIRouter
+from pydantic import BaseModel
+
+from api.cluster_connections import Cluster, ClusterDep
+from api.problem_documents import responses
+from api.required_scopes import NEEDS_READ
+from api.response_models import QueueSizes
+from migration.ledger.process_presence import ALIVE_SECONDS, ProcessKind, ProcessPresence, read_processes
+from migration.model import Phase
+
+router = APIRouter(prefix="/api/v1", tags=["cluster"])
+
+_STALE_SECONDS = 15.0
+
+
+class Producer(BaseModel):
+    """A process that moves runs from phase to phase. `seen_at` is its last sign of life."""
+
+    name: str
+    host: str
+    version: str
+    started_at: datetime
+    seen_at: datetime
+    alive: bool
+
+
+class Doing(BaseModel):
+    """A step that a worker has in hand; without table or chunk it is of all of them."""
+
+    run_id: str
+    phase: str
+    table: str | None
+    chunk: int | None
+
+
+class Worker(BaseModel):
+    """A process that does the steps of runs; `processes` is how many at once."""
+
+    name: str
+    host: str
+    version: str
+    processes: int
+    started_at: datetime
+    seen_at: datetime
+    alive: bool
+    doing: list[Doing]
+
+
+class ClusterState(BaseModel):
+    """Who has given a sign of life lately, the living first. `queues` is null where the broker does not answer."""
+
+    producers: list[Producer]
+    workers: list[Worker]
+    queues: QueueSizes | None
+    note: str | None
+    """What is wrong with all that; null: nothing."""
+
+
+def queue_sizes(cluster: Cluster) -> QueueSizes | None:
+    """Return how many messages wait in each queue, as found a moment ago; None where the broker was silent then."""
+    cluster.broker_watch.start()
+    last = cluster.broker_watch.last()
+    if last is None or last.found is None or last.age_seconds > _STALE_SECONDS:
+        return None
+    return {"control": last.found.control, "copy": last.found.copy}
+
+
+@router.get("/cluster", responses=responses(HTTPStatus.SERVICE_UNAVAILABLE), dependencies=[NEEDS_READ])
+def read_cluster(cluster: ClusterDep) -> ClusterState:
+    """Say which producers and workers are there, since when, and what each works on."""
+    ends = [phase.value for phase in Phase if phase.is_end]
+    with cluster.engine().connect() as connection:
+        found = read_processes(connection, ends)
+    producers = [process for process in found if process.kind is ProcessKind.PRODUCER]
+    workers = [process for process in found if process.kind is ProcessKind.WORKER]
+    queues = queue_sizes(cluster)
+    return ClusterState(
+        producers=[
+            Producer(
+                name=process.name,
+                host=process.host,
+                version=process.version,
+                started_at=process.started_at,
+                seen_at=process.seen_at,
+                alive=process.alive,
+            )
+            for process in producers
+        ],
+        workers=[
+            Worker(
+                name=process.name,
+                host=process.host,
+                version=process.version,
+                processes=process.slots,
+                started_at=process.started_at,
+                seen_at=process.seen_at,
+                alive=process.alive,
+                doing=[
+                    Doing(run_id=work.run_id, phase=work.phase, table=work.table, chunk=work.chunk)
+                    for work in process.doing
+                ],
+            )
+            for process in workers
+        ],
+        queues=queues,
+        note=_note(producers, workers, is_broker_silent=queues is None),
+    )
+
+
+def _note(
+    producers: list[ProcessPresence], workers: list[ProcessPresence], *, is_broker_silent: bool
+) -> str | None:
+    told = []
+    if not any(process.alive for process in producers):
+        told.append(
+            "No producer is alive: start one with `celery -A producer.app worker -Q control --pool threads`."
+        )
+    if not any(process.alive for process in workers):
+        told.append("No worker is alive: start one with `celery -A worker.app worker -Q copy`.")
+    silent = [process.name for process in (*producers, *workers) if not process.alive]
+    if silent:
+        told.append(f"No sign of life for {ALIVE_SECONDS:.0f} s from {', '.join(silent[:10])}.")
+    if is_broker_silent:
+        told.append("The broker does not answer.")
+    return " ".join(told) or None

@@ -1,0 +1,145 @@
+"""What a request may hold, checked once at the border, so that nothing behind it meets what it cannot store.
+
+PostgreSQL's text holds no NUL (documentation, section 8.3), UTF-8 no half of a surrogate pair, jsonb no NaN, and a
+bigint ends at 2^63. JSON, URLs and Python know none of these limits.
+"""
+
+from __future__ import annotations
+
+import math
+from http import HTTPStatus
+from typing import Annotated, Any, Final
+
+from fastapi import Request
+from fastapi.dependencies.utils import get_flat_dependant
+from pydantic import AfterValidator
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from api.problem_documents import ProblemError, invalid_request, problem_response
+
+MAX_BIGINT: Final = 2**63 - 1
+_MAX_DEPTH: Final = 64
+_MOST_TOLD: Final = 20
+
+
+def check_text(text: str) -> str:
+    """Return a text that PostgreSQL can store.
+
+    Raises:
+        ValueError: it cannot.
+    """
+    if "\0" in text:
+        raise ValueError("may not hold the character NUL")
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise ValueError("may not hold half of a surrogate pair") from None
+    return text
+
+
+BorderText = Annotated[str, AfterValidator(check_text)]
+"""A text of a parameter or header."""
+
+
+def _fault(value: object) -> str | None:
+    """Return what is wrong with a single value of JSON."""
+    if isinstance(value, str):
+        try:
+            check_text(value)
+        except ValueError as error:
+            return f"A text {error}"
+    elif isinstance(value, float) and not math.isfinite(value):
+        return "A number must be finite"
+    elif isinstance(value, int) and not -MAX_BIGINT - 1 <= value <= MAX_BIGINT:
+        return "A whole number must fit into 64 bits"
+    return None
+
+
+def check_document(document: object) -> None:
+    """Make sure that all of a JSON document can be stored: its texts, names of members, numbers and depth.
+
+    Raises:
+        ProblemError: 422, which points at each fault.
+    """
+    wrong: list[tuple[str, str]] = []
+    waiting: list[tuple[str, object, int]] = [("#", document, 0)]
+    while waiting and len(wrong) < _MOST_TOLD:
+        pointer, value, depth = waiting.pop()
+        if depth > _MAX_DEPTH:
+            wrong.append((pointer, f"JSON may be nested {_MAX_DEPTH} deep"))
+        elif isinstance(value, dict):
+            for name, member in value.items():
+                fault = _fault(name)
+                if fault:
+                    wrong.append((pointer, f"The name of a member is wrong: {fault}"))
+                else:
+                    escaped = str(name).replace("~", "~0").replace("/", "~1")
+                    waiting.append((f"{pointer}/{escaped}", member, depth + 1))
+        elif isinstance(value, list):
+            waiting += [(f"{pointer}/{place}", member, depth + 1) for place, member in enumerate(value)]
+        elif fault := _fault(value):
+            wrong.append((pointer, fault))
+    if wrong:
+        raise invalid_request(wrong)
+
+
+async def only_known_parameters(request: Request) -> None:
+    """Refuse parameters in the URL that the route does not have: a misspelled filter must not show everything.
+
+    Raises:
+        ProblemError: 422, which names the route's own.
+    """
+    known = _parameters(request.scope["route"])
+    wrong = [
+        (f"query {name[:100]}", f"There is no such parameter; this path has {_listed(known)}")
+        for name in request.query_params
+        if name not in known and _fault(name) is None
+    ]
+    wrong += [
+        (f"query {name[:100]}" if _fault(name) is None else "query", fault)
+        for name, value in request.query_params.multi_items()
+        if (fault := _fault(name) or _fault(value))
+    ]
+    if wrong:
+        raise invalid_request(wrong)
+
+
+def _listed(names: frozenset[str]) -> str:
+    return ", ".join(sorted(names)) or "none"
+
+
+def _parameters(route: Any) -> frozenset[str]:
+    return frozenset(field.alias for field in get_flat_dependant(route.dependant).query_params)
+
+
+class JsonBodies:
+    """Answers 415 to a body that does not say that it is JSON: what a form holds would be taken for an empty request.
+
+    https://www.rfc-editor.org/rfc/rfc9110#section-15.5.16
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, or refuse it."""
+        if scope["type"] != "http" or scope["method"] != "POST" or _is_json_or_empty(Headers(scope=scope)):
+            await self._app(scope, receive, send)
+            return
+        problem = ProblemError(
+            "unsupported-media-type",
+            HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+            "The body must be JSON; send it with the header `Content-Type: application/json`.",
+            headers={"Accept": "application/json"},
+        )
+        await problem_response(problem, scope["path"])(scope, receive, send)
+
+
+def _is_json_or_empty(headers: Headers) -> bool:
+    has_body = headers.get("transfer-encoding") is not None or headers.get("content-length", "0") != "0"
+    media_type, _, parameters = headers.get("content-type", "").partition(";")
+    name = media_type.strip().lower()
+    charset = parameters.partition("charset=")[2].strip(' "').lower() or "utf-8"
+    is_json = name == "application/json" or (name.startswith("application/") and name.endswith("+json"))
+    return (is_json and charset in ("utf-8", "utf8")) or not has_body

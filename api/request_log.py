@@ -1,0 +1,88 @@
+"""One log line for each request, and an id that leads from a caller's line to ours.
+
+Plain ASGI middleware, outside of all others: what is refused has its line, too.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import time
+from typing import Final
+
+import uuid6
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api.request_metrics import count_request
+from migration.log_context import log_fields
+
+logger = logging.getLogger(__name__)
+
+REQUEST_ID_HEADER: Final = "X-Request-ID"
+_REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._:+/=@-]{1,128}")
+_TRACEPARENT: Final = re.compile(
+    r"[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(-.*)?"
+)
+_RUN: Final = re.compile(r"/([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})(?:/|$)")
+_PROBES: Final = frozenset({"/healthz", "/readyz", "/metrics"})
+
+
+class RequestLog:
+    """Names each request: by the caller's `X-Request-ID` where it has a usable one, else by a new one.
+
+    The id goes into every log line of the request, and back to the caller in the same header. Of a `traceparent`
+    (W3C Trace Context) the trace id goes into the lines. Query strings and bodies never do.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, and say what came of it."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        given = headers.get(REQUEST_ID_HEADER.lower(), "")
+        request_id = given if _REQUEST_ID.fullmatch(given) else str(uuid6.uuid7())
+        trace = _TRACEPARENT.fullmatch(headers.get("traceparent", ""))
+        run = _RUN.search(scope["path"])
+        started = time.monotonic()
+        status = 500
+
+        async def answer(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                MutableHeaders(scope=message)[REQUEST_ID_HEADER] = request_id
+            await send(message)
+
+        with log_fields(
+            request_id=request_id,
+            trace_id=trace[1] if trace else None,
+            run=run[1] if run else None,
+        ):
+            try:
+                await self._app(scope, receive, answer)
+            finally:
+                seconds = time.monotonic() - started
+                count_request(scope, status, seconds)
+                _log(scope, status, seconds)
+
+
+def _log(scope: Scope, status: int, seconds: float) -> None:
+    """Write the line; what probes ask every few seconds is only for debugging, unless it goes wrong."""
+    is_probe = scope["path"] in _PROBES and status < 400  # noqa: PLR2004 - where errors begin, RFC 9110
+    level = logging.DEBUG if is_probe else logging.INFO
+    if logger.isEnabledFor(level):
+        client = scope.get("client")
+        logger.log(
+            level,
+            "%s %s: %d in %.3f s, for %s",
+            scope["method"],
+            scope["path"],
+            status,
+            seconds,
+            client[0] if client else "an unknown client",
+        )

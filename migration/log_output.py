@@ -1,0 +1,150 @@
+"""How log lines look, and where they go: standard error of each process, as text or as one JSON object a line.
+
+JSON is made by structlog. Text is made here, without it: importing it takes as long as a tenth of starting a local
+cluster, which shows text only. Both go through `without_secrets`.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import time
+from collections.abc import MutableMapping
+from logging.handlers import WatchedFileHandler
+from typing import IO, TYPE_CHECKING, Any, Final
+
+from migration.log_context import bound_fields
+from migration.secret_redaction import remember_secrets, without_secrets
+
+if TYPE_CHECKING:  # slow to import, and who has settings has imported it
+    from migration.settings import Settings
+
+CELERY_LINES: Final = ("celery.worker.strategy", "celery.app.trace")
+"""Loggers that say of each message that it was received, and how its task ended."""
+_CHORDS: Final = "celery.backends.redis"
+_QUIET: Final = ("asyncio", "botocore", "fsspec", "kombu", "s3fs", "urllib3")
+"""Libraries whose debug lines are about themselves."""
+
+
+def set_up_logging(
+    settings: Settings, process: str, *, level: int | str | None = None, file: str | None = None
+) -> None:
+    """Let all log lines of this process go to standard error, or to a file; doing it again replaces the first.
+
+    Args:
+        settings: level and format; their secrets show in no line.
+        process: what this process is, as lines name it: ``api``, ``producer``, ``worker``, ``cli``.
+        level: instead of that of the settings.
+        file: path, instead of standard error.
+    """
+    remember_secrets(_secrets(settings))
+    stream = sys.stderr
+    handler: logging.Handler = WatchedFileHandler(file) if file else logging.StreamHandler(stream)
+    handler.setFormatter(_formatter(settings, process, stream, to_file=bool(file)))
+    handler.addFilter(_no_routine)
+    root = logging.getLogger()
+    for old in list(root.handlers):
+        if getattr(old, "is_convoys", False):
+            root.removeHandler(old)
+            old.close()
+    handler.is_convoys = True  # type: ignore[attr-defined]
+    root.addHandler(handler)
+    root.setLevel(_level(level if level is not None else settings.log_level))
+    for name in _QUIET:
+        logging.getLogger(name).setLevel(max(logging.INFO, root.level))
+    logging.captureWarnings(capture=True)
+
+
+def uses_json(settings: Settings, stream: IO[str] | None = None) -> bool:
+    """Return whether lines are JSON: by setting, or for `auto` where no terminal reads them."""
+    if settings.log_format == "auto":
+        return not (stream or sys.stderr).isatty()
+    return settings.log_format == "json"
+
+
+def _level(level: int | str) -> int:
+    if isinstance(level, int):
+        return level
+    return logging.getLevelNamesMapping().get(level.upper(), logging.INFO)
+
+
+def _secrets(settings: Settings) -> list[str | None]:
+    hidden = (settings.target_url, settings.target_password, settings.api_token, settings.signing_key)
+    return [
+        settings.broker_url,
+        settings.stage_url,
+        *(secret.get_secret_value() if secret else None for secret in hidden),
+    ]
+
+
+def _no_routine(record: logging.LogRecord) -> bool:
+    """Make of Celery's lines about each message what they are, lines for debugging: ours name run, table and chunk.
+
+    What Celery itself calls a warning or worse stays. A failed header of a chord is no news: the step has failed,
+    and a line of ours says so.
+    """
+    is_routine = record.name in CELERY_LINES and record.levelno <= logging.INFO
+    if is_routine or (record.name == _CHORDS and "StepsFailedError" in record.getMessage()):
+        record.levelno, record.levelname = logging.DEBUG, logging.getLevelName(logging.DEBUG)
+        record.exc_info = None
+        return logging.getLogger().isEnabledFor(logging.DEBUG)
+    return True
+
+
+def _formatter(settings: Settings, process: str, stream: IO[str], *, to_file: bool) -> logging.Formatter:
+    is_json = settings.log_format == "json" if to_file else uses_json(settings, stream)
+    return _json_formatter(process) if is_json else TextLine(process)
+
+
+class TextLine(logging.Formatter):
+    """One line for people: time, level, process, what happened, and the fields that it does not name itself."""
+
+    def __init__(self, process: str) -> None:
+        super().__init__()
+        self._process = process
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line, with a traceback below it where there is one."""
+        told = record.getMessage()
+        more = [f"{name}={value}" for name, value in bound_fields().items() if not _names(told, str(value))]
+        clock = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(record.created))
+        line = f"{clock}.{int(record.msecs):03d}Z {record.levelname} {self._process}[{os.getpid()}] {told}"
+        if more:
+            line += f" [{' '.join(more)}]"
+        if record.exc_info and record.exc_info[0] is not None:
+            line += f"\n{self.formatException(record.exc_info)}"
+        return without_secrets(line)
+
+
+def _names(words: str, value: str) -> bool:
+    return len(value) > 1 and value in words
+
+
+def _json_formatter(process: str) -> logging.Formatter:
+    import structlog
+
+    def add_what_is_known(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> Any:
+        """Fields of the context, and who says it."""
+        return {**event, "process": process, "pid": os.getpid(), **bound_fields()}
+
+    def redact(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> Any:
+        """Before the values are written as JSON, whose escapes would hide a secret from its pattern."""
+        return {
+            name: without_secrets(value) if isinstance(value, str) else value for name, value in event.items()
+        }
+
+    return structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=[
+            structlog.stdlib.add_log_level,
+            structlog.stdlib.add_logger_name,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+        ],
+        processors=[
+            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+            add_what_is_known,
+            structlog.processors.format_exc_info,
+            redact,
+            structlog.processors.JSONRenderer(default=str),
+        ],
+    )

@@ -1,0 +1,178 @@
+"""What a schema computes when a table is read, tried out before anything else reads it.
+
+A virtual generated column is computed anew at each reading, from an expression that whoever made the file has chosen:
+`zeroblob(150000000)` makes gigabytes of eight kilobytes. An R-Tree is read through a module that believes its nodes.
+Such an expression sees its own row alone and gives the same each time, so what one reading came to, all will.
+https://www.sqlite.org/gencol.html#limitations
+"""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from migration.errors import SourceCorruptError
+from migration.source.confined_process import Confinement, confined_process
+from migration.source.create_virtual_table_parser import R_TREES, read_create_virtual
+from migration.source.snapshot_connection import open_snapshot
+from migration.source.sqlite_syntax import quote_name
+from migration.source_form_errors import SourceProcessError, SourceTooLargeError, SourceTooSlowError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from migration.convoy_error import Place
+    from migration.source.confined_process import ConfinedEnd
+    from migration.source.source_budget import SourceBudget
+
+_PROGRAM: Final = "migration.source.computed_value_program:compute"
+_MAY_COMPUTE: Final = re.compile(r"\bAS\s*(?:\(|/\*|--)", re.IGNORECASE)
+_IS_VIRTUAL: Final = re.compile(r"\s*CREATE\s+VIRTUAL\b", re.IGNORECASE)
+_VIRTUAL_GENERATED: Final = 2  # PRAGMA table_xinfo, column `hidden`
+_LEAST_ROW_BYTES: Final = 4  # a cell and its pointer: a file has no more rows than a quarter of its bytes
+_UNREADABLE: Final = "\ufffd"  # stands for bytes in a name that are not UTF-8; SQL cannot reach such a name
+_HEAP_PART: Final = 2
+"""Of the memory that a process may use, SQLite gets this part, so that it fails by itself and says so."""
+_DROP: Final = "Remove the column from a copy of the database"
+
+
+@dataclass(frozen=True, slots=True)
+class _Computed:
+    """Something that is computed: a column, or the rows of an R-Tree."""
+
+    table: str
+    column: str | None
+    query: str
+
+    @property
+    def name(self) -> str:
+        return f"Column {self.column}" if self.column is not None else "The R-Tree"
+
+
+def check_definitions(copy: Path, place: Place, budget: SourceBudget) -> None:
+    """Make sure that the definitions in a private copy are of a size that can be read.
+
+    Raises:
+        SourceTooLargeError: they are not.
+    """
+    try:
+        with open_snapshot(copy) as connection:
+            (total,) = connection.execute("SELECT total(length(sql)) FROM sqlite_schema").fetchone()
+    except (sqlite3.Error, UnicodeDecodeError, SourceCorruptError):
+        return  # whoever checks the file says what is wrong with it
+    if total > budget.schema_bytes:
+        raise SourceTooLargeError(
+            f"The definitions of its tables and views are {total:,.0f} characters;"
+            f" {budget.schema_bytes:,} are read",
+            remedy="Where the database is yours, allow more with MIGRATION_SOURCE_SCHEMA_BYTES",
+            **place,
+        )
+
+
+def try_computed_values(copy: Path, place: Place, budget: SourceBudget) -> None:
+    """Compute once what the schema of a private copy computes, in a process that is bounded.
+
+    A value that cannot be computed is no concern here; neither is damage, which is found by whoever looks for it.
+
+    Raises:
+        SourceTooLargeError: the values come to more than the budget, or one of them does; names the column.
+        SourceTooSlowError: they take longer.
+        SourceProcessError: SQLite ends the process.
+    """
+    computed = list(_computed(copy))
+    if not computed:
+        return
+    file_bytes = copy.stat().st_size
+    most_bytes = budget.computed_for(file_bytes)
+    longest_bytes = min(budget.computed_bytes, most_bytes)
+    request = {
+        "path": str(copy),
+        "queries": [one.query for one in computed],
+        "most_bytes": most_bytes,
+        "longest_bytes": longest_bytes,
+        "most_rows": file_bytes // _LEAST_ROW_BYTES,
+        "memory_bytes": budget.memory_bytes // _HEAP_PART,
+    }
+    confinement = Confinement(budget.seconds_for(file_bytes), budget.memory_bytes)
+    at = computed[0]
+    with confined_process(_PROGRAM, request, confinement) as process:
+        for answer in process:
+            if "begun" in answer:
+                at = computed[answer["begun"]]
+            elif "beyond" in answer:
+                raise _too_large(at, answer["beyond"], file_bytes, longest_bytes, most_bytes, place)
+            else:
+                return
+        raise _died(at, process.end(), confinement, place)
+
+
+def _computed(copy: Path) -> Iterator[_Computed]:
+    try:
+        with open_snapshot(copy) as connection:
+            tables = connection.execute("SELECT name, sql FROM sqlite_schema WHERE type = 'table'").fetchall()
+            for name, sql in tables:
+                if _UNREADABLE in str(name) or not isinstance(sql, str):
+                    continue
+                if _IS_VIRTUAL.match(sql):
+                    if read_create_virtual(sql).module in R_TREES:
+                        yield _Computed(name, None, f"SELECT * FROM {quote_name(name)}")
+                elif _MAY_COMPUTE.search(sql):
+                    yield from _columns(connection, name)
+    except (sqlite3.Error, UnicodeDecodeError, SourceCorruptError):
+        return  # whoever checks the file says what is wrong with it
+
+
+def _columns(connection: sqlite3.Connection, table: str) -> Iterator[_Computed]:
+    for row in connection.execute(f"PRAGMA table_xinfo({quote_name(table)})").fetchall():
+        if row[6] == _VIRTUAL_GENERATED and _UNREADABLE not in row[1]:
+            value = f"CAST(t.{quote_name(row[1])} AS BLOB)"
+            yield _Computed(table, row[1], f"SELECT {value} FROM {quote_name(table)} AS t NOT INDEXED")
+
+
+def _too_large(
+    at: _Computed, beyond: str, file_bytes: int, longest_bytes: int, most_bytes: int, place: Place
+) -> SourceTooLargeError | SourceCorruptError:
+    where = _where(at, place)
+    if beyond == "rows":
+        return SourceCorruptError(
+            f"It shows more rows than a file of {file_bytes:,} bytes can hold: its pages or nodes lead in circles",
+            remedy="Restore a backup, or take what can be read with --salvage",
+            **where,
+        )
+    if beyond == "longest":
+        what = f"{at.name} computes values of more than {longest_bytes:,} bytes"
+    else:
+        what = (
+            f"The values that the schema computes, this column's at last, are more than {most_bytes:,} bytes"
+        )
+    return SourceTooLargeError(
+        f"{what}, and the file has {file_bytes:,}",
+        remedy=f"{_DROP}; where the database is yours, allow more with MIGRATION_SOURCE_COMPUTED_BYTES",
+        **where,
+    )
+
+
+def _where(at: _Computed, place: Place) -> Place:
+    where = place.copy()
+    where["table"] = at.table
+    if at.column is not None:
+        where["column"] = at.column
+    return where
+
+
+def _died(
+    at: _Computed, end: ConfinedEnd, confinement: Confinement, place: Place
+) -> SourceTooSlowError | SourceProcessError:
+    where = _where(at, place)
+    if end.is_out_of_time:
+        return SourceTooSlowError(
+            f"{at.name} is not computed for all rows within {confinement.seconds:,} s",
+            remedy=f"{_DROP}; where the database is yours, allow more with MIGRATION_SOURCE_SECONDS",
+            **where,
+        )
+    return SourceProcessError(
+        f"{at.name} ended the process that computed it, {end.why}", remedy=_DROP, details=end.said, **where
+    )

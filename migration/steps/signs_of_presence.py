@@ -1,0 +1,72 @@
+"""Signs of life of a producer or worker, for as long as it is there, with or without work.
+
+A thread says a word in the ledger every few seconds, each time on a connection that it closes again: what waits for
+work keeps none of the server's connections, and a pool child that is forked meanwhile inherits none.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from contextlib import suppress
+from dataclasses import asdict
+from typing import Any, Final
+
+import psycopg
+
+from migration.convoy_error import ConvoyError
+from migration.ledger.process_presence import BEAT_SECONDS, GOODBYE_SQL, SIGN_SQL, ProcessIdentity
+from migration.settings import Settings
+from migration.steps.step_context import target_url
+from migration.target.target_connection import connect
+
+logger = logging.getLogger(__name__)
+
+_FIRST_SECONDS: Final = 0.3
+"""A cluster that lives for one small run has better things to do as it starts."""
+_AGAIN_SECONDS: Final = 2.0
+_GOODBYE_SECONDS: Final = 2.0
+_SESSION: Final = "convoy presence"
+
+
+class SignsOfPresence:
+    """The thread. `start` in the process that stays, not in a child that may be replaced."""
+
+    def __init__(self, settings: Settings, identity: ProcessIdentity) -> None:
+        self._settings = settings
+        self._identity = identity
+        self._ended = threading.Event()
+        self._is_first = True
+        self._thread = threading.Thread(target=self._live, name="signs of presence", daemon=True)
+
+    def start(self) -> None:
+        """Begin; says nothing to the caller of what goes wrong."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Say goodbye, if PostgreSQL listens: otherwise the silence says it."""
+        self._ended.set()
+        if self._thread.is_alive():
+            self._thread.join(_GOODBYE_SECONDS)
+
+    def _live(self) -> None:
+        pause_seconds = _FIRST_SECONDS
+        while not self._ended.wait(pause_seconds):
+            try:
+                self._say(SIGN_SQL, is_first=self._is_first)
+                self._is_first = False
+                pause_seconds = BEAT_SECONDS
+            except (
+                ConvoyError,
+                psycopg.Error,
+            ) as problem:  # no server yet, or no ledger: its making is not ours
+                logger.debug("No sign of life could be given: %s", problem)
+                pause_seconds = _AGAIN_SECONDS
+        if not self._is_first:
+            with suppress(ConvoyError, psycopg.Error):
+                self._say(GOODBYE_SQL)
+
+    def _say(self, statement: str, **more: Any) -> None:
+        with connect(target_url(self._settings), _SESSION) as connection:
+            connection.execute("SET LOCAL statement_timeout = '5s'")
+            connection.execute(statement, {**asdict(self._identity), **more})

@@ -1,0 +1,64 @@
+"""Bounds on every wait of a session, for programs that must answer whatever the server does.
+
+PostgreSQL's own limits end a statement that takes long, or waits for a lock. A server that is stopped, or a network
+that swallows what is sent, keeps to no limit: there the client has to look at the clock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final, TypeVar
+
+import psycopg
+from psycopg import errors
+from psycopg.abc import PQGen
+
+Result = TypeVar("Result")
+
+_GRACE_SECONDS: Final = 2.0
+"""Between the server's limit and the client's: its word is the better one."""
+
+
+@dataclass(frozen=True, slots=True)
+class SessionBounds:
+    """Seconds for which a session waits for a connection, for a statement and, within that, for a lock (0: as long)."""
+
+    connect_seconds: int
+    statement_seconds: float
+    lock_seconds: float
+
+    @property
+    def settings(self) -> Mapping[str, str]:
+        """Return them as settings of PostgreSQL, in milliseconds."""
+        return {
+            "statement_timeout": str(round(self.statement_seconds * 1000)),
+            "lock_timeout": str(round(self.lock_seconds * 1000)),
+        }
+
+    @property
+    def connection_class(self) -> type[psycopg.Connection[Any]]:
+        """Return a class of connections that are closed where the server keeps silent for longer than it may."""
+        return type(
+            "BoundedConnection",
+            (_Bounded,),
+            {"longest_seconds": self.statement_seconds + min(_GRACE_SECONDS, self.statement_seconds)},
+        )
+
+
+class _Bounded(psycopg.Connection[Any]):
+    longest_seconds: float
+
+    def wait(
+        self,
+        gen: PQGen[Result],
+        interval: float = 0.1,
+        timeout: float | None = None,
+    ) -> Result:
+        """Wait as psycopg does, but never for ever."""
+        longest = self.longest_seconds if timeout is None else min(timeout, self.longest_seconds)
+        try:
+            return super().wait(gen, interval, longest)
+        except errors._WaitTimeout:  # noqa: SLF001 - psycopg has no other name for it
+            self.pgconn.finish()  # whatever the server still sends belongs to nobody
+            raise psycopg.OperationalError(f"PostgreSQL has not answered for {longest:.0f} s") from None

@@ -1,0 +1,115 @@
+"""docs/ becomes a site in which every link leads somewhere and nothing is loaded from elsewhere; a browser agrees."""
+
+from __future__ import annotations
+
+import functools
+import http.server
+import shutil
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from documentation.site_build import SiteBuildError, build_site
+from documentation.site_pages import ROOT
+
+CHROMIUM = shutil.which("chromium")
+LOOKED_AT = (
+    "index.html",
+    "tutorial.html",
+    "how-to/platform-team.html",
+    "reference/http-api.html",
+    "errors.html",
+)
+
+
+def copied(folder: Path) -> Path:
+    shutil.copytree(ROOT / "docs", folder / "docs")
+    shutil.copy(ROOT / "zensical.toml", folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build_site(copied(tmp_path_factory.mktemp("site")))
+
+
+def test_the_site_is_built_with_every_link_leading_somewhere(site: Path) -> None:
+    assert (site / "index.html").is_file()
+    assert (site / "llms.txt").is_file()
+    assert (site / "errors.json").read_bytes() == (ROOT / "docs" / "errors.json").read_bytes()
+    assert (site / "tutorial.md").read_bytes() == (ROOT / "docs" / "tutorial.md").read_bytes()
+
+
+@pytest.mark.parametrize("link", ["gone.md", "errors.md#no-such-code"])
+def test_a_page_that_points_at_nothing_is_refused_by_name(tmp_path: Path, link: str) -> None:
+    root = copied(tmp_path)
+    with (root / "docs" / "plan.md").open("a", encoding="utf-8") as page:
+        page.write(f"\n\n[Look]({link}).\n")
+    with pytest.raises(SiteBuildError, match="plan"):
+        build_site(root)
+
+
+class _Silent(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_: Any) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture(scope="module")
+def address(site: Path) -> Iterator[str]:
+    handler = functools.partial(_Silent, directory=str(site))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    if CHROMIUM is None:
+        pytest.skip("no chromium on this machine")
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield opened
+        opened.close()
+
+
+@pytest.fixture(
+    params=[(390, "light"), (1280, "light"), (1280, "dark")], ids=lambda value: f"{value[0]}-{value[1]}"
+)
+def page(request: pytest.FixtureRequest, browser: Browser) -> Iterator[Page]:
+    width, scheme = request.param
+    context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
+    opened = context.new_page()
+    problems: list[str] = []
+    opened.on("pageerror", lambda error: problems.append(str(error)))
+    opened.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
+    asked: list[str] = []
+    opened.on("request", lambda sent: asked.append(sent.url))
+    yield opened
+    context.close()
+    assert problems == []
+    assert [url for url in asked if not url.startswith(("http://127.0.0.1:", "data:", "blob:"))] == []
+
+
+@pytest.mark.parametrize("name", LOOKED_AT)
+def test_a_page_has_no_violation_and_does_not_run_out_of_the_screen(
+    page: Page, address: str, name: str
+) -> None:
+    page.goto(f"{address}/{name}")
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    found = Axe().run(page, options={"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]})
+    assert [(item["id"], item["nodes"][0]["html"][:200]) for item in found.response["violations"]] == []
+
+
+def test_the_search_finds_an_error_code(page: Page, address: str) -> None:
+    page.goto(f"{address}/index.html")
+    page.keyboard.press("/")
+    page.keyboard.type("target-permission-denied")
+    page.get_by_role("link", name="Errors").first.wait_for(timeout=20_000)

@@ -1,0 +1,125 @@
+from __future__ import annotations
+
+import io
+import json
+import logging
+from collections.abc import Iterator
+
+import pytest
+
+from migration.log_context import bound_fields, log_fields
+from migration.log_output import set_up_logging, uses_json
+from migration.settings import Settings
+
+
+@pytest.fixture(autouse=True)
+def _root_as_it_was() -> Iterator[None]:
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    logging.captureWarnings(capture=False)
+
+
+def _settings(**values: object) -> Settings:
+    return Settings(_env_file=None, **values)  # type: ignore[call-arg,arg-type]
+
+
+class Lines:
+    """What this process has written to standard error."""
+
+    def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
+        self._capsys = capsys
+
+    def getvalue(self) -> str:
+        return self._capsys.readouterr().err
+
+
+@pytest.fixture
+def lines(capsys: pytest.CaptureFixture[str]) -> Lines:
+    return Lines(capsys)
+
+
+def test_json_is_one_object_a_line_with_the_fields_of_the_context(lines: Lines) -> None:
+    set_up_logging(_settings(log_format="json"), "worker")
+    with log_fields(run="0198", table="book", chunk=4, source=None), log_fields(worker="w:1"):
+        try:
+            raise ValueError("line\nbreak")
+        except ValueError:
+            logging.getLogger("migration.x").exception("It %s", "broke")
+    logging.getLogger("migration.x").info("after")
+    first, second = map(json.loads, lines.getvalue().splitlines())
+    assert (first["event"], first["level"], first["logger"]) == ("It broke", "error", "migration.x")
+    assert (first["process"], first["run"], first["table"], first["chunk"]) == ("worker", "0198", "book", 4)
+    assert first["worker"] == "w:1"
+    assert "source" not in first
+    assert first["exception"].endswith("ValueError: line\nbreak")
+    assert first["timestamp"].endswith("Z")
+    assert "run" not in second
+
+
+@pytest.mark.parametrize("form", ["json", "text"])
+def test_no_line_holds_a_secret_of_the_settings(lines: Lines, form: str) -> None:
+    secret = 'hun"te\\r2'  # what JSON writes in another way
+    settings = _settings(
+        log_format=form, target_password=secret, api_token="t0ken-1", broker_url="redis://:br0ker@c/0"
+    )
+    set_up_logging(settings, "api")
+    try:
+        raise ValueError(f"refused {secret}")
+    except ValueError:
+        logging.getLogger("x").exception("for %s with t0ken-1 at br0ker", secret)
+    with log_fields(host=secret):
+        logging.getLogger("x").warning("see there")
+    told = lines.getvalue()
+    for hidden in (secret, json.dumps(secret)[1:-1], "t0ken-1", "br0ker"):
+        assert hidden not in told
+
+
+def test_text_names_what_the_sentence_does_not(lines: Lines) -> None:
+    set_up_logging(_settings(), "producer")
+    with log_fields(run="0198c2", table="book"):
+        logging.getLogger("x").warning("Run 0198c2 waits")
+    line = lines.getvalue()
+    assert " WARNING producer[" in line
+    assert line.endswith("Run 0198c2 waits [table=book]\n")
+
+
+def test_celery_s_lines_about_each_message_are_for_debugging(lines: Lines) -> None:
+    for level in ("INFO", "DEBUG"):
+        set_up_logging(_settings(log_level=level), "worker")
+        logging.getLogger("celery.worker.strategy").info("Task convoy.advance[%s] received", level)
+        logging.getLogger("celery.app.trace").info("Task convoy.advance[%s] succeeded", level)
+        logging.getLogger("celery.app.trace").error("Task convoy.advance[%s] raised unexpected", level)
+    told = lines.getvalue()
+    assert "[INFO] received" not in told
+    assert "[INFO] succeeded" not in told
+    assert "DEBUG worker" in told
+    assert told.count("raised unexpected") == 2
+
+
+def test_doing_it_again_replaces_the_first(lines: Lines) -> None:
+    set_up_logging(_settings(), "api")
+    set_up_logging(_settings(), "api", level="ERROR")
+    logging.getLogger("x").warning("no")
+    logging.getLogger("x").error("yes")
+    assert lines.getvalue().count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("form", "terminal", "is_json"),
+    [("auto", True, False), ("auto", False, True), ("text", False, False), ("json", True, True)],
+)
+def test_auto_asks_whether_a_terminal_reads(form: str, terminal: bool, is_json: bool) -> None:
+    stream = io.StringIO()
+    stream.isatty = lambda: terminal  # type: ignore[method-assign]
+    assert uses_json(_settings(log_format=form), stream) is is_json
+
+
+def test_fields_end_with_their_block() -> None:
+    with log_fields(run="a"):
+        with log_fields(run="b", step=1):
+            assert bound_fields() == {"run": "b", "step": 1}
+        assert bound_fields() == {"run": "a"}
+    assert bound_fields() == {}
