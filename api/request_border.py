@@ -10,8 +10,8 @@ import math
 from http import HTTPStatus
 from typing import Annotated, Any, Final
 
-from fastapi import Request
-from fastapi.dependencies.utils import get_flat_dependant
+from fastapi import Request, params
+from fastapi.dependencies.utils import get_flat_params
 from pydantic import AfterValidator
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -110,7 +110,8 @@ def _listed(names: frozenset[str]) -> str:
 
 
 def _parameters(route: Any) -> frozenset[str]:
-    return frozenset(field.alias for field in get_flat_dependant(route.dependant).query_params)
+    fields = get_flat_params(route.dependant)
+    return frozenset(field.alias for field in fields if isinstance(field.field_info, params.Query))
 
 
 class JsonBodies:

@@ -17,8 +17,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+from migration.source.database_opening import open_database, snapshot_uri
 from migration.source.integrity_check import SAMPLE_BYTES
-from migration.source.snapshot_connection import snapshot_uri
 from migration.source.unpacking.source_formats import SourceFormat, look
 
 MOST_ENTRIES: Final = 20_000
@@ -148,9 +148,8 @@ def _table_names(path: Path) -> tuple[str, ...] | None:
     """Return the names of a database's tables; None where it is damaged, encrypted or an enemy."""
     deadline = time.monotonic() + _SECONDS_FOR_A_FILE
     try:
-        with closing(sqlite3.connect(snapshot_uri(path), uri=True)) as connection:
+        with closing(open_database(snapshot_uri(path))) as connection:
             connection.set_progress_handler(lambda: time.monotonic() > deadline, _STEPS_BETWEEN_LOOKS)
-            connection.execute("PRAGMA trusted_schema = OFF")
             connection.text_factory = lambda raw: raw.decode("utf-8", "replace")
             return tuple(name for (name,) in connection.execute(_TABLES))
     except (sqlite3.Error, UnicodeDecodeError):
