@@ -11,6 +11,7 @@ from pydantic import BaseModel
 
 from api.cluster_connections import ClusterDep
 from api.problem_documents import responses
+from api.request_border import BorderText
 from api.required_scopes import NEEDS_READ
 from api.response_models import PREFIX
 from api.run_routes import KnownRun
@@ -30,8 +31,7 @@ router = APIRouter(prefix=f"{PREFIX}/{{id}}", tags=["results"])
 
 MOST_CELLS = 2_000
 
-# PostgreSQL's text holds no NUL, so no name in the ledger has one.
-Name = Annotated[str | None, Query(max_length=1_000, pattern=r"^[^\x00]*$")]
+Name = Annotated[BorderText | None, Query(max_length=1_000)]
 ChunkId = Annotated[int, Query(ge=0, le=END_OF_THE_LEDGER)]
 
 _READ = responses(HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE)

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Table, func, select
 
 from api.cluster_connections import ClusterDep
 from api.problem_documents import responses
-from api.request_border import MAX_BIGINT
+from api.request_border import MAX_BIGINT, BorderText
 from api.required_scopes import NEEDS_READ
 from api.response_models import (
     PREFIX,
@@ -38,8 +38,7 @@ After = Annotated[
 _READ = responses(HTTPStatus.NOT_FOUND, HTTPStatus.SERVICE_UNAVAILABLE)
 
 
-# PostgreSQL's text holds no NUL, so nothing in the ledger has one.
-Exactly = Annotated[str | None, Query(max_length=10_000, pattern=r"^[^\x00]*$")]
+Exactly = Annotated[BorderText | None, Query(max_length=10_000)]
 
 
 def _next(path: str, ids: list[int], limit: int, **filters: str | None) -> str | None:

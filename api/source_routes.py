@@ -11,6 +11,7 @@ from pydantic import BaseModel
 
 from api.cluster_connections import ClusterDep
 from api.problem_documents import ProblemError, responses
+from api.request_border import BorderText
 from api.required_scopes import NEEDS_READ
 from api.source_inventory import FoundSource, take_inventory
 
@@ -64,7 +65,7 @@ class SourceEntries(BaseModel):
 def sources(
     cluster: ClusterDep,
     limit: Annotated[int, Query(ge=1, le=500, description="At most so many databases.")] = 200,
-    contains: Annotated[str, Query(max_length=200, description="Part of the path, in any case.")] = "",
+    contains: Annotated[BorderText, Query(max_length=200, description="Part of the path, in any case.")] = "",
 ) -> SourceEntries:
     """List the databases below the server's source root, with size and tables."""
     root = cluster.settings.source_root
