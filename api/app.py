@@ -18,15 +18,18 @@ from sqlalchemy.exc import DBAPIError
 
 from api import (
     catalog_routes,
+    chunk_routes,
     cluster_routes,
     event_stream,
     health_routes,
     page_routes,
     problem_documents,
     prometheus_metrics,
+    quarantine_routes,
     run_result_routes,
     run_routes,
     snapshot_routes,
+    source_routes,
     token_routes,
 )
 from api.authentication import BearerToken
@@ -107,9 +110,12 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     # The fixed paths come first: /schema/{table} must win over /{id}/status.
     app.include_router(catalog_routes.router, dependencies=guarded)
     app.include_router(snapshot_routes.router, dependencies=guarded)
+    app.include_router(source_routes.router, dependencies=guarded)
     app.include_router(run_routes.router, dependencies=of_ledger)
     app.include_router(run_routes.one_run, dependencies=of_ledger)
     app.include_router(run_result_routes.router, dependencies=of_ledger)
+    app.include_router(chunk_routes.router, dependencies=of_ledger)
+    app.include_router(quarantine_routes.router, dependencies=of_ledger)
     app.include_router(event_stream.router, dependencies=of_ledger)
     app.add_middleware(RequestGate)
     app.add_middleware(JsonBodies)

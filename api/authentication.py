@@ -16,6 +16,7 @@ from sqlalchemy.exc import DBAPIError
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from api.dashboard_files import is_dashboard_file
 from api.problem_documents import ProblemError, from_convoy, problem_response
 from api.token_check import Caller, Refused, TokenCheck
 from migration.convoy_error import ConvoyError
@@ -31,8 +32,12 @@ _ASK_SECONDS: Final = 10.0
 _ASKING_AT_ONCE: Final = 4
 
 
+def _is_public(path: str) -> bool:
+    return path in PUBLIC_PATHS or is_dashboard_file(path)
+
+
 class BearerToken:
-    """Answers 401 to every request without a token that is good, but for `PUBLIC_PATHS`.
+    """Answers 401 to every request without a token that is good, but for `PUBLIC_PATHS` and the files of the pages.
 
     RFC 6750, section 2.1: only the Authorization header counts; a token in a URL would stand in access logs.
     """
@@ -45,7 +50,7 @@ class BearerToken:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on with its caller, or refuse it."""
-        if scope["type"] != "http" or scope["path"] in PUBLIC_PATHS:
+        if scope["type"] != "http" or _is_public(scope["path"]):
             await self._app(scope, receive, send)
             return
         found = await self._look(Headers(scope=scope).get("authorization", ""))

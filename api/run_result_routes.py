@@ -5,13 +5,14 @@ from __future__ import annotations
 from base64 import b64encode
 from http import HTTPStatus
 from typing import Annotated, Any
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Query
 from sqlalchemy import Connection, Table, func, select
 
 from api.cluster_connections import ClusterDep
 from api.problem_documents import responses
-from api.request_border import MAX_BIGINT
+from api.request_border import MAX_BIGINT, BorderText
 from api.required_scopes import NEEDS_READ
 from api.response_models import (
     PREFIX,
@@ -37,9 +38,15 @@ After = Annotated[
 _READ = responses(HTTPStatus.NOT_FOUND, HTTPStatus.SERVICE_UNAVAILABLE)
 
 
-def _next(path: str, ids: list[int], limit: int) -> str | None:
+Exactly = Annotated[BorderText | None, Query(max_length=10_000)]
+
+
+def _next(path: str, ids: list[int], limit: int, **filters: str | None) -> str | None:
     """Return the path of the page after these ids, of which one more than `limit` was asked for."""
-    return f"{path}?limit={limit}&after={ids[limit - 1]}" if len(ids) > limit else None
+    if len(ids) <= limit:
+        return None
+    given = {name: value for name, value in filters.items() if value is not None}
+    return f"{path}?{urlencode({'limit': limit, 'after': ids[limit - 1], **given})}"
 
 
 def _count(connection: Connection, table: Table, run_id: str) -> int:
@@ -67,9 +74,25 @@ def read_findings(run: KnownRun, cluster: ClusterDep, limit: Limit = 100, after:
 
 @router.get("/quarantine", responses=_READ, dependencies=[NEEDS_READ])
 def read_quarantine(
-    run: KnownRun, cluster: ClusterDep, limit: Limit = 100, after: After = 0
+    run: KnownRun,
+    cluster: ClusterDep,
+    limit: Limit = 100,
+    after: After = 0,
+    source: Exactly = None,
+    table: Exactly = None,
+    column: Exactly = None,
+    reason: Exactly = None,
 ) -> QuarantinePage:
-    """Page through the values that kept rows out of the target, with their original bytes."""
+    """Page through the values that kept rows out of the target, with their original bytes.
+
+    `total` counts all values of the run; `source`, `table`, `column` and `reason` say which are listed.
+    """
+    wanted = {
+        sources.c.label: source,
+        tables.c.name: table,
+        quarantine.c.column: column,
+        quarantine.c.reason: reason,
+    }
     statement = (
         select(
             quarantine.c.id,
@@ -84,7 +107,11 @@ def read_quarantine(
         )
         .join(tables, tables.c.id == quarantine.c.table_id)
         .join(sources, sources.c.id == tables.c.source_id)
-        .where(quarantine.c.run_id == run.id, quarantine.c.id > after)
+        .where(
+            quarantine.c.run_id == run.id,
+            quarantine.c.id > after,
+            *(field == value for field, value in wanted.items() if value is not None),
+        )
         .order_by(quarantine.c.id)
         .limit(limit + 1)
     )
@@ -94,7 +121,15 @@ def read_quarantine(
     return QuarantinePage(
         total=total,
         values=[_line(row) for row in found[:limit]],
-        next=_next(links(run.id).quarantine, [row["id"] for row in found], limit),
+        next=_next(
+            links(run.id).quarantine,
+            [row["id"] for row in found],
+            limit,
+            source=source,
+            table=table,
+            column=column,
+            reason=reason,
+        ),
     )
 
 

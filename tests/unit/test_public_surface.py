@@ -171,6 +171,11 @@ POST /api/v1/migration/{id}/cutover
 GET /api/v1/migration/{id}/findings
 GET /api/v1/migration/{id}/quarantine
 GET /api/v1/migration/{id}/events
+GET /api/v1/migration/{id}/chunk-map
+GET /api/v1/migration/{id}/chunks
+GET /api/v1/migration/{id}/throughput
+GET /api/v1/migration/{id}/quarantine-groups
+GET /api/v1/sources
 """
 
 ERROR_CODES = """

@@ -9,6 +9,7 @@ from fastapi.routing import APIRoute, iter_route_contexts
 from api import problem_documents
 from api.app import create_app
 from api.authentication import PUBLIC_PATHS
+from api.dashboard_files import FILES_PREFIX
 from api.required_scopes import declared_scope, guard_undeclared, scopes_by_operation
 from api.token_check import Caller
 from migration.ledger.access_tokens import AccessScope, granted
@@ -27,6 +28,8 @@ MORE_THAN_READING = {
     ("POST", f"{V1}/{{id}}/cutover"): AccessScope.ADMIN,
 }
 
+FILES_OF_PAGES = FILES_PREFIX + "{path:path}"
+
 
 def test_every_route_declares_its_scope() -> None:
     app = create_app(api_settings(None))
@@ -34,7 +37,7 @@ def test_every_route_declares_its_scope() -> None:
         str(found.path)
         for found in iter_route_contexts(app.routes)
         if isinstance(found.original_route, APIRoute)
-        and found.path not in PUBLIC_PATHS
+        and found.path not in PUBLIC_PATHS | {FILES_OF_PAGES}
         and declared_scope(found.original_route) is None
     ]
 

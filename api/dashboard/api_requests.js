@@ -1,0 +1,109 @@
+// Every request to the API goes through here: the token, the time limit, and problems as errors with a sentence.
+
+const TOKEN_KEY = "convoy-token";
+const PATIENCE_MS = 20000; // a server that is frozen must not leave a page without a word
+export const RUNS = "/api/v1/migration";
+
+/** The server answered, and not with success. `members` is its whole problem document (RFC 9457). */
+export class ProblemError extends Error {
+  constructor(status, members) {
+    super(members.detail || members.title || `The server answered with status ${status}.`);
+    this.status = status;
+    this.code = members.code || "";
+    this.members = members;
+  }
+}
+
+/** Nobody answered, or not in time. */
+export class SilenceError extends Error {
+  constructor(wasSlow) {
+    super(
+      wasSlow ? `The server did not answer within ${PATIENCE_MS / 1000} seconds.` : "The server cannot be reached.",
+    );
+  }
+}
+
+let refused = () => {};
+let proved = false; // whether the present token has been right once
+
+/** `listener` is told when the server refuses the token; true: it was right before. */
+export function onRefusedToken(listener) {
+  refused = listener;
+}
+
+export function token() {
+  return sessionStorage.getItem(TOKEN_KEY) || "";
+}
+
+export function keepToken(value) {
+  proved = false;
+  if (value) sessionStorage.setItem(TOKEN_KEY, value);
+  else sessionStorage.removeItem(TOKEN_KEY);
+}
+
+async function send(path, {method = "GET", body, headers = {}, signal, isStream = false} = {}) {
+  const limit = new AbortController();
+  const slow = setTimeout(() => limit.abort(), PATIENCE_MS);
+  const stop = () => limit.abort();
+  signal?.addEventListener("abort", stop);
+  const sent = {Authorization: `Bearer ${token()}`, ...headers};
+  if (body !== undefined) sent["Content-Type"] = "application/json";
+  try {
+    const answer = await fetch(path, {
+      method,
+      headers: sent,
+      signal: limit.signal,
+      cache: "no-cache",
+      body: body === undefined ? undefined : JSON.stringify(body),
+    });
+    if (answer.ok) {
+      proved = true;
+      return answer;
+    }
+    const members = await answer.json().catch(() => ({}));
+    if (answer.status === 401) {
+      const before = proved;
+      keepToken("");
+      refused(before);
+    }
+    throw new ProblemError(answer.status, members);
+  } catch (error) {
+    if (error instanceof ProblemError || signal?.aborted) throw error;
+    throw new SilenceError(limit.signal.aborted);
+  } finally {
+    clearTimeout(slow);
+    if (!isStream) signal?.removeEventListener("abort", stop); // a stream goes on until it is stopped
+  }
+}
+
+/** The JSON of an answer. Throws ProblemError or SilenceError; AbortError where `signal` was used. */
+export async function ask(path, options) {
+  return (await send(path, options)).json();
+}
+
+/** The body as a file. */
+export async function fetchFile(path) {
+  return (await send(path)).blob();
+}
+
+/** The body as it comes; its reader gives up only when `signal` says so. */
+export async function openStream(path, headers, signal) {
+  return (await send(path, {headers, signal, isStream: true})).body;
+}
+
+export function post(path, body, headers) {
+  return ask(path, {method: "POST", body, headers});
+}
+
+/** A path with the parameters that have a value. */
+export function withQuery(path, parameters) {
+  const query = new URLSearchParams(
+    Object.entries(parameters).filter(([, value]) => value !== undefined && value !== null && value !== ""),
+  );
+  return query.size ? `${path}?${query}` : path;
+}
+
+/** A key under which the same request may be sent again; crypto.randomUUID is missing where a page came without TLS. */
+export function newKey() {
+  return [...crypto.getRandomValues(new Uint8Array(16))].map(byte => byte.toString(16).padStart(2, "0")).join("");
+}

@@ -1,0 +1,321 @@
+// The report of a finished run: the verdict in three parts, what became of each table and column, what to do next.
+import {html, nothing} from "./vendored/lit-html/lit-html.js";
+import {ProblemError, RUNS, ask, fetchFile} from "./api_requests.js";
+import {recommendations} from "./dry_run_verdict.js";
+import {findingLine} from "./found_trouble.js";
+import {draw, pasteBlock, saveFile, showTrouble} from "./page_screen.js";
+import {MODE_SAID, badge, rowsSaid} from "./run_words.js";
+import {breakable, count, dayAndTime, duration, number, size, words} from "./text_formats.js";
+
+const PAGE = 100;
+const LEVELS = {proved: "good", attention: "warn", failed: "bad", neutral: "ended"};
+const PART_SAID = {
+  equal: ["good", "✓", "equal"],
+  differs: ["warn", "!", "differs"],
+  not_checked: ["ended", "–", "not compared"],
+};
+
+export function reportPage([id]) {
+  let report = null,
+    refusal = "",
+    isClosed = false,
+    tablesShown = PAGE,
+    objectsShown = PAGE;
+
+  async function load() {
+    try {
+      report = await ask(`${RUNS}/${encodeURIComponent(id)}/summary`);
+      if (!isClosed) showTrouble(null);
+    } catch (error) {
+      if (isClosed) return;
+      if (error instanceof ProblemError && [404, 409].includes(error.status)) refusal = error.message;
+      else showTrouble(error, null, load);
+    }
+    if (!isClosed) show();
+  }
+
+  async function save(name, file) {
+    try {
+      saveFile(await fetchFile(`${RUNS}/${encodeURIComponent(id)}/${name}`), file);
+    } catch (error) {
+      showTrouble(error, null, () => save(name, file));
+    }
+  }
+
+  function part(name, told) {
+    const [look, sign, said] = PART_SAID[told.state];
+    return html`<div>
+      <dt>${name}</dt>
+      <dd>
+        <span class=${`badge ${look}`}><span aria-hidden="true">${sign}</span> ${said}</span>
+        <span class="soft small-text"
+          >${[told.checked ? `${number(told.checked)} compared` : "", told.differing ? `${number(told.differing)} differing` : ""].filter(Boolean).join(", ")}</span
+        >
+      </dd>
+    </div>`;
+  }
+
+  function tableRow(table) {
+    const equal =
+      table.equal === null
+        ? ["ended", "–", "not compared"]
+        : table.equal
+          ? ["good", "✓", "equal"]
+          : ["bad", "×", "differs"];
+    return html`<tr>
+      <td class="wide">
+        <details>
+          <summary>${breakable(table.name)} <span class="soft">→ ${breakable(table.target)}</span></summary>
+          <div class="scroll" tabindex="0" role="region" aria-label=${`Columns of ${table.name}`}>
+            <table>
+              <thead>
+                <tr>
+                  <th>Column</th>
+                  <th>Declared</th>
+                  <th>Type</th>
+                  <th>Why</th>
+                  <th>Changed values</th>
+                </tr>
+              </thead>
+              <tbody>
+                ${table.columns.map(
+                  column =>
+                    html`<tr>
+                      <td>${breakable(column.name)}</td>
+                      <td>${column.declared || "–"}</td>
+                      <td><code>${column.target_type}</code></td>
+                      <td>${column.reason}</td>
+                      <td>
+                        ${column.transforms.map(change => `${change.name}: ${number(change.values)}`).join(", ") || "none"}
+                      </td>
+                    </tr>`,
+                )}
+              </tbody>
+            </table>
+          </div>
+        </details>
+      </td>
+      <td class="num">
+        ${rowsSaid(report.mode === "dry-run" ? table.rows_source - table.rows_quarantined : table.rows_loaded, table.rows_quarantined, table.rows_source, report.mode)}
+      </td>
+      <td class="num">${size(table.bytes)}</td>
+      <td class="num">${duration(table.seconds)}</td>
+      <td>
+        <span class=${`badge ${equal[0]}`}><span aria-hidden="true">${equal[1]}</span> ${equal[2]}</span>
+      </td>
+    </tr>`;
+  }
+
+  function show() {
+    if (refusal) {
+      draw(
+        "content",
+        html`<h1 tabindex="-1">No report</h1>
+          <p>${refusal}</p>
+          <p><a href=${`#/runs/${id}`}>The run</a> · <a href="#/runs">All runs</a></p>`,
+      );
+      return;
+    }
+    if (!report) {
+      draw(
+        "content",
+        html`<h1 tabindex="-1">Report</h1>
+          <p class="soft">Asking the server …</p>`,
+      );
+      return;
+    }
+    const skipped = report.objects.filter(item => item.state !== "created"),
+      {verdict} = report;
+    draw(
+      "content",
+      html` <div class="head">
+          <div>
+            <h1 tabindex="-1">Report: ${breakable(report.sources.map(source => source.label).join(", "))}</h1>
+            <p class="soft small-text">
+              ${MODE_SAID[report.mode]} · <a href=${`#/runs/${id}`}><code class="id">${report.run_id}</code></a>
+            </p>
+          </div>
+          ${badge(report.status)}
+        </div>
+        <section class=${`card verdict ${LEVELS[verdict.level]}`} aria-labelledby="verdict-head">
+          <h2 id="verdict-head">${verdict.headline}</h2>
+          ${verdict.detail ? html`<p>${verdict.detail}</p>` : nothing}
+          <dl class="facts">
+            ${part("Rows", verdict.rows)}${part("Values", verdict.values)}${part("Schema", verdict.schema)}
+            <div>
+              <dt>Took</dt>
+              <dd>${duration(report.seconds)}</dd>
+            </div>
+            <div>
+              <dt>Speed</dt>
+              <dd>${number(Math.round(report.throughput.rows_per_s))} rows/s</dd>
+            </div>
+            <div>
+              <dt>Ended</dt>
+              <dd>${dayAndTime(report.finished_at)}</dd>
+            </div>
+          </dl>
+          <div class="actions no-print">
+            <button type="button" @click=${() => save("report.html", `convoy-${id}.html`)}>Save as report.html</button>
+            <button type="button" @click=${() => save("summary", `convoy-${id}.json`)}>Save as report.json</button>
+            <button type="button" @click=${() => print()}>Print</button>
+          </div>
+        </section>
+        ${
+          report.error
+            ? html`<div class="failure">
+                <h2>Why it failed</h2>
+                <p>${report.error}</p>
+              </div>`
+            : nothing
+        }
+        ${
+          report.recommendations.length
+            ? html`<section class="card" aria-labelledby="next-head">
+                <h2 id="next-head">What to do next</h2>
+                ${recommendations(report)}
+              </section>`
+            : nothing
+        }
+        <section class="card flush" aria-labelledby="tables-head">
+          <div class="card-head">
+            <h2 id="tables-head">Tables</h2>
+            <span class="soft">${number(report.tables.length)}</span>
+          </div>
+          <div class="scroll" tabindex="0" role="region" aria-label="Rows of tables">
+            <table>
+              <thead>
+                <tr>
+                  <th>Table</th>
+                  <th class="num">Rows</th>
+                  <th class="num">Size</th>
+                  <th class="num">Took</th>
+                  <th>Both sides</th>
+                </tr>
+              </thead>
+              <tbody>
+                ${report.tables.slice(0, tablesShown).map(tableRow)}
+              </tbody>
+            </table>
+          </div>
+          ${
+            report.tables.length > tablesShown
+              ? html`<p class="pad">
+                  <button
+                    type="button"
+                    class="small"
+                    @click=${() => {
+                      tablesShown += PAGE;
+                      show();
+                    }}
+                  >
+                    Show more tables
+                  </button>
+                </p>`
+              : nothing
+          }
+        </section>
+        ${
+          report.findings_total
+            ? html`<section class="card" aria-labelledby="findings-head">
+                <div class="card-head">
+                  <h2 id="findings-head">Findings</h2>
+                  <span class="soft">${number(report.findings_total)}</span>
+                </div>
+                <ul class="findings">
+                  ${report.findings.map(findingLine)}
+                </ul>
+              </section>`
+            : nothing
+        }
+        ${
+          report.accepted.length
+            ? html`<section class="card" aria-labelledby="signed-head">
+                <h2 id="signed-head">Signed for</h2>
+                <ul class="findings">
+                  ${report.accepted.map(findingLine)}
+                </ul>
+              </section>`
+            : nothing
+        }
+        ${
+          skipped.length
+            ? html`<section class="card" aria-labelledby="objects-head">
+                <h2 id="objects-head">Objects that are not as in the source</h2>
+                <ul>
+                  ${skipped
+                    .slice(0, objectsShown)
+                    .map(
+                      item =>
+                        html`<li>
+                          <strong>${item.kind} ${breakable(item.name)}</strong> ${words(item.state)}: ${item.reason}
+                        </li>`,
+                    )}
+                </ul>
+                ${
+                  skipped.length > objectsShown
+                    ? html`<button
+                        type="button"
+                        class="small"
+                        @click=${() => {
+                          objectsShown += PAGE;
+                          show();
+                        }}
+                      >
+                        Show more
+                      </button>`
+                    : nothing
+                }
+              </section>`
+            : nothing
+        }
+        <section class="card" aria-labelledby="source-head">
+          <h2 id="source-head">Sources and target</h2>
+          <dl class="facts">
+            ${report.sources.map(
+              source =>
+                html`<div class="wide-fact">
+                  <dt>${source.label}</dt>
+                  <dd>
+                    <span class="any-break">${source.path}</span> · ${size(source.bytes)}<br /><code class="any-break"
+                      >${source.sha256}</code
+                    >
+                  </dd>
+                </div>`,
+            )}
+            <div class="wide-fact">
+              <dt>Target</dt>
+              <dd class="any-break">${report.target.url} · schema ${report.target.schema}</dd>
+            </div>
+            <div>
+              <dt>Phases</dt>
+              <dd>${report.phases.map(phase => html`<div>${words(phase.name)} ${duration(phase.seconds)}</div>`)}</dd>
+            </div>
+          </dl>
+        </section>
+        ${
+          report.dry_run?.ddl?.length
+            ? html`<section class="card" aria-labelledby="ddl-head">
+                <h2 id="ddl-head">
+                  ${count(report.dry_run.ddl.length, "statement")} that PostgreSQL would be asked to run
+                </h2>
+                <details>
+                  <summary>Show them</summary>
+                  ${pasteBlock(report.dry_run.ddl.join(";\n\n") + ";", "the statements")}
+                </details>
+              </section>`
+            : nothing
+        }`,
+    );
+    document.title = `Report ${report.sources.map(source => source.label).join(", ")} · Convoy`;
+  }
+
+  show();
+  load();
+  return {
+    title: "Report",
+    close() {
+      isClosed = true;
+    },
+  };
+}

@@ -1,0 +1,59 @@
+// What the answers of the server mean, as figures that mislead nobody.
+
+/** Rows of a run: `{total, loaded, quarantined}`. */
+export const rowsOf = ({status: {rows}}) => ({total: rows.total, loaded: rows.done, quarantined: rows.quarantined});
+
+/** The same of one table. */
+export const rowsOfTable = table => ({
+  total: table.rows_total,
+  loaded: table.rows_done,
+  quarantined: table.rows_quarantined,
+});
+
+/** Seconds spent in each phase so far, from the log: phase → {seconds, at}. A resumed run adds up. */
+export function phaseTimes(events, isOver) {
+  const spent = new Map();
+  let last = null;
+  for (const event of events) {
+    if (event.kind !== "phase" && event.kind !== "failed") continue;
+    if (last) add(spent, last, new Date(event.at));
+    last = {phase: event.kind === "phase" ? event.data.phase : "", at: new Date(event.at)};
+  }
+  if (last && !isOver) add(spent, last, new Date());
+  return spent;
+}
+
+function add(spent, {phase, at}, end) {
+  const before = spent.get(phase);
+  spent.set(phase, {seconds: (before?.seconds || 0) + Math.max(0, (end - at) / 1000), at: before?.at || at});
+}
+
+/** Seconds until the copy is done, at each span of a throughput: as one would have said then, from the pace so far. */
+export function secondsLeft(speed, totalRows) {
+  let copied = 0;
+  return speed.rows.map((rows, at) => {
+    copied += rows;
+    const passed = (at + 1) * speed.seconds_per_span;
+    return copied ? (Math.max(0, totalRows - copied) * passed) / copied : null;
+  });
+}
+
+/** All workers, those at work first; null before the server has told of them. */
+export function workersOf({cluster}) {
+  if (!cluster) return null;
+  return [...cluster.workers].sort(
+    (a, b) => b.alive - a.alive || b.doing.length - a.doing.length || a.name.localeCompare(b.name),
+  );
+}
+
+/** Sentences on what holds a run up: what the server says, and whom it misses. */
+export function alertsOf({status}) {
+  if (status.finished) return [];
+  const said = [...status.waits];
+  const isToldOf = word => said.some(sentence => sentence.toLowerCase().includes(word));
+  if (status.producers_alive === 0 && !isToldOf("producer"))
+    said.push("No producer is there: nobody moves this run until one is started.");
+  if (status.workers_alive === 0 && !isToldOf("no worker"))
+    said.push("No worker is there: nothing is done until one is started: celery -A worker.app worker -Q copy");
+  return said;
+}

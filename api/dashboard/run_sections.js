@@ -1,0 +1,204 @@
+// The smaller parts of a run's page: its phases, its figures, its workers, its log.
+import {html, nothing} from "./vendored/lit-html/lit-html.js";
+import {repeat} from "./vendored/lit-html/directives/repeat.js";
+import {phaseTimes, rowsOf, workersOf} from "./run_figures.js";
+import {bar} from "./table_list.js";
+import {PHASE_TELLS, phasesOf, rowsSaid} from "./run_words.js";
+import {breakable, count, dayAndTime, duration, number, size, taken, timeOfDay, words} from "./text_formats.js";
+
+const GOOD_ENDS = ["completed", "completed_with_findings", "rolled_back"];
+const EVENTS_SHOWN = 100;
+
+/** The way of a run from left to right, with the time that each phase took. */
+export function phaseTimeline(run) {
+  const {status} = run,
+    phases = phasesOf(status.mode);
+  const times = phaseTimes(run.events, status.finished);
+  const isReady = status.status === "ready",
+    isFailed = status.status === "failed";
+  const last = phases.filter(phase => times.has(phase)).pop() || "pending";
+  const here = isReady
+    ? "cutting_over"
+    : status.resume_phase && isFailed
+      ? status.resume_phase
+      : status.status === "cancelled"
+        ? last
+        : status.status;
+  const at = phases.indexOf(here);
+  return html`<ol class="phases" aria-label="Phases">
+    ${phases.map((phase, place) => {
+      const look =
+        GOOD_ENDS.includes(status.status) || place < at
+          ? "past"
+          : place > at
+            ? "ahead"
+            : isFailed || status.status === "cancelled"
+              ? "stopped"
+              : isReady
+                ? "held"
+                : "now";
+      const spent = times.get(phase);
+      const sign = {past: "✓", now: "▸", stopped: "×", held: "‖"}[look] || "";
+      const told = {past: "done", now: "now", stopped: "stopped here", held: "waits for cut over", ahead: "to come"}[
+        look
+      ];
+      return html`<li class=${look} aria-current=${look === "now" ? "step" : nothing}>
+        <span class="sign" aria-hidden="true">${sign}</span> <span class="phase-name">${words(phase)}</span
+        ><span class="unseen">, ${told}</span>
+        <span class="phase-time"
+          >${spent && look !== "ahead" ? duration(spent.seconds) : look === "now" ? PHASE_TELLS[phase] : ""}</span
+        >
+      </li>`;
+    })}
+  </ol>`;
+}
+
+/** Whole-run percent and the present phase's time left, each called what it is. */
+export function progressLine(run) {
+  const {status} = run,
+    eta = status.phase_eta_seconds;
+  const state = GOOD_ENDS.includes(status.status)
+    ? "done"
+    : ["failed", "cancelled"].includes(status.status)
+      ? "failed"
+      : "running";
+  const parts = [`${status.percent} % of the whole run`];
+  if (!status.finished && status.phase_percent !== null)
+    parts.push(`${status.phase_percent} % of ${words(status.phase)}`);
+  if (!status.finished && !status.paused_at) {
+    parts.push(
+      eta === null
+        ? `time left for ${words(status.phase)}: not known yet`
+        : `about ${duration(eta)} left for ${words(status.phase)}`,
+    );
+  }
+  return html`${bar(status.percent, state, "Whole run")}
+    <p class="progress-said">${parts.join(" · ")}</p>`;
+}
+
+export function figures(run) {
+  const {status} = run,
+    rows = rowsOf(run),
+    isDry = status.mode === "dry-run";
+  const all = [
+    ["Rows", rowsSaid(rows.loaded, rows.quarantined, rows.total, status.mode), "wide-fact"],
+    ["Speed of the copy", `${number(Math.round(status.rows.per_second))} rows/s · ${size(status.bytes.per_second)}/s`],
+    ["Values read", `${size(status.bytes.done)} of ${size(status.bytes.total)}`],
+    ["Chunks", `${number(status.chunks_done)} of ${number(status.chunks_total)} ${isDry ? "tried" : "copied"}`],
+    ["Findings", number(status.findings)],
+    ["Time taken", duration(taken(status))],
+    ["Started", dayAndTime(status.started_at)],
+    status.finished
+      ? ["Ended", dayAndTime(status.finished_at)]
+      : status.last_progress_at
+        ? ["Last progress", timeOfDay(status.last_progress_at)]
+        : ["Last event", timeOfDay(run.events.at(-1)?.at)],
+  ];
+  if (!status.finished && status.queue)
+    all.push(["Messages that wait", `${number(status.queue.copy)} to copy · ${number(status.queue.control)} to steer`]);
+  return html`<dl class="facts">
+    ${all.map(
+      ([name, value, look]) =>
+        html`<div class=${look || nothing}>
+          <dt>${name}</dt>
+          <dd>${value}</dd>
+        </div>`,
+    )}
+  </dl>`;
+}
+
+function doingSaid(doing, runId) {
+  return doing.map(
+    work =>
+      html`<div>
+        ${words(work.phase)}
+        ${work.table ? breakable(work.table) : ""}${work.chunk !== undefined && work.chunk !== null ? `, chunk ${work.chunk}` : ""}${
+          work.run_id && work.run_id !== runId
+            ? html` <span class="soft">of <a href=${`#/runs/${work.run_id}`}>another run</a></span>`
+            : nothing
+        }
+      </div>`,
+  );
+}
+
+/** Who is there, and what each does now; and plainly, if nobody is. */
+export function workerList(run, runId) {
+  if (run.status.finished) return nothing;
+  const workers = workersOf(run),
+    alive = run.status.workers_alive;
+  return html`<section class="card" aria-labelledby="workers-head">
+    <div class="card-head">
+      <h2 id="workers-head">Workers</h2>
+      <span class="soft">${number(alive)} alive</span>
+    </div>
+    ${
+      alive
+        ? nothing
+        : html`<p class="warn-text">
+            <strong>No worker is there.</strong> Nothing is done until one is started:
+            <code>celery -A worker.app worker -Q copy</code>
+          </p>`
+    }
+    <ul class="workers">
+      ${repeat(
+        workers || [],
+        worker => worker.name,
+        worker => workerLine(worker, runId),
+      )}
+    </ul>
+  </section>`;
+}
+
+function workerLine(worker, runId) {
+  const does = !worker.alive
+    ? html`<span class="warn-text">not heard of since ${timeOfDay(worker.seen_at)}</span>`
+    : worker.doing.length
+      ? doingSaid(worker.doing, runId)
+      : html`<span class="soft">idle</span>`;
+  return html`<li class=${worker.alive ? nothing : "gone"}>
+    <strong>${breakable(worker.name)}</strong>
+    <span class="soft">${count(worker.processes, "process", "processes")} on ${breakable(worker.host)}</span>
+    <div class="small-text">${does}</div>
+  </li>`;
+}
+
+const EVENT_SAID = {
+  planned: data => `${count(data.chunks, "chunk")} of ${count(data.tables, "table")}`,
+  sent: data => `${count(data.steps, "step")} of ${words(data.phase)} to the workers`,
+  phase: data => words(data.phase),
+  act: data => `${data.act} by ${data.person}${data.host ? ` at ${data.host}` : ""}`,
+};
+
+function detailSaid(event) {
+  if (event.kind in EVENT_SAID) return EVENT_SAID[event.kind](event.data);
+  return Object.entries(event.data)
+    .filter(([, value]) => value !== null && value !== "" && !(typeof value === "object" && !Object.keys(value).length))
+    .map(([key, value]) => `${words(key)} ${typeof value === "object" ? JSON.stringify(value) : value}`)
+    .join(" · ");
+}
+
+/** The log, newest first; `shown` is how many entries. */
+export function eventLog(run, shown, onMore) {
+  const newest = run.events.slice(-(shown || EVENTS_SHOWN)).reverse();
+  return html`<section class="card" aria-labelledby="events-head">
+    <div class="card-head">
+      <h2 id="events-head">Events</h2>
+      <span class="soft">${count(run.events.length, "entry", "entries")}, newest first</span>
+    </div>
+    ${
+      newest.length
+        ? html`<ol class="events" tabindex="0" aria-label="Events, newest first">
+            ${repeat(
+              newest,
+              event => event.id,
+              event =>
+                html`<li>
+                  ${timeOfDay(event.at)} <strong>${words(event.kind)}</strong> <span>${detailSaid(event)}</span>
+                </li>`,
+            )}
+          </ol>`
+        : html`<p class="soft">Nothing has happened yet.</p>`
+    }
+    ${run.events.length > newest.length ? html`<button type="button" class="small" @click=${onMore}>Show earlier entries</button>` : nothing}
+  </section>`;
+}

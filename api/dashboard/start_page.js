@@ -1,0 +1,193 @@
+// A new run: choose, try, read what would happen, and only then migrate.
+import {html, nothing} from "./vendored/lit-html/lit-html.js";
+import {RUNS, ask, newKey, post} from "./api_requests.js";
+import {dryRunProgress, dryRunRefusal, dryRunVerdict} from "./dry_run_verdict.js";
+import {announce, draw} from "./page_screen.js";
+import {SourceChoice} from "./source_choice.js";
+import {optionFields, readOptions} from "./start_options.js";
+import {count, number} from "./text_formats.js";
+import {rights} from "./token_rights.js";
+
+const PACE_MS = 700;
+
+export function startPage() {
+  let isClosed = false,
+    complaint = "",
+    note = "",
+    isBusy = false,
+    isRead = false;
+  let dryRun = null; // {body, id, status, report}: `body` is what was tried, as text
+  const onChange = () => {
+    if (!isClosed) show();
+  };
+  const sources = new SourceChoice(() => {
+    if (!isClosed) show();
+  }, onChange);
+  const form = () => document.getElementById("start-form");
+
+  function request() {
+    const paths = sources.paths(form());
+    if (!paths.length) throw new Error("Choose at least one database.");
+    return {sources: paths, options: readOptions(form())};
+  }
+
+  function isStale() {
+    if (!dryRun || !form()) return false;
+    try {
+      return JSON.stringify(request()) !== dryRun.body;
+    } catch {
+      return true;
+    }
+  }
+
+  async function tryIt(event) {
+    event.preventDefault();
+    complaint = note = "";
+    isRead = false;
+    try {
+      const body = request();
+      isBusy = true;
+      dryRun = {body: JSON.stringify(body), id: null, status: null, report: null};
+      show();
+      const accepted = await post(`${RUNS}/dry-run`, body, {"Idempotency-Key": newKey()});
+      dryRun.id = accepted.run_id;
+      note = accepted.note || "";
+      await follow(dryRun);
+    } catch (error) {
+      if (dryRun && !dryRun.id) dryRun = null;
+      complaint = error.message;
+      announce(complaint);
+    }
+    isBusy = false;
+    if (!isClosed) show();
+  }
+
+  async function follow(tried) {
+    while (!isClosed) {
+      try {
+        tried.status = await ask(`${RUNS}/${tried.id}/status?tables=none`);
+        complaint = "";
+        if (tried.status.finished) break;
+      } catch (error) {
+        complaint = `${error.message} The dry-run goes on; it is asked for again.`;
+      }
+      if (isClosed) return;
+      show();
+      await new Promise(done => setTimeout(done, PACE_MS));
+    }
+    if (isClosed) return;
+    if (["completed", "completed_with_findings"].includes(tried.status.status)) {
+      tried.report = await ask(`${RUNS}/${tried.id}/summary`);
+      announce(tried.report.verdict.headline);
+    } else {
+      announce(tried.status.error || "The dry-run has failed.");
+    }
+  }
+
+  async function migrate() {
+    isBusy = true;
+    complaint = "";
+    show();
+    try {
+      // The dry-run's id is the key: two clicks, or a lost answer, never make two migrations of what was read once.
+      const accepted = await post(`${RUNS}/start`, JSON.parse(dryRun.body), {
+        "Idempotency-Key": `dashboard-${dryRun.id}`,
+      });
+      location.hash = `#/runs/${accepted.run_id}`;
+      return;
+    } catch (error) {
+      complaint = error.message;
+    }
+    isBusy = false;
+    show();
+  }
+
+  function outcome() {
+    if (!dryRun)
+      return html`<p class="soft">
+        First comes a dry-run: it reads and converts every value and writes nothing. What it finds stands here then.
+      </p>`;
+    if (dryRun.report) return dryRunVerdict(dryRun.report);
+    return dryRun.status?.finished ? dryRunRefusal(dryRun.status) : dryRunProgress(dryRun.status);
+  }
+
+  /** The last step: allowed when what was tried is what is asked for, and whoever asks has said that it was read. */
+  function decision() {
+    if (!dryRun?.report)
+      return html`<button type="button" class="primary" id="migrate" disabled aria-describedby="why-not">
+          Migrate
+        </button>
+        <span id="why-not" class="soft small-text">after a dry-run of just this</span>`;
+    const stale = isStale(),
+      {would_load: loads = 0, would_quarantine: keeps = 0} = dryRun.report.dry_run || {};
+    const hasCost = keeps > 0 || dryRun.report.findings_total > 0;
+    return html`${
+        hasCost && !stale
+          ? html`<label class="switch"
+              ><input
+                type="checkbox"
+                id="read"
+                .checked=${isRead}
+                @change=${event => {
+                  isRead = event.target.checked;
+                  show();
+                }}
+              />
+              I have read what would stay out, be lost or not come along</label
+            >`
+          : nothing
+      }
+      <button
+        type="button"
+        class="primary"
+        id="migrate"
+        ?disabled=${isBusy || stale || (hasCost && !isRead) || !rights.may("run")}
+        aria-describedby="why-not"
+        @click=${migrate}
+      >
+        ${keeps ? `Migrate ${number(loads)} rows; ${number(keeps)} stay out` : `Migrate ${count(loads, "row")}`}
+      </button>
+      <span id="why-not" class="soft small-text"
+        >${stale ? "Something was changed since the dry-run: try it again first." : hasCost && !isRead ? "after you have read it" : ""}</span
+      >`;
+  }
+
+  function show() {
+    draw(
+      "content",
+      html`<h1 tabindex="-1">New run</h1>
+        <form id="start-form" class="start" @submit=${tryIt} @input=${onChange} @change=${onChange}>
+          <div>
+            ${sources.view()}
+            <fieldset class="card">
+              <legend>How</legend>
+              ${optionFields()}
+            </fieldset>
+          </div>
+          <section class="card decision" aria-labelledby="outcome-head">
+            <h2 id="outcome-head">What would happen</h2>
+            ${outcome()} ${note ? html`<p class="soft">${note}</p>` : nothing}
+            ${complaint ? html`<p class="bad-text" role="alert">${complaint}</p>` : nothing}
+            <div class="actions">
+              <button
+                id="dry-run"
+                class=${dryRun?.report && !isStale() ? nothing : "primary"}
+                ?disabled=${isBusy || !rights.may("run")}
+              >
+                ${isBusy && !dryRun?.report ? "Trying …" : dryRun ? "Dry-run again" : "Dry-run"}</button
+              >${decision()}
+            </div>
+            ${rights.may("run") ? nothing : html`<p class="soft">${rights.refusal("run")}</p>`}
+          </section>
+        </form>`,
+    );
+  }
+
+  show();
+  return {
+    title: "New run",
+    close() {
+      isClosed = true;
+    },
+  };
+}

@@ -1,0 +1,344 @@
+"""What the dashboard says when something is not as it should be: real servers, killed for real."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+import psycopg
+import pytest
+from playwright.sync_api import Browser, Page, expect
+from sqlalchemy import Engine, text
+
+from migration.ledger.ledger_database import open_ledger
+from migration.ledger.run_records import create_run
+from migration.model import Mode, Source
+from migration.run_options import RunOptions
+from tests.support.api import NOBODY_LISTENS, TOKEN
+from tests.support.browser_pages import WatchedPage, new_page
+from tests.support.running_processes import ApiProcess, free_port
+
+LONG_NAME = "enrolmentOfPupils_in_the_reading_circle.of_the_second_year"
+TABLES = 10_000
+
+LAY_OUT = """
+WITH source AS (
+    INSERT INTO convoy.sources (run_id, label, location, snapshot, sha256, bytes, schema)
+    VALUES (:run_id, 'school', '/s', '/s', 's', 1, '{}') RETURNING id
+), made AS (
+    INSERT INTO convoy.tables (run_id, source_id, name, rows)
+    SELECT :run_id, source.id, CASE WHEN n = 1 THEN :first_name ELSE 'table_' || n END, 10
+    FROM source, generate_series(1, :tables) n RETURNING id
+), cut AS (
+    INSERT INTO convoy.chunks (run_id, table_id, position, key_range, rows, bytes)
+    SELECT :run_id, id, 0, '{"columns": ["id"]}', 10, 100 FROM made RETURNING id, table_id
+)
+INSERT INTO convoy.steps (run_id, phase, table_id, chunk_id, sent_at)
+SELECT :run_id, 'copying', table_id, id, now() FROM cut
+"""
+RUNNING = """
+WITH chosen AS (
+    SELECT c.id FROM convoy.chunks c JOIN convoy.tables t ON t.id = c.table_id
+    WHERE c.run_id = :run_id AND t.name = :name
+), step AS (
+    UPDATE convoy.steps SET state = 'running', worker = 'w1', claimed_at = now(), attempts = 1
+    WHERE chunk_id IN (SELECT id FROM chosen)
+)
+UPDATE convoy.chunks SET state = 'running', worker = 'w1' WHERE id IN (SELECT id FROM chosen)
+"""
+
+
+def change(engine: Engine, statement: str, **values: Any) -> None:
+    with engine.begin() as connection:
+        connection.execute(text(statement), values)
+
+
+def lay_out(engine: Engine, tables: int) -> str:
+    """Make a run that copies, with so many tables of one chunk each; nobody works on it."""
+    run_id = create_run(engine, RunOptions(mode=Mode.MIGRATE, sources=(Source("school", "/s"),)))
+    change(engine, LAY_OUT, run_id=run_id, tables=tables, first_name=LONG_NAME)
+    change(
+        engine,
+        "UPDATE convoy.runs SET phase = 'copying', started_at = now() WHERE id = :run_id",
+        run_id=run_id,
+    )
+    return run_id
+
+
+@pytest.fixture(scope="module")
+def database_url(postgres_url: str) -> Iterator[str]:
+    """One database for the module: a process that starts takes longer than all that is looked at here."""
+    name = f"t_{uuid.uuid4().hex[:12]}"
+    with psycopg.connect(postgres_url, autocommit=True) as connection:
+        connection.execute(f'CREATE DATABASE "{name}" TEMPLATE template0'.encode())
+    yield postgres_url.replace("/postgres?", f"/{name}?", 1)
+    with psycopg.connect(postgres_url, autocommit=True) as connection:
+        connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)'.encode())
+
+
+@pytest.fixture(scope="module")
+def engine(database_url: str) -> Iterator[Engine]:
+    opened = open_ledger(database_url)
+    yield opened
+    opened.dispose()
+
+
+@pytest.fixture(scope="module")
+def api_process(
+    browser: Browser, tmp_path_factory: pytest.TempPathFactory, database_url: str, valkey_url: str
+) -> Iterator[ApiProcess]:
+    assert browser.is_connected()
+    folder = tmp_path_factory.mktemp("api")
+    environment = {
+        "MIGRATION_TARGET_URL": database_url,
+        "MIGRATION_BROKER_URL": valkey_url,
+        "MIGRATION_API_TOKEN": TOKEN,
+        "MIGRATION_SOURCE_ROOT": str(folder),
+    }
+    process = ApiProcess(folder, environment, free_port())
+    yield process
+    process.kill()
+
+
+@pytest.fixture
+def api(api_process: ApiProcess) -> ApiProcess:
+    """It runs, with its usual settings, whatever the test before has done to it."""
+    if not api_process.is_usual:
+        api_process.kill()
+        api_process.start()
+    return api_process
+
+
+@pytest.fixture
+def watched(browser: Browser, api: ApiProcess) -> Iterator[WatchedPage]:
+    context, page = new_page(browser, api.url)
+    yield page
+    context.close()
+
+
+@pytest.fixture
+def phone(browser: Browser, api: ApiProcess) -> Iterator[WatchedPage]:
+    context, page = new_page(browser, api.url, width=390)
+    yield page
+    context.close()
+
+
+def trouble(page: Page) -> Any:
+    return page.locator(".trouble")
+
+
+def test_a_first_request_that_fails_is_a_line_with_a_way_to_try_again(
+    watched: WatchedPage, api: ApiProcess
+) -> None:
+    api.kill()
+    api.start(MIGRATION_TARGET_URL=NOBODY_LISTENS)
+    page = watched.page
+    watched.sign_in(TOKEN)
+    expect(trouble(page)).to_be_visible()
+    expect(trouble(page)).to_contain_text(re.compile(r"PostgreSQL|server|reach"))
+    expect(page.locator("#announcer")).not_to_be_empty()
+
+    api.kill()
+    api.start()
+    trouble(page).get_by_role("button", name="Try again now").click()
+    expect(trouble(page)).to_have_count(0)
+    expect(page.get_by_role("link", name="New run").last).to_be_visible()
+
+
+def test_an_api_that_goes_away_is_said_with_the_time_and_one_that_comes_back_is_followed_again(
+    watched: WatchedPage, api: ApiProcess, engine: Engine
+) -> None:
+    run_id = lay_out(engine, 3)
+    page = watched.page
+    watched.sign_in(TOKEN)
+    watched.open(f"#/runs/{run_id}")
+    expect(page.get_by_text("0 loaded of 30")).to_be_visible()
+
+    api.kill()
+
+    expect(trouble(page)).to_contain_text(
+        re.compile(r"No answer since \d\d:\d\d:\d\d; the numbers are from then")
+    )
+    expect(page.get_by_text("0 loaded of 30")).to_be_visible()
+    change(
+        engine,
+        "UPDATE convoy.chunks SET state = 'done', rows_loaded = 10, finished_at = now() WHERE run_id = :run_id",
+        run_id=run_id,
+    )
+    api.start()
+    expect(trouble(page)).to_have_count(0)
+    expect(page.get_by_text("all 30 loaded")).to_be_visible()
+
+
+def test_an_unknown_run_says_so(watched: WatchedPage) -> None:
+    watched.sign_in(TOKEN)
+    for place in ("018f0000-0000-7000-8000-000000000000", "no-such-id"):
+        watched.open(f"#/runs/{place}")
+        expect(watched.page.get_by_role("heading", name="No such run")).to_be_visible()
+        expect(watched.page.locator("#content")).to_contain_text(place)
+    watched.open("#/runs/018f0000-0000-7000-8000-000000000000/report")
+    expect(watched.page.get_by_role("heading", name="No report")).to_be_visible()
+    watched.open("#/nothing")
+    expect(watched.page.get_by_role("heading", name="Nothing here")).to_be_visible()
+
+
+def test_a_token_that_is_withdrawn_leads_to_the_sign_in_and_back(
+    watched: WatchedPage, api: ApiProcess, engine: Engine
+) -> None:
+    run_id = lay_out(engine, 2)
+    page = watched.page
+    watched.sign_in(TOKEN)
+    watched.open(f"#/runs/{run_id}")
+    expect(page.get_by_text("0 loaded of 20")).to_be_visible()
+
+    api.kill()
+    api.start(MIGRATION_API_TOKEN="another")
+
+    expect(page.get_by_role("alert")).to_contain_text("does not take this token any more")
+    page.get_by_label("Token").fill("another")
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_text("0 loaded of 20")).to_be_visible()
+
+
+def test_what_a_run_waits_for_is_shown_and_said_once(watched: WatchedPage, engine: Engine) -> None:
+    run_id = lay_out(engine, 2)
+    change(
+        engine,
+        "UPDATE convoy.runs SET created_at = now() - interval '1 hour' WHERE id = :run_id",
+        run_id=run_id,
+    )
+    change(
+        engine,
+        "UPDATE convoy.events SET at = now() - interval '1 hour' WHERE run_id = :run_id",
+        run_id=run_id,
+    )
+    page = watched.page
+    watched.sign_in(TOKEN)
+    page.evaluate(
+        """() => {
+            window.said = 0;
+            new MutationObserver(() => window.said++).observe(document.getElementById("announcer"), {childList: true});
+        }"""
+    )
+    watched.open(f"#/runs/{run_id}")
+    expect(page.locator(".alerts")).to_contain_text("No producer")
+    expect(page.locator("#announcer")).to_contain_text("No producer")
+    said = page.evaluate("window.said")
+    for number in range(3):  # figures change, and are not read out
+        change(engine, "UPDATE convoy.chunks SET bytes = bytes + 1000 WHERE run_id = :run_id", run_id=run_id)
+        expect(page.get_by_text(f"of {2 * (100 + 1000 * (number + 1)) / 1000:.1f} kB").first).to_be_visible()
+    assert page.evaluate("window.said") == said
+
+
+def test_the_focus_stays_where_it_is_while_figures_change(watched: WatchedPage, engine: Engine) -> None:
+    run_id = lay_out(engine, 4)
+    page = watched.page
+    watched.sign_in(TOKEN)
+    watched.open(f"#/runs/{run_id}")
+    link = page.get_by_role("button", name="table_4")
+    link.focus()
+
+    # Its row moves to the top, because it is at work now.
+    change(engine, RUNNING, run_id=run_id, name="table_4")
+
+    expect(page.locator(".tables tbody tr").first).to_contain_text("running")
+    expect(link).to_be_focused()
+
+
+def test_ten_thousand_tables_are_no_more_to_draw_than_fifty(watched: WatchedPage, engine: Engine) -> None:
+    run_id = lay_out(engine, TABLES)
+    page = watched.page
+    watched.sign_in(TOKEN)
+    watched.open(f"#/runs/{run_id}")
+    expect(page.get_by_text(f"1 to 50 of {TABLES:,}")).to_be_visible()
+    expect(page.locator(".chunks .cell")).to_have_count(600)
+    assert page.locator("*").count() < 3_000
+    page.evaluate(
+        """() => {
+            window.changes = 0;
+            const all = {subtree: true, childList: true, attributes: true, characterData: true};
+            const watcher = new MutationObserver(seen => { window.changes += seen.length; });
+            watcher.observe(document.querySelector("main"), all);
+        }"""
+    )
+
+    change(engine, RUNNING, run_id=run_id, name="table_7777")
+
+    expect(page.locator(".tables tbody tr").first).to_contain_text("table_7777")
+    assert page.evaluate("window.changes") < 200
+    page.get_by_role("searchbox").fill("table_4321")
+    expect(page.locator(".tables tbody tr")).to_have_count(1)
+    page.get_by_role("button", name="table_4321").click()
+    expect(page.locator("#chunks-head")).to_contain_text("table_4321")
+    expect(page.locator(".chunks .cell")).to_have_count(1)
+
+
+def test_a_cell_of_many_chunks_opens_to_each_of_them(watched: WatchedPage, engine: Engine) -> None:
+    run_id = lay_out(engine, 1_800)
+    page = watched.page
+    watched.sign_in(TOKEN)
+    watched.open(f"#/runs/{run_id}")
+    page.locator(".chunks .cell").nth(599).click()
+    expect(page.locator(".chunk-detail tbody tr")).to_have_count(3)
+    page.get_by_role("button", name="A cell for each").click()
+    expect(page.locator(".chunks .cell")).to_have_count(3)
+    page.get_by_role("button", name="All chunks").click()
+    expect(page.locator(".chunks .cell")).to_have_count(600)
+
+
+def test_on_a_phone_names_are_broken_only_where_they_may(phone: WatchedPage, engine: Engine) -> None:
+    run_id = lay_out(engine, 3)
+    page = phone.page
+    phone.sign_in(TOKEN)
+    phone.open(f"#/runs/{run_id}")
+    name = page.get_by_role("button", name=LONG_NAME)
+    expect(name).to_be_visible()
+    lines = name.evaluate(
+        """node => {
+            const walker = document.createTreeWalker(node, NodeFilter.SHOW_TEXT), found = [];
+            while (walker.nextNode()) {
+                const range = document.createRange();
+                range.selectNodeContents(walker.currentNode);
+                if (walker.currentNode.data.trim()) found.push(range.getClientRects().length);
+            }
+            return found;
+        }"""
+    )
+    assert len(lines) > 5
+    assert set(lines) == {1}
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_a_page_of_an_address_from_before_shows_its_run(watched: WatchedPage, engine: Engine) -> None:
+    run_id = lay_out(engine, 1)
+    watched.sign_in(TOKEN)
+    watched.open(f"#{run_id}")
+    expect(watched.page.get_by_text(run_id)).to_be_visible()
+    watched.check_quiet()
+
+
+def test_the_scheme_that_somebody_chooses_stays(watched: WatchedPage) -> None:
+    page = watched.page
+    watched.sign_in(TOKEN)
+    page.get_by_label("Colours").select_option("dark")
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(15, 19, 24)"
+    page.reload()
+    expect(page.get_by_label("Colours")).to_have_value("dark")
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(15, 19, 24)"
+    page.get_by_label("Colours").select_option("")
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(245, 246, 248)"
+
+
+def test_a_name_that_is_a_script_is_a_name(watched: WatchedPage, engine: Engine) -> None:
+    run_id = lay_out(engine, 1)
+    evil = '<img src=x onerror="window.hurt=1"><script>window.hurt=1</script>'
+    change(engine, "UPDATE convoy.tables SET name = :name WHERE run_id = :run_id", name=evil, run_id=run_id)
+    change(engine, "UPDATE convoy.sources SET label = :name WHERE run_id = :run_id", name=evil, run_id=run_id)
+    change(engine, "UPDATE convoy.runs SET error = :name WHERE id = :run_id", name=evil, run_id=run_id)
+    watched.sign_in(TOKEN)
+    watched.open(f"#/runs/{run_id}")
+    expect(watched.page.get_by_role("heading", name=evil)).to_be_visible()
+    assert watched.page.evaluate("window.hurt") is None
+    watched.check_quiet()
