@@ -13,6 +13,7 @@ from migration import (
     folder_errors,
     full_disk_errors,
     source_form_errors,
+    version_errors,
 )
 from migration.convoy_error import ConvoyError, NextStep, Place
 
@@ -24,6 +25,7 @@ _FAMILIES: Final = (
     source_form_errors,
     application_errors,
     folder_errors,
+    version_errors,
 )
 """Modules of errors; a class is known once its module is imported."""
 

@@ -2,6 +2,7 @@
 
 from celery import signals
 
+import migration.worker_versions  # noqa: F401  # which it is asked for over the broker
 from migration.queue import make_app
 from migration.settings import settings_or_exit
 from worker.pool_child import leave_group

@@ -13,6 +13,7 @@ from migration import (
     folder_errors,
     full_disk_errors,
     source_form_errors,
+    version_errors,
 )
 from migration.convoy_error import ConvoyError, NextStep, Place
 from migration.error_record import error_classes, error_from_record, error_record
@@ -29,6 +30,7 @@ ALL = list(
             source_form_errors,
             application_errors,
             folder_errors,
+            version_errors,
         )
         for item in vars(module).values()
         if isinstance(item, type) and issubclass(item, ConvoyError)

@@ -69,6 +69,10 @@ cleanup: --json --target-db --target-host --target-pass --target-port --target-u
 verify-report: --json --public-key FOLDER
 apps: --json --verbose NAME
 list-tables: --json --source --verbose
+doctor: --json --target-db --target-host --target-pass --target-port --target-schema --target-url
+    --target-user --verbose
+config: --json --verbose
+completion: SHELL
 up: --target-db --target-host --target-pass --target-port --target-url --target-user --verbose --workers
 psql: --target-db ARGUMENTS
 """
@@ -186,6 +190,7 @@ folder-not-writable
 internal-error
 interrupted
 key-ambiguous
+ledger-too-new
 local-cluster-failed
 loss-unknown
 mapping-file-invalid
