@@ -83,7 +83,7 @@ class Commands(click.Group):
 @click.option("--mode", metavar="COMMAND", help="Another way to name the command: --mode migrate.")
 @click.version_option(package_name="convoy-migrate", prog_name="migration-cli")
 @click.pass_context
-def commands(context: click.Context, mode: str | None) -> None:
+def commands(context: click.Context, mode: str | None) -> None:  # noqa: ARG001  # read by named_by_mode
     """Move SQLite databases into PostgreSQL, every row proved equal.
 
     Without a command, at a terminal, it asks for file and target and leads through a first migration.

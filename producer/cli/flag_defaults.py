@@ -15,6 +15,8 @@ _EVERY: Final = "flags"
 _TARGET: Final = frozenset(
     {"target_url", "target_host", "target_port", "target_db", "target_user", "target_pass"}
 )
+_OF_THE_LINE: Final = frozenset({"json", "yes", "force", "export", "help"})
+"""What a person or script says once, for this one time."""
 
 
 def flag_defaults(group: click.Group, context: click.Context, name: str) -> dict[str, Any]:
@@ -100,6 +102,13 @@ def _check(
     commands = [group.get_command(context, name) for name in (names if table == _EVERY else [table])]
     known = {name for command in commands if command is not None for name in _flags(command)}
     for name in entries:
+        if name in _OF_THE_LINE:
+            raise SettingError(
+                f"{NAME} holds a flag in [{table}] that belongs on the command line: {name}",
+                setting=name,
+                file=place,
+                remedy=f"Take it out, and type --{name} where you mean it",
+            )
         if name in _TARGET:
             raise SettingError(
                 f"{NAME} names a target in [{table}]",

@@ -28,27 +28,38 @@ def guide(run: Callable[[list[str]], int]) -> int:
     Args:
         run: runs one command line. The lines are shown, so that they can be typed without the questions.
     """
-    click.echo(
-        "This moves a SQLite database into PostgreSQL. Ctrl-C ends it at any point; nothing is changed"
-    )
-    click.echo("before you say so. (migration-cli --help lists all that it can do.)\n")
-    source = _ask_source()
-    target = _ask_target()
-    flags = ["--source", source, *(() if target is None else ("--target-url", target))]
-    if target == EMBEDDED:
-        flags += ["--target-db", database_of(source)]
-    status = _show_and_run(run, ["dry-run", *flags])
-    if status not in _WORTH_GOING_ON:
-        click.echo(
-            "\nNothing was changed. What stands above says what is missing; then start again.", err=True
+    from producer.cli.cli_settings import read_settings
+    from producer.cli.first_look_folders import FirstLookFolders
+
+    click.echo("This moves a SQLite database into PostgreSQL. Ctrl-C ends it at any point; nothing is")
+    click.echo("changed before you say so. (migration-cli --help lists all that it can do.)\n")
+    made = FirstLookFolders(read_settings())
+    try:
+        flags = _ask_flags()
+        status = _show_and_run(run, ["dry-run", *flags])
+        is_wanted = status in _WORTH_GOING_ON and click.confirm(
+            "\nThat is what would happen. Migrate now?", default=status == ExitStatus.PROVED
         )
-        return status
-    if not click.confirm("\nThat is what would happen. Migrate now?", default=status == ExitStatus.PROVED):
+    except BaseException:
+        made.remove()
+        raise
+    if is_wanted:
+        return _show_and_run(run, ["migrate", *flags])
+    made.remove()
+    if status in _WORTH_GOING_ON:
         click.echo(
             f"Nothing was changed. To migrate later: {shlex.join(['migration-cli', 'migrate', *flags])}"
         )
         return ExitStatus.PROVED
-    return _show_and_run(run, ["migrate", *flags])
+    click.echo("\nNothing was changed. What stands above says what is missing; then start again.", err=True)
+    return status
+
+
+def _ask_flags() -> list[str]:
+    source = _ask_source()
+    target = _ask_target()
+    flags = ["--source", source, *(() if target is None else ("--target-url", target))]
+    return [*flags, "--target-db", database_of(source)] if target == EMBEDDED else flags
 
 
 def find_databases(folder: Path) -> list[Path]:
