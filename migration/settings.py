@@ -26,6 +26,7 @@ from pydantic_settings import (
 )
 
 from migration.errors import SettingError
+from migration.secret_text import remember_secrets, secrets_of_url
 from migration.settings_file import SettingsFile, SettingsFileRefusedError, find_settings_file
 from migration.state_folder import HERE, StateFolder, choose_state_folder
 
@@ -40,9 +41,6 @@ _BELOW_STATE: Final = {
     "log_dir": "logs",
 }
 """Setting → what it is called below the folder of all that Convoy keeps."""
-
-from migration.secret_text import remember_secrets, secrets_of_url
-
 PREFIX: Final = "MIGRATION_"
 ENV_FILE: Final = DOTENV
 WITHOUT_ENV_FILE: Final = "CONVOY_WITHOUT_ENV_FILE"

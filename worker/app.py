@@ -2,6 +2,7 @@
 
 from celery import signals
 
+import migration.worker_versions  # noqa: F401  # which it is asked for over the broker
 from migration.celery_logging import take_over_logging
 from migration.queue import make_app
 from migration.secret_text import guard_output

@@ -74,6 +74,10 @@ token revoke: --json --target-db --target-host --target-pass --target-port --tar
 verify-report: --json --public-key FOLDER
 apps: --json --verbose NAME
 list-tables: --json --source --verbose
+doctor: --json --target-db --target-host --target-pass --target-port --target-schema --target-url
+    --target-user --verbose
+config: --json --verbose
+completion: SHELL
 up: --target-db --target-host --target-pass --target-port --target-url --target-user --verbose --workers
 psql: --target-db ARGUMENTS
 """
@@ -198,6 +202,7 @@ folder-not-writable
 internal-error
 interrupted
 key-ambiguous
+ledger-too-new
 local-cluster-failed
 loss-unknown
 mapping-file-invalid

@@ -99,8 +99,8 @@ def _refused(error: Exception, download: BoundedDownload, scheme: str, place: Pl
             if error.code not in {404, 410}:
                 return SourceFetchError(
                     f"The server answers {error.code} {error.reason}",
-                    remedy="Check the URL and the rights of its user; one with a password or a signature is kept out of the"
-                    " ledger, so whoever fetches it later needs it whole in MIGRATION_SOURCE_URLS",
+                    remedy="Check the URL and the rights of its user; one with a password or a signature is kept out"
+                    " of the ledger, so whoever fetches it later needs it whole in MIGRATION_SOURCE_URLS",
                     **place,
                 )
     if isinstance(error, FileNotFoundError | urllib.error.HTTPError):
