@@ -70,7 +70,10 @@ def test_packed_numbers_are_hashed_as_their_texts(scale: int, units: list[int | 
 def test_number_that_would_go_around_64_bits_stays_what_it_is(text: str) -> None:
     table = digest_table(pa.table({"c": pa.array([text, f"-{text}"])}), [COLUMN])
     assert table.column("c0").null_count == 2
-    assert [Decimal(found) for found in table.column("c1").to_pylist()] == [Decimal(text), Decimal(f"-{text}")]
+    assert [Decimal(found) for found in table.column("c1").to_pylist()] == [
+        Decimal(text),
+        Decimal(f"-{text}"),
+    ]
 
 
 @pytest.mark.parametrize(
