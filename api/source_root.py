@@ -149,7 +149,7 @@ def resolve_sources(
             if label in labels:
                 wrong.append((pointer, f"Another source has the label {label!r}; give each its own"))
             labels.add(label)
-            sources.append(Source(label=label, location=str(path.resolve())))
+            sources.append(Source(label=label, location=str(path.resolve()), is_followed=True))
     if len(sources) > MAX_SOURCES:
         wrong.append(("#/sources", f"These are {len(sources):,} databases; a run takes {MAX_SOURCES}"))
     if wrong:

@@ -197,7 +197,11 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
         if scheme not in {"http", "https"} or (req.type == "https" and scheme == "http"):
             reason = f"redirects to {scheme}://, which is not followed"
             raise urllib.error.HTTPError(req.full_url, HTTPStatus.BAD_GATEWAY, reason, headers, fp)
-        self._reach.check(newurl)
+        try:
+            self._reach.check(newurl)
+        except OSError:
+            fp.close()
+            raise
         following = super().redirect_request(req, fp, code, msg, headers, newurl)
         login = req.unredirected_hdrs.get("Authorization")
         if following is not None and login is not None and _origin(newurl) == _origin(req.full_url):

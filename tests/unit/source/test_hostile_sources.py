@@ -253,6 +253,16 @@ def test_what_becomes_a_pipe_or_a_link_after_it_was_looked_at_is_not_read(tmp_pa
             open_regular(tmp_path / name)
 
 
+def test_a_link_that_was_put_into_an_allowed_path_since_is_not_followed(build, folder, tmp_path):
+    path = build("CREATE TABLE t (a)")
+    source = Source("app", str(path), is_followed=True)
+    take_and_read(source, tmp_path / "before", read_schema)
+    path.parent.rename(tmp_path / "elsewhere")
+    path.parent.symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(SourceUnreadableError, match="leads elsewhere"):
+        take_and_read(source, folder, read_schema)
+
+
 def test_a_file_of_holes_does_not_fill_the_disk(tmp_path, folder):
     path = tmp_path / "holes.db"
     with closing(sqlite3.connect(path)) as connection:
