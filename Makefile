@@ -24,7 +24,7 @@ PYTEST_ARGS ?= -n 3 --dist loadfile
 CHAOS_RESULTS ?= .cache/chaos/results.jsonl
 CHAOS_KILLS ?= 1000
 
-.PHONY: help setup demo migrate up test test-fast apps apps-part apps-pins chaos live mutations lint types contracts check bench bench-full bench-words docs docs-serve reference lock clean
+.PHONY: help setup demo migrate up test test-fast apps apps-part apps-pins fuzz-api chaos live mutations lint types contracts check bench bench-full bench-words docs docs-serve reference lock clean
 
 help: ## Show this list.
 	@echo "Usage: make TARGET"
@@ -65,6 +65,9 @@ apps-part: $(SETUP_DONE) ## The same with the applications whose turn it is toda
 
 apps-pins: $(SETUP_DONE) ## Resolve the packages of applications anew: make apps-pins NAMES="django mlflow".
 	@$(PYTHON_IN_VENV) -m tests.applications.application_environments $(NAMES)
+
+fuzz-api: $(SETUP_DONE) ## Fuzz the HTTP API with every check of Schemathesis, in the long form: ten minutes.
+	@CONVOY_FUZZ_EXAMPLES=300 $(PYTHON_IN_VENV) -m pytest tests/integration/api/test_fuzzed_api.py -n 0 -s
 
 chaos: $(SETUP_DONE) ## Run the fault tests in their long form and write docs/reliability.md: some hours.
 	@test -n "$$CONVOY_CHAOS_GO_ON" || rm -f $(CHAOS_RESULTS)
