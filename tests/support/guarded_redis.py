@@ -1,7 +1,7 @@
 """A real Redis that speaks TLS only, asks clients for a certificate, and knows one user with the rights of the docs.
 
-The embedded Valkey is built without TLS, so this one is Debian's; it is installed by apt-get where this runs as root and
-it is not there.
+The embedded Valkey is built without TLS, so this one is Debian's; apt-get installs it where this runs as root and it
+is not there.
 """
 
 from __future__ import annotations

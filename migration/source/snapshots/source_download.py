@@ -100,7 +100,7 @@ def _open_http(location: str) -> tuple[BinaryIO, int | None]:
     request = urllib.request.Request(urlunsplit(parts._replace(netloc=host)))  # noqa: S310 - only http(s) comes here
     if at:
         request.add_header("Authorization", "Basic " + b64encode(unquote(user).encode()).decode())
-    response = urllib.request.urlopen(request, timeout=_TIMEOUT_SECONDS)  # noqa: S310 - the same
+    response = urllib.request.urlopen(request, timeout=_TIMEOUT_SECONDS)  # noqa: S310 # nosec B310 - the same
     length = response.headers.get("Content-Length")
     return response, int(length) if length is not None else None
 
