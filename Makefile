@@ -24,7 +24,7 @@ PYTEST_ARGS ?= -n 3 --dist loadfile
 CHAOS_RESULTS ?= .cache/chaos/results.jsonl
 CHAOS_KILLS ?= 1000
 
-.PHONY: help setup demo migrate up test test-fast apps apps-part apps-pins fuzz-api chaos live mutations lint types contracts check bench bench-full bench-words docs docs-serve reference lock clean
+.PHONY: help setup demo migrate up test test-fast apps apps-part apps-pins fuzz-api chaos live mutations lint audit types contracts check bench bench-full bench-words docs docs-serve reference lock clean
 
 help: ## Show this list.
 	@echo "Usage: make TARGET"
@@ -81,9 +81,13 @@ live: $(SETUP_DONE) ## Take databases of 300 MB ten times each while an applicat
 mutations: $(SETUP_DONE) ## Plant every difference in a table for itself, judge it in every way, write docs/fidelity.md: half an hour.
 	@$(PYTHON_IN_VENV) -m tests.acceptance.mutations.fidelity_section $(ARGS)
 
-lint: $(SETUP_DONE) ## Check style and formatting with ruff.
+lint: $(SETUP_DONE) ## Check style and formatting with ruff, and what bandit knows of security.
 	@.venv/bin/ruff check .
 	@.venv/bin/ruff format --check .
+	@.venv/bin/bandit -q -c pyproject.toml -r migration producer worker api
+
+audit: $(SETUP_DONE) ## Ask whether packages of the lock have known vulnerabilities; fails only where some have.
+	@sh scripts/audit.sh
 
 types: $(SETUP_DONE) ## Check types with mypy --strict.
 	@.venv/bin/mypy

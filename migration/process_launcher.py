@@ -86,7 +86,7 @@ def main(arguments: Sequence[str]) -> None:
         raise SystemExit(ExitStatus.UNUSABLE_INPUT)
     written = {name: value for name, value in dotenv_values(ENV_FILE).items() if value is not None}
     environment = environment_for(process, written | dict(os.environ)) | {WITHOUT_ENV_FILE: "1"}
-    os.execve(sys.executable, [sys.executable, *rest], environment)  # noqa: S606 - the Procfile's words, no shell
+    os.execve(sys.executable, [sys.executable, *rest], environment)  # noqa: S606 # nosec B606 - the Procfile's words, no shell
 
 
 if __name__ == "__main__":
