@@ -24,7 +24,7 @@ PYTEST_ARGS ?= -n 3 --dist loadfile
 CHAOS_RESULTS ?= .cache/chaos/results.jsonl
 CHAOS_KILLS ?= 1000
 
-.PHONY: help setup demo migrate up test test-fast apps apps-part apps-pins fuzz-api chaos live mutations lint audit types contracts check bench bench-full bench-words docs docs-serve reference lock clean
+.PHONY: help setup demo migrate up test test-fast apps apps-part apps-pins fuzz-api chaos live mutations lint audit types contracts check bench bench-full bench-words docs docs-serve reference pictures lock clean
 
 help: ## Show this list.
 	@echo "Usage: make TARGET"
@@ -111,6 +111,10 @@ docs: $(SETUP_DONE) ## Build docs/ as a site in build/site, and check every link
 
 docs-serve: $(SETUP_DONE) ## Show the site at http://127.0.0.1:8700, and again after each change of a page, until Ctrl-C.
 	@.venv/bin/zensical serve --dev-addr 127.0.0.1:8700
+
+pictures: $(SETUP_DONE) ## Take the pictures of the dashboard that README and docs/ show: on a cluster of its own, in Chromium.
+	@sh scripts/browser.sh
+	@$(PYTHON_IN_VENV) -m tests.acceptance.dashboard.dashboard_pictures
 
 reference: $(SETUP_DONE) ## Write what docs/ has from the code: command line, HTTP, settings, errors.json, metrics, report.json.
 	@$(PYTHON_IN_VENV) -m documentation.reference_pages

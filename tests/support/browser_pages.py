@@ -12,13 +12,14 @@ from urllib.parse import urlsplit
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
 WIDTHS = (1280, 390)
 SCHEMES = ("light", "dark")
 HEIGHT = 900
-PATIENCE_MS = 30_000
+PATIENCE_MS = 60_000
+"""A bound on a hang; a busy machine may take its time."""
 
 # Set before any script of a page: what the policy has stopped says so on the document.
 _COUNT_VIOLATIONS = """
@@ -42,6 +43,7 @@ def find_chromium() -> str:
 @contextmanager
 def chromium() -> Iterator[Browser]:
     """Start Chromium without a window. Its sandbox needs rights that root in a container has not."""
+    expect.set_options(timeout=PATIENCE_MS)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=find_chromium(), args=["--no-sandbox"])
         try:
