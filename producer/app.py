@@ -1,9 +1,23 @@
 """Celery application of the producer: `celery -A producer.app worker -Q control --pool threads`."""
 
-import migration.worker_versions  # noqa: F401  # which it is asked for over the broker
+from threading import Thread
+
+from celery import signals
+
 from migration.queue import make_app
 from migration.settings import settings_or_exit
+from migration.worker_versions import warn_of_other_versions
 from producer.tasks import register
+
+LOCAL_HOST = "@local"
+"""Of the processes that one command starts for itself: they are of its own version."""
 
 app = make_app(settings_or_exit())
 register(app)
+
+
+@signals.worker_ready.connect
+def look_for_other_versions(sender: object = None, **_kwargs: object) -> None:
+    """Look once, beside the work: an upgrade may have left processes behind."""
+    if not str(getattr(sender, "hostname", "")).endswith(LOCAL_HOST):
+        Thread(target=warn_of_other_versions, args=(app,), name="versions", daemon=True).start()
