@@ -6,6 +6,7 @@ differ, as between two commits, are not the same.
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.metadata import version
@@ -17,6 +18,8 @@ from migration.ledger.ledger_database import newest_revision
 
 if TYPE_CHECKING:
     from celery import Celery
+
+logger = logging.getLogger(__name__)
 
 COMMAND: Final = "convoy_version"
 _ANSWER_SECONDS: Final = 2.0
@@ -40,6 +43,19 @@ def own_version() -> str:
 @inspect_command(name=COMMAND)  # type: ignore[untyped-decorator]
 def _tell_version(_state: Any) -> dict[str, str]:
     return {"version": own_version()}
+
+
+def warn_of_other_versions(app: Celery) -> None:
+    """Say in the log which processes on the broker are of another version; a broker that is away says nothing."""
+    own = own_version()
+    try:
+        others = [
+            f"{one.name} is {one.version or 'older'}" for one in ask_processes(app) if one.version != own
+        ]
+    except Exception:  # noqa: BLE001  # only a look: whatever keeps it from being taken is told by those who need it
+        return
+    if others:
+        logger.warning("This is %s, and %s: docs/operations.md, A new version", own, ", ".join(others))
 
 
 def ask_processes(

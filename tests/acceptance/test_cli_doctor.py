@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +75,43 @@ def test_a_broker_without_processes_and_one_that_is_away(shell: Shell, valkey_ur
     status, out, err = shell.run("doctor")
     assert (status, "hidden-word" in out + err) == (2, False)
     assert "The message broker does not answer" in out
+
+
+def test_a_worker_of_another_version_is_named(shell: Shell, valkey_url: str) -> None:
+    code = (
+        "import sys, migration.worker_versions as v; v.own_version = lambda: '0.0.1+ledger.0001';"
+        "sys.argv = ['celery', '-A', 'worker.app', 'worker', '-Q', 'copy', '-c', '1', '-n', 'old@host'];"
+        "from celery.__main__ import main; main()"
+    )
+    shell.environment["MIGRATION_BROKER_URL"] = f"{valkey_url.removesuffix('/0')}/7"
+    shell.environment["PYTHONPATH"] = str(Path(__file__).resolve().parents[2])
+    log = shell.folder / "old.log"
+    with log.open("wb") as output:
+        old = subprocess.Popen(
+            [sys.executable, "-c", code],
+            cwd=shell.folder,
+            env=shell.environment,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        deadline = time.monotonic() + 60
+        while b" ready." not in log.read_bytes() and old.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.2)
+        _, found = checks(shell)
+    finally:
+        old.terminate()
+        old.wait(60)
+
+    assert found["worker on the broker"] == {
+        "name": "worker on the broker",
+        "health": "ok",
+        "found": "old@host",
+        "remedy": "",
+        "command": "",
+    }
+    assert found["versions"]["health"] == "warning"
+    assert "old@host 0.0.1+ledger.0001" in found["versions"]["found"]
 
 
 def test_secrets_that_everybody_may_read_are_a_warning(shell: Shell) -> None:
