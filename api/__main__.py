@@ -12,6 +12,7 @@ from api.app import create_app
 from migration.convoy_error import ConvoyError
 from migration.log_output import set_up_logging
 from migration.settings import load_settings
+from migration.tracing import start_tracing, stop_tracing
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -39,6 +40,7 @@ def main() -> int:
     set_up_logging(settings, "api")
     try:
         app = create_app(settings)
+        start_tracing(settings, "api")
     except ConvoyError as error:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201 - the process has nothing else to say it with
         return error.exit_status
@@ -52,7 +54,10 @@ def main() -> int:
         server_header=False,
     )
     server = Server(config, app)
-    server.run()
+    try:
+        server.run()
+    finally:
+        stop_tracing()
     return 0 if server.started else 1
 
 

@@ -9,7 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, SecretStr
+from pydantic import AliasChoices, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -23,6 +23,7 @@ class Settings(BaseSettings):
         env_ignore_empty=True,  # an empty MIGRATION_SOURCE_ROOT must not mean the current folder
         extra="ignore",
         frozen=True,
+        populate_by_name=True,
     )
 
     broker_url: str | None = None
@@ -66,6 +67,10 @@ class Settings(BaseSettings):
     log_level: str = "INFO"
     log_format: Literal["text", "json", "auto"] = "text"
     """`text` for people, `json` for programs, `auto`: text on a terminal, JSON elsewhere."""
+    otlp_endpoint: str | None = Field(
+        default=None, validation_alias=AliasChoices("MIGRATION_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
+    )
+    """Where OpenTelemetry traces go, by OTLP over HTTP: `http://collector:4318`; None: nowhere."""
 
 
 @lru_cache(maxsize=1)

@@ -10,6 +10,7 @@ from celery import signals
 from migration.log_context import log_fields
 from migration.queue import ADVANCE_TASK
 from migration.settings import load_settings
+from migration.tracing import start_tracing, stop_tracing
 from producer.run_state_machine import Runner
 from producer.watchdog import Watchdog
 
@@ -28,6 +29,14 @@ def register(app: Celery) -> None:
     def advance(task: Task, run_id: str) -> None:
         with log_fields(task_id=task.request.id):
             runner.advance(run_id, wait=True)
+
+    @signals.worker_init.connect(weak=False)
+    def trace(**_kwargs: object) -> None:
+        start_tracing(load_settings(), "producer")
+
+    @signals.worker_shutdown.connect(weak=False)
+    def end_traces(**_kwargs: object) -> None:
+        stop_tracing()
 
     @signals.worker_ready.connect(weak=False)
     def start_watchdog(**_kwargs: object) -> None:

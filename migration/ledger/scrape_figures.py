@@ -69,7 +69,7 @@ _QUIET: Final = text(
 
 
 def _numbers(rows: Sequence[Row[Any]]) -> dict[str, int]:
-    return {name: int(number) for name, number in rows}
+    return {str(row[0]): int(row[1]) for row in rows}
 
 
 @dataclass(frozen=True, slots=True)
