@@ -13,6 +13,7 @@ from migration.convoy_error import ConvoyError
 from migration.log_output import set_up_logging
 from migration.secret_text import guard_output
 from migration.settings import load_settings, open_env_file
+from migration.tracing import start_tracing, stop_tracing
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -46,6 +47,7 @@ def main() -> int:
         settings = load_settings()
         set_up_logging(settings, "api")
         app = create_app(settings)
+        start_tracing(settings, "api")
     except ConvoyError as error:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201 - the process has nothing else to say it with
         return error.exit_status
@@ -60,7 +62,10 @@ def main() -> int:
     )
     server = Server(config, app)
     sys.setswitchinterval(SWITCH_SECONDS)
-    server.run()
+    try:
+        server.run()
+    finally:
+        stop_tracing()
     return 0 if server.started else 1
 
 

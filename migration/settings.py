@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final, Literal, NoReturn, get_args
 
 from dotenv import dotenv_values
-from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic import AliasChoices, Field, SecretStr, ValidationError, model_validator
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticCustomError
 from pydantic_settings import (
@@ -62,6 +62,7 @@ class Settings(BaseSettings):
         extra="ignore",
         frozen=True,
         hide_input_in_errors=True,  # what is wrong may stand beside a password
+        populate_by_name=True,
     )
 
     broker_url: str | None = None
@@ -140,6 +141,10 @@ class Settings(BaseSettings):
     """The least that is logged: DEBUG, INFO, WARNING or ERROR."""
     log_format: Literal["text", "json", "auto"] = "text"
     """`text` for people, `json` for programs, `auto`: text on a terminal, JSON elsewhere."""
+    otlp_endpoint: str | None = Field(
+        default=None, validation_alias=AliasChoices("MIGRATION_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
+    )
+    """Where OpenTelemetry traces go, by OTLP over HTTP: `http://collector:4318`; None: nowhere."""
 
     @model_validator(mode="before")
     @classmethod
