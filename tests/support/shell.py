@@ -50,7 +50,9 @@ class Shell:
             process.kill()
             out, err = process.communicate()
             raise AssertionError(f"migration-cli {arguments} hangs:\n{out}\n{err}") from None
-        assert "nanobind" not in err, "a library complains at the end of the process, to somebody who cannot help it"
+        assert "nanobind" not in err, (
+            "a library complains at the end of the process, to somebody who cannot help it"
+        )
         return process.returncode, out, err
 
     def query(self, statement: str) -> list[tuple[Any, ...]]:
