@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from migration.convoy_error import NextStep
 from migration.errors import SettingError
-from migration.secret_redaction import without_secrets
+from migration.secret_text import without_secrets
 from migration.trace_context import TraceParent
 
 if TYPE_CHECKING:

@@ -53,7 +53,8 @@ def config(**values: Any) -> int:
 def _shown(settings: Settings, name: str) -> str | None:
     from pydantic import SecretStr
 
-    from migration.report.text_formatting import printable, without_secrets
+    from migration.report.text_formatting import printable
+    from migration.secret_text import without_secrets
 
     value = getattr(settings, name)
     if value is None:
