@@ -68,7 +68,7 @@ _QUIET: Final = text(
 )
 
 
-def _numbers(rows: Sequence[Row[Any]]) -> dict[str, int]:
+def _numbers(rows: Sequence[Row[*tuple[Any, ...]]]) -> dict[str, int]:
     return {str(row[0]): int(row[1]) for row in rows}
 
 
