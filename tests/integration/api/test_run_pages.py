@@ -54,10 +54,18 @@ def test_filters_hold_on_every_page(api: RunningApi) -> None:
     assert api.client.get(V1, params={"since": "2999-01-01T00:00:00Z"}).json()["runs"] == []
 
 
+@pytest.mark.parametrize("name", ["findings", "quarantine", "events"])
+def test_a_cursor_that_no_id_can_be_is_refused(api: RunningApi, name: str) -> None:
+    path = f"{V1}/{start(api)}/{name}"
+    for after in ("9223372036854775808", "-1", "x"):
+        answer = api.client.get(path, params={"after": after})
+        assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, "query after")
+
+
 @pytest.mark.parametrize("path", ["/status", "/status?tables=none", "/summary", ""])
 def test_what_is_the_same_is_sent_once(api: RunningApi, path: str) -> None:
     run_id = start(api)
-    set_phase(api, run_id, Phase.CANCELLED)
+    assert api.client.post(f"{V1}/{run_id}/cancel").status_code == 202
     url = f"{V1}/{run_id}{path}" if path else V1
     first = api.client.get(url)
     with api.engine.begin() as connection:  # other writes, which move PostgreSQL's snapshot on

@@ -51,11 +51,6 @@ def test_what_cannot_be_stored_is_refused_where_it_stands(
         ("/api/v1/migration?source=%00", "source"),
         ("/api/v1/migration?since=0", "since"),
         ("/api/v1/migration?status=gone", "status"),
-        (
-            "/api/v1/migration/018f0000-0000-7000-8000-000000000000/findings?after=9223372036854775808",
-            "after",
-        ),
-        ("/api/v1/migration/018f0000-0000-7000-8000-000000000000/events?after=9223372036854775808", "after"),
     ],
 )
 def test_unknown_and_unusable_parameters_are_refused(client: ApiClient, path: str, named: str) -> None:
