@@ -24,7 +24,7 @@ PYTEST_ARGS ?= -n 3 --dist loadfile
 CHAOS_RESULTS ?= .cache/chaos/results.jsonl
 CHAOS_KILLS ?= 1000
 
-.PHONY: help setup demo migrate up test test-fast apps apps-part apps-pins chaos live mutations lint types contracts check bench bench-full bench-words docs docs-serve reference pictures lock clean
+.PHONY: help setup demo migrate up test test-fast apps apps-part apps-pins fuzz-api chaos live mutations lint audit types contracts check bench bench-full bench-words docs docs-serve reference pictures lock clean
 
 help: ## Show this list.
 	@echo "Usage: make TARGET"
@@ -66,6 +66,9 @@ apps-part: $(SETUP_DONE) ## The same with the applications whose turn it is toda
 apps-pins: $(SETUP_DONE) ## Resolve the packages of applications anew: make apps-pins NAMES="django mlflow".
 	@$(PYTHON_IN_VENV) -m tests.applications.application_environments $(NAMES)
 
+fuzz-api: $(SETUP_DONE) ## Fuzz the HTTP API with every check of Schemathesis, in the long form: ten minutes.
+	@CONVOY_FUZZ_EXAMPLES=300 $(PYTHON_IN_VENV) -m pytest tests/integration/api/test_fuzzed_api.py -n 0 -s
+
 chaos: $(SETUP_DONE) ## Run the fault tests in their long form and write docs/reliability.md: some hours.
 	@test -n "$$CONVOY_CHAOS_GO_ON" || rm -f $(CHAOS_RESULTS)
 	@CONVOY_CHAOS=1 CONVOY_CHAOS_RESULTS=$(CHAOS_RESULTS) $(PYTHON_IN_VENV) -m pytest tests/chaos --timeout 1800 $(PYTEST_ARGS); failed=$$?; \
@@ -78,9 +81,13 @@ live: $(SETUP_DONE) ## Take databases of 300 MB ten times each while an applicat
 mutations: $(SETUP_DONE) ## Plant every difference in a table for itself, judge it in every way, write docs/fidelity.md: half an hour.
 	@$(PYTHON_IN_VENV) -m tests.acceptance.mutations.fidelity_section $(ARGS)
 
-lint: $(SETUP_DONE) ## Check style and formatting with ruff.
+lint: $(SETUP_DONE) ## Check style and formatting with ruff, and what bandit knows of security.
 	@.venv/bin/ruff check .
 	@.venv/bin/ruff format --check .
+	@.venv/bin/bandit -q -c pyproject.toml -r migration producer worker api
+
+audit: $(SETUP_DONE) ## Ask whether packages of the lock have known vulnerabilities; fails only where some have.
+	@sh scripts/audit.sh
 
 types: $(SETUP_DONE) ## Check types with mypy --strict.
 	@.venv/bin/mypy

@@ -11,13 +11,17 @@ import uvicorn
 from api.app import create_app
 from migration.convoy_error import ConvoyError
 from migration.log_output import set_up_logging
+from migration.secret_text import guard_output
 from migration.settings import load_settings, open_env_file
+from migration.tracing import start_tracing, stop_tracing
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
 SHUTDOWN_SECONDS = 10
 """How long running requests may take to finish; event streams end at once."""
+SWITCH_SECONDS = 0.001
+"""How long a thread that computes keeps the event loop, and with it the probes, from its turn; Python's own is 5 ms."""
 
 
 class Server(uvicorn.Server):
@@ -35,6 +39,7 @@ class Server(uvicorn.Server):
 
 def main() -> int:
     """Run the server; return the exit status."""
+    guard_output()
     trouble = open_env_file()
     if trouble is not None:
         print(f"warning: {trouble}", file=sys.stderr)  # noqa: T201
@@ -42,6 +47,7 @@ def main() -> int:
         settings = load_settings()
         set_up_logging(settings, "api")
         app = create_app(settings)
+        start_tracing(settings, "api")
     except ConvoyError as error:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201 - the process has nothing else to say it with
         return error.exit_status
@@ -55,7 +61,11 @@ def main() -> int:
         server_header=False,
     )
     server = Server(config, app)
-    server.run()
+    sys.setswitchinterval(SWITCH_SECONDS)
+    try:
+        server.run()
+    finally:
+        stop_tracing()
     return 0 if server.started else 1
 
 

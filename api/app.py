@@ -84,18 +84,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     settings = settings or load_settings()
     cluster = Cluster(settings)
     check = TokenCheck(cluster)
-    if not check.of_settings.any() and not _ledger_has_tokens(cluster):
-        cluster.close()
-        raise SettingError(
-            "The API does not start without a token",
-            setting="MIGRATION_API_TOKEN",
-            remedy="Set MIGRATION_API_TOKEN to a long random text, for example from `openssl rand -hex 32`, or make"
-            " a token in the ledger with `migration-cli token create`",
-            next_steps=(
-                NextStep("Make a token", "export MIGRATION_API_TOKEN=$(openssl rand -hex 32)"),
-                NextStep("Or make one in the ledger", "migration-cli token create NAME --scope admin"),
-            ),
-        )
+    if not check.of_settings.any():
+        _require_token_in_ledger(cluster)
     app = FastAPI(
         title="Convoy",
         summary="Moves whole SQLite databases into PostgreSQL, and proves that every row arrived.",
@@ -128,8 +118,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.include_router(quarantine_routes.router, dependencies=of_ledger)
     app.include_router(event_stream.router, dependencies=of_ledger)
     app.add_middleware(RequestGate)
-    app.add_middleware(BodyLimit)  # before the gate: who sends slowly takes no place meanwhile
     app.add_middleware(JsonBodies)
+    app.add_middleware(BodyLimit)  # before the gate: who sends slowly takes no place meanwhile
     app.add_middleware(BearerToken, check=check)
     app.add_middleware(RequestLog)  # the last one added is the first to see a request
 
@@ -140,12 +130,30 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     return app
 
 
-def _ledger_has_tokens(cluster: Cluster) -> bool:
+def _require_token_in_ledger(cluster: Cluster) -> None:
+    """Make sure that somebody may use the API.
+
+    Raises:
+        SettingError: the ledger has no token that is good, or cannot be asked.
+    """
+    details = ""
     try:
-        return bool(list_tokens(cluster.engine(), only_good=True))
+        if list_tokens(cluster.engine(), only_good=True):
+            return
     except (ConvoyError, DBAPIError) as error:
-        logger.warning("The ledger could not be asked for tokens: %s", error)
-        return False
+        details = f"The ledger could not be asked for others: {error}".rstrip(".")
+    cluster.close()
+    raise SettingError(
+        "The API does not start without a token",
+        setting="MIGRATION_API_TOKEN",
+        remedy="Set MIGRATION_API_TOKEN to a long random text, for example from `openssl rand -hex 32`, or make"
+        " a token in the ledger with `migration-cli token create`",
+        details=details,
+        next_steps=(
+            NextStep("Make a token", "export MIGRATION_API_TOKEN=$(openssl rand -hex 32)"),
+            NextStep("Or make one in the ledger", "migration-cli token create NAME --scope admin"),
+        ),
+    )
 
 
 def _describe(app: FastAPI) -> dict[str, Any]:

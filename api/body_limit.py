@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import suppress
 from http import HTTPStatus
 
 from starlette.datastructures import Headers
@@ -11,6 +13,19 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from api.problem_documents import ProblemError, problem_response
 
 MAX_BODY_BYTES = 1_048_576
+
+MAX_DRAINED_BYTES = 16 * MAX_BODY_BYTES
+"""A body that is announced and no larger is read to its end and forgotten: a server that closes while its client still
+sends takes its own answer back (RFC 9112, section 9.6)."""
+_DRAIN_SECONDS = 5.0
+
+
+async def _drain(receive: Receive) -> None:
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_DRAIN_SECONDS):
+            message = await receive()
+            while message["type"] == "http.request" and message.get("more_body", False):
+                message = await receive()
 
 
 class BodyLimit:
@@ -37,6 +52,8 @@ class BodyLimit:
             too_large = len(body) > self._max_bytes
             more = message.get("more_body", False) and not too_large
         if too_large:
+            if announced.isdecimal() and int(announced) <= MAX_DRAINED_BYTES:
+                await _drain(receive)
             problem = ProblemError(
                 "too-large",
                 HTTPStatus.REQUEST_ENTITY_TOO_LARGE,

@@ -79,7 +79,19 @@ async def _stream(request: Request, cluster: Cluster, run_id: str, after: int) -
 _EVENT_STREAM: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "One event for each entry of the run's log; `event: end` when the run is at an end.",
-        "content": {"text/event-stream": {"schema": {"type": "string"}}},
+        "content": {
+            "text/event-stream": {
+                "schema": {
+                    "type": "object",
+                    "required": ["event", "data"],
+                    "properties": {
+                        "id": {"type": "string"},
+                        "event": {"type": "string"},
+                        "data": {"type": "string", "description": "JSON"},
+                    },
+                }
+            }
+        },
     }
 }
 

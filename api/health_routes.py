@@ -8,9 +8,9 @@ from __future__ import annotations
 import asyncio
 from enum import StrEnum
 from http import HTTPStatus
-from typing import Annotated, Literal
+from typing import Literal
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter
 from pydantic import BaseModel
 
 from api.cluster_connections import ClusterDep, LedgerState
@@ -38,13 +38,6 @@ class Somebody(StrEnum):
     UNKNOWN = "unknown"  # the ledger cannot be asked
 
 
-class Required(StrEnum):
-    """What a caller cannot do without."""
-
-    PRODUCER = "producer"
-    WORKER = "worker"
-
-
 class Readiness(BaseModel):
     """Both servers answer, and PostgreSQL has room. Ages say how long ago that was found, in seconds."""
 
@@ -57,6 +50,8 @@ class Readiness(BaseModel):
     worker: Somebody
     ledger_age_seconds: float | None
     broker_age_seconds: float | None
+    note: str | None = None
+    """Where nobody is there to work: a run that is started waits in the ledger for them."""
 
 
 @router.get("/healthz")
@@ -66,18 +61,12 @@ async def healthz() -> Health:
 
 
 @router.get("/readyz", responses=responses(HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE))
-async def readyz(
-    cluster: ClusterDep,
-    require: Annotated[
-        list[Required] | None,
-        Query(max_length=2, description="Also 503 where no producer, or no worker, is alive."),
-    ] = None,
-) -> Readiness:
+async def readyz(cluster: ClusterDep) -> Readiness:
     """Say whether ledger and broker can be reached, and have room. Needs no token, and so names no address.
 
     `disks` names those that producer or workers wait for. Of `server`, `snapshots` and `temporary` only the first
-    keeps runs from being started. `producer` and `worker` say whether any is alive: a request is taken without them,
-    and waits in the ledger, so they count only where `require` names them (workers may be scaled from zero).
+    keeps runs from being started. `producer` and `worker` say whether any is alive. They do not count for the status: a
+    request is taken without them and waits in the ledger, and workers may be scaled from zero.
     """
     ledger, broker = await asyncio.gather(cluster.ledger_watch.current(), cluster.broker_watch.current())
     parts, full = _ledger_parts(ledger)
@@ -88,8 +77,6 @@ async def readyz(
     told += [
         f"The disk of {disk.place} is full; runs wait for room." for disk in full if disk.name == "server"
     ]
-    missing = [kind.value for kind in Required if kind in (require or ()) and parts[kind.value] != "alive"]
-    told += [f"No {kind} has given a sign of life: start one." for kind in missing]
     if told:
         raise ProblemError(
             "not-ready",
@@ -103,6 +90,7 @@ async def readyz(
         worker=Somebody(parts["worker"]),
         ledger_age_seconds=ages["ledger_age_seconds"],
         broker_age_seconds=ages["broker_age_seconds"],
+        note=_note(parts),
     )
 
 
@@ -125,6 +113,11 @@ def _somebody(alive: PresenceCount | None) -> dict[str, str]:
         return dict.fromkeys(("producer", "worker"), Somebody.UNKNOWN.value)
     counts = {"producer": alive.producers, "worker": alive.workers}
     return {kind: (Somebody.ALIVE if count else Somebody.NONE).value for kind, count in counts.items()}
+
+
+def _note(parts: dict[str, str]) -> str | None:
+    missing = [kind for kind in ("producer", "worker") if parts[kind] == Somebody.NONE]
+    return f"No {' and no '.join(missing)} has given a sign of life; runs wait for one." if missing else None
 
 
 def _age(look: Look[LedgerState] | Look[QueueLengths] | None) -> float | None:

@@ -29,7 +29,7 @@ from migration.errors import (
     UsageError,
 )
 from migration.ledger.ledger_tables import LEDGER_SCHEMA
-from migration.report.text_formatting import without_secrets
+from migration.secret_text import without_secrets
 from migration.target.postgres_errors import translate
 
 MEDIA_TYPE = "application/problem+json"
@@ -90,7 +90,18 @@ def problem_response(problem: ProblemError, instance: str) -> Response:
     headers = problem.headers
     if problem.status is HTTPStatus.SERVICE_UNAVAILABLE:
         headers = {"Retry-After": str(RETRY_SECONDS), **headers}
-    return Response(msgspec.json.encode(document), int(problem.status), headers, MEDIA_TYPE)
+    return Response(msgspec.json.encode(_tellable(document)), int(problem.status), headers, MEDIA_TYPE)
+
+
+def _tellable(value: Any) -> Any:
+    """Return JSON in whose texts no secret stands, whatever an error quotes."""
+    if isinstance(value, str):
+        return without_secrets(value)
+    if isinstance(value, dict):
+        return {name: _tellable(part) for name, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_tellable(part) for part in value]
+    return value
 
 
 def from_convoy(error: ConvoyError) -> ProblemError:

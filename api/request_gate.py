@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import random
 from http import HTTPStatus
 from typing import Final
 
@@ -22,6 +23,8 @@ MOST_AT_ONCE: Final = 16
 """Each thread that computes makes the event loop, and so the probes, wait for 5 ms now and then."""
 MOST_LONG_AT_ONCE: Final = 4
 """Rollbacks, reports and the like, which may take minutes."""
+MOST_WAITING: Final = 100
+"""Requests that wait for a place; more are turned away as they come."""
 PLACE_SECONDS: Final = 5.0
 ANSWER_SECONDS: Final = 25.0
 LONG_ANSWER_SECONDS: Final = 900.0
@@ -37,6 +40,7 @@ class RequestGate:
         self._app = app
         self._places = asyncio.Semaphore(MOST_AT_ONCE)
         self._long_places = asyncio.Semaphore(MOST_LONG_AT_ONCE)
+        self._waiting = 0
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -46,9 +50,7 @@ class RequestGate:
             return
         is_long = scope["path"].endswith(_LONG_ENDINGS)
         places = self._long_places if is_long else self._places
-        try:
-            await asyncio.wait_for(places.acquire(), PLACE_SECONDS)
-        except TimeoutError:
+        if not await self._find_place(places):
             await _busy(scope, receive, send)
             return
         answer = _Answer(send, places)
@@ -72,6 +74,24 @@ class RequestGate:
             raise
         finally:
             started.cancel()
+
+    async def _find_place(self, places: asyncio.Semaphore) -> bool:
+        """Wait for a place; at once where there is one, or where too many wait already."""
+        if not places.locked():
+            await places.acquire()
+            return True
+        if self._waiting >= MOST_WAITING:
+            return False
+        self._waiting += 1
+        # Not all at the same moment: to turn hundreds away at once would keep the probes waiting.
+        patience = random.uniform(PLACE_SECONDS / 2, PLACE_SECONDS)  # noqa: S311
+        try:
+            await asyncio.wait_for(places.acquire(), patience)
+        except TimeoutError:
+            return False
+        finally:
+            self._waiting -= 1
+        return True
 
     async def _work(self, scope: Scope, receive: Receive, answer: _Answer) -> None:
         try:
@@ -112,7 +132,7 @@ async def _busy(scope: Scope, receive: Receive, send: Send) -> None:
     problem = ProblemError(
         "busy",
         HTTPStatus.SERVICE_UNAVAILABLE,
-        f"The server works on as many requests as it can, and had no place for this one in {PLACE_SECONDS:.0f} s."
+        "The server works on as many requests as it can, and had no place for this one."
         " Send it again in a moment.",
     )
     await problem_response(problem, scope["path"])(scope, receive, send)

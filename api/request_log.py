@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import re
 import time
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import uuid6
 from starlette.datastructures import Headers, MutableHeaders
@@ -16,6 +16,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.request_metrics import count_request
 from migration.log_context import log_fields
+from migration.trace_context import TraceParent, current_traceparent, parse_traceparent
+from migration.tracing import Tracing, active_tracing
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk.trace import Span
 
 logger = logging.getLogger(__name__)
 
@@ -25,6 +30,7 @@ _TRACEPARENT: Final = re.compile(
     r"[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(-.*)?"
 )
 _RUN: Final = re.compile(r"/([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})(?:/|$)")
+_SERVER_ERRORS: Final = 500
 _PROBES: Final = frozenset({"/healthz", "/readyz", "/metrics"})
 
 
@@ -46,7 +52,7 @@ class RequestLog:
         headers = Headers(scope=scope)
         given = headers.get(REQUEST_ID_HEADER.lower(), "")
         request_id = given if _REQUEST_ID.fullmatch(given) else str(uuid6.uuid7())
-        trace = _TRACEPARENT.fullmatch(headers.get("traceparent", ""))
+        caller = parse_traceparent(headers.get("traceparent"))
         run = _RUN.search(scope["path"])
         started = time.monotonic()
         status = 500
@@ -58,17 +64,43 @@ class RequestLog:
                 MutableHeaders(scope=message)[REQUEST_ID_HEADER] = request_id
             await send(message)
 
-        with log_fields(
-            request_id=request_id,
-            trace_id=trace[1] if trace else None,
-            run=run[1] if run else None,
-        ):
-            try:
-                await self._app(scope, receive, answer)
-            finally:
-                seconds = time.monotonic() - started
-                count_request(scope, status, seconds)
-                _log(scope, status, seconds)
+        tracing = None if scope["path"] in _PROBES else active_tracing()
+        span = tracing.begin(scope["method"], parent=caller, is_server=True) if tracing else None
+        above = caller
+        if span is not None:
+            context = span.get_span_context()
+            above = TraceParent(context.trace_id, context.span_id, bool(context.trace_flags.sampled))
+        token = current_traceparent.set(str(above) if above else None)
+        try:
+            with log_fields(
+                request_id=request_id,
+                trace_id=f"{above.trace_id:032x}" if above else None,
+                run=run[1] if run else None,
+            ):
+                try:
+                    await self._app(scope, receive, answer)
+                finally:
+                    seconds = time.monotonic() - started
+                    count_request(scope, status, seconds)
+                    _log(scope, status, seconds)
+        finally:
+            current_traceparent.reset(token)
+            if tracing is not None and span is not None:
+                _end(tracing, span, scope, status)
+
+
+def _end(tracing: Tracing, span: Span, scope: Scope, status: int) -> None:
+    """End the span of a request, by the names of OpenTelemetry's conventions for HTTP servers."""
+    route = getattr(scope.get("route"), "path", None)
+    if route is not None:
+        span.update_name(f"{scope['method']} {route}")
+    attributes = {
+        "http.request.method": scope["method"],
+        "http.route": route,
+        "http.response.status_code": status,
+        "url.path": scope["path"],
+    }
+    tracing.end(span, attributes, error=f"status {status}" if status >= _SERVER_ERRORS else None)
 
 
 def _log(scope: Scope, status: int, seconds: float) -> None:

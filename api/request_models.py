@@ -30,6 +30,7 @@ from migration.run_options import (
 )
 
 MAX_SOURCES = 100
+MAX_NAMES = 20_000
 MAX_NAME_BYTES = 63
 """PostgreSQL cuts longer names (documentation, section 4.1.1)."""
 
@@ -102,7 +103,7 @@ class LabelledSource(_Strict):
 
 
 TableNames = Annotated[
-    tuple[Annotated[str, Field(min_length=1, max_length=1_000)], ...], Field(max_length=10_000)
+    tuple[Annotated[str, Field(min_length=1, max_length=1_000)], ...], Field(max_length=MAX_NAMES)
 ]
 
 
@@ -168,7 +169,9 @@ class Options(_Strict):
     the reference to NULL."""
     salvage: bool = False
     """Of a damaged source, take what can be read and list the rest."""
-    ignore: TableNames = ()
+    ignore: Annotated[
+        tuple[Annotated[str, Field(min_length=1, max_length=100)], ...], Field(max_length=100)
+    ] = ()
     """Kinds of findings about the schema that are wanted (docs/validation.md)."""
 
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
 from enum import StrEnum
 from http import HTTPStatus
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, Header, Path, Query, Response
-from pydantic import AwareDatetime
+from pydantic import AwareDatetime, BeforeValidator
 from starlette.responses import HTMLResponse
 
 from api.calling_person import CallerDep
@@ -25,8 +24,8 @@ from api.conditional_responses import (
 )
 from api.idempotency_keys import create_once, wake
 from api.page_routes import PAGE_HEADERS
-from api.problem_documents import ProblemError, invalid_request, members_of, responses
-from api.request_border import BorderText
+from api.problem_documents import ProblemError, members_of, responses
+from api.request_border import BorderText, check_time
 from api.request_models import CutoverRequest, RollbackRequest, RunRequest
 from api.required_scopes import NEEDS_ADMIN, NEEDS_READ, NEEDS_RUN
 from api.response_models import (
@@ -57,14 +56,10 @@ from migration.report.report_files import encode_report
 from migration.steps.run_cancellation import end_for_good
 from migration.steps.run_rollback import roll_back_run
 
-Parsed = TypeVar("Parsed")
-
 router = APIRouter(prefix=PREFIX, tags=["runs"])
 one_run = APIRouter(prefix=f"{PREFIX}/{{id}}", tags=["runs"])
 
 RunId = Annotated[str, Path(alias="id", description="A run's id, as `start` returned it.")]
-OPAQUE = "^[A-Za-z0-9_-]*$"
-"""What `next` and `version` are made of."""
 IdempotencyKey = Annotated[
     BorderText | None,
     Header(max_length=255, description="The same key again: the same run again, and no second one."),
@@ -149,12 +144,16 @@ SourceText = Annotated[
         max_length=400, description="Only runs of a source whose label or location holds this, in any case."
     ),
 ]
-Since = Annotated[AwareDatetime | None, Query(description="Only runs that were created then or later.")]
+Since = Annotated[
+    AwareDatetime | None,
+    BeforeValidator(check_time),
+    Query(description="Only runs that were created then or later."),
+]
 
 
 @router.get(
     "",
-    responses={**NOT_MODIFIED, **responses(HTTPStatus.SERVICE_UNAVAILABLE)},
+    responses={**NOT_MODIFIED, **responses(HTTPStatus.NOT_FOUND, HTTPStatus.SERVICE_UNAVAILABLE)},
     response_model=RunList,
     dependencies=[NEEDS_READ],
 )
@@ -166,13 +165,13 @@ def runs(
     source: SourceText = "",
     since: Since = None,
     after: Annotated[
-        BorderText, Query(max_length=MAX_CURSOR_CHARS, pattern=OPAQUE, description="From `next` of a page.")
+        BorderText, Query(max_length=MAX_CURSOR_CHARS, description="From `next` of a page.")
     ] = "",
     if_none_match: IfNoneMatch = None,
 ) -> Response:
     """List runs, the newest first, by page: `next`, and the header `Link`, lead to the runs before."""
     wanted = RunFilter(tuple(status or ()), tuple(mode or ()), source, since)
-    cursor = _parsed("after", RunCursor.parse, after) if after else None
+    cursor = _cursor(after) if after else None
     with cluster.engine().connect() as connection:
         found, last = read_run_page(connection, wanted, limit, cursor)
     following = _next_page(wanted, limit, last) if last is not None else None
@@ -183,12 +182,12 @@ def runs(
     return response
 
 
-def _parsed(parameter: str, parse: Callable[[str], Parsed], token: str) -> Parsed:
-    """Return what a token in the URL stands for; 422 where it is none."""
+def _cursor(token: str) -> RunCursor:
     try:
-        return parse(token)
+        return RunCursor.parse(token)
     except ValueError as error:
-        raise invalid_request([(f"query {parameter}", str(error))]) from None
+        detail = f"There is no such page: `after` {error}. {PREFIX} has the first one."
+        raise ProblemError("page-not-found", HTTPStatus.NOT_FOUND, detail) from None
 
 
 def _next_page(wanted: RunFilter, limit: int, last: RunCursor) -> str:
@@ -219,14 +218,14 @@ def status(
         BorderText,
         Query(
             max_length=MAX_VERSION_CHARS,
-            pattern=OPAQUE,
-            description="`version` of an earlier answer: only the tables that have changed since.",
+            description="`version` of an earlier answer: only the tables that have changed since."
+            " All of them where that cannot be told: `tables_scope` says which.",
         ),
     ] = "",
     if_none_match: IfNoneMatch = None,
 ) -> Response:
     """Say where a run is: phase, percent, time left, rows, bytes, who is there to work, tables."""
-    version = _parsed("since", TableVersion.parse, since) if since else None
+    version = TableVersion.parse(since) if since else None
     scope = TableScope.NONE if tables is ShownTables.NONE else TableScope.ALL
     if scope is TableScope.ALL and version is not None:
         scope = TableScope.CHANGED

@@ -25,7 +25,7 @@ LOOK_BOUND_SECONDS: Final = 2.0
 _HUNG_SECONDS: Final = 3.0
 """A look that lasts so long is held up by something that has no bound of its own."""
 _FRESH_SECONDS: Final = 0.25
-_PATIENCE_SECONDS: Final = 0.06
+_PATIENCE_SECONDS: Final = 0.03
 """So long who asks waits for a look that has just begun."""
 _POLL_SECONDS: Final = 0.005
 

@@ -17,6 +17,9 @@ from migration.errors import SourceError
 from migration.model import Source
 from migration.source.source_listing import SourceListing, default_label, list_sources
 
+_UNREADABLE = "The system cannot look at this path: its name is too long, or a folder on the way is closed"
+"""Whatever the system says of a path that a caller has made up."""
+
 
 class _RefusedError(Exception):
     """A location that cannot be used; the message is a sentence without its full stop."""
@@ -49,6 +52,8 @@ def resolve_location(location: str, root: Path) -> Path:
         return _file(_resolve(location, root))
     except _RefusedError as error:
         raise ValueError(*error.args) from None
+    except (OSError, UnicodeError):
+        raise ValueError(_UNREADABLE) from None
 
 
 def resolve_listing(location: str, root: Path) -> SourceListing | None:
@@ -69,6 +74,8 @@ def resolve_listing(location: str, root: Path) -> SourceListing | None:
         raise ValueError(*error.args) from None
     except SourceError as error:
         raise ValueError(error.what) from None
+    except (OSError, UnicodeError):
+        raise ValueError(_UNREADABLE) from None
 
 
 def _is_below(entry: Path, real_root: Path) -> bool:
@@ -142,7 +149,7 @@ def resolve_sources(
             if label in labels:
                 wrong.append((pointer, f"Another source has the label {label!r}; give each its own"))
             labels.add(label)
-            sources.append(Source(label=label, location=str(path.resolve())))
+            sources.append(Source(label=label, location=str(path.resolve()), is_followed=True))
     if len(sources) > MAX_SOURCES:
         wrong.append(("#/sources", f"These are {len(sources):,} databases; a run takes {MAX_SOURCES}"))
     if wrong:

@@ -4,11 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from migration.source.row_reading.chunk_size import (
-    CHUNKS_FOR_EACH_WORKER,
-    LARGEST_CHUNK_BYTES,
-    SMALLEST_CHUNK_BYTES,
-)
+from migration.source.row_reading.chunk_size import automatic_chunk_bytes
 
 WORKERS = (1, 8, 64, 512)
 SERVER_CORES = (2, 16, 64)
@@ -35,9 +31,8 @@ def estimate(c: Coefficients, megabytes: float, workers: int, cores: int) -> dic
 
     The snapshot comes before all else, so that its time is added to that of the others.
     """
-    wanted = megabytes * 1e6 / (CHUNKS_FOR_EACH_WORKER * workers)
-    chunk_bytes = max(SMALLEST_CHUNK_BYTES, min(LARGEST_CHUNK_BYTES, wanted))
-    chunks = max(1.0, megabytes * 1e6 / chunk_bytes)
+    source_bytes = round(megabytes * 1e6)
+    chunks = max(1.0, source_bytes / automatic_chunk_bytes(source_bytes, workers))
     return {
         "workers": (c.worker_per_mb * megabytes + c.worker_per_chunk * chunks) / workers,
         "server CPU": (c.server_per_mb * megabytes + c.server_per_chunk * chunks) / cores,

@@ -31,7 +31,7 @@ def build_site(root: Path = ROOT) -> Path:
         SiteBuildError: zensical refuses a page, or something that a page points at is missing.
     """
     project = tomllib.loads((root / CONFIGURATION).read_text(encoding="utf-8"))["project"]
-    site = root / project["site_dir"]
+    site = root / str(project["site_dir"])
     shutil.rmtree(site, ignore_errors=True)
     built = subprocess.run(
         [sys.executable, "-m", "zensical", "build", "--strict", "--config-file", str(root / CONFIGURATION)],

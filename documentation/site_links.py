@@ -1,4 +1,4 @@
-"""Whether all that the pages of the built site point at is there: files, anchors, images and scripts."""
+"""Whether all that the pages of the built site point at is there: files, anchors, images, scripts; and is read."""
 
 from __future__ import annotations
 
@@ -27,6 +27,8 @@ class _Page(HTMLParser):
     names: set[str] = field(default_factory=set)
     found: list[tuple[str, str]] = field(default_factory=list)
     """Tag and what it points at."""
+    has_bare_fence: bool = False
+    """A fence of Markdown stands in the text: its block was not understood."""
 
     def __post_init__(self) -> None:
         super().__init__()
@@ -38,6 +40,10 @@ class _Page(HTMLParser):
             value for value in (values.get("id"), values.get("name") if tag == "a" else None) if value
         }
         self.found += [(tag, value) for name in _POINTING.get(tag, ()) if (value := values.get(name))]
+
+    def handle_data(self, data: str) -> None:
+        """Note a fence that is left over."""
+        self.has_bare_fence |= "```" in data
 
 
 def broken_links(site: Path) -> list[str]:
@@ -59,6 +65,8 @@ def _read(path: Path) -> _Page:
 
 def _problems(path: Path, page: _Page, pages: dict[Path, _Page], site: Path) -> Iterator[str]:
     where = path.relative_to(site).as_posix()
+    if page.has_bare_fence:
+        yield f"{where}: a fenced block is shown as text; look at the line that opens it"
     for tag, reference in page.found:
         parts = urlsplit(reference)
         if parts.scheme in _ELSEWHERE or reference.startswith("//"):

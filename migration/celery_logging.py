@@ -6,8 +6,10 @@ from typing import Any
 
 from celery import signals
 
+from migration.errors import SettingError
 from migration.log_output import set_up_logging, uses_json
 from migration.settings import Settings
+from migration.tracing import check_tracing
 
 
 def take_over_logging(settings: Settings, process: str) -> None:
@@ -20,9 +22,12 @@ def take_over_logging(settings: Settings, process: str) -> None:
         set_up_logging(settings, process, level=loglevel, file=logfile)
 
     def greet(instance: Any, **_options: object) -> None:
-        set_up_logging(
-            settings, process
-        )  # Celery's warnings about users and settings come before its own set-up
+        try:
+            check_tracing(settings)
+        except SettingError as error:
+            raise SystemExit(f"error: {error}") from error
+        # Celery's warnings about users and settings come before its own set-up.
+        set_up_logging(settings, process)
         if uses_json(settings):
             instance.quiet = True
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TypedDict, Unpack, cast
 
 from migration.exit_status import ExitStatus
+from migration.secret_text import without_secrets
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +101,10 @@ def _target_parts(place: Place) -> list[str]:
     return [*parts, *([named or f"schema {schema}"] if named or schema else [])]
 
 
+def _tellable(words: str) -> str:
+    return without_secrets(words.replace("\0", "\\x00"))
+
+
 class ConvoyError(Exception):
     """An error that was raised on purpose; each class of migration/errors.py has a code that does not change.
 
@@ -123,8 +128,9 @@ class ConvoyError(Exception):
         next_steps: tuple[NextStep, ...] = (),
         **place: Unpack[Place],
     ) -> None:
-        # The ledger cannot hold NUL, and some libraries quote bytes: such an error could not be told.
-        what, remedy, details = (words.replace("\0", "\\x00") for words in (what, remedy, details))
+        # The ledger cannot hold NUL, and some libraries quote bytes: such an error could not be told. Nor may it hold
+        # a password, and some libraries quote those, too.
+        what, remedy, details = (_tellable(words) for words in (what, remedy, details))
         super().__init__(what)
         if unknown := place.keys() - Place.__annotations__.keys():
             raise TypeError(f"A place has no field {', '.join(sorted(unknown))}")

@@ -15,7 +15,7 @@ from logging.handlers import WatchedFileHandler
 from typing import IO, TYPE_CHECKING, Any, Final
 
 from migration.log_context import bound_fields
-from migration.secret_redaction import remember_secrets, without_secrets
+from migration.secret_text import remember_secrets, without_secrets
 
 if TYPE_CHECKING:  # slow to import, and who has settings has imported it
     from migration.settings import Settings
@@ -38,7 +38,7 @@ def set_up_logging(
         level: instead of that of the settings.
         file: path, instead of standard error.
     """
-    remember_secrets(_secrets(settings))
+    remember_secrets(settings.secrets())
     stream = sys.stderr
     handler: logging.Handler = WatchedFileHandler(file) if file else logging.StreamHandler(stream)
     handler.setFormatter(_formatter(settings, process, stream, to_file=bool(file)))
@@ -67,15 +67,6 @@ def _level(level: int | str) -> int:
     if isinstance(level, int):
         return level
     return logging.getLevelNamesMapping().get(level.upper(), logging.INFO)
-
-
-def _secrets(settings: Settings) -> list[str | None]:
-    hidden = (settings.target_url, settings.target_password, settings.api_token, settings.signing_key)
-    return [
-        settings.broker_url,
-        settings.stage_url,
-        *(secret.get_secret_value() if secret else None for secret in hidden),
-    ]
 
 
 def _no_routine(record: logging.LogRecord) -> bool:

@@ -136,6 +136,8 @@ class Source:
 
     label: str
     location: str
+    is_followed: bool = field(default=False, compare=False)
+    """Whether the path was followed to its end by who allowed it: a link in it is one that was put there since."""
 
 
 @dataclass(frozen=True, slots=True)

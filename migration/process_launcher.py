@@ -23,6 +23,7 @@ _TARGET: Final = frozenset({"MIGRATION_TARGET_URL", "MIGRATION_TARGET_PASSWORD",
 _STAGE: Final = frozenset({"MIGRATION_API_TOKEN", "MIGRATION_STAGE_URL"})
 _STORES: Final = frozenset(
     {
+        "MIGRATION_SOURCE_URLS",
         "AWS_ACCESS_KEY_ID",
         "AWS_SECRET_ACCESS_KEY",
         "AWS_SESSION_TOKEN",
@@ -44,7 +45,7 @@ NEEDED_SECRETS: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
         "postgres": _TARGET,
         "api": _BROKER | _TARGET | {"MIGRATION_API_TOKEN"},
         "producer": _BROKER | _TARGET | _STAGE | _STORES,
-        "worker": _BROKER | _TARGET | _STAGE | _STORES,
+        "worker": _BROKER | _TARGET | _STAGE | (_STORES - {"MIGRATION_SOURCE_URLS"}),
         "flower": _BROKER | _FLOWER,
     }
 )
@@ -85,7 +86,7 @@ def main(arguments: Sequence[str]) -> None:
         raise SystemExit(ExitStatus.UNUSABLE_INPUT)
     written = {name: value for name, value in dotenv_values(ENV_FILE).items() if value is not None}
     environment = environment_for(process, written | dict(os.environ)) | {WITHOUT_ENV_FILE: "1"}
-    os.execve(sys.executable, [sys.executable, *rest], environment)  # noqa: S606 - the Procfile's words, no shell
+    os.execve(sys.executable, [sys.executable, *rest], environment)  # noqa: S606 # nosec B606 - the Procfile's words, no shell
 
 
 if __name__ == "__main__":

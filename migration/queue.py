@@ -6,6 +6,7 @@ Messages hold ids only. Every option is set here, and a test reads each of them 
 from __future__ import annotations
 
 import socket
+import ssl
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from celery import Celery, chord, signature
 from celery.canvas import Signature
 from redis import Redis
 from redis.backoff import NoBackoff
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import AuthenticationError, NoPermissionError, RedisError, ResponseError
 from redis.retry import Retry
 
 from migration.broker_transport import install
@@ -286,19 +287,47 @@ def broker_address(url: str) -> str:
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    cause: BaseException | None = error
+    while cause is not None:
+        yield cause
+        cause = cause.__cause__ or cause.__context__
+
+
 def _unusable(url: str, error: BaseException) -> BrokerError:
     """Return what an error of redis-py, or one that another library has made of it, amounts to."""
-    cause: BaseException | None = error
-    while cause is not None and not isinstance(cause, ResponseError):
-        cause = cause.__cause__ or cause.__context__
+    causes = list(_causes(error))
+    address = broker_address(url)
+    # redis-py counts a refused login among connections that failed.
+    if any(isinstance(cause, AuthenticationError) for cause in causes):
+        return BrokerError(
+            "The message broker refuses the login",
+            broker=address,
+            remedy="Correct user and password in MIGRATION_BROKER_URL, %-encoded",
+        )
+    right = next((cause for cause in causes if isinstance(cause, NoPermissionError)), None)
+    if right is not None:
+        return BrokerError(
+            f"The user of the message broker lacks a right: {right}",
+            broker=address,
+            remedy="Give it the rights that docs/security.md lists",
+        )
+    handshake = next((cause for cause in causes if isinstance(cause, ssl.SSLError)), None)
+    if handshake is not None:
+        return BrokerError(
+            f"The message broker and this process do not agree on TLS: {handshake.reason or handshake}",
+            broker=address,
+            remedy="Check scheme (rediss://), ssl_ca_certs, ssl_certfile and ssl_keyfile in MIGRATION_BROKER_URL",
+        )
+    cause = next((cause for cause in causes if isinstance(cause, ResponseError)), None)
     if cause is not None:
         return BrokerError(
             f"The message broker refuses: {cause}",
-            broker=broker_address(url),
+            broker=address,
             remedy="Make room for it, on its disk or in its memory; or name the primary in MIGRATION_BROKER_URL",
         )
     return BrokerError(
         "The message broker does not answer",
-        broker=broker_address(url),
+        broker=address,
         remedy="Start it, or correct MIGRATION_BROKER_URL",
     )

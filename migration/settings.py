@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final, Literal, NoReturn, get_args
 
 from dotenv import dotenv_values
-from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic import AliasChoices, Field, SecretStr, ValidationError, model_validator
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticCustomError
 from pydantic_settings import (
@@ -26,6 +26,7 @@ from pydantic_settings import (
 )
 
 from migration.errors import SettingError
+from migration.secret_text import remember_secrets, secrets_of_url
 from migration.settings_file import SettingsFile, SettingsFileRefusedError, find_settings_file
 from migration.state_folder import HERE, StateFolder, choose_state_folder
 
@@ -40,13 +41,14 @@ _BELOW_STATE: Final = {
     "log_dir": "logs",
 }
 """Setting → what it is called below the folder of all that Convoy keeps."""
-
 PREFIX: Final = "MIGRATION_"
 ENV_FILE: Final = DOTENV
 WITHOUT_ENV_FILE: Final = "CONVOY_WITHOUT_ENV_FILE"
 """Of a process that was given what it needs from `.env` already, and is to see nothing else of it."""
-SECRETS: Final = ("broker_url", "target_url", "target_password", "api_token", "signing_key")
+SECRETS: Final = ("broker_url", "target_url", "target_password", "api_token", "signing_key", "source_urls")
 """Settings that are a secret or may hold one: each may come from a file instead, which `..._FILE` names."""
+_SECRET_VARIABLES: Final = ("PGPASSWORD", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+"""Secrets that libraries read by themselves."""
 
 
 class Settings(BaseSettings):
@@ -60,6 +62,7 @@ class Settings(BaseSettings):
         extra="ignore",
         frozen=True,
         hide_input_in_errors=True,  # what is wrong may stand beside a password
+        populate_by_name=True,
     )
 
     broker_url: str | None = None
@@ -68,6 +71,8 @@ class Settings(BaseSettings):
     """PostgreSQL that holds the target tables and the ledger."""
     target_password: SecretStr | None = None
     """Password for a target URL that carries none."""
+    source_urls: SecretStr | None = None
+    """URLs of sources with their passwords or signatures, apart by spaces or lines; the ledger keeps them without."""
     source_root: Path | None = None
     """The API reads sources below this folder only."""
     source_seconds: int = Field(default=60, ge=1)
@@ -105,6 +110,7 @@ class Settings(BaseSettings):
     target_url_file: Path | None = None
     target_password_file: Path | None = None
     signing_key_file: Path | None = None
+    source_urls_file: Path | None = None
     api_token_file: Path | None = None
     """Tokens as in `api_token`, one a line; the API reads the file anew whenever it changes."""
 
@@ -135,6 +141,10 @@ class Settings(BaseSettings):
     """The least that is logged: DEBUG, INFO, WARNING or ERROR."""
     log_format: Literal["text", "json", "auto"] = "text"
     """`text` for people, `json` for programs, `auto`: text on a terminal, JSON elsewhere."""
+    otlp_endpoint: str | None = Field(
+        default=None, validation_alias=AliasChoices("MIGRATION_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
+    )
+    """Where OpenTelemetry traces go, by OTLP over HTTP: `http://collector:4318`; None: nowhere."""
 
     @model_validator(mode="before")
     @classmethod
@@ -189,6 +199,25 @@ class Settings(BaseSettings):
         if isinstance(dotenv_settings, DotEnvSettingsSource) and dotenv_settings.env_file is None:
             return (*named, file_secret_settings)
         return (*named, _SettingsFileSource(settings_cls), file_secret_settings)
+
+    def secrets(self) -> tuple[str, ...]:
+        """Return the secrets that the settings hold, so that nothing prints them."""
+        urls = (self.broker_url, self.target_url, self.stage_url)
+        plain = [url.get_secret_value() if isinstance(url, SecretStr) else url for url in urls if url]
+        sources = self.source_urls.get_secret_value().split() if self.source_urls else []
+        values = (self.target_password, self.signing_key)
+        return (
+            *(secret for url in (*plain, *sources) for secret in secrets_of_url(url)),
+            *(value.get_secret_value() for value in values if value is not None),
+            *_readable_tokens(self),
+        )
+
+
+def _readable_tokens(settings: Settings) -> tuple[str, ...]:
+    try:
+        return settings.api_tokens()
+    except ValueError:
+        return ()
 
 
 def read_secret_file(file: Path, setting: str) -> str:
@@ -264,6 +293,7 @@ def load_settings() -> Settings:
         # The file that is none: other than None it still lets `convoy.toml` be read.
         file = os.devnull if os.environ.get(WITHOUT_ENV_FILE) else ENV_FILE
         settings = Settings(_env_file=file)  # type: ignore[call-arg]
+        _remember(settings)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         name = "_".join(str(part) for part in first["loc"])
@@ -342,3 +372,10 @@ def _home_folder(variable: str, below_home: str) -> Path | None:
     if named.startswith("/"):
         return Path(named)
     return Path(home) / below_home if home.startswith("/") else None
+
+
+def _remember(settings: Settings) -> None:
+    """Let this process never print what is secret of its settings and its environment."""
+    remember_secrets(settings.secrets())
+    remember_secrets(os.environ.get(name) for name in _SECRET_VARIABLES)
+    remember_secrets(pair.partition(":")[2] for pair in os.environ.get("FLOWER_BASIC_AUTH", "").split(","))

@@ -27,6 +27,7 @@ from tornado.web import HTTPError, authenticated
 
 from migration.process_launcher import flower_login
 from migration.queue import make_app
+from migration.secret_text import guard_output
 from migration.settings import load_settings
 
 _OPEN_PATHS: Final = ("/healthcheck",)
@@ -101,6 +102,7 @@ def _wait_for_the_end() -> int:
 
 def main(environment: Mapping[str, str]) -> int:
     """Serve until SIGTERM or Ctrl-C; return the exit status."""
+    guard_output()
     try:
         login = flower_login(environment)
     except ValueError as error:

@@ -44,6 +44,7 @@ from migration.steps.run_cancellation import remove_staging
 from migration.steps.step_context import target_url
 from migration.target.postgres_errors import translate
 from migration.target.target_connection import redact
+from producer.passing_faults import PassingFaults
 from producer.step_messages import (
     MAX_MESSAGES,
     MAX_STEPS_PER_MESSAGE,
@@ -80,6 +81,7 @@ class Runner:
         self._calls: dict[str, bool] = {}
         """Runs that a thread of this process moves now, and whether there was a call for them meanwhile."""
         self._calls_lock = threading.Lock()
+        self._faults = PassingFaults()
         self._timers: dict[str, threading.Timer] = {}
         """Runs that are looked at again soon."""
 
@@ -159,7 +161,8 @@ class Runner:
         except Exception as problem:  # noqa: BLE001
             # A run must end with a reason, not with a stack in a log.
             reason = problem if isinstance(problem, ConvoyError) else translate(problem, run=run_id)
-            final = not isinstance(reason, RetryableError | TargetUnreachableError)
+            passing = isinstance(reason, RetryableError | TargetUnreachableError)
+            final = not passing or self._faults.is_last(run, reason)
             self.observers.tell(RunMoveFailed(run_id, run.phase, str(reason), problem, final))
             if final:
                 self._fail(run, reason)
@@ -167,6 +170,7 @@ class Runner:
                 self._note_waiting(run, reason)
         else:
             self.room.end(run_id)
+            self._faults.forget(run_id)
             return goes_on
         return False
 

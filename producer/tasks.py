@@ -12,6 +12,7 @@ from migration.log_context import log_fields
 from migration.queue import ADVANCE_TASK
 from migration.settings import load_settings
 from migration.steps.signs_of_presence import SignsOfPresence
+from migration.tracing import start_tracing, stop_tracing
 from producer.run_state_machine import Runner
 from producer.watchdog import Watchdog
 
@@ -32,6 +33,14 @@ def register(app: Celery) -> None:
             runner.advance(run_id, wait=True)
 
     presence: list[SignsOfPresence] = []
+
+    @signals.worker_init.connect(weak=False)
+    def trace(**_kwargs: object) -> None:
+        start_tracing(load_settings(), "producer")
+
+    @signals.worker_shutdown.connect(weak=False)
+    def end_traces(**_kwargs: object) -> None:
+        stop_tracing()
 
     @signals.worker_ready.connect(weak=False)
     def start_watchdog(sender: Any, **_kwargs: object) -> None:

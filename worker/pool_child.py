@@ -1,7 +1,7 @@
 """A pool child belongs to its worker, and to nobody else: signals for a whole process group pass it by.
 
 honcho, a terminal's Ctrl-C and many a supervisor send their signal to the group. A child would end in the middle of a
-chunk by that, while its worker, with the same signal, waits for it in a warm shutdown and then logs a lost process.
+chunk by that, while its worker, which got the same signal, waits for it in a warm shutdown and logs a lost process.
 """
 
 from __future__ import annotations

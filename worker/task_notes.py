@@ -12,7 +12,7 @@ from typing import Final
 
 from migration.observers.run_happenings import Happening, ObservedStep, StepDone, StepGivenBack
 from migration.queue import shown_run
-from migration.secret_redaction import without_secrets
+from migration.secret_text import without_secrets
 
 _NAMED: Final = 3
 _MOST_CHARACTERS: Final = 400

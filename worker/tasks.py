@@ -19,6 +19,7 @@ from migration.settings import load_settings
 from migration.steps.signs_of_presence import SignsOfPresence
 from migration.steps.step_context import StepContext
 from migration.steps.wake_up_call import Callers, answer_call
+from migration.tracing import start_tracing, stop_tracing
 from worker.task_notes import StepsFailedError, TaskNotes
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ class Process:
         if cls.context is not None:
             cls.context.close()
             cls.context = None
+        stop_tracing()
 
 
 def register(app: Celery) -> None:
@@ -71,6 +73,7 @@ def register(app: Celery) -> None:
             answer_call(context, count, callers, in_place_of_the_dead=redelivered)
             return Process.notes.result()
 
+    signals.worker_process_init.connect(_start_tracing, weak=False)
     signals.worker_process_shutdown.connect(Process.close, weak=False)
     presence: list[SignsOfPresence] = []
 
@@ -85,6 +88,11 @@ def register(app: Celery) -> None:
     def say_goodbye(**_kwargs: object) -> None:
         while presence:
             presence.pop().stop()
+
+
+def _start_tracing(**_kwargs: object) -> None:
+    """In the pool child, after the fork: the thread that sends would not have come along."""
+    start_tracing(load_settings(), "worker")
 
 
 @contextmanager

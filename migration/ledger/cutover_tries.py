@@ -115,7 +115,7 @@ def put_off_cutover(
         waiting = RunWaiting(run.id, run.phase, sentence)
         values = {"run_id": run.id, "kind": EventName.WAITING.value, "since": since}
         tries = connection.execute(_TRIES, values).scalar_one() + 1
-        pause = pause_seconds(tries, run.options.cutover_lock_timeout_seconds, random.random())  # noqa: S311
+        pause = pause_seconds(tries, run.options.cutover_lock_timeout_seconds, random.random())  # noqa: S311 # nosec B311 - spreads tries, keeps no secret
         next_at = now + timedelta(seconds=pause)
         if next_at > since + timedelta(seconds=run.options.cutover_patience_seconds):
             return _out_of_patience(run, blocked, (now - since).total_seconds())

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine, text
 
+from migration.convoy_error import NextStep
 from migration.ledger.ledger_rights import check_ledger_rights
 from migration.ledger.ledger_tables import LEDGER_SCHEMA
 from migration.ledger.new_ledger import create_new_ledger
 from migration.target.postgres_errors import translate
 from migration.target.session_bounds import SessionBounds
 from migration.target.target_connection import make_engine
+from migration.version_errors import LedgerTooNewError
 
 MIGRATIONS = Path(__file__).with_name("migrations")
 _UPGRADE_LOCK = 0x636F6E766F79  # "convoy": one process upgrades, the others wait
@@ -37,15 +40,18 @@ def open_ledger(
 
     Raises:
         TargetUnreachableError: no connection.
+        LedgerTooNewError: a newer Convoy has made or upgraded the ledger.
         TargetPermissionError: the role may not create the schema, or not use the one that stands.
     """
     engine = make_engine(url, application_name, wait_for_disk=wait_for_disk, bounds=bounds)
     try:
         with engine.begin() as connection:
             check_ledger_rights(connection)
-            if _standing_revisions(connection) != [newest_revision()]:
+            standing = standing_revisions(connection)
+            check_ledger_is_not_newer(standing or [])
+            if standing != [newest_revision()]:
                 connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _UPGRADE_LOCK})
-                if _standing_revisions(connection) is None:  # asked again: somebody else may have been faster
+                if standing_revisions(connection) is None:  # asked again: somebody else may have been faster
                     create_new_ledger(connection, newest_revision())
                 else:
                     upgrade_ledger(connection)
@@ -76,12 +82,29 @@ def newest_revision() -> str:
     return max(path.name.partition("_")[0] for path in (MIGRATIONS / "versions").glob("[0-9]*_*.py"))
 
 
-def _standing_revisions(connection: Connection) -> list[str] | None:
+def standing_revisions(connection: Connection) -> list[str] | None:
     """Return the version of the ledger that stands, nearly always the newest; None: there is none."""
     if connection.execute(text(_STANDS), {"schema": LEDGER_SCHEMA}).scalar_one() is False:
         return None
     versions = connection.execute(text(f"SELECT version_num FROM {LEDGER_SCHEMA}.alembic_version"))
     return list(versions.scalars())
+
+
+def check_ledger_is_not_newer(standing: Sequence[str]) -> None:
+    """Refuse a ledger that a newer Convoy has made or upgraded: what it means by a column may be another thing.
+
+    Raises:
+        LedgerTooNewError: it is newer than this code.
+    """
+    newest = newest_revision()
+    newer = [revision for revision in standing if revision > newest]
+    if newer:
+        raise LedgerTooNewError(
+            f"The ledger of this database is of version {max(newer)}, and this Convoy knows it up to {newest}",
+            schema=LEDGER_SCHEMA,
+            remedy="Install the newer Convoy here, too: all that work on one target have the same version",
+            next_steps=(NextStep("Install the newest Convoy", "pip install --upgrade convoy-migrate"),),
+        )
 
 
 def upgrade_ledger(connection: Connection) -> None:

@@ -21,6 +21,7 @@ from migration.observers.run_happenings import PhaseEntered
 from migration.observers.run_observer import Observers
 from migration.observers.standard_observers import STANDARD_OBSERVERS
 from migration.run_options import RunOptions
+from migration.trace_context import current_traceparent
 
 _LIST_RUNS: Final = "List the runs with `migration-cli status`"
 _ALSO_IN_OPTIONS: Final = frozenset({runs.c.priority.name, runs.c.max_workers.name})
@@ -81,6 +82,7 @@ def create_run(
                 options=to_json(options),
                 staging_schema=f"{prefix}_staging",
                 previous_schema=f"{prefix}_previous",
+                traceparent=current_traceparent.get(),
             )
         )
         log = EventLogObserver(connection)

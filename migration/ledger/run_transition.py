@@ -21,7 +21,7 @@ from migration.ledger.ledger_database import wait_for_disk
 from migration.ledger.ledger_tables import runs, steps
 from migration.ledger.run_records import RunRecord, read_run
 from migration.model import Phase, StepState
-from migration.observers.run_happenings import Happening, PhaseEntered
+from migration.observers.run_happenings import Happening, Passage, PhaseEntered
 from migration.observers.run_observer import Observers
 
 LOCK_SECONDS: Final = 60
@@ -31,6 +31,14 @@ _LOCK_NOT_AVAILABLE: Final = "55P03"
 NO_TRIES: Final[Mapping[str, None]] = MappingProxyType({"cutover_since": None, "cutover_next_at": None})
 """A cutover that nobody is in the way of, or that has not begun (cutover_tries.py)."""
 
+_ENDS: Final = ", ".join(f"'{phase.value}'" for phase in Phase if phase.is_end)
+_ENTERED: Final = text(
+    f"""
+    SELECT max(at) AS since, count(*) FILTER (WHERE data ->> 'phase' = :phase) AS visits,
+           count(*) FILTER (WHERE data ->> 'phase' IN ({_ENDS})) AS ends
+    FROM convoy.events WHERE run_id = :run_id AND kind = 'phase'
+    """
+)
 _STOPS: Final = frozenset({Phase.FAILED, Phase.CANCELLED})
 _DONE: Final = frozenset({Phase.COMPLETED, Phase.COMPLETED_WITH_FINDINGS})
 _WORKING: Final = frozenset(phase for phase in Phase if not phase.is_end)
@@ -108,7 +116,19 @@ class LockedRun:
             if not {phase, following} <= _DONE:  # a run whose quarantine became empty had finished before
                 values["finished_at"] = func.clock_timestamp()
         self.connection.execute(update(runs).where(runs.c.id == self.record.id).values(values))
-        self.note(PhaseEntered(self.record.id, following, phase))
+        self.note(PhaseEntered(self.record.id, following, phase, self._passage()))
+
+    def _passage(self) -> Passage:
+        """Return what the log says of the way so far, before the next phase is in it."""
+        record = self.record
+        entered = self.connection.execute(_ENTERED, {"run_id": record.id, "phase": record.phase.value}).one()
+        return Passage(
+            record.created_at,
+            record.traceparent,
+            entered.since or record.created_at,
+            entered.visits,
+            entered.ends,
+        )
 
     def _has_open_steps(self, phase: Phase) -> bool:
         open_steps = select(steps.c.id).where(

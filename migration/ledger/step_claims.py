@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, TextualSelect, text
 
-from migration.ledger.ledger_tables import chunks, sources, steps, tables
+from migration.ledger.ledger_tables import chunks, runs, sources, steps, tables
 from migration.ledger.step_records import Step
 from migration.model import Phase
 
@@ -49,8 +49,9 @@ _TAKE: Final = """
         ON CONFLICT (run_id) DO UPDATE SET bytes = v.bytes + excluded.bytes, claimed_at = excluded.claimed_at
     )
     SELECT claimed.id, claimed.run_id, claimed.phase, claimed.stage, claimed.table_id, claimed.chunk_id, claimed.spec,
-           claimed.attempts, o.label AS source, t.name AS table, c.position AS chunk
+           claimed.attempts, o.label AS source, t.name AS table, c.position AS chunk, r.traceparent
     FROM claimed
+    JOIN convoy.runs r ON r.id = claimed.run_id
     LEFT JOIN convoy.chunks c ON c.id = claimed.chunk_id
     LEFT JOIN convoy.tables t ON t.id = coalesce(claimed.table_id, c.table_id)
     LEFT JOIN convoy.sources o ON o.id = t.source_id
@@ -123,7 +124,8 @@ _IN_TURN: Final = f"""
 def _claim(free: str) -> TextualSelect:
     columns = ("id", "run_id", "phase", "stage", "table_id", "chunk_id", "spec", "attempts")
     names = (sources.c.label.label("source"), tables.c.name.label("table"), chunks.c.position.label("chunk"))
-    return text(free + _TAKE).columns(*(steps.c[name] for name in columns), *names)
+    trace = runs.c.traceparent
+    return text(free + _TAKE).columns(*(steps.c[name] for name in columns), *names, trace)
 
 
 _CLAIM_NAMED: Final = _claim(_NAMED)

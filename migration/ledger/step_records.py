@@ -37,7 +37,7 @@ class NewStep:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A claimed step. The last three name for readers what it is about: label, name, position of the chunk."""
+    """A claimed step. Label, name and position of the chunk say what it is about; `traceparent` is that of its run."""
 
     id: int
     run_id: str
@@ -50,6 +50,7 @@ class Step:
     source: str | None = None
     table: str | None = None
     chunk: int | None = None
+    traceparent: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,25 +73,25 @@ class TableVersion:
         """Return it as text that goes into a URL."""
         return urlsafe_b64encode(f"{self.tables}/{self.snapshot}".encode()).decode().rstrip("=")
 
-    @classmethod
-    def parse(cls, token: str) -> Self:
-        """Return what a token stands for.
+    @property
+    def next_transaction(self) -> int:
+        """Return the first transaction that had not begun."""
+        return int(self.snapshot.split(":")[1])
 
-        Raises:
-            ValueError: it is none.
-        """
+    @classmethod
+    def parse(cls, token: str) -> Self | None:
+        """Return what a token stands for; None where it is none, so that nothing is known of what its holder has."""
         try:
             tables, _, snapshot = (
                 urlsafe_b64decode(token + "=" * (-len(token) % 4)).decode("ascii").partition("/")
             )
         except ValueError:
-            raise ValueError(_NO_VERSION) from None
+            return None
         if not _FINGERPRINT.fullmatch(tables) or not _is_snapshot(snapshot):
-            raise ValueError(_NO_VERSION)
+            return None
         return cls(tables, snapshot)
 
 
-_NO_VERSION: Final = "is no `version` of a status"
 _FINGERPRINT: Final = re.compile(r"[0-9]{1,19}\.[0-9]{1,40}")
 _SNAPSHOT: Final = re.compile(r"([0-9]{1,19}):([0-9]{1,19}):((?:[0-9]{1,19}(?:,[0-9]{1,19})*)?)")
 _BIGINT: Final = 2**63
@@ -112,12 +112,6 @@ _VERSION: Final = text(
     """
     SELECT pg_catalog.pg_current_snapshot()::text AS snapshot, count(*) || '.' || coalesce(sum(id), 0) AS tables
     FROM convoy.tables WHERE run_id = :run_id
-    """
-)
-_IS_PAST: Final = text(
-    """
-    SELECT pg_catalog.pg_snapshot_xmax(CAST(:snapshot AS pg_snapshot))
-        <= pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot())
     """
 )
 _TOTALS: Final = text(
@@ -196,8 +190,8 @@ def read_changed_tables(
     """Return the tables that have changed since a version; None: it is of other tables, so that all count."""
     if since.tables != now.tables:
         return None
-    if not connection.execute(_IS_PAST, {"snapshot": since.snapshot}).scalar_one():
-        return None  # of another server, or of this one before it was restored
+    if since.next_transaction > now.next_transaction:
+        return None  # of another server, or of this one before it was restored; PostgreSQL would not even read it
     values = {"run_id": run_id, "since": since.snapshot}
     return tuple(_table(row) for row in connection.execute(_CHANGED_TABLES, values))
 

@@ -5,7 +5,8 @@ Seconds are wall-clock time, bytes and rows are counts. None stands for what is 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from migration.convoy_error import ConvoyError
@@ -31,6 +32,8 @@ class ObservedStep:
     table: str | None = None
     chunk: int | None = None
     about: str = ""
+    traceparent: str | None = None
+    """Of the request that asked for the run."""
 
     @property
     def part(self) -> str:
@@ -114,11 +117,23 @@ class RunHappening:
 
 
 @dataclass(frozen=True, slots=True)
+class Passage:
+    """A run's way so far: since when it was in the phase that it left, how often, and how often it was at an end."""
+
+    created_at: datetime
+    traceparent: str | None
+    left_since: datetime
+    visits: int
+    ends: int
+
+
+@dataclass(frozen=True, slots=True)
 class PhaseEntered(RunHappening):
     """A run is in a phase, or at an end: cancelled and rolled back are phases, too. `left` is None for a new run."""
 
     phase: Phase
     left: Phase | None
+    passage: Passage | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

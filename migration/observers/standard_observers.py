@@ -6,5 +6,6 @@ from typing import Final
 
 from migration.observers.logging_observer import LoggingObserver
 from migration.observers.run_observer import Observers
+from migration.observers.tracing_observer import TracingObserver
 
-STANDARD_OBSERVERS: Final = Observers(LoggingObserver())
+STANDARD_OBSERVERS: Final = Observers(LoggingObserver(), TracingObserver())

@@ -22,8 +22,9 @@ from migration.model import IfExists, OnError
 from migration.report import next_commands
 from migration.report.report_model import ErrorReport
 from migration.report.run_facts import Facts
-from migration.report.text_formatting import printable, without_secrets
+from migration.report.text_formatting import printable
 from migration.run_options import RunOptions
+from migration.secret_text import without_secrets
 
 # Remedies that name a flag: the command with it is known only here, where the run's options are.
 _AROUND: Final[Mapping[str, tuple[str, Callable[[RunOptions], RunOptions]]]] = {

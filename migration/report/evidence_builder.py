@@ -10,8 +10,9 @@ from migration.ledger.run_acts import Act, ActRecord, last_act
 from migration.model import Mode
 from migration.report.evidence_model import ActReport, EvidenceReport, ServerReport
 from migration.report.run_facts import Facts
-from migration.report.text_formatting import printable, without_secrets
+from migration.report.text_formatting import printable
 from migration.run_options import RunOptions
+from migration.secret_text import without_secrets
 
 _TOLD_ELSEWHERE: Final = frozenset({"sources", "target", "mapping", "idempotency_key"})
 

@@ -7,7 +7,7 @@ system-out.
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-from xml.etree import ElementTree as ET
+from xml.etree import ElementTree as ET  # nosec B405 - it writes, and parses nothing
 
 from migration.finding_kinds import FindingKind, FindingWeight, VerdictPart
 from migration.report.report_model import TableReport

@@ -11,8 +11,9 @@ from migration.application_errors import MergeConflictError, UnknownApplicationE
 from migration.convoy_error import NextStep
 from migration.mapping_file_model import OnConflict, OnOrphan
 from migration.model import IdentifierPolicy, IfExists, Mode, OnError, Phase
-from migration.report.text_formatting import printable, without_secrets
+from migration.report.text_formatting import printable
 from migration.run_options import RunOptions
+from migration.secret_text import without_secrets
 
 _DEFAULTS: Final = {
     "--target-schema": "public",

@@ -13,7 +13,8 @@ from migration.report.limit_drafts import draft_of_limited, draft_of_parts
 from migration.report.report_model import Report, StubReport
 from migration.report.run_facts import Facts
 from migration.report.sql_drafts import DraftNames
-from migration.report.text_formatting import count, printable, without_secrets
+from migration.report.text_formatting import count, printable
+from migration.secret_text import without_secrets
 from migration.source_schema import SourceColumn, SourceSchema, TableKind
 from migration.target.loading.index_and_constraint_creation import LIMIT_MET
 from migration.target.sql_statements import quoted

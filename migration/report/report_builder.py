@@ -47,9 +47,10 @@ from migration.report.run_verdict import Outcome, exit_status, judge
 from migration.report.source_entries import source_report
 from migration.report.table_report_builder import build_table
 from migration.report.terminal_report import print_report
-from migration.report.text_formatting import preview, printable, without_secrets
+from migration.report.text_formatting import preview, printable
 from migration.report.verdict_parts import count_differences, is_schema_uncompared, judge_parts
 from migration.run_options import RunOptions
+from migration.secret_text import without_secrets
 
 __all__ = ["assemble", "build_report", "print_report", "write_report"]
 

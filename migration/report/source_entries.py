@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from migration.report.report_model import SourceReport
-from migration.report.text_formatting import printable, without_secrets
+from migration.report.text_formatting import printable
+from migration.secret_text import without_secrets
 
 if TYPE_CHECKING:
     from typing import Any

@@ -8,9 +8,10 @@ from typing import Final
 from migration.model import ColumnPlan, Mode, StorageClass
 from migration.report.report_model import ColumnReport, TableReport, TransformReport
 from migration.report.run_facts import TableFacts
-from migration.report.text_formatting import printable, without_secrets
+from migration.report.text_formatting import printable
 from migration.run_options import RunOptions
 from migration.schema_translation.table_selection import leaves_out
+from migration.secret_text import without_secrets
 
 # As column_types/type_widening.py puts it.
 _WIDENED: Final = re.compile(r"\bwidened to\b|\bstored as\b", re.IGNORECASE)

@@ -14,25 +14,6 @@ NAMES_SHOWN: Final = 5
 _BYTE_UNITS: Final = ("B", "kB", "MB", "GB", "TB", "PB")
 # The joiners are invisible and yet part of words (Persian, Hindi) and of emoji.
 _JOINERS: Final = frozenset("\u200c\u200d")
-# Up to the last @: a password may hold any character that somebody forgot to escape.
-_URL_PASSWORD: Final = re.compile(r"(?P<start>[a-z][a-z0-9+.-]*://[^\s:/@?#]*):\S*@", re.IGNORECASE)
-# libpq keywords (https://www.postgresql.org/docs/current/libpq-connect.html) and signed URLs of object stores.
-_SECRET_PARAMETER: Final = re.compile(
-    r"\b(?P<name>password|passwd|oauth_client_secret|passfile|sslpassword|access_?key|secret(?:_?(?:access_?)?key)?|token|api_?key"
-    r"|sig|signature|x-amz-(?:signature|credential|security-token)|x-goog-(?:signature|credential))"
-    r"(?P<equals>\s?=\s?)(?:'(?:[^'\\]|\\.)*'|[^\s&;'\"]+)",
-    re.IGNORECASE,
-)
-
-
-def without_secrets(text: str) -> str:
-    """Return the text with every password of a URL or connection string replaced by ``***``.
-
-    >>> without_secrets("postgresql://ada:s3cret@db/app failed")
-    'postgresql://ada:***@db/app failed'
-    """
-    text = _URL_PASSWORD.sub(r"\g<start>:***@", text)
-    return _SECRET_PARAMETER.sub(r"\g<name>\g<equals>***", text)
 
 
 def printable(text: str, limit: int | None = None) -> str:

@@ -28,11 +28,10 @@ def compute(request: dict[str, Any], answer: Callable[[dict[str, Any]], None]) -
     with closing(connect_snapshot(Path(request["path"]))) as connection:
         connection.text_factory = bytes
         connection.execute(f"PRAGMA hard_heap_limit = {int(request['memory_bytes'])}").close()
-        connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, request["longest_bytes"])
         for number, query in enumerate(request["queries"]):
             answer({"begun": number})
             try:
-                rows, left = _run(connection, query, request["most_rows"], left)
+                rows, left, longest = _run(connection, query, request, left)
             except MemoryError:
                 answer({"beyond": "longest"})
                 return
@@ -41,20 +40,37 @@ def compute(request: dict[str, Any], answer: Callable[[dict[str, Any]], None]) -
                     answer({"beyond": "longest"})
                     return
                 continue
-            if left < 0 or rows > request["most_rows"]:
-                answer({"beyond": "bytes" if left < 0 else "rows"})
+            beyond = _beyond(rows, left, longest, request)
+            if beyond:
+                answer({"beyond": beyond})
                 return
     answer({"bytes": request["most_bytes"] - left})
 
 
-def _run(connection: sqlite3.Connection, query: str, most_rows: int, left: int) -> tuple[int, int]:
-    """Return how many rows there were, and how many bytes are left; not all rows where that is too much already."""
-    rows = 0
+def _run(
+    connection: sqlite3.Connection, query: str, request: dict[str, Any], left: int
+) -> tuple[int, int, int]:
+    """Return how many rows there were, how many bytes are left, and the longest value.
+
+    Not all rows are read where that is too much already. SQLite's own limit for the length of a value is no help:
+    `printf()` makes NULL of what is beyond it, and the Arrow driver, which cannot be limited, all of it.
+    """
+    rows = longest = 0
     with closing(connection.execute(query)) as cursor:
-        while left >= 0 and rows <= most_rows:
+        while not _beyond(rows, left, longest, request):
             row = cursor.fetchone()
             if row is None:
                 break
             rows += 1
-            left -= len(row[0]) if isinstance(row[0], bytes) else 0
-    return rows, left
+            if isinstance(row[0], bytes):
+                left -= len(row[0])
+                longest = max(longest, len(row[0]))
+    return rows, left, longest
+
+
+def _beyond(rows: int, left: int, longest: int, request: dict[str, Any]) -> str:
+    if longest > request["longest_bytes"]:
+        return "longest"
+    if left < 0:
+        return "bytes"
+    return "rows" if rows > request["most_rows"] else ""

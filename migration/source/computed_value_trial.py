@@ -18,6 +18,7 @@ from migration.source.confined_process import Confinement, confined_process
 from migration.source.create_virtual_table_parser import R_TREES, read_create_virtual
 from migration.source.snapshot_connection import open_snapshot
 from migration.source.sqlite_syntax import quote_name
+from migration.source.view_expansion import MOST_QUERIES, too_large_view
 from migration.source_form_errors import SourceProcessError, SourceTooLargeError, SourceTooSlowError
 
 if TYPE_CHECKING:
@@ -34,8 +35,9 @@ _IS_VIRTUAL: Final = re.compile(r"\s*CREATE\s+VIRTUAL\b", re.IGNORECASE)
 _VIRTUAL_GENERATED: Final = 2  # PRAGMA table_xinfo, column `hidden`
 _LEAST_ROW_BYTES: Final = 4  # a cell and its pointer: a file has no more rows than a quarter of its bytes
 _UNREADABLE: Final = "\ufffd"  # stands for bytes in a name that are not UTF-8; SQL cannot reach such a name
-_HEAP_PART: Final = 2
-"""Of the memory that a process may use, SQLite gets this part, so that it fails by itself and says so."""
+_HEAP_BYTES: Final = 32 << 20
+_VALUES_AT_ONCE: Final = 4
+"""So many of the longest values an expression may need on its way; workers will need them, too."""
 _DROP: Final = "Remove the column from a copy of the database"
 
 
@@ -56,11 +58,13 @@ def check_definitions(copy: Path, place: Place, budget: SourceBudget) -> None:
     """Make sure that the definitions in a private copy are of a size that can be read.
 
     Raises:
-        SourceTooLargeError: they are not.
+        SourceTooLargeError: they are not, or a view is not once it is put together.
     """
     try:
         with open_snapshot(copy) as connection:
             (total,) = connection.execute("SELECT total(length(sql)) FROM sqlite_schema").fetchone()
+            query = "SELECT name, sql FROM sqlite_schema WHERE type = 'view' AND typeof(sql) = 'text'"
+            views = dict(connection.execute(query).fetchall() if total <= budget.schema_bytes else ())
     except (sqlite3.Error, UnicodeDecodeError, SourceCorruptError):
         return  # whoever checks the file says what is wrong with it
     if total > budget.schema_bytes:
@@ -68,6 +72,13 @@ def check_definitions(copy: Path, place: Place, budget: SourceBudget) -> None:
             f"The definitions of its tables and views are {total:,.0f} characters;"
             f" {budget.schema_bytes:,} are read",
             remedy="Where the database is yours, allow more with MIGRATION_SOURCE_SCHEMA_BYTES",
+            **place,
+        )
+    view = too_large_view(views) if len(views) > 1 else None
+    if view is not None:
+        raise SourceTooLargeError(
+            f"View {view} is more than {MOST_QUERIES:,} queries once the views that it names stand in their places",
+            remedy="Drop it in a copy of the database, and migrate that",
             **place,
         )
 
@@ -94,7 +105,7 @@ def try_computed_values(copy: Path, place: Place, budget: SourceBudget) -> None:
         "most_bytes": most_bytes,
         "longest_bytes": longest_bytes,
         "most_rows": file_bytes // _LEAST_ROW_BYTES,
-        "memory_bytes": budget.memory_bytes // _HEAP_PART,
+        "memory_bytes": _heap_bytes(file_bytes, longest_bytes, budget),
     }
     confinement = Confinement(budget.seconds_for(file_bytes), budget.memory_bytes)
     at = computed[0]
@@ -107,6 +118,14 @@ def try_computed_values(copy: Path, place: Place, budget: SourceBudget) -> None:
             else:
                 return
         raise _died(at, process.end(), confinement, place)
+
+
+def _heap_bytes(file_bytes: int, longest_bytes: int, budget: SourceBudget) -> int:
+    """Return what SQLite may allocate: less than the process may, so that it fails by itself and says so."""
+    stored_bytes = min(
+        2 * file_bytes, budget.memory_bytes // 2
+    )  # a value that is read may be as long as the file
+    return max(_VALUES_AT_ONCE * longest_bytes, stored_bytes) + _HEAP_BYTES
 
 
 def _computed(copy: Path) -> Iterator[_Computed]:

@@ -38,6 +38,7 @@ _RANDOM_BITS = (
 _SECTOR_BYTES = 512  # every page size is a multiple of it, encrypted or not
 _MAX_PADDING = 64  # times the length of a file: a page count beyond that is itself damaged
 _LAST_WORD_SECONDS = 2.0
+_LEAST_BYTES_PER_SECOND = 20 << 20  # of a check, on a busy machine
 _SHOWN_MESSAGES = 3
 _MAX_MESSAGES = 100_000  # forbidden values count too, and must not crowd out damage
 
@@ -177,29 +178,36 @@ def _hurt_suffix(path: Path) -> str:
 
 
 def _problems(path: Path, table: str | None) -> Iterator[str]:
-    """Yield what quick_check finds in one table, or in the whole file."""
+    """Yield what quick_check finds in one table, or in the whole file.
+
+    Rows behind damage may have no end. So once something is found, and for tables of a file that is known to be
+    damaged, what is left to be said is said in a time of its own.
+    """
     found = 0
+    seconds = _LAST_WORD_SECONDS + path.stat().st_size / _LEAST_BYTES_PER_SECOND
     try:
         with (
             closing(_connect(path, lenient=table is not None)) as connection,
-            _later(_LAST_WORD_SECONDS, connection.interrupt) as last_word,
+            _later(seconds, connection.interrupt) as last_word,
         ):
+            if table is not None:
+                last_word.start()
             for message in _damage(connection, table):
-                if not found:
-                    # Rows behind the damage may have no end; what is left to be said is said in this time.
+                if table is None and not found:
                     last_word.start()
                 found += 1
                 yield message
-            if table:
+            if table is not None:
                 connection.execute(f"SELECT count(*) FROM {quote_name(table)} NOT INDEXED").fetchone()
     except UnicodeDecodeError:
         yield "its schema or an error message of SQLite is not text"
     except sqlite3.Error as error:
-        if is_interruption(error):
-            if not found:
-                raise
-        else:
+        if not is_interruption(error):
             yield from _unchecked(path, table, error)
+        elif table is not None:
+            yield "its rows have no end"
+        elif not found:
+            raise
 
 
 def _unchecked(path: Path, table: str | None, error: sqlite3.Error) -> Iterator[str]:
@@ -215,13 +223,28 @@ def _damage(connection: sqlite3.Connection, table: str | None) -> Iterator[str]:
     """Yield what is damage of the messages of quick_check."""
     stand_ins = register_missing_collations(connection)
     connection.execute("PRAGMA ignore_check_constraints = ON")  # they may call the application's functions
+
+    def is_damage(message: str) -> bool:
+        if message == "ok" or _VALUE_MESSAGE.match(message):
+            return False
+        return not (stand_ins and _ORDER_MESSAGE.match(message))
+
+    first: list[str] = []
+    if table is None:
+        # SQLite looks at the pages first, and then at rows, which on damaged pages may have no end. Python's sqlite3
+        # steps on before it gives a row away, so the first message has to be the last one to be had.
+        first = list(_messages(connection, "PRAGMA quick_check(1)"))
+        if first == ["ok"]:
+            return
+        yield from (_in_a_line(message) for message in first if is_damage(message))
     argument = str(_MAX_MESSAGES) if table is None else quote_name(table)
     for message in _messages(connection, f"PRAGMA quick_check({argument})"):
-        if message == "ok" or _VALUE_MESSAGE.match(message):
-            continue
-        if stand_ins and _ORDER_MESSAGE.match(message):
-            continue
-        yield " ".join(message.split())
+        if message not in first and is_damage(message):
+            yield _in_a_line(message)
+
+
+def _in_a_line(message: str) -> str:
+    return " ".join(message.split())
 
 
 @contextmanager

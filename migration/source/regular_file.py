@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Final
 
 _SUFFIXES: Final = ("-wal", "-shm", "-journal")
+_BLOCK_BYTES: Final = 512  # stat(2), st_blocks
+_HOLLOW_TIMES: Final = 8
 _NOT_REGULAR: Final = "it is not a regular file"
 
 
@@ -19,15 +21,15 @@ def open_regular(path: Path) -> BufferedReader:
     Raises:
         OSError: it cannot be opened, or is a link, a pipe, a device or a folder.
     """
-    flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY | os.O_NOFOLLOW
-    descriptor = os.open(path, flags)
-    try:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise OSError(errno.EINVAL, _NOT_REGULAR, str(path))
-        return os.fdopen(descriptor, "rb")
-    except BaseException:
-        os.close(descriptor)
-        raise
+    file = open(path, "rb", opener=_without_waiting)  # noqa: SIM115 - pathlib takes no opener
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
+        raise OSError(errno.EINVAL, _NOT_REGULAR, str(path))
+    return file
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NONBLOCK | os.O_NOCTTY | os.O_NOFOLLOW)
 
 
 def check_files_beside(path: Path) -> None:
@@ -44,3 +46,12 @@ def check_files_beside(path: Path) -> None:
             continue
         if not stat.S_ISREG(mode):
             raise OSError(errno.EINVAL, f"{beside.name} beside it is not a regular file", str(beside))
+
+
+def is_hollow(path: Path, free_bytes: int) -> bool:
+    """Return whether a file is mostly holes, and larger by them than what is free: a copy would fill the disk.
+
+    File systems that compress say less than they hold, too; where there is room, it does not matter which it is.
+    """
+    found = path.stat()
+    return found.st_size > free_bytes and found.st_size > _HOLLOW_TIMES * found.st_blocks * _BLOCK_BYTES

@@ -5,17 +5,18 @@ from __future__ import annotations
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote, urlsplit, urlunsplit
 
 from migration.convoy_error import Place
 from migration.errors import SourceNotFoundError, SourcePermissionError, SourceUnreadableError
+from migration.secret_text import without_secrets
 from migration.source.integrity_check import SAMPLE_BYTES
 from migration.source.regular_file import open_regular
 from migration.source.unpacking.compressed_stream import inner_format
 from migration.source.unpacking.source_formats import recognise
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 
 def local_path(location: str) -> str | None:
@@ -92,3 +93,30 @@ def readable(place: Place) -> Iterator[None]:
             remedy="Check the disk and the space on it",
             **place,
         ) from error
+
+
+def without_credentials(location: str) -> str:
+    """Return a location fit for a message: no user, password or query of a URL."""
+    if local_path(location) is not None:
+        return location
+    parts = urlsplit(location)
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+
+
+def public_location(location: str) -> str:
+    """Return a location that may be kept: as it is, unless something secret stands in it.
+
+    >>> public_location("https://host/a.db?download=1"), public_location("https://host/a.db?token=abc")
+    ('https://host/a.db?download=1', 'https://host/a.db')
+    """
+    if local_path(location) is not None:
+        return location
+    has_login = "@" in urlsplit(location).netloc
+    return (
+        location if not has_login and without_secrets(location) == location else without_credentials(location)
+    )
+
+
+def full_location(location: str, known: Iterable[str]) -> str:
+    """Return the one of the known URLs that a kept location stands for; the location itself where there is none."""
+    return next((url for url in known if public_location(url) == location), location)

@@ -66,7 +66,7 @@ class ChunkStream:
         self._chunk = chunk
         self._columns = table.plan.copied_columns
         self._classes = {column.name: table.profile[column.name].classes for column in self._columns}
-        # By few classes where no row will be shown: orphans are looked for, and refused rows kept, as stored.
+        # Where no row will be shown; orphan rows are looked for, and refused ones kept, as they are stored.
         self._fewest_classes = {
             column.name: classes_to_read(column, table.profile[column.name]) for column in self._columns
         }

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
+from migration.cutover_errors import TooFewLocksError
 from migration.errors import RetryableError
 from migration.full_disk import is_full
 from migration.ledger.run_acts import Person
@@ -18,7 +20,7 @@ from migration.ledger.table_records import read_tables, staged_names
 from migration.observers.run_observer import Observers
 from migration.observers.standard_observers import STANDARD_OBSERVERS
 from migration.steps.run_schema_names import staging_schema
-from migration.target.schema_removal import remove_schema
+from migration.target.schema_removal import remove_schema, thin_out_schema
 
 _LOCK_TIMEOUT: Final = "2s"
 _PAUSES_SECONDS: Final = (0.1, 0.3, 1.0, 3.0)
@@ -84,14 +86,30 @@ def remove_staging(engine: Engine, run: RunRecord) -> Cancellation:
     Raises:
         RetryableError: others hold it.
     """
+    try:
+        return _remove_at_once(engine, run)
+    except TooFewLocksError:
+        with engine.begin() as connection:
+            schemas, names = _staged(connection, run)
+        for schema in schemas:
+            thin_out_schema(engine, schema, names)
+        return _remove_at_once(engine, run)
+
+
+def _staged(connection: Connection, run: RunRecord) -> tuple[list[str], Collection[str]]:
+    """Return the schemas in which a run builds, and what it has made there."""
+    schemas = {run.staging_schema}
+    for table in read_tables(connection, run.id):
+        if table.plan is not None:
+            schemas.add(staging_schema(run, table.plan.target_schema))
+    return sorted(schemas), staged_names(connection, run.id)
+
+
+def _remove_at_once(engine: Engine, run: RunRecord) -> Cancellation:
     left: dict[str, list[str]] = {}
     with engine.begin() as connection:
-        schemas = {run.staging_schema}
-        for table in read_tables(connection, run.id):
-            if table.plan is not None:
-                schemas.add(staging_schema(run, table.plan.target_schema))
-        names = staged_names(connection, run.id)
-        for schema in sorted(schemas):
+        schemas, names = _staged(connection, run)
+        for schema in schemas:
             # Whoever is frozen keeps its locks until the watchdog ends it, and that is who may wait here.
             left[schema] = remove_schema(connection, schema, names, lock_timeout=_LOCK_TIMEOUT)
     return Cancellation(

@@ -151,7 +151,7 @@ def roll_back_patiently(
         try:
             return _try(engine, request, looks, options.cutover_lock_timeout_seconds)
         except CutoverBlockedError as blocked:
-            seconds = pause_seconds(tries, options.cutover_lock_timeout_seconds, random.random())  # noqa: S311
+            seconds = pause_seconds(tries, options.cutover_lock_timeout_seconds, random.random())  # noqa: S311 # nosec B311 - spreads tries, keeps no secret
             elapsed = time.monotonic() - begun
             if elapsed + seconds > options.cutover_patience_seconds:
                 again = f"migration-cli rollback {run_id}"

@@ -216,7 +216,7 @@ class StepContext:
     def _next_pause_seconds(self) -> float:
         self.disturbances += 1
         longest = min(_LONGEST_PAUSE_SECONDS, _SHORTEST_PAUSE_SECONDS * 2**self.disturbances)
-        return random.uniform(longest / 2, longest)  # noqa: S311 - so that processes do not come all at once
+        return random.uniform(longest / 2, longest)  # noqa: S311 # nosec B311 - so that processes do not come all at once
 
     def note_success(self) -> None:
         """Take note that an attempt went well: whatever disturbed the ones before has passed."""

@@ -241,6 +241,7 @@ def _observed(context: StepContext, step: Step) -> ObservedStep:
         step.table,
         step.chunk,
         _about(step),
+        step.traceparent,
     )
 
 

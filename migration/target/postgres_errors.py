@@ -53,6 +53,13 @@ def translate(error: Exception, **place: Unpack[Place]) -> ConvoyError:
 
 def _by_state(error: Exception, cause: BaseException, message: str, place: Place) -> ConvoyError:
     state = getattr(cause, "sqlstate", None) or ""
+    if lacks_locks(error):
+        return TooFewLocksError(
+            "The server has too few locks for a transaction over so many tables and indexes",
+            remedy="Raise max_locks_per_transaction (ALTER SYSTEM SET max_locks_per_transaction = 1024; then restart"
+            " the server), or migrate fewer tables at a time with --tables",
+            **place,
+        )
     if state in _STATES or state[:2] in _STATES:
         kind, sentence, remedy = _STATES.get(state) or _STATES[state[:2]]
         return kind(f"{sentence}: {message}", remedy=remedy, **place)

@@ -18,7 +18,7 @@ from migration.target.postgres_errors import translate
 from migration.target.sql_statements import quoted, run_sql
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
+    from sqlalchemy import Connection, Engine
 
 _LOCK_TIMEOUT: Final = "10s"
 _MADE_BY_RUNS: Final = ("materialized view", "view", "table")
@@ -29,6 +29,16 @@ _OF_OTHER_OWNERS: Final = text(
     "SELECT c.oid::bigint AS oid, pg_catalog.pg_get_userbyid(c.relowner) AS owner"
     " FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
     " WHERE n.nspname = :schema AND c.relowner <> n.nspowner"
+)
+_AT_ONCE: Final = 20
+_TABLES_WITHIN: Final = text(
+    "SELECT c.relname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+    " WHERE n.nspname = :schema AND c.relkind = 'r' AND c.relname = ANY(:names) ORDER BY c.oid LIMIT :most"
+)
+_KEYS_WITHIN: Final = text(
+    "SELECT c.relname, k.conname FROM pg_catalog.pg_constraint k JOIN pg_catalog.pg_class c ON c.oid = k.conrelid"
+    " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+    " WHERE n.nspname = :schema AND k.contype = 'f' AND c.relname = ANY(:names) ORDER BY k.oid LIMIT :most"
 )
 
 
@@ -77,6 +87,36 @@ def remove_schema(
         return _named_by_the_server(error.orig)
     attempt.commit()
     return []
+
+
+def thin_out_schema(engine: Engine, schema: str, made_by_run: Collection[str]) -> None:
+    """Drop what a run has left in a schema, some tables at a time, each time in a transaction of its own.
+
+    For a schema that `remove_schema` would remove, but for the locks that the server has: those of all indexes of all
+    tables at once are more than those with which the tables were made. Whatever stands in the way ends it, untold:
+    `remove_schema` then says so.
+
+    Raises:
+        ConvoyError: as `translate` says, but for what belongs to others or is in use by them.
+    """
+    for find, statement in (
+        (_KEYS_WITHIN, "ALTER TABLE {} DROP CONSTRAINT IF EXISTS {}"),
+        (_TABLES_WITHIN, "DROP TABLE IF EXISTS {}"),
+    ):
+        while True:
+            try:
+                with engine.begin() as connection:
+                    run_sql(connection, f"SET LOCAL lock_timeout = '{_LOCK_TIMEOUT}'")
+                    values = {"schema": schema, "names": list(made_by_run), "most": _AT_ONCE}
+                    found = connection.execute(find, values).all()
+                    for table, *constraint in found:
+                        run_sql(connection, statement.format(quoted(schema, table), *map(quoted, constraint)))
+            except DBAPIError as error:
+                if getattr(error.orig, "sqlstate", None) != _STILL_NEEDED:
+                    raise translate(error, schema=schema) from error
+                return
+            if len(found) < _AT_ONCE:
+                break
 
 
 def remove_own_schema(

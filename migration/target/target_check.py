@@ -9,7 +9,8 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from migration.convoy_error import Place
-from migration.errors import TargetBusyError, TargetReadOnlyError, TargetVersionError, UsageError
+from migration.cutover_errors import TooFewLocksError
+from migration.errors import TargetReadOnlyError, TargetVersionError, UsageError
 from migration.model import IfExists, ObjectResult, ObjectState
 from migration.target.application_tables.data_only_plan import check_application_tables
 from migration.target.cutover.occupied_names import relations_to_replace
@@ -124,9 +125,7 @@ def _try_objects(connection: Connection, items: Sequence[TargetObject], schema: 
     for number, item in enumerate(items):
         try:
             result, _ = build_object(connection, item, schema)
-        except TargetBusyError as error:
-            if not isinstance(error.__cause__, DBAPIError) or not lacks_locks(error.__cause__):
-                raise
+        except TooFewLocksError:
             return results + [
                 replace(_as_planned(rest), reason=f"{rest.reason}; {_NOT_TRIED}".removeprefix("; "))
                 for rest in items[number:]

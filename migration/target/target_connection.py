@@ -36,6 +36,7 @@ _USERINFO_PASSWORD = re.compile(r"^(\w+://[^:@/?#]*):[^@/]*@")
 _QUERY_PASSWORD = re.compile(r"(?i)([?&])((?:ssl)?password|oauth_client_secret)=[^&]*(&?)")
 _HOST = r"(\[[^\]@/]*\]|[^\[\]@/:?,]*)(:\d*)?"
 _WELL_FORMED = re.compile(rf"^\w+://([^:@/?]*@)?{_HOST}(,{_HOST})*(/[^@?]*)?(\?.*)?$")
+_PORTS = re.compile(r"[0-9,]+")
 _URL = re.compile(r"^postgres(ql)?://")
 
 
@@ -79,13 +80,21 @@ def place_of(url: str) -> Place:
         TargetUrlError: libpq cannot read it.
     """
     parts = _parse(url)
-    host = str(parts.get("host") or parts.get("hostaddr") or "localhost")
-    port = "" if host.startswith(("/", "@")) else f":{parts.get('port') or 5432}"
+    # Where somebody forgot to escape a password, libpq takes parts of it for a host, a port or a database.
+    host = _shown(parts.get("host") or parts.get("hostaddr") or "localhost")
+    number = str(parts.get("port") or 5432)
+    port = "" if host.startswith(("/", "@")) or _PORTS.fullmatch(number) is None else f":{number}"
     if parts.get("service") and not parts.get("host"):
         host, port = f"service {parts['service']}", ""
     place: Place = {"server": f"{host}{port}"}
     name = parts.get("dbname") or parts.get("user")
-    return {**place, "database": str(name)} if name else place
+    return {**place, "database": _shown(name)} if name else place
+
+
+def _shown(name: object) -> str:
+    text = str(name)
+    before, at, after = text.rpartition("@")
+    return after if before else at + after  # of an abstract socket, @ is the beginning
 
 
 def with_defaults(url: str, application_name: str | None = None) -> str:

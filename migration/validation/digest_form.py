@@ -15,7 +15,13 @@ import pyarrow.compute as pc
 from migration.model import ValueKind
 from migration.validation.canonical_form import canonical_array, flat
 from migration.value_conversion.declared_meaning import keeps_scale
-from migration.value_conversion.packed_values import pack_uuids, units_of, words_of
+from migration.value_conversion.packed_values import (
+    MOST_DECIMALS,
+    pack_uuids,
+    parse_decimals,
+    units_of,
+    words_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,10 +30,9 @@ if TYPE_CHECKING:
 
     Values: TypeAlias = "pa.Array[Any]"
 
-_DECIMALS: Final = 6
 _WHOLE_DIGITS: Final = 12
-_MILLIONTHS: Final = pa.decimal64(_WHOLE_DIGITS + _DECIMALS, _DECIMALS)
-_HAS_MILLIONTHS: Final = f"^-?[0-9]{{1,{_WHOLE_DIGITS}}}(\\.[0-9]{{1,{_DECIMALS}}})?$"
+_MILLIONTHS: Final = pa.decimal64(_WHOLE_DIGITS + MOST_DECIMALS, MOST_DECIMALS)
+_HAS_MILLIONTHS: Final = f"^-?[0-9]{{1,{_WHOLE_DIGITS}}}(\\.[0-9]{{1,{MOST_DECIMALS}}})?$"
 """Of a canonical decimal."""
 _NO_TEXTS: Final = pa.scalar(None, pa.string())
 
@@ -66,18 +71,17 @@ def _of_packed(array: Values, column: ColumnPlan) -> tuple[Values, Values]:
     scale = array.type.scale
     units = units_of(array)
     largest = pc.max(pc.abs(units)).as_py() or 0
-    if scale <= _DECIMALS and 0 <= largest < 10 ** (_WHOLE_DIGITS + scale):
-        return pc.multiply(units, 10 ** (_DECIMALS - scale)), pa.repeat(_NO_TEXTS, len(array))
+    if 0 <= largest < 10 ** (_WHOLE_DIGITS + scale):
+        return pc.multiply(units, 10 ** (MOST_DECIMALS - scale)), pa.repeat(_NO_TEXTS, len(array))
     return _of_canonical(canonical_array(array, column))
 
 
 def _of_texts(array: Values, column: ColumnPlan) -> tuple[Values, Values]:
     """Return decimals in millionths, or where one is not, as text: the other of the two is null."""
-    try:
-        # Exact, or an error: also for digits beyond the millionth, unless they are zeros.
-        return units_of(array.cast(_MILLIONTHS)), pa.repeat(_NO_TEXTS, len(array))
-    except pa.ArrowInvalid:
+    millionths = parse_decimals(array, _MILLIONTHS)
+    if millionths is None:
         return _of_canonical(canonical_array(array, column))
+    return units_of(millionths), pa.repeat(_NO_TEXTS, len(array))
 
 
 def _of_canonical(texts: Values) -> tuple[Values, Values]:

@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 from migration.errors import InternalError
 from migration.model import StorageClass, ValueKind
 from migration.value_conversion.declared_meaning import tells_reals
+from migration.value_conversion.rules.double_spellings import SURE_DIGITS
 from migration.value_conversion.rules.utf8_check import payload
 from migration.value_conversion.value_kinds import split_type
 
@@ -26,10 +27,14 @@ if TYPE_CHECKING:
 
 UUID_BYTES: Final = 16
 UUID_TYPE: Final = pa.binary(UUID_BYTES)
+MOST_DECIMALS: Final = 6
+"""Of packed numbers; what is smaller than a millionth, Arrow prints with an exponent."""
 _DIGITS_OF_A_WORD: Final = 18
 """Decimal digits that 64 bits hold whatever they are."""
-SURE_DIGITS: Final = 15
-"""Decimal digits that a double always keeps."""
+_DIGITS_OF_TWO_WORDS: Final = 38
+_SURE_IN_A_WORD: Final = 13
+_SURE_IN_TWO_WORDS: Final = 30
+"""Characters of a text that, brought to six decimals, is less than twice what so many words hold."""
 _NUMBERS: Final = frozenset({StorageClass.INTEGER, StorageClass.REAL})
 _BATCH_SIZES: Final = 4
 """Numbers of rows for which what depends on nothing else is kept: batches of a table have one, but for the last."""
@@ -47,7 +52,11 @@ def packed_type(column: ColumnPlan) -> pa.DataType | None:
         return None
     _, modifier = split_type(column.target_type)
     precision, scale = (*modifier, 0, 0)[:2] if modifier else (0, 0)
-    if column.cast_to or not 0 < precision <= _DIGITS_OF_A_WORD or not 0 <= scale <= precision:
+    if (
+        column.cast_to
+        or not 0 < precision <= _DIGITS_OF_A_WORD
+        or not 0 <= scale <= min(precision, MOST_DECIMALS)
+    ):
         return None
     return pa.decimal64(_DIGITS_OF_A_WORD, scale)
 
@@ -62,13 +71,13 @@ def classes_to_read(column: ColumnPlan, profile: ColumnProfile) -> tuple[Storage
     classes = profile.classes
     type_ = packed_type(column)
     if (
-        frozenset(classes) != _NUMBERS
-        or not pa.types.is_decimal(type_)
-        or not _NUMBERS.issubset(column.rules)
+        column.kind is not ValueKind.NUMERIC
+        or type_ is None
+        or not _NUMBERS == set(classes) <= set(column.rules)
     ):
         return classes
     precision = split_type(column.target_type)[1][0]
-    limit = 10 ** (min(precision, SURE_DIGITS) - type_.scale) if type_.scale <= SURE_DIGITS else 0
+    limit = 10 ** (min(precision, SURE_DIGITS) - type_.scale)
     if (
         profile.int_min is None
         or profile.int_max is None
@@ -88,10 +97,27 @@ def pack(values: Values, type_: pa.DataType) -> Values:
         return values
     if type_ == UUID_TYPE:
         return pack_uuids(values)
+    packed = parse_decimals(values, type_)
+    if packed is None:
+        raise InternalError(f"A value does not fit the numeric that was planned for it: {type_}")
+    return packed
+
+
+def parse_decimals(texts: Values, type_: pa.DataType) -> Values | None:
+    """Return decimals in plain notation in a packed type; None where one has more digits than the type, zeros aside.
+
+    Arrow sees that a number grows beyond 64 bits on its way to the type's scale by its result being smaller, which it
+    is not after a few times around. So a text that is long enough for that goes by way of 128 bits, if these suffice.
+    """
+    longest = pc.max(pc.binary_length(texts)).as_py() or 0
+    if longest > _SURE_IN_TWO_WORDS:
+        return None
     try:
-        return values.cast(type_)
-    except pa.ArrowInvalid as error:
-        raise InternalError(f"A value does not fit the numeric that was planned for it: {error}") from error
+        if longest > _SURE_IN_A_WORD:
+            texts = texts.cast(pa.decimal128(_DIGITS_OF_TWO_WORDS, type_.scale))
+        return texts.cast(type_)
+    except pa.ArrowInvalid:
+        return None
 
 
 def pack_uuids(values: Values) -> Values:

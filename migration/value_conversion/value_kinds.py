@@ -7,6 +7,7 @@ read-back gives must be the same Arrow array, or the rows differ.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
@@ -77,9 +78,12 @@ _KINDS: Final[Mapping[str, ValueKind]] = MappingProxyType(
     }
 )
 
+_TYPES_AT_ONCE: Final = 1_024
+"""Names of types that are split once for all columns that have them; what users write is without number."""
 _MODIFIER = re.compile(r"\(([^)]*)\)")
 
 
+@lru_cache(_TYPES_AT_ONCE)
 def split_type(target_type: str) -> tuple[str, tuple[int, ...]]:
     """Split a PostgreSQL type into its lower-case base name and its modifier's numbers.
 

@@ -13,8 +13,10 @@ them for a tenth of their time."""
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and return its exit status (docs/architecture.md, "Exit status"); by default this process's."""
+    from migration.secret_text import guard_output
     from producer.cli.app import run
 
+    guard_output()
     if arguments is not None:
         return run(list(arguments))
     gc.set_threshold(_COLLECT_EVERY)

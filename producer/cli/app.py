@@ -35,10 +35,16 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "verify-report": ("verify_report_command", "verify_report"),
     "apps": ("apps_command", "apps"),
     "list-tables": ("list_tables_command", "list_tables"),
+    "doctor": ("doctor_command", "doctor"),
+    "config": ("config_command", "config"),
+    "completion": ("completion_command", "completion"),
     "up": ("up_and_psql_commands", "up"),
     "psql": ("up_and_psql_commands", "psql"),
 }
 """Command → module of producer.cli.commands and name in it, in the order of the help."""
+
+_COMPLETION = "_MIGRATION_CLI_COMPLETE"
+"""Set by a shell that asks what may come next; see completion_command.py."""
 
 EPILOG = """\b
 Examples:
@@ -78,8 +84,17 @@ class Commands(click.Group):
 )
 @click.option("--mode", metavar="COMMAND", help="Another way to name the command: --mode migrate.")
 @click.version_option(package_name="convoy-migrate", prog_name="migration-cli")
-def commands(mode: str | None) -> None:
-    """Move SQLite databases into PostgreSQL, every row proved equal."""
+@click.pass_context
+def commands(context: click.Context, mode: str | None) -> None:  # noqa: ARG001  # read by named_by_mode
+    """Move SQLite databases into PostgreSQL, every row proved equal.
+
+    Without a command, at a terminal, it asks for file and target and leads through a first migration.
+    """
+    if context.invoked_subcommand is not None:
+        from producer.cli.flag_defaults import flag_defaults
+
+        name = context.invoked_subcommand
+        context.default_map = {name: flag_defaults(commands, context, name)}
 
 
 def run(arguments: list[str]) -> int:
@@ -90,13 +105,23 @@ def run(arguments: list[str]) -> int:
     os.umask(before & 0o077 | 0o002)
     try:
         show_log_lines(verbose="--verbose" in arguments)
-        status = commands.main(named_by_mode(arguments), prog_name="migration-cli", standalone_mode=False)
+        status = _answer(arguments)
     except BrokenPipeError:
         sys.stderr.close()  # whoever read the output has seen enough
         return 0
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001  # the last resort: one sentence for each
         return _end(error, arguments)
     return status if isinstance(status, int) else 0
+
+
+def _answer(arguments: list[str]) -> object:
+    """Run a command; without one, lead through a first migration where somebody sits at a terminal."""
+    if not arguments and _COMPLETION not in os.environ:
+        from producer.cli.guided_migration import guide, is_at_terminal
+
+        if is_at_terminal():
+            return guide(run)
+    return commands.main(named_by_mode(arguments), prog_name="migration-cli", standalone_mode=False)
 
 
 def _end(problem: Exception | KeyboardInterrupt, arguments: list[str]) -> int:

@@ -13,7 +13,7 @@ from migration.mapping_file_model import OnConflict, OnOrphan
 from migration.model import IdentifierPolicy, IfExists, OnError
 from migration.run_options import MAX_WORKERS
 from producer.cli.option_values import AUTO
-from producer.cli.target_options import Target, TargetFlags, choose_target
+from producer.cli.target_options import EMBEDDED, Target, TargetFlags, choose_target
 
 if TYPE_CHECKING:
     from migration.settings import Settings
@@ -336,6 +336,14 @@ def take_target(values: dict[str, Any], settings: Settings) -> Target:
         password=values.pop("target_pass"),
     )
     return choose_target(flags, settings)
+
+
+def target_or_embedded(values: dict[str, Any], settings: Settings) -> Target:
+    """Take the target out of a command's values; where nothing names one, it is the embedded server."""
+    named = ("target_url", "target_host", "target_port", "target_user")
+    if settings.target_url is None and all(values[name] is None for name in named):
+        values["target_url"] = EMBEDDED
+    return take_target(values, settings)
 
 
 def take_output(values: dict[str, Any]) -> Output:

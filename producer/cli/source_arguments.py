@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 import click
+from pydantic import SecretStr
 
 from migration.errors import UsageError
 from migration.model import Source
+from migration.secret_text import remember_secrets
 from migration.source.source_listing import default_label, list_sources
-from migration.source.source_path import check_start, local_path
+from migration.source.source_path import check_start, local_path, public_location
+
+if TYPE_CHECKING:
+    from migration.settings import Settings
 
 
 def _tell_user(line: str) -> None:
@@ -43,6 +50,34 @@ def parse_sources(values: Sequence[str], *, tell: Callable[[str], None] = _tell_
             )
         sources[source.label] = source
     return tuple(sources.values())
+
+
+def without_credentials_kept(
+    sources: Sequence[Source], settings: Settings
+) -> tuple[tuple[Source, ...], Settings]:
+    """Return the sources as the ledger may keep them, and settings with the URLs that a local cluster fetches them by.
+
+    Raises:
+        UsageError: a URL has a password or a signature, and a cluster that runs elsewhere is to fetch it: the ledger
+            would hand it on in clear.
+    """
+    kept = tuple(replace(source, location=public_location(source.location)) for source in sources)
+    secret = [given for given, public in zip(sources, kept, strict=True) if given.location != public.location]
+    if not secret:
+        return kept, settings
+    if settings.broker_url is not None:
+        raise UsageError(
+            "The URL of a source has a password or a signature, which the ledger does not keep",
+            setting="--source",
+            source=secret[0].label,
+            remedy="Give the whole URL to the producer, in MIGRATION_SOURCE_URLS or MIGRATION_SOURCE_URLS_FILE,"
+            " and name it here without; or unset MIGRATION_BROKER_URL to run on a local cluster",
+        )
+    known = settings.source_urls.get_secret_value().split() if settings.source_urls is not None else []
+    urls = SecretStr("\n".join([*(source.location for source in secret), *known]))
+    whole = settings.model_copy(update={"source_urls": urls})
+    remember_secrets(whole.secrets())
+    return kept, whole
 
 
 def check_sources(sources: Sequence[Source]) -> None:

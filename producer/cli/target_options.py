@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 from migration.convoy_error import NextStep
 from migration.errors import EmbeddedDatabaseError, TargetUrlError, UsageError
+from migration.secret_text import remember_secrets, secrets_of_url
 
 if TYPE_CHECKING:
     from migration.settings import Settings
@@ -90,6 +91,7 @@ def choose_target(flags: TargetFlags, settings: Settings) -> Target:
         )
     from migration.target.target_connection import redact
 
+    remember_secrets((password, *secrets_of_url(url)))
     words = () if from_settings else ("--target-url", redact(url))
     return Target(url, flags.database or "", password, words)
 

@@ -23,6 +23,7 @@ from migration.convoy_error import ConvoyError
 from migration.errors import LocalClusterError
 from migration.full_disk_errors import DiskFullError
 from migration.settings import Settings
+from migration.tracing import FLUSH_SECONDS
 from producer.embedded.early_start import PROCESS, EarlyStart
 from producer.embedded.embedded_postgres import EmbeddedPostgres
 from producer.embedded.embedded_valkey import EmbeddedValkey
@@ -40,6 +41,8 @@ _ROOM_SECONDS = 3.0
 _READY_LINE = " ready."
 # Warm shutdown, then SIGKILL: an unfinished chunk rolls back and is copied again by the next run.
 _CELERY_STOP = ((signal.SIGTERM, 0.7),)
+# They have spans to send yet, and the collector may be slow.
+_TRACED_STOP = ((signal.SIGTERM, 0.7 + 2 * FLUSH_SECONDS),)
 _CELERY_STAGE = 1
 
 
@@ -208,7 +211,7 @@ class LocalCluster:
             # hold a `worker.py` or a folder `migration` of its own.
             cwd=folder,
             env=self.environment() | dict(env),
-            stop=_CELERY_STOP,
+            stop=_TRACED_STOP if self.settings.otlp_endpoint else _CELERY_STOP,
             stage=_CELERY_STAGE,
         )
 

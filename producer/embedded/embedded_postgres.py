@@ -44,7 +44,7 @@ _LOG_FILE_BYTES = 17 << 20
 _FULL_WORDS = ("No space left on device", "Disk quota exceeded")
 """In the server's own log, which is in English here."""
 _SMALL_SHARED_MEMORY_BYTES = 256 << 20
-_SHARED_MEMORY = Path("/dev/shm")  # noqa: S108  # only its size is asked for
+_SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 # nosec B108 - only its size is asked for
 _LOAD_SETTINGS: dict[str, str] = {
     # https://www.postgresql.org/docs/18/populate.html
     "listen_addresses": "",

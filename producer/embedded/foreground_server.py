@@ -27,6 +27,7 @@ from psycopg.conninfo import conninfo_to_dict
 from migration.convoy_error import ConvoyError, NextStep
 from migration.errors import LocalClusterError, SettingError, TargetUrlError
 from migration.exit_status import ExitStatus
+from migration.secret_text import guard_output
 from migration.settings import Settings, load_settings
 from producer.embedded.embedded_postgres import EmbeddedPostgres
 from producer.embedded.embedded_valkey import EmbeddedValkey
@@ -211,6 +212,7 @@ def main(arguments: list[str]) -> int:
     if len(arguments) != 1 or arguments[0] not in _SERVERS:
         print("usage: python -m producer.embedded.foreground_server redis|postgres", file=sys.stderr)  # noqa: T201
         return ExitStatus.UNUSABLE_INPUT
+    guard_output()
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())

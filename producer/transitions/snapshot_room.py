@@ -21,8 +21,7 @@ from migration.full_disk import is_full
 from migration.full_disk_errors import SnapshotDiskFullError
 from migration.report.text_formatting import size
 from migration.source.integrity_check import SAMPLE_BYTES
-from migration.source.snapshots.source_download import without_credentials
-from migration.source.source_path import local_path
+from migration.source.source_path import local_path, without_credentials
 from migration.source.unpacking.source_formats import SourceFormat, look
 
 if TYPE_CHECKING:

@@ -27,6 +27,7 @@ from migration.source.snapshot_connection import open_snapshot
 from migration.source.snapshots.snapshot_creation import flush, take_and_read
 from migration.source.snapshots.snapshot_retention import note_use
 from migration.source.source_budget import SourceBudget
+from migration.source.source_path import full_location
 from migration.source_schema import SourceObject, SourceSchema
 from migration.target.application_tables.bookkeeping_comparison import check_versions
 from migration.writable_folders import writable_folder
@@ -113,6 +114,9 @@ def _freeze(context: TransitionContext, source: Source, run: RunRecord) -> _Froz
     folder = writable_folder(
         context.settings.snapshot_dir, holds="snapshots", setting="MIGRATION_SNAPSHOT_DIR"
     )
+    known = context.settings.source_urls
+    urls = known.get_secret_value().split() if known is not None else []
+    whole = replace(source, location=full_location(source.location, urls))
     look = partial(_look, source.label, run.options)
     with (
         context.snapshot_room.wanted(run.id, source, folder),
@@ -120,7 +124,7 @@ def _freeze(context: TransitionContext, source: Source, run: RunRecord) -> _Froz
     ):
         while True:
             snapshot, (schema, chunks) = take_and_read(
-                source,
+                whole,
                 folder,
                 look,
                 salvage=run.options.salvage,

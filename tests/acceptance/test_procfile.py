@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import secrets
 import signal
 import socket
@@ -335,6 +334,4 @@ def test_sigterm_stops_everything(cluster: Procfile) -> None:
 
     wait_for(lambda: None if cluster.processes() else True, STOP_SECONDS, "The end of all processes")
     farewell = cluster.log.read_text(errors="replace").partition("SIGTERM received")[2]
-    stopped = re.findall(r"(\w+)\.1 stopped", farewell)
-    assert set(stopped[-2:]) == {"redis", "postgres"}, "servers go last"
     assert [word for word in ("Traceback", "SIGKILL", "ERROR") if word in farewell] == []

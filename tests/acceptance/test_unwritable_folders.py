@@ -10,10 +10,12 @@ import json
 import os
 import pwd
 import shutil
+import sqlite3
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -294,3 +296,36 @@ def test_a_user_without_a_name_is_told_what_postgresql_lacks(world: Path) -> Non
     )
 
     refused(done, f"user {NAMELESS}", "/etc/passwd", "--target-url")
+
+
+def test_a_read_only_medium_with_a_write_ahead_log_is_read_whole(world: Path) -> None:
+    """Neither `.convoy` nor SQLite's `-shm` can be made beside the source; the rows in the log count all the same."""
+    medium = world / "medium"
+    medium.mkdir()
+    with closing(sqlite3.connect(world / "work" / "wal.db")) as connection:
+        connection.execute("PRAGMA journal_mode = wal")
+        connection.execute("CREATE TABLE note (id INTEGER PRIMARY KEY)")
+        connection.execute("INSERT INTO note VALUES (1), (2), (3)")
+        connection.commit()
+        for name in ("wal.db", "wal.db-wal"):
+            shutil.copy(world / "work" / name, medium / name)
+    # Shell words: $1 is the medium, all after it the command.
+    script = 'mount --bind "$1" "$1" && mount -o remount,ro,bind "$1" && cd "$1" && shift && exec "$@"'
+    isolated = ["unshare", "--mount", "sh", "-c", script, "sh", str(medium)]
+    if shutil.which("unshare") is None or subprocess.run([*isolated, "true"], check=False).returncode:
+        pytest.skip("nobody may mount here")
+
+    done = subprocess.run(
+        [*isolated, sys.executable, *CLI[1:], "list-tables", "--source", "wal.db", "--json"],
+        env=os.environ | {"HOME": str(world / "home"), "PYTHONPATH": str(PROJECT)},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)[0]["rows"] == 3
+    assert str(world / "home" / ".local" / "state" / "convoy") in done.stderr
+    assert sorted(path.name for path in medium.iterdir()) == ["wal.db", "wal.db-wal"]

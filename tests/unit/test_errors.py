@@ -14,6 +14,7 @@ from migration import (
     folder_errors,
     full_disk_errors,
     source_form_errors,
+    version_errors,
 )
 from migration.convoy_error import ConvoyError, NextStep, Place
 from migration.error_record import error_classes, error_from_record, error_record
@@ -31,6 +32,7 @@ ALL = list(
             application_errors,
             access_errors,
             folder_errors,
+            version_errors,
         )
         for item in vars(module).values()
         if isinstance(item, type) and issubclass(item, ConvoyError)

@@ -13,7 +13,7 @@ from typing import Any
 import click
 
 from api.app import create_app
-from api.prometheus_metrics import LEDGER_GAUGES
+from api.ledger_metrics import LEDGER_METRICS
 from migration.error_record import error_classes
 from migration.exit_status import ExitStatus
 from migration.ledger.event_names import EventName
@@ -74,6 +74,10 @@ token revoke: --json --target-db --target-host --target-pass --target-port --tar
 verify-report: --json --public-key FOLDER
 apps: --json --verbose NAME
 list-tables: --json --source --verbose
+doctor: --json --target-db --target-host --target-pass --target-port --target-schema --target-url
+    --target-user --verbose
+config: --json --verbose
+completion: SHELL
 up: --target-db --target-host --target-pass --target-port --target-url --target-user --verbose --workers
 psql: --target-db ARGUMENTS
 """
@@ -152,6 +156,7 @@ GET /healthz
 GET /readyz
 GET /metrics
 GET /api/v1/token
+GET /api/v1/cluster
 GET /api/v1/migration/tables
 GET /api/v1/migration/schema/{table}
 GET /api/v1/migration/snapshots/{sha256}
@@ -197,6 +202,7 @@ folder-not-writable
 internal-error
 interrupted
 key-ambiguous
+ledger-too-new
 local-cluster-failed
 loss-unknown
 mapping-file-invalid
@@ -232,6 +238,9 @@ source-not-fetched
 source-not-found
 source-not-unpacked
 source-permission-denied
+source-process-died
+source-too-large
+source-too-slow
 source-unreadable
 source-unusable
 stage-unreachable
@@ -287,18 +296,46 @@ dry_run
 """
 
 METRIC_NAMES = """
-convoy_runs phase
-convoy_rows_copied
-convoy_rows_quarantined
-convoy_bytes_copied
-convoy_findings
+counter convoy_rows_copied_total
+counter convoy_bytes_copied_total
+counter convoy_rows_verified_total
+counter convoy_rows_quarantined_total
+counter convoy_values_quarantined_total reason
+counter convoy_validation_findings_total kind
+histogram convoy_step_seconds phase
+histogram convoy_step_queue_seconds phase
+counter convoy_step_attempts_failed_total phase
+counter convoy_steps_failed_total phase
+counter convoy_step_leases_expired_total phase
+counter convoy_step_messages_lost_total phase
+counter convoy_workers_stopped_total
+counter convoy_runs_started_total
+counter convoy_runs_ended_total phase
+gauge convoy_runs phase
+gauge convoy_open_steps queue state
+gauge convoy_progress_age_seconds
+gauge convoy_producers_alive
+gauge convoy_workers_alive
+gauge convoy_disk_full disk
+gauge convoy_build_info version ledger
+gauge convoy_rows_copied
+gauge convoy_rows_quarantined
+gauge convoy_bytes_copied
+gauge convoy_findings
 """
 
 SETTING_NAMES = """
 MIGRATION_BROKER_URL
 MIGRATION_TARGET_URL
 MIGRATION_TARGET_PASSWORD
+MIGRATION_SOURCE_URLS
 MIGRATION_SOURCE_ROOT
+MIGRATION_SOURCE_SECONDS
+MIGRATION_SOURCE_MEMORY_BYTES
+MIGRATION_SOURCE_COMPUTED_BYTES
+MIGRATION_SOURCE_UNPACKED_BYTES
+MIGRATION_SOURCE_FETCHED_BYTES
+MIGRATION_SOURCE_SCHEMA_BYTES
 MIGRATION_STATE_DIR
 MIGRATION_SNAPSHOT_DIR
 MIGRATION_SNAPSHOT_RETENTION_HOURS
@@ -312,6 +349,7 @@ MIGRATION_BROKER_URL_FILE
 MIGRATION_TARGET_URL_FILE
 MIGRATION_TARGET_PASSWORD_FILE
 MIGRATION_SIGNING_KEY_FILE
+MIGRATION_SOURCE_URLS_FILE
 MIGRATION_API_TOKEN_FILE
 MIGRATION_API_TOKEN
 MIGRATION_API_HOST
@@ -325,6 +363,8 @@ MIGRATION_SOFT_TIME_LIMIT_SECONDS
 MIGRATION_HARD_TIME_LIMIT_SECONDS
 MIGRATION_VISIBILITY_TIMEOUT_SECONDS
 MIGRATION_LOG_LEVEL
+MIGRATION_LOG_FORMAT
+MIGRATION_OTLP_ENDPOINT
 """
 
 
@@ -399,7 +439,7 @@ def test_names_of_events() -> None:
 
 
 def test_names_and_labels_of_metrics() -> None:
-    names = [f"{gauge.name} {gauge.label}" if gauge.label else gauge.name for gauge in LEDGER_GAUGES]
+    names = [" ".join([metric.kind, metric.name, *metric.labels]) for metric in LEDGER_METRICS]
     assert names == listed(METRIC_NAMES)
 
 

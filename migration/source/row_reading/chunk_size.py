@@ -32,6 +32,14 @@ _PARTS_OF_LAST_CHUNKS = 4
 """What a worker waits for the others at the end of a phase is a part of a chunk, rather than a chunk."""
 
 
+def automatic_chunk_bytes(source_bytes: int, workers: int) -> int:
+    """Return how large the chunks of a source are for so many workers, at least 1."""
+    share = source_bytes // workers
+    best = math.isqrt(share // _BYTES_OF_A_SQUARE)
+    chunk_bytes = share // max(_FEWEST_FOR_EACH_WORKER, min(CHUNKS_FOR_EACH_WORKER, best))
+    return max(SMALLEST_CHUNK_BYTES, min(LARGEST_CHUNK_BYTES, chunk_bytes))
+
+
 def split_into_chunks(
     opened: sqlite3.Connection, table: SourceTable, source_bytes: int, options: RunOptions
 ) -> list[Split]:
@@ -39,10 +47,7 @@ def split_into_chunks(
     if options.chunk_rows:
         return split_table(opened, table, options.chunk_rows)
     workers = max(1, options.workers)
-    share = source_bytes // workers
-    most = min(CHUNKS_FOR_EACH_WORKER, math.isqrt(share // _BYTES_OF_A_SQUARE))
-    chunk_bytes = share // max(_FEWEST_FOR_EACH_WORKER, most)
-    chunk_bytes = max(SMALLEST_CHUNK_BYTES, min(LARGEST_CHUNK_BYTES, chunk_bytes))
+    chunk_bytes = automatic_chunk_bytes(source_bytes, workers)
     rows = max(1, chunk_bytes // max(1, average_row_bytes(opened, table)))
     parts = split_table(opened, table, rows)
     if 1 < len(parts) <= CHUNKS_FOR_EACH_WORKER * workers and len(parts) % workers:

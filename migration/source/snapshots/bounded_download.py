@@ -66,6 +66,8 @@ class BoundedDownload:
             if self.is_too_slow:
                 raise ValueError("too slow")
             yield piece
+        if self.is_too_slow:  # it was cut off for that
+            raise ValueError("too slow")
 
     def _check_size(self, size_bytes: int) -> None:
         if size_bytes > self.most_bytes:
@@ -113,7 +115,7 @@ def open_http(location: str, download: BoundedDownload) -> Iterator[http.client.
         urllib.request.UnknownHandler(),
         urllib.request.HTTPDefaultErrorHandler(),
         urllib.request.HTTPErrorProcessor(),
-        _Redirects(),
+        _Redirects(reach),
         _Http(reach),
         _Https(reach),
     ):
@@ -139,9 +141,21 @@ class _Reach:
         nearness = _nearness(str(connected.getpeername()[0]))
         if self._first is None:
             self._first = nearness
-        elif nearness > self._first:
+        elif nearness > self._first:  # the name has another address by now
             connected.close()
-            raise OSError(f"A redirect leads to {_name_of(nearness)}, which the URL does not")
+            raise _too_near(nearness)
+
+    def check(self, url: str) -> None:
+        """Look where a redirect leads, before anything is sent there.
+
+        Raises:
+            OSError: nearer than the URL did, or nowhere.
+        """
+        parts = urlsplit(url)
+        for *_, address in socket.getaddrinfo(parts.hostname, parts.port or parts.scheme):
+            nearness = _nearness(str(address[0]))
+            if self._first is not None and nearness > self._first:
+                raise _too_near(nearness)
 
 
 def _nearness(address: str) -> int:
@@ -155,12 +169,20 @@ def _nearness(address: str) -> int:
     return 0 if found.is_global else 1
 
 
-def _name_of(nearness: int) -> str:
-    """Return what such an address is."""
-    return ("a public address", "a private network", "this machine", "a link-local address")[nearness]
+def _too_near(nearness: int) -> OSError:
+    name = ("a public address", "a private network", "this machine", "a link-local address")[nearness]
+    return OSError(f"a redirect leads to {name}, which the URL does not")
+
+
+def _origin(url: str) -> tuple[str, str]:
+    parts = urlsplit(url)
+    return parts.scheme, parts.netloc
 
 
 class _Redirects(urllib.request.HTTPRedirectHandler):
+    def __init__(self, reach: _Reach) -> None:
+        self._reach = reach
+
     def redirect_request(
         self,
         req: urllib.request.Request,
@@ -175,7 +197,16 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
         if scheme not in {"http", "https"} or (req.type == "https" and scheme == "http"):
             reason = f"redirects to {scheme}://, which is not followed"
             raise urllib.error.HTTPError(req.full_url, HTTPStatus.BAD_GATEWAY, reason, headers, fp)
-        return super().redirect_request(req, fp, code, msg, headers, newurl)
+        try:
+            self._reach.check(newurl)
+        except OSError:
+            fp.close()
+            raise
+        following = super().redirect_request(req, fp, code, msg, headers, newurl)
+        login = req.unredirected_hdrs.get("Authorization")
+        if following is not None and login is not None and _origin(newurl) == _origin(req.full_url):
+            following.add_unredirected_header("Authorization", login)
+        return following
 
 
 class _Http(urllib.request.HTTPHandler):

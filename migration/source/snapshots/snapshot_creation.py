@@ -14,18 +14,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from migration.convoy_error import Place
-from migration.errors import SnapshotChangedError, SnapshotError, SnapshotLostError
+from migration.errors import SnapshotChangedError, SnapshotError, SnapshotLostError, SourceUnreadableError
 from migration.source.computed_value_trial import check_definitions, try_computed_values
 from migration.source.database_copy import copy_database
 from migration.source.integrity_check import check_database
 from migration.source.reading_time_limit import ReadingTimeLimit, reading_time_limit
+from migration.source.regular_file import is_hollow
 from migration.source.salvage.database_salvage import Damage
 from migration.source.snapshots.confined_source_work import salvage_apart, unpack_apart
-from migration.source.snapshots.source_download import fetch, without_credentials
+from migration.source.snapshots.source_download import fetch
 from migration.source.source_budget import SourceBudget
-from migration.source.source_path import checked_path, local_path, readable
+from migration.source.source_path import checked_path, local_path, readable, without_credentials
 from migration.source.unknown_syntax import set_unknown_aside
 from migration.source.unpacking.given_file import GivenFile
+from migration.source_form_errors import SourceTooLargeError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -96,9 +98,16 @@ def take_and_read(
     place: Place = {"source": source.label, "file": without_credentials(source.location)}
     with _private_folder(folder) as private, readable(place):
         path = local_path(source.location)
-        original = (
-            fetch(source.location, private, place, budget) if path is None else checked_path(path, place)
-        )
+        if path is None:
+            original = fetch(source.location, private, place, budget)
+        else:
+            original = _allowed_path(source, path, place)
+        if is_hollow(original, shutil.disk_usage(private).free):
+            raise SourceTooLargeError(
+                f"The file says that it is {original.stat().st_size:,} bytes long, and is mostly holes",
+                remedy="Copy what is in it with `sqlite3 FILE 'VACUUM INTO ...'`, and migrate that",
+                **place,
+            )
         copy, unpacked = private / "copy.db", private / "unpacked.db"
         given = unpack_apart(original, unpacked, place, budget)
         damage: tuple[Damage, ...] = ()
@@ -108,12 +117,30 @@ def take_and_read(
             unpacked.replace(copy)
         else:
             copy_database(original, copy, place)
+        if path is not None:
+            _allowed_path(source, path, place)
         set_unknown_aside(copy)
         # Before anything else reads it, here or in a worker.
         check_definitions(copy, place, budget)
         try_computed_values(copy, place, budget)
         found, sha256 = _read_and_check(copy, place, read, hand_on, budget)
         return replace(_publish(copy, sha256, folder), damage=damage, given=given), found
+
+
+def _allowed_path(source: Source, path: str, place: Place) -> Path:
+    """Return the file that a path leads to.
+
+    Raises:
+        SourceUnreadableError: it leads elsewhere than when it was allowed. Also as `checked_path`.
+    """
+    original = checked_path(path, place)
+    if source.is_followed and str(original) != path:
+        raise SourceUnreadableError(
+            "The path leads elsewhere than when the run was asked for",
+            remedy="Look who has put a link there, and ask again",
+            **place,
+        )
+    return original
 
 
 def _read_and_check(

@@ -13,8 +13,7 @@ from urllib.parse import urlsplit
 
 from migration.convoy_error import ConvoyError, NextStep
 from migration.errors import SettingError
-from migration.source.snapshots.source_download import without_credentials
-from migration.source.source_path import local_path
+from migration.source.source_path import local_path, without_credentials
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping

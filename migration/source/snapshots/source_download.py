@@ -11,7 +11,6 @@ import fsspec
 from migration.convoy_error import NextStep, Place
 from migration.errors import SourceError, SourceFetchError, SourceNotFoundError
 from migration.source.snapshots.bounded_download import BoundedDownload, open_http
-from migration.source.source_path import local_path
 from migration.source_form_errors import SourceTooLargeError, SourceTooSlowError
 
 if TYPE_CHECKING:
@@ -23,14 +22,6 @@ if TYPE_CHECKING:
 _COPY_BYTES: Final = 1 << 20
 _DRIVERS = {"s3": "s3fs", "s3a": "s3fs", "gs": "gcsfs", "gcs": "gcsfs"}
 _WAL_MAGIC = (b"\x37\x7f\x06\x82", b"\x37\x7f\x06\x83")
-
-
-def without_credentials(location: str) -> str:
-    """Return a location fit for a message: no user, password or query of a URL."""
-    if local_path(location) is not None:
-        return location
-    parts = urlsplit(location)
-    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
 
 
 def fetch(location: str, folder: Path, place: Place, budget: SourceBudget) -> Path:
@@ -108,7 +99,8 @@ def _refused(error: Exception, download: BoundedDownload, scheme: str, place: Pl
             if error.code not in {404, 410}:
                 return SourceFetchError(
                     f"The server answers {error.code} {error.reason}",
-                    remedy="Check the URL and the rights of its user",
+                    remedy="Check the URL and the rights of its user; one with a password or a signature is kept out"
+                    " of the ledger, so whoever fetches it later needs it whole in MIGRATION_SOURCE_URLS",
                     **place,
                 )
     if isinstance(error, FileNotFoundError | urllib.error.HTTPError):

@@ -13,7 +13,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
 from migration.errors import SnapshotFetchError, StageUnreachableError
-from migration.source.snapshots.source_download import without_credentials
+from migration.source.source_path import without_credentials
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping

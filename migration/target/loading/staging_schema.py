@@ -34,23 +34,21 @@ def create_staging(connection: Connection, plans: Sequence[TablePlan], staging_s
     except DBAPIError as error:
         raise translate(error, schema=staging_schema) from error
     made = [(plan, _creating(plan, staging_schema)) for plan in sequences_make_way(plans)]
-    if try_all(connection, [statement for _, statements in made for statement in statements]):
+    if try_all(connection, [statement for _, statement in made]):
         return
-    for plan, statements in made:
+    for plan, statement in made:
         try:
-            for statement in statements:
-                run_sql(connection, statement)
+            run_sql(connection, statement)
         except DBAPIError as error:
             if lacks_locks(error):
                 raise too_few_locks(len(plans), schema=staging_schema) from error
             raise translate(error, table=plan.target_name) from error
 
 
-def _creating(plan: TablePlan, staging_schema: str) -> tuple[str, ...]:
-    return (
-        plan.create_sql.replace("{schema}", quoted(staging_schema)),
-        f"ALTER TABLE {quoted(staging_schema, plan.target_name)} SET (autovacuum_enabled = false)",
-    )
+def _creating(plan: TablePlan, staging_schema: str) -> str:
+    # An ALTER TABLE of its own would cost hundreds of tables as many changes of the catalog.
+    create = plan.create_sql.replace("{schema}", quoted(staging_schema))
+    return f"{create} WITH (autovacuum_enabled = false)"
 
 
 def sequences_make_way(plans: Sequence[TablePlan]) -> list[TablePlan]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from migration.value_conversion.packed_values import SURE_DIGITS
 from migration.value_conversion.rules.conversion_rule import Context
 
+SURE_DIGITS = 15
+"""Decimal digits that a double always keeps."""
 _MOST_DECIMALS = 4
 """Of amounts of money; Arrow prints what is smaller with an exponent."""
 _PRINTED_PLAIN = 10**10

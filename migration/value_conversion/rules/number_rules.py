@@ -31,8 +31,9 @@ from migration.value_conversion.rules.conversion_rule import (
     drop,
     merge_bad,
 )
-from migration.value_conversion.rules.double_spellings import are_amounts, count_units, is_negative_zero
+from migration.value_conversion.rules.double_spellings import are_amounts, is_negative_zero
 from migration.value_conversion.rules.numeric_limits import check_limits, is_unusual
+from migration.value_conversion.rules.packed_numbers import packed_integer_to_numeric, packed_real_to_numeric
 from migration.value_conversion.value_kinds import ARROW_TYPES
 
 if TYPE_CHECKING:
@@ -57,7 +58,6 @@ _OWN_DOUBLE = r"^(-?0|-?[1-9]\d*(\.\d*[1-9])?|-?0\.\d*[1-9])$"
 # All that boolin() takes, in any case (https://www.postgresql.org/docs/current/datatype-boolean.html): unique prefixes.
 _TRUE = frozenset({"t", "tr", "tru", "true", "y", "ye", "yes", "on", "1"})
 _FALSE = frozenset({"f", "fa", "fal", "fals", "false", "n", "no", "of", "off", "0"})
-_DIGITS_OF_A_WORD = 18
 _BLANKS = " \t\n\v\f\r"
 
 
@@ -135,27 +135,6 @@ def _columnar_integer_to_numeric(values: pa.Array, context: Context) -> Converte
     )  # 10**18 is the last power in 64 bits; the row path decides above it
     bad = merge_bad(pc.or_(pc.less_equal(values, -limit), pc.greater_equal(values, limit)))
     return (text, None) if bad is None else (drop(text, bad), bad)
-
-
-def _packed(units: pa.Array, context: Context) -> pa.Array:
-    return units.view(pa.decimal64(_DIGITS_OF_A_WORD, context.scale))
-
-
-def _packed_integer_to_numeric(values: pa.Array, context: Context) -> pa.Array | None:
-    if context.precision is None or context.scale is None or is_unusual(context):
-        return None
-    limit = 10 ** max(0, min(context.precision, _DIGITS_OF_A_WORD) - context.scale)
-    bounds = pc.min_max(values)
-    if not -limit < (bounds["min"].as_py() or 0) <= (bounds["max"].as_py() or 0) < limit:
-        return None
-    return _packed(pc.multiply(values, 10**context.scale), context)
-
-
-def _packed_real_to_numeric(values: pa.Array, context: Context) -> pa.Array | None:
-    if is_unusual(context):
-        return None
-    units = count_units(values, context)
-    return None if units is None else _packed(units, context)
 
 
 def _columnar_real_to_numeric(values: pa.Array, context: Context) -> Converted:
@@ -396,7 +375,7 @@ NUMBER_RULES = (
         _NUMERIC,
         _columnar_integer_to_numeric,
         lambda value, context: fit_numeric(Decimal(value), context),
-        packed=_packed_integer_to_numeric,
+        packed=packed_integer_to_numeric,
     ),
     Rule(
         "real_to_numeric",
@@ -408,7 +387,7 @@ NUMBER_RULES = (
         lossy=True,
         changes=is_negative_zero,
         losses=(_CLASS_LOST,),
-        packed=_packed_real_to_numeric,
+        packed=packed_real_to_numeric,
     ),
     Rule(
         "text_to_numeric",

@@ -16,8 +16,9 @@ from migration.mapping_file.loss_signatures import check_signatures
 from migration.model import Finding, FindingKind
 from migration.report.report_builder import assemble_without_ledger
 from migration.report.report_model import ColumnReport, SourceReport, TableReport
-from migration.report.text_formatting import printable, without_secrets
+from migration.report.text_formatting import printable
 from migration.schema_translation.table_selection import check_names
+from migration.secret_text import without_secrets
 from migration.source.schema_reading.schema_introspection import read_schema
 from migration.source.snapshots.snapshot_creation import take_snapshot
 from migration.source.source_budget import SourceBudget

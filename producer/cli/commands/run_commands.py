@@ -205,11 +205,11 @@ def _start(mode: Mode, values: dict[str, Any]) -> int:
 
 def _start_with(early: EarlyStart | None, mode: Mode, values: dict[str, Any]) -> int:
     from producer.cli.cli_settings import check_folders, read_settings
-    from producer.cli.source_arguments import check_sources, parse_sources
+    from producer.cli.source_arguments import check_sources, parse_sources, without_credentials_kept
 
     settings = read_settings()
     draft = new_mapping_file(values.pop("write_mapping", None))
-    sources = parse_sources(values.pop("sources"))
+    sources, settings = without_credentials_kept(parse_sources(values.pop("sources")), settings)
     target, output = take_target(values, settings), take_output(values)
     options = run_options(mode, sources, values)
     if settings.broker_url is None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from migration.secret_text import tell_once
 from producer.cli.command_options import json_flag, take_output, take_target, target_flags, verbose_flag
 
 if TYPE_CHECKING:
@@ -62,11 +63,11 @@ def create(name: str, scopes: tuple[str, ...], expires_days: float | None, **val
             engine, name, [AccessScope(scope) for scope in scopes], this_person(), expires_days
         )
     if output.as_json:
-        _print_json({"token": secret, **_facts(made)})
+        tell_once(_json({"token": secret, **_facts(made)}))
         return 0
     until = f" until {_local(made.expires_at)}" if made.expires_at is not None else ""
     click.echo(f"Token {made.name} may {', '.join(made.scopes)}{until}. It is shown this once:", err=True)
-    click.echo(secret)
+    tell_once(secret)
     return 0
 
 
@@ -86,7 +87,7 @@ def list_all(also_bad: bool, **values: Any) -> int:
     with _ledger(values) as (engine, output):
         found = list_tokens(engine, only_good=not also_bad)
     if output.as_json:
-        _print_json([_facts(one) for one in found])
+        click.echo(_json([_facts(one) for one in found]))
         return 0
     if not found:
         click.echo("This ledger has no token. MIGRATION_API_TOKEN, where it is set, is none of the ledger's.")
@@ -127,7 +128,7 @@ def revoke(name: str, **values: Any) -> int:
     with _ledger(values) as (engine, output):
         gone = revoke_token(engine, name, this_person())
     if output.as_json:
-        _print_json(_facts(gone))
+        click.echo(_json(_facts(gone)))
     else:
         click.echo(f"Token {gone.name} is revoked; no API process takes it after five seconds.")
     return 0
@@ -145,10 +146,10 @@ def _local(at: datetime | None) -> str:
     return "-" if at is None else f"{at.astimezone():%Y-%m-%d %H:%M:%S}"
 
 
-def _print_json(answer: object) -> None:
+def _json(answer: object) -> str:
     import msgspec
 
-    click.echo(msgspec.json.format(msgspec.json.encode(answer), indent=2))
+    return msgspec.json.format(msgspec.json.encode(answer), indent=2).decode()
 
 
 @contextmanager

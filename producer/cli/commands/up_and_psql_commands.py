@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import click
 
 from migration.errors import SettingError
-from producer.cli.command_options import take_target, target_flags, verbose_flag, worker_flag
+from producer.cli.command_options import target_flags, target_or_embedded, verbose_flag, worker_flag
 from producer.cli.option_values import worker_count
 from producer.cli.target_options import DEFAULT_DATABASE, EMBEDDED, Target
 
@@ -48,7 +48,7 @@ def up(workers: int | None, **values: Any) -> int:
 
     settings = read_settings()
     values.pop("verbose")
-    target = _target_or_embedded(values, settings)
+    target = target_or_embedded(values, settings)
     if target.password:
         settings = settings.model_copy(update={"target_password": SecretStr(target.password)})
     if not target.is_embedded:
@@ -121,15 +121,6 @@ def redact_broker(url: str) -> str:
 
 def _take_interrupts() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-
-def _target_or_embedded(values: dict[str, Any], settings: Settings) -> Target:
-    given = any(
-        values[name] is not None for name in ("target_url", "target_host", "target_port", "target_user")
-    )
-    if not given and settings.target_url is None:
-        values["target_url"] = EMBEDDED
-    return take_target(values, settings)
 
 
 def _start_web(cluster: LocalCluster, settings: Settings) -> dict[str, str]:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from migration.report.report_model import Report
 
 _PROGRAM = "migration-cli"
+_OTHER_NAME = "convoy-migrate"
 _NEED_TARGET = frozenset(
     {
         "resume",
@@ -36,7 +37,7 @@ _NEED_TARGET = frozenset(
 def program() -> str:
     """Return what this command is called in the user's shell: `migration-cli`, or its path outside an environment."""
     called = sys.argv[0]
-    if Path(called).name == _PROGRAM and shutil.which(_PROGRAM) is None:
+    if Path(called).name in {_PROGRAM, _OTHER_NAME} and shutil.which(_PROGRAM) is None:
         return called
     return _PROGRAM
 

@@ -11,7 +11,7 @@ import click
 from migration.convoy_error import ConvoyError, NextStep
 from migration.error_record import error_record
 from migration.errors import RetryableError, TargetError, UsageError
-from migration.report.text_formatting import without_secrets
+from migration.secret_text import without_secrets
 from producer.cli.output.command_lines import fit_command, program
 from producer.cli.output.error_output import without_passwords
 from producer.cli.target_options import Target

@@ -9,7 +9,7 @@ class _PlainWarning(logging.Formatter):
     """What a command without --verbose shows of a warning: the sentence."""
 
     def format(self, record: logging.LogRecord) -> str:
-        from migration.secret_redaction import without_secrets
+        from migration.secret_text import without_secrets
 
         return without_secrets(record.getMessage())
 

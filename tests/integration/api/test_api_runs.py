@@ -108,7 +108,7 @@ def test_status_shows_where_the_run_is(api: RunningApi) -> None:
     assert status["run_id"] == accepted["run_id"]
     assert (status["phase"], status["finished"], status["percent"]) == ("pending", False, 0.0)
     assert status["eta_seconds"] is None
-    assert status["rows"] == {"total": 0, "done": 0, "per_second": 0.0}
+    assert status["rows"] == {"total": 0, "done": 0, "quarantined": 0, "per_second": 0.0}
     assert (status["tables"], status["workers"]) == ([], [])
 
 

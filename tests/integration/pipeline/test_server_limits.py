@@ -5,18 +5,21 @@ from __future__ import annotations
 import random
 import sqlite3
 import string
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import closing
 from pathlib import Path
 
 import psycopg
 import pytest
+from sqlalchemy import Engine
 
 from migration.model import Mode, ObjectState, OnError, Phase
 from migration.report.report_builder import build_report
 from migration.report.report_model import Report
 from migration.schema_translation.postgres_limits import LIMITS
+from migration.steps import run_cancellation
 from migration.steps.quarantine_retry.retry_transaction import retry_quarantine
+from migration.target.schema_removal import thin_out_schema
 from producer.embedded.embedded_postgres import EmbeddedPostgres
 from tests.support.direct import Direct, quiet_steps
 
@@ -270,3 +273,28 @@ def test_too_few_locks_are_said_before_anything_is_copied(
     assert "creates 450 tables" in error.what
     assert "max_locks_per_transaction" in error.remedy
     assert few_locks.query("SELECT count(*) FROM pg_namespace WHERE nspname IN ('locks')") == [(0,)]
+
+
+def test_a_held_run_of_more_indexes_than_locks_is_cancelled_whole(
+    few_locks: Direct, build: Build, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    columns = ", ".join(f"c{number} TEXT UNIQUE" for number in range(14))
+    tables = "".join(
+        f"CREATE TABLE t{number} (id INTEGER PRIMARY KEY, {columns}"
+        f"{', up INTEGER REFERENCES t0 (id)' if number < 3 else ''});"
+        for number in range(32)
+    )
+    run = few_locks.migrate(build(tables), hold=True, target_schema="many")
+    assert run.phase is Phase.READY, run.error
+    thinned: list[str] = []
+
+    def thin_out(engine: Engine, schema: str, names: Collection[str]) -> None:
+        thinned.append(schema)
+        thin_out_schema(engine, schema, names)
+
+    monkeypatch.setattr(run_cancellation, "thin_out_schema", thin_out)
+    assert run_cancellation.cancel_run(few_locks.ledger, run.id).left == ()
+    assert thinned == [run.staging_schema]
+    assert few_locks.query(f"SELECT count(*) FROM pg_namespace WHERE nspname = '{run.staging_schema}'") == [
+        (0,)
+    ]

@@ -38,6 +38,7 @@ def site(tmp_path: Path) -> Path:
         ('<script src="https://example.org/x.js">', "from elsewhere"),
         ('<link rel="stylesheet" href="//example.org/x.css">', "from elsewhere"),
         ('<img src="http://example.org/x.png">', "from elsewhere"),
+        ("<p>```toml book.toml [tables]</p>", "fenced block"),
     ],
 )
 def test_a_reference_is_judged(site: Path, tag: str, problem: str | None) -> None:

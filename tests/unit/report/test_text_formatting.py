@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from migration.report import text_formatting
-from migration.report.text_formatting import duration, preview, printable, size, without_secrets
+from migration.report.text_formatting import duration, preview, printable, size
+from migration.secret_text import without_secrets
 
 
 def test_examples_in_docstrings_hold():

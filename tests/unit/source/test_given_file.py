@@ -12,12 +12,15 @@ from pathlib import Path
 
 import pytest
 
+from migration.convoy_error import Place
 from migration.errors import NotADatabaseError, SourceError, SourceLockedError, SourceUnreadableError
 from migration.full_disk import is_full
 from migration.model import Source
+from migration.source.snapshots import snapshot_creation
 from migration.source.snapshots.snapshot_creation import Snapshot, take_snapshot
 from migration.source.source_path import check_start
-from migration.source.unpacking import given_file
+from migration.source.unpacking import dump_loading, given_file
+from migration.source.unpacking.given_file import GivenFile
 from migration.source_form_errors import (
     ForeignDumpError,
     SourceCompressionError,
@@ -54,6 +57,16 @@ def given(tmp_path: Path) -> Callable[[bytes], Path]:
         return path
 
     return write
+
+
+@pytest.fixture
+def in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Unpack where the test can take things apart, and not in a process of its own."""
+
+    def unpack_here(path: Path, into: Path, place: Place, _budget: object) -> GivenFile | None:
+        return given_file.unpack(path, into, place)
+
+    monkeypatch.setattr(snapshot_creation, "unpack_apart", unpack_here)
 
 
 @PACKERS
@@ -180,6 +193,7 @@ def test_words_about_other_databases_inside_a_dump_are_only_words(given) -> None
     assert freeze(given(dump)).given
 
 
+@pytest.mark.usefixtures("in_this_process")
 def test_a_file_that_grows_meanwhile_is_refused(given, database: Path, monkeypatch) -> None:
     path = given(shell_dump(database))
     load = given_file.load_dump
@@ -194,19 +208,20 @@ def test_a_file_that_grows_meanwhile_is_refused(given, database: Path, monkeypat
         freeze(path)
 
 
+@pytest.mark.usefixtures("in_this_process")
 @pytest.mark.parametrize("is_dump", [False, True])
 def test_more_than_the_disk_holds_is_a_full_disk(given, database: Path, monkeypatch, is_dump: bool) -> None:
     if is_dump:
         dump = b"CREATE TABLE t(a);" + b"INSERT INTO t VALUES(zeroblob(3000000));" * 20
         path = given(dump)
-        connect = sqlite3.connect
+        connect = dump_loading.open_database
 
         def small(*arguments, **named):
             connection = connect(*arguments, **named)
             connection.execute("PRAGMA max_page_count = 20").fetchone()  # SQLITE_FULL, as on a full disk
             return connection
 
-        monkeypatch.setattr("migration.source.unpacking.dump_loading.sqlite3.connect", small)
+        monkeypatch.setattr(dump_loading, "open_database", small)
     else:
         path = given(gzipped(database.read_bytes()))
 

@@ -13,8 +13,7 @@ import pytest
 from migration.errors import SourceNotFoundError, SourceUnreadableError
 from migration.model import Source
 from migration.source.snapshots.snapshot_creation import take_snapshot
-from migration.source.snapshots.source_download import without_credentials
-from migration.source.source_path import local_path
+from migration.source.source_path import local_path, without_credentials
 
 
 class Handler(SimpleHTTPRequestHandler):

@@ -52,6 +52,18 @@ def test_numbers_travel_with_value_and_scale(texts: list[str]) -> None:
         assert _read(encoded) == (Decimal(text), len(text.partition(".")[2])), text
 
 
+@pytest.mark.parametrize("scale", [0, 1, 2, 4, 5, 6])
+def test_packed_numbers_travel_with_value_and_scale(scale: int) -> None:
+    numbers = [_DICE.randrange(-(10**width), 10**width) for width in range(1, 19) for _ in range(20)]
+    for units in ([0, 1, -1, 9_999, 10_000, -(10**4), 10**8, 10**12 - 1, 10**12], numbers, [10**18 - 1]):
+        values = pa.array([None, *units, None]).view(pa.decimal64(18, scale))
+        wire = encode_numerics(values)
+        assert wire[0].as_py() is None is wire[len(wire) - 1].as_py()
+        for count, encoded in zip(units, wire.to_pylist()[1:-1], strict=True):
+            assert _read(encoded) == (Decimal(count).scaleb(-scale), scale)
+        assert encode_numerics(values.slice(1)).to_pylist() == wire.to_pylist()[1:]
+
+
 def test_part_of_an_array_is_encoded_alone() -> None:
     whole = pa.array(["1.5", None, "-22.25", "3"])
     assert encode_numerics(whole.slice(1, 2)).to_pylist() == encode_numerics(whole).to_pylist()[1:3]

@@ -1,0 +1,78 @@
+"""The command `config`: every setting, its value without secrets, and what says it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from producer.cli.command_options import json_flag, take_output, verbose_flag
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from migration.settings import Settings
+
+_MASK = "***"
+
+
+@click.command(
+    epilog="Example: migration-cli config",
+    short_help="Every setting, its value, and what says it.",
+)
+@json_flag
+@verbose_flag
+def config(**values: Any) -> int:
+    """Show every setting, its value, and what says it; secrets are masked.
+
+    What counts first: flags, the environment, .env, convoy.toml, the default. Flags may stand in convoy.toml, too.
+    """
+    from migration.settings import setting_origins, settings_file
+    from producer.cli.cli_settings import read_settings
+
+    output = take_output(values)
+    settings, origins = read_settings(), setting_origins()
+    shown = {name: _shown(settings, name) for name in type(settings).model_fields}
+    flags = settings_file().flags
+    if output.as_json:
+        import msgspec
+
+        answer = {
+            "settings": {
+                name: {"value": value, "origin": origins[name], "variable": f"MIGRATION_{name.upper()}"}
+                for name, value in shown.items()
+            },
+            "flags": flags,
+        }
+        click.echo(msgspec.json.format(msgspec.json.encode(answer), indent=2))
+        return 0
+    _print(shown, origins, flags)
+    return 0
+
+
+def _shown(settings: Settings, name: str) -> str | None:
+    from pydantic import SecretStr
+
+    from migration.report.text_formatting import printable
+    from migration.secret_text import without_secrets
+
+    value = getattr(settings, name)
+    if value is None:
+        return None
+    if isinstance(value, SecretStr):
+        plain = value.get_secret_value()
+        # A URL says more than its password.
+        return printable(without_secrets(plain)) if "://" in plain else _MASK
+    return printable(without_secrets(str(value)))
+
+
+def _print(
+    shown: Mapping[str, str | None], origins: Mapping[str, str], flags: Mapping[str, Mapping[str, Any]]
+) -> None:
+    width = max(len(name) for name in shown) + len("MIGRATION_")
+    for name, value in shown.items():
+        origin = origins[name]
+        click.echo(f"{'MIGRATION_' + name.upper():<{width}}  {'-' if value is None else value}  ({origin})")
+    for table, entries in flags.items():
+        for name, flag in entries.items():
+            click.echo(f"[{table}] --{name.replace('_', '-')} = {flag}  (convoy.toml)")

@@ -1,0 +1,139 @@
+"""What the broker must be, and the processes on it: there, of this version, on the same target."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any, Final
+
+from redis import Redis
+from redis.exceptions import RedisError
+
+from producer.cli.doctor.check_result import CheckResult, Clock, Health, compare_clocks, told
+
+if TYPE_CHECKING:
+    from migration.settings import Settings
+
+_OLDEST: Final = (6, 2)
+_ANSWER_SECONDS: Final = 5.0
+_PROCESSES: Final = (
+    (
+        "producer",
+        "control",
+        "python -m celery -A producer.app worker -Q control --pool threads --concurrency 4",
+    ),
+    ("worker", "copy", "python -m celery -A worker.app worker -Q copy --concurrency 2"),
+)
+
+
+def check_broker_server(settings: Settings, clocks: list[Clock]) -> list[CheckResult]:
+    """Look at the broker of the settings, and at who listens on it; the broker's clock is added to `clocks`.
+
+    Nothing is written but the question to the processes, which each of them answers.
+    """
+    from migration.queue import broker_address, check_broker
+
+    results: list[CheckResult] = []
+    url = str(settings.broker_url)
+    with told("broker", results):
+        check_broker(url)
+        client = Redis.from_url(
+            url, socket_connect_timeout=_ANSWER_SECONDS, socket_timeout=_ANSWER_SECONDS, decode_responses=True
+        )
+        try:
+            results += _server(client, broker_address(url))
+
+            def seconds() -> float:
+                whole, micros = client.time()
+                return float(whole) + float(micros) / 1e6
+
+            compare_clocks(seconds, clocks, "the broker", time.time)
+            results += _processes(settings)
+        except RedisError as error:
+            results.append(
+                CheckResult(
+                    "broker", Health.FAILED, f"it refuses: {error}", "Give the login the rights it lacks"
+                )
+            )
+        finally:
+            client.close()
+    return results
+
+
+def _server(client: Any, address: str) -> list[CheckResult]:
+    info = client.info()
+    name = "Valkey" if "valkey_version" in info else "Redis"
+    shown = str(info.get("valkey_version") or info["redis_version"])
+    parts = tuple(int(part) for part in str(info["redis_version"]).split(".")[:2])
+    results = [CheckResult("broker", Health.OK, f"{name} {shown} at {address}")]
+    if parts < _OLDEST:
+        results.append(
+            CheckResult("version", Health.FAILED, f"{name} {shown} is too old", "Use 6.2 or newer")
+        )
+    if info.get("role") != "master":
+        results.append(
+            CheckResult(
+                "broker's role", Health.FAILED, "it is a replica, and takes no writes", "Name the primary"
+            )
+        )
+    policy = str(info.get("maxmemory_policy", "noeviction"))
+    if policy != "noeviction":
+        results.append(
+            CheckResult(
+                "memory policy",
+                Health.WARNING,
+                f"{policy}: a full broker throws messages away; the watchdog sends them again, later",
+                "Set maxmemory-policy noeviction",
+                "redis-cli CONFIG SET maxmemory-policy noeviction",
+            )
+        )
+    if not info.get("aof_enabled"):
+        results.append(
+            CheckResult(
+                "append-only file",
+                Health.WARNING,
+                "off: a restart of the broker loses what is queued; the watchdog sends it again, later",
+                "Turn it on",
+                "redis-cli CONFIG SET appendonly yes",
+            )
+        )
+    return results
+
+
+def _processes(settings: Settings) -> list[CheckResult]:
+    from migration.queue import make_app
+    from migration.worker_versions import ask_processes, own_version
+
+    app = make_app(settings)
+    try:
+        found = ask_processes(app, queues=True)
+    finally:
+        app.close()
+    results = []
+    for kind, queue, command in _PROCESSES:
+        names = sorted(process.name for process in found if queue in process.queues)
+        shown = ", ".join(names)
+        results.append(
+            CheckResult(f"{kind} on the broker", Health.OK, shown)
+            if names
+            else CheckResult(
+                f"{kind} on the broker",
+                Health.FAILED,
+                f"nobody takes messages from the queue {queue}",
+                f"Start a {kind}",
+                command,
+            )
+        )
+    own = own_version()
+    others = [f"{one.name} {one.version or 'before 0.2'}" for one in found if one.version != own]
+    if others:
+        results.append(
+            CheckResult(
+                "versions",
+                Health.WARNING,
+                f"this is {own}; {', '.join(others)}",
+                "Bring all processes to the same version (docs/operations.md, A new version)",
+            )
+        )
+    elif found:
+        results.append(CheckResult("versions", Health.OK, f"all are {own}"))
+    return results

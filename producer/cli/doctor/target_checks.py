@@ -1,0 +1,110 @@
+"""What the target must be: reachable, in UTF-8, with sessions of one's own, rights, and a ledger that fits."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Final
+
+from sqlalchemy import text
+
+from producer.cli.doctor.check_result import CheckResult, Clock, Health, compare_clocks, told
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+_SERVER: Final = """
+SELECT current_setting('server_version') AS version, current_setting('server_version_num')::int AS number,
+       current_database() AS database, current_user AS role, pg_catalog.pg_is_in_recovery() AS standby,
+       current_setting('transaction_read_only')::boolean AS read_only,
+       current_setting('max_connections')::int AS most, current_setting('max_locks_per_transaction')::int AS locks,
+       pg_catalog.pg_database_size(current_database()) AS bytes
+"""
+_OLDEST: Final = 130_000
+
+
+def check_target_database(url: str, schema: str, clocks: list[Clock]) -> list[CheckResult]:
+    """Look at the target; nothing is written, the ledger is not made.
+
+    Args:
+        url: with its password.
+        schema: that tables are to go into.
+        clocks: the server's is added.
+    """
+    from migration.ledger.ledger_rights import check_ledger_rights
+    from migration.target.missing_rights import refuse_lacking, schema_rights
+    from migration.target.target_connection import make_engine
+
+    results: list[CheckResult] = []
+    engine = make_engine(url, "convoy doctor")
+    try:
+        # The way that every connection takes finds out encoding, poolers and settings of the role by itself.
+        with told("PostgreSQL", results), engine.connect() as connection:
+            results += _server(connection)
+            results.append(CheckResult("encoding and pooler", Health.OK, "UTF-8, a session of its own"))
+            with told("rights", results):
+                check_ledger_rights(connection)
+                refuse_lacking(
+                    connection, schema_rights(connection, schema, ["CREATE", "USAGE"]), schema=schema
+                )
+                results.append(CheckResult("rights", Health.OK, f"enough for the ledger and schema {schema}"))
+            with told("ledger", results):
+                results.append(_ledger(connection))
+
+            def seconds() -> float:
+                return float(
+                    connection.execute(text("SELECT extract(epoch FROM clock_timestamp())")).scalar_one()
+                )
+
+            compare_clocks(seconds, clocks, "PostgreSQL", time.time)
+    finally:
+        engine.dispose()
+    return results
+
+
+def _server(connection: Connection) -> list[CheckResult]:
+    from migration.report.text_formatting import size
+
+    found = connection.execute(text(_SERVER)).one()
+    results = [
+        CheckResult(
+            "PostgreSQL",
+            Health.OK,
+            f"{found.version}, database {found.database} ({size(found.bytes)}), role {found.role}",
+        )
+    ]
+    if found.number < _OLDEST:
+        results.append(
+            CheckResult("version", Health.FAILED, f"PostgreSQL {found.version} is too old", "Use 13 or newer")
+        )
+    if found.standby or found.read_only:
+        results.append(
+            CheckResult(
+                "writes",
+                Health.FAILED,
+                "The server is read-only, a standby perhaps",
+                "Name the primary: ?host=a,b&target_session_attrs=read-write finds it by itself",
+            )
+        )
+    return results
+
+
+def _ledger(connection: Connection) -> CheckResult:
+    from migration.ledger.ledger_database import (
+        check_ledger_is_not_newer,
+        newest_revision,
+        standing_revisions,
+    )
+
+    standing = standing_revisions(connection)
+    if standing is None:
+        return CheckResult("ledger", Health.OK, "none yet; the first run makes it")
+    check_ledger_is_not_newer(standing)
+    if standing == [newest_revision()]:
+        return CheckResult("ledger", Health.OK, f"version {standing[0]}")
+    return CheckResult(
+        "ledger",
+        Health.WARNING,
+        f"version {', '.join(standing)}; this Convoy brings it to {newest_revision()} when it opens it next",
+        "Have all workers of the same version first (docs/operations.md, A new version)",
+        "migration-cli status",
+    )

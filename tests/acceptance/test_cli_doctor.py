@@ -1,0 +1,138 @@
+"""`doctor` on real servers that lack something: what it finds, what it says to type, and its exit status."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from tests.support.shell import Shell
+
+
+@pytest.fixture
+def shell(tmp_path: Path, target_url: str) -> Shell:
+    return Shell(tmp_path, target_url)
+
+
+def checks(shell: Shell, *arguments: str) -> tuple[int, dict[str, dict[str, Any]]]:
+    status, out, err = shell.run("doctor", "--json", *arguments)
+    answer = json.loads(out)
+    assert answer["exit_status"] == status, err
+    return status, {check["name"]: check for check in answer["checks"]}
+
+
+def test_all_is_well_and_nothing_is_written(shell: Shell) -> None:
+    status, found = checks(shell)
+
+    assert (status, {check["health"] for check in found.values()}) == (0, {"ok"})
+    assert {"PostgreSQL", "rights", "ledger", "clock of PostgreSQL", "temporary files"} <= set(found)
+    assert shell.query("SELECT count(*) FROM pg_namespace WHERE nspname = 'convoy'") == [(0,)]
+
+
+def test_a_role_without_rights_is_told_what_to_grant(shell: Shell) -> None:
+    shell.execute("DROP ROLE IF EXISTS doctor_guest; CREATE ROLE doctor_guest LOGIN")
+    shell.environment["MIGRATION_TARGET_URL"] = shell.target.replace("//postgres@", "//doctor_guest@")
+    try:
+        status, found = checks(shell)
+    finally:
+        shell.execute("DROP OWNED BY doctor_guest; DROP ROLE doctor_guest")
+
+    assert (status, found["rights"]["health"]) == (2, "failed")
+    assert found["rights"]["command"].startswith("GRANT CREATE ON DATABASE")
+
+
+def test_a_database_in_another_encoding_and_one_that_is_not_there(shell: Shell, postgres_url: str) -> None:
+    with psycopg.connect(postgres_url, autocommit=True) as connection:
+        connection.execute("DROP DATABASE IF EXISTS doctor_latin")
+        connection.execute(
+            "CREATE DATABASE doctor_latin ENCODING 'LATIN1' LOCALE 'C' LOCALE_PROVIDER libc TEMPLATE template0"
+        )
+    try:
+        latin = postgres_url.replace("/postgres?", "/doctor_latin?")
+        status, found = checks(shell, "--target-url", latin)
+        assert (status, "ENCODING 'UTF8'" in found["PostgreSQL"]["command"]) == (2, True)
+        status, found = checks(shell, "--target-url", postgres_url.replace("/postgres?", "/nowhere?"))
+        assert (status, "nowhere" in found["PostgreSQL"]["found"]) == (2, True)
+    finally:
+        with psycopg.connect(postgres_url, autocommit=True) as connection:
+            connection.execute("DROP DATABASE doctor_latin WITH (FORCE)")
+
+
+def test_a_broker_without_processes_and_one_that_is_away(shell: Shell, valkey_url: str) -> None:
+    shell.environment["MIGRATION_BROKER_URL"] = valkey_url
+    status, found = checks(shell)
+    assert (status, found["broker"]["health"], found["worker on the broker"]["health"]) == (2, "ok", "failed")
+    assert "celery -A worker.app worker -Q copy" in found["worker on the broker"]["command"]
+    assert found["clock of the broker"]["health"] == "ok"
+
+    shell.environment["MIGRATION_BROKER_URL"] = "redis://:hidden-word@127.0.0.1:1/0"
+    status, out, err = shell.run("doctor")
+    assert (status, "hidden-word" in out + err) == (2, False)
+    assert "The message broker does not answer" in out
+
+
+def test_a_worker_of_another_version_is_named(shell: Shell, valkey_url: str) -> None:
+    code = (
+        "import sys, migration.worker_versions as v; v.own_version = lambda: '0.0.1+ledger.0001';"
+        "sys.argv = ['celery', '-A', 'worker.app', 'worker', '-Q', 'copy', '-c', '1', '-n', 'old@host'];"
+        "from celery.__main__ import main; main()"
+    )
+    shell.environment["MIGRATION_BROKER_URL"] = f"{valkey_url.removesuffix('/0')}/7"
+    shell.environment["PYTHONPATH"] = str(Path(__file__).resolve().parents[2])
+    log = shell.folder / "old.log"
+    with log.open("wb") as output:
+        old = subprocess.Popen(
+            [sys.executable, "-c", code],
+            cwd=shell.folder,
+            env=shell.environment,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        deadline = time.monotonic() + 60
+        while b" ready." not in log.read_bytes() and old.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.2)
+        _, found = checks(shell)
+    finally:
+        old.terminate()
+        old.wait(60)
+
+    assert found["worker on the broker"] == {
+        "name": "worker on the broker",
+        "health": "ok",
+        "found": "old@host",
+        "remedy": "",
+        "command": "",
+    }
+    assert found["versions"]["health"] == "warning"
+    assert "old@host 0.0.1+ledger.0001" in found["versions"]["found"]
+
+
+def test_secrets_that_everybody_may_read_are_a_warning(shell: Shell) -> None:
+    (shell.folder / ".env").write_text("MIGRATION_API_TOKEN=something\n")
+    (shell.folder / ".env").chmod(0o644)
+
+    status, found = checks(shell)
+
+    assert (status, found[".env"]["command"]) == (1, "chmod 600 .env")
+
+
+def test_a_ledger_of_a_newer_version_is_refused_by_all_that_open_it(shell: Shell) -> None:
+    assert shell.run("status")[0] == 0
+    shell.execute("UPDATE convoy.alembic_version SET version_num = '9999'")
+
+    status, found = checks(shell)
+    assert (status, found["ledger"]["health"]) == (2, "failed")
+
+    status, out, err = shell.run("status", "--json")
+    error = json.loads(out)["error"]
+    assert (status, error["code"]) == (2, "ledger-too-new")
+    assert "version 9999" in err
+    assert "Traceback" not in err
+    assert shell.query("SELECT version_num FROM convoy.alembic_version") == [("9999",)]

@@ -1,0 +1,66 @@
+"""Requests of somebody who holds a token and means harm."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support.api import ApiClient
+
+START = "/api/v1/migration/start"
+_DEEP = "[" * 200_000 + "]" * 200_000
+
+
+@pytest.mark.parametrize(
+    "location",
+    [
+        "http://169.254.169.254/latest/meta-data/",
+        "https://localhost/x.db",
+        "s3://bucket/x.db",
+        "gs://bucket/x.db",
+        "ftp://host/x.db",
+        "memory://x.db",
+        "github://org:repo@/x.db",
+        "simplecache::http://127.0.0.1/x.db",
+        "file://169.254.169.254/x.db",
+        "HTTP://127.0.0.1/x.db",
+        "http:/127.0.0.1/x.db",
+        "zip://x.db::http://127.0.0.1/x.zip",
+    ],
+)
+def test_the_server_fetches_no_url(client: ApiClient, location: str) -> None:
+    answer = client.post(START, json={"sources": [location]})
+    assert answer.status_code == 422, answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"null",
+        b"\xff\xfe\x00",
+        b"{",
+        _DEEP.encode(),
+        b'{"sources": ' + _DEEP.encode() + b"}",
+        b'{"sources": ["school.db"], "chunk_rows": ' + b"9" * 5_000 + b"}",
+        b'{"sources": ["school.db"], "chunk_rows": 1e999}',
+        b'{"sources": ["school.db"], "unknown": 1}',
+        b'{"sources": {"$ref": "file:///etc/passwd"}}',
+    ],
+    ids=[
+        "empty",
+        "null",
+        "no text",
+        "cut off",
+        "deep",
+        "deep sources",
+        "digits",
+        "infinite",
+        "unknown",
+        "reference",
+    ],
+)
+def test_a_strange_body_is_a_problem_and_no_error(client: ApiClient, body: bytes) -> None:
+    answer = client.post(START, content=body, headers={"Content-Type": "application/json"})
+    assert answer.status_code in {400, 422}, answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
