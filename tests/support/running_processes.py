@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import secrets
-import signal
 import socket
 import subprocess
 import sys
@@ -131,5 +130,5 @@ def up_cluster(folder: Path, workers: int = 2) -> Iterator[UpCluster]:
         _wait(lambda: _answers(f"http://127.0.0.1:{port}"), process, log)
         yield UpCluster(f"http://127.0.0.1:{port}", token, sources, told["PostgreSQL"].strip())
     finally:
-        process.send_signal(signal.SIGINT)
+        process.terminate()  # not SIGINT: who was started in the background ignores that
         process.wait(timeout=STOP_SECONDS)

@@ -160,6 +160,7 @@ GET /api/v1/cluster
 GET /api/v1/migration/tables
 GET /api/v1/migration/schema/{table}
 GET /api/v1/migration/snapshots/{sha256}
+GET /api/v1/sources
 POST /api/v1/migration/start
 POST /api/v1/migration/dry-run
 POST /api/v1/migration/validate
@@ -174,12 +175,11 @@ POST /api/v1/migration/{id}/resume
 POST /api/v1/migration/{id}/cutover
 GET /api/v1/migration/{id}/findings
 GET /api/v1/migration/{id}/quarantine
-GET /api/v1/migration/{id}/events
 GET /api/v1/migration/{id}/chunk-map
 GET /api/v1/migration/{id}/chunks
 GET /api/v1/migration/{id}/throughput
 GET /api/v1/migration/{id}/quarantine-groups
-GET /api/v1/sources
+GET /api/v1/migration/{id}/events
 """
 
 ERROR_CODES = """
