@@ -12,7 +12,7 @@ from api.app import create_app
 from migration.convoy_error import ConvoyError
 from migration.log_output import set_up_logging
 from migration.settings import load_settings
-from migration.tracing import start_tracing, stop_tracing
+from migration.trace_export import start_tracing, stop_tracing
 
 if TYPE_CHECKING:
     from fastapi import FastAPI

@@ -17,7 +17,7 @@ from migration.queue import RUN_STEPS_TASK, send_return, send_wake_up_call
 from migration.settings import load_settings
 from migration.steps.step_context import StepContext
 from migration.steps.wake_up_call import Callers, answer_call
-from migration.tracing import start_tracing, stop_tracing
+from migration.trace_export import start_tracing, stop_tracing
 from worker.task_notes import StepsFailedError, TaskNotes
 
 if TYPE_CHECKING:

@@ -23,7 +23,7 @@ from migration.convoy_error import ConvoyError
 from migration.errors import LocalClusterError
 from migration.full_disk_errors import DiskFullError
 from migration.settings import Settings
-from migration.tracing import FLUSH_SECONDS
+from migration.trace_export import FLUSH_SECONDS
 from producer.embedded.early_start import PROCESS, EarlyStart
 from producer.embedded.embedded_postgres import EmbeddedPostgres
 from producer.embedded.embedded_valkey import EmbeddedValkey
