@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, text
+from sqlalchemy import Connection, text
 
 from migration.ledger.connected_processes import count_connected
 from migration.ledger.disk_room_notices import read_full_disks
@@ -68,7 +68,7 @@ _QUIET: Final = text(
 )
 
 
-def _numbers(rows: Sequence[Row[*tuple[Any, ...]]]) -> dict[str, int]:
+def _numbers(rows: Sequence[Any]) -> dict[str, int]:
     return {str(row[0]): int(row[1]) for row in rows}
 
 
