@@ -9,7 +9,7 @@ from migration.errors import PermanentError
 from migration.ledger.ledger_tables import runs
 from migration.ledger.run_records import find_run
 from migration.ledger.run_requests import fail_run
-from migration.model import Phase
+from migration.model import Mode, Phase
 from tests.integration.api.conftest import RunningApi
 
 V1 = "/api/v1/migration"
@@ -44,7 +44,7 @@ def test_filters_hold_on_every_page(api: RunningApi) -> None:
     dry = [start(api, "dry-run") for _ in range(3)]
     failed = start(api)
     set_phase(api, failed, Phase.FAILED)
-    page = api.client.get(V1, params={"mode": "dry_run", "limit": 2}).json()
+    page = api.client.get(V1, params={"mode": Mode.DRY_RUN.value, "limit": 2}).json()
     assert [run["run_id"] for run in page["runs"]] == dry[:0:-1]
     assert [run["run_id"] for run in api.client.get(page["next"]).json()["runs"]] == dry[:1]
     found = api.client.get(V1, params={"status": ["failed", "cancelled"]}).json()["runs"]
