@@ -107,18 +107,21 @@ export function figures(run) {
   </dl>`;
 }
 
+/** A group of small chunks that a worker has taken together is one line. */
 function doingSaid(doing, runId) {
-  return doing.map(
-    work =>
-      html`<div>
-        ${words(work.phase)}
-        ${work.table ? breakable(work.table) : ""}${work.chunk !== undefined && work.chunk !== null ? `, chunk ${work.chunk}` : ""}${
-          work.run_id && work.run_id !== runId
-            ? html` <span class="soft">of <a href=${`#/runs/${work.run_id}`}>another run</a></span>`
-            : nothing
-        }
-      </div>`,
-  );
+  const groups = new Map();
+  for (const work of doing) {
+    const key = JSON.stringify([work.run_id, work.phase, work.table]);
+    groups.set(key, [...(groups.get(key) || []), work]);
+  }
+  return [...groups.values()].map(works => {
+    const {run_id: id, phase, table, chunk} = works[0];
+    const which = works.length > 1 ? `, ${count(works.length, "chunk")}` : chunk === null ? "" : `, chunk ${chunk}`;
+    return html`<div>
+      ${words(phase)} ${table ? breakable(table) : ""}${which}
+      ${id === runId ? nothing : html`<span class="soft">of <a href=${`#/runs/${id}`}>another run</a></span>`}
+    </div>`;
+  });
 }
 
 /** Who is there, and what each does now; and plainly, if nobody is. */
