@@ -11,8 +11,8 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, text
 
-from migration.ledger.connected_processes import count_connected
 from migration.ledger.disk_room_notices import read_full_disks
+from migration.ledger.process_presence import count_alive
 from migration.model import Mode, Phase
 
 STEP_PHASES: Final = tuple(
@@ -95,7 +95,7 @@ def read_figures(connection: Connection) -> LedgerFigures:
     totals = connection.execute(_TOTALS).all()
     of_steps = _numbers(connection.execute(_OPEN_STEPS).all())
     of_runs = connection.execute(_OPEN_RUNS).one()
-    present = count_connected(connection)
+    present = count_alive(connection)
     return LedgerFigures(
         runs=_numbers(connection.execute(_RUNS).all()),
         migrated={row.phase: row for row in totals if row.mode == Mode.MIGRATE.value},
