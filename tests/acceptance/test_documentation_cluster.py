@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import secrets
-import socket
 import sqlite3
 import tempfile
 import time
@@ -28,20 +27,10 @@ from tests.support.documentation_situations import (
     run_with_quarantine,
     table_with_objects,
 )
+from tests.support.running_processes import free_ports
 from tests.support.shell import make_database
 
 START_SECONDS = 90
-
-
-def free_ports(count: int) -> list[int]:
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for item in sockets:
-            item.bind(("127.0.0.1", 0))
-        return [item.getsockname()[1] for item in sockets]
-    finally:
-        for item in sockets:
-            item.close()
 
 
 @dataclass(frozen=True)
