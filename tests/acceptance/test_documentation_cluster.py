@@ -83,12 +83,6 @@ def one_table(path: Path, table: str) -> None:
         connection.execute(f"INSERT INTO {table} VALUES (1, 'Balls to the Wall')")
 
 
-def chinook(scenario: Scenario) -> None:
-    with closing(sqlite3.connect(scenario.folder / "chinook.db")) as connection, connection:
-        connection.execute("CREATE TABLE Artist (ArtistId INTEGER PRIMARY KEY, Name NVARCHAR(120))")
-        connection.execute("INSERT INTO Artist VALUES (1, 'AC/DC')")
-
-
 def wait_until_finished(scenario: Scenario, port: int) -> None:
     """Until the run of the last answer has ended."""
     token = scenario.environment["MIGRATION_API_TOKEN"]
@@ -143,7 +137,6 @@ def readme(scenario: Scenario, cluster: Cluster) -> Script:
             "http://127.0.0.1:8000": f"http://127.0.0.1:{cluster.api}",
         },
         before={
-            "migration-cli migrate --source chinook.db --target-url embedded": chinook,
             ".venv/bin/migration-cli cutover RUN": run_that_is_held,
             ".venv/bin/migration-cli resume RUN": run_that_failed,
             "install -m 600 .env.example .env": Scenario.new_shell,
