@@ -13,7 +13,7 @@ from migration.convoy_error import ConvoyError
 from migration.log_output import set_up_logging
 from migration.secret_text import guard_output
 from migration.settings import load_settings, open_env_file
-from migration.tracing import start_tracing, stop_tracing
+from migration.trace_export import start_tracing, stop_tracing
 
 if TYPE_CHECKING:
     from fastapi import FastAPI

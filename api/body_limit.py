@@ -52,7 +52,7 @@ class BodyLimit:
             too_large = len(body) > self._max_bytes
             more = message.get("more_body", False) and not too_large
         if too_large:
-            if announced.isdecimal() and int(announced) <= MAX_DRAINED_BYTES:
+            if announced.isdecimal() and self._max_bytes < int(announced) <= MAX_DRAINED_BYTES:
                 await _drain(receive)
             problem = ProblemError(
                 "too-large",

@@ -123,6 +123,9 @@ class Cluster:
         Raises:
             TargetUnreachableError: it is.
         """
+        opening = self._opening
+        if opening is None or not opening.done() or opening.exception() is not None:
+            return  # to create or upgrade the ledger may take a while, and who asks meanwhile waits for it
         last = self.ledger_watch.last()
         if last is None or last.problem is None or last.seconds < LOOK_BOUND_SECONDS:
             return

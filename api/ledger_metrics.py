@@ -233,13 +233,13 @@ LEDGER_METRICS: Final = (
     LedgerMetric(
         "convoy_producers_alive",
         "gauge",
-        "Producers that are connected to the ledger.",
+        "Producers that have given a sign of life in the last 35 s.",
         lambda figures: {(): float(figures.producers)},
     ),
     LedgerMetric(
         "convoy_workers_alive",
         "gauge",
-        "Worker processes that are connected to the ledger; each connects with its first step.",
+        "Workers that have given a sign of life in the last 35 s.",
         lambda figures: {(): float(figures.workers)},
     ),
     LedgerMetric(

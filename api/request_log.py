@@ -17,7 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from api.request_metrics import count_request
 from migration.log_context import log_fields
 from migration.trace_context import TraceParent, current_traceparent, parse_traceparent
-from migration.tracing import Tracing, active_tracing
+from migration.trace_export import Tracing, active_tracing
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import Span

@@ -230,7 +230,7 @@ def status(
     if scope is TableScope.ALL and version is not None:
         scope = TableScope.CHANGED
     progress = read_progress(cluster.engine(), run.id, tables=scope, since=version)
-    answer = status_of(run, progress, queue_sizes(cluster))
+    answer = status_of(run, progress, None if progress.phase.is_end else queue_sizes(cluster))
     key = f"{run.id} {progress.tables_scope} {since}"
     return conditional(versions.encode(key, answer), if_none_match)
 

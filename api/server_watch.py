@@ -22,7 +22,7 @@ LOOK_SECONDS: Final = 5.0
 """Between two looks; who asks brings the next one forward."""
 LOOK_BOUND_SECONDS: Final = 2.0
 """So long a server may take to answer a look."""
-_HUNG_SECONDS: Final = 3.0
+_HUNG_SECONDS: Final = 4.0
 """A look that lasts so long is held up by something that has no bound of its own."""
 _FRESH_SECONDS: Final = 0.25
 _PATIENCE_SECONDS: Final = 0.03

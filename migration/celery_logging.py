@@ -9,7 +9,7 @@ from celery import signals
 from migration.errors import SettingError
 from migration.log_output import set_up_logging, uses_json
 from migration.settings import Settings
-from migration.tracing import check_tracing
+from migration.trace_export import check_tracing
 
 
 def take_over_logging(settings: Settings, process: str) -> None:

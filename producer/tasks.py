@@ -12,7 +12,7 @@ from migration.log_context import log_fields
 from migration.queue import ADVANCE_TASK
 from migration.settings import load_settings
 from migration.steps.signs_of_presence import SignsOfPresence
-from migration.tracing import start_tracing, stop_tracing
+from migration.trace_export import start_tracing, stop_tracing
 from producer.run_state_machine import Runner
 from producer.watchdog import Watchdog
 

@@ -19,7 +19,7 @@ from migration.settings import load_settings
 from migration.steps.signs_of_presence import SignsOfPresence
 from migration.steps.step_context import StepContext
 from migration.steps.wake_up_call import Callers, answer_call
-from migration.tracing import start_tracing, stop_tracing
+from migration.trace_export import start_tracing, stop_tracing
 from worker.task_notes import StepsFailedError, TaskNotes
 
 if TYPE_CHECKING:

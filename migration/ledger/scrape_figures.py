@@ -9,10 +9,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, text
+from sqlalchemy import Connection, text
 
-from migration.ledger.connected_processes import count_connected
 from migration.ledger.disk_room_notices import read_full_disks
+from migration.ledger.process_presence import count_alive
 from migration.model import Mode, Phase
 
 STEP_PHASES: Final = tuple(
@@ -68,7 +68,7 @@ _QUIET: Final = text(
 )
 
 
-def _numbers(rows: Sequence[Row[Any]]) -> dict[str, int]:
+def _numbers(rows: Sequence[Any]) -> dict[str, int]:
     return {str(row[0]): int(row[1]) for row in rows}
 
 
@@ -95,7 +95,7 @@ def read_figures(connection: Connection) -> LedgerFigures:
     totals = connection.execute(_TOTALS).all()
     of_steps = _numbers(connection.execute(_OPEN_STEPS).all())
     of_runs = connection.execute(_OPEN_RUNS).one()
-    present = count_connected(connection)
+    present = count_alive(connection)
     return LedgerFigures(
         runs=_numbers(connection.execute(_RUNS).all()),
         migrated={row.phase: row for row in totals if row.mode == Mode.MIGRATE.value},

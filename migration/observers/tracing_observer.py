@@ -15,7 +15,7 @@ from migration.observers.run_happenings import (
     StepHappening,
 )
 from migration.trace_context import TraceParent, parse_traceparent, span_of, trace_of_run
-from migration.tracing import Attributes, Tracing, active_tracing
+from migration.trace_export import Attributes, Tracing, active_tracing
 
 _FAILED = frozenset({Phase.FAILED, Phase.CANCELLED})
 

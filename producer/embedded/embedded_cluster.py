@@ -23,7 +23,7 @@ from migration.convoy_error import ConvoyError
 from migration.errors import LocalClusterError
 from migration.full_disk_errors import DiskFullError
 from migration.settings import Settings
-from migration.tracing import FLUSH_SECONDS
+from migration.trace_export import FLUSH_SECONDS
 from producer.embedded.early_start import PROCESS, EarlyStart
 from producer.embedded.embedded_postgres import EmbeddedPostgres
 from producer.embedded.embedded_valkey import EmbeddedValkey
@@ -281,9 +281,10 @@ class LocalCluster:
     def retire(self, *, wait: bool = True) -> None:
         """Kill producer and workers, which have nothing left to do: the ledger holds all that they know.
 
-        Without `wait` they may still be on their way out on return.
+        Without `wait` they may still be on their way out on return. Where they have spans to send, they are left to
+        `stop`, which lets them.
         """
-        if self._supervisor is not None:
+        if self._supervisor is not None and not self.settings.otlp_endpoint:
             self._supervisor.stop_stage_at_once(_CELERY_STAGE, wait=wait)
 
     def stop(self) -> None:

@@ -21,6 +21,7 @@ from migration.full_disk import is_full
 from migration.full_disk_errors import SnapshotDiskFullError
 from migration.report.text_formatting import size
 from migration.source.integrity_check import SAMPLE_BYTES
+from migration.source.regular_file import open_regular
 from migration.source.source_path import local_path, without_credentials
 from migration.source.unpacking.source_formats import SourceFormat, look
 
@@ -106,7 +107,7 @@ def _needed_bytes(source: Source) -> int | None:
         return None
     try:
         original = Path(path).expanduser().resolve()
-        with original.open("rb") as file:
+        with open_regular(original) as file:
             kind = look(file.read(SAMPLE_BYTES))
         if kind is not None and kind is not SourceFormat.DATABASE:
             return None

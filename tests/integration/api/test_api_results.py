@@ -110,7 +110,7 @@ def test_events_are_streamed_until_the_run_ends(api: RunningApi) -> None:
     assert answer.headers["content-type"].startswith("text/event-stream")
     assert (first[0].partition(": ")[0], first[1]) == ("id", "event: phase")
     assert json.loads(first[2].partition(": ")[2])["data"] == {"phase": "pending"}
-    assert [event["event"] for event in rest] == ["act", "phase", "end"]
+    assert [event["event"] for event in rest] == ["act", "phase", "act", "end"]
     assert json.loads(rest[1]["data"])["data"] == {"phase": "cancelled"}
 
 

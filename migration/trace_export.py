@@ -6,6 +6,7 @@ not fit is dropped, and the end of a process waits for it a few seconds at most.
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 from collections.abc import Mapping
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.trace.export import SpanExporter
 
     from migration.settings import Settings
+
+logger = logging.getLogger(__name__)
 
 FLUSH_SECONDS: Final = 3.0
 _EXPORT_SECONDS: Final = 5.0
@@ -168,3 +171,4 @@ def stop_tracing() -> None:
     tracing, _active = active_tracing(), None
     if tracing is not None:
         tracing.close()
+        logger.debug("What was left of the traces is sent")
