@@ -14,7 +14,7 @@ from prometheus_client.registry import Collector
 from starlette.responses import PlainTextResponse
 
 from api.cluster_connections import ClusterDep
-from api.ledger_metrics import families
+from api.ledger_metrics import LedgerMetric, families
 from api.problem_documents import responses
 from api.request_metrics import REQUEST_REGISTRY
 from api.required_scopes import NEEDS_READ
@@ -22,7 +22,9 @@ from migration.ledger.scrape_figures import LedgerFigures, read_figures
 
 router = APIRouter(tags=["health"])
 
-SCRAPE_METRIC = "convoy_ledger_scrape_seconds"
+SCRAPE_METRIC: Final = LedgerMetric(
+    "convoy_ledger_scrape_seconds", "gauge", "Time that reading these figures from the ledger took."
+)
 
 
 class _LedgerCollector(Collector):
@@ -35,9 +37,7 @@ class _LedgerCollector(Collector):
     def collect(self) -> Iterator[Metric]:
         """Yield each metric."""
         yield from families(self._figures)
-        yield GaugeMetricFamily(
-            SCRAPE_METRIC, "Time that reading these figures from the ledger took.", self._seconds
-        )
+        yield GaugeMetricFamily(SCRAPE_METRIC.name, SCRAPE_METRIC.meaning, self._seconds)
 
 
 _TEXT: Final[dict[int | str, dict[str, Any]]] = {

@@ -23,6 +23,8 @@ class MetricLine:
     kind: str
     labels: tuple[str, ...]
     meaning: str
+    of_ledger: bool
+    """Read from the ledger; else counted by the API process that is asked."""
 
 
 def metric_lines() -> tuple[MetricLine, ...]:
@@ -49,27 +51,38 @@ def _declared(value: Any) -> Iterator[MetricLine]:
         for family in value.describe():
             suffix = "_total" if family.type == "counter" else ""
             labels = tuple(value._labelnames)  # noqa: SLF001  # it has no public name
-            yield MetricLine(f"{family.name}{suffix}", family.type, labels, family.documentation)
+            yield MetricLine(
+                f"{family.name}{suffix}", family.type, labels, family.documentation, of_ledger=False
+            )
     elif str(getattr(value, "name", "")).startswith("convoy_") and isinstance(
         getattr(value, "meaning", None), str
     ):
         labels = getattr(value, "labels", None) or getattr(value, "label", None) or ()
         labels = (labels,) if isinstance(labels, str) else tuple(labels)
-        yield MetricLine(value.name, str(getattr(value, "kind", "gauge")), labels, value.meaning)
+        yield MetricLine(
+            value.name, str(getattr(value, "kind", "gauge")), labels, value.meaning, of_ledger=True
+        )
 
 
 def metrics_page() -> str:
     """Return the page."""
     return page(
         "Metrics",
-        "What `GET /metrics` of the API answers, in Prometheus' text format. It needs the token: in Prometheus,"
-        " `authorization: {credentials_file: ...}`. Figures of runs are read from the ledger, so they are the same"
-        " whichever process is asked, and survive its restart.",
-        table(
-            ("metric", "type", "labels", "meaning"),
-            (
-                (code(line.name), line.kind, choices(line.labels), linked(line.meaning))
-                for line in metric_lines()
-            ),
+        "What `GET /metrics` of the API answers, in Prometheus' text format. How to scrape it, the board, the alerts"
+        " and what counters promise: [observability](../observability.md#metrics).",
+        ["## Of the ledger", "", "The same whichever API is asked; they outlive every process.", ""],
+        _lines(of_ledger=True),
+        ["## Of the API process", "", "They begin at 0 with the process that is asked.", ""],
+        _lines(of_ledger=False),
+    )
+
+
+def _lines(*, of_ledger: bool) -> list[str]:
+    return table(
+        ("metric", "type", "labels", "meaning"),
+        (
+            (code(line.name), line.kind, choices(line.labels), linked(line.meaning))
+            for line in metric_lines()
+            if line.of_ledger is of_ledger
         ),
     )

@@ -34,15 +34,16 @@ def settings_page() -> str:
     comments = _comments()
     rows = [_row(field, info, texts, comments) for field, info in Settings.model_fields.items()]
     others = [
-        (code(name), code(default), linked(text))
+        (code(name), code(default), linked(text or _of_file(name)))
         for name, (default, text) in comments.items()
         if name not in names
     ]
     return page(
         "Settings",
-        "Variables of the environment, or lines of a file `.env` in the folder where a process starts; the"
-        " environment goes first. Durations are in seconds and sizes in bytes. An empty value is as good as none."
-        " `.env.example` has all of them with a comment, ready to be copied.",
+        "Variables of the environment, lines of `.env`, or, without `MIGRATION_` and in small letters, of"
+        " `convoy.toml`; [which of them counts](../configuration.md). Durations are in seconds and sizes in bytes. An"
+        " empty value is as good as none. `.env.example` has all of them with a comment:"
+        " `install -m 600 .env.example .env`.",
         table(("setting", "type", "default", "meaning"), rows),
         *(
             [
@@ -63,6 +64,7 @@ def _row(
     field: str, info: FieldInfo, texts: dict[str, str], comments: dict[str, tuple[str, str]]
 ) -> tuple[str, str, str, str]:
     text = texts.get(field) or info.description or comments.get(_name(field), ("", ""))[1]
+    text = text or _of_file(_name(field))
     bounds = [
         f"{words} {getattr(rule, key)}"
         for rule in info.metadata
@@ -71,6 +73,14 @@ def _row(
     ]
     kind = ", ".join([_kind(info.annotation), *bounds])
     return code(_name(field)), kind, _default(info), linked(text)
+
+
+def _of_file(name: str) -> str:
+    return (
+        f"A file that holds `{name.removesuffix('_FILE')}`, instead of that."
+        if name.endswith("_FILE")
+        else ""
+    )
 
 
 def _kind(annotation: Any) -> str:

@@ -1,6 +1,7 @@
 """Frozen settings: from the environment, `.env` and `convoy.toml`, in that order; the only place that reads them.
 
-Every name carries the prefix ``MIGRATION_``, but in `convoy.toml`; `.env.example` and docs/configuration.md list them.
+Every name carries the prefix ``MIGRATION_``, but in `convoy.toml`; `.env.example` lists them all, and
+docs/configuration.md says which of them counts.
 The launcher of the Procfile (process_launcher.py) hands the same things on, to each process what it needs.
 """
 

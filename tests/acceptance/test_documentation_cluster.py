@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import secrets
-import socket
 import sqlite3
 import tempfile
 import time
@@ -28,20 +27,10 @@ from tests.support.documentation_situations import (
     run_with_quarantine,
     table_with_objects,
 )
+from tests.support.running_processes import free_ports
 from tests.support.shell import make_database
 
 START_SECONDS = 90
-
-
-def free_ports(count: int) -> list[int]:
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for item in sockets:
-            item.bind(("127.0.0.1", 0))
-        return [item.getsockname()[1] for item in sockets]
-    finally:
-        for item in sockets:
-            item.close()
 
 
 @dataclass(frozen=True)
@@ -92,12 +81,6 @@ def one_table(path: Path, table: str) -> None:
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute(f"CREATE TABLE {table} (id INTEGER PRIMARY KEY, name TEXT)")
         connection.execute(f"INSERT INTO {table} VALUES (1, 'Balls to the Wall')")
-
-
-def chinook(scenario: Scenario) -> None:
-    with closing(sqlite3.connect(scenario.folder / "chinook.db")) as connection, connection:
-        connection.execute("CREATE TABLE Artist (ArtistId INTEGER PRIMARY KEY, Name NVARCHAR(120))")
-        connection.execute("INSERT INTO Artist VALUES (1, 'AC/DC')")
 
 
 def wait_until_finished(scenario: Scenario, port: int) -> None:
@@ -154,7 +137,6 @@ def readme(scenario: Scenario, cluster: Cluster) -> Script:
             "http://127.0.0.1:8000": f"http://127.0.0.1:{cluster.api}",
         },
         before={
-            "migration-cli migrate --source chinook.db --target-url embedded": chinook,
             ".venv/bin/migration-cli cutover RUN": run_that_is_held,
             ".venv/bin/migration-cli resume RUN": run_that_failed,
             "install -m 600 .env.example .env": Scenario.new_shell,

@@ -19,9 +19,9 @@ from redis import Redis
 
 from migration.errors import BrokerError
 from migration.queue import check_broker, make_app, send_advance
-from tests.acceptance.test_procfile import free_ports
 from tests.support.api import api_settings
 from tests.support.guarded_redis import PASSWORD, GuardedRedis, guarded_redis
+from tests.support.running_processes import free_ports
 from tests.support.shell import Shell, make_database, wait_until
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import secrets
 import signal
-import socket
 import sqlite3
 import subprocess
 import sys
@@ -22,6 +21,8 @@ import psutil
 import psycopg
 import pytest
 
+from tests.support.running_processes import free_ports
+
 PROJECT = Path(__file__).resolve().parents[2]
 V1 = "/api/v1/migration"
 START_SECONDS = 90
@@ -32,17 +33,6 @@ MARK = "CONVOY_TEST_MARK"
 PATIENT_HONCHO = "import honcho.manager as m; m.KILL_WAIT = 25; from honcho.command import main; main()"
 
 Found = TypeVar("Found")
-
-
-def free_ports(count: int) -> list[int]:
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for item in sockets:
-            item.bind(("127.0.0.1", 0))
-        return [item.getsockname()[1] for item in sockets]
-    finally:
-        for item in sockets:
-            item.close()
 
 
 def wait_for(ready: Callable[[], Found | None], seconds: float, what: str) -> Found:

@@ -163,15 +163,14 @@ def test_without_home_and_folder_a_look_at_a_source_takes_the_temporary_one(worl
 
 
 @pytest.mark.parametrize(
-    ("setting", "words"),
+    ("setting", "words", "place"),
     [
-        ("MIGRATION_SNAPSHOT_DIR", "snapshots"),
-        ("MIGRATION_REPORT_DIR", "reports"),
-        ("MIGRATION_LOG_DIR", "logs"),
-        ("MIGRATION_EMBEDDED_DIR", "embedded PostgreSQL"),
+        ("MIGRATION_SNAPSHOT_DIR", "snapshots", "/dev/null/below"),
+        ("MIGRATION_REPORT_DIR", "reports", "closed/below"),
+        ("MIGRATION_LOG_DIR", "logs", "/dev/null/below"),
+        ("MIGRATION_EMBEDDED_DIR", "embedded PostgreSQL", "closed/below"),
     ],
 )
-@pytest.mark.parametrize("place", ["/dev/null/below", "closed/below"])
 def test_a_named_folder_that_cannot_be_written_is_named_with_its_setting(
     world: Path, setting: str, words: str, place: str
 ) -> None:

@@ -36,6 +36,11 @@ CHECKED_OTHERWISE = {
         "README.md",
         "pip install 'convoy-migrate[embedded]'",
     ): "tests/acceptance/test_installed_wheel.py executes it, in a fresh environment",
+    ("README.md", "migration-cli migrate --source chinook.db --target-url embedded"): "as the line before it",
+    (
+        "README.md",
+        """migration-cli psql -c 'SELECT * FROM "Artist" ORDER BY 1 LIMIT 3'""",
+    ): "as the line before it",
     ("CONTRIBUTING.md", "git clone REPOSITORY convoy && cd convoy"): ".ci/run runs in a fresh clone",
     (
         "CONTRIBUTING.md",

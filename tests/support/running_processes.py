@@ -21,6 +21,18 @@ START_SECONDS = 120
 STOP_SECONDS = 60
 
 
+def free_ports(count: int) -> list[int]:
+    """So many ports of this machine on which nobody listens, each another one."""
+    sockets = [socket.socket() for _ in range(count)]
+    try:
+        for item in sockets:
+            item.bind(("127.0.0.1", 0))
+        return [item.getsockname()[1] for item in sockets]
+    finally:
+        for item in sockets:
+            item.close()
+
+
 def free_port() -> int:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))

@@ -15,7 +15,7 @@ import httpx
 import pytest
 from flower.urls import handlers
 
-from tests.acceptance.test_procfile import free_ports
+from tests.support.running_processes import free_ports
 
 LOGIN = ("me", "planted-login")
 PATIENCE_SECONDS = 90

@@ -15,7 +15,7 @@ from documentation.metrics_page import metric_lines
 from documentation.reference_pages import DOCS, GENERATED
 from migration.convoy_error import NextStep, Place
 from migration.error_record import error_classes
-from migration.settings import Settings
+from migration.settings import Settings, secret_names
 from producer.cli.app import COMMANDS, commands
 
 RENEW = "renew it: make reference"
@@ -78,11 +78,19 @@ def test_every_setting_is_on_the_page_with_a_meaning() -> None:
     assert [name for name, meaning in rows.items() if not meaning.strip()] == []
 
 
-def test_secrets_have_no_default_on_the_page() -> None:
-    for name, default in re.findall(
-        r"^\| `(\w+)` \| text, secret \| (.*?)\|", text("reference/settings.md"), re.MULTILINE
-    ):
-        assert not default.strip(), name
+def test_every_secret_is_marked_on_the_page_and_has_no_default() -> None:
+    secrets = dict(
+        re.findall(r"^\| `(\w+)` \| text, secret \| (.*?)\|", text("reference/settings.md"), re.MULTILINE)
+    )
+    assert set(secrets) == {f"MIGRATION_{name}".upper() for name in secret_names()}
+    assert not any(default.strip() for default in secrets.values())
+
+
+def test_other_variables_have_a_meaning() -> None:
+    others = text("reference/settings.md").partition("## Of the programs around Convoy")[2]
+    rows = [line.strip("|").split("|") for line in others.splitlines() if line.startswith("| `")]
+    assert len(rows) > 5
+    assert [name for name, _, meaning in rows if len(meaning.strip()) < 5] == []
 
 
 def test_metrics_are_found_and_each_says_what_it_counts() -> None:
