@@ -1,9 +1,9 @@
 // One run as the server tells it, asked for again and again: no more often than it answers, and not while nobody looks.
 import {ProblemError, RUNS, ask, openStream, withQuery} from "./api_requests.js";
 
-const PACE_MS = 1000; // between two questions for the status
+const PACE_MS = 1000; // between two questions for the status, or the map and the speed
 const CALM_MS = 15000; // of a run that is at its end: somebody else may roll it back
-const SELDOM_MS = 2500; // for the map, the speed and the cluster
+const SELDOM_MS = 2500; // for the cluster
 const EFFORT = 6; // a status that takes long to answer is asked for so many times less often
 const EVENTS_KEPT = 5000;
 export const MAP_CELLS = 600;
@@ -54,7 +54,7 @@ export class LiveRun {
   /** Asks for everything now. */
   askAll() {
     this.#loop("status", () => this.#askStatus(), PACE_MS);
-    this.#loop("map", () => this.#askMap(), SELDOM_MS);
+    this.#loop("map", () => this.#askMap(), PACE_MS);
     this.#loop("cluster", () => this.#askCluster(), SELDOM_MS);
   }
 
@@ -104,7 +104,7 @@ export class LiveRun {
     this.#tell();
     if (this.isOver !== wasOver) {
       // the last figures, or that it goes on
-      this.#loop("map", () => this.#askMap(), SELDOM_MS);
+      this.#loop("map", () => this.#askMap(), PACE_MS);
       if (wasOver) this.#follow();
     }
   }

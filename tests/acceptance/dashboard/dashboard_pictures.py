@@ -17,9 +17,9 @@ from tests.support.spoiled_library import make_spoiled_library
 IMAGES = Path(__file__).resolve().parents[3] / "docs/images"
 V1 = "/api/v1/migration"
 PATIENCE_SECONDS = 300
-LARGE_ROWS = 120_000
+LARGE_ROWS = 400_000
 SMALL_ROWS = 4_000
-SHOWN_SHARE = 0.55
+SHOWN_SHARE = 0.5
 """Of the chunks, when the run is shown."""
 
 
@@ -60,10 +60,11 @@ def picture_of_the_form(watched: WatchedPage) -> None:
 
 
 def picture_of_a_run(watched: WatchedPage, client: httpx.Client) -> None:
-    run_id = start(client, "school/lending.db", target_schema="school", chunk_rows=1_000)
+    run_id = start(client, "school/lending.db", target_schema="school", chunk_rows=3_000)
     watched.open(f"#/runs/{run_id}")
     follow(client, run_id, until_share=SHOWN_SHARE)
     watched.page.locator(".cell.running").first.wait_for()
+    watched.page.locator("#speed-chart canvas").wait_for()
     take(watched.page, "dashboard-run", height=1_060)
     follow(client, run_id)
 

@@ -139,7 +139,8 @@ def test_a_service_may_be_given_every_setting_that_env_example_lists(compose: di
     on_this_machine_only = {
         f"{PREFIX}{name.upper()}"
         for name in Settings.model_fields
-        if name.endswith("_file") or name in {"embedded_dir", "signing_key", "target_url"}
+        if name.endswith("_file")
+        or name in {"embedded_dir", "log_dir", "signing_key", "state_dir", "target_url"}
     }
 
     settings = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields}

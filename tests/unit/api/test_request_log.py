@@ -30,7 +30,8 @@ def test_request_id_of_the_caller_comes_back_and_is_bound(
         answer = client.get(f"/api/v1/migration/{RUN}/status?token=hunter2", headers=headers)
     assert answer.headers["X-Request-ID"] == "deploy-17"
     (record,) = (record for record in caplog.records if record.name == "api.request_log")
-    assert f"GET /api/v1/migration/{RUN}/status: 503 in " in record.getMessage()
+    # A parameter that the route does not have, and must not be repeated.
+    assert f"GET /api/v1/migration/{RUN}/status: 422 in " in record.getMessage()
     assert "hunter2" not in caplog.text
     assert {"request_id": "deploy-17", "trace_id": trace, "run": RUN} in seen
 

@@ -21,12 +21,6 @@ from producer import passing_faults
 from producer.passing_faults import FEWEST_TRIES, PassingFaults
 
 
-class NewKindError(RetryableError):
-    """One that nobody has thought of yet."""
-
-    code = RetryableError.code
-
-
 def run_in(phase: Phase) -> Any:
     return SimpleNamespace(id="r", phase=phase)
 
@@ -38,7 +32,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return now
 
 
-@pytest.mark.parametrize("kind", [RetryableError, TargetBusyError, ConnectionLostError, NewKindError])
+@pytest.mark.parametrize("kind", [RetryableError, TargetBusyError, ConnectionLostError])
 def test_a_fault_that_does_not_pass_ends_the_run(clock: list[float], kind: type[RetryableError]) -> None:
     faults, tries = PassingFaults(), 0
     while not faults.is_last(run_in(Phase.PROFILING), reason := kind("x")):
