@@ -30,17 +30,16 @@ CLUSTER_PAGES = [
 INFO = re.compile(r"console|sql|json answer|text|(?:toml|json|yaml|python)(?: [\w-]+\.\w+)?")
 EXECUTED = frozenset({"console", "sql"})
 
+IN_A_FRESH_ENVIRONMENT = "tests/acceptance/test_installed_wheel.py executes it, in a fresh environment"
+
 CHECKED_OTHERWISE = {
     ("README.md", "make test"): "is what runs the tests of this page",
-    (
-        "README.md",
-        "pip install 'convoy-migrate[embedded]'",
-    ): "tests/acceptance/test_installed_wheel.py executes it, in a fresh environment",
-    ("README.md", "migration-cli migrate --source chinook.db --target-url embedded"): "as the line before it",
+    ("README.md", "pip install 'convoy-migrate[embedded]'"): IN_A_FRESH_ENVIRONMENT,
+    ("README.md", "migration-cli migrate --source chinook.db --target-url embedded"): IN_A_FRESH_ENVIRONMENT,
     (
         "README.md",
         """migration-cli psql -c 'SELECT * FROM "Artist" ORDER BY 1 LIMIT 3'""",
-    ): "as the line before it",
+    ): IN_A_FRESH_ENVIRONMENT,
     ("CONTRIBUTING.md", "git clone REPOSITORY convoy && cd convoy"): ".ci/run runs in a fresh clone",
     (
         "CONTRIBUTING.md",
