@@ -94,6 +94,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         docs_url=None,  # the page of page_routes.py: FastAPI's own loads its scripts from a public server
         redoc_url=None,
         openapi_url="/openapi.json",
+        redirect_slashes=False,  # a redirect would name whatever host the caller did
     )
     app.state.cluster = cluster
     app.state.stopping = threading.Event()

@@ -6,10 +6,11 @@ bigint ends at 2^63. JSON, URLs and Python know none of these limits.
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from http import HTTPStatus
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, get_args, get_origin
 
 from fastapi import Request, params
 from fastapi.dependencies.utils import get_flat_params
@@ -114,6 +115,11 @@ async def only_known_parameters(request: Request) -> None:
         for name, value in request.query_params.multi_items()
         if (fault := _fault(name) or _fault(value))
     ]
+    wrong += [
+        (f"query {name}", "It may be given once")
+        for name in sorted(_single_parameters(request.scope["route"]))
+        if len(request.query_params.getlist(name)) > 1
+    ]
     if wrong:
         raise invalid_request(wrong)
 
@@ -127,8 +133,23 @@ def _parameters(route: Any) -> frozenset[str]:
     return frozenset(field.alias for field in fields if isinstance(field.field_info, params.Query))
 
 
+def _takes_several(annotation: Any) -> bool:
+    return any(get_origin(kind) is list for kind in (annotation, *get_args(annotation)))
+
+
+def _single_parameters(route: Any) -> frozenset[str]:
+    fields = get_flat_params(route.dependant)
+    return frozenset(
+        field.alias
+        for field in fields
+        if isinstance(field.field_info, params.Query) and not _takes_several(field.field_info.annotation)
+    )
+
+
 class JsonBodies:
     """Answers 415 to a body that does not say that it is JSON: what a form holds would be taken for an empty request.
+
+    And 422 to one in which an object has a name twice, of which a parser keeps one without a word.
 
     Stands behind BodyLimit, which passes a body on as one message.
     https://www.rfc-editor.org/rfc/rfc9110#section-15.5.16
@@ -139,12 +160,18 @@ class JsonBodies:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, or refuse it."""
-        if scope["type"] != "http" or scope["method"] != "POST" or _is_json(Headers(scope=scope)):
+        if scope["type"] != "http" or scope["method"] != "POST":
             await self._app(scope, receive, send)
             return
         first = await receive()
-        if first.get("body"):
+        body = first.get("body", b"")
+        if body and not _is_json(Headers(scope=scope)):
             await _refuse_media_type(scope, receive, send)
+            return
+        repeated = _repeated_name(body)
+        if repeated is not None:
+            problem = invalid_request([("body", f"An object has the name {repeated!r:.100} twice")])
+            await problem_response(problem, scope["path"])(scope, receive, send)
             return
 
         delivered = False
@@ -157,6 +184,29 @@ class JsonBodies:
             return first
 
         await self._app(scope, replay, send)
+
+
+class _RepeatedNameError(Exception):
+    """An object of JSON has this name twice."""
+
+
+def _without_repetition(pairs: list[tuple[str, Any]]) -> None:
+    names: set[str] = set()
+    for name, _ in pairs:
+        if name in names:
+            raise _RepeatedNameError(name)
+        names.add(name)
+
+
+def _repeated_name(body: bytes) -> str | None:
+    """Return a name that an object of a body has twice; what is no JSON is judged by whoever parses it."""
+    try:
+        json.loads(body, object_pairs_hook=_without_repetition)
+    except _RepeatedNameError as error:
+        return str(error)
+    except (ValueError, RecursionError):
+        return None
+    return None
 
 
 async def _refuse_media_type(scope: Scope, receive: Receive, send: Send) -> None:

@@ -61,7 +61,9 @@ class RequestLog:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                MutableHeaders(scope=message)[REQUEST_ID_HEADER] = request_id
+                answered = MutableHeaders(scope=message)
+                answered[REQUEST_ID_HEADER] = request_id
+                answered.setdefault("X-Content-Type-Options", "nosniff")
             await send(message)
 
         tracing = None if scope["path"] in _PROBES else active_tracing()

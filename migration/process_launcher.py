@@ -13,10 +13,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
-from dotenv import dotenv_values
-
 from migration.exit_status import ExitStatus
-from migration.settings import ENV_FILE, PREFIX, SECRETS, WITHOUT_ENV_FILE, read_secret_file
+from migration.settings import ENV_FILE, PREFIX, SECRETS, WITHOUT_ENV_FILE, env_file_values, read_secret_file
 
 _BROKER: Final = frozenset({"MIGRATION_BROKER_URL"})
 _TARGET: Final = frozenset({"MIGRATION_TARGET_URL", "MIGRATION_TARGET_PASSWORD", "PGPASSWORD", "PGPASSFILE"})
@@ -84,7 +82,11 @@ def main(arguments: Sequence[str]) -> None:
         known = "|".join(NEEDED_SECRETS)
         print(f"usage: python -m migration.process_launcher {known} -m MODULE...", file=sys.stderr)  # noqa: T201
         raise SystemExit(ExitStatus.UNUSABLE_INPUT)
-    written = {name: value for name, value in dotenv_values(ENV_FILE).items() if value is not None}
+    try:
+        written = {name: value for name, value in env_file_values().items() if value is not None}
+    except UnicodeDecodeError:
+        print(f"error: {ENV_FILE} is no text in UTF-8. Correct or remove it.", file=sys.stderr)  # noqa: T201
+        raise SystemExit(ExitStatus.UNUSABLE_INPUT) from None
     environment = environment_for(process, written | dict(os.environ)) | {WITHOUT_ENV_FILE: "1"}
     os.execve(sys.executable, [sys.executable, *rest], environment)  # noqa: S606 # nosec B606 - the Procfile's words, no shell
 

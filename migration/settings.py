@@ -48,6 +48,7 @@ WITHOUT_ENV_FILE: Final = "CONVOY_WITHOUT_ENV_FILE"
 """Of a process that was given what it needs from `.env` already, and is to see nothing else of it."""
 SECRETS: Final = ("broker_url", "target_url", "target_password", "api_token", "signing_key", "source_urls")
 """Settings that are a secret or may hold one: each may come from a file instead, which `..._FILE` names."""
+_SECRET_BYTES: Final = 65_536
 _SECRET_VARIABLES: Final = ("PGPASSWORD", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 """Secrets that libraries read by themselves."""
 
@@ -228,6 +229,9 @@ def read_secret_file(file: Path, setting: str) -> str:
         ValueError: it cannot be read; names the setting and never the content.
     """
     try:
+        if not file.is_file() or file.stat().st_size > _SECRET_BYTES:
+            file.stat()  # says it better where there is none
+            raise OSError(0, f"it is no regular file of {_SECRET_BYTES} bytes at most")
         return file.read_text(encoding="utf-8").strip()
     except (OSError, UnicodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is no text in UTF-8"
@@ -236,15 +240,22 @@ def read_secret_file(file: Path, setting: str) -> str:
         ) from None
 
 
+def env_file_values() -> dict[str, str | None]:
+    """Return what `.env` sets; nothing where there is no such file, or a pipe that may never be filled.
+
+    Raises:
+        UnicodeDecodeError: it is no text in UTF-8.
+    """
+    return dotenv_values(ENV_FILE) if Path(ENV_FILE).is_file() else {}
+
+
 def open_env_file() -> str | None:
     """Return a sentence where others may read the secrets of `.env`; None where all is well, or there are none."""
     try:
         is_open = Path(ENV_FILE).stat().st_mode & 0o077 != 0
-    except OSError:
+        written = env_file_values() if is_open else {}
+    except (OSError, UnicodeDecodeError):
         return None
-    if not is_open:
-        return None
-    written = dotenv_values(ENV_FILE)
     secrets = {f"{PREFIX}{name.upper()}" for name in SECRETS} | {"FLOWER_BASIC_AUTH", "PGPASSWORD"}
     if not any(written.get(name) for name in secrets):
         return None
@@ -307,6 +318,10 @@ def load_settings() -> Settings:
             if origin in {ENVIRONMENT, DOTENV}
             else "Correct it there",
         ) from None
+    except UnicodeDecodeError:
+        raise SettingError(
+            f"{ENV_FILE} is no text in UTF-8", file=ENV_FILE, remedy="Correct or remove it"
+        ) from None
     except SettingsFileRefusedError as error:
         raise SettingError(error.what, setting=error.key, file=str(error.path), remedy=error.remedy) from None
     return _completed(settings)
@@ -337,7 +352,7 @@ def _completed(settings: Settings) -> Settings:
 
 def _flower_port() -> str:
     """Return the port that Flower is given, whose variable is its own: the dashboard's link follows it."""
-    named = os.environ.get(_FLOWER_PORT) or dotenv_values(DOTENV).get(_FLOWER_PORT) or ""
+    named = os.environ.get(_FLOWER_PORT) or env_file_values().get(_FLOWER_PORT) or ""
     return named if named.isdecimal() else ""
 
 

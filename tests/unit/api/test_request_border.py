@@ -51,6 +51,7 @@ def test_what_cannot_be_stored_is_refused_where_it_stands(
         ("/api/v1/migration?source=%00", "source"),
         ("/api/v1/migration?since=0", "since"),
         ("/api/v1/migration?status=gone", "status"),
+        ("/api/v1/migration?limit=1&limit=2", "limit"),
     ],
 )
 def test_unknown_and_unusable_parameters_are_refused(client: ApiClient, path: str, named: str) -> None:
@@ -68,3 +69,24 @@ def test_a_body_that_is_not_json_is_refused_and_no_body_is_not(
     headers = {"Content-Type": media_type} if media_type else {}
     assert client.post(START, content=b"{}", headers=headers).status_code == 415
     assert client.post(START, content=b"", headers=headers).status_code != 415
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"sources": ["school.db"], "sources": ["other.db"]}',
+        b'{"sources": ["school.db"], "options": {"target_schema": "a", "target_schema": "b"}}',
+    ],
+)
+def test_a_name_that_stands_twice_in_an_object_is_refused(client: ApiClient, body: bytes) -> None:
+    answer = client.post(START, content=body, headers=JSON)
+    assert (answer.status_code, "twice" in answer.text) == (422, True), answer.text
+
+
+def test_a_slash_too_many_leads_nowhere(client: ApiClient) -> None:
+    assert client.get("/api/v1/migration/", headers={"Host": "elsewhere.example"}).status_code == 404
+
+
+def test_no_answer_may_be_taken_for_another_type(client: ApiClient) -> None:
+    for path in ("/healthz", "/openapi.json", "/api/v1/migration/nothing/status"):
+        assert client.get(path).headers["x-content-type-options"] == "nosniff"
