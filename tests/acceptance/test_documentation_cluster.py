@@ -31,6 +31,8 @@ from tests.support.running_processes import free_ports
 from tests.support.shell import make_database
 
 START_SECONDS = 90
+# A page is one test: its commands have bounds of their own, and all of them may take their time on a busy machine.
+pytestmark = pytest.mark.timeout(900)
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,9 @@ from tests.support.documentation_situations import (
 )
 from tests.support.shell import make_database
 
+# A page is one test: its commands have bounds of their own, and all of them may take their time on a busy machine.
+pytestmark = pytest.mark.timeout(900)
+
 
 @pytest.fixture
 def scenario(target_url: str) -> Iterator[Scenario]:
