@@ -92,8 +92,10 @@ def _said(connection: Connection, run: RunRecord) -> list[str]:
     elif (
         not said and _is_quiet(connection, run) and connection.execute(_UNTAKEN, {"run_id": run.id}).scalar()
     ):
+        # Those that are there hear of steps by the broker alone.
+        there = "Does the broker answer (`migration-cli doctor`)? " if alive.workers else ""
         said.append(
-            "No worker takes the steps that wait. Is one running on this broker, with this very target? "
+            f"No worker takes the steps that wait. {there}Is one running on this broker, with this very target? "
             f"Start it with: {_START_WORKER}"
         )
     return said

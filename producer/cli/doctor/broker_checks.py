@@ -83,7 +83,7 @@ def _server(client: Any, address: str) -> list[CheckResult]:
                 Health.WARNING,
                 f"{policy}: a full broker throws messages away; the watchdog sends them again, later",
                 "Set maxmemory-policy noeviction",
-                "redis-cli CONFIG SET maxmemory-policy noeviction",
+                "redis-cli -u $MIGRATION_BROKER_URL CONFIG SET maxmemory-policy noeviction",
             )
         )
     if not info.get("aof_enabled"):
@@ -93,7 +93,7 @@ def _server(client: Any, address: str) -> list[CheckResult]:
                 Health.WARNING,
                 "off: a restart of the broker loses what is queued; the watchdog sends it again, later",
                 "Turn it on",
-                "redis-cli CONFIG SET appendonly yes",
+                "redis-cli -u $MIGRATION_BROKER_URL CONFIG SET appendonly yes",
             )
         )
     return results
