@@ -193,6 +193,7 @@ cluster-of-another-target
 connection-lost
 cutover-blocked
 cutover-patience-over
+digest-by-another-version
 disk-failed
 disk-full
 embedded-database-missing
