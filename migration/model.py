@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Final
 
+from migration.errors import InternalError
 from migration.finding_kinds import FindingKind as FindingKind  # noqa: PLC0414  # one of the nouns, with a table of its own
 from migration.mapping_file_model import EpochUnit, Normalisation, OnOrphan
 
@@ -326,15 +328,47 @@ class Orphans:
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+UNKNOWN_ALGORITHM: Final = ""
+"""Of a digest from a ledger that did not say how it was computed, or whose parts were computed in different ways."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Digest:
     """Row count and order-independent checksum: 128 bits as 32 hexadecimal digits.
 
-    Digests of parts add up (`validation.digest.combine`) to the digest of the whole, in any order.
+    Digests of parts add up (`validation.row_digest.combine`) to the digest of the whole, in any order.
     """
 
     rows: int
     checksum: str
+    algorithm: str
+    """As `validation.row_hashing.algorithm_name` names it."""
+
+    def is_comparable_with(self, other: Digest) -> bool:
+        """Whether equality of both says anything: they are of one known algorithm, or one of them is of no rows."""
+        if not (self.rows and other.rows):
+            return True
+        return self.algorithm == other.algorithm != UNKNOWN_ALGORITHM
+
+    def __eq__(self, other: object) -> bool:
+        """Tell whether the rows are the same.
+
+        Raises:
+            InternalError: they are of different algorithms, so that nothing could be told.
+        """
+        if not isinstance(other, Digest):
+            return NotImplemented
+        if not self.is_comparable_with(other):
+            raise InternalError(
+                f"Digests by {self.algorithm or 'an unknown algorithm'} and by"
+                f" {other.algorithm or 'an unknown algorithm'} were compared",
+                remedy="Report this as a bug; nothing was put in place",
+            )
+        return (self.rows, self.checksum) == (other.rows, other.checksum)
+
+    def __hash__(self) -> int:
+        """Return the same for digests that are equal."""
+        return hash((self.rows, self.checksum))
 
 
 @dataclass(frozen=True, slots=True)

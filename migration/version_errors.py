@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from migration.errors import TargetError
+from migration.errors import PermanentError, TargetError
 
 
 class LedgerTooNewError(TargetError):
     """A newer Convoy has made or upgraded the ledger of this target; nothing was changed."""
 
     code = "ledger-too-new"
+
+
+class DigestAlgorithmError(PermanentError):
+    """Digests of a run are by another algorithm, and cannot be computed anew; nothing was put in place."""
+
+    code = "digest-by-another-version"

@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import ARRAY, BigInteger, Connection, Integer, Row, any_, bindparam, select, tuple_, update
 
+from migration.ledger.digest_records import chunk_digest, named_algorithm
 from migration.ledger.json_encoding import from_json, to_json
 from migration.ledger.ledger_tables import (
     chunks,
@@ -195,6 +196,7 @@ def save_chunk_results(
                 "rows_loaded": result.rows_loaded,
                 "rows_quarantined": result.rows_quarantined,
                 "digest": result.digest.checksum,
+                "digest_algorithm": named_algorithm(result.digest),
                 "seconds": result.seconds,
                 "worker": worker,
             }
@@ -223,7 +225,11 @@ class LoadedTable:
 
 
 _READ_LOADED = select(
-    chunks.c.table_id, chunks.c.rows_loaded, chunks.c.rows_quarantined, chunks.c.digest
+    chunks.c.table_id,
+    chunks.c.rows_loaded,
+    chunks.c.rows_quarantined,
+    chunks.c.digest,
+    chunks.c.digest_algorithm,
 ).where(
     chunks.c.table_id == any_(bindparam("table_ids", type_=ARRAY(BigInteger))),
     chunks.c.state == StepState.DONE.value,
@@ -244,7 +250,7 @@ def read_all_loaded(connection: Connection, table_ids: Collection[int]) -> dict[
         table_id: LoadedTable(
             rows_loaded=sum(row.rows_loaded for row in loaded),
             rows_quarantined=sum(row.rows_quarantined for row in loaded),
-            digests=tuple(Digest(row.rows_loaded, row.digest) for row in loaded),
+            digests=tuple(chunk_digest(row) for row in loaded),
         )
         for table_id, loaded in rows.items()
     }

@@ -118,6 +118,7 @@ tables = Table(
     Column("rows_target", BigInteger),
     Column("digest_source", Text),
     Column("digest_target", Text),
+    Column("digest_algorithm", Text),  # of both; NULL: not known, or not one
     Column("equal", Boolean),
     Column("guard", Text),  # of the staged table, what it is known by: target.pg_catalog.guard_triggers
     Column("signature", JSONB),  # of the staged table, as it was proved: target.pg_catalog.table_signature
@@ -155,6 +156,7 @@ chunks = Table(
     Column("rows_loaded", BigInteger),
     Column("rows_quarantined", BigInteger),
     Column("digest", Text),  # of the loaded rows, as read from the source
+    Column("digest_algorithm", Text),  # row_hashing.algorithm_name; NULL: not known
     Column("seconds", Float),
     Column("worker", Text),
     _time("finished_at"),

@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, Select, delete, func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
+from migration.ledger.digest_records import chunk_digest, named_algorithm
 from migration.ledger.ledger_tables import chunks, quarantine, sources, tables, transforms
 from migration.ledger.work_totals import add_to_totals, reason_kind
 from migration.model import Digest, Rejection, StorageClass
@@ -145,19 +146,24 @@ def _quarantined(row: Any) -> Quarantined:
     return Quarantined(**values)
 
 
+_OF_HELD_CHUNK = (
+    chunks.c.id,
+    chunks.c.table_id,
+    chunks.c.rows_quarantined,
+    chunks.c.rows_loaded,
+    chunks.c.digest,
+    chunks.c.digest_algorithm,
+)
+
+
 def held_chunks(connection: Connection, run_id: str) -> list[HeldChunk]:
     """Return the chunks of a run with rows in quarantine, table by table."""
     rows = connection.execute(
-        select(
-            chunks.c.id, chunks.c.table_id, chunks.c.rows_quarantined, chunks.c.rows_loaded, chunks.c.digest
-        )
+        select(*_OF_HELD_CHUNK)
         .where(chunks.c.run_id == run_id, chunks.c.rows_quarantined > 0)
         .order_by(chunks.c.table_id, chunks.c.position)
     )
-    return [
-        HeldChunk(row.id, row.table_id, row.rows_quarantined, Digest(row.rows_loaded, row.digest))
-        for row in rows
-    ]
+    return [HeldChunk(row.id, row.table_id, row.rows_quarantined, chunk_digest(row)) for row in rows]
 
 
 def held_rows(connection: Connection, chunk_id: int) -> dict[Key, list[int]]:
@@ -192,6 +198,7 @@ def _count_rows(connection: Connection, chunk_id: int, loaded: Digest, *, held: 
             rows_loaded=loaded.rows,
             rows_quarantined=chunks.c.rows_quarantined + held,
             digest=loaded.checksum,
+            digest_algorithm=named_algorithm(loaded),
         )
     )
 
@@ -249,13 +256,8 @@ def hold_rows(
 def loaded_chunks(connection: Connection, table_id: int) -> list[HeldChunk]:
     """Return the chunks of a table from which rows were loaded, in order."""
     rows = connection.execute(
-        select(
-            chunks.c.id, chunks.c.table_id, chunks.c.rows_quarantined, chunks.c.rows_loaded, chunks.c.digest
-        )
+        select(*_OF_HELD_CHUNK)
         .where(chunks.c.table_id == table_id, chunks.c.rows_loaded > 0)
         .order_by(chunks.c.position)
     )
-    return [
-        HeldChunk(row.id, row.table_id, row.rows_quarantined, Digest(row.rows_loaded, row.digest))
-        for row in rows
-    ]
+    return [HeldChunk(row.id, row.table_id, row.rows_quarantined, chunk_digest(row)) for row in rows]

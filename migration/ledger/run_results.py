@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable, Mapping
 from sqlalchemy import Connection, func, insert, select, update
 
 from migration.finding_kinds import counting_kinds
+from migration.ledger.digest_records import NO_CHECKSUM, named_algorithm, stored_digest
 from migration.ledger.ledger_tables import (
     chunks,
     findings,
@@ -30,7 +31,11 @@ def save_verdict(connection: Connection, table_id: int, source: Digest, target: 
 
 
 def save_verdicts(connection: Connection, verdicts: Mapping[int, tuple[Digest, Digest]]) -> None:
-    """Store the digests of both sides of tables, by their ids in the ledger."""
+    """Store the digests of both sides of tables, by their ids in the ledger.
+
+    Raises:
+        InternalError: the two of a table cannot be compared.
+    """
     update_set(
         connection,
         tables,
@@ -40,10 +45,27 @@ def save_verdicts(connection: Connection, verdicts: Mapping[int, tuple[Digest, D
                 "rows_target": target.rows,
                 "digest_source": source.checksum,
                 "digest_target": target.checksum,
+                "digest_algorithm": named_algorithm(source if source.rows else target),
                 "equal": source == target,
             }
             for table_id, (source, target) in verdicts.items()
         ],
+    )
+
+
+def save_changed_rows(connection: Connection, table_id: int, source: Digest, target: Digest) -> None:
+    """Store the digests of a table of which both sides have the same rows more, or less, than when it was compared.
+
+    Where they are of different algorithms, which an earlier version has left, the verdict on all others stays as it is
+    and no digest speaks of the table any more.
+    """
+    if source.is_comparable_with(target):
+        save_verdict(connection, table_id, source, target)
+        return
+    connection.execute(
+        update(tables)
+        .where(tables.c.id == table_id)
+        .values(rows_target=target.rows, digest_source=None, digest_target=None, digest_algorithm=None)
     )
 
 
@@ -61,9 +83,13 @@ def is_different(connection: Connection, table_id: int) -> bool:
 def read_digests(connection: Connection, table_id: int) -> Digest | None:
     """Return what was found when a table was read back; None where it was not."""
     row = connection.execute(
-        select(tables.c.rows_target, tables.c.digest_target).where(tables.c.id == table_id)
+        select(tables.c.rows_target, tables.c.digest_target, tables.c.digest_algorithm).where(
+            tables.c.id == table_id
+        )
     ).one()
-    return None if row.digest_target is None else Digest(row.rows_target, row.digest_target)
+    if row.rows_target is None:
+        return None
+    return stored_digest(row.rows_target, row.digest_target or NO_CHECKSUM, row.digest_algorithm)
 
 
 def save_comparison(
@@ -72,8 +98,8 @@ def save_comparison(
     *,
     rows_source: int,
     rows_target: int | None,
-    digest_source: str | None,
-    digest_target: str | None,
+    digest_source: Digest | None,
+    digest_target: Digest | None,
     equal: bool | None,
     schema_checked: int | None = None,
 ) -> None:
@@ -84,8 +110,9 @@ def save_comparison(
         .values(
             rows=rows_source,
             rows_target=rows_target,
-            digest_source=digest_source,
-            digest_target=digest_target,
+            digest_source=digest_source.checksum if digest_source else None,
+            digest_target=digest_target.checksum if digest_target else None,
+            digest_algorithm=named_algorithm(digest_source) if digest_source else None,
             equal=equal,
             schema_checked=schema_checked,
         )

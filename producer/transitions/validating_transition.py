@@ -8,23 +8,32 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select
 
 from migration.errors import NotEqualError
-from migration.ledger.chunk_records import read_all_loaded
+from migration.ledger.chunk_records import read_all_loaded, read_loaded
+from migration.ledger.digest_records import stored_digest
 from migration.ledger.ledger_tables import steps
 from migration.ledger.run_results import add_findings, save_schema_checked, save_verdicts
 from migration.ledger.table_records import TableRecord, read_tables
-from migration.model import Digest, Mode, Phase
-from migration.validation.row_digest import combine
+from migration.model import Mode, Phase
+from migration.source.snapshots.snapshot_access import SnapshotAccess
+from migration.steps.digest_renewal import renew_digests
+from migration.steps.run_schema_names import staging_schema
+from migration.steps.step_context import read_planned_table
+from migration.target.loading.table_readback import TargetReader
+from migration.validation.row_digest import DigestSum, combine
 from producer.transitions.differing_rows import find_difference
 from producer.transitions.run_end import before_cutover, completed
 from producer.transitions.staged_proof import note_signatures
 from producer.transitions.staged_schema import StagedSchema, compare_staged
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from sqlalchemy import Connection
 
     from migration.ledger.run_records import RunRecord
     from migration.ledger.run_transition import LockedRun
-    from migration.model import Finding
+    from migration.model import Digest, Finding
+    from migration.steps.step_context import PlannedTable
     from producer.transitions.transition_context import TransitionContext
 
 
@@ -60,12 +69,41 @@ def _compare_digests(context: TransitionContext, run: RunRecord) -> list[_Compar
         loaded = read_all_loaded(connection, {table.id for table in tables})
         stands = _read_back(connection, run)
     digests = [
-        (table, combine(loaded[table.id].digests), combine(stands.get(table.id, ()))) for table in tables
+        (table, *_comparable(context, run, table, loaded[table.id].digests, stands.get(table.id, ())))
+        for table in tables
     ]
     return [
         _Comparison(table, source, target, find_difference(context, run, table) if source != target else [])
         for table, source, target in digests
     ]
+
+
+def _comparable(
+    context: TransitionContext,
+    run: RunRecord,
+    table: TableRecord,
+    loaded: Sequence[Digest],
+    stands: Sequence[Digest],
+) -> tuple[Digest, Digest]:
+    """Return the digests of both sides; those of an earlier version of Convoy or DuckDB are computed anew first."""
+    source, target = combine(loaded), combine(stands)
+    if source.is_comparable_with(target):
+        return source, target
+    with context.engine.begin() as connection, SnapshotAccess(context.settings) as snapshots:
+        planned = read_planned_table(connection, run.id, table.id)
+        renew_digests(connection, planned, snapshots)
+        source = combine(read_loaded(connection, table.id).digests)
+    if not source.is_comparable_with(target):
+        target = _read_anew(context, planned)
+    return source, target
+
+
+def _read_anew(context: TransitionContext, table: PlannedTable) -> Digest:
+    total = DigestSum()
+    with TargetReader(context.target_url) as reader:
+        for batch in reader.batches(staging_schema(table.run, table.plan.target_schema), table.plan):
+            total.add(batch, table.plan.copied_columns)
+    return total.digest()
 
 
 def finish_validating(
@@ -99,5 +137,7 @@ def _read_back(connection: Connection, run: RunRecord) -> dict[int, list[Digest]
             steps.c.run_id == run.id, steps.c.phase == Phase.VALIDATING.value, steps.c.table_id.is_not(None)
         )
     ):
-        found.setdefault(row.table_id, []).append(Digest(row.result["rows"], row.result["checksum"]))
+        found.setdefault(row.table_id, []).append(
+            stored_digest(row.result["rows"], row.result["checksum"], row.result.get("algorithm"))
+        )
     return found

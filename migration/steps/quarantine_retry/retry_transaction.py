@@ -28,8 +28,10 @@ from migration.observers.run_observer import Observers
 from migration.observers.standard_observers import STANDARD_OBSERVERS
 from migration.settings import Settings, load_settings
 from migration.source.snapshots.snapshot_access import SnapshotAccess
+from migration.steps.digest_renewal import renew_digests
 from migration.steps.leftovers.purged_run import refuse_purged
 from migration.steps.quarantine_retry.table_retry import RetriedTable, TableRetry
+from migration.steps.step_context import read_planned_table
 from migration.target.application_tables.refusal_tolerant_insert import insert_fitting
 from migration.target.application_tables.row_transfer import triggers_at_rest
 from migration.target.postgres_errors import translate
@@ -98,6 +100,7 @@ def _retry(
     with transition(engine, run_id, observers) as locked:
         connection, run = locked.connection, locked.record
         _check_run(connection, run)
+        _renew(connection, run, snapshots)
         held: dict[int, list[HeldChunk]] = {}
         for chunk in held_chunks(connection, run_id):
             held.setdefault(chunk.table_id, []).append(chunk)
@@ -111,6 +114,16 @@ def _retry(
         results = tuple(retry.finish() for retry in retries)
         phase = _close(locked, results, mapping)
     return RetryResult(run_id, phase, results)
+
+
+def _renew(connection: Connection, run: RunRecord, snapshots: SnapshotAccess) -> None:
+    """Let digests of the touched tables be comparable with those that are about to be computed.
+
+    Not of an application's tables: theirs are watched by sums of the server, and rows that they refused have no plan.
+    """
+    if not run.options.data_only:
+        for table_id in sorted({chunk.table_id for chunk in held_chunks(connection, run.id)}):
+            renew_digests(connection, read_planned_table(connection, run.id, table_id), snapshots)
 
 
 def _check_run(connection: Connection, run: RunRecord) -> None:

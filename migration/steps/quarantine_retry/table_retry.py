@@ -26,6 +26,7 @@ from migration.ledger.run_results import (
     add_findings,
     is_different,
     read_digests,
+    save_changed_rows,
     save_difference,
     save_verdict,
 )
@@ -277,7 +278,7 @@ class TableRetry:
             add_findings(self._connection, self._run.id, found)
             differs = found or is_different(self._connection, self._table.id)
             if stood is not None:
-                save_verdict(self._connection, self._table.id, source, combine([stood, came]))
+                save_changed_rows(self._connection, self._table.id, source, combine([stood, came]))
             if differs:
                 save_difference(self._connection, self._table.id)
             written_since = self._was_written_to
@@ -291,7 +292,7 @@ class TableRetry:
             if not written_since:
                 save_verdict(self._connection, self._table.id, source, target)
             elif stood is not None:
-                save_verdict(self._connection, self._table.id, source, combine([stood, came]))
+                save_changed_rows(self._connection, self._table.id, source, combine([stood, came]))
         if written_since:
             plan = self._table.plan
             add_remark(

@@ -150,7 +150,7 @@ class LaterWriteCount:
         """Compare a table with the snapshot; None where that is gone, or holds other rows than the run has loaded."""
         if self._snapshots is None or any(column.cast_to for column in table.plan.copied_columns):
             return None
-        if table.loaded.rows != found.rows_then or table.entry.get("merged"):
+        if not table.has_known_digest or table.loaded.rows != found.rows_then or table.entry.get("merged"):
             return None
         snapshots, planned = self._snapshots, self._planned(table)
         orphans = read_orphans(self._connection, table.id)

@@ -35,8 +35,11 @@ class WatchedTable:
     """What the cutover has noted of it."""
     horizon: RowHorizon | None
     is_data_only: bool
-    has_known_digest: bool
-    """Whether this process computes digests as the run did."""
+
+    @property
+    def has_known_digest(self) -> bool:
+        """Whether this process computes digests as the run did."""
+        return not self.loaded.rows or self.loaded.algorithm == algorithm_name()
 
     @property
     def rows_then(self) -> int:
@@ -78,7 +81,6 @@ def watched_tables(connection: Connection, run: RunRecord) -> list[WatchedTable]
                     entry,
                     recorded_horizon(record.get("horizon")),
                     bool(record.get("data_only")),
-                    record.get("digest", algorithm_name()) == algorithm_name(),
                 )
             )
     return found

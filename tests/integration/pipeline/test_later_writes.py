@@ -82,7 +82,7 @@ def test_the_least_is_said_where_nobody_can_tell(direct: Direct, run: RunRecord)
 def test_digests_of_another_library_accuse_nobody_by_age(direct: Direct, run: RunRecord) -> None:
     write(
         direct,
-        "UPDATE convoy.runs SET cutover = jsonb_set(cutover, '{0,record,digest}', '\"hash128/duckdb-0.1\"')",
+        "UPDATE convoy.chunks SET digest = md5(id::text), digest_algorithm = 'hash128/duckdb-0.1'",
     )
     assert undo(direct, run).writes == ()
 

@@ -41,7 +41,7 @@ from migration.run_options import RunOptions
 from migration.source_schema import SourceColumn, SourceSchema, SourceTable, TableKind
 from tests.unit.report.factories import table_plan
 
-DIGEST = Digest(95, "0123456789abcdef0123456789abcdef")
+DIGEST = Digest(95, "0123456789abcdef0123456789abcdef", "hash128")
 
 
 @pytest.fixture
@@ -265,7 +265,9 @@ def test_validation_reports_both_sides(ledger: Engine):
     move(ledger, run_id, Phase.SNAPSHOTTING)
     ((table_id, _),) = prepare(ledger, run_id)
     with ledger.begin() as connection:
-        save_verdict(connection, table_id, Digest(100, "aa" * 16), Digest(99, "bb" * 16))
+        save_verdict(
+            connection, table_id, Digest(100, "aa" * 16, "hash128"), Digest(99, "bb" * 16, "hash128")
+        )
         add_findings(
             connection, run_id, [Finding(FindingKind.MISSING_ROW, "users", "is not there", key="id = 7")]
         )

@@ -9,9 +9,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from migration.errors import InternalError
 from migration.model import ColumnPlan, Digest, ValueKind
 from migration.validation.canonical_form import canonical_array, canonical_json
-from migration.validation.row_digest import DigestSum, combine, hash_together
+from migration.validation.row_digest import DigestSum, combine, difference, hash_together
 from migration.value_conversion.value_kinds import ARROW_TYPES
 
 KINDS = {
@@ -136,7 +137,34 @@ def test_equal_rows_do_not_cancel_out() -> None:
 
 
 def test_no_rows_is_zero() -> None:
-    assert DigestSum().digest() == combine([]) == Digest(0, "0" * 32)
+    assert DigestSum().digest() == combine([]) == Digest(0, "0" * 32, "")
+
+
+def test_digests_of_different_algorithms_are_not_compared() -> None:
+    ours, theirs = Digest(1, "a" * 32, "hash128-2/duckdb-1"), Digest(1, "a" * 32, "hash128/duckdb-1")
+    nobodys = Digest(1, "a" * 32, "")
+    for one, other in [(ours, theirs), (ours, nobodys), (nobodys, nobodys), (nobodys, theirs)]:
+        assert not one.is_comparable_with(other)
+        with pytest.raises(InternalError, match="were compared"):
+            assert one == other
+        with pytest.raises(InternalError, match="were compared"):
+            assert one != other
+    assert ours == Digest(1, "a" * 32, "hash128-2/duckdb-1")
+
+
+def test_no_rows_are_no_rows_by_every_algorithm() -> None:
+    some = Digest(1, "a" * 32, "md5")
+    assert Digest(0, "0" * 32, "md5") == Digest(0, "0" * 32, "hash128")
+    assert some != combine([])
+    assert combine([some, Digest(0, "0" * 32, "hash128")]).algorithm == "md5"
+
+
+def test_parts_of_different_algorithms_make_a_whole_that_equals_nothing() -> None:
+    some, other = Digest(1, "a" * 32, "md5"), Digest(2, "b" * 32, "hash128")
+    whole = combine([some, other])
+    assert (whole.rows, whole.algorithm) == (3, "")
+    assert difference(whole, some).algorithm == ""
+    assert difference(other, Digest(1, "c" * 32, "hash128")).algorithm == "hash128"
 
 
 def test_rows_without_columns_are_counted() -> None:
