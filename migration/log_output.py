@@ -25,6 +25,8 @@ CELERY_LINES: Final = ("celery.worker.strategy", "celery.app.trace")
 _CHORDS: Final = "celery.backends.redis"
 _QUIET: Final = ("asyncio", "botocore", "fsspec", "kombu", "s3fs", "urllib3")
 """Libraries whose debug lines are about themselves."""
+_TRACE_INDENT: Final = "  "
+"""No line of a traceback, whose message may hold anything, begins as a line of the log does."""
 
 
 def set_up_logging(
@@ -89,23 +91,39 @@ def _formatter(settings: Settings, process: str, stream: IO[str], *, to_file: bo
 
 
 class TextLine(logging.Formatter):
-    """One line for people: time, level, process, what happened, and the fields that it does not name itself."""
+    """One line for people: time, level, process, what happened, and the fields that it does not name itself.
+
+    What strangers send (a path, a name, an exception's message) makes no line of its own and moves no terminal.
+    """
 
     def __init__(self, process: str) -> None:
         super().__init__()
         self._process = process
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return the line, with a traceback below it where there is one."""
-        told = record.getMessage()
+        """Return the line, with a traceback below it, indented, where there is one."""
+        told = record.getMessage().rstrip()  # warnings end with a line break
         more = [f"{name}={value}" for name, value in bound_fields().items() if not _names(told, str(value))]
         clock = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(record.created))
-        line = f"{clock}.{int(record.msecs):03d}Z {record.levelname} {self._process}[{os.getpid()}] {told}"
+        line = f"{clock}.{int(record.msecs):03d}Z {record.levelname} {self._process}[{os.getpid()}] {_tellable(told)}"
         if more:
-            line += f" [{' '.join(more)}]"
+            line += f" [{_tellable(' '.join(more))}]"
         if record.exc_info and record.exc_info[0] is not None:
-            line += f"\n{self.formatException(record.exc_info)}"
+            trace = without_secrets(self.formatException(record.exc_info))
+            line += "".join(f"\n{_TRACE_INDENT}{one_line(part)}" for part in trace.split("\n"))
         return without_secrets(line)
+
+
+def one_line(text: str) -> str:
+    r"""Return a text without what a terminal or a reader of lines obeys: those characters as `\n`, `\x1b`, `\u202e`."""
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
+
+
+def _tellable(text: str) -> str:
+    """Secrets go first: some have line breaks, which escapes would hide from their pattern."""
+    return one_line(without_secrets(text))
 
 
 def _names(words: str, value: str) -> bool:

@@ -86,6 +86,40 @@ def test_text_names_what_the_sentence_does_not(lines: Lines) -> None:
     assert line.endswith("Run 0198c2 waits [table=book]\n")
 
 
+_FORGED = "2026-11-30 09:00:00.000Z ERROR api[1] FORGED"
+
+
+@pytest.mark.parametrize("end", ["\n", "\r", "\r\n", "\v", "\f", "\x1c", "\x85", "\u2028", "\u2029"])
+def test_nothing_sent_makes_a_line_of_text_or_moves_a_terminal(lines: Lines, end: str) -> None:
+    set_up_logging(_settings(log_format="text"), "api")
+    sent = f"/x{end}{_FORGED}\x1b[31m\0\u202e\x7f\udcff\x9b2J"
+    with log_fields(request_id=f"a{sent}b"):
+        logging.getLogger("x").warning("GET %s: 404", sent)
+    told = lines.getvalue()
+    assert told.endswith("]\n")
+    assert told[:-1].isprintable(), told
+    assert r"\x1b[31m\x00\u202e\x7f\udcff\x9b2J: 404" in told
+
+
+def test_lines_of_a_traceback_are_indented_whatever_the_exception_says(lines: Lines) -> None:
+    set_up_logging(_settings(log_format="text"), "api")
+    try:
+        raise ValueError(f"no\n{_FORGED}\r{_FORGED}\x1b[2J")
+    except ValueError:
+        logging.getLogger("x").exception("It broke")
+    first, *trace = lines.getvalue().removesuffix("\n").split("\n")
+    assert first.endswith("It broke")
+    assert trace[0] == "  Traceback (most recent call last):"
+    assert trace[-1] == rf"  {_FORGED}\r{_FORGED}\x1b[2J"
+    assert all(line.startswith("  ") and line.isprintable() for line in trace)
+
+
+def test_a_secret_of_many_lines_is_blanked_before_it_is_one_line(lines: Lines) -> None:
+    set_up_logging(_settings(log_format="text", target_password="first\nsecond-half"), "api")
+    logging.getLogger("x").warning("for first\nsecond-half")
+    assert "second-half" not in lines.getvalue()
+
+
 def test_celery_s_lines_about_each_message_are_for_debugging(lines: Lines) -> None:
     for level in ("INFO", "DEBUG"):
         set_up_logging(_settings(log_level=level), "worker")

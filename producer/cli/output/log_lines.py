@@ -9,9 +9,10 @@ class _PlainWarning(logging.Formatter):
     """What a command without --verbose shows of a warning: the sentence."""
 
     def format(self, record: logging.LogRecord) -> str:
+        from migration.log_output import one_line
         from migration.secret_text import without_secrets
 
-        return without_secrets(record.getMessage())
+        return one_line(without_secrets(record.getMessage()).rstrip())
 
 
 def show_log_lines(*, verbose: bool) -> None:
