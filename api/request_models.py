@@ -19,6 +19,7 @@ from migration.ledger.cutover_tries import CutoverTerms
 from migration.ledger.cutover_window import parse_window
 from migration.mapping_file.loss_signatures import read_signature
 from migration.mapping_file.mapping_file_reader import read_mapping
+from migration.mapping_file.stranger_default_check import check_stranger_defaults
 from migration.mapping_file_model import MappingFile, OnConflict, OnOrphan
 from migration.model import IdentifierPolicy, IfExists, Mode, OnError, Source
 from migration.run_options import (
@@ -262,7 +263,9 @@ class RunRequest(_Document):
 
 def _mapping(document: dict[str, Any]) -> MappingFile:
     encoded = msgspec.json.encode(document, order="sorted")
-    return replace(read_mapping(document, "mapping"), sha256=hashlib.sha256(encoded).hexdigest())
+    mapping = read_mapping(document, "mapping")
+    check_stranger_defaults(mapping)
+    return replace(mapping, sha256=hashlib.sha256(encoded).hexdigest())
 
 
 class RollbackRequest(_Document):

@@ -327,6 +327,25 @@ def test_log_says_who_has_rolled_back(direct: Direct, run: RunRecord) -> None:
         undo(direct, run)
 
 
+def test_of_rollbacks_at_the_same_moment_one_does_it_and_the_others_say_so(
+    direct: Direct, run: RunRecord
+) -> None:
+    ends: list[RollbackResult | Exception] = []
+
+    def roll_back() -> None:
+        try:
+            ends.append(roll_back_run(direct.ledger, run.id, force=True, settings=direct.workspace.settings))
+        except Exception as error:  # noqa: BLE001  # whatever it is, it is looked at below
+            ends.append(error)
+
+    threads = [threading.Thread(target=roll_back) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(type(end).__name__ for end in ends) == ["RollbackResult", *["RunStateError"] * 3], ends
+
+
 def test_load_into_an_application_is_counted_and_kept(direct: Direct, build: Build) -> None:
     write(
         direct,
