@@ -85,14 +85,14 @@ def test_requests_of_the_api_are_lines_with_their_ids(shell: Shell, tmp_path: Pa
         with httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False) as client:
             assert wait_until(lambda: _answers(client))
             headers = {"Authorization": "Bearer t0ken-for-tests", "X-Request-ID": os.urandom(8).hex()}
-            answer = client.get("/api/v1/migration/tables?q=hidden", headers=headers)
+            answer = client.get("/api/v1/migration/schema/word?app=hidden", headers=headers)
     finally:
         process.terminate()
         process.wait(30)
     assert answer.headers["X-Request-ID"] == headers["X-Request-ID"]
     lines = _lines(log)
     (line,) = (line for line in lines if line.get("request_id") == headers["X-Request-ID"])
-    assert line["event"].startswith("GET /api/v1/migration/tables: 200 in ")
+    assert line["event"].startswith("GET /api/v1/migration/schema/word: 404 in ")
     assert {line["process"] for line in lines} == {"api"}
     told = log.read_text(encoding="utf-8")
     assert SECRET not in told

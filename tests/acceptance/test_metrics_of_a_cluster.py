@@ -108,12 +108,14 @@ def test_counters_tell_what_a_run_has_done_and_outlive_its_purge(
 
 
 def test_runs_that_wait_and_their_steps_are_shown_by_queue(pipeline: Pipeline, client: ApiClient) -> None:
+    from migration.ledger.run_lock import run_lock
     from migration.ledger.run_records import create_run
     from migration.model import Source
 
     run_id = create_run(pipeline.ledger, RunOptions(sources=(Source("x", "/nowhere"),), target_schema="x"))
     key = ("convoy_open_steps", (("queue", "control"), ("state", "waiting")))
-    assert _samples(_scrape(client))[key] >= 1
+    with run_lock(pipeline.ledger, run_id, wait=True):  # no watchdog of the cluster moves it meanwhile
+        assert _samples(_scrape(client))[key] >= 1
     request_cancel(pipeline.ledger, run_id)
 
 
