@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, Self
@@ -114,7 +115,15 @@ class SnapshotAccess:
             return None
         is_own = path.parent == self._settings.snapshot_dir.absolute()
         is_copy = is_own and self._stage is not None and self._cache.is_copy(source.sha256)
-        return None if is_copy else path
+        if is_copy:
+            return None
+        if not os.access(path, os.R_OK):
+            if self._stage is not None and not is_own:
+                return None
+            raise _lost(
+                source, "It is there, and this user may not read it: start workers as the producer's user"
+            )
+        return path
 
 
 def _lost(source: FrozenSource, why: str) -> SnapshotLostError:

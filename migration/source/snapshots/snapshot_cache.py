@@ -23,6 +23,7 @@ from migration.errors import SnapshotFetchError, StageUnreachableError
 from migration.file_lock import FileLock
 from migration.full_disk import is_full
 from migration.full_disk_errors import SnapshotDiskFullError
+from migration.source.snapshots.snapshot_mode import OWNER_ONLY
 from migration.source.snapshots.snapshot_retention import (
     FETCH_SUFFIX,
     FETCHED_SUFFIX,
@@ -41,6 +42,7 @@ logger = logging.getLogger(__name__)
 _MAKE_ROOM: Final = "Make room there, or set MIGRATION_SNAPSHOT_DIR to a larger disk of this host"
 _SPARE_BYTES: Final = 64 << 20
 """Room that is left on the disk."""
+_PART_MODE: Final = 0o600
 _TRIES: Final = 2
 _PAUSE_SECONDS: Final = 1.0
 _REST_SECONDS: Final = 15.0
@@ -202,7 +204,7 @@ class SnapshotCache:
                     remedy="It is fetched anew; should it come again, remove it there and start a new run,"
                     " which publishes it again",
                 )
-            part.chmod(0o444)
+            part.chmod(OWNER_ONLY)
             self._know(
                 sha256, part
             )  # first: whoever finds the file under its name finds that it may be evicted
@@ -228,7 +230,9 @@ class SnapshotCache:
 
 def _fetch(part: Path, sha256: str, snapshot_bytes: int, stage: SnapshotStage) -> None:
     """Write what is missing of a snapshot behind what has come; return once it is safe on the disk."""
+    part.touch(mode=_PART_MODE)
     with part.open("ab") as file:
+        os.fchmod(file.fileno(), _PART_MODE)
         if file.tell() > snapshot_bytes:
             file.truncate(0)
             file.seek(0)

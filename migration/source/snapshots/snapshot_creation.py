@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import stat
 import tempfile
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -22,6 +23,7 @@ from migration.source.reading_time_limit import ReadingTimeLimit, reading_time_l
 from migration.source.regular_file import is_hollow
 from migration.source.salvage.database_salvage import Damage
 from migration.source.snapshots.confined_source_work import salvage_apart, unpack_apart
+from migration.source.snapshots.snapshot_mode import OWNER_ONLY, mode_like
 from migration.source.snapshots.source_download import fetch
 from migration.source.source_budget import SourceBudget
 from migration.source.source_path import checked_path, local_path, readable, without_credentials
@@ -124,7 +126,9 @@ def take_and_read(
         check_definitions(copy, place, budget)
         try_computed_values(copy, place, budget)
         found, sha256 = _read_and_check(copy, place, read, hand_on, budget)
-        return replace(_publish(copy, sha256, folder), damage=damage, given=given), found
+        is_copy = path is not None and not given and not salvage
+        mode = mode_like(original, copy) if is_copy else OWNER_ONLY
+        return replace(_publish(copy, sha256, folder, mode), damage=damage, given=given), found
 
 
 def _allowed_path(source: Source, path: str, place: Place) -> Path:
@@ -261,12 +265,30 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _publish(copy: Path, sha256: str, folder: Path) -> Snapshot:
-    """Give the copy its final name in one step, so that whoever finds it finds all of it."""
+def _publish(copy: Path, sha256: str, folder: Path, mode: int) -> Snapshot:
+    """Give the copy its final name in one step, so that whoever finds it finds all of it.
+
+    One that is there already may be read afterwards by those alone who may read both sources.
+
+    Raises:
+        SnapshotError: one that is there already belongs to another user, who keeps it to themselves.
+    """
     copy_bytes = copy.stat().st_size
     path = folder / f"{sha256}.sqlite"
     # One that is there already may be what a machine that went down has left of it.
-    if not (path.exists() and path.stat().st_size == copy_bytes and _sha256(path) == sha256):
-        copy.chmod(0o444)
-        copy.replace(path)
+    try:
+        if path.exists() and path.stat().st_size == copy_bytes and _sha256(path) == sha256:
+            there = stat.S_IMODE(path.stat().st_mode)
+            if there & ~mode:
+                path.chmod(there & mode)
+        else:
+            copy.chmod(mode)
+            copy.replace(path)
+    except PermissionError as error:
+        raise SnapshotError(
+            "Another user has a snapshot of the same content in the folder for snapshots",
+            file=str(path),
+            setting="MIGRATION_SNAPSHOT_DIR",
+            remedy="Name a folder of your own in MIGRATION_SNAPSHOT_DIR",
+        ) from error
     return Snapshot(path, sha256, copy_bytes)

@@ -14,6 +14,7 @@ import fsspec
 
 from migration.convoy_error import ConvoyError
 from migration.errors import SnapshotFetchError, StageUnreachableError
+from migration.source.snapshots.snapshot_mode import OWNER_ONLY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping
@@ -153,9 +154,12 @@ class StoreStage:
             return
         unfinished = f"{self._root}/{sha256}.incoming-{run_id}-{uuid.uuid4().hex[:8]}"
         try:
+            if self._is_folder:
+                Path(unfinished).touch(mode=0o600, exist_ok=False)
             self._files.put_file(str(copy), unfinished)
             if self._is_folder:
                 with Path(unfinished).open("rb") as file:
+                    os.fchmod(file.fileno(), OWNER_ONLY)
                     os.fsync(file.fileno())
             self._files.mv(unfinished, path)
         finally:

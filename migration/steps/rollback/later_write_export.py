@@ -141,7 +141,8 @@ def _literal(value: str) -> str:
 @contextmanager
 def _new_file(path: Path) -> Iterator[IO[bytes]]:
     """Open a file that is not there yet; it is on the disk at the end, or gone."""
-    with path.open("xb") as file:
+    path.touch(mode=0o600, exist_ok=False)  # rows of the database
+    with path.open("r+b") as file:
         try:
             yield file
             file.flush()

@@ -101,6 +101,40 @@ def test_snapshot_is_fetched_once_and_then_here(
     assert not scene.where(frozen, "part").exists()
 
 
+def test_what_comes_from_a_stage_and_what_lies_in_its_folder_is_for_the_owner_alone(
+    scene_of: Scenes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene = scene_of("folder")
+    while_it_comes = []
+    whole = snapshot_cache._hash
+
+    def looked_at(path: Path) -> str:
+        while_it_comes.append(path.stat().st_mode & 0o777)
+        return whole(path)
+
+    monkeypatch.setattr(snapshot_cache, "_hash", looked_at)
+    frozen = scene.put()
+    with SnapshotAccess(scene.settings) as snapshots:
+        assert snapshots.path(frozen).stat().st_mode & 0o777 == 0o400
+    staged = scene.settings.snapshot_dir.parent / "stage" / f"{frozen.sha256}.sqlite"
+    assert staged.stat().st_mode & 0o777 == 0o400
+    assert while_it_comes == [0o600]
+
+
+def test_a_snapshot_that_this_user_may_not_read_is_said_to_be_so(
+    scene_of: Scenes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene = scene_of("folder")
+    settings = scene.settings.model_copy(update={"stage_url": None})
+    frozen = freeze(scene.origin, 1_000, elsewhere=False)
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    with (
+        SnapshotAccess(settings) as snapshots,
+        pytest.raises(SnapshotLostError, match="may not read it"),
+    ):
+        snapshots.path(frozen)
+
+
 def test_snapshot_that_is_seen_from_here_is_read_where_it_is(scene_of: Scenes) -> None:
     scene = scene_of("folder")
     frozen = scene.put(elsewhere=False)
