@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import uvicorn
 
 from api.app import create_app
+from api.header_deadline import DeadlineProtocol
 from migration.convoy_error import ConvoyError
 from migration.log_output import set_up_logging
 from migration.secret_text import guard_output
@@ -25,9 +26,13 @@ SWITCH_SECONDS = 0.001
 
 
 class Server(uvicorn.Server):
-    """Tells the application that it is to stop, so that endless event streams end by themselves."""
+    """Tells the application that it is to stop, so that endless event streams end by themselves.
+
+    Its connections end where no header comes.
+    """
 
     def __init__(self, config: uvicorn.Config, app: FastAPI) -> None:
+        config.http = DeadlineProtocol
         super().__init__(config)
         self._app = app
 

@@ -190,6 +190,7 @@ def _add_problems(operation: dict[str, Any]) -> None:
     if "requestBody" in operation:
         statuses |= {
             HTTPStatus.BAD_REQUEST,
+            HTTPStatus.REQUEST_TIMEOUT,
             HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
             HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
         }

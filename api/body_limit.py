@@ -1,4 +1,4 @@
-"""The limit on the size of a request's body, checked before any route reads it."""
+"""The limits on the size of a request's body and on the time that it takes, checked before any route reads it."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ MAX_DRAINED_BYTES = 16 * MAX_BODY_BYTES
 """A body that is announced and no larger is read to its end and forgotten: a server that closes while its client still
 sends takes its own answer back (RFC 9112, section 9.6)."""
 _DRAIN_SECONDS = 5.0
+BODY_SECONDS = 20.0
+"""From the end of the header to the end of the body, however it trickles."""
 
 
 async def _drain(receive: Receive) -> None:
@@ -29,7 +31,7 @@ async def _drain(receive: Receive) -> None:
 
 
 class BodyLimit:
-    """Answers 413 to a body of more than `max_bytes`, announced or not."""
+    """Answers 413 to a body of more than `max_bytes`, announced or not, and 408 to one that is not whole in time."""
 
     def __init__(self, app: ASGIApp, max_bytes: int = MAX_BODY_BYTES) -> None:
         self._app = app
@@ -40,27 +42,15 @@ class BodyLimit:
         if scope["type"] != "http" or scope["method"] not in {"POST", "PUT", "PATCH"}:
             await self._app(scope, receive, send)
             return
-        announced = Headers(scope=scope).get("content-length", "0")
-        too_large = announced.isdecimal() and int(announced) > self._max_bytes
-        body = b""
-        more = not too_large
-        while more:
-            message = await receive()
-            if message["type"] == "http.disconnect":
-                return
-            body += message.get("body", b"")
-            too_large = len(body) > self._max_bytes
-            more = message.get("more_body", False) and not too_large
-        if too_large:
-            if announced.isdecimal() and self._max_bytes < int(announced) <= MAX_DRAINED_BYTES:
-                await _drain(receive)
-            problem = ProblemError(
-                "too-large",
-                HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-                f"A request may hold {self._max_bytes} bytes at most.",
-                headers={"Connection": "close"},
-            )
-            await problem_response(problem, Request(scope).url.path)(scope, receive, send)
+        try:
+            async with asyncio.timeout(BODY_SECONDS):
+                body = await self._read(Headers(scope=scope), receive)
+        except TimeoutError:
+            body = _too_slow()
+        if body is None:
+            return
+        if isinstance(body, ProblemError):
+            await problem_response(body, Request(scope).url.path)(scope, receive, send)
             return
 
         delivered = False
@@ -73,3 +63,36 @@ class BodyLimit:
             return {"type": "http.request", "body": body, "more_body": False}
 
         await self._app(scope, replay, send)
+
+    async def _read(self, headers: Headers, receive: Receive) -> bytes | ProblemError | None:
+        """Return the body, what is wrong with it, or None where the client has gone."""
+        announced = headers.get("content-length", "0")
+        too_large = announced.isdecimal() and int(announced) > self._max_bytes
+        body = b""
+        more = not too_large
+        while more:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                return None
+            body += message.get("body", b"")
+            too_large = len(body) > self._max_bytes
+            more = message.get("more_body", False) and not too_large
+        if not too_large:
+            return body
+        if announced.isdecimal() and self._max_bytes < int(announced) <= MAX_DRAINED_BYTES:
+            await _drain(receive)
+        return ProblemError(
+            "too-large",
+            HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+            f"A request may hold {self._max_bytes} bytes at most.",
+            headers={"Connection": "close"},
+        )
+
+
+def _too_slow() -> ProblemError:
+    return ProblemError(
+        "request-timeout",
+        HTTPStatus.REQUEST_TIMEOUT,
+        f"The body was not whole within {BODY_SECONDS:g} seconds; send it at once, and all that its length announces.",
+        headers={"Connection": "close"},
+    )
