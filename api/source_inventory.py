@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+from migration.file_name_text import is_text, shown_name
 from migration.source.database_opening import open_database, snapshot_uri
 from migration.source.integrity_check import SAMPLE_BYTES
 from migration.source.unpacking.source_formats import SourceFormat, look
@@ -26,6 +27,7 @@ MOST_FOLDERS_DEEP: Final = 8
 MOST_SECONDS: Final = 3.0
 """Folders and files that are looked at in all; more would keep whoever fills in a form waiting."""
 MOST_TABLES_NAMED: Final = 50
+_MOST_UNNAMABLE_TOLD: Final = 5
 _STEPS_BETWEEN_LOOKS: Final = 1_000
 _SECONDS_FOR_A_FILE: Final = 0.5
 _WAL_BYTES: Final = 32
@@ -58,6 +60,17 @@ class SourceInventory:
 
     sources: list[FoundSource] = field(default_factory=list)
     cut_off: str = ""
+    unnamable: list[str] = field(default_factory=list)
+    """Escaped paths of databases that no request can name, since they are no UTF-8."""
+
+    @property
+    def note(self) -> str:
+        """Why there may be more, and what cannot be named; empty where neither is."""
+        named = self.unnamable[:_MOST_UNNAMABLE_TOLD]
+        more = len(self.unnamable) - len(named)
+        rest = f" and {more:,} more" if more else ""
+        unnamable = f"Left out, because the name is no UTF-8: {', '.join(named)}{rest}." if named else ""
+        return " ".join(sentence for sentence in (self.cut_off, unnamable) if sentence)
 
 
 def take_inventory(root: Path, limit: int, contains: str = "") -> SourceInventory:
@@ -80,26 +93,19 @@ def take_inventory(root: Path, limit: int, contains: str = "") -> SourceInventor
             inventory.cut_off = "There are too many files below the source root to look at them all."
             break
         shown = path.relative_to(real_root).as_posix()
-        if wanted not in shown.casefold() or not _is_sayable(shown):
+        if wanted not in shown_name(shown).casefold():
             continue
         found = _look_at(path, shown, real_root)
         if found is None:
+            continue
+        if not is_text(shown) or not is_text(str(path.resolve())):
+            inventory.unnamable.append(shown_name(shown))
             continue
         if len(inventory.sources) == limit:
             inventory.cut_off = f"Only the first {limit:,} databases are listed."
             break
         inventory.sources.append(found)
     return inventory
-
-
-def _is_sayable(path: str) -> bool:
-    try:
-        path.encode()
-    except (
-        UnicodeEncodeError
-    ):  # bytes that are no UTF-8; JSON cannot hold them, and nobody could name the file
-        return False
-    return True
 
 
 def _files_below(root: Path) -> Iterator[Path]:
@@ -123,7 +129,8 @@ def _look_at(path: Path, shown: str, real_root: Path) -> FoundSource | None:
             form = look(opened.read(SAMPLE_BYTES))
         if form is None:
             return None
-        names = _table_names(real) if form is SourceFormat.DATABASE else None
+        has_tables = form is SourceFormat.DATABASE and is_text(str(real))  # SQLite's URIs are UTF-8
+        names = _table_names(real) if has_tables else None
         return FoundSource(
             path=shown,
             form=form,

@@ -14,6 +14,7 @@ from urllib.parse import unquote, urlsplit
 from api.problem_documents import ProblemError, invalid_request
 from api.request_models import MAX_SOURCES
 from migration.errors import SourceError
+from migration.file_name_text import is_text
 from migration.model import Source
 from migration.source.source_listing import SourceListing, default_label, list_sources
 
@@ -99,6 +100,8 @@ def _resolve(location: str, root: Path) -> Path:
         raise _RefusedError("The path is not below the server's source root")
     if not real.exists():
         raise _RefusedError("There is no such file below the server's source root")
+    if not is_text(str(real)):
+        raise _RefusedError("The name of this file, or of a folder on the way, is no UTF-8; rename it first")
     return real
 
 

@@ -49,7 +49,7 @@ class SourceEntry(BaseModel):
 
 
 class SourceEntries(BaseModel):
-    """By path. `note` says why there may be more; null where all was looked at."""
+    """By path. `note` says why there may be more, or what is left out as its name is no UTF-8; else null."""
 
     sources: list[SourceEntry]
     note: str | None
@@ -83,5 +83,5 @@ def sources(
         )
     found = take_inventory(root, limit, contains)
     return SourceEntries(
-        sources=[SourceEntry.of(source) for source in found.sources], note=found.cut_off or None
+        sources=[SourceEntry.of(source) for source in found.sources], note=found.note or None
     )

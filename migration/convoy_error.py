@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TypedDict, Unpack, cast
 
 from migration.exit_status import ExitStatus
+from migration.file_name_text import shown_name
 from migration.secret_text import without_secrets
 
 
@@ -102,7 +103,7 @@ def _target_parts(place: Place) -> list[str]:
 
 
 def _tellable(words: str) -> str:
-    return without_secrets(words.replace("\0", "\\x00"))
+    return without_secrets(shown_name(words).replace("\0", "\\x00"))
 
 
 class ConvoyError(Exception):
@@ -138,7 +139,8 @@ class ConvoyError(Exception):
         self.remedy = remedy
         self.details = details
         self.next_steps = next_steps
-        self.place = cast(Place, {name: value for name, value in place.items() if value != ""})  # noqa: TC006
+        told = {name: shown_name(value) if isinstance(value, str) else value for name, value in place.items()}
+        self.place = cast(Place, {name: value for name, value in told.items() if value != ""})  # noqa: TC006
 
     @property
     def where(self) -> str:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import tempfile
 from pathlib import Path
 from typing import Final
 
 from migration.convoy_error import NextStep
+from migration.file_name_text import is_text
 from migration.folder_errors import FolderNotWritableError
 from migration.full_disk import is_full
 
@@ -30,6 +32,9 @@ def writable_folder(folder: Path, *, holds: str, setting: str, mode: int = 0o777
     """
     current_folder()
     folder = folder.absolute()
+    if not is_text(str(folder)):
+        error = OSError(errno.EILSEQ, "its name, or that of a folder on the way, is no UTF-8")
+        raise not_writable(folder, error, holds=holds, setting=setting)
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=mode)
         with tempfile.TemporaryFile(dir=folder) as probe:

@@ -10,9 +10,10 @@ from pathlib import Path, PurePath
 from typing import Final
 
 from migration.errors import SourceError, SourceNotFoundError, SourceUnreadableError
+from migration.file_name_text import is_text, shown_name
 from migration.source.integrity_check import SAMPLE_BYTES
 from migration.source.regular_file import open_regular
-from migration.source.source_path import readable
+from migration.source.source_path import check_name, readable
 from migration.source.unpacking.source_formats import SourceFormat, look
 
 _PACKED_SUFFIXES: Final = frozenset({".gz", ".zst", ".zstd"})
@@ -31,6 +32,8 @@ class SourceListing:
     passed_over: tuple[str, ...]
     others: tuple[str, ...]
     """Dumps and compressed files in a folder, which only a pattern names: they may be copies of what lies there."""
+    unnamable: tuple[str, ...] = ()
+    """Names, escaped, that are no UTF-8 themselves, or lead to a path that is none."""
 
     @property
     def sentence(self) -> str:
@@ -40,6 +43,8 @@ class SourceListing:
             parts.append(
                 f"{_named(self.others)} (name dumps and compressed files by a pattern, or one by one)"
             )
+        if self.unnamable:
+            parts.append(f"{_named(self.unnamable)} (no UTF-8 in the name: rename what is a database)")
         return f"Passed over in {self.folder}: {'; '.join(parts)}." if parts else ""
 
 
@@ -64,8 +69,9 @@ def list_sources(path: Path, is_allowed: Callable[[Path], bool] = lambda _: True
 
     Raises:
         SourceNotFoundError: nothing that is read matches the pattern.
-        SourceUnreadableError: the folder holds no database, or cannot be read.
+        SourceUnreadableError: the folder holds no database, or cannot be read; or the path is no UTF-8.
     """
+    check_name(str(path), {"file": str(path)})
     is_folder = path.is_dir()
     if not is_folder and (path.exists() or not glob.has_magic(path.name) or not path.parent.is_dir()):
         return None
@@ -76,8 +82,11 @@ def list_sources(path: Path, is_allowed: Callable[[Path], bool] = lambda _: True
     databases: list[Path] = []
     passed_over: list[str] = []
     others: list[str] = []
+    unnamable: list[str] = []
     for entry in named:
-        if entry.is_dir():
+        if not _is_namable(entry):
+            unnamable.append(shown_name(entry.name))
+        elif entry.is_dir():
             passed_over.append(f"{entry.name}/")
         elif not is_allowed(entry) or not entry.is_file():
             passed_over.append(entry.name)
@@ -85,19 +94,30 @@ def list_sources(path: Path, is_allowed: Callable[[Path], bool] = lambda _: True
             databases.append(entry)
         else:
             (passed_over if kind is None else others).append(entry.name)
-    listing = SourceListing(folder, tuple(databases), tuple(passed_over), tuple(others))
+    listing = SourceListing(folder, tuple(databases), tuple(passed_over), tuple(others), tuple(unnamable))
     if not databases:
         raise _nothing_found(path, listing, is_folder=is_folder)
     return listing
 
 
 def _nothing_found(path: Path, listing: SourceListing, *, is_folder: bool) -> SourceError:
-    remedy = listing.sentence.rstrip(".") if listing.others else "Name a file, or the folder of the databases"
+    says_more = listing.others or listing.unnamable
+    remedy = listing.sentence.rstrip(".") if says_more else "Name a file, or the folder of the databases"
+    besides = f" beside {_named(listing.unnamable)}, whose name is no UTF-8" if listing.unnamable else ""
     if is_folder:
         return SourceUnreadableError(
-            "This is a directory without a SQLite database", remedy=remedy, file=str(path)
+            f"This is a directory without a SQLite database{besides}", remedy=remedy, file=str(path)
         )
-    return SourceNotFoundError("No file that is read matches the pattern", remedy=remedy, file=str(path))
+    return SourceNotFoundError(
+        f"No file that is read matches the pattern{besides}", remedy=remedy, file=str(path)
+    )
+
+
+def _is_namable(entry: Path) -> bool:
+    try:
+        return is_text(entry.name) and is_text(str(entry.resolve()))
+    except (OSError, RuntimeError):  # a loop of links
+        return True
 
 
 def _matches(name: str, pattern: str) -> bool:

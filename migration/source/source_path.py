@@ -9,6 +9,7 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 
 from migration.convoy_error import Place
 from migration.errors import SourceNotFoundError, SourcePermissionError, SourceUnreadableError
+from migration.file_name_text import is_text
 from migration.secret_text import without_secrets
 from migration.source.integrity_check import SAMPLE_BYTES
 from migration.source.regular_file import open_regular
@@ -26,12 +27,24 @@ def local_path(location: str) -> str | None:
     return None if "://" in location else location
 
 
+def check_name(path: str, place: Place) -> None:
+    """Make sure that a path can be stored in the ledger and shown.
+
+    Raises:
+        SourceUnreadableError: its name, or that of a folder on the way, is no UTF-8.
+    """
+    if not is_text(path):
+        raise SourceUnreadableError(
+            "The name of this file, or of a folder on the way, is no UTF-8", remedy="Rename it first", **place
+        )
+
+
 def checked_path(path: str, place: Place) -> Path:
     """Return the file itself that a path leads to; `place` is what the user calls it.
 
     Raises:
         SourceNotFoundError: there is no such file.
-        SourceUnreadableError: a directory, or another thing that is no file.
+        SourceUnreadableError: a directory, or another thing that is no file; or its name is no UTF-8.
     """
     try:
         # A link is followed, because log and journal lie beside the file itself.
@@ -40,6 +53,8 @@ def checked_path(path: str, place: Place) -> Path:
         raise SourceNotFoundError(
             "There is no such file", remedy="Check the path given as --source", **place
         ) from error
+    check_name(path, place)
+    check_name(str(original), place)
     if original.is_dir():
         raise SourceUnreadableError(
             "This is a directory, not a database", remedy="Name a file in it", **place

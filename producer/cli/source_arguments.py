@@ -16,7 +16,7 @@ from migration.errors import UsageError
 from migration.model import Source
 from migration.secret_text import remember_secrets
 from migration.source.source_listing import default_label, list_sources
-from migration.source.source_path import check_start, local_path, public_location
+from migration.source.source_path import check_name, check_start, local_path, public_location
 
 if TYPE_CHECKING:
     from migration.settings import Settings
@@ -34,7 +34,7 @@ def parse_sources(values: Sequence[str], *, tell: Callable[[str], None] = _tell_
     Raises:
         UsageError: none is named, two have the same label, or one label is given to several files.
         SourceNotFoundError: a folder or pattern stands for no database.
-        SourceUnreadableError: a folder cannot be read.
+        SourceUnreadableError: a folder cannot be read, or a name is no UTF-8.
     """
     if not values:
         raise UsageError(
@@ -93,6 +93,7 @@ def check_sources(sources: Sequence[Source]) -> None:
 
 
 def _parse(value: str, tell: Callable[[str], None]) -> list[Source]:
+    check_name(value, {"setting": "--source", "file": value})
     label, separator, location = value.partition("=")
     if not separator or "/" in label or os.sep in label or "?" in label or Path(value).exists():
         label, location = "", value
