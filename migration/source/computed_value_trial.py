@@ -22,7 +22,7 @@ from migration.source.view_expansion import MOST_QUERIES, too_large_view
 from migration.source_form_errors import SourceProcessError, SourceTooLargeError, SourceTooSlowError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from migration.convoy_error import Place
@@ -42,16 +42,27 @@ _DROP: Final = "Remove the column from a copy of the database"
 
 
 @dataclass(frozen=True, slots=True)
-class _Computed:
-    """Something that is computed: a column, or the rows of an R-Tree."""
+class Computed:
+    """Something that is computed: a column, the rows of an R-Tree, or an expression of a mapping file."""
 
     table: str
     column: str | None
     query: str
+    """Gives one value for each row, a blob."""
+    mapping: str | None = None
+    """Whose expression it is."""
 
     @property
     def name(self) -> str:
+        """What it is called in messages."""
+        if self.mapping is not None:
+            return f"The mapping's expression for column {self.column}"
         return f"Column {self.column}" if self.column is not None else "The R-Tree"
+
+    @property
+    def remedy(self) -> str:
+        """What its owner can do."""
+        return "Write an expression that computes less" if self.mapping is not None else _DROP
 
 
 def check_definitions(copy: Path, place: Place, budget: SourceBudget) -> None:
@@ -93,7 +104,17 @@ def try_computed_values(copy: Path, place: Place, budget: SourceBudget) -> None:
         SourceTooSlowError: they take longer.
         SourceProcessError: SQLite ends the process.
     """
-    computed = list(_computed(copy))
+    try_each(list(_computed(copy)), copy, place, budget)
+
+
+def try_each(computed: Sequence[Computed], copy: Path, place: Place, budget: SourceBudget) -> None:
+    """Do the same with what is named.
+
+    Raises:
+        SourceTooLargeError: the values come to more than the budget, or one of them does; names the column.
+        SourceTooSlowError: they take longer.
+        SourceProcessError: SQLite ends the process.
+    """
     if not computed:
         return
     file_bytes = copy.stat().st_size
@@ -128,7 +149,7 @@ def _heap_bytes(file_bytes: int, longest_bytes: int, budget: SourceBudget) -> in
     return max(_VALUES_AT_ONCE * longest_bytes, stored_bytes) + _HEAP_BYTES
 
 
-def _computed(copy: Path) -> Iterator[_Computed]:
+def _computed(copy: Path) -> Iterator[Computed]:
     try:
         with open_snapshot(copy) as connection:
             tables = connection.execute("SELECT name, sql FROM sqlite_schema WHERE type = 'table'").fetchall()
@@ -137,22 +158,22 @@ def _computed(copy: Path) -> Iterator[_Computed]:
                     continue
                 if _IS_VIRTUAL.match(sql):
                     if read_create_virtual(sql).module in R_TREES:
-                        yield _Computed(name, None, f"SELECT * FROM {quote_name(name)}")
+                        yield Computed(name, None, f"SELECT * FROM {quote_name(name)}")
                 elif _MAY_COMPUTE.search(sql):
                     yield from _columns(connection, name)
     except (sqlite3.Error, UnicodeDecodeError, SourceCorruptError):
         return  # whoever checks the file says what is wrong with it
 
 
-def _columns(connection: sqlite3.Connection, table: str) -> Iterator[_Computed]:
+def _columns(connection: sqlite3.Connection, table: str) -> Iterator[Computed]:
     for row in connection.execute(f"PRAGMA table_xinfo({quote_name(table)})").fetchall():
         if row[6] == _VIRTUAL_GENERATED and _UNREADABLE not in row[1]:
             value = f"CAST(t.{quote_name(row[1])} AS BLOB)"
-            yield _Computed(table, row[1], f"SELECT {value} FROM {quote_name(table)} AS t NOT INDEXED")
+            yield Computed(table, row[1], f"SELECT {value} FROM {quote_name(table)} AS t NOT INDEXED")
 
 
 def _too_large(
-    at: _Computed, beyond: str, file_bytes: int, longest_bytes: int, most_bytes: int, place: Place
+    at: Computed, beyond: str, file_bytes: int, longest_bytes: int, most_bytes: int, place: Place
 ) -> SourceTooLargeError | SourceCorruptError:
     where = _where(at, place)
     if beyond == "rows":
@@ -164,34 +185,38 @@ def _too_large(
     if beyond == "longest":
         what = f"{at.name} computes values of more than {longest_bytes:,} bytes"
     else:
-        what = (
-            f"The values that the schema computes, this column's at last, are more than {most_bytes:,} bytes"
-        )
+        who = "the mapping computes" if at.mapping is not None else "the schema computes"
+        what = f"The values that {who}, this column's at last, are more than {most_bytes:,} bytes"
     return SourceTooLargeError(
         f"{what}, and the file has {file_bytes:,}",
-        remedy=f"{_DROP}; where the database is yours, allow more with MIGRATION_SOURCE_COMPUTED_BYTES",
+        remedy=f"{at.remedy}; where the database is yours, allow more with MIGRATION_SOURCE_COMPUTED_BYTES",
         **where,
     )
 
 
-def _where(at: _Computed, place: Place) -> Place:
+def _where(at: Computed, place: Place) -> Place:
     where = place.copy()
     where["table"] = at.table
     if at.column is not None:
         where["column"] = at.column
+    if at.mapping is not None:
+        where["mapping"] = at.mapping
     return where
 
 
 def _died(
-    at: _Computed, end: ConfinedEnd, confinement: Confinement, place: Place
+    at: Computed, end: ConfinedEnd, confinement: Confinement, place: Place
 ) -> SourceTooSlowError | SourceProcessError:
     where = _where(at, place)
     if end.is_out_of_time:
         return SourceTooSlowError(
             f"{at.name} is not computed for all rows within {confinement.seconds:,} s",
-            remedy=f"{_DROP}; where the database is yours, allow more with MIGRATION_SOURCE_SECONDS",
+            remedy=f"{at.remedy}; where the database is yours, allow more with MIGRATION_SOURCE_SECONDS",
             **where,
         )
     return SourceProcessError(
-        f"{at.name} ended the process that computed it, {end.why}", remedy=_DROP, details=end.said, **where
+        f"{at.name} ended the process that computed it, {end.why}",
+        remedy=at.remedy,
+        details=end.said,
+        **where,
     )

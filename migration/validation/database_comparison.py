@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 
     from migration.model import ColumnProfile, TablePlan
     from migration.run_options import RunOptions
+    from migration.source.source_budget import SourceBudget
     from migration.source_schema import SourceSchema, SourceTable
 
 _ROWS_NAMED: Final = 20
@@ -94,6 +95,7 @@ def validate_database(
     options: RunOptions,
     on_table: Callable[[TableValidation], None] | None = None,
     expected: Collection[str] = (),
+    budget: SourceBudget | None = None,
 ) -> ValidationResult:
     """Compare every table of a source with the table of its name in the target.
 
@@ -109,6 +111,7 @@ def validate_database(
             with `if_exists` merge rows of the target alone, too.
         on_table: called after each table.
         expected: tables and views of the other sources of the run, which may stand in the same schema.
+        budget: what the mapping's expressions may cost; None where they were tried on this snapshot before.
 
     Raises:
         SourceError: the snapshot cannot be read.
@@ -117,7 +120,7 @@ def validate_database(
         TargetError, RetryableError: the target cannot be read.
     """
     schema = source_label if options.schema_per_source else options.target_schema
-    declared = _declared(source_path, source_label, options)
+    declared = _declared(source_path, source_label, options, budget)
     wanted = select_tables(source_label, declared, options)
     with ExitStack() as stack:
         engine = make_engine(target_url, "convoy validate")
@@ -181,14 +184,16 @@ def _check_rights(
     refuse_lacking(connection, read_rights(connection, schema, unread), schema=schema)
 
 
-def _declared(source_path: Path, source_label: str, options: RunOptions) -> SourceSchema:
+def _declared(
+    source_path: Path, source_label: str, options: RunOptions, budget: SourceBudget | None
+) -> SourceSchema:
     schema = read_schema(source_path)
     if options.mapping is None:
         return schema
     if len(options.sources) <= 1:  # of several sources, each has only some of the tables that the file names
         check_mapping([(source_label, schema)], options)
     overlaid = apply_mapping(schema, source_label, options.mapping)
-    check_expressions(source_path, overlaid, options.mapping.name)
+    check_expressions(source_path, overlaid, options.mapping.name, budget)
     return overlaid
 
 

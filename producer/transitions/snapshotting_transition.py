@@ -68,7 +68,10 @@ def freeze_sources(context: TransitionContext, run: RunRecord) -> list[_Frozen]:
     check_signatures(schemas, run.options)
     with context.engine.connect() as connection:
         check_versions(connection, schemas, run.options)
-    mapped = [replace(found, record=_as_mapped(found.record, run.options.mapping)) for found in frozen]
+    budget = SourceBudget.of(context.settings)
+    mapped = [
+        replace(found, record=_as_mapped(found.record, run.options.mapping, budget)) for found in frozen
+    ]
     if run.options.mode is not Mode.VALIDATE:
         check_collisions([(found.record.label, found.record.schema) for found in mapped], run.options)
     return mapped
@@ -170,9 +173,9 @@ def _look(label: str, options: RunOptions, path: Path) -> tuple[SourceSchema, di
     return schema, chunks
 
 
-def _as_mapped(record: SourceRecord, mapping: MappingFile | None) -> SourceRecord:
+def _as_mapped(record: SourceRecord, mapping: MappingFile | None, budget: SourceBudget) -> SourceRecord:
     if mapping is None:
         return record
     schema = apply_mapping(record.schema, record.label, mapping)
-    check_expressions(Path(record.snapshot), schema, mapping.name)
+    check_expressions(Path(record.snapshot), schema, mapping.name, budget)
     return replace(record, schema=schema)

@@ -11,6 +11,7 @@ from migration.errors import SnapshotLostError
 from migration.source.snapshots.snapshot_cache import SnapshotCache
 from migration.source.snapshots.snapshot_creation import confirm
 from migration.source.snapshots.snapshot_stage import open_stage
+from migration.source.source_budget import SourceBudget
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -51,6 +52,11 @@ class SnapshotAccess:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.release()
+
+    @property
+    def budget(self) -> SourceBudget:
+        """What reading them may cost in this process."""
+        return SourceBudget.of(self._settings)
 
     def path(self, source: FrozenSource) -> Path:
         """Return where a snapshot is on this host; fetched from the stage where it is not here.

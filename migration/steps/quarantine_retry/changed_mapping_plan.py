@@ -67,7 +67,7 @@ def remapped(
     )
     label = table.source.label
     schema = apply_mapping(read_schema(snapshot), label, mapping)
-    check_expressions(snapshot, schema, mapping.name)
+    check_expressions(snapshot, schema, mapping.name, snapshots.budget)
     declared = next((item for item in schema.tables if item.name == table.declared.name), None)
     if declared is None:
         raise MappingFileError(

@@ -73,7 +73,9 @@ def validate_reading_only(options: RunOptions, target: Target, settings: Setting
             others = [
                 name for label, schema in schemas.items() if label != source.label for name in schema.names
             ]
-            result = validate_database(snapshot.path, source.label, url, options, expected=others)
+            result = validate_database(
+                snapshot.path, source.label, url, options, expected=others, budget=budget
+            )
             findings += result.findings
             tables += _tables(result, schemas[source.label])
         version = _server_version(url)
