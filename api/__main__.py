@@ -14,7 +14,7 @@ from migration.convoy_error import ConvoyError
 from migration.log_output import set_up_logging
 from migration.secret_text import guard_output
 from migration.settings import load_settings, open_env_file
-from migration.trace_export import start_tracing, stop_tracing
+from migration.trace_export import start_tracing
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -67,10 +67,7 @@ def main() -> int:
     )
     server = Server(config, app)
     sys.setswitchinterval(SWITCH_SECONDS)
-    try:
-        server.run()
-    finally:
-        stop_tracing()
+    server.run()
     return 0 if server.started else 1
 
 

@@ -12,6 +12,7 @@ from importlib.metadata import version
 from typing import Any
 
 from fastapi import Depends, FastAPI
+from fastapi.concurrency import run_in_threadpool
 from fastapi.openapi.utils import get_openapi
 from fastapi.security import HTTPBearer
 from sqlalchemy.exc import DBAPIError
@@ -46,6 +47,7 @@ from migration.convoy_error import ConvoyError, NextStep
 from migration.errors import SettingError
 from migration.ledger.access_tokens import list_tokens
 from migration.settings import Settings, load_settings
+from migration.trace_export import stop_tracing
 
 logger = logging.getLogger(__name__)
 
@@ -71,6 +73,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
             logger.warning("Not ready yet: %s", look.problem if look is not None else "no answer")
     yield
     app.state.stopping.set()
+    # Here, since uvicorn ends the process by the very signal that it was stopped with.
+    await run_in_threadpool(stop_tracing)
     cluster.close()
 
 

@@ -84,7 +84,7 @@ class RequestGate:
             return False
         self._waiting += 1
         # Not all at the same moment: to turn hundreds away at once would keep the probes waiting.
-        patience = random.uniform(PLACE_SECONDS / 2, PLACE_SECONDS)  # noqa: S311
+        patience = random.uniform(PLACE_SECONDS / 2, PLACE_SECONDS)  # noqa: S311 # nosec B311 - no secret
         try:
             await asyncio.wait_for(places.acquire(), patience)
         except TimeoutError:

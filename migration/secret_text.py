@@ -36,6 +36,8 @@ _PRIVATE_KEY: Final = re.compile(
     r"-----BEGIN (?P<kind>[A-Z ]*)PRIVATE KEY-----.*?(?:-----END (?P=kind)PRIVATE KEY-----|$)", re.DOTALL
 )
 _URL_PARTS: Final = re.compile(r"[/@:?#]")
+_SERVER_SCHEMES: Final = frozenset({"postgres", "postgresql", "redis", "rediss", "unix", "valkey", "valkeys"})
+_SECRET_NAME: Final = re.compile(r"passw(?:or)?d|secret|token", re.IGNORECASE)
 _remembered: set[str] = set()
 
 
@@ -55,7 +57,13 @@ def secrets_of_url(url: str) -> tuple[str, ...]:
     """
     password = url.partition("://")[2].rpartition("@")[0].partition(":")[2]
     pairs = (pair.partition("=") for pair in url.partition("?")[2].partition("#")[0].split("&"))
-    values = (value for name, _, value in pairs if len(value) >= _KEY_FROM or "password" in name.lower())
+    # What a server's URL says beside passwords is hosts, files and options, which commands to paste must keep.
+    of_server = url.partition("://")[0].lower() in _SERVER_SCHEMES
+    values = (
+        value
+        for name, _, value in pairs
+        if _SECRET_NAME.search(name) or (len(value) >= _KEY_FROM and not of_server)
+    )
     return tuple(filter(None, (password, *_URL_PARTS.split(password), *values)))
 
 

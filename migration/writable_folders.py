@@ -54,7 +54,7 @@ def private_temporary_folder(prefix: str) -> Path:
     try:
         return Path(tempfile.mkdtemp(prefix=prefix))
     except OSError as error:
-        place = os.environ.get(TEMPORARY_SETTING) or tempfile.tempdir or "/tmp"  # noqa: S108  # where it was looked for
+        place = os.environ.get(TEMPORARY_SETTING) or tempfile.tempdir or "/tmp"  # noqa: S108 # nosec B108 - named only
         raise not_writable(Path(place), error, holds="temporary files", setting=TEMPORARY_SETTING) from error
 
 

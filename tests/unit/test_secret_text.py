@@ -47,6 +47,7 @@ def test_what_may_be_a_plain_word_is_not_blanked(word: str) -> None:
         ("postgresql:///db?host=/run&password=short", {"short"}),
         ("https://host/a.db?X-Amz-Signature=0123456789abcdef&x=1", {"0123456789abcdef"}),
         ("postgresql://me@host/db?sslmode=require", set()),
+        ("postgresql:///db?host=/tmp/a/long/folder/of/sockets&sslrootcert=/etc/convoy/ca.crt", set()),
         ("/srv/a.db", set()),
     ],
 )
