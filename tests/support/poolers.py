@@ -139,5 +139,7 @@ def pooled_server(folder: Path) -> Iterator[PooledServer]:
 def settings_of(url: str) -> dict[str, str]:
     """Return every setting of a session; through a pooler, of one that a client before has left."""
     with psycopg.connect(url, autocommit=True) as connection:
-        found = connection.execute("SELECT name, setting FROM pg_settings ORDER BY name").fetchall()
+        found = connection.execute(
+            "SELECT name, setting FROM pg_settings WHERE name NOT LIKE 'plpgsql.%' ORDER BY name"
+        ).fetchall()
     return dict(found)
