@@ -13,11 +13,16 @@ from api.problem_documents import responses
 from api.required_scopes import NEEDS_READ
 from api.response_models import QueueSizes
 from migration.ledger.process_presence import ALIVE_SECONDS, ProcessKind, ProcessPresence, read_processes
+from migration.ledger.run_waits import UNTAKEN_STEPS
 from migration.model import Phase
 
 router = APIRouter(prefix="/api/v1", tags=["cluster"])
 
 _STALE_SECONDS = 15.0
+_SILENT_BROKER = (
+    "The message broker does not answer, so no step reaches a worker; the run goes on by itself once it does."
+    " Its address is in MIGRATION_BROKER_URL; `migration-cli doctor` looks at it."
+)
 
 
 class Producer(BaseModel):
@@ -70,6 +75,16 @@ def queue_sizes(cluster: Cluster) -> QueueSizes | None:
     if last is None or last.found is None or last.age_seconds > _STALE_SECONDS:
         return None
     return {"control": last.found.control, "copy": last.found.copy}
+
+
+def told_with_broker(cluster: Cluster, waits: tuple[str, ...]) -> tuple[str, ...]:
+    """Return what a run waits for, with the broker where it does not answer: then no worker is to blame."""
+    last = cluster.broker_watch.last()
+    is_silent = last is not None and last.problem is not None and last.age_seconds <= _STALE_SECONDS
+    if not is_silent or any("broker" in sentence and "answer" in sentence for sentence in waits):
+        return waits
+    others = (sentence for sentence in waits if not sentence.startswith(UNTAKEN_STEPS))
+    return (_SILENT_BROKER, *others)
 
 
 @router.get("/cluster", responses=responses(HTTPStatus.SERVICE_UNAVAILABLE), dependencies=[NEEDS_READ])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from dataclasses import replace
 from enum import StrEnum
 from http import HTTPStatus
 from typing import Annotated, Any
@@ -14,7 +15,7 @@ from starlette.responses import HTMLResponse
 
 from api.calling_person import CallerDep
 from api.cluster_connections import Cluster, ClusterDep
-from api.cluster_routes import queue_sizes
+from api.cluster_routes import queue_sizes, told_with_broker
 from api.conditional_responses import (
     NOT_MODIFIED,
     IfNoneMatch,
@@ -230,7 +231,11 @@ def status(
     if scope is TableScope.ALL and version is not None:
         scope = TableScope.CHANGED
     progress = read_progress(cluster.engine(), run.id, tables=scope, since=version)
-    answer = status_of(run, progress, None if progress.phase.is_end else queue_sizes(cluster))
+    if progress.phase.is_end:
+        answer = status_of(run, progress, None)
+    else:
+        queue = queue_sizes(cluster)
+        answer = status_of(run, replace(progress, waits=told_with_broker(cluster, progress.waits)), queue)
     key = f"{run.id} {progress.tables_scope} {since}"
     return conditional(versions.encode(key, answer), if_none_match)
 

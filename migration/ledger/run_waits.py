@@ -19,6 +19,8 @@ _QUIET_SECONDS: Final = 20.0
 _ABSENT_SECONDS: Final = 8.0
 """A cluster that starts with its run says within this time that it is there."""
 _START_PRODUCER: Final = "celery -A producer.app worker -Q control --pool threads"
+UNTAKEN_STEPS: Final = "No worker takes the steps that wait."
+"""How the sentence begins that says so."""
 _START_WORKER: Final = "celery -A worker.app worker -Q copy"
 _QUIET: Final = text(
     """
@@ -95,7 +97,7 @@ def _said(connection: Connection, run: RunRecord) -> list[str]:
         # Those that are there hear of steps by the broker alone.
         there = "Does the broker answer (`migration-cli doctor`)? " if alive.workers else ""
         said.append(
-            f"No worker takes the steps that wait. {there}Is one running on this broker, with this very target? "
+            f"{UNTAKEN_STEPS} {there}Is one running on this broker, with this very target? "
             f"Start it with: {_START_WORKER}"
         )
     return said

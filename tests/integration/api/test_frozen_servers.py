@@ -17,6 +17,7 @@ import psycopg
 import pytest
 
 from migration.ledger.run_records import find_run
+from migration.ledger.run_waits import UNTAKEN_STEPS
 from migration.model import Phase
 from tests.integration.api.conftest import RunningApi
 from tests.support.frozen_servers import frozen, postgres_processes, valkey_processes
@@ -111,6 +112,9 @@ def test_silent_broker_keeps_no_start_waiting(api: RunningApi, valkey_url: str) 
             "word",
         )
         assert api.client.get("/api/v1/cluster").json()["queues"] is None
+        told = api.client.get(accepted[0]["links"]["status"]).json()["waits"]
+        assert [sentence for sentence in told if "broker does not answer" in sentence], told
+        assert not [sentence for sentence in told if sentence.startswith(UNTAKEN_STEPS)], told
     probes.check()
     wait_until(lambda: api.client.get("/api/v1/cluster").json()["queues"] is not None, "queues")
 
