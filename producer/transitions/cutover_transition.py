@@ -96,6 +96,8 @@ def _act(connection: Connection, run: RunRecord, digest: str) -> RunActed:
     """Return the cutover as an act of whoever has asked for it last."""
     asked = last_act(read_acts(connection, run.id), Act.STARTED, Act.RESUMED, Act.CUTOVER_ASKED)
     done_on = {"producer_host": this_person().host, "digest": digest}
+    if asked is not None:
+        done_on["asked_by"] = asked.act.value
     return act_of(run.id, Act.CUT_OVER, asked.person if asked else None, done_on)
 
 

@@ -90,13 +90,17 @@ def _print_run(engine: Engine, record: RunRecord, target: Target, settings: Sett
 
 def act_line(act: ActRecord) -> str:
     """Return who did what to a run, and when, in the time of this host."""
+    from migration.ledger.run_acts import Act
     from migration.report.text_formatting import phrase, printable
 
     at = f"{act.at.astimezone():%Y-%m-%d %H:%M:%S}"
     schemas = act.data.get("kept_schemas") or ()
     kept = f"; its tables are kept in {', '.join(schemas)}" if schemas else ""
     who = printable(f"{act.person.name} on {act.person.host}")
-    return f"By        {who}: {phrase(act.act.value)} at {at}{kept}"
+    # Who may start a run need not be one who may cut over: its own end is no act of theirs.
+    by_itself = act.act is Act.CUT_OVER and act.data.get("asked_by", Act.CUTOVER_ASKED) != Act.CUTOVER_ASKED
+    what = f"{phrase(act.act.value)}{', by the run itself,' if by_itself else ''}"
+    return f"By        {who}: {what} at {at}{kept}"
 
 
 def _describe(record: RunRecord, progress: RunProgress, target: Target) -> list[str]:
