@@ -16,6 +16,7 @@ from migration.source.row_reading.column_profile import profile_range
 from migration.source.row_reading.mapping_expression_check import check_expressions
 from migration.source.row_reading.snapshot_reader import SnapshotReader
 from migration.source.schema_reading.schema_introspection import read_schema
+from migration.source.source_budget import SourceBudget
 from migration.source_schema import SourceSchema
 from migration.value_conversion.batch_conversion import Context
 
@@ -31,7 +32,7 @@ def planned(
     declared = read_schema(path)
     check_mapping([(label, declared)], asked)
     schema = apply_mapping(declared, label, mapping)
-    check_expressions(path, schema, mapping.name if mapping else "")
+    check_expressions(path, schema, mapping.name if mapping else "", SourceBudget())
     context = Context(asked.source_timezone)
     with SnapshotReader(path) as reader:
         profiles = {t.name: profile_range(reader, t, KeyRange(), context) for t in schema.tables}

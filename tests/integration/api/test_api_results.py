@@ -136,7 +136,7 @@ def test_what_a_run_logs_cannot_forge_an_event(api: RunningApi) -> None:
 
     events = read_events(api.client.get(f"{V1}/{run_id}/events").text.splitlines())
 
-    assert [event["event"] for event in events] == ["phase", "act", "note", "phase", "end"]
+    assert [event["event"] for event in events] == ["phase", "act", "note", "phase", "act", "end"]
 
 
 def test_the_server_stops_although_somebody_listens(api: RunningApi) -> None:
