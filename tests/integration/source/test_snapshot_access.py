@@ -255,17 +255,6 @@ def test_snapshot_that_is_nowhere_is_lost_and_the_sentence_names_the_stage(
     assert TOKEN not in str(caught.value)
 
 
-def test_without_a_stage_a_missing_snapshot_is_lost(tmp_path: Path) -> None:
-    settings = Settings(_env_file=None, snapshot_dir=tmp_path)
-    frozen = freeze(tmp_path, elsewhere=False)
-    with SnapshotAccess(settings) as snapshots:
-        assert snapshots.path(frozen) == Path(frozen.snapshot)
-        snapshots.confirm(frozen)
-        Path(frozen.snapshot).unlink()
-        with pytest.raises(SnapshotLostError, match="MIGRATION_STAGE_URL names no stage"):
-            snapshots.path(frozen)
-
-
 def test_what_the_stage_has_need_not_come_to_be_confirmed(scene_of: Scenes) -> None:
     scene = scene_of("http")
     frozen = scene.put()
