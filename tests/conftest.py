@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 import tempfile
 import uuid
@@ -20,6 +21,17 @@ collect_ignore = ["applications"]
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 SHARED_DATABASES = Path(__file__).resolve().parents[2] / "shared" / "databases"
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_it_was() -> Iterator[None]:
+    """What a test has set up of logging, by a command run in this process, say, ends with it."""
+    root = logging.getLogger()
+    level = root.level
+    yield
+    root.handlers[:] = [handler for handler in root.handlers if not getattr(handler, "is_convoys", False)]
+    root.setLevel(level)
+    logging.captureWarnings(capture=False)
 
 
 @pytest.fixture

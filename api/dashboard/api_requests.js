@@ -46,7 +46,8 @@ async function send(path, {method = "GET", body, headers = {}, signal, isStream 
   const slow = setTimeout(() => limit.abort(), PATIENCE_MS);
   const stop = () => limit.abort();
   signal?.addEventListener("abort", stop);
-  const sent = {Authorization: `Bearer ${token()}`, ...headers};
+  const shown = token();
+  const sent = {Authorization: `Bearer ${shown}`, ...headers};
   if (body !== undefined) sent["Content-Type"] = "application/json";
   try {
     const answer = await fetch(path, {
@@ -61,7 +62,8 @@ async function send(path, {method = "GET", body, headers = {}, signal, isStream 
       return answer;
     }
     const members = await answer.json().catch(() => ({}));
-    if (answer.status === 401) {
+    if (answer.status === 401 && token() === shown) {
+      // Of several requests under way, the first that is refused says so: by the next, the token is gone already.
       const before = proved;
       keepToken("");
       refused(before);

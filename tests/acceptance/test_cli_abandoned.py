@@ -88,7 +88,8 @@ def test_run_whose_cluster_died_says_so_and_how_to_go_on(shell: Shell) -> None:
         "UPDATE convoy.events SET at = at - interval '1 min';"
         "UPDATE convoy.runs SET created_at = created_at - interval '1 min';"
         "UPDATE convoy.steps SET claimed_at = claimed_at - interval '1 min',"
-        " finished_at = finished_at - interval '1 min'"
+        " finished_at = finished_at - interval '1 min';"
+        "UPDATE convoy.processes SET seen_at = seen_at - interval '1 min'"
     )
     status, out, _ = shell.run("status", run_id)
     assert status == 0

@@ -101,7 +101,7 @@ def _of_a_table(connection: Connection, run: RunRecord, table: TableRecord, key:
 
 def _schema_of(run: RunRecord, table: TableRecord) -> str | None:
     """Return the schema in which the rows of a table are now; None where they are nowhere."""
-    if table.plan is None:
+    if table.plan is None or run.given_up_at is not None:
         return None
     if run.phase in _SHOWN:
         return table.plan.target_schema

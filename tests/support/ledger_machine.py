@@ -15,7 +15,7 @@ from pathlib import Path
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from migration.ledger.run_records import find_run
+from migration.ledger.run_records import RunRecord, find_run
 from migration.model import IfExists, Phase
 from migration.steps.leftovers.leftover_removal import remove_leftovers
 from migration.steps.leftovers.leftover_schemas import LeftoverSchemas
@@ -315,10 +315,14 @@ class LedgerMachine(RuleBasedStateMachine):
             assert self._complaints(run_id) == []
             if ended.phase is Phase.READY:
                 self.world.cutover(run_id)
-            elif ended.phase is not Phase.FAILED:
+            elif not _is_to_be_resumed(ended):
                 break
-        assert ended.phase is not Phase.FAILED, ended.error
+        assert not _is_to_be_resumed(ended), ended.error
         if (
             ended.phase in _SHOWN and run_id not in self.healed
         ):  # what was healed is not what the source holds
             assert prove(self.paths[run_id], self.world.direct.url, self.world.ledger, ended) == []
+
+
+def _is_to_be_resumed(run: RunRecord) -> bool:
+    return run.phase is Phase.FAILED and run.can_go_on

@@ -179,6 +179,7 @@ def test_observers_hear_what_commands_do_to_a_run(ledger: Engine) -> None:
         RunResumed(run_id, Phase.PENDING),
         resumed,
         PhaseEntered(run_id, Phase.CANCELLED, Phase.PENDING),
+        act_of(run_id, Act.CANCELLED),
     ]
 
 
@@ -209,6 +210,7 @@ def test_broken_observer_changes_nothing_of_what_commands_do(ledger: Engine) -> 
         "resume",
         "act",
         "phase",
+        "act",
     ]
 
 
