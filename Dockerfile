@@ -8,7 +8,7 @@ WORKDIR /build
 COPY requirements.lock ./
 RUN --mount=type=cache,target=/root/.cache/pip \
     pip wheel --require-hashes --wheel-dir /wheels -r requirements.lock
-COPY pyproject.toml README.md LICENSE ./
+COPY pyproject.toml README.md LICENSE .env.example Procfile ./
 COPY migration migration
 COPY producer producer
 COPY worker worker

@@ -1,6 +1,6 @@
 """Which processes are on a broker, and of which version they are: asked by Celery's remote control, never stored.
 
-A version is that of the package and of the ledger it needs, `0.1.0+ledger.0009`: processes of one package whose ledgers
+A version is that of the package and of the ledger it needs, `0.2.0+ledger.0013`: processes of one package whose ledgers
 differ, as between two commits, are not the same.
 """
 
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from celery.worker.control import inspect_command
 
 from migration.ledger.ledger_database import newest_revision
+from migration.ledger.ledger_releases import Age, age_of
 
 if TYPE_CHECKING:
     from celery import Celery
@@ -49,13 +50,18 @@ def warn_of_other_versions(app: Celery) -> None:
     """Say in the log which processes on the broker are of another version; a broker that is away says nothing."""
     own = own_version()
     try:
-        others = [
-            f"{one.name} is {one.version or 'older'}" for one in ask_processes(app) if one.version != own
-        ]
+        others = [(one, age_of(one.version, own)) for one in ask_processes(app)]
     except Exception:  # noqa: BLE001  # only a look: whatever keeps it from being taken is told by those who need it
         return
-    if others:
-        logger.warning("This is %s, and %s: docs/operations.md, A new version", own, ", ".join(others))
+    told = [
+        f"{one.name} ({one.version or 'before 0.2.0'}) is {age}" for one, age in others if age is not Age.SAME
+    ]
+    if told:
+        logger.warning(
+            "This is %s, and %s: install the newest of them everywhere (docs/upgrading.md)",
+            own,
+            ", ".join(told),
+        )
 
 
 def ask_processes(

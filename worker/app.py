@@ -7,6 +7,7 @@ from migration.celery_logging import take_over_logging
 from migration.queue import make_app
 from migration.secret_text import guard_output
 from migration.settings import settings_or_exit
+from migration.steps.fitting_ledger import LOCAL_HOST, await_upgraded_ledger
 from worker.pool_child import leave_group
 from worker.tasks import register
 
@@ -15,6 +16,13 @@ settings = settings_or_exit()
 app = make_app(settings, is_worker=True)
 take_over_logging(settings, "worker")
 register(app)
+
+
+@signals.celeryd_after_setup.connect
+def wait_for_fitting_ledger(sender: str = "", **_kwargs: object) -> None:
+    """Take no message while the ledger is of another version, and none at all where that is a newer one."""
+    if not sender.endswith(LOCAL_HOST):
+        await_upgraded_ledger(settings)
 
 
 @signals.worker_process_init.connect

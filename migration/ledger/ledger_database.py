@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
+from importlib.metadata import version
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine, text
 
 from migration.convoy_error import NextStep
+from migration.ledger.ledger_releases import shown_revision
 from migration.ledger.ledger_rights import check_ledger_rights
 from migration.ledger.ledger_tables import LEDGER_SCHEMA
 from migration.ledger.new_ledger import create_new_ledger
@@ -15,6 +18,8 @@ from migration.target.postgres_errors import translate
 from migration.target.session_bounds import SessionBounds
 from migration.target.target_connection import make_engine
 from migration.version_errors import LedgerTooNewError
+
+logger = logging.getLogger(__name__)
 
 MIGRATIONS = Path(__file__).with_name("migrations")
 _UPGRADE_LOCK = 0x636F6E766F79  # "convoy": one process upgrades, the others wait
@@ -51,14 +56,28 @@ def open_ledger(
             check_ledger_is_not_newer(standing or [])
             if standing != [newest_revision()]:
                 connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _UPGRADE_LOCK})
-                if standing_revisions(connection) is None:  # asked again: somebody else may have been faster
+                standing = standing_revisions(connection)  # asked again: somebody else may have been faster
+                if standing is None:
                     create_new_ledger(connection, newest_revision())
                 else:
+                    check_ledger_is_not_newer(standing)
                     upgrade_ledger(connection)
     except Exception as error:
         engine.dispose()
         raise translate(error, schema=LEDGER_SCHEMA) from error
+    if standing and standing != [newest_revision()]:
+        _tell_of_upgrade(standing)
     return engine
+
+
+def _tell_of_upgrade(before: Sequence[str]) -> None:
+    logger.warning(
+        "The ledger of this database was of version %s and is of %s now, upgraded by this Convoy %s: no process and no"
+        " command of an older one may work on it any more (docs/upgrading.md)",
+        ", ".join(shown_revision(revision) for revision in before),
+        newest_revision(),
+        version("convoy-migrate"),
+    )
 
 
 def wait_for_disk(connection: Connection) -> None:
@@ -96,13 +115,15 @@ def check_ledger_is_not_newer(standing: Sequence[str]) -> None:
     Raises:
         LedgerTooNewError: it is newer than this code.
     """
-    newest = newest_revision()
+    newest, own = newest_revision(), version("convoy-migrate")
     newer = [revision for revision in standing if revision > newest]
     if newer:
         raise LedgerTooNewError(
-            f"The ledger of this database is of version {max(newer)}, and this Convoy knows it up to {newest}",
+            f"The ledger of this database is of version {max(newer)}, and this Convoy {own} is the older of the two: it"
+            f" knows the ledger up to {newest}",
             schema=LEDGER_SCHEMA,
-            remedy="Install the newer Convoy here, too: all that work on one target have the same version",
+            remedy="Install the newer Convoy here, too: all that work on one target have the same version"
+            " (docs/upgrading.md)",
             next_steps=(NextStep("Install the newest Convoy", "pip install --upgrade convoy-migrate"),),
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 import tempfile
 from collections.abc import Iterator
@@ -11,12 +12,14 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from tests.acceptance.upgrade.ledger_of_0_1_0 import leave_run_of_0_1_0
 from tests.support.documentation import CLUSTER_PAGES, EXECUTED, PAGES, ROOT, blocks_of, page_name
 from tests.support.documentation_scenario import Scenario, Script
 from tests.support.documentation_situations import (
     application_that_has_made_its_tables,
     shop_that_is_migrated,
 )
+from tests.support.replacement import pg_dump
 from tests.support.shell import make_database
 
 # A page is one test: its commands have bounds of their own, and all of them may take their time on a busy machine.
@@ -58,6 +61,12 @@ def customers_with_odd_zips(scenario: Scenario) -> None:
         connection.execute("CREATE TRIGGER noted AFTER INSERT ON customer BEGIN SELECT 1; END")
 
 
+def run_of_the_version_before(scenario: Scenario) -> None:
+    """Its processes are stopped; pg_dump and its like are those of the server's version."""
+    scenario.run_id = leave_run_of_0_1_0(scenario.folder, scenario.target)
+    scenario.environment["PATH"] = f"{pg_dump(scenario.target).parent}:{scenario.environment['PATH']}"
+
+
 def scripts_for(target: str) -> dict[str, Script]:
     library = "--source library.db --target-url embedded"
     return {
@@ -82,6 +91,14 @@ def scripts_for(target: str) -> dict[str, Script]:
         "docs/runbook.md": Script(
             before={"openssl genpkey -algorithm ed25519 -out signing.pem": shop},
             statuses={'migration-cli rollback "$CUTOVER_RUN"': 2},
+        ),
+        "docs/upgrading.md": Script(
+            placeholders={
+                "postgresql://me@host/convoy_trial": f"'{re.sub('/t_[0-9a-f]+', '/convoy_trial', target)}'"
+            },
+            before={
+                """psql "$MIGRATION_TARGET_URL" -c 'CREATE DATABASE convoy_trial'""": run_of_the_version_before
+            },
         ),
         "docs/mapping.md": Script(
             before={

@@ -145,7 +145,7 @@ def test_the_wheel_holds_all_data_of_the_packages_and_nothing_else(artefacts: tu
         for room in ROOMS
         for path in (PROJECT / room).rglob("*")
         if path.is_file() and "__pycache__" not in path.parts
-    }
+    } | {"producer/cli/examples/env.example", "producer/cli/examples/Procfile"}
 
     assert wanted - names == set()
     assert {name.partition("/")[0] for name in names - wanted} == {
@@ -183,6 +183,18 @@ def test_every_name_of_the_command_is_the_same_program(installed: Installed) -> 
 
     assert len(answers) == 1
     assert re.fullmatch(r"migration-cli, version \d+\.\d+\.\d+\n", answers.pop())
+
+
+def test_the_wheel_brings_settings_and_processes_of_a_cluster(installed: Installed) -> None:
+    """Without a checkout: `.env` and Procfile come from the command, and name this Python."""
+    settings = installed.run("migration-cli", "config", "--example", "env")
+    processes = installed.run("migration-cli", "config", "--example", "procfile")
+
+    assert (settings.returncode, processes.returncode) == (0, 0)
+    assert settings.stdout == (PROJECT / ".env.example").read_text(encoding="utf-8")
+    commands = re.findall(r"^\w+: (\S+) -m migration\.process_launcher", processes.stdout, re.MULTILINE)
+    assert set(commands) == {f"${{PYTHON:-{installed.bin / 'python'}}}"}
+    assert "MIGRATION_BROKER_URL=" in settings.stdout
 
 
 def test_without_the_extra_it_says_what_to_install(installed: Installed) -> None:

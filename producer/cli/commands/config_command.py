@@ -1,7 +1,9 @@
-"""The command `config`: every setting, its value without secrets, and what says it."""
+"""The command `config`: every setting, its value, and what says it; and the files that a cluster begins with."""
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -14,16 +16,35 @@ if TYPE_CHECKING:
     from migration.settings import Settings
 
 _MASK = "***"
+_EXAMPLES = {"env": (".env.example", "env.example"), "procfile": ("Procfile", "Procfile")}
+"""What can be asked for → its name in a checkout, its name in the wheel."""
+_OWN_PYTHON = ".venv/bin/python"
+
+
+def example_text(name: str) -> str:
+    """Return an example file; of the Procfile, with the Python that runs this in place of a checkout's."""
+    in_checkout, in_wheel = _EXAMPLES[name]
+    package = Path(__file__).parents[1]
+    packed = package / "examples" / in_wheel
+    path = packed if packed.is_file() else package.parents[1] / in_checkout
+    return path.read_text(encoding="utf-8").replace(
+        f"{{PYTHON:-{_OWN_PYTHON}}}", f"{{PYTHON:-{sys.executable}}}"
+    )
 
 
 @click.command(
     epilog="Example: migration-cli config",
     short_help="Every setting, its value, and what says it.",
 )
+@click.option(
+    "--example",
+    type=click.Choice([*_EXAMPLES]),
+    help="Print the example of a file instead: `.env` with all settings, or the Procfile with all processes.",
+)
 @json_flag
 @verbose_flag
 def config(**values: Any) -> int:
-    """Show every setting, its value, and what says it; secrets are masked.
+    """Show every setting, its value, and what says it; secrets are masked. Or print the files of a cluster.
 
     What counts first: flags, the environment, .env, convoy.toml, the default. Flags may stand in convoy.toml, too.
     """
@@ -31,6 +52,9 @@ def config(**values: Any) -> int:
     from producer.cli.cli_settings import read_settings
 
     output = take_output(values)
+    if values["example"]:
+        click.echo(example_text(values["example"]), nl=False)
+        return 0
     settings, origins = read_settings(), setting_origins()
     shown = {name: _shown(settings, name) for name in type(settings).model_fields}
     flags = settings_file().flags

@@ -11,7 +11,10 @@ from redis.exceptions import RedisError
 from producer.cli.doctor.check_result import CheckResult, Clock, Health, compare_clocks, told
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from migration.settings import Settings
+    from migration.worker_versions import ProcessVersion
 
 _OLDEST: Final = (6, 2)
 _ANSWER_SECONDS: Final = 5.0
@@ -123,17 +126,43 @@ def _processes(settings: Settings) -> list[CheckResult]:
                 command,
             )
         )
-    own = own_version()
-    others = [f"{one.name} {one.version or 'before 0.2'}" for one in found if one.version != own]
-    if others:
+    results += compare_versions(own_version(), found)
+    return results
+
+
+def compare_versions(own: str, found: Iterable[ProcessVersion]) -> list[CheckResult]:
+    """Return which processes are older or newer than this command, and where something is to be installed.
+
+    Args:
+        own: version of this command, `0.2.0+ledger.0013`.
+        found: the processes that have answered.
+    """
+    from migration.ledger.ledger_releases import Age, age_of
+
+    by_age: dict[Age, list[str]] = {Age.OLDER: [], Age.SAME: [], Age.NEWER: []}
+    for one in found:
+        by_age[age_of(one.version, own)].append(f"{one.name} ({one.version or 'before 0.2.0'})")
+    results = []
+    if by_age[Age.OLDER]:
         results.append(
             CheckResult(
                 "versions",
                 Health.WARNING,
-                f"this is {own}; {', '.join(others)}",
-                "Bring all processes to the same version (docs/operations.md, A new version)",
+                f"older than this {own}: {', '.join(by_age[Age.OLDER])}",
+                "Install this version where they run, and start them anew (docs/upgrading.md)",
+                f"pip install 'convoy-migrate=={own.partition('+')[0]}'",
             )
         )
-    elif found:
+    if by_age[Age.NEWER]:
+        results.append(
+            CheckResult(
+                "versions" if not results else "newer versions",
+                Health.WARNING,
+                f"this {own} is older than {', '.join(by_age[Age.NEWER])}",
+                "Install their version here, too (docs/upgrading.md)",
+                "pip install --upgrade convoy-migrate",
+            )
+        )
+    if by_age[Age.SAME] and not results:
         results.append(CheckResult("versions", Health.OK, f"all are {own}"))
     return results

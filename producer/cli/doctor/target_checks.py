@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import text
@@ -94,6 +95,7 @@ def _ledger(connection: Connection) -> CheckResult:
         newest_revision,
         standing_revisions,
     )
+    from migration.ledger.ledger_releases import shown_revision
 
     standing = standing_revisions(connection)
     if standing is None:
@@ -104,7 +106,10 @@ def _ledger(connection: Connection) -> CheckResult:
     return CheckResult(
         "ledger",
         Health.WARNING,
-        f"version {', '.join(standing)}; this Convoy brings it to {newest_revision()} when it opens it next",
-        "Have all workers of the same version first (docs/operations.md, A new version)",
-        "migration-cli status",
+        f"version {', '.join(shown_revision(revision) for revision in standing)}, older than this Convoy"
+        f" {version('convoy-migrate')}, which brings it to {newest_revision()} when it opens it next: no way leads back"
+        " but a backup",
+        "Stop all workers and producers of the older version and keep a backup first, then type"
+        " `migration-cli status` (docs/upgrading.md)",
+        "pg_dump -Fc -n 'convoy*' -f convoy.dump \"$MIGRATION_TARGET_URL\"",
     )
