@@ -72,12 +72,16 @@ _NEXT_LOOK_SECONDS = 10.0
 
 
 class Runner:
-    """The producer's hold on the ledger and the queue; connections are opened on first use."""
+    """The producer's hold on one ledger and the queue; connections are opened on first use."""
 
-    def __init__(self, app: Celery, settings: Settings, observers: Observers = STANDARD_OBSERVERS) -> None:
+    def __init__(
+        self, app: Celery, settings: Settings, observers: Observers = STANDARD_OBSERVERS, *, target: str = ""
+    ) -> None:
         self.app = app
         self.settings = settings
         self.observers = observers
+        self.target = target
+        """Its name, which its messages carry; empty for the default one."""
         self._calls: dict[str, bool] = {}
         """Runs that a thread of this process moves now, and whether there was a call for them meanwhile."""
         self._calls_lock = threading.Lock()
@@ -111,7 +115,13 @@ class Runner:
             BrokerError: the broker does not answer.
         """
         url = target_url(self.settings)
-        announce_target(str(self.app.conf.broker_url), target_identity(self.engine), redact(url))
+        shown = redact(url)
+        announce_target(str(self.app.conf.broker_url), target_identity(self.engine), shown, self.target)
+
+    def close(self) -> None:
+        """Let the connections go that are not in use; those that are end with their use."""
+        if "engine" in self.__dict__:
+            self.engine.dispose()
 
     def advance(self, run_id: str, *, wait: bool) -> None:
         """Move a run as far as it goes: until its steps are with the workers, or to its end.
@@ -126,7 +136,10 @@ class Runner:
             self._calls[run_id] = False
         try:
             while True:
-                with log_fields(run=run_id), run_lock(self.engine, run_id, wait=wait) as is_held:
+                with (
+                    log_fields(run=run_id, target=self.target or None),
+                    run_lock(self.engine, run_id, wait=wait) as is_held,
+                ):
                     while is_held() and self._move(run_id):
                         pass
                 with self._calls_lock:
@@ -274,7 +287,7 @@ class Runner:
             EventLogObserver(connection).observe(sent)
         try:
             check_broker(str(self.app.conf.broker_url))  # at once, where publishing tries for a while
-            send_steps(self.app, run.id, counts, shown)
+            send_steps(self.app, run.id, counts, shown, self.target)
         except BrokerError:
             forget_sending(self.engine, [step.id for step in waiting])
             raise
