@@ -294,7 +294,7 @@ def check_target_is_announced(url: str, identity: str, shown: str, target: str =
         BrokerError: the broker does not answer.
     """
     with _broker(url) as client:
-        known: dict[str, str] = client.hgetall(_TARGET_KEY)
+        known = {str(name): str(value) for name, value in client.hgetall(_TARGET_KEY).items()}
     of_name, where = (known.get(name) for name in _fields(target))
     if of_name == identity:
         return target
