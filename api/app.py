@@ -66,7 +66,7 @@ _token_in_openapi = HTTPBearer(
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     cluster: Cluster = app.state.cluster
     clusters: TargetClusters = app.state.clusters
-    await run_in_threadpool(clusters.all)  # so that those with a name are looked at from now on
+    await run_in_threadpool(clusters.start)
     # Most servers answer within this time, and then the first probe knows. They may also start after this process.
     looks = await asyncio.gather(
         cluster.ledger_watch.current(_FIRST_LOOK_SECONDS), cluster.broker_watch.current(_FIRST_LOOK_SECONDS)

@@ -6,6 +6,7 @@ found is remembered. One that does not answer holds up no other, and is said.
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
@@ -28,10 +29,13 @@ from migration.named_targets import DEFAULT_TARGET, NamedTargets
 from migration.target.postgres_errors import translate
 from migration.target_name_errors import UnknownTargetError
 
+logger = logging.getLogger(__name__)
+
 Answer = TypeVar("Answer")
 
 _ANSWER_SECONDS: Final = 10.0
 """For all ledgers together, below what a request may take."""
+_LOOK_SECONDS: Final = 2.0
 _THREADS: Final = 16
 _REMEMBERED: Final = 10_000
 
@@ -59,6 +63,7 @@ class TargetClusters:
         self._named: dict[str, Cluster] = {}
         self._homes: OrderedDict[str, str] = OrderedDict()
         """Run's id → name of its target."""
+        self._ended = threading.Event()
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="asks ledgers")
 
     def chosen(self, name: str | None) -> Cluster:
@@ -115,6 +120,24 @@ class TargetClusters:
         for cluster in gone:
             cluster.close()
         return (self.default, *found), ()
+
+    def named_now(self) -> tuple[Cluster, ...]:
+        """Return the clusters of the targets that have names, as they were last seen; waits for no disk either."""
+        with self._lock:
+            return tuple(self._named[name] for name in sorted(self._named))
+
+    def start(self) -> None:
+        """Begin to look at the file, and at the server of each name."""
+        if self.targets.are_there:
+            self.all()
+            threading.Thread(target=self._watch, name="looks at the targets", daemon=True).start()
+
+    def _watch(self) -> None:
+        while not self._ended.wait(_LOOK_SECONDS):
+            try:
+                self.all()
+            except Exception:
+                logger.warning("The file of targets could not be looked at", exc_info=True)
 
     def ask(self, question: Callable[[Cluster], Answer]) -> Answers[Answer]:
         """Put a question to every ledger at once.
@@ -175,6 +198,7 @@ class TargetClusters:
 
     def close(self) -> None:
         """Close the connections of all."""
+        self._ended.set()
         with self._lock:
             named = [self._named.popitem()[1] for _ in list(self._named)]
         for cluster in (*named, self.default):

@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
+from msgspec import UNSET
 from sqlalchemy import Engine, Row
 
 from migration.errors import UnknownRunError
@@ -134,7 +135,12 @@ def assemble(facts: Facts) -> Report:
         verdict=replace(with_retries(judge(outcome), facts.acts), rows=rows, values=values, schema=schema),
         exit_status=exit_status(outcome),
         sources=tuple(map(source_report, facts.sources)),
-        target=TargetReport(next_commands.safe_url(options.target), _schemas(facts), facts.server_version),
+        target=TargetReport(
+            next_commands.safe_url(options.target),
+            _schemas(facts),
+            facts.server_version,
+            options.target_name or UNSET,
+        ),
         tables=tables,
         objects=objects,
         findings=findings,
@@ -257,7 +263,10 @@ def assemble_without_ledger(
         exit_status=exit_status(outcome),
         sources=tuple(sources),
         target=TargetReport(
-            next_commands.safe_url(options.target), printable(options.target_schema), server_version
+            next_commands.safe_url(options.target),
+            printable(options.target_schema),
+            server_version,
+            options.target_name or UNSET,
         ),
         tables=tuple(tables),
         objects=(),
