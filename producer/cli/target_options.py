@@ -61,7 +61,7 @@ def choose_target(flags: TargetFlags, settings: Settings) -> Target:
     """Return the target: flags first, MIGRATION_TARGET_URL next, and PostgreSQL on this machine otherwise.
 
     Raises:
-        UsageError: the flags contradict each other, the URL is not one of PostgreSQL, or there is no target of the name.
+        UsageError: the flags contradict each other, the URL is not one of PostgreSQL, or no target has the name.
         TargetsFileError: the file of targets cannot be used.
     """
     if flags.name is not None:
