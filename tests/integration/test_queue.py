@@ -25,6 +25,18 @@ def test_command_with_another_target_than_the_cluster_is_told_so(valkey_url: str
         check_target_is_announced(valkey_url, "1/b", "postgresql://here/b")
 
 
+def test_command_learns_what_the_cluster_calls_its_target(valkey_url: str) -> None:
+    announce_target(valkey_url, "1/a", "postgresql://here/a")
+    announce_target(valkey_url, "1/shop", "postgresql://here/shop", "shop")
+    assert check_target_is_announced(valkey_url, "1/a", "postgresql://here/a") == ""
+    assert check_target_is_announced(valkey_url, "1/shop", "postgresql://here/shop") == "shop"
+    assert check_target_is_announced(valkey_url, "1/shop", "postgresql://here/shop", "shop") == "shop"
+    # One that no producer has announced yet is believed; another database under a known name is not.
+    assert check_target_is_announced(valkey_url, "1/crm", "postgresql://here/crm", "crm") == "crm"
+    with pytest.raises(UsageError, match="writes to postgresql://here/shop, not to postgresql://here/crm"):
+        check_target_is_announced(valkey_url, "1/crm", "postgresql://here/crm", "shop")
+
+
 def test_databases_of_one_server_have_different_identities(target_url: str, postgres_url: str) -> None:
     identities = set()
     for url in (target_url, postgres_url, target_url):

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
+from redis import Redis
 
 from migration.ledger.ledger_database import open_ledger
 from migration.ledger.run_records import create_run
@@ -22,6 +24,7 @@ from tests.support.several_targets import (
     SeveralTargets,
     several_targets,
 )
+from tests.support.shell import Shell, make_database
 
 
 @pytest.fixture(scope="module")
@@ -30,9 +33,9 @@ def targets(postgres_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iter
         yield made
 
 
-def await_true(condition: object, what: str) -> None:
+def await_true(condition: Callable[[], object], what: str) -> None:
     deadline = time.monotonic() + PATIENCE_SECONDS
-    while not condition():  # type: ignore[operator]
+    while not condition():
         assert time.monotonic() < deadline, what
         time.sleep(0.1)
 
@@ -218,6 +221,87 @@ def test_cluster_names_each_process_once_and_every_target(targets: SeveralTarget
     assert len({worker["name"] for worker in found["workers"]}) == len(found["workers"])
     assert found["targets"] == [{"name": name, "answers": True} for name in ("default", "crm", "shop")]
     assert targets.client.get("/readyz").json()["targets"] == {"crm": "ok", "shop": "ok"}
+
+
+@pytest.fixture
+def shell(targets: SeveralTargets, tmp_path: Path) -> Shell:
+    there = Shell(tmp_path, targets.urls["default"])
+    there.environment["MIGRATION_BROKER_URL"] = targets.cluster.broker_url
+    there.environment["MIGRATION_TARGETS_FILE"] = str(targets.file)
+    make_database(tmp_path / "cli.db", rows=10)
+    return there
+
+
+def test_command_names_a_target_of_the_cluster(targets: SeveralTargets, shell: Shell) -> None:
+    status, out, err = shell.run(
+        "migrate", "--source", "cli.db", "--target", "crm", "--target-schema", "cli", "--hold"
+    )
+    assert status == 0, err
+    assert "--target crm" in out + err
+    assert PASSWORD not in out + err
+    run_id = targets.query(
+        "crm", "SELECT id::text FROM convoy.runs WHERE options ->> 'target_schema' = 'cli'"
+    )[0][0]
+    status, out, err = shell.run("status", run_id, "--target", "crm")
+    assert (status, "Target    crm: postgresql://" in out) == (0, True), err
+    status, out, err = shell.run("cutover", run_id, "--target", "crm")
+    assert status == 0, err
+    assert targets.query("crm", "SELECT count(*) FROM cli.book") == [(10,)]
+    status, out, err = shell.run("rollback", run_id, "--target", "crm")
+    assert status == 0, err
+
+
+def test_command_that_names_the_url_of_a_named_target_reaches_it_on_the_cluster(
+    targets: SeveralTargets, shell: Shell
+) -> None:
+    await_true(
+        lambda: _announced(targets, "shop"), "the producer has not said which database it knows as shop"
+    )
+    del shell.environment["MIGRATION_TARGETS_FILE"]
+    shop = ("--target-url", targets.urls["shop"])
+    status, _, err = shell.run("migrate", "--source", "cli.db", *shop, "--target-schema", "by_url")
+    assert status == 0, err
+    assert targets.query("shop", "SELECT count(*) FROM by_url.book") == [(10,)]
+    assert targets.query(
+        "shop", "SELECT options ->> 'target_name' FROM convoy.runs ORDER BY id DESC LIMIT 1"
+    ) == [("shop",)]
+
+
+def _announced(targets: SeveralTargets, name: str) -> bool:
+    with Redis.from_url(targets.cluster.broker_url) as client:
+        return bool(client.hexists("convoy:target", f"identity:{name}"))
+
+
+def test_command_of_its_own_cluster_works_for_the_target_that_it_names_alone(
+    targets: SeveralTargets, shell: Shell
+) -> None:
+    del shell.environment["MIGRATION_BROKER_URL"]
+    status, _, err = shell.run(
+        "migrate", "--source", "cli.db", "--target", "shop", "--target-schema", "alone", "--workers", "1"
+    )
+    assert status == 0, err
+    assert targets.query("shop", "SELECT count(*) FROM alone.book") == [(10,)]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("--target", "nobody"), "There is no target 'nobody'. Name one of default, crm, shop."),
+        (("--target", "shop", "--target-db", "x"), "--target names a target whole, beside --target-db"),
+        (("--target", "postgresql://me:hunter22@db/shop"), "A target is a name, and this is none"),
+    ],
+)
+def test_command_is_told_which_targets_there_are(
+    shell: Shell, arguments: tuple[str, ...], sentence: str
+) -> None:
+    status, _, err = shell.run("status", *arguments)
+    assert (status, sentence in err) == (2, True), err
+    assert "hunter22" not in err
+
+
+def test_tokens_are_those_of_the_default_target(shell: Shell) -> None:
+    status, _, err = shell.run("token", "list", "--target", "shop")
+    assert (status, "ledger of the default target alone" in err) == (2, True), err
 
 
 def test_target_that_is_frozen_stops_no_other(targets: SeveralTargets) -> None:
