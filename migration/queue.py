@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import socket
 import ssl
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import zip_longest
@@ -265,6 +265,10 @@ def _fields(target: str) -> tuple[str, str]:
     return (f"identity:{target}", f"shown:{target}") if target else ("identity", "shown")
 
 
+def _name_of(field: str) -> str:
+    return field.partition(":")[2]
+
+
 def announce_target(url: str, identity: str, shown: str, target: str = "") -> None:
     """Tell everybody on this broker which database its workers write to; `shown` holds no password.
 
@@ -273,6 +277,18 @@ def announce_target(url: str, identity: str, shown: str, target: str = "") -> No
     """
     with _broker(url) as client:
         client.hset(_TARGET_KEY, mapping=dict(zip(_fields(target), (identity, shown), strict=True)))
+
+
+def withdraw_targets(url: str, names: Collection[str]) -> None:
+    """Tell everybody on this broker that its cluster knows these names, and no others.
+
+    Raises:
+        BrokerError: the broker does not answer.
+    """
+    with _broker(url) as client:
+        gone = [str(field) for field in client.hkeys(_TARGET_KEY) if _name_of(str(field)) not in {"", *names}]
+        if gone:
+            client.hdel(_TARGET_KEY, *gone)
 
 
 def check_target_is_announced(url: str, identity: str, shown: str, target: str = "") -> str:
@@ -298,7 +314,7 @@ def check_target_is_announced(url: str, identity: str, shown: str, target: str =
     of_name, where = (known.get(name) for name in _fields(target))
     if of_name == identity:
         return target
-    names = [name.partition(":")[2] for name, found in known.items() if found == identity]
+    names = [_name_of(field) for field, found in known.items() if found == identity]
     if names and not target:
         return min(names)
     if of_name is None:

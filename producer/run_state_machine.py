@@ -36,14 +36,16 @@ from migration.ledger.step_records import (
 from migration.ledger.table_records import read_tables
 from migration.log_context import log_fields
 from migration.model import Mode, Phase, StepState
+from migration.named_targets import NamedTargets
 from migration.observers.run_happenings import RunMoveFailed, RunWaiting, StepsSent
 from migration.observers.run_observer import Observers
 from migration.observers.standard_observers import STANDARD_OBSERVERS
-from migration.queue import announce_target, check_broker, send_steps
+from migration.queue import announce_target, check_broker, send_steps, withdraw_targets
 from migration.steps.run_cancellation import remove_staging
 from migration.steps.step_context import target_url
 from migration.target.postgres_errors import translate
 from migration.target.target_connection import redact
+from migration.target_name_errors import TargetsFileError
 from producer.passing_faults import PassingFaults
 from producer.step_messages import (
     MAX_MESSAGES,
@@ -114,9 +116,11 @@ class Runner:
         Raises:
             BrokerError: the broker does not answer.
         """
-        url = target_url(self.settings)
-        shown = redact(url)
-        announce_target(str(self.app.conf.broker_url), target_identity(self.engine), shown, self.target)
+        broker, shown = str(self.app.conf.broker_url), redact(target_url(self.settings))
+        announce_target(broker, target_identity(self.engine), shown, self.target)
+        if not self.target and self.settings.targets_file is not None:
+            with suppress(TargetsFileError):  # who looks after the targets says so
+                withdraw_targets(broker, NamedTargets(self.settings).names())
 
     def close(self) -> None:
         """Let the connections go that are not in use; those that are end with their use."""

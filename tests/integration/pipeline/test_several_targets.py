@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -16,6 +17,9 @@ from migration.model import Source
 from migration.queue import make_app, send_advance
 from migration.run_options import RunOptions
 from migration.settings import Settings
+from tests.support.api import TOKEN
+from tests.support.documentation import SEVERAL_TARGETS_PAGE, blocks_of
+from tests.support.documentation_scenario import Scenario, Script
 from tests.support.frozen_servers import frozen, postgres_processes
 from tests.support.several_targets import (
     PASSWORD,
@@ -255,7 +259,7 @@ def test_command_that_names_the_url_of_a_named_target_reaches_it_on_the_cluster(
     targets: SeveralTargets, shell: Shell
 ) -> None:
     await_true(
-        lambda: _announced(targets, "shop"), "the producer has not said which database it knows as shop"
+        lambda: _announced(targets) == {"crm", "shop"}, "the producer has not said which names it knows"
     )
     del shell.environment["MIGRATION_TARGETS_FILE"]
     shop = ("--target-url", targets.urls["shop"])
@@ -267,9 +271,10 @@ def test_command_that_names_the_url_of_a_named_target_reaches_it_on_the_cluster(
     ) == [("shop",)]
 
 
-def _announced(targets: SeveralTargets, name: str) -> bool:
-    with Redis.from_url(targets.cluster.broker_url) as client:
-        return bool(client.hexists("convoy:target", f"identity:{name}"))
+def _announced(targets: SeveralTargets) -> set[str]:
+    with Redis.from_url(targets.cluster.broker_url, decode_responses=True) as client:
+        fields = client.hkeys("convoy:target")
+    return {field.removeprefix("identity:") for field in fields if field.startswith("identity:")}
 
 
 def test_command_of_its_own_cluster_works_for_the_target_that_it_names_alone(
@@ -302,6 +307,26 @@ def test_command_is_told_which_targets_there_are(
 def test_tokens_are_those_of_the_default_target(shell: Shell) -> None:
     status, _, err = shell.run("token", "list", "--target", "shop")
     assert (status, "ledger of the default target alone" in err) == (2, True), err
+
+
+def test_page_says_what_is_so(targets: SeveralTargets, tmp_path: Path) -> None:
+    targets.source("shop")
+    scenario = Scenario(
+        tmp_path,
+        targets.urls["default"],
+        MIGRATION_API_TOKEN=TOKEN,
+        MIGRATION_BROKER_URL=targets.cluster.broker_url,
+        MIGRATION_TARGET_URL=targets.urls["default"],
+        MIGRATION_TARGETS_FILE=str(targets.file),
+    )
+    make_database(tmp_path / "crm.db", rows=10)
+    script = Script(placeholders={"http://127.0.0.1:8000": str(targets.client.base_url).rstrip("/")})
+    scenario.play(SEVERAL_TARGETS_PAGE, script)
+    assert targets.query("crm", "SELECT phase FROM convoy.runs ORDER BY id DESC LIMIT 1") == [
+        ("rolled_back",)
+    ]
+    (written,) = [block.text for block in blocks_of(SEVERAL_TARGETS_PAGE) if block.file_name]
+    assert set(tomllib.loads(written)) == {"shop", "crm"}
 
 
 def test_target_that_is_frozen_stops_no_other(targets: SeveralTargets) -> None:
