@@ -39,11 +39,12 @@ def found_run(run_id: RunId, clusters: ClustersDep) -> FoundRun:
 _Found = Annotated[FoundRun, Depends(found_run)]
 
 
-def _record(found: _Found) -> RunRecord:
+# On the event loop: they wait for nothing, and threads are few.
+async def _record(found: _Found) -> RunRecord:
     return found.record
 
 
-def _cluster(found: _Found) -> Cluster:
+async def _cluster(found: _Found) -> Cluster:
     return found.cluster
 
 

@@ -245,7 +245,7 @@ def _silent(cluster: Cluster, reason: str) -> str:
     return f"The ledger of the target {cluster.target_name or DEFAULT_TARGET} does not answer: {reason.rstrip('.')}."
 
 
-def _clusters(request: Request) -> TargetClusters:
+async def _clusters(request: Request) -> TargetClusters:
     clusters: TargetClusters = request.app.state.clusters
     return clusters
 
