@@ -129,7 +129,7 @@ def several_targets(postgres_url: str, folder: Path) -> Iterator[SeveralTargets]
             report_dir=folder / "reports",
             embedded_dir=folder / "postgres",
             watchdog_seconds=1,
-            lease_seconds=5,
+            lease_seconds=3,
             silence_seconds=5,
             source_root=sources,
             api_token=TOKEN,  # type: ignore[arg-type]
@@ -141,12 +141,13 @@ def several_targets(postgres_url: str, folder: Path) -> Iterator[SeveralTargets]
         cluster = stack.enter_context(LocalCluster(target=urls["default"], workers=2, settings=settings))
         cluster.wait_ready()
         known = {"target_url": SecretStr(urls["default"]), "broker_url": cluster.broker_url}
-        client = stack.enter_context(_api(settings.model_copy(update=known)))
+        client = stack.enter_context(serving_api(settings.model_copy(update=known)))
         yield replace(made, cluster=cluster, client=client)
 
 
 @contextmanager
-def _api(settings: Settings) -> Iterator[httpx.Client]:
+def serving_api(settings: Settings) -> Iterator[httpx.Client]:
+    """Serve the API in a thread of this process."""
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
     app = create_app(settings)

@@ -358,3 +358,29 @@ def test_target_that_is_frozen_stops_no_other(targets: SeveralTargets) -> None:
     await_true(lambda: targets.client.get("/readyz").json()["targets"]["crm"] == "ok", "crm stays unready")
     assert targets.wait(stuck)["status"] == "completed"
     assert targets.query("crm", "SELECT count(*), sum(id) FROM frozen.item") == [(30_000, 450_015_000)]
+
+
+def test_named_target_goes_on_while_the_default_one_is_frozen(targets: SeveralTargets) -> None:
+    source = targets.source("without_default")
+    targets.wait(targets.start(source, "crm"))  # whose ledger has been opened
+    with frozen(postgres_processes(targets.urls["default"])):
+        run_id = targets.start(targets.source("on_its_own"), "crm")
+        assert targets.wait(run_id)["status"] == "completed"
+        await_true(
+            lambda: targets.client.get("/readyz").status_code == 503, "the default target counts as ready"
+        )
+        assert targets.client.get("/readyz").json()["targets"] == {"crm": "ok", "shop": "unreachable"}
+        listed = targets.client.get(V1, params={"source": "on_its_own"}).json()
+        assert [run["run_id"] for run in listed["runs"]] == [run_id]
+        assert "target default does not answer" in listed["note"]
+        refused = targets.client.post(f"{V1}/start", json={"sources": [source]})
+        assert (refused.status_code, refused.json()["code"]) == (503, "target-unreachable")
+    await_true(lambda: targets.client.get("/readyz").status_code == 200, "the default target stays unready")
+    assert targets.wait(targets.start(targets.source("afterwards"), None))["status"] == "completed"
+
+
+def test_no_log_of_the_cluster_holds_a_password(targets: SeveralTargets) -> None:
+    logs = {path.name: path.read_text(errors="replace") for path in targets.cluster.logs.glob("*.log")}
+    assert {"producer.log", "worker1.log"} <= logs.keys()
+    assert [name for name, text in logs.items() if PASSWORD in text] == []
+    assert "target=crm" in logs["producer.log"] + logs["worker1.log"]
