@@ -36,7 +36,7 @@ Answer = TypeVar("Answer")
 _ANSWER_SECONDS: Final = 10.0
 """For all ledgers together, below what a request may take."""
 _LOOK_SECONDS: Final = 2.0
-_THREADS: Final = 16
+_THREADS: Final = 32
 _REMEMBERED: Final = 10_000
 
 
