@@ -34,7 +34,7 @@ def read_runs(
             return read_run_page(connection, wanted, limit, after)
 
     if target is not None:
-        chosen = clusters.chosen(target)
+        chosen = clusters.chosen(target, "query target")
         answers = Answers(((chosen, read(chosen)),), ())
     else:
         answers = clusters.ask(read)

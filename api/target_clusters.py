@@ -66,8 +66,8 @@ class TargetClusters:
         self._ended = threading.Event()
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="asks ledgers")
 
-    def chosen(self, name: str | None) -> Cluster:
-        """Return the cluster of the target that a request names; None: the default one.
+    def chosen(self, name: str | None, place: str = "#/target") -> Cluster:
+        """Return the cluster of the target that a request names, at a place of it; None: the default one.
 
         Raises:
             ProblemError: 422, there is none of this name; says which there are.
@@ -77,9 +77,9 @@ class TargetClusters:
         try:
             found = self.named(self.targets.chosen(name))
         except UnknownTargetError as error:
-            members = {**members_of(error), "errors": [{"pointer": "#/target", "detail": str(error)}]}
+            members = {**members_of(error), "errors": [{"pointer": place, "detail": str(error)}]}
             raise ProblemError(
-                "invalid-request", HTTPStatus.UNPROCESSABLE_ENTITY, f"#/target: {error}", members
+                "invalid-request", HTTPStatus.UNPROCESSABLE_ENTITY, f"{place}: {error}", members
             ) from None
         if self.targets.are_there:
             found.refuse_silent()

@@ -27,6 +27,8 @@ def test_name_is_refused_with_the_setting_that_is_missing(api: RunningApi) -> No
             for path in ("start", "dry-run", "validate")
         ]
         answers.append(api.client.get(V1, params={"target": name}))
+        pointers = [answer.json()["errors"][0]["pointer"] for answer in answers]
+        assert pointers == ["#/target", "#/target", "#/target", "query target"]
         for answer in answers:
             assert (answer.status_code, answer.json()["code"]) == (422, "target-unknown")
             assert "MIGRATION_TARGETS_FILE" in answer.json()["detail"]
