@@ -42,6 +42,7 @@ from api.request_gate import RequestGate
 from api.request_log import RequestLog
 from api.required_scopes import guard_undeclared, scopes_by_operation
 from api.response_models import Problem
+from api.target_clusters import TargetClusters
 from api.token_check import TokenCheck
 from migration.convoy_error import ConvoyError, NextStep
 from migration.errors import SettingError
@@ -64,6 +65,8 @@ _token_in_openapi = HTTPBearer(
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     cluster: Cluster = app.state.cluster
+    clusters: TargetClusters = app.state.clusters
+    await run_in_threadpool(clusters.start)
     # Most servers answer within this time, and then the first probe knows. They may also start after this process.
     looks = await asyncio.gather(
         cluster.ledger_watch.current(_FIRST_LOOK_SECONDS), cluster.broker_watch.current(_FIRST_LOOK_SECONDS)
@@ -75,7 +78,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     app.state.stopping.set()
     # Here, since uvicorn ends the process by the very signal that it was stopped with.
     await run_in_threadpool(stop_tracing)
-    cluster.close()
+    clusters.close()
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
@@ -101,6 +104,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         redirect_slashes=False,  # a redirect would name whatever host the caller did
     )
     app.state.cluster = cluster
+    app.state.clusters = TargetClusters(cluster)
     app.state.stopping = threading.Event()
     app.state.stable_versions = StableVersions()
     problem_documents.install(app)

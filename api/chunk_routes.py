@@ -9,12 +9,11 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from pydantic import BaseModel
 
-from api.cluster_connections import ClusterDep
 from api.problem_documents import responses
 from api.request_border import BorderText
 from api.required_scopes import NEEDS_READ
 from api.response_models import PREFIX
-from api.run_routes import KnownRun
+from api.run_location import KnownRun, RunCluster
 from migration.ledger.chunk_progress import (
     END_OF_THE_LEDGER,
     ChunkFilter,
@@ -121,7 +120,7 @@ def _phase_of(run: RunRecord) -> Phase:
 @router.get("/chunk-map", responses=_READ, dependencies=[NEEDS_READ])
 def chunk_map(
     run: KnownRun,
-    cluster: ClusterDep,
+    cluster: RunCluster,
     cells: Annotated[int, Query(ge=1, le=MOST_CELLS, description="At most so many cells.")] = 600,
     source: Name = None,
     table: Name = None,
@@ -146,7 +145,7 @@ def chunk_map(
 @router.get("/chunks", responses=_READ, dependencies=[NEEDS_READ])
 def chunks(
     run: KnownRun,
-    cluster: ClusterDep,
+    cluster: RunCluster,
     source: Name = None,
     table: Name = None,
     state: StepState | None = None,
@@ -170,7 +169,7 @@ def chunks(
 @router.get("/throughput", responses=_READ, dependencies=[NEEDS_READ])
 def throughput(
     run: KnownRun,
-    cluster: ClusterDep,
+    cluster: RunCluster,
     spans: Annotated[
         int, Query(ge=1, le=1_000, description="At most so many spans of time, of half a second at least.")
     ] = 120,

@@ -25,6 +25,7 @@ from migration.errors import BrokerSettingError, TargetSettingError, TargetUnrea
 from migration.ledger.disk_room_notices import FullDisk, read_full_disks
 from migration.ledger.ledger_database import open_ledger
 from migration.ledger.process_presence import PresenceCount, count_alive
+from migration.named_targets import DEFAULT_TARGET
 from migration.queue import QueueLengths, make_app, read_queue_lengths, send_advance
 from migration.settings import Settings
 from migration.target.session_bounds import SessionBounds
@@ -60,24 +61,44 @@ class LedgerState:
 
 
 class Cluster:
-    """The ledger's engine and the queue of one API process. Methods may be called from several threads."""
+    """One ledger's engine, and the queue of the API process. Methods may be called from several threads.
 
-    def __init__(self, settings: Settings) -> None:
+    Args:
+        settings: of the process, with URL and password of the target.
+        target_name: empty for the default target.
+        queue_of: the cluster of the default target, which has the broker for all; None: this is it.
+    """
+
+    def __init__(self, settings: Settings, target_name: str = "", queue_of: Cluster | None = None) -> None:
         self.settings = settings
+        self.target_name = target_name
+        self.key_turn = threading.Lock()
+        """Held by the one request that looks up an Idempotency-Key."""
         self._lock = threading.Lock()
         self._opening: Future[None] | None = None
         self._failed_at = 0.0
         self._engines: dict[SessionBounds, Engine] = {}
         self._queue: Celery | None = None
         self.ledger_watch: ServerWatch[LedgerState] = ServerWatch("look at PostgreSQL", self._look_at_ledger)
-        self.broker_watch: ServerWatch[QueueLengths] = ServerWatch("look at the broker", self._look_at_broker)
-        self._calls = WakeUpCalls(self._send)
+        self._has_queue = queue_of is None
+        self.broker_watch: ServerWatch[QueueLengths]
+        self._calls: WakeUpCalls
+        if queue_of is None:
+            self.broker_watch = ServerWatch("look at the broker", self._look_at_broker)
+            self._calls = WakeUpCalls(self._send)
+        else:
+            self.broker_watch, self._calls = queue_of.broker_watch, queue_of._calls  # noqa: SLF001 - of its own class
 
     @property
     def target(self) -> str:
         """URL of the target without its password."""
         url = self.settings.target_url
         return redact(url.get_secret_value()) if url else ""
+
+    @property
+    def shown_target(self) -> str | None:
+        """What answers call the target; None where targets have no names."""
+        return (self.target_name or DEFAULT_TARGET) if self.settings.targets_file is not None else None
 
     @cached_property
     def _full_url(self) -> str:
@@ -193,19 +214,20 @@ class Cluster:
             BrokerError: the broker cannot be reached; the producer's watchdog will find the run by itself.
         """
         self._broker_url()
-        return self._calls.call(run_id)
+        return self._calls.call(run_id, self.target_name)
 
-    def _send(self, run_id: str) -> None:
+    def _send(self, run_id: str, target: str) -> None:
         with self._lock:
             if self._queue is None:
                 self._queue = make_app(self.settings)
             app = self._queue
-        send_advance(app, run_id)
+        send_advance(app, run_id, target)
 
     def close(self) -> None:
         """Close all connections."""
         self.ledger_watch.stop()
-        self.broker_watch.stop()
+        if self._has_queue:
+            self.broker_watch.stop()
         with self._lock:
             while self._engines:
                 self._engines.popitem()[1].dispose()
@@ -231,9 +253,14 @@ def _cluster(request: Request) -> Cluster:
 
 
 async def ledger_that_answers(request: Request) -> None:
-    """Refuse at once what would wait for a ledger that is silent; for routes that read it."""
-    _cluster(request).refuse_silent()
+    """Refuse at once what would wait for a ledger that is silent; for routes that read it.
+
+    Where there are several, each is asked by itself (target_clusters.py).
+    """
+    cluster = _cluster(request)
+    if cluster.shown_target is None:
+        cluster.refuse_silent()
 
 
 ClusterDep = Annotated[Cluster, Depends(_cluster)]
-"""The cluster of the application that a route runs in."""
+"""The cluster of the application that a route runs in, with its default target."""

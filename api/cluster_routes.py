@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from http import HTTPStatus
 
@@ -12,6 +13,7 @@ from api.cluster_connections import Cluster, ClusterDep
 from api.problem_documents import responses
 from api.required_scopes import NEEDS_READ
 from api.response_models import QueueSizes
+from api.target_clusters import ClustersDep, unanswered
 from migration.ledger.process_presence import ALIVE_SECONDS, ProcessKind, ProcessPresence, read_processes
 from migration.ledger.run_waits import UNTAKEN_STEPS
 from migration.model import Phase
@@ -58,6 +60,13 @@ class Worker(BaseModel):
     doing: list[Doing]
 
 
+class TargetState(BaseModel):
+    """A target by its name, and whether its ledger answers now."""
+
+    name: str
+    answers: bool
+
+
 class ClusterState(BaseModel):
     """Who has given a sign of life lately, the living first. `queues` is null where the broker does not answer."""
 
@@ -66,6 +75,8 @@ class ClusterState(BaseModel):
     queues: QueueSizes | None
     note: str | None
     """What is wrong with all that; null: nothing."""
+    targets: list[TargetState] | None = None
+    """The targets that runs may be started into, the default one first; only where targets have names."""
 
 
 def queue_sizes(cluster: Cluster) -> QueueSizes | None:
@@ -87,15 +98,32 @@ def told_with_broker(cluster: Cluster, waits: tuple[str, ...]) -> tuple[str, ...
     return (_SILENT_BROKER, *others)
 
 
-@router.get("/cluster", responses=responses(HTTPStatus.SERVICE_UNAVAILABLE), dependencies=[NEEDS_READ])
-def read_cluster(cluster: ClusterDep) -> ClusterState:
+@router.get(
+    "/cluster",
+    responses=responses(HTTPStatus.SERVICE_UNAVAILABLE),
+    response_model_exclude_unset=True,
+    dependencies=[NEEDS_READ],
+)
+def read_cluster(cluster: ClusterDep, clusters: ClustersDep) -> ClusterState:
     """Say which producers and workers are there, since when, and what each works on."""
     ends = [phase.value for phase in Phase if phase.is_end]
-    with cluster.engine().connect() as connection:
-        found = read_processes(connection, ends)
+
+    def read(one: Cluster) -> tuple[ProcessPresence, ...]:
+        with one.engine().connect() as connection:
+            return read_processes(connection, ends)
+
+    answers = clusters.ask(read)
+    if not answers.given:
+        raise unanswered(answers.trouble)
+    found = _merged([processes for _, processes in answers.given])
     producers = [process for process in found if process.kind is ProcessKind.PRODUCER]
     workers = [process for process in found if process.kind is ProcessKind.WORKER]
     queues = queue_sizes(cluster)
+    notes = (_note(producers, workers, is_broker_silent=queues is None), answers.note)
+    answering = [one for one, _ in answers.given]
+    targets = [
+        TargetState(name=one.shown_target or "", answers=one in answering) for one in clusters.all()[0]
+    ]
     return ClusterState(
         producers=[
             Producer(
@@ -125,8 +153,24 @@ def read_cluster(cluster: ClusterDep) -> ClusterState:
             for process in workers
         ],
         queues=queues,
-        note=_note(producers, workers, is_broker_silent=queues is None),
+        note=" ".join(filter(None, notes)) or None,
+        **({} if cluster.shown_target is None else {"targets": targets}),
     )
+
+
+def _merged(ledgers: list[tuple[ProcessPresence, ...]]) -> list[ProcessPresence]:
+    """Return each process once, with what it does in every ledger; a process gives its signs of life in all of them."""
+    if len(ledgers) == 1:
+        return list(ledgers[0])
+    known: dict[tuple[ProcessKind, str], ProcessPresence] = {}
+    for process in (process for ledger in ledgers for process in ledger):
+        before = known.get((process.kind, process.name))
+        if before is not None:
+            newest = max(before, process, key=lambda one: (one.alive, one.seen_at))
+            doing = tuple(dict.fromkeys((*before.doing, *process.doing)))
+            process = replace(newest, doing=doing if newest.alive else ())  # noqa: PLW2901 - the two in one
+        known[process.kind, process.name] = process
+    return sorted(known.values(), key=lambda one: (one.kind, not one.alive, one.name))
 
 
 def _note(

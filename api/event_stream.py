@@ -18,12 +18,12 @@ import msgspec
 from fastapi import APIRouter, Header, Query, Request
 from starlette.responses import StreamingResponse
 
-from api.cluster_connections import Cluster, ClusterDep
+from api.cluster_connections import Cluster
 from api.problem_documents import responses
 from api.request_border import MAX_BIGINT
 from api.required_scopes import NEEDS_READ, is_still_good
 from api.response_models import PREFIX
-from api.run_routes import KnownRun
+from api.run_location import KnownRun, RunCluster
 from migration.ledger.event_log import Event, read_events
 from migration.ledger.run_records import find_run
 
@@ -104,7 +104,7 @@ _EVENT_STREAM: dict[int | str, dict[str, Any]] = {
 )
 def follow(
     run: KnownRun,
-    cluster: ClusterDep,
+    cluster: RunCluster,
     request: Request,
     last_event_id: Annotated[int | None, Header(ge=0, le=MAX_BIGINT)] = None,
     after: Annotated[int, Query(ge=0, le=MAX_BIGINT, description="The same as Last-Event-ID.")] = 0,

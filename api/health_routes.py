@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from enum import StrEnum
 from http import HTTPStatus
-from typing import Literal
+from typing import Any, Literal
 
 from fastapi import APIRouter
 from pydantic import BaseModel
@@ -16,6 +16,7 @@ from pydantic import BaseModel
 from api.cluster_connections import ClusterDep, LedgerState
 from api.problem_documents import ProblemError, responses
 from api.server_watch import Look
+from api.target_clusters import ClustersDep
 from migration.full_disk import is_full
 from migration.ledger.disk_room_notices import FullDisk, full_server
 from migration.ledger.process_presence import PresenceCount
@@ -52,6 +53,8 @@ class Readiness(BaseModel):
     broker_age_seconds: float | None
     note: str | None = None
     """Where nobody is there to work: a run that is started waits in the ledger for them."""
+    targets: dict[str, str] | None = None
+    """Of each target that has a name: `ok`, `full` or `unreachable`, and `unknown` before the first look."""
 
 
 @router.get("/healthz")
@@ -60,15 +63,24 @@ async def healthz() -> Health:
     return Health()
 
 
-@router.get("/readyz", responses=responses(HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE))
-async def readyz(cluster: ClusterDep) -> Readiness:
+@router.get(
+    "/readyz",
+    responses=responses(HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE),
+    response_model_exclude_unset=True,
+)
+async def readyz(cluster: ClusterDep, clusters: ClustersDep) -> Readiness:
     """Say whether ledger and broker can be reached, and have room. Needs no token, and so names no address.
 
     `disks` names those that producer or workers wait for. Of `server`, `snapshots` and `temporary` only the first
     keeps runs from being started. `producer` and `worker` say whether any is alive. They do not count for the status: a
-    request is taken without them and waits in the ledger, and workers may be scaled from zero.
+    request is taken without them and waits in the ledger, and workers may be scaled from zero. `targets` says which of
+    those that have names are not ready; they do not count either, since the others are served all the same.
     """
+    named = clusters.named_now()
+    looks = asyncio.gather(*(one.ledger_watch.current() for one in named))
     ledger, broker = await asyncio.gather(cluster.ledger_watch.current(), cluster.broker_watch.current())
+    targets = {one.target_name: _state_of(look) for one, look in zip(named, await looks, strict=True)}
+    of_targets: dict[str, Any] = {} if cluster.shown_target is None else {"targets": targets}
     parts, full = _ledger_parts(ledger)
     parts["broker"] = "ok" if broker is not None and broker.problem is None else "unreachable"
     ages = {"ledger_age_seconds": _age(ledger), "broker_age_seconds": _age(broker)}
@@ -82,16 +94,27 @@ async def readyz(cluster: ClusterDep) -> Readiness:
             "not-ready",
             HTTPStatus.SERVICE_UNAVAILABLE,
             " ".join(told),
-            parts | ages,
+            parts | ages | of_targets,
         )
     return Readiness(
+        status="ready",
+        ledger="ok",
+        broker="ok",
         disks=parts["disks"],
         producer=Somebody(parts["producer"]),
         worker=Somebody(parts["worker"]),
         ledger_age_seconds=ages["ledger_age_seconds"],
         broker_age_seconds=ages["broker_age_seconds"],
-        note=_note(parts),
+        note=_note(parts, targets),
+        **of_targets,
     )
+
+
+def _state_of(look: Look[LedgerState] | None) -> str:
+    if look is None:
+        return "unknown"
+    parts, full = _ledger_parts(look)
+    return "full" if any(disk.name == "server" for disk in full) else parts["ledger"]
 
 
 def _ledger_parts(look: Look[LedgerState] | None) -> tuple[dict[str, str], tuple[FullDisk, ...]]:
@@ -115,9 +138,12 @@ def _somebody(alive: PresenceCount | None) -> dict[str, str]:
     return {kind: (Somebody.ALIVE if count else Somebody.NONE).value for kind, count in counts.items()}
 
 
-def _note(parts: dict[str, str]) -> str | None:
+def _note(parts: dict[str, str], targets: dict[str, str]) -> str | None:
     missing = [kind for kind in ("producer", "worker") if parts[kind] == Somebody.NONE]
-    return f"No {' and no '.join(missing)} has given a sign of life; runs wait for one." if missing else None
+    told = [f"No {' and no '.join(missing)} has given a sign of life; runs wait for one."] if missing else []
+    out = [f"{name} ({state})" for name, state in targets.items() if state not in {"ok", "unknown"}]
+    told += [f"Not ready among the targets: {', '.join(out)}; their runs wait."] if out else []
+    return " ".join(told) or None
 
 
 def _age(look: Look[LedgerState] | Look[QueueLengths] | None) -> float | None:

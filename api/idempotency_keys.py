@@ -1,7 +1,8 @@
 """Creating a run once: the ledger keeps the Idempotency-Key of the request that made it.
 
 A client that lost the answer sends the request again with the same key and gets the same run
-(draft-ietf-httpapi-idempotency-key-header). The keys last as long as the ledger.
+(draft-ietf-httpapi-idempotency-key-header). The keys last as long as the ledger, and are those of one target: the same
+key for another target is another request. So whether a run is new depends on no server but its own.
 """
 
 from __future__ import annotations
@@ -26,22 +27,21 @@ from migration.run_options import RunOptions
 
 logger = logging.getLogger(__name__)
 
-# Threads of one process queue here, so that no more than one of them waits inside the database with a
-# connection in its hand: the pool is small, and the holder of the lock needs a second connection.
-_one_at_a_time = threading.Lock()
 _TURN_SECONDS = 8.0
 
 
 @contextmanager
-def _key_lock(engine: Engine, key: str) -> Iterator[None]:
-    if not _one_at_a_time.acquire(timeout=_TURN_SECONDS):
+def _key_lock(engine: Engine, turn: threading.Lock, key: str) -> Iterator[None]:
+    # Threads of one process queue here, so that no more than one of them waits inside the database with a
+    # connection in its hand: the pool is small, and the holder of the lock needs a second connection.
+    if not turn.acquire(timeout=_TURN_SECONDS):
         raise TargetBusyError("Other requests with an Idempotency-Key are being worked on; send it again")
     try:
         with engine.begin() as connection:
             connection.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 1))"), {"key": key})
             yield
     finally:
-        _one_at_a_time.release()
+        turn.release()
 
 
 def create_once(cluster: Cluster, options: RunOptions, person: Person) -> tuple[str, Phase, str | None]:
@@ -57,7 +57,7 @@ def create_once(cluster: Cluster, options: RunOptions, person: Person) -> tuple[
     if not options.idempotency_key:
         run_id, phase = create_run(engine, options, person=person), Phase.PENDING
     else:
-        with _key_lock(engine, options.idempotency_key):
+        with _key_lock(engine, cluster.key_turn, options.idempotency_key):
             run_id, phase = _find(engine, options) or (
                 create_run(engine, options, person=person),
                 Phase.PENDING,

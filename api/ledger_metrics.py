@@ -27,6 +27,8 @@ from migration.model import FindingKind, Phase
 _ENDS: Final = tuple(phase.value for phase in Phase if phase.is_end)
 _DISKS: Final = ("server", "snapshots", "temporary")
 
+TARGET_LABEL: Final = "target"
+
 Values = Mapping[tuple[str, ...], float]
 """By the values of the labels, in their order."""
 
@@ -45,23 +47,38 @@ class LedgerMetric:
     shown: tuple[tuple[str, ...], ...] = field(default=())
     """Shown as 0 where the ledger has none, so that a graph has no hole and a rate no lost beginning."""
 
-    def family(self, figures: LedgerFigures) -> Metric:
-        """Return the metric with its values."""
+    of_target: bool = True
+    """Has the label `target` where targets have names; else it is the same in every ledger."""
+
+    def family(self, figures: FiguresOfTargets) -> Metric:
+        """Return the metric with its values, of each target that has answered."""
+        labels = self.labels
+        if not self.of_target:
+            figures = dict(list(figures.items())[:1])
+        named = self.of_target and None not in figures
+        labels = (*labels, TARGET_LABEL) if named else labels
+        family: CounterMetricFamily | GaugeMetricFamily | HistogramMetricFamily
         if self.histogram is not None:
-            return _histogram(self, figures)
-        values = dict.fromkeys(self.shown, 0.0) | dict(self.read(figures) if self.read else {})
-        family: CounterMetricFamily | GaugeMetricFamily
-        if self.kind == "counter":
-            family = CounterMetricFamily(self.name, self.meaning, labels=self.labels)
-        else:
-            family = GaugeMetricFamily(self.name, self.meaning, labels=self.labels)
-        for labels, value in values.items():
-            family.add_metric(labels, value)
+            family = HistogramMetricFamily(self.name, self.meaning, labels=labels)
+            for target, of_one in figures.items():
+                _add_histogram(family, self, of_one, [str(target)] if named else [])
+            return family
+        kind = CounterMetricFamily if self.kind == "counter" else GaugeMetricFamily
+        family = kind(self.name, self.meaning, labels=labels)
+        for target, of_one in figures.items():
+            values = dict.fromkeys(self.shown, 0.0) | dict(self.read(of_one) if self.read else {})
+            for known, value in values.items():
+                family.add_metric((*known, str(target)) if named else known, value)
         return family
 
 
-def _histogram(metric: LedgerMetric, figures: LedgerFigures) -> Metric:
-    family = HistogramMetricFamily(metric.name, metric.meaning, labels=metric.labels)
+FiguresOfTargets = Mapping[str | None, LedgerFigures]
+"""By the name of the target; None, alone, where targets have no names."""
+
+
+def _add_histogram(
+    family: HistogramMetricFamily, metric: LedgerMetric, figures: LedgerFigures, more: list[str]
+) -> None:
     total, buckets = metric.histogram or ("", "")
     for phase, rows in figures.all_steps.items():
         counted = [0] * len(BOUNDS_SECONDS)
@@ -72,8 +89,7 @@ def _histogram(metric: LedgerMetric, figures: LedgerFigures) -> Metric:
         ends = [(str(bound), number) for bound, number in zip(BOUNDS_SECONDS, counted, strict=True)]
         steps = max([sum(int(row.steps) for row in rows), *counted])
         seconds = float(sum(getattr(row, total) for row in rows))
-        family.add_metric([phase], [*ends, ("+Inf", steps)], seconds)
-    return family
+        family.add_metric([phase, *more], [*ends, ("+Inf", steps)], seconds)
 
 
 def _sum_of(column: str, phase: Phase) -> Callable[[LedgerFigures], Values]:
@@ -255,6 +271,7 @@ LEDGER_METRICS: Final = (
         "Always 1; version of Convoy, and of the ledger.",
         lambda _: {(version("convoy-migrate"), newest_revision()): 1.0},
         ("version", "ledger"),
+        of_target=False,
     ),
     # Names of the version before, for one more: gauges that tell the same as the counters.
     LedgerMetric("convoy_rows_copied", "gauge", "Deprecated: see convoy_rows_copied_total.", _rows_copied),
@@ -271,7 +288,7 @@ LEDGER_METRICS: Final = (
 )
 
 
-def families(figures: LedgerFigures) -> Iterator[Metric]:
-    """Yield all metrics of the ledger with their values."""
+def families(figures: FiguresOfTargets) -> Iterator[Metric]:
+    """Yield all metrics of the ledgers with their values."""
     for metric in LEDGER_METRICS:
         yield metric.family(figures)

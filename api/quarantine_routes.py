@@ -9,11 +9,10 @@ from fastapi import APIRouter
 from pydantic import BaseModel
 from sqlalchemy import func, select
 
-from api.cluster_connections import ClusterDep
 from api.problem_documents import responses
 from api.required_scopes import NEEDS_READ
 from api.response_models import PREFIX
-from api.run_routes import KnownRun
+from api.run_location import KnownRun, RunCluster
 from migration.ledger.ledger_tables import quarantine, sources, tables
 from migration.report.quarantine_advice import advice_for
 from migration.report.text_formatting import toml_name
@@ -53,7 +52,7 @@ class QuarantineGroups(BaseModel):
     responses=responses(HTTPStatus.NOT_FOUND, HTTPStatus.SERVICE_UNAVAILABLE),
     dependencies=[NEEDS_READ],
 )
-def quarantine_groups(run: KnownRun, cluster: ClusterDep) -> QuarantineGroups:
+def quarantine_groups(run: KnownRun, cluster: RunCluster) -> QuarantineGroups:
     """Say why rows are in quarantine: for each column and reason how many values, and what lets them in."""
     values = func.count().label("values")
     statement = (

@@ -191,7 +191,7 @@ class CutoverRequest(_Document):
 
 
 class RunRequest(_Document):
-    """One or more sources for the server's one target, and how to migrate them."""
+    """One or more sources, how to migrate them, and into which of the server's targets."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -207,15 +207,22 @@ class RunRequest(_Document):
 
     sources: Annotated[tuple[Location | LabelledSource, ...], Field(min_length=1, max_length=MAX_SOURCES)]
     options: Options = Options()
+    target: Annotated[str, Field(min_length=1, max_length=4096, examples=["shop"])] | None = None
+    """Name of a target in the server's MIGRATION_TARGETS_FILE, never a URL; null: the server's default target."""
 
     def wanted_sources(self) -> list[tuple[str, str | None]]:
         """Return (location, label) of each source."""
         return [(s, None) if isinstance(s, str) else (s.path, s.label) for s in self.sources]
 
     def run_options(
-        self, mode: Mode, sources: tuple[Source, ...], target: str, idempotency_key: str
+        self,
+        mode: Mode,
+        sources: tuple[Source, ...],
+        target: str,
+        idempotency_key: str,
+        target_name: str = "",
     ) -> RunOptions:
-        """Return the request as the ledger keeps it; `target` is a URL without password.
+        """Return the request as the ledger keeps it; `target` is a URL without password, `target_name` its name.
 
         Raises:
             UsageError: the mapping asks for something that does not exist, or there is no such profile.
@@ -256,6 +263,7 @@ class RunRequest(_Document):
             salvage=asked.salvage,
             ignore=check_ignored("ignore", asked.ignore),
             target=target,
+            target_name=target_name,
             idempotency_key=idempotency_key,
         )
         return with_profile(options, asked.app)

@@ -77,11 +77,15 @@ class Run(BaseModel):
     finished_at: datetime | None
     error: str | None
     links: Links
+    target: str | None = None
+    """Name of the target; only where targets have names."""
 
     @classmethod
-    def of(cls, run: RunRecord) -> Run:
-        """Return the line for a run of the ledger."""
+    def of(cls, run: RunRecord, target: str | None) -> Run:
+        """Return the line for a run of the ledger of a target; None: targets have no names."""
+        named = {} if target is None else {"target": target}
         return cls(
+            **named,
             run_id=run.id,
             mode=Mode(run.mode),
             status=run.phase,
@@ -100,6 +104,13 @@ class RunList(BaseModel):
 
     runs: list[Run]
     next: str | None
+    note: str | None = None
+    """Which targets' ledgers do not answer, so that runs may be missing; only then."""
+
+    @classmethod
+    def of(cls, runs: list[Run], following: str | None, note: str | None) -> RunList:
+        """Return a page; what is not to be said stays unset."""
+        return cls(runs=runs, next=following, **({} if note is None else {"note": note}))
 
 
 class Amount(BaseModel):
@@ -186,9 +197,13 @@ class Status(BaseModel):
     """When somebody paused it; null where it moves."""
     finished_at: datetime | None
     links: Links
+    target: str | None = None
+    """Name of the target; only where targets have names."""
 
 
-def status_of(run: RunRecord, progress: RunProgress, queue: QueueSizes | None) -> dict[str, Any]:
+def status_of(
+    run: RunRecord, progress: RunProgress, queue: QueueSizes | None, target: str | None
+) -> dict[str, Any]:
     """Return the status of a run, as JSON has it: thousands of tables are too many for models of pydantic."""
     status = Status(
         run_id=run.id,
@@ -230,7 +245,11 @@ def status_of(run: RunRecord, progress: RunProgress, queue: QueueSizes | None) -
         finished_at=run.finished_at,
         links=links(run.id),
     )
-    return status.model_dump(mode="json") | {"tables": [_table(table) for table in progress.tables]}
+    if target is not None:
+        status.target = target
+    return status.model_dump(mode="json", exclude_unset=True) | {
+        "tables": [_table(table) for table in progress.tables]
+    }
 
 
 def _table(table: TableProgress) -> dict[str, Any]:

@@ -10,7 +10,6 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Query
 from sqlalchemy import Connection, Table, func, select
 
-from api.cluster_connections import ClusterDep
 from api.problem_documents import responses
 from api.request_border import MAX_BIGINT, BorderText
 from api.required_scopes import NEEDS_READ
@@ -22,7 +21,7 @@ from api.response_models import (
     QuarantinePage,
     links,
 )
-from api.run_routes import KnownRun
+from api.run_location import KnownRun, RunCluster
 from migration.ledger.ledger_tables import findings, quarantine, sources, tables
 
 router = APIRouter(prefix=f"{PREFIX}/{{id}}", tags=["results"])
@@ -54,7 +53,7 @@ def _count(connection: Connection, table: Table, run_id: str) -> int:
 
 
 @router.get("/findings", responses=_READ, dependencies=[NEEDS_READ])
-def read_findings(run: KnownRun, cluster: ClusterDep, limit: Limit = 100, after: After = 0) -> FindingPage:
+def read_findings(run: KnownRun, cluster: RunCluster, limit: Limit = 100, after: After = 0) -> FindingPage:
     """Page through the findings of a run."""
     statement = (
         select(findings)
@@ -75,7 +74,7 @@ def read_findings(run: KnownRun, cluster: ClusterDep, limit: Limit = 100, after:
 @router.get("/quarantine", responses=_READ, dependencies=[NEEDS_READ])
 def read_quarantine(
     run: KnownRun,
-    cluster: ClusterDep,
+    cluster: RunCluster,
     limit: Limit = 100,
     after: After = 0,
     source: Exactly = None,

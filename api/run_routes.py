@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import uuid
 from dataclasses import replace
 from enum import StrEnum
 from http import HTTPStatus
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, Depends, Header, Path, Query, Response
+from fastapi import APIRouter, Depends, Header, Query, Response
 from pydantic import AwareDatetime, BeforeValidator
 from starlette.responses import HTMLResponse
 
 from api.calling_person import CallerDep
-from api.cluster_connections import Cluster, ClusterDep
+from api.cluster_connections import Cluster
 from api.cluster_routes import queue_sizes, told_with_broker
 from api.conditional_responses import (
     NOT_MODIFIED,
@@ -41,16 +40,20 @@ from api.response_models import (
     links,
     status_of,
 )
+from api.run_location import KnownRun, RunCluster
+from api.run_pages import read_runs
 from api.source_root import resolve_sources
-from migration.errors import RunStateError, TargetError, TargetUnreachableError, UnknownRunError, UsageError
+from api.target_clusters import ClustersDep, TargetClusters
+from migration.errors import RunStateError, TargetError, TargetUnreachableError, UsageError
 from migration.evidence_errors import LaterWritesError
 from migration.ledger.run_acts import Person
-from migration.ledger.run_list import MAX_CURSOR_CHARS, RunCursor, RunFilter, read_run_page
+from migration.ledger.run_list import MAX_CURSOR_CHARS, RunCursor, RunFilter
 from migration.ledger.run_progress import read_progress
 from migration.ledger.run_records import RunRecord, find_run
 from migration.ledger.run_requests import request_cutover, request_pause, request_resume
 from migration.ledger.table_progress import MAX_VERSION_CHARS, TableScope, TableVersion
 from migration.model import Mode, Phase
+from migration.named_targets import MAX_NAME_CHARS
 from migration.report.html_report import render_html
 from migration.report.report_builder import build_report
 from migration.report.report_files import encode_report
@@ -60,7 +63,6 @@ from migration.steps.run_rollback import roll_back_run
 router = APIRouter(prefix=PREFIX, tags=["runs"])
 one_run = APIRouter(prefix=f"{PREFIX}/{{id}}", tags=["runs"])
 
-RunId = Annotated[str, Path(alias="id", description="A run's id, as `start` returned it.")]
 IdempotencyKey = Annotated[
     BorderText | None,
     Header(max_length=255, description="The same key again: the same run again, and no second one."),
@@ -76,32 +78,13 @@ _READ = responses(HTTPStatus.NOT_FOUND, HTTPStatus.SERVICE_UNAVAILABLE)
 _CHANGE = responses(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, HTTPStatus.SERVICE_UNAVAILABLE)
 
 
-def known_run(run_id: RunId, cluster: ClusterDep) -> RunRecord:
-    """Return the run that a path names by its full id; 404 where there is none."""
-    missing = ProblemError(
-        "run-not-found",
-        HTTPStatus.NOT_FOUND,
-        f"There is no such run. {PREFIX} lists them all.",
-        {"code": UnknownRunError.code, "next_steps": []},
-    )
-    try:
-        full_id = str(uuid.UUID(run_id))
-    except ValueError:
-        raise missing from None
-    engine = cluster.engine()
-    try:
-        return find_run(engine, full_id)
-    except UsageError:
-        raise missing from None
-
-
-KnownRun = Annotated[RunRecord, Depends(known_run)]
-
-
-def _create(cluster: Cluster, request: RunRequest, mode: Mode, key: str | None, caller: Person) -> Accepted:
+def _create(
+    clusters: TargetClusters, request: RunRequest, mode: Mode, key: str | None, caller: Person
+) -> Accepted:
     notes: list[str] = []
+    cluster = clusters.chosen(request.target)
     sources = resolve_sources(request.wanted_sources(), cluster.settings.source_root, notes.append)
-    options = request.run_options(mode, sources, cluster.target, key or "")
+    options = request.run_options(mode, sources, cluster.target, key or "", cluster.target_name)
     run_id, phase, queue_note = create_once(cluster, options, caller)
     note = " ".join([*notes, *([queue_note] if queue_note else [])]) or None
     return Accepted(run_id=run_id, status=phase, links=links(run_id), note=note)
@@ -109,26 +92,26 @@ def _create(cluster: Cluster, request: RunRequest, mode: Mode, key: str | None, 
 
 @router.post("/start", status_code=HTTPStatus.ACCEPTED, responses=_START, dependencies=[NEEDS_RUN])
 def start(
-    request: RunRequest, cluster: ClusterDep, caller: CallerDep, idempotency_key: IdempotencyKey = None
+    request: RunRequest, clusters: ClustersDep, caller: CallerDep, idempotency_key: IdempotencyKey = None
 ) -> Accepted:
-    """Migrate sources into the server's PostgreSQL: copied, proved equal, then shown in one transaction."""
-    return _create(cluster, request, Mode.MIGRATE, idempotency_key, caller)
+    """Migrate sources into the server's PostgreSQL, or the `target` that is named: proved equal, then shown at once."""
+    return _create(clusters, request, Mode.MIGRATE, idempotency_key, caller)
 
 
 @router.post("/dry-run", status_code=HTTPStatus.ACCEPTED, responses=_START, dependencies=[NEEDS_RUN])
 def dry_run(
-    request: RunRequest, cluster: ClusterDep, caller: CallerDep, idempotency_key: IdempotencyKey = None
+    request: RunRequest, clusters: ClustersDep, caller: CallerDep, idempotency_key: IdempotencyKey = None
 ) -> Accepted:
     """Try everything but the writing: every value converted, the whole DDL run and taken back."""
-    return _create(cluster, request, Mode.DRY_RUN, idempotency_key, caller)
+    return _create(clusters, request, Mode.DRY_RUN, idempotency_key, caller)
 
 
 @router.post("/validate", status_code=HTTPStatus.ACCEPTED, responses=_START, dependencies=[NEEDS_RUN])
 def validate(
-    request: RunRequest, cluster: ClusterDep, caller: CallerDep, idempotency_key: IdempotencyKey = None
+    request: RunRequest, clusters: ClustersDep, caller: CallerDep, idempotency_key: IdempotencyKey = None
 ) -> Accepted:
     """Compare sources with the tables that stand in PostgreSQL already, row by row."""
-    return _create(cluster, request, Mode.VALIDATE, idempotency_key, caller)
+    return _create(clusters, request, Mode.VALIDATE, idempotency_key, caller)
 
 
 Statuses = Annotated[
@@ -152,6 +135,15 @@ Since = Annotated[
 ]
 
 
+TargetName = Annotated[
+    BorderText | None,
+    Query(
+        max_length=MAX_NAME_CHARS,
+        description="Only runs into the target of this name (docs/several-targets.md).",
+    ),
+]
+
+
 @router.get(
     "",
     responses={**NOT_MODIFIED, **responses(HTTPStatus.NOT_FOUND, HTTPStatus.SERVICE_UNAVAILABLE)},
@@ -159,25 +151,28 @@ Since = Annotated[
     dependencies=[NEEDS_READ],
 )
 def runs(
-    cluster: ClusterDep,
+    clusters: ClustersDep,
     limit: Annotated[int, Query(ge=1, le=500)] = 50,
     status: Statuses = None,
     mode: Modes = None,
     source: SourceText = "",
     since: Since = None,
+    target: TargetName = None,
     after: Annotated[
         BorderText, Query(max_length=MAX_CURSOR_CHARS, description="From `next` of a page.")
     ] = "",
     if_none_match: IfNoneMatch = None,
 ) -> Response:
-    """List runs, the newest first, by page: `next`, and the header `Link`, lead to the runs before."""
+    """List runs, the newest first, by page: `next`, and the header `Link`, lead to the runs before.
+
+    Of several targets, the runs of all; `note` names those whose ledgers do not answer.
+    """
     wanted = RunFilter(tuple(status or ()), tuple(mode or ()), source, since)
     cursor = _cursor(after) if after else None
-    with cluster.engine().connect() as connection:
-        found, last = read_run_page(connection, wanted, limit, cursor)
-    following = _next_page(wanted, limit, last) if last is not None else None
-    answer = RunList(runs=[Run.of(run) for run in found], next=following)
-    response = conditional(answer.model_dump_json().encode(), if_none_match)
+    page = read_runs(clusters, target, wanted, limit, cursor)
+    following = _next_page(wanted, limit, page.last, target) if page.last is not None else None
+    answer = RunList.of([Run.of(run, shown) for shown, run in page.runs], following, page.note)
+    response = conditional(answer.model_dump_json(exclude_unset=True).encode(), if_none_match)
     if following is not None:
         response.headers["Link"] = f'<{following}>; rel="next"'
     return response
@@ -191,12 +186,13 @@ def _cursor(token: str) -> RunCursor:
         raise ProblemError("page-not-found", HTTPStatus.NOT_FOUND, detail) from None
 
 
-def _next_page(wanted: RunFilter, limit: int, last: RunCursor) -> str:
+def _next_page(wanted: RunFilter, limit: int, last: RunCursor, target: str | None) -> str:
     pairs: list[tuple[str, str]] = [("limit", str(limit))]
     pairs += [("status", phase.value) for phase in wanted.phases]
     pairs += [("mode", mode.value) for mode in wanted.modes]
     pairs += [("source", wanted.source)] if wanted.source else []
     pairs += [("since", wanted.since.isoformat())] if wanted.since is not None else []
+    pairs += [("target", target)] if target else []
     return f"{PREFIX}?{urlencode([*pairs, ('after', last.token)])}"
 
 
@@ -210,7 +206,7 @@ class ShownTables(StrEnum):
 @one_run.get("/status", responses={**NOT_MODIFIED, **_READ}, response_model=Status, dependencies=[NEEDS_READ])
 def status(
     run: KnownRun,
-    cluster: ClusterDep,
+    cluster: RunCluster,
     versions: Annotated[StableVersions, Depends(stable_versions)],
     tables: Annotated[
         ShownTables, Query(description="Whether the answer holds the run's tables.")
@@ -232,16 +228,17 @@ def status(
         scope = TableScope.CHANGED
     progress = read_progress(cluster.engine(), run.id, tables=scope, since=version)
     if progress.phase.is_end:
-        answer = status_of(run, progress, None)
+        answer = status_of(run, progress, None, cluster.shown_target)
     else:
         queue = queue_sizes(cluster)
-        answer = status_of(run, replace(progress, waits=told_with_broker(cluster, progress.waits)), queue)
+        told = replace(progress, waits=told_with_broker(cluster, progress.waits))
+        answer = status_of(run, told, queue, cluster.shown_target)
     key = f"{run.id} {progress.tables_scope} {since}"
     return conditional(versions.encode(key, answer), if_none_match)
 
 
 @one_run.get("/summary", responses={**NOT_MODIFIED, **_CHANGE}, dependencies=[NEEDS_READ])
-def summary(run: KnownRun, cluster: ClusterDep, if_none_match: IfNoneMatch = None) -> Response:
+def summary(run: KnownRun, cluster: RunCluster, if_none_match: IfNoneMatch = None) -> Response:
     """Return the report of a finished run, as `report.json` has it."""
     _require_end(run, "summary")
     report = build_report(cluster.patient_engine(), run.id)
@@ -249,7 +246,7 @@ def summary(run: KnownRun, cluster: ClusterDep, if_none_match: IfNoneMatch = Non
 
 
 @one_run.get("/report.html", response_class=HTMLResponse, responses=_CHANGE, dependencies=[NEEDS_READ])
-def report_page(run: KnownRun, cluster: ClusterDep) -> HTMLResponse:
+def report_page(run: KnownRun, cluster: RunCluster) -> HTMLResponse:
     """Return the report of a finished run as one page for people."""
     _require_end(run, "report")
     return HTMLResponse(render_html(build_report(cluster.patient_engine(), run.id)), headers=PAGE_HEADERS)
@@ -257,7 +254,7 @@ def report_page(run: KnownRun, cluster: ClusterDep) -> HTMLResponse:
 
 @one_run.post("/rollback", responses=_CHANGE, dependencies=[NEEDS_ADMIN])
 def rollback(
-    run: KnownRun, cluster: ClusterDep, caller: CallerDep, request: RollbackRequest | None = None
+    run: KnownRun, cluster: RunCluster, caller: CallerDep, request: RollbackRequest | None = None
 ) -> RolledBack:
     """Put back what stood there before the run, in one transaction, and say what was done.
 
@@ -290,7 +287,7 @@ def rollback(
 
 
 @one_run.post("/cancel", status_code=HTTPStatus.ACCEPTED, responses=_CHANGE, dependencies=[NEEDS_ADMIN])
-def cancel(run: KnownRun, cluster: ClusterDep, caller: CallerDep) -> Accepted:
+def cancel(run: KnownRun, cluster: RunCluster, caller: CallerDep) -> Accepted:
     """Stop a run for good; what it staged is removed. One that has failed keeps its end, and cannot be resumed."""
     try:
         end_for_good(cluster.engine(), run.id, person=caller)
@@ -300,7 +297,7 @@ def cancel(run: KnownRun, cluster: ClusterDep, caller: CallerDep) -> Accepted:
 
 
 @one_run.post("/pause", status_code=HTTPStatus.ACCEPTED, responses=_CHANGE, dependencies=[NEEDS_RUN])
-def pause(run: KnownRun, cluster: ClusterDep, caller: CallerDep) -> Accepted:
+def pause(run: KnownRun, cluster: RunCluster, caller: CallerDep) -> Accepted:
     """Let a run stand still until it is resumed: what is under way is ended, nothing more is started."""
     try:
         phase = request_pause(cluster.engine(), run.id, person=caller)
@@ -310,7 +307,7 @@ def pause(run: KnownRun, cluster: ClusterDep, caller: CallerDep) -> Accepted:
 
 
 @one_run.post("/resume", status_code=HTTPStatus.ACCEPTED, responses=_CHANGE, dependencies=[NEEDS_RUN])
-def resume(run: KnownRun, cluster: ClusterDep, caller: CallerDep) -> Accepted:
+def resume(run: KnownRun, cluster: RunCluster, caller: CallerDep) -> Accepted:
     """Let a failed, paused or interrupted run go on where it stopped; finished chunks are not copied again."""
     try:
         request_resume(cluster.engine(), run.id, person=caller)
@@ -321,7 +318,7 @@ def resume(run: KnownRun, cluster: ClusterDep, caller: CallerDep) -> Accepted:
 
 @one_run.post("/cutover", status_code=HTTPStatus.ACCEPTED, responses=_CHANGE, dependencies=[NEEDS_ADMIN])
 def cutover(
-    run: KnownRun, cluster: ClusterDep, caller: CallerDep, request: CutoverRequest | None = None
+    run: KnownRun, cluster: RunCluster, caller: CallerDep, request: CutoverRequest | None = None
 ) -> Accepted:
     """Put the tables of a run in place that is held before its cutover, or try again one that has failed."""
     try:

@@ -25,15 +25,15 @@ _MOST_WAITING: Final = 64
 
 
 class WakeUpCalls:
-    """Sends messages by `send`, which takes a run's id and raises where the broker does not take one."""
+    """Sends messages by `send`, which takes a run's id and its target's name and raises where the broker takes none."""
 
-    def __init__(self, send: Callable[[str], None]) -> None:
+    def __init__(self, send: Callable[[str, str], None]) -> None:
         self._send = send
-        self._waiting: queue.Queue[tuple[str, Future[None]]] = queue.Queue(_MOST_WAITING)
+        self._waiting: queue.Queue[tuple[str, str, Future[None]]] = queue.Queue(_MOST_WAITING)
         self._lock = threading.Lock()
         self._threads: list[threading.Thread] = []
 
-    def call(self, run_id: str, wait_seconds: float = WAIT_SECONDS) -> bool:
+    def call(self, run_id: str, target: str = "", wait_seconds: float = WAIT_SECONDS) -> bool:
         """Wake the producer for a run; return whether the broker has taken the message by now.
 
         Raises:
@@ -42,7 +42,7 @@ class WakeUpCalls:
         self._start()
         outcome: Future[None] = Future()
         try:
-            self._waiting.put_nowait((run_id, outcome))
+            self._waiting.put_nowait((run_id, target, outcome))
         except queue.Full:
             return False
         try:
@@ -60,9 +60,9 @@ class WakeUpCalls:
 
     def _work(self) -> None:
         while True:
-            run_id, outcome = self._waiting.get()
+            run_id, target, outcome = self._waiting.get()
             try:
-                self._send(run_id)
+                self._send(run_id, target)
             except Exception as error:
                 if not isinstance(error, ConvoyError):
                     logger.warning("A wake-up call failed", exc_info=True)

@@ -14,6 +14,7 @@ from migration import (
     folder_errors,
     full_disk_errors,
     source_form_errors,
+    target_name_errors,
     version_errors,
 )
 from migration.convoy_error import ConvoyError, NextStep, Place
@@ -27,6 +28,7 @@ _FAMILIES: Final = (
     application_errors,
     access_errors,
     folder_errors,
+    target_name_errors,
     version_errors,
 )
 """Modules of errors; a class is known once its module is imported."""

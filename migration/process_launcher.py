@@ -18,6 +18,8 @@ from migration.settings import ENV_FILE, PREFIX, SECRETS, WITHOUT_ENV_FILE, env_
 
 _BROKER: Final = frozenset({"MIGRATION_BROKER_URL"})
 _TARGET: Final = frozenset({"MIGRATION_TARGET_URL", "MIGRATION_TARGET_PASSWORD", "PGPASSWORD", "PGPASSFILE"})
+_TARGETS: Final = frozenset({"MIGRATION_TARGETS_FILE"})
+"""A file that may hold passwords, and names files of them."""
 _STAGE: Final = frozenset({"MIGRATION_API_TOKEN", "MIGRATION_STAGE_URL"})
 _STORES: Final = frozenset(
     {
@@ -33,7 +35,7 @@ _FLOWER: Final = frozenset(
     {"FLOWER_BASIC_AUTH", "FLOWER_COOKIE_SECRET", "FLOWER_OAUTH2_KEY", "FLOWER_OAUTH2_SECRET"}
 )
 ALL_SECRETS: Final = (
-    frozenset(f"{PREFIX}{name.upper()}" for name in SECRETS) | _TARGET | _STAGE | _STORES | _FLOWER
+    frozenset(f"{PREFIX}{name.upper()}" for name in SECRETS) | _TARGET | _TARGETS | _STAGE | _STORES | _FLOWER
 )
 """Variables that are a secret or may hold one; `..._FILE` beside each names a file of it."""
 
@@ -41,9 +43,9 @@ NEEDED_SECRETS: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
     {
         "redis": _BROKER,
         "postgres": _TARGET,
-        "api": _BROKER | _TARGET | {"MIGRATION_API_TOKEN"},
-        "producer": _BROKER | _TARGET | _STAGE | _STORES,
-        "worker": _BROKER | _TARGET | _STAGE | (_STORES - {"MIGRATION_SOURCE_URLS"}),
+        "api": _BROKER | _TARGET | _TARGETS | {"MIGRATION_API_TOKEN"},
+        "producer": _BROKER | _TARGET | _TARGETS | _STAGE | _STORES,
+        "worker": _BROKER | _TARGET | _TARGETS | _STAGE | (_STORES - {"MIGRATION_SOURCE_URLS"}),
         "flower": _BROKER | _FLOWER,
     }
 )

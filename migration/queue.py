@@ -1,13 +1,14 @@
 """The queue: Celery application factory, queue names, and the two messages that Convoy sends.
 
-Messages hold ids only. Every option is set here, and a test reads each of them back.
+Messages hold ids only, and the name of the target where it is not the default one: what has no name may come from a
+version before. Every option is set here, and a test reads each of them back.
 """
 
 from __future__ import annotations
 
 import socket
 import ssl
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import zip_longest
@@ -109,9 +110,14 @@ def make_app(settings: Settings, name: str = "convoy", *, is_worker: bool = Fals
     return app
 
 
-def shown_run(run_id: str) -> str:
+def shown_run(run_id: str, target: str = "") -> str:
     """Return a run's id as Flower shows it: long enough to be the only one, and for `migration-cli status`."""
-    return f"run {run_id[:_SHOWN_CHARACTERS]}"
+    return f"run {run_id[:_SHOWN_CHARACTERS]}" + (f" on {target}" if target else "")
+
+
+def _named(target: str) -> tuple[str, ...]:
+    """Return the arguments that name a target; none for the default one."""
+    return (target,) if target else ()
 
 
 def _signature(app: Celery, task: str, queue: str, *arguments: object, shown: str) -> Signature:
@@ -124,31 +130,34 @@ def _signature(app: Celery, task: str, queue: str, *arguments: object, shown: st
     return signature(task, args=arguments, app=app, queue=queue, immutable=True, **options)
 
 
-def send_advance(app: Celery, run_id: str) -> None:
-    """Ask the producer to move a run on that is new, resumed or cancelled.
+def _advance(app: Celery, run_id: str, target: str) -> Signature:
+    shown = shown_run(run_id, target)
+    return _signature(app, ADVANCE_TASK, CONTROL_QUEUE, run_id, *_named(target), shown=shown)
+
+
+def send_advance(app: Celery, run_id: str, target: str = "") -> None:
+    """Ask the producer to move a run on that is new, resumed or cancelled; `target` names its ledger.
 
     Raises:
         BrokerError: the broker does not answer.
     """
     with _publishing(app):
-        _signature(app, ADVANCE_TASK, CONTROL_QUEUE, run_id, shown=shown_run(run_id)).apply_async(
-            retry=False, priority=_NEW
-        )
+        _advance(app, run_id, target).apply_async(retry=False, priority=_NEW)
 
 
-def send_return(app: Celery, run_id: str) -> None:
+def send_return(app: Celery, run_id: str, target: str = "") -> None:
     """Ask the producer to move a run on whose steps are through: before those that are new.
 
     Raises:
         BrokerError: the broker does not answer.
     """
     with _publishing(app):
-        _signature(app, ADVANCE_TASK, CONTROL_QUEUE, run_id, shown=shown_run(run_id)).apply_async(
-            retry=False, priority=_BEGUN
-        )
+        _advance(app, run_id, target).apply_async(retry=False, priority=_BEGUN)
 
 
-def send_steps(app: Celery, run_id: str, counts: Sequence[int], shown: Sequence[str] = ()) -> None:
+def send_steps(
+    app: Celery, run_id: str, counts: Sequence[int], shown: Sequence[str] = (), target: str = ""
+) -> None:
     """Send a chord: for each number a message that wakes a worker for so many steps, and `advance` after all of them.
 
     Workers choose the steps (`migration/ledger/step_claims.py`), so those of other runs may be among them. `shown`
@@ -157,10 +166,12 @@ def send_steps(app: Celery, run_id: str, counts: Sequence[int], shown: Sequence[
     Raises:
         BrokerError: the broker does not answer; the messages may have been sent in part.
     """
-    run = shown_run(run_id)
-    advance = _signature(app, ADVANCE_TASK, CONTROL_QUEUE, run_id, shown=run).set(priority=_BEGUN)
+    run, named = shown_run(run_id, target), _named(target)
+    advance = _advance(app, run_id, target).set(priority=_BEGUN)
     headers = [
-        _signature(app, RUN_STEPS_TASK, COPY_QUEUE, run_id, count, shown=f"{run}, {words}" if words else run)
+        _signature(
+            app, RUN_STEPS_TASK, COPY_QUEUE, run_id, count, *named, shown=f"{run}, {words}" if words else run
+        )
         for count, words in zip_longest(counts, shown, fillvalue="")
     ]
     with _publishing(app):
@@ -168,16 +179,17 @@ def send_steps(app: Celery, run_id: str, counts: Sequence[int], shown: Sequence[
         chord(headers, app=app)(advance.on_error(advance.clone()))
 
 
-def send_wake_up_call(app: Celery, run_id: str) -> None:
+def send_wake_up_call(app: Celery, run_id: str, target: str = "") -> None:
     """Wake one worker for one step, outside of any chord.
 
     Raises:
         BrokerError: the broker does not answer.
     """
     with _publishing(app):
-        _signature(
-            app, RUN_STEPS_TASK, COPY_QUEUE, run_id, 1, shown=f"{shown_run(run_id)}, another worker"
-        ).apply_async(retry=False)
+        shown = f"{shown_run(run_id, target)}, another worker"
+        _signature(app, RUN_STEPS_TASK, COPY_QUEUE, run_id, 1, *_named(target), shown=shown).apply_async(
+            retry=False
+        )
 
 
 @contextmanager
@@ -248,33 +260,70 @@ def read_queue_lengths(url: str, seconds: float) -> QueueLengths:
     return QueueLengths(sum(found[: len(_PRIORITIES)]), sum(found[len(_PRIORITIES) :]))
 
 
-def announce_target(url: str, identity: str, shown: str) -> None:
+def _fields(target: str) -> tuple[str, str]:
+    """Return the fields of the broker's note on a target; a name holds no colon."""
+    return (f"identity:{target}", f"shown:{target}") if target else ("identity", "shown")
+
+
+def _name_of(field: str) -> str:
+    return field.partition(":")[2]
+
+
+def announce_target(url: str, identity: str, shown: str, target: str = "") -> None:
     """Tell everybody on this broker which database its workers write to; `shown` holds no password.
 
     Raises:
         BrokerError: the broker does not answer.
     """
     with _broker(url) as client:
-        client.hset(_TARGET_KEY, mapping={"identity": identity, "shown": shown})
+        client.hset(_TARGET_KEY, mapping=dict(zip(_fields(target), (identity, shown), strict=True)))
 
 
-def check_target_is_announced(url: str, identity: str, shown: str) -> None:
+def withdraw_targets(url: str, names: Collection[str]) -> None:
+    """Tell everybody on this broker that its cluster knows these names, and no others.
+
+    Raises:
+        BrokerError: the broker does not answer.
+    """
+    with _broker(url) as client:
+        gone = [str(field) for field in client.hkeys(_TARGET_KEY) if _name_of(str(field)) not in {"", *names}]
+        if gone:
+            client.hdel(_TARGET_KEY, *gone)
+
+
+def check_target_is_announced(url: str, identity: str, shown: str, target: str = "") -> str:
     """Make sure that the cluster on this broker writes to the database that a command has opened.
 
     Silent where no producer has ever announced one.
+
+    Args:
+        url: of the broker.
+        identity: of the database.
+        shown: its URL without password.
+        target: the name that the command has for it; empty: none.
+
+    Returns:
+        The name by which the cluster knows the database; empty where it is its default target.
 
     Raises:
         OtherClusterError: the cluster writes elsewhere.
         BrokerError: the broker does not answer.
     """
     with _broker(url) as client:
-        known, where = client.hmget(_TARGET_KEY, ["identity", "shown"])
-    if known is not None and known != identity:
-        raise OtherClusterError(
-            f"This cluster writes to {where!s}, not to {shown}",
-            setting="MIGRATION_BROKER_URL",
-            remedy="Name the cluster's own target, or unset MIGRATION_BROKER_URL to run on a local cluster",
-        )
+        known = {str(name): str(value) for name, value in client.hgetall(_TARGET_KEY).items()}
+    of_name, where = (known.get(name) for name in _fields(target))
+    if of_name == identity:
+        return target
+    names = [_name_of(field) for field, found in known.items() if found == identity]
+    if names and not target:
+        return min(names)
+    if of_name is None:
+        return target
+    raise OtherClusterError(
+        f"This cluster writes to {where!s}, not to {shown}",
+        setting="MIGRATION_BROKER_URL",
+        remedy="Name the cluster's own target, or unset MIGRATION_BROKER_URL to run on a local cluster",
+    )
 
 
 def broker_address(url: str) -> str:

@@ -68,6 +68,8 @@ class RunOptions:
     """Kinds of findings about the schema that are wanted: reported, and without effect on verdict and exit status."""
     target: str = ""
     """URL of the target without its password, for messages and reports."""
+    target_name: str = ""
+    """What the target was called in MIGRATION_TARGETS_FILE when the run was asked for; empty: it has no name."""
     mapping: MappingFile | None = None
     """What `--mapping` holds."""
     app: str = ""

@@ -73,6 +73,8 @@ class Settings(BaseSettings):
     """PostgreSQL that holds the target tables and the ledger."""
     target_password: SecretStr | None = None
     """Password for a target URL that carries none."""
+    targets_file: Path | None = None
+    """TOML file of further targets by name, each with a ledger of its own; read anew whenever it changes."""
     source_urls: SecretStr | None = None
     """URLs of sources with their passwords or signatures, apart by spaces or lines; the ledger keeps them without."""
     source_root: Path | None = None

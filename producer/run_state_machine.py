@@ -36,14 +36,16 @@ from migration.ledger.step_records import (
 from migration.ledger.table_records import read_tables
 from migration.log_context import log_fields
 from migration.model import Mode, Phase, StepState
+from migration.named_targets import NamedTargets
 from migration.observers.run_happenings import RunMoveFailed, RunWaiting, StepsSent
 from migration.observers.run_observer import Observers
 from migration.observers.standard_observers import STANDARD_OBSERVERS
-from migration.queue import announce_target, check_broker, send_steps
+from migration.queue import announce_target, check_broker, send_steps, withdraw_targets
 from migration.steps.run_cancellation import remove_staging
 from migration.steps.step_context import target_url
 from migration.target.postgres_errors import translate
 from migration.target.target_connection import redact
+from migration.target_name_errors import TargetsFileError
 from producer.passing_faults import PassingFaults
 from producer.step_messages import (
     MAX_MESSAGES,
@@ -72,12 +74,16 @@ _NEXT_LOOK_SECONDS = 10.0
 
 
 class Runner:
-    """The producer's hold on the ledger and the queue; connections are opened on first use."""
+    """The producer's hold on one ledger and the queue; connections are opened on first use."""
 
-    def __init__(self, app: Celery, settings: Settings, observers: Observers = STANDARD_OBSERVERS) -> None:
+    def __init__(
+        self, app: Celery, settings: Settings, observers: Observers = STANDARD_OBSERVERS, *, target: str = ""
+    ) -> None:
         self.app = app
         self.settings = settings
         self.observers = observers
+        self.target = target
+        """Its name, which its messages carry; empty for the default one."""
         self._calls: dict[str, bool] = {}
         """Runs that a thread of this process moves now, and whether there was a call for them meanwhile."""
         self._calls_lock = threading.Lock()
@@ -110,8 +116,16 @@ class Runner:
         Raises:
             BrokerError: the broker does not answer.
         """
-        url = target_url(self.settings)
-        announce_target(str(self.app.conf.broker_url), target_identity(self.engine), redact(url))
+        broker, shown = str(self.app.conf.broker_url), redact(target_url(self.settings))
+        announce_target(broker, target_identity(self.engine), shown, self.target)
+        if not self.target and self.settings.targets_file is not None:
+            with suppress(TargetsFileError):  # who looks after the targets says so
+                withdraw_targets(broker, NamedTargets(self.settings).names())
+
+    def close(self) -> None:
+        """Let the connections go that are not in use; those that are end with their use."""
+        if "engine" in self.__dict__:
+            self.engine.dispose()
 
     def advance(self, run_id: str, *, wait: bool) -> None:
         """Move a run as far as it goes: until its steps are with the workers, or to its end.
@@ -126,7 +140,10 @@ class Runner:
             self._calls[run_id] = False
         try:
             while True:
-                with log_fields(run=run_id), run_lock(self.engine, run_id, wait=wait) as is_held:
+                with (
+                    log_fields(run=run_id, target=self.target or None),
+                    run_lock(self.engine, run_id, wait=wait) as is_held,
+                ):
                     while is_held() and self._move(run_id):
                         pass
                 with self._calls_lock:
@@ -274,7 +291,7 @@ class Runner:
             EventLogObserver(connection).observe(sent)
         try:
             check_broker(str(self.app.conf.broker_url))  # at once, where publishing tries for a while
-            send_steps(self.app, run.id, counts, shown)
+            send_steps(self.app, run.id, counts, shown, self.target)
         except BrokerError:
             forget_sending(self.engine, [step.id for step in waiting])
             raise

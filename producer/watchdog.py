@@ -41,7 +41,7 @@ _LEADER_LOCK = 0x636F6E776174
 
 
 class Watchdog:
-    """A thread that looks at every active run, every `watchdog_seconds`."""
+    """A thread that looks at every active run of one ledger, every `watchdog_seconds`."""
 
     def __init__(self, runner: Runner) -> None:
         self._runner = runner
@@ -61,7 +61,8 @@ class Watchdog:
     def _watch(self) -> None:
         while not self._stop.wait(self._runner.settings.watchdog_seconds):
             try:
-                self.look_once()
+                with log_fields(target=self._runner.target or None):
+                    self.look_once()
             except Exception as error:  # PostgreSQL may be down now; the next look may find it up
                 if not self._lacks_room(error):
                     logger.warning(

@@ -6,20 +6,24 @@ import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from celery import signals
 
-from migration.errors import BrokerError
+from migration.errors import BrokerError, TargetUnreachableError
 from migration.ledger.process_presence import ProcessIdentity, ProcessKind
 from migration.log_context import log_fields
+from migration.named_targets import NamedTargets
 from migration.observers.standard_observers import STANDARD_OBSERVERS
 from migration.queue import RUN_STEPS_TASK, send_return, send_wake_up_call
+from migration.secret_text import without_secrets
 from migration.settings import load_settings
 from migration.steps.signs_of_presence import SignsOfPresence
-from migration.steps.step_context import StepContext
+from migration.steps.target_followers import TargetFollowers
 from migration.steps.wake_up_call import Callers, answer_call
 from migration.trace_export import start_tracing, stop_tracing
+from worker.target_contexts import TargetContexts
 from worker.task_notes import StepsFailedError, TaskNotes
 
 if TYPE_CHECKING:
@@ -31,57 +35,64 @@ logger = logging.getLogger(__name__)
 class Process:
     """The connections of one pool child: opened in it, never before the fork."""
 
-    context: StepContext | None = None
+    contexts: TargetContexts | None = None
     notes = TaskNotes()
 
     @classmethod
-    def open(cls, hostname: str) -> StepContext:
-        """Return the process's context."""
-        if cls.context is None:
+    def open(cls, hostname: str) -> TargetContexts:
+        """Return the process's connections."""
+        if cls.contexts is None:
             observers = STANDARD_OBSERVERS.with_also(cls.notes)
-            cls.context = StepContext(load_settings(), f"{hostname}:{os.getpid()}", observers)
-        return cls.context
+            cls.contexts = TargetContexts(load_settings(), f"{hostname}:{os.getpid()}", observers)
+        return cls.contexts
 
     @classmethod
     def close(cls, **_kwargs: object) -> None:
         """Close it as the process ends."""
-        if cls.context is not None:
-            cls.context.close()
-            cls.context = None
+        if cls.contexts is not None:
+            cls.contexts.close()
+            cls.contexts = None
         stop_tracing()
 
 
 def register(app: Celery) -> None:
     """Give the application its task."""
 
-    def call_producer(run_id: str) -> None:
+    def call_producer(run_id: str, target: str) -> None:
         with _lost_calls_logged(run_id):
-            send_return(app, run_id)
+            send_return(app, run_id, target)
 
-    def call_worker(run_id: str) -> None:
+    def call_worker(run_id: str, target: str) -> None:
         with _lost_calls_logged(run_id):
-            send_wake_up_call(app, run_id)
-
-    callers = Callers(call_producer, call_worker)
+            send_wake_up_call(app, run_id, target)
 
     # Nobody asks for the result: those who watch the queue see it in the task's last event.
     @app.task(name=RUN_STEPS_TASK, bind=True, ignore_result=True, throws=(StepsFailedError,))
-    def run_steps(task: Task, run_id: str, count: int) -> str:  # noqa: ARG001 - for those who watch the queue
-        context = Process.open(str(task.request.hostname))
+    def run_steps(task: Task, run_id: str, count: int, target: str = "") -> str:  # noqa: ARG001 - for those who watch the queue
+        contexts = Process.open(str(task.request.hostname))
         redelivered = bool((task.request.delivery_info or {}).get("redelivered"))
-        with log_fields(worker=context.worker, task_id=task.request.id), Process.notes.of_one_task():
-            answer_call(context, count, callers, in_place_of_the_dead=redelivered)
+        callers = Callers(partial(call_producer, target=target), partial(call_worker, target=target))
+        with log_fields(task_id=task.request.id, target=target or None), Process.notes.of_one_task():
+            try:
+                with contexts.at_work(target) as context, log_fields(worker=context.worker):
+                    answer_call(context, count, callers, in_place_of_the_dead=redelivered)
+            except (
+                TargetUnreachableError
+            ) as error:  # no such name here, or a silent server, where there are others
+                logger.error("%s; the watchdog will have it sent again", str(error).rstrip("."))  # noqa: TRY400
+                raise StepsFailedError(without_secrets(str(error))) from None
             return Process.notes.result()
 
     signals.worker_process_init.connect(_start_tracing, weak=False)
     signals.worker_process_shutdown.connect(Process.close, weak=False)
-    presence: list[SignsOfPresence] = []
+    presence: list[TargetFollowers] = []
 
     @signals.worker_ready.connect(weak=False)
     def begin_signs(sender: Any, **_kwargs: object) -> None:  # in the process that forks the pool
         worker = sender.controller
         identity = ProcessIdentity(ProcessKind.WORKER, str(worker.hostname), int(worker.concurrency or 1))
-        presence.append(SignsOfPresence(load_settings(), identity))
+        targets = NamedTargets(load_settings())
+        presence.append(TargetFollowers(targets, lambda _name, settings: SignsOfPresence(settings, identity)))
         presence[-1].start()
 
     @signals.worker_shutdown.connect(weak=False)

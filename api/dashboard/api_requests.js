@@ -3,6 +3,7 @@
 const TOKEN_KEY = "convoy-token";
 const PATIENCE_MS = 20000; // a server that is frozen must not leave a page without a word
 export const RUNS = "/api/v1/migration";
+export const CLUSTER = "/api/v1/cluster";
 
 /** The server answered, and not with success. `members` is its whole problem document (RFC 9457). */
 export class ProblemError extends Error {

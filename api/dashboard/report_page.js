@@ -285,7 +285,7 @@ export function reportPage([id]) {
             )}
             <div class="wide-fact">
               <dt>Target</dt>
-              <dd class="any-break">${report.target.url} · schema ${report.target.schema}</dd>
+              <dd class="any-break">${report.target.name ? `${report.target.name}: ` : ""}${report.target.url} · schema ${report.target.schema}</dd>
             </div>
             <div>
               <dt>Phases</dt>

@@ -27,6 +27,7 @@ export function runListPage() {
     source = "",
     state = "",
     mode = "",
+    missing = "", // which targets' ledgers do not answer
     seenAt = null,
     timer = 0,
     asked = 0,
@@ -48,6 +49,7 @@ export function runListPage() {
       const answer = await ask(path());
       if (isClosed || mine !== asked) return;
       runs = answer.runs;
+      missing = answer.note || "";
       if (!older.length) next = answer.next;
       seenAt = Date.now();
       showTrouble(null);
@@ -88,7 +90,7 @@ export function runListPage() {
       <td class="wide">
         <a class="strong" href=${`#/runs/${run.run_id}`}>${breakable(run.sources.join(", ") || run.run_id)}</a>
         <div class="soft small-text">
-          ${MODE_SAID[run.mode]} into ${breakable(run.target_schema)} ·
+          ${MODE_SAID[run.mode]} into ${breakable(run.target ? `${run.target}, schema ${run.target_schema}` : run.target_schema)} ·
           <span class="id" title=${run.run_id}>…${run.run_id.slice(-8)}</span>
         </div>
         ${run.error ? html`<div class="bad-text small-text clamp" title=${run.error}>${run.error}</div>` : nothing}
@@ -137,7 +139,7 @@ export function runListPage() {
     }
     const seen = new Set(runs.map(run => run.run_id));
     const shown = [...runs, ...older.filter(run => !seen.has(run.run_id))];
-    const isNew = !shown.length && !source && !state && !mode;
+    const isNew = !shown.length && !source && !state && !mode && !missing;
     draw(
       "content",
       html`<div class="head">
@@ -151,7 +153,7 @@ export function runListPage() {
                 <p>Choose a database, let a dry-run say what would happen, then migrate it.</p>
                 <a class="button" href="#/start">New run</a>
               </div>`
-            : html`${tools(shown)}
+            : html`${tools(shown)} ${missing ? html`<p class="bad-text" role="status">${missing}</p>` : nothing}
                 <div class="card flush scroll" tabindex="0" role="region" aria-label="List of runs">
                   <table class="stacked">
                     <thead>

@@ -104,7 +104,7 @@ export function runPage([id]) {
           <div>
             <h1 tabindex="-1">${breakable(nameOf())}</h1>
             <p class="soft small-text">
-              ${MODE_SAID[status.mode]} · <code class="id">${status.run_id}</code>
+              ${MODE_SAID[status.mode]}${status.target ? ` into ${status.target}` : ""} · <code class="id">${status.run_id}</code>
               <button type="button" class="link" @click=${event => copyText(event, status.run_id)}>Copy id</button>
             </p>
           </div>

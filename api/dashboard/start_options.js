@@ -78,8 +78,22 @@ export function readOptions(form) {
   return options;
 }
 
-export function optionFields() {
+/** The name of the target that a form asks for; null: targets have no names here. */
+export const readTarget = form => form.elements.namedItem("target")?.value || null;
+
+/** `targets`: those that have names, as the server lists them; empty where there is but one. */
+export function optionFields(targets = []) {
   return html` <div class="fields">
+      ${
+        targets.length
+          ? html`<label
+              >Target
+              <select name="target">
+                ${targets.map(({name, answers}) => html`<option value=${name}>${answers ? name : `${name} (does not answer)`}</option>`)}
+              </select></label
+            >`
+          : nothing
+      }
       <label
         >Schema of PostgreSQL that gets the tables
         <input name="target_schema" value="public" maxlength="63" spellcheck="false"

@@ -1,10 +1,10 @@
 // A new run: choose, try, read what would happen, and only then migrate.
 import {html, nothing} from "./vendored/lit-html/lit-html.js";
-import {RUNS, ask, newKey, post} from "./api_requests.js";
+import {CLUSTER, RUNS, ask, newKey, post} from "./api_requests.js";
 import {dryRunProgress, dryRunRefusal, dryRunVerdict} from "./dry_run_verdict.js";
 import {announce, draw} from "./page_screen.js";
 import {SourceChoice} from "./source_choice.js";
-import {optionFields, readOptions} from "./start_options.js";
+import {optionFields, readOptions, readTarget} from "./start_options.js";
 import {count, number} from "./text_formats.js";
 import {rights} from "./token_rights.js";
 
@@ -23,12 +23,14 @@ export function startPage() {
   const sources = new SourceChoice(() => {
     if (!isClosed) show();
   }, onChange);
+  let targets = [];
   const form = () => document.getElementById("start-form");
 
   function request() {
     const paths = sources.paths(form());
     if (!paths.length) throw new Error("Choose at least one database.");
-    return {sources: paths, options: readOptions(form())};
+    const target = readTarget(form());
+    return {sources: paths, options: readOptions(form()), ...(target ? {target} : {})};
   }
 
   function isStale() {
@@ -161,7 +163,7 @@ export function startPage() {
             ${sources.view()}
             <fieldset class="card">
               <legend>How</legend>
-              ${optionFields()}
+              ${optionFields(targets)}
             </fieldset>
           </div>
           <section class="card decision" aria-labelledby="outcome-head">
@@ -183,7 +185,17 @@ export function startPage() {
     );
   }
 
+  async function findTargets() {
+    try {
+      targets = (await ask(CLUSTER)).targets || [];
+    } catch {
+      targets = []; // the run would go into the default one; what is wrong, the sources say
+    }
+    onChange();
+  }
+
   show();
+  findTargets();
   return {
     title: "New run",
     close() {

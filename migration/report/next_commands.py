@@ -45,7 +45,9 @@ def _source_flags(options: RunOptions) -> list[str]:
 def repeat(options: RunOptions, mode: Mode) -> str:
     """Return the command line that starts such a run again, perhaps in another mode."""
     flags: list[tuple[str, str]] = [
-        ("--target-url", safe_url(options.target)),
+        ("--target", options.target_name)
+        if options.target_name
+        else ("--target-url", safe_url(options.target)),
         ("--target-schema", "" if options.schema_per_source else options.target_schema),
         ("--tables", ",".join(options.tables)),
         ("--exclude", ",".join(options.exclude)),

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from migration.report.report_model import OptionsReport
+from msgspec import UNSET
+
+from migration.report.next_commands import safe_url
+from migration.report.report_model import OptionsReport, TargetReport
 
 if TYPE_CHECKING:
     from migration.run_options import RunOptions
@@ -33,3 +36,8 @@ def options_report(options: RunOptions) -> OptionsReport:
         accepted_by=options.accepted_by,
         ignore=options.ignore,
     )
+
+
+def target_report(options: RunOptions, schema: str, server_version: str) -> TargetReport:
+    """Return where the rows went, by URL without password and by name where the target has one."""
+    return TargetReport(safe_url(options.target), schema, server_version, options.target_name or UNSET)

@@ -22,7 +22,7 @@ from migration.report.left_behind_names import left_behind
 from migration.report.loss_advice import signing_line
 from migration.report.loss_verdict import lossy_places
 from migration.report.not_migrated_sql import STUBS_NAME, build_stubs
-from migration.report.options_report import options_report
+from migration.report.options_report import options_report, target_report
 from migration.report.report_files import write_report
 from migration.report.report_model import (
     FailedStep,
@@ -35,7 +35,6 @@ from migration.report.report_model import (
     Report,
     SourceReport,
     TableReport,
-    TargetReport,
     Throughput,
 )
 from migration.report.retried_rows import with_retries
@@ -134,7 +133,7 @@ def assemble(facts: Facts) -> Report:
         verdict=replace(with_retries(judge(outcome), facts.acts), rows=rows, values=values, schema=schema),
         exit_status=exit_status(outcome),
         sources=tuple(map(source_report, facts.sources)),
-        target=TargetReport(next_commands.safe_url(options.target), _schemas(facts), facts.server_version),
+        target=target_report(options, _schemas(facts), facts.server_version),
         tables=tables,
         objects=objects,
         findings=findings,
@@ -256,9 +255,7 @@ def assemble_without_ledger(
         verdict=replace(judge(outcome), rows=rows, values=values, schema=schema),
         exit_status=exit_status(outcome),
         sources=tuple(sources),
-        target=TargetReport(
-            next_commands.safe_url(options.target), printable(options.target_schema), server_version
-        ),
+        target=target_report(options, printable(options.target_schema), server_version),
         tables=tuple(tables),
         objects=(),
         findings=tuple(sorted(findings, key=lambda finding: not finding.is_error)),

@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from msgspec import UNSET, UnsetType
+
 from migration.convoy_error import NextStep
 from migration.finding_kinds import FindingWeight, VerdictPart
 from migration.model import FindingKind, Mode, ObjectState, Phase, StorageClass
@@ -42,11 +44,12 @@ class SourceReport:
 
 @dataclass(frozen=True, slots=True)
 class TargetReport:
-    """Where the rows went. `url` never holds a password."""
+    """Where the rows went. `url` never holds a password; `name` is there where the target has one."""
 
     url: str
     schema: str
     server_version: str = ""
+    name: str | UnsetType = UNSET
 
 
 @dataclass(frozen=True, slots=True)

@@ -370,7 +370,8 @@ def _print_places(report: Report, console: Console) -> None:
     for source in report.sources:
         grid.add_row("source", Text(f"{source.path} ({size(source.bytes)}, SHA-256 {source.sha256[:16]}…)"))
     if report.target.url:
-        grid.add_row("target", Text(f"{report.target.url}, schema {report.target.schema}"))
+        named = f"{report.target.name}: " if report.target.name else ""
+        grid.add_row("target", Text(f"{named}{report.target.url}, schema {report.target.schema}"))
     if report.previous_schemas:
         grid.add_row("replaced", Text(f"schema {', '.join(report.previous_schemas)}"))
     console.print(grid)

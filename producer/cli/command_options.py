@@ -48,6 +48,12 @@ def target_flags(command: Decorated) -> Decorated:
             metavar="URL",
             help="Instead of the five above; `embedded` starts a PostgreSQL whose data is kept in .convoy/postgres.",
         ),
+        click.option(
+            "--target",
+            "target_name",
+            metavar="NAME",
+            help="Instead of the six above: a target of the file that MIGRATION_TARGETS_FILE names.",
+        ),
     )
 
 
@@ -334,13 +340,14 @@ def take_target(values: dict[str, Any], settings: Settings) -> Target:
         database=values.pop("target_db"),
         user=values.pop("target_user"),
         password=values.pop("target_pass"),
+        name=values.pop("target_name"),
     )
     return choose_target(flags, settings)
 
 
 def target_or_embedded(values: dict[str, Any], settings: Settings) -> Target:
     """Take the target out of a command's values; where nothing names one, it is the embedded server."""
-    named = ("target_url", "target_host", "target_port", "target_user")
+    named = ("target_url", "target_host", "target_port", "target_user", "target_name")
     if settings.target_url is None and all(values[name] is None for name in named):
         values["target_url"] = EMBEDDED
     return take_target(values, settings)

@@ -13,7 +13,7 @@ from migration.errors import SettingError
 
 _EVERY: Final = "flags"
 _TARGET: Final = frozenset(
-    {"target_url", "target_host", "target_port", "target_db", "target_user", "target_pass"}
+    {"target", "target_url", "target_host", "target_port", "target_db", "target_user", "target_pass"}
 )
 _OF_THE_LINE: Final = frozenset({"json", "yes", "force", "export", "help"})
 """What a person or script says once, for this one time."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import gc
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -32,7 +34,7 @@ _SENDING = (
 class Session:
     """An open ledger, and the broker of the cluster that works on it. `cluster` is None for one that runs elsewhere.
 
-    `target_url` holds no password.
+    `target_url` holds no password. `target_name` is what that cluster calls the target, for its messages.
     """
 
     engine: Engine
@@ -40,6 +42,7 @@ class Session:
     target: Target
     target_url: str
     cluster: LocalCluster | None
+    target_name: str = ""
 
     def send(self, run_id: str) -> None:
         """Ask the producer to move a run on.
@@ -51,7 +54,7 @@ class Session:
 
         app = make_app(self.settings)
         try:
-            send_advance(app, run_id)
+            send_advance(app, run_id, self.target_name)
         finally:
             app.close()
 
@@ -76,10 +79,14 @@ def open_session(
 
         check_broker(settings.broker_url)
         with _ledger(target.url, target.password) as (engine, shown):
-            check_target_is_announced(settings.broker_url, target_identity(engine), shown)
-            yield Session(engine, settings, target, shown, None)
+            name = check_target_is_announced(settings.broker_url, target_identity(engine), shown, target.name)
+            yield Session(engine, settings, target, shown, None, name)
         return
-    settings = settings.model_copy(update={"stage_url": None})  # all of it is on this host
+    # All of it is on this host, and works for the one target that the command names.
+    alone: dict[str, object] = {"stage_url": None}
+    if settings.targets_file is not None:
+        alone["targets_file"] = Path(os.devnull)  # an empty one, whatever a convoy.toml says to the processes
+    settings = settings.model_copy(update=alone)
     if target.is_embedded:
         with (
             _started(target, settings, workers, quiet=quiet, early=early) as cluster,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -32,6 +32,8 @@ class TargetFlags:
     database: str | None = None
     user: str | None = None
     password: str | None = None
+    name: str | None = None
+    """Of the file that MIGRATION_TARGETS_FILE names, or `default`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,8 @@ class Target:
     database: str
     password: str | None
     flags: tuple[str, ...]
+    name: str = ""
+    """Of the file of targets; empty where it has none, or is the default target."""
 
     @property
     def is_embedded(self) -> bool:
@@ -57,8 +61,11 @@ def choose_target(flags: TargetFlags, settings: Settings) -> Target:
     """Return the target: flags first, MIGRATION_TARGET_URL next, and PostgreSQL on this machine otherwise.
 
     Raises:
-        UsageError: the flags contradict each other, or the URL is not one of PostgreSQL.
+        UsageError: the flags contradict each other, the URL is not one of PostgreSQL, or no target has the name.
+        TargetsFileError: the file of targets cannot be used.
     """
+    if flags.name is not None:
+        return _named(flags, settings)
     password = flags.password
     if password is None and settings.target_password is not None:
         password = settings.target_password.get_secret_value()
@@ -128,6 +135,31 @@ def reach(target: Target, settings: Settings) -> Iterator[str]:
         yield server.ensure_database(target.database)
     finally:
         server.stop()
+
+
+def _named(flags: TargetFlags, settings: Settings) -> Target:
+    """Return the target of a name, which says all there is to say of it."""
+    parts = {
+        "--target-url": flags.url,
+        "--target-host": flags.host,
+        "--target-port": flags.port,
+        "--target-db": flags.database,
+        "--target-user": flags.user,
+        "--target-pass": flags.password,
+    }
+    given = [name for name, value in parts.items() if value is not None]
+    if given:
+        raise UsageError(
+            f"--target names a target whole, beside {', '.join(given)}",
+            remedy="Give one or the other",
+            setting="--target",
+        )
+    from migration.named_targets import NamedTargets
+
+    targets = NamedTargets(settings)
+    name = targets.chosen(flags.name)
+    found = choose_target(TargetFlags(), targets.settings_of(name))
+    return replace(found, flags=("--target", str(flags.name)), name=name)
 
 
 def _embedded(database: str, *, from_settings: bool) -> Target:

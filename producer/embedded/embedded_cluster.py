@@ -312,6 +312,7 @@ class LocalCluster:
             "MIGRATION_REPORT_DIR": str(self.settings.report_dir.absolute()),
             "MIGRATION_EMBEDDED_DIR": str(self.settings.embedded_dir.absolute()),
             **_absolute("MIGRATION_API_TOKEN_FILE", self.settings.api_token_file),
+            **_absolute("MIGRATION_TARGETS_FILE", self.settings.targets_file),
             "MIGRATION_LOG_DIR": str(self.settings.log_folder.absolute()),
             "MIGRATION_LEASE_SECONDS": env.get("MIGRATION_LEASE_SECONDS", str(_LOCAL_LEASE_SECONDS)),
             "MIGRATION_WATCHDOG_SECONDS": env.get("MIGRATION_WATCHDOG_SECONDS", str(_LOCAL_WATCHDOG_SECONDS)),

@@ -13,7 +13,15 @@ import psycopg
 import pytest
 
 from tests.acceptance.upgrade.ledger_of_0_1_0 import leave_run_of_0_1_0
-from tests.support.documentation import CLUSTER_PAGES, EXECUTED, PAGES, ROOT, blocks_of, page_name
+from tests.support.documentation import (
+    CLUSTER_PAGES,
+    EXECUTED,
+    PAGES,
+    ROOT,
+    SEVERAL_TARGETS_PAGE,
+    blocks_of,
+    page_name,
+)
 from tests.support.documentation_scenario import Scenario, Script
 from tests.support.documentation_situations import (
     application_that_has_made_its_tables,
@@ -131,7 +139,8 @@ def scripts_for(target: str) -> dict[str, Script]:
     [
         page
         for page in PAGES
-        if page not in CLUSTER_PAGES and any(block.kind in EXECUTED for block in blocks_of(page))
+        if page not in {*CLUSTER_PAGES, SEVERAL_TARGETS_PAGE}
+        and any(block.kind in EXECUTED for block in blocks_of(page))
     ],
     ids=page_name,
 )

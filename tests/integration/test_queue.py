@@ -11,7 +11,7 @@ import pytest
 from migration.errors import UsageError
 from migration.ledger.ledger_database import target_identity
 from migration.model import Phase
-from migration.queue import announce_target, check_broker, check_target_is_announced
+from migration.queue import announce_target, check_broker, check_target_is_announced, withdraw_targets
 from migration.target.target_connection import make_engine
 from tests.support.pipeline import Pipeline
 
@@ -23,6 +23,22 @@ def test_command_with_another_target_than_the_cluster_is_told_so(valkey_url: str
     check_target_is_announced(valkey_url, "1/a", "postgresql://alias/a")
     with pytest.raises(UsageError, match="writes to postgresql://here/a, not to postgresql://here/b"):
         check_target_is_announced(valkey_url, "1/b", "postgresql://here/b")
+
+
+def test_command_learns_what_the_cluster_calls_its_target(valkey_url: str) -> None:
+    announce_target(valkey_url, "1/a", "postgresql://here/a")
+    announce_target(valkey_url, "1/shop", "postgresql://here/shop", "shop")
+    assert check_target_is_announced(valkey_url, "1/a", "postgresql://here/a") == ""
+    assert check_target_is_announced(valkey_url, "1/shop", "postgresql://here/shop") == "shop"
+    assert check_target_is_announced(valkey_url, "1/shop", "postgresql://here/shop", "shop") == "shop"
+    # One that no producer has announced yet is believed; another database under a known name is not.
+    assert check_target_is_announced(valkey_url, "1/crm", "postgresql://here/crm", "crm") == "crm"
+    with pytest.raises(UsageError, match="writes to postgresql://here/shop, not to postgresql://here/crm"):
+        check_target_is_announced(valkey_url, "1/crm", "postgresql://here/crm", "shop")
+    withdraw_targets(valkey_url, ["crm"])
+    assert check_target_is_announced(valkey_url, "1/a", "postgresql://here/a") == ""
+    with pytest.raises(UsageError, match="writes to postgresql://here/a, not to postgresql://here/shop"):
+        check_target_is_announced(valkey_url, "1/shop", "postgresql://here/shop")
 
 
 def test_databases_of_one_server_have_different_identities(target_url: str, postgres_url: str) -> None:

@@ -14,6 +14,7 @@ from migration import (
     folder_errors,
     full_disk_errors,
     source_form_errors,
+    target_name_errors,
     version_errors,
 )
 from migration.convoy_error import ConvoyError, NextStep, Place
@@ -32,6 +33,7 @@ ALL = list(
             application_errors,
             access_errors,
             folder_errors,
+            target_name_errors,
             version_errors,
         )
         for item in vars(module).values()

@@ -80,6 +80,9 @@ def test_each_message_of_a_chord_names_the_run_and_a_number_of_steps(
     monkeypatch.setattr(queue, "chord", chord)
     send_steps(make_app(settings), "run", [3, 1])
     assert sent == [("run", 3), ("run", 1)]
+    # The default target has no name in a message: a version before knows of no other.
+    send_steps(make_app(settings), "run", [2], target="shop")
+    assert sent[2:] == [("run", 2, "shop")]
 
 
 def test_broker_that_does_not_answer_is_a_sentence_without_its_password() -> None:

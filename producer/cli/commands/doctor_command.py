@@ -45,7 +45,7 @@ def doctor(target_schema: str, **values: Any) -> int:
     from producer.cli.doctor.broker_checks import check_broker_server
     from producer.cli.doctor.check_result import clock_results
     from producer.cli.doctor.host_checks import check_host
-    from producer.cli.doctor.target_checks import check_target_database
+    from producer.cli.doctor.target_checks import check_target_database, check_target_names
 
     settings = read_settings()
     target, output = target_or_embedded(values, settings), take_output(values)
@@ -54,6 +54,7 @@ def doctor(target_schema: str, **values: Any) -> int:
     if settings.broker_url is not None:
         results += check_broker_server(settings, clocks)
     if not target.is_embedded:
+        results += check_target_names(settings)
         results += check_target_database(with_password(target.url, target.password), target_schema, clocks)
     results += clock_results(clocks)
     if output.as_json:

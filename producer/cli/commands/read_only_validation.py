@@ -79,7 +79,8 @@ def validate_reading_only(options: RunOptions, target: Target, settings: Setting
             findings += result.findings
             tables += _tables(result, schemas[source.label])
         version = _server_version(url)
-        shown = replace(options, target="" if target.is_embedded else redact(target.url))
+        shown_url = "" if target.is_embedded else redact(target.url)
+        shown = replace(options, target=shown_url, target_name=target.name)
     run_id = str(uuid6.uuid7())
     report = assemble_without_ledger(
         run_id, shown, sources, tables, findings, began, datetime.now(UTC), version

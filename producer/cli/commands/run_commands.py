@@ -226,7 +226,9 @@ def _start_with(early: EarlyStart | None, mode: Mode, values: dict[str, Any]) ->
         run_id = ""
         try:
             with undisturbed():
-                run_id = create_run(session.engine, replace(options, target=session.target_url))
+                named = target.name or session.target_name
+                options = replace(options, target=session.target_url, target_name=named)
+                run_id = create_run(session.engine, options)
             try:
                 session.send(run_id)
             except ConvoyError:

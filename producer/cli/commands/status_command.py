@@ -113,7 +113,7 @@ def _describe(record: RunRecord, progress: RunProgress, target: Target) -> list[
     lines = [
         f"Run       {record.id} ({record.mode})",
         f"Source    {sources}",
-        f"Target    {record.options.target}",
+        f"Target    {f'{target.name}: ' if target.name else ''}{record.options.target}",
         f"State     {activity(progress)}, {progress.percent:.0f} %",
     ]
     details = facts(progress)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from migration.errors import UsageError
 from migration.secret_text import tell_once
 from producer.cli.command_options import json_flag, take_output, take_target, target_flags, verbose_flag
 
@@ -160,6 +161,12 @@ def _ledger(values: dict[str, Any]) -> Iterator[tuple[Engine, Output]]:
 
     settings = read_settings()
     target, output = take_target(values, settings), take_output(values)
+    if target.name:
+        raise UsageError(
+            "Tokens are kept in the ledger of the default target alone, and open the API for all",
+            setting="--target",
+            remedy="Leave --target out",
+        )
     with reach(target, settings) as url:
         engine = open_ledger(url, "convoy cli")
         try:

@@ -13,6 +13,8 @@ from producer.cli.doctor.check_result import CheckResult, Clock, Health, compare
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
+    from migration.settings import Settings
+
 _SERVER: Final = """
 SELECT current_setting('server_version') AS version, current_setting('server_version_num')::int AS number,
        current_database() AS database, current_user AS role, pg_catalog.pg_is_in_recovery() AS standby,
@@ -59,6 +61,22 @@ def check_target_database(url: str, schema: str, clocks: list[Clock]) -> list[Ch
             compare_clocks(seconds, clocks, "PostgreSQL", time.time)
     finally:
         engine.dispose()
+    return results
+
+
+def check_target_names(settings: Settings) -> list[CheckResult]:
+    """Look at the file of targets, where one is named; each of them is looked at by `--target NAME`."""
+    from migration.named_targets import NamedTargets
+
+    targets = NamedTargets(settings)
+    if not targets.are_there:
+        return []
+    results: list[CheckResult] = []
+    with told("targets by name", results):
+        names = ", ".join(targets.names()) or "none yet"
+        results.append(
+            CheckResult("targets by name", Health.OK, f"{names}; doctor --target NAME looks at one of them")
+        )
     return results
 
 

@@ -91,7 +91,8 @@ def fit_command(line: str, target: Target) -> str:
 
 
 def _without_target(words: Sequence[str]) -> list[str]:
-    if "--target-url" not in words:
-        return list(words)
-    at = words.index("--target-url")
-    return [*words[:at], *words[at + 2 :]]
+    for flag in ("--target-url", "--target"):
+        if flag in words:
+            at = words.index(flag)
+            words = [*words[:at], *words[at + 2 :]]
+    return list(words)

@@ -10,6 +10,8 @@ from pydantic import SecretStr
 
 from migration.errors import UsageError
 from migration.settings import Settings
+from producer.cli.doctor.check_result import Health
+from producer.cli.doctor.target_checks import check_target_names
 from producer.cli.output.command_lines import command_line, fit_command, program
 from producer.cli.target_options import Target, TargetFlags, choose_target
 
@@ -116,3 +118,47 @@ def test_commands_to_type_carry_the_path_where_the_program_is_not_on_it(
     (tmp_path / "migration-cli").write_text("#!/bin/sh\n")
     (tmp_path / "migration-cli").chmod(0o755)
     assert program() == "migration-cli"
+
+
+@pytest.fixture
+def named(tmp_path: Path) -> Settings:
+    """Settings with a file of targets."""
+    file = tmp_path / "targets.toml"
+    (tmp_path / "shop.password").write_text("of-the-shop-1")
+    file.write_text('[shop]\nurl = "postgresql://me@db/shop"\npassword_file = "shop.password"\n')
+    return Settings(
+        target_url="postgresql://me@here/default",  # type: ignore[arg-type]
+        target_password="of-the-default",  # type: ignore[arg-type]
+        targets_file=file,
+        _env_file=None,
+    )
+
+
+def test_name_says_all_there_is_to_say_of_a_target(named: Settings) -> None:
+    target = choose_target(TargetFlags(name="shop"), named)
+    assert (target.url, target.password) == ("postgresql://me@db/shop", "of-the-shop-1")
+    assert (target.name, target.flags) == ("shop", ("--target", "shop"))
+
+
+def test_default_target_may_be_named_and_has_no_name_in_messages(named: Settings) -> None:
+    target = choose_target(TargetFlags(name="default"), named)
+    assert (target.url, target.password) == ("postgresql://me@here/default", "of-the-default")
+    assert (target.name, target.flags) == ("", ("--target", "default"))
+
+
+@pytest.mark.parametrize(
+    "more", [{"url": "postgresql://me@x/y"}, {"host": "h"}, {"password": "p"}, {"database": "d"}]
+)
+def test_name_goes_with_no_other_flag_of_the_target(named: Settings, more: dict[str, str]) -> None:
+    with pytest.raises(UsageError, match="--target names a target whole"):
+        choose_target(TargetFlags(name="shop", **more), named)  # type: ignore[arg-type]
+
+
+def test_doctor_looks_at_the_file_of_targets(named: Settings) -> None:
+    (found,) = check_target_names(named)
+    assert (found.health, "shop" in found.found) == (Health.OK, True)
+    assert named.targets_file is not None
+    named.targets_file.write_text("[shop]\nurl = 3\n")
+    (found,) = check_target_names(named)
+    assert (found.health, "has no URL" in found.found) == (Health.FAILED, True)
+    assert check_target_names(Settings(_env_file=None)) == []
