@@ -1,4 +1,4 @@
-"""The application: `uvicorn --factory api.app:create_app`, or `python -m api`."""
+"""The application, which `python -m api` serves (docs/http.md says how uvicorn itself does)."""
 
 from __future__ import annotations
 
