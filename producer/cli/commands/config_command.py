@@ -23,10 +23,11 @@ _MASK = "***"
 @json_flag
 @verbose_flag
 def config(**values: Any) -> int:
-    """Show every setting, its value, and what says it; secrets are masked.
+    """Show every setting, its value, and what says it; secrets are masked. Names that are no settings are told.
 
     What counts first: flags, the environment, .env, convoy.toml, the default. Flags may stand in convoy.toml, too.
     """
+    from migration.process_settings import unknown_settings
     from migration.settings import setting_origins, settings_file
     from producer.cli.cli_settings import read_settings
 
@@ -43,6 +44,10 @@ def config(**values: Any) -> int:
                 for name, value in shown.items()
             },
             "flags": flags,
+            "unknown": [
+                {"variable": one.variable, "origin": one.origin, "nearest": one.nearest or None}
+                for one in unknown_settings()
+            ],
         }
         click.echo(msgspec.json.format(msgspec.json.encode(answer), indent=2))
         return 0
