@@ -1,5 +1,6 @@
 // The options of a run in plain words. What is left as it is, is left out of the request: the server's defaults count.
-import {html, nothing} from "./vendored/lit-html/lit-html.js";
+import {nothing} from "./vendored/lit-html/lit-html.js";
+import {html} from "./shown_text.js";
 
 const CHOICES = [
   [

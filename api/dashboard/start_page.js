@@ -1,8 +1,9 @@
 // A new run: choose, try, read what would happen, and only then migrate.
-import {html, nothing} from "./vendored/lit-html/lit-html.js";
+import {nothing} from "./vendored/lit-html/lit-html.js";
 import {RUNS, ask, newKey, post} from "./api_requests.js";
 import {dryRunProgress, dryRunRefusal, dryRunVerdict} from "./dry_run_verdict.js";
 import {announce, draw} from "./page_screen.js";
+import {html} from "./shown_text.js";
 import {SourceChoice} from "./source_choice.js";
 import {optionFields, readOptions} from "./start_options.js";
 import {count, number} from "./text_formats.js";
@@ -64,16 +65,18 @@ export function startPage() {
 
   async function follow(tried) {
     while (!isClosed) {
+      let pace = PACE_MS;
       try {
         tried.status = await ask(`${RUNS}/${tried.id}/status?tables=none`);
         complaint = "";
         if (tried.status.finished) break;
       } catch (error) {
         complaint = `${error.message} The dry-run goes on; it is asked for again.`;
+        pace = Math.max(PACE_MS, error.retryMs || 0);
       }
       if (isClosed) return;
       show();
-      await new Promise(done => setTimeout(done, PACE_MS));
+      await new Promise(done => setTimeout(done, pace));
     }
     if (isClosed) return;
     if (["completed", "completed_with_findings"].includes(tried.status.status)) {
