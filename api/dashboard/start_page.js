@@ -16,7 +16,8 @@ export function startPage() {
     complaint = "",
     note = "",
     isBusy = false,
-    isRead = false;
+    isRead = false,
+    isComparison = false;
   let dryRun = null; // {body, id, status, report}: `body` is what was tried, as text
   const onChange = () => {
     if (!isClosed) show();
@@ -41,8 +42,26 @@ export function startPage() {
     }
   }
 
+  /** A comparison writes nothing, so no dry-run stands before it. */
+  async function compare() {
+    complaint = "";
+    isBusy = true;
+    show();
+    try {
+      const accepted = await post(`${RUNS}/validate`, request(), {"Idempotency-Key": newKey()});
+      location.hash = `#/runs/${accepted.run_id}`;
+      return;
+    } catch (error) {
+      complaint = error.message;
+      announce(complaint);
+    }
+    isBusy = false;
+    if (!isClosed) show();
+  }
+
   async function tryIt(event) {
     event.preventDefault();
+    if (isComparison) return compare();
     complaint = note = "";
     isRead = false;
     try {
@@ -106,6 +125,11 @@ export function startPage() {
   }
 
   function outcome() {
+    if (isComparison)
+      return html`<p class="soft">
+        Every row of the sources is compared with the tables that stand in the schema, whoever has copied them. Nothing
+        is written.
+      </p>`;
     if (!dryRun)
       return html`<p class="soft">
         First comes a dry-run: it reads and converts every value and writes nothing. What it finds stands here then.
@@ -164,6 +188,27 @@ export function startPage() {
             ${sources.view()}
             <fieldset class="card">
               <legend>How</legend>
+              <div class="switches">
+                ${[
+                  [false, "Migrate: copy, prove, and put the tables in place"],
+                  [true, "Compare with the tables that stand there, and write nothing"],
+                ].map(
+                  ([value, label]) =>
+                    html`<label class="switch"
+                      ><input
+                        type="radio"
+                        name="purpose"
+                        .checked=${isComparison === value}
+                        @change=${() => {
+                          isComparison = value;
+                          complaint = "";
+                          show();
+                        }}
+                      />
+                      ${label}</label
+                    >`,
+                )}
+              </div>
               ${optionFields()}
             </fieldset>
           </div>
@@ -172,13 +217,17 @@ export function startPage() {
             ${outcome()} ${note ? html`<p class="soft">${note}</p>` : nothing}
             ${complaint ? html`<p class="bad-text" role="alert">${complaint}</p>` : nothing}
             <div class="actions">
-              <button
-                id="dry-run"
-                class=${dryRun?.report && !isStale() ? nothing : "primary"}
-                ?disabled=${isBusy || !rights.may("run")}
-              >
-                ${isBusy && !dryRun?.report ? "Trying …" : dryRun ? "Dry-run again" : "Dry-run"}</button
-              >${decision()}
+              ${
+                isComparison
+                  ? html`<button id="compare" class="primary" ?disabled=${isBusy || !rights.may("run")}>Compare</button>`
+                  : html`<button
+                      id="dry-run"
+                      class=${dryRun?.report && !isStale() ? nothing : "primary"}
+                      ?disabled=${isBusy || !rights.may("run")}
+                    >
+                      ${isBusy && !dryRun?.report ? "Trying …" : dryRun ? "Dry-run again" : "Dry-run"}</button
+                    >${decision()}`
+              }
             </div>
             ${rights.may("run") ? nothing : html`<p class="soft">${rights.refusal("run")}</p>`}
           </section>

@@ -9,7 +9,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 from sqlalchemy import Engine, text
 
 from migration.ledger.ledger_database import open_ledger
@@ -370,11 +370,15 @@ def test_what_a_proxy_answers_is_not_put_down_to_the_server(watched: WatchedPage
     run_id = lay_out(engine, 3)
     watched.sign_in(TOKEN)
     page = watched.page
-    for status, sentence in ((429, "takes no more requests"), (502, "not the server itself")):
-        answer = {"status": status, "headers": {"Retry-After": "1"}, "body": "<h1>no</h1>"}
-        page.route("**/status?*", lambda route, answer=answer: route.fulfill(**answer))
+    sentences = {429: "takes no more requests", 502: "not the server itself"}
+
+    def answer(route: Route) -> None:
+        route.fulfill(status=answered, headers={"Retry-After": "1"}, body="<h1>no</h1>")
+
+    for answered, sentence in sentences.items():
+        page.route("**/status?*", answer)
         watched.open(f"#/runs/{run_id}")
-        expect(trouble(page)).to_contain_text(f"(status {status})" if status == 429 else f"status {status}")
+        expect(trouble(page)).to_contain_text(f"status {answered}")
         expect(trouble(page)).to_contain_text(sentence)
         page.unroute_all()
         expect(trouble(page)).to_have_count(0)
