@@ -157,15 +157,19 @@ def _check_columns(table: TableOverride, place: Place) -> None:
         if column_namespace().claim(column.rename or "") != column.rename:
             raise MappingFileError(
                 f"{column.column} cannot be renamed to {column.rename}: PostgreSQL has that name for itself",
-                **{**place, "column": column.column},
+                **_at(place, column.column),
             )
     twice = _twice(column.rename or "" for column in renamed)
     if twice is not None:
         both = [column.column for column in renamed if column.rename == twice]
         raise MappingFileError(
             f"The mapping file renames both {both[0]} and {both[1]} to {twice}",
-            **{**place, "column": both[0]},
+            **_at(place, both[0]),
         )
+
+
+def _at(place: Place, column: str) -> Place:
+    return {**place, "column": column}
 
 
 def _check_renames(mapping: MappingFile, options: RunOptions, labels: Collection[str]) -> None:
