@@ -12,8 +12,9 @@ from api.app import create_app
 from api.header_deadline import DeadlineProtocol
 from migration.convoy_error import ConvoyError
 from migration.log_output import set_up_logging
+from migration.process_settings import log_unknown_settings, open_env_file
 from migration.secret_text import guard_output
-from migration.settings import load_settings, open_env_file
+from migration.settings import load_settings
 from migration.trace_export import start_tracing
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ def main() -> int:
     try:
         settings = load_settings()
         set_up_logging(settings, "api")
+        log_unknown_settings()
         app = create_app(settings)
         start_tracing(settings, "api")
     except ConvoyError as error:

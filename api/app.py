@@ -1,4 +1,4 @@
-"""The application: `uvicorn --factory api.app:create_app`, or `python -m api`."""
+"""The application, which `python -m api` serves (docs/http.md says how uvicorn itself does)."""
 
 from __future__ import annotations
 
@@ -40,6 +40,7 @@ from api.conditional_responses import StableVersions
 from api.request_border import JsonBodies, only_known_parameters
 from api.request_gate import RequestGate
 from api.request_log import RequestLog
+from api.request_methods import MethodsOfPaths, RequestMethods
 from api.required_scopes import guard_undeclared, scopes_by_operation
 from api.response_models import Problem
 from api.target_clusters import TargetClusters
@@ -129,6 +130,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.add_middleware(RequestGate)
     app.add_middleware(JsonBodies)
     app.add_middleware(BodyLimit)  # before the gate: who sends slowly takes no place meanwhile
+    app.add_middleware(RequestMethods, methods=MethodsOfPaths(app.routes))
     app.add_middleware(BearerToken, check=check)
     app.add_middleware(RequestLog)  # the last one added is the first to see a request
 

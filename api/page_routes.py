@@ -18,6 +18,8 @@ from api.cluster_connections import ClusterDep
 from api.conditional_responses import IfNoneMatch
 from api.dashboard_files import FILES_PREFIX, dashboard_files
 from api.problem_documents import ProblemError
+from migration.applications.profile_reader import profile_names
+from migration.report.html_report import report_policy
 
 router = APIRouter(include_in_schema=False)
 
@@ -35,10 +37,10 @@ DASHBOARD_HEADERS: Final = {
     **_SAFE_HEADERS,
 }
 
-# The report is one file that is sent, kept and opened from a disk, so its style and script stand inside it.
-PAGE_HEADERS: Final = {
-    "Content-Security-Policy": "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; "
-    "img-src data:; form-action 'none'; base-uri 'none'; frame-ancestors 'none'",
+# The report is one file that is sent, kept and opened from a disk, so its style and script stand inside it; the policy
+# knows both by their hashes.
+REPORT_HEADERS: Final = {
+    "Content-Security-Policy": f"{report_policy()}; frame-ancestors 'none'",
     **_SAFE_HEADERS,
 }
 
@@ -53,7 +55,9 @@ def _page(name: str, **values: str) -> Response:
 @router.get("/")
 def dashboard(cluster: ClusterDep) -> Response:
     """Return the dashboard: start runs, follow them, act on them, compare them."""
-    return _page("dashboard_page.html", flower_url=cluster.settings.flower_url)
+    return _page(
+        "dashboard_page.html", flower_url=cluster.settings.flower_url, profiles=",".join(profile_names())
+    )
 
 
 @router.get("/docs")

@@ -29,6 +29,7 @@ from migration.run_options import (
     MAX_WORKERS,
     RunOptions,
 )
+from migration.schema_translation.request_refusals import as_member, refuse_by_name
 
 MAX_SOURCES = 100
 MAX_NAMES = 20_000
@@ -225,7 +226,7 @@ class RunRequest(_Document):
         """Return the request as the ledger keeps it; `target` is a URL without password, `target_name` its name.
 
         Raises:
-            UsageError: the mapping asks for something that does not exist, or there is no such profile.
+            UsageError: the options contradict each other, or name what there cannot be.
         """
         asked = self.options
         flags = with_flags(asked.app, {}, asked.model_fields_set)
@@ -266,7 +267,9 @@ class RunRequest(_Document):
             target_name=target_name,
             idempotency_key=idempotency_key,
         )
-        return with_profile(options, asked.app)
+        options = with_profile(options, asked.app)
+        refuse_by_name(options, as_member)
+        return options
 
 
 def _mapping(document: dict[str, Any]) -> MappingFile:

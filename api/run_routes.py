@@ -23,7 +23,7 @@ from api.conditional_responses import (
     stable_versions,
 )
 from api.idempotency_keys import create_once, wake
-from api.page_routes import PAGE_HEADERS
+from api.page_routes import REPORT_HEADERS
 from api.problem_documents import ProblemError, members_of, responses
 from api.request_border import BorderText, check_time
 from api.request_models import CutoverRequest, RollbackRequest, RunRequest
@@ -249,7 +249,7 @@ def summary(run: KnownRun, cluster: RunCluster, if_none_match: IfNoneMatch = Non
 def report_page(run: KnownRun, cluster: RunCluster) -> HTMLResponse:
     """Return the report of a finished run as one page for people."""
     _require_end(run, "report")
-    return HTMLResponse(render_html(build_report(cluster.patient_engine(), run.id)), headers=PAGE_HEADERS)
+    return HTMLResponse(render_html(build_report(cluster.patient_engine(), run.id)), headers=REPORT_HEADERS)
 
 
 @one_run.post("/rollback", responses=_CHANGE, dependencies=[NEEDS_ADMIN])

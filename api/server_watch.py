@@ -20,6 +20,8 @@ Found = TypeVar("Found")
 
 LOOK_SECONDS: Final = 5.0
 """Between two looks; who asks brings the next one forward."""
+TROUBLE_SECONDS: Final = 1.0
+"""Instead, after a look that found trouble: a server that answers again is soon said to, whoever asks how seldom."""
 LOOK_BOUND_SECONDS: Final = 2.0
 """So long a server may take to answer a look."""
 _HUNG_SECONDS: Final = 4.0
@@ -116,4 +118,4 @@ class ServerWatch(Generic[Found]):
             now = time.monotonic()
             self._last = Look(found, problem, now, now - begun)
             self._begun = None
-            self._wanted.wait(LOOK_SECONDS)
+            self._wanted.wait(LOOK_SECONDS if problem is None else TROUBLE_SECONDS)

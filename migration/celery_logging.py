@@ -8,6 +8,7 @@ from celery import signals
 
 from migration.errors import SettingError
 from migration.log_output import set_up_logging, uses_json
+from migration.process_settings import log_unknown_settings
 from migration.settings import Settings
 from migration.trace_export import check_tracing
 
@@ -28,6 +29,7 @@ def take_over_logging(settings: Settings, process: str) -> None:
             raise SystemExit(f"error: {error}") from error
         # Celery's warnings about users and settings come before its own set-up.
         set_up_logging(settings, process)
+        log_unknown_settings()
         if uses_json(settings):
             instance.quiet = True
 

@@ -8,14 +8,21 @@ The launcher of the Procfile (process_launcher.py) hands the same things on, to 
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Final, Literal, NoReturn, get_args
+from typing import Any, Final, Literal, get_args
 
 from dotenv import dotenv_values
-from pydantic import AliasChoices, Field, SecretStr, ValidationError, model_validator
+from pydantic import (
+    AliasChoices,
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticCustomError
 from pydantic_settings import (
@@ -28,6 +35,7 @@ from pydantic_settings import (
 
 from migration.errors import SettingError
 from migration.secret_text import remember_secrets, secrets_of_url
+from migration.setting_urls import URL_SETTINGS, check_setting_url
 from migration.settings_file import SettingsFile, SettingsFileRefusedError, find_settings_file
 from migration.state_folder import HERE, StateFolder, choose_state_folder
 
@@ -48,6 +56,7 @@ WITHOUT_ENV_FILE: Final = "CONVOY_WITHOUT_ENV_FILE"
 """Of a process that was given what it needs from `.env` already, and is to see nothing else of it."""
 SECRETS: Final = ("broker_url", "target_url", "target_password", "api_token", "signing_key", "source_urls")
 """Settings that are a secret or may hold one: each may come from a file instead, which `..._FILE` names."""
+LOG_LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 _SECRET_BYTES: Final = 65_536
 _SECRET_VARIABLES: Final = ("PGPASSWORD", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 """Secrets that libraries read by themselves."""
@@ -122,7 +131,7 @@ class Settings(BaseSettings):
     """Tokens that may do everything, separated by commas; the first is what workers show to a stage."""
     api_host: str = "127.0.0.1"
     """Address that the API listens on."""
-    api_port: int = 8000
+    api_port: int = Field(default=8000, ge=0, le=65_535)
     """Port that the API listens on."""
     flower_url: str = "http://127.0.0.1:5555"
     """Where the dashboard's link to Flower leads."""
@@ -149,6 +158,22 @@ class Settings(BaseSettings):
         default=None, validation_alias=AliasChoices("MIGRATION_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
     )
     """Where OpenTelemetry traces go, by OTLP over HTTP: `http://collector:4318`; None: nowhere."""
+
+    @field_validator(*URL_SETTINGS)
+    @classmethod
+    def _check_url(cls, value: Any, info: ValidationInfo) -> Any:
+        if value is not None and info.field_name is not None:
+            check_setting_url(
+                info.field_name, value.get_secret_value() if isinstance(value, SecretStr) else value
+            )
+        return value
+
+    @field_validator("log_level")
+    @classmethod
+    def _check_level(cls, value: str) -> str:
+        if value.upper() not in LOG_LEVELS:
+            raise PydanticCustomError("log_level", f"The levels are {', '.join(LOG_LEVELS)}")
+        return value
 
     @model_validator(mode="before")
     @classmethod
@@ -249,19 +274,6 @@ def env_file_values() -> dict[str, str | None]:
         UnicodeDecodeError: it is no text in UTF-8.
     """
     return dotenv_values(ENV_FILE) if Path(ENV_FILE).is_file() else {}
-
-
-def open_env_file() -> str | None:
-    """Return a sentence where others may read the secrets of `.env`; None where all is well, or there are none."""
-    try:
-        is_open = Path(ENV_FILE).stat().st_mode & 0o077 != 0
-        written = env_file_values() if is_open else {}
-    except (OSError, UnicodeDecodeError):
-        return None
-    secrets = {f"{PREFIX}{name.upper()}" for name in SECRETS} | {"FLOWER_BASIC_AUTH", "PGPASSWORD"}
-    if not any(written.get(name) for name in secrets):
-        return None
-    return f"Other users of this machine may read the secrets in {ENV_FILE}; type: chmod 600 {ENV_FILE}"
 
 
 class _SettingsFileSource(PydanticBaseSettingsSource):
@@ -369,19 +381,6 @@ def setting_origins() -> Mapping[str, str]:
     ):
         origins |= {name: origin for name in source() if name in origins}
     return origins
-
-
-def settings_or_exit() -> Settings:
-    """Return the settings, for a process whose output is its log: a wrong one is a sentence and status 2."""
-    try:
-        return load_settings()
-    except SettingError as error:
-        _exit(error)
-
-
-def _exit(error: SettingError) -> NoReturn:
-    sys.stderr.write(f"error: {error}\n")
-    raise SystemExit(int(error.exit_status))
 
 
 def _home_folder(variable: str, below_home: str) -> Path | None:

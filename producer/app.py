@@ -5,9 +5,9 @@ from threading import Thread
 from celery import signals
 
 from migration.celery_logging import take_over_logging
+from migration.process_settings import settings_or_exit
 from migration.queue import make_app
 from migration.secret_text import guard_output
-from migration.settings import settings_or_exit
 from migration.steps.fitting_ledger import LOCAL_HOST, leave_newer_ledger
 from migration.worker_versions import warn_of_other_versions
 from producer.tasks import register

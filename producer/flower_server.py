@@ -26,6 +26,7 @@ from tornado.options import options
 from tornado.web import HTTPError, authenticated
 
 from migration.process_launcher import flower_login
+from migration.process_settings import log_unknown_settings
 from migration.queue import make_app
 from migration.secret_text import guard_output
 from migration.settings import load_settings
@@ -117,6 +118,7 @@ def main(environment: Mapping[str, str]) -> int:
     apply_env_options()
     extract_settings()
     setup_logging()
+    log_unknown_settings()
     # Tornado sets its log up when a command line is parsed, which there is none of.
     options.run_parse_callbacks()
     server = ClosedFlower(options=options, capp=make_app(load_settings(), "flower"), **settings)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from contextlib import suppress
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -69,6 +70,8 @@ logger = logging.getLogger(__name__)
 _LONGEST_TIMER_SECONDS = 600.0
 """What is further away finds the watchdog."""
 _AFTERWARDS_SECONDS = 0.05
+BROKER_LOOK_SECONDS = 2.0
+"""Between two questions whether a broker answers again."""
 _NEXT_LOOK_SECONDS = 10.0
 """So soon after a look of the watchdog is due, a try that finds the disk full again has said so."""
 
@@ -90,6 +93,8 @@ class Runner:
         self._faults = PassingFaults()
         self._timers: dict[str, threading.Timer] = {}
         """Runs that are looked at again soon."""
+        self._without_broker: set[str] = set()
+        """Runs whose steps the broker did not take."""
 
     @cached_property
     def engine(self) -> Engine:
@@ -172,7 +177,7 @@ class Runner:
         except CutoverBlockedError as problem:
             self._put_off_cutover(run, problem)
         except BrokerError as problem:
-            # The watchdog sends again; the ledger knows what is unsent.
+            # Sent again once it answers, or by the watchdog; the ledger knows what is unsent.
             self.observers.tell(RunMoveFailed(run_id, run.phase, str(problem), None, final=False))
             self._note_waiting(run, problem)
         except Exception as problem:  # noqa: BLE001
@@ -235,6 +240,36 @@ class Runner:
         except (DBAPIError, ConvoyError):
             logger.warning("Run %s could not be looked at; the watchdog will", run_id, exc_info=True)
 
+    def _check_broker(self, run_id: str) -> None:
+        """Make sure that the broker answers; where it does not, move the run as soon as it does.
+
+        One thread asks for all runs. A broker that answers and takes no messages is left to the watchdog.
+        """
+        try:
+            check_broker(str(self.app.conf.broker_url))
+        except BrokerError:
+            self._await_broker(run_id)
+            raise
+
+    def _await_broker(self, run_id: str) -> None:
+        with self._calls_lock:
+            is_asked = bool(self._without_broker)
+            self._without_broker.add(run_id)
+        if not is_asked:
+            threading.Thread(target=self._ask_broker, name="asks the broker", daemon=True).start()
+
+    def _ask_broker(self) -> None:
+        answers = False
+        while not answers:
+            time.sleep(BROKER_LOOK_SECONDS)
+            with suppress(ConvoyError):
+                check_broker(str(self.app.conf.broker_url))
+                answers = True
+        with self._calls_lock:
+            runs, self._without_broker = self._without_broker, set()
+        for run_id in sorted(runs):
+            self._ring(run_id)
+
     def _fail(self, run: RunRecord, reason: ConvoyError) -> None:
         """Fail a run; where the ledger has no room to say so, the watchdog comes back to it."""
         try:
@@ -287,14 +322,16 @@ class Runner:
                 return
             counts = group_steps(waiting, run.options.workers)
             shown = describe_messages(connection, phase, waiting, counts)
-            sent = StepsSent(run.id, phase, len(counts), len(waiting))
-            EventLogObserver(connection).observe(sent)
         try:
-            check_broker(str(self.app.conf.broker_url))  # at once, where publishing tries for a while
+            self._check_broker(run.id)  # at once, where publishing tries for a while
             send_steps(self.app, run.id, counts, shown, self.target)
         except BrokerError:
             forget_sending(self.engine, [step.id for step in waiting])
             raise
+        # Not before: it ends what was said of a broker that did not answer.
+        sent = StepsSent(run.id, phase, len(counts), len(waiting))
+        with self.engine.begin() as connection:
+            EventLogObserver(connection).observe(sent)
         self.observers.tell(sent)
 
 

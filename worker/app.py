@@ -4,9 +4,9 @@ from celery import signals
 
 import migration.worker_versions  # noqa: F401  # which it is asked for over the broker
 from migration.celery_logging import take_over_logging
+from migration.process_settings import settings_or_exit
 from migration.queue import make_app
 from migration.secret_text import guard_output
-from migration.settings import settings_or_exit
 from migration.steps.fitting_ledger import LOCAL_HOST, await_upgraded_ledger
 from worker.pool_child import leave_group
 from worker.tasks import register

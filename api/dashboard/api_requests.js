@@ -5,15 +5,24 @@ const PATIENCE_MS = 20000; // a server that is frozen must not leave a page with
 export const RUNS = "/api/v1/migration";
 export const CLUSTER = "/api/v1/cluster";
 
-/** The server answered, and not with success. `members` is its whole problem document (RFC 9457). */
+/**
+ * The server answered, and not with success. `members` is its whole problem document (RFC 9457); null: what answered
+ * sends none, so it was a proxy on the way. `retryMs`: so long nobody should ask again; 0: nothing was said.
+ */
 export class ProblemError extends Error {
-  constructor(status, members) {
-    super(members.detail || members.title || `The server answered with status ${status}.`);
+  constructor(status, members, retryMs = 0) {
+    super(members ? members.detail || members.title || `The server answered with status ${status}.` : onTheWay(status));
     this.status = status;
-    this.code = members.code || "";
-    this.members = members;
+    this.code = members?.code || "";
+    this.members = members || {};
+    this.retryMs = retryMs;
   }
 }
+
+const onTheWay = status =>
+  status === 429
+    ? "A proxy before the server takes no more requests for now (status 429). The server is not asked; what runs there goes on."
+    : `A proxy before the server answered with status ${status}, and not the server itself. What runs there goes on.`;
 
 /** Nobody answered, or not in time. */
 export class SilenceError extends Error {
@@ -23,6 +32,15 @@ export class SilenceError extends Error {
     );
   }
 }
+
+let aheadMs = 0; // of the server's clock before this browser's
+/** What the server's clock shows, in milliseconds since 1970, to a second. */
+export const serverNow = () => Date.now() + aheadMs;
+
+// A page that is left has its requests ended by the browser: nobody is there to be told of a server that is silent.
+let isLeft = false;
+addEventListener("pagehide", () => (isLeft = true));
+addEventListener("pageshow", () => (isLeft = false));
 
 let refused = () => {};
 let proved = false; // whether the present token has been right once
@@ -58,19 +76,23 @@ async function send(path, {method = "GET", body, headers = {}, signal, isStream 
       cache: "no-cache",
       body: body === undefined ? undefined : JSON.stringify(body),
     });
+    const told = Date.parse(answer.headers.get("Date"));
+    if (told) aheadMs = told - Date.now();
     if (answer.ok) {
       proved = true;
       return answer;
     }
-    const members = await answer.json().catch(() => ({}));
+    const isOurs = (answer.headers.get("Content-Type") || "").startsWith("application/problem+json");
+    const members = isOurs ? await answer.json().catch(() => ({})) : null;
     if (answer.status === 401 && token() === shown) {
       // Of several requests under way, the first that is refused says so: by the next, the token is gone already.
       const before = proved;
       keepToken("");
       refused(before);
     }
-    throw new ProblemError(answer.status, members);
+    throw new ProblemError(answer.status, members, 1000 * (Number(answer.headers.get("Retry-After")) || 0));
   } catch (error) {
+    if (isLeft) await new Promise(() => {});
     if (error instanceof ProblemError || signal?.aborted) throw error;
     throw new SilenceError(limit.signal.aborted);
   } finally {

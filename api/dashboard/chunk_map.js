@@ -1,9 +1,10 @@
 // Every chunk as a cell. Where there are more chunks than cells, a cell stands for neighbours, and opens to show each of them.
-import {html, nothing} from "./vendored/lit-html/lit-html.js";
+import {nothing} from "./vendored/lit-html/lit-html.js";
 import {RUNS, ask, withQuery} from "./api_requests.js";
 import {MAP_CELLS} from "./live_run.js";
 import {chunkSaid} from "./run_words.js";
-import {breakable, count, dayAndTime, duration, number, size, timeOfDay} from "./text_formats.js";
+import {breakable, html} from "./shown_text.js";
+import {count, dayAndTime, duration, number, size, timeOfDay} from "./text_formats.js";
 
 const SIGNS = {failed: "×", running: "▸", kept: "!", done: "", mixed: "", pending: ""};
 const MOST_LISTED = 100;

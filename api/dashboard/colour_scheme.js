@@ -1,5 +1,5 @@
 // Light, dark, or as the system has it. The choice stays in this browser.
-import {html} from "./vendored/lit-html/lit-html.js";
+import {html} from "./shown_text.js";
 
 const KEY = "convoy-scheme";
 const CHOICES = [

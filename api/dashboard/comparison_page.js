@@ -1,9 +1,10 @@
 // Two runs beside each other: figures, phases, findings, tables.
-import {html, nothing} from "./vendored/lit-html/lit-html.js";
+import {nothing} from "./vendored/lit-html/lit-html.js";
 import {ProblemError, RUNS, ask} from "./api_requests.js";
 import {draw, showTrouble} from "./page_screen.js";
 import {MODE_SAID, badge} from "./run_words.js";
-import {breakable, count, dayAndTime, duration, number, size, words} from "./text_formats.js";
+import {breakable, html} from "./shown_text.js";
+import {count, dayAndTime, duration, number, size, words} from "./text_formats.js";
 
 const MOST_TABLES = 200;
 

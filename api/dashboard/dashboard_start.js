@@ -1,5 +1,5 @@
 // Which page is shown: by the part of the address behind `#`, once there is a token.
-import {html, nothing} from "./vendored/lit-html/lit-html.js";
+import {nothing} from "./vendored/lit-html/lit-html.js";
 import {ask, keepToken, onRefusedToken, token} from "./api_requests.js";
 import {applyScheme, schemeSwitch} from "./colour_scheme.js";
 import {announce, draw, showTrouble} from "./page_screen.js";
@@ -8,6 +8,7 @@ import {comparisonPage} from "./comparison_page.js";
 import {reportPage} from "./report_page.js";
 import {runListPage} from "./run_list_page.js";
 import {runPage} from "./run_page.js";
+import {html} from "./shown_text.js";
 import {signInPage} from "./sign_in_page.js";
 import {startPage} from "./start_page.js";
 

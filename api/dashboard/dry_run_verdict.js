@@ -1,8 +1,9 @@
 // What a dry-run has found, before anybody may migrate: what would be lost, refused, how long and how large.
-import {html, nothing} from "./vendored/lit-html/lit-html.js";
+import {nothing} from "./vendored/lit-html/lit-html.js";
 import {findingLine} from "./found_trouble.js";
 import {pasteBlock} from "./page_screen.js";
 import {PHASE_TELLS} from "./run_words.js";
+import {html} from "./shown_text.js";
 import {bar} from "./table_list.js";
 import {count, duration, number, size} from "./text_formats.js";
 

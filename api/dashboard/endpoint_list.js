@@ -1,6 +1,7 @@
 // Every endpoint as /openapi.json has it: parameters, body and answers, with an example of each.
-import {html, nothing, render} from "./vendored/lit-html/lit-html.js";
+import {nothing, render} from "./vendored/lit-html/lit-html.js";
 import {applyScheme} from "./colour_scheme.js";
+import {html} from "./shown_text.js";
 
 const DEEPEST = 6; // models may hold themselves
 const BY_TYPE = {string: "text", integer: 0, number: 0.5, boolean: false};

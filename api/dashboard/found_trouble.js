@@ -1,8 +1,9 @@
 // What a run found: findings, and rows in quarantine with their original bytes and the lines that let them in.
-import {html, nothing} from "./vendored/lit-html/lit-html.js";
+import {nothing} from "./vendored/lit-html/lit-html.js";
 import {RUNS, ask, withQuery} from "./api_requests.js";
 import {pasteBlock} from "./page_screen.js";
-import {breakable, bytesOf, count, hex, number, readable, words} from "./text_formats.js";
+import {breakable, html} from "./shown_text.js";
+import {bytesOf, count, hex, number, readable, words} from "./text_formats.js";
 
 const PAGE = 50;
 const VALUES = 20;

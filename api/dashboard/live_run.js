@@ -68,7 +68,7 @@ export class LiveRun {
       } catch (error) {
         if (this.#end.signal.aborted) return;
         if (name === "status") this.#fail(error);
-        rest = 2 * pace;
+        rest = Math.max(2 * pace, error.retryMs || 0);
       }
       if (this.#end.signal.aborted || this.isUnknown) return;
       const effort = EFFORT * (performance.now() - begun);

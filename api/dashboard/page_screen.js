@@ -1,5 +1,6 @@
 // One way to draw: what is new is set, all else stays, and whoever was somewhere with the keyboard still is.
-import {html, nothing, render} from "./vendored/lit-html/lit-html.js";
+import {nothing, render} from "./vendored/lit-html/lit-html.js";
+import {html, visibleLine} from "./shown_text.js";
 import {clock} from "./text_formats.js";
 
 const element = id => document.getElementById(id);
@@ -22,7 +23,7 @@ let said = "";
 export function announce(sentence) {
   if (sentence === said) return;
   said = sentence;
-  element("announcer").textContent = sentence;
+  element("announcer").textContent = visibleLine(sentence);
 }
 
 /**

@@ -1,11 +1,12 @@
 // The report of a finished run: the verdict in three parts, what became of each table and column, what to do next.
-import {html, nothing} from "./vendored/lit-html/lit-html.js";
+import {nothing} from "./vendored/lit-html/lit-html.js";
 import {ProblemError, RUNS, ask, fetchFile} from "./api_requests.js";
 import {recommendations} from "./dry_run_verdict.js";
 import {findingLine} from "./found_trouble.js";
 import {draw, pasteBlock, saveFile, showTrouble} from "./page_screen.js";
 import {MODE_SAID, badge, rowsSaid} from "./run_words.js";
-import {breakable, count, dayAndTime, duration, number, size, words} from "./text_formats.js";
+import {breakable, html, visibleLine} from "./shown_text.js";
+import {count, dayAndTime, duration, number, size, words} from "./text_formats.js";
 
 const PAGE = 100;
 const LEVELS = {proved: "good", attention: "warn", failed: "bad", neutral: "ended"};
@@ -307,7 +308,7 @@ export function reportPage([id]) {
             : nothing
         }`,
     );
-    document.title = `Report ${report.sources.map(source => source.label).join(", ")} · Convoy`;
+    document.title = visibleLine(`Report ${report.sources.map(source => source.label).join(", ")} · Convoy`);
   }
 
   show();

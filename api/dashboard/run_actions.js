@@ -1,8 +1,9 @@
 // What can be done to a run. Each act says first what it will do, in a dialog that the keyboard cannot leave by accident.
-import {html, nothing, render} from "./vendored/lit-html/lit-html.js";
+import {nothing, render} from "./vendored/lit-html/lit-html.js";
 import {ProblemError, RUNS, post} from "./api_requests.js";
 import {announce} from "./page_screen.js";
 import {rowsOf} from "./run_figures.js";
+import {html} from "./shown_text.js";
 import {count, number} from "./text_formats.js";
 import {rights} from "./token_rights.js";
 

@@ -28,6 +28,15 @@ function add(spent, {phase, at}, end) {
   spent.set(phase, {seconds: (before?.seconds || 0) + Math.max(0, (end - at) / 1000), at: before?.at || at});
 }
 
+const QUIET_SECONDS = 20;
+
+/** Seconds without progress, once they are worth a word; null: the run moves, stands still on purpose, or is over. */
+export function quietSeconds(status, now) {
+  if (status.finished || status.paused_at || status.status === "ready" || !status.last_progress_at) return null;
+  const seconds = (now - new Date(status.last_progress_at)) / 1000;
+  return seconds >= QUIET_SECONDS ? seconds : null;
+}
+
 /** Seconds until the copy is done, at each span of a throughput: as one would have said then, from the pace so far. */
 export function secondsLeft(speed, totalRows) {
   let copied = 0;

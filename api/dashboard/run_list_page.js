@@ -1,10 +1,11 @@
 // All runs, the newest first, as they go; the server finds and pages.
-import {html, nothing} from "./vendored/lit-html/lit-html.js";
+import {nothing} from "./vendored/lit-html/lit-html.js";
 import {repeat} from "./vendored/lit-html/directives/repeat.js";
 import {RUNS, ask} from "./api_requests.js";
 import {draw, showTrouble} from "./page_screen.js";
 import {MODE_SAID, PHASES, badge, stateOf} from "./run_words.js";
-import {breakable, dayAndTime, duration, number, taken} from "./text_formats.js";
+import {breakable, html} from "./shown_text.js";
+import {dayAndTime, duration, number, taken} from "./text_formats.js";
 
 const PACE_MS = 3000;
 const PAGE = 50;
@@ -45,6 +46,7 @@ export function runListPage() {
   async function load() {
     clearTimeout(timer);
     const mine = ++asked;
+    let pace = PACE_MS;
     try {
       const answer = await ask(path());
       if (isClosed || mine !== asked) return;
@@ -56,9 +58,10 @@ export function runListPage() {
     } catch (error) {
       if (isClosed || mine !== asked) return;
       showTrouble(error, seenAt, load);
+      pace = Math.max(PACE_MS, error.retryMs || 0);
     }
     show();
-    wait(PACE_MS);
+    wait(pace);
   }
 
   function wait(pace) {

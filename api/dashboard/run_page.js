@@ -1,5 +1,5 @@
 // One run, live: where it is, what it does, what it found, and what can be done to it.
-import {html, nothing} from "./vendored/lit-html/lit-html.js";
+import {nothing} from "./vendored/lit-html/lit-html.js";
 import {ChunkMap} from "./chunk_map.js";
 import {FindingsList, QuarantineBrowser} from "./found_trouble.js";
 import {LiveRun} from "./live_run.js";
@@ -8,8 +8,9 @@ import {actionBar} from "./run_actions.js";
 import {alertsOf, rowsOf} from "./run_figures.js";
 import {eventLog, figures, phaseTimeline, progressLine, workerList} from "./run_sections.js";
 import {MODE_SAID, badge, stateOf} from "./run_words.js";
+import {breakable, html, visibleLine} from "./shown_text.js";
 import {TableList} from "./table_list.js";
-import {breakable, count, words} from "./text_formats.js";
+import {count, words} from "./text_formats.js";
 import {ThroughputChart} from "./throughput_chart.js";
 
 const EVENTS_AT_ONCE = 100;
@@ -146,7 +147,9 @@ export function runPage([id]) {
         </div>`,
     );
     chart.update(run);
-    document.title = `${nameOf()}: ${words(stateOf(status))}${status.finished ? "" : ` ${Math.floor(status.percent)} %`} · Convoy`;
+    document.title = visibleLine(
+      `${nameOf()}: ${words(stateOf(status))}${status.finished ? "" : ` ${Math.floor(status.percent)} %`} · Convoy`,
+    );
   }
 
   show();

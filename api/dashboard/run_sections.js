@@ -1,10 +1,12 @@
 // The smaller parts of a run's page: its phases, its figures, its workers, its log.
-import {html, nothing} from "./vendored/lit-html/lit-html.js";
+import {nothing} from "./vendored/lit-html/lit-html.js";
 import {repeat} from "./vendored/lit-html/directives/repeat.js";
-import {phaseTimes, rowsOf, workersOf} from "./run_figures.js";
+import {serverNow} from "./api_requests.js";
+import {phaseTimes, quietSeconds, rowsOf, workersOf} from "./run_figures.js";
 import {bar} from "./table_list.js";
 import {PHASE_TELLS, phasesOf, rowsSaid} from "./run_words.js";
-import {breakable, count, dayAndTime, duration, number, size, taken, timeOfDay, words} from "./text_formats.js";
+import {breakable, html} from "./shown_text.js";
+import {count, dayAndTime, duration, number, size, taken, timeOfDay, words} from "./text_formats.js";
 
 const GOOD_ENDS = ["completed", "completed_with_findings", "rolled_back"];
 const EVENTS_SHOWN = 100;
@@ -62,10 +64,14 @@ export function progressLine(run) {
     : ["failed", "cancelled"].includes(status.status)
       ? "failed"
       : "running";
-  const parts = [`${status.percent} % of the whole run`];
+  const stopped = {cancelled: "cancelled at ", failed: "stopped at "}[status.status] || "";
+  const parts = [`${stopped}${status.percent} % of the whole run`];
+  const quiet = quietSeconds(status, serverNow());
   if (!status.finished && status.phase_percent !== null)
     parts.push(`${status.phase_percent} % of ${words(status.phase)}`);
-  if (!status.finished && !status.paused_at) {
+  if (quiet !== null) {
+    parts.push(`no progress for ${duration(quiet)}`);
+  } else if (!status.finished && !status.paused_at && status.status !== "ready") {
     parts.push(
       eta === null
         ? `time left for ${words(status.phase)}: not known yet`

@@ -1,5 +1,5 @@
 // What states are called and look like. Colour never says it alone: each has a word and a sign.
-import {html} from "./vendored/lit-html/lit-html.js";
+import {html} from "./shown_text.js";
 import {count, number, words} from "./text_formats.js";
 
 export const PHASES = ["pending", "snapshotting", "profiling", "copying", "indexing", "validating", "cutting_over"];

@@ -1,7 +1,8 @@
 // The token is asked for once, tried, and kept for this browser tab only.
-import {html, nothing} from "./vendored/lit-html/lit-html.js";
+import {nothing} from "./vendored/lit-html/lit-html.js";
 import {ProblemError, RUNS, ask, keepToken} from "./api_requests.js";
 import {announce, draw} from "./page_screen.js";
+import {html} from "./shown_text.js";
 
 export function signInPage(reason, onDone) {
   let complaint = reason,

@@ -1,8 +1,9 @@
 // Which databases go along: those that the server finds below its root, or a path that somebody types.
-import {html, nothing} from "./vendored/lit-html/lit-html.js";
+import {nothing} from "./vendored/lit-html/lit-html.js";
 import {repeat} from "./vendored/lit-html/directives/repeat.js";
 import {ProblemError, ask} from "./api_requests.js";
-import {breakable, count, dayAndTime, size} from "./text_formats.js";
+import {breakable, html} from "./shown_text.js";
+import {count, dayAndTime, size} from "./text_formats.js";
 
 const SHOWN = 100;
 const TABLES_NAMED = 8;

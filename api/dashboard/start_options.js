@@ -1,25 +1,32 @@
 // The options of a run in plain words. What is left as it is, is left out of the request: the server's defaults count.
-import {html, nothing} from "./vendored/lit-html/lit-html.js";
+import {nothing} from "./vendored/lit-html/lit-html.js";
+import {html} from "./shown_text.js";
 
-const CHOICES = [
-  [
-    "if_exists",
+const CHOICES = {
+  if_exists: [
     "A table of that name stands there already",
     [
       ["refuse", "Refuse the run, and change nothing"],
       ["replace", "Replace it, and keep the old one"],
+      ["merge", "Add the rows to those that stand there (with “only rows”)"],
     ],
   ],
-  [
-    "on_error",
+  on_error: [
     "A value cannot be stored as it is",
     [
       ["quarantine", "Keep its row apart; the rest goes on"],
       ["abort", "Stop the run at once"],
     ],
   ],
-  [
-    "on_orphan",
+  on_conflict: [
+    "Rows are added, and another one stands under a row's key",
+    [
+      ["abort", "Stop the run, and change nothing"],
+      ["source", "The row of the source counts"],
+      ["target", "The row that stands there counts"],
+    ],
+  ],
+  on_orphan: [
     "A row refers to a row that does not exist",
     [
       ["not-valid", "Keep it; the foreign key stays NOT VALID"],
@@ -27,8 +34,7 @@ const CHOICES = [
       ["set-null", "Set the reference to NULL"],
     ],
   ],
-  [
-    "identifiers",
+  identifiers: [
     "Names of tables and columns",
     [
       ["preserve", "As they are"],
@@ -36,38 +42,70 @@ const CHOICES = [
       ["snake", "In snake case: UserId becomes user_id"],
     ],
   ],
-];
-const SWITCHES = [
-  ["schema_per_source", "A schema for each source, named after its file"],
-  ["hold", "Stop before the cutover: proved, and nothing shown until somebody says so"],
-  ["salvage", "Of a damaged file, take what can still be read"],
-];
-const LISTS = [
-  ["tables", "Only these tables", "all of them; separate names by commas"],
-  ["exclude", "All but these tables", "names, separated by commas"],
-  ["accept", "Losses that you sign for", "as a dry-run names them, such as skipped:trigger"],
-];
+  catalog: [
+    "Tables of a catalog",
+    [
+      ["", "All tables"],
+      ["educational", "Only those of the educational platform"],
+    ],
+  ],
+};
+const SWITCHES = {
+  data_only: "Only rows, into tables that the application has made already",
+  schema_per_source: "A schema for each source, named after its file",
+  hold: "Stop before the cutover: proved, and nothing shown until somebody says so",
+  salvage: "Of a damaged file, take what can still be read",
+  fire_triggers: "Only rows: let triggers fire that may not be put to rest",
+  ignore_version: "Only rows: go on where the application's versions on both sides differ",
+  skip_validation: "Copy without the proof that every row has arrived",
+};
+const LISTS = {
+  tables: ["Only these tables", "all of them; separate names by commas"],
+  exclude: ["All but these tables", "names, separated by commas"],
+  accept: ["Losses that you sign for", "as a dry-run names them, such as skipped:trigger"],
+  ignore: ["Findings about the schema that are wanted", "kinds, as a report names them"],
+  drop_dependents: ["Objects of replaced tables that may stay behind", "kinds, such as view, policy"],
+};
+const NUMBERS = {
+  max_workers: ["Workers at a time, at most", "as many as there are", 1, 10000, 1],
+  priority: ["Priority over other runs", "0", -100, 100, 1],
+  batch_size: ["Rows in memory at once", "by their size", 1, 1000000, 1],
+  chunk_rows: ["Rows of one unit of work", "by the table's size", 1, 1000000000, 1],
+  cutover_lock_timeout: ["Seconds that one try of the cutover waits for locks", "2", 0.1, 60, "any"],
+  cutover_patience: ["Seconds for which the cutover is tried in all", "600", 0, 31536000, "any"],
+};
+const LINES = {
+  cutover_window: ["Cut over only between these times of day", "22:00-05:00 Europe/Vienna", 100],
+  app: ["Profile of an application, whose tables are known", "none", 100],
+};
 
 /** The options of a form's fields, without those that say nothing. Throws an Error with a sentence. */
 export function readOptions(form) {
   const options = {},
-    field = name => form.elements.namedItem(name);
-  const schema = field("target_schema").value.trim();
+    field = name => form.elements.namedItem(name),
+    line = name => field(name).value.trim();
+  const schema = line("target_schema");
   if (schema && schema !== "public") options.target_schema = schema;
-  for (const [name, , [[usual]]] of CHOICES) if (field(name).value !== usual) options[name] = field(name).value;
-  for (const [name] of SWITCHES) if (field(name).checked) options[name] = true;
-  for (const [name] of LISTS) {
+  for (const [name, [, [[usual]]]] of Object.entries(CHOICES))
+    if (field(name).value !== usual) options[name] = field(name).value;
+  for (const name of Object.keys(SWITCHES)) if (field(name).checked) options[name] = true;
+  for (const name of Object.keys(LISTS)) {
     const names = field(name)
       .value.split(/[,\n]/)
       .map(part => part.trim())
       .filter(Boolean);
     if (names.length) options[name] = names;
   }
-  const signer = field("accepted_by").value.trim();
+  for (const [name, [label]] of Object.entries(NUMBERS)) {
+    if (field(name).validity.badInput) throw new Error(`${label}: this is no number.`);
+    if (line(name)) options[name] = Number(line(name));
+  }
+  for (const name of Object.keys(LINES)) if (line(name)) options[name] = line(name);
+  const signer = line("accepted_by");
   if (signer && options.accept) options.accepted_by = signer;
-  const zone = field("source_timezone").value.trim();
+  const zone = line("source_timezone");
   if (zone && zone !== "UTC") options.source_timezone = zone;
-  const mapping = field("mapping").value.trim();
+  const mapping = line("mapping");
   if (mapping) {
     try {
       options.mapping = JSON.parse(mapping);
@@ -81,8 +119,12 @@ export function readOptions(form) {
 /** The name of the target that a form asks for; null: targets have no names here. */
 export const readTarget = form => form.elements.namedItem("target")?.value || null;
 
-/** `targets`: those that have names, as the server lists them; empty where there is but one. */
+/**
+ * What is asked for first, and the rest behind two heads: what comes along, and when and how fast. `targets`: those that
+ * have names, as the server lists them; empty where there is but one.
+ */
 export function optionFields(targets = []) {
+  const profiles = (document.body.dataset.profiles || "").split(",");
   return html` <div class="fields">
       ${
         targets.length
@@ -98,13 +140,14 @@ export function optionFields(targets = []) {
         >Schema of PostgreSQL that gets the tables
         <input name="target_schema" value="public" maxlength="63" spellcheck="false"
       /></label>
-      ${CHOICES.slice(0, 2).map(choice)}
+      ${["if_exists", "on_error"].map(choice)} ${line("app", "profiles")}
+      <datalist id="profiles">${profiles.map(name => html`<option value=${name}></option>`)}</datalist>
     </div>
+    <div class="switches">${toggle("data_only")}</div>
     <details class="more-options">
       <summary>More options</summary>
       <div class="fields">
-        ${CHOICES.slice(2).map(choice)}
-        ${LISTS.map(([name, label, hint]) => html`<label>${label} <input name=${name} placeholder=${hint} spellcheck="false" /></label>`)}
+        ${["on_orphan", "identifiers", "catalog", "on_conflict"].map(choice)} ${Object.keys(LISTS).map(list)}
         <label>Who signs, for the report <input name="accepted_by" placeholder="your name" maxlength="200" /></label>
         <label
           >Time zone of dates and times that name none
@@ -124,12 +167,40 @@ export function optionFields(targets = []) {
         </label>
       </div>
       <div class="switches">
-        ${SWITCHES.map(([name, label]) => html`<label class="switch"><input type="checkbox" name=${name} /> ${label}</label>`)}
+        ${["schema_per_source", "hold", "salvage", "fire_triggers", "ignore_version"].map(toggle)}
       </div>
+    </details>
+    <details class="more-options">
+      <summary>When and how fast</summary>
+      <div class="fields">${line("cutover_window")} ${Object.keys(NUMBERS).map(figure)}</div>
+      <div class="switches">${toggle("skip_validation")}</div>
     </details>`;
 }
 
-function choice([name, label, values]) {
+const toggle = name => html`<label class="switch"><input type="checkbox" name=${name} /> ${SWITCHES[name]}</label>`;
+
+function list(name) {
+  const [label, hint] = LISTS[name];
+  return html`<label>${label} <input name=${name} placeholder=${hint} spellcheck="false" /></label>`;
+}
+
+function line(name, known) {
+  const [label, hint, most] = LINES[name];
+  return html`<label
+    >${label}
+    <input name=${name} placeholder=${hint} maxlength=${most} list=${known || nothing} spellcheck="false"
+  /></label>`;
+}
+
+function figure(name) {
+  const [label, hint, least, most, step] = NUMBERS[name];
+  return html`<label
+    >${label} <input type="number" name=${name} placeholder=${hint} min=${least} max=${most} step=${step}
+  /></label>`;
+}
+
+function choice(name) {
+  const [label, values] = CHOICES[name];
   return html`<label
     >${label}
     <select name=${name}>

@@ -1,8 +1,9 @@
 // A new run: choose, try, read what would happen, and only then migrate.
-import {html, nothing} from "./vendored/lit-html/lit-html.js";
+import {nothing} from "./vendored/lit-html/lit-html.js";
 import {CLUSTER, RUNS, ask, newKey, post} from "./api_requests.js";
 import {dryRunProgress, dryRunRefusal, dryRunVerdict} from "./dry_run_verdict.js";
 import {announce, draw} from "./page_screen.js";
+import {html} from "./shown_text.js";
 import {SourceChoice} from "./source_choice.js";
 import {optionFields, readOptions, readTarget} from "./start_options.js";
 import {count, number} from "./text_formats.js";
@@ -15,7 +16,8 @@ export function startPage() {
     complaint = "",
     note = "",
     isBusy = false,
-    isRead = false;
+    isRead = false,
+    isComparison = false;
   let dryRun = null; // {body, id, status, report}: `body` is what was tried, as text
   const onChange = () => {
     if (!isClosed) show();
@@ -42,8 +44,26 @@ export function startPage() {
     }
   }
 
+  /** A comparison writes nothing, so no dry-run stands before it. */
+  async function compare() {
+    complaint = "";
+    isBusy = true;
+    show();
+    try {
+      const accepted = await post(`${RUNS}/validate`, request(), {"Idempotency-Key": newKey()});
+      location.hash = `#/runs/${accepted.run_id}`;
+      return;
+    } catch (error) {
+      complaint = error.message;
+      announce(complaint);
+    }
+    isBusy = false;
+    if (!isClosed) show();
+  }
+
   async function tryIt(event) {
     event.preventDefault();
+    if (isComparison) return compare();
     complaint = note = "";
     isRead = false;
     try {
@@ -66,16 +86,18 @@ export function startPage() {
 
   async function follow(tried) {
     while (!isClosed) {
+      let pace = PACE_MS;
       try {
         tried.status = await ask(`${RUNS}/${tried.id}/status?tables=none`);
         complaint = "";
         if (tried.status.finished) break;
       } catch (error) {
         complaint = `${error.message} The dry-run goes on; it is asked for again.`;
+        pace = Math.max(PACE_MS, error.retryMs || 0);
       }
       if (isClosed) return;
       show();
-      await new Promise(done => setTimeout(done, PACE_MS));
+      await new Promise(done => setTimeout(done, pace));
     }
     if (isClosed) return;
     if (["completed", "completed_with_findings"].includes(tried.status.status)) {
@@ -105,6 +127,11 @@ export function startPage() {
   }
 
   function outcome() {
+    if (isComparison)
+      return html`<p class="soft">
+        Every row of the sources is compared with the tables that stand in the schema, whoever has copied them. Nothing
+        is written.
+      </p>`;
     if (!dryRun)
       return html`<p class="soft">
         First comes a dry-run: it reads and converts every value and writes nothing. What it finds stands here then.
@@ -163,6 +190,27 @@ export function startPage() {
             ${sources.view()}
             <fieldset class="card">
               <legend>How</legend>
+              <div class="switches">
+                ${[
+                  [false, "Migrate: copy, prove, and put the tables in place"],
+                  [true, "Compare with the tables that stand there, and write nothing"],
+                ].map(
+                  ([value, label]) =>
+                    html`<label class="switch"
+                      ><input
+                        type="radio"
+                        name="purpose"
+                        .checked=${isComparison === value}
+                        @change=${() => {
+                          isComparison = value;
+                          complaint = "";
+                          show();
+                        }}
+                      />
+                      ${label}</label
+                    >`,
+                )}
+              </div>
               ${optionFields(targets)}
             </fieldset>
           </div>
@@ -171,13 +219,17 @@ export function startPage() {
             ${outcome()} ${note ? html`<p class="soft">${note}</p>` : nothing}
             ${complaint ? html`<p class="bad-text" role="alert">${complaint}</p>` : nothing}
             <div class="actions">
-              <button
-                id="dry-run"
-                class=${dryRun?.report && !isStale() ? nothing : "primary"}
-                ?disabled=${isBusy || !rights.may("run")}
-              >
-                ${isBusy && !dryRun?.report ? "Trying …" : dryRun ? "Dry-run again" : "Dry-run"}</button
-              >${decision()}
+              ${
+                isComparison
+                  ? html`<button id="compare" class="primary" ?disabled=${isBusy || !rights.may("run")}>Compare</button>`
+                  : html`<button
+                      id="dry-run"
+                      class=${dryRun?.report && !isStale() ? nothing : "primary"}
+                      ?disabled=${isBusy || !rights.may("run")}
+                    >
+                      ${isBusy && !dryRun?.report ? "Trying …" : dryRun ? "Dry-run again" : "Dry-run"}</button
+                    >${decision()}`
+              }
             </div>
             ${rights.may("run") ? nothing : html`<p class="soft">${rights.refusal("run")}</p>`}
           </section>

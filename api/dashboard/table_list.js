@@ -1,9 +1,10 @@
 // The tables of a run: those at work on top, a page at a time, so that ten thousand cost no more than fifty.
-import {html, nothing} from "./vendored/lit-html/lit-html.js";
+import {nothing} from "./vendored/lit-html/lit-html.js";
 import {repeat} from "./vendored/lit-html/directives/repeat.js";
 import {rowsOfTable} from "./run_figures.js";
 import {STATE_SIGNS} from "./run_words.js";
-import {breakable, number, size} from "./text_formats.js";
+import {breakable, html} from "./shown_text.js";
+import {number, size} from "./text_formats.js";
 
 const PAGE = 50;
 const ORDER = ["running", "failed", "pending", "done"];

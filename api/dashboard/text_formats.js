@@ -1,5 +1,5 @@
 // How figures, times and names are written. Names come from foreign files: they are only ever set as text.
-import {html} from "./vendored/lit-html/lit-html.js";
+import {html} from "./shown_text.js";
 
 const NUMBER = new Intl.NumberFormat("en");
 const CLOCK = new Intl.DateTimeFormat("en-GB", {hour: "2-digit", minute: "2-digit", second: "2-digit"});
@@ -60,12 +60,6 @@ export const dayAndTime = time => moment(time, DAY);
 /** Seconds from a run's start to its end, or to now. */
 export function taken(run) {
   return run.started_at ? (new Date(run.finished_at || Date.now()) - new Date(run.started_at)) / 1000 : null;
-}
-
-/** A name that may be broken behind `_ . - /` and before a capital, and nowhere else. */
-export function breakable(name) {
-  const parts = String(name).split(/(?<=[_./\-:@])|(?<=[a-z0-9])(?=[A-Z])/);
-  return parts.map((part, at) => (at ? html`<wbr />${part}` : part));
 }
 
 /** Base64 as bytes. */

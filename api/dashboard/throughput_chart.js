@@ -1,8 +1,8 @@
 // How fast rows were copied, and how long it would still have taken, painted by uPlot.
-import {html} from "./vendored/lit-html/lit-html.js";
 import uPlot from "./vendored/uplot/uPlot.esm.js";
 import {themeColour} from "./colour_scheme.js";
 import {secondsLeft} from "./run_figures.js";
+import {html} from "./shown_text.js";
 import {count, duration, number} from "./text_formats.js";
 
 const HEIGHT_PX = 190;

@@ -89,15 +89,18 @@ _HOLDS = text(
     ORDER BY s.claimed_at, s.id
     """
 )
-# Older ones are over: the watchdog looks more often.
+# Older ones are over, since the watchdog looks more often; so are those after which the run has moved.
 _LAST_WAIT = text(
     """
-    SELECT data ->> 'reason' FROM convoy.events
-    WHERE run_id = :run_id AND kind = :kind AND data ->> 'phase' = :phase
-      AND at > clock_timestamp() - interval '90 seconds'
-    ORDER BY id DESC LIMIT 1
+    SELECT e.data ->> 'reason' FROM convoy.events e
+    WHERE e.run_id = :run_id AND e.kind = :kind AND e.data ->> 'phase' = :phase
+      AND e.at > clock_timestamp() - interval '90 seconds'
+      AND NOT EXISTS (SELECT FROM convoy.events moved
+                      WHERE moved.run_id = e.run_id AND moved.id > e.id AND moved.kind = ANY(:moves))
+    ORDER BY e.id DESC LIMIT 1
     """
 )
+_MOVES = [EventName.PHASE.value, EventName.PLANNED.value, EventName.SENT.value]
 _SESSIONS = text(
     """
     SELECT format('process %s of PostgreSQL (role %s%s, %s)', pid, usename,
@@ -161,9 +164,8 @@ def read_waits(connection: Connection, run_id: str, phase: Phase) -> tuple[str, 
     """Return a sentence for each thing that a run waits for now; nothing where it moves."""
     told = [hold.sentence() for hold in read_holds(connection, run_id) if hold.is_odd]
     told += [disk.sentence() for disk in read_full_disks(connection, run_id)]
-    told += connection.execute(
-        _LAST_WAIT, {"run_id": run_id, "phase": phase.value, "kind": EventName.WAITING.value}
-    ).scalars()
+    values = {"run_id": run_id, "phase": phase.value, "kind": EventName.WAITING.value, "moves": _MOVES}
+    told += connection.execute(_LAST_WAIT, values).scalars()
     return tuple(told)
 
 

@@ -102,6 +102,11 @@ SELECT extract(epoch FROM
 FROM convoy.steps WHERE run_id = :run_id AND phase = 'copying'
 """
 
+_LEFT_PHASE_SQL = """
+SELECT data ->> 'phase' FROM convoy.events
+WHERE run_id = :run_id AND kind = :phase AND NOT data ->> 'phase' = ANY(:ends) ORDER BY id DESC LIMIT 1
+"""
+
 _LAST_PROGRESS_SQL = """
 SELECT at, extract(epoch FROM clock_timestamp() - at)::float8 AS seconds FROM (
     SELECT greatest(
@@ -135,6 +140,8 @@ def _read(connection: Connection, run_id: str, scope: TableScope, since: TableVe
     totals = read_totals(connection, run_id)
     scope, tables = _tables(connection, run_id, scope, since, version)
     phase = run.resume_phase if run.phase is Phase.FAILED and run.resume_phase else run.phase
+    if run.phase is Phase.CANCELLED:
+        phase = _left_phase(connection, run_id)
     ahead = WORKED_AHEAD.get(phase)
     step = connection.execute(
         text(_STEPS_SQL),
@@ -156,12 +163,14 @@ def _read(connection: Connection, run_id: str, scope: TableScope, since: TableVe
     # Workers of a version before give no signs of life: what they have done does.
     somebody = workers or alive.workers or (not alive.knows_workers and progress.seconds < _TELLING_SECONDS)
     moves = bool(somebody) and run.paused_at is None
-    left = seconds_left(run.phase, step.total - step.done, step.done_here, step.seconds_here)
+    left = seconds_left(
+        run.phase, step.total - step.done, step.done_here, step.seconds_here, quiet_seconds=progress.seconds
+    )
     return RunProgress(
         run_id=run.id,
         mode=run.mode,
         phase=run.phase,
-        percent=_percent(run.phase, phase, step.done, step.total, step.ahead_done, step.ahead_total),
+        percent=_percent(phase, step.done, step.total, step.ahead_done, step.ahead_total),
         rows_total=totals.rows_total,
         rows_done=totals.rows_done,
         bytes_total=totals.bytes_total,
@@ -189,6 +198,14 @@ def _read(connection: Connection, run_id: str, scope: TableScope, since: TableVe
     )
 
 
+def _left_phase(connection: Connection, run_id: str) -> Phase:
+    """Return the phase in which a run was cancelled."""
+    ends = [phase.value for phase in Phase if phase not in _SPAN_PERCENT]
+    values = {"run_id": run_id, "phase": EventName.PHASE.value, "ends": ends}
+    found = connection.execute(text(_LEFT_PHASE_SQL), values).scalar()
+    return Phase(found) if found else Phase.PENDING
+
+
 def _tables(
     connection: Connection,
     run_id: str,
@@ -206,12 +223,10 @@ def _tables(
     return TableScope.ALL, read_all_tables(connection, run_id)
 
 
-def _percent(
-    phase: Phase, working_phase: Phase, done: int, total: int, ahead_done: int = 0, ahead_total: int = 0
-) -> float:
+def _percent(working_phase: Phase, done: int, total: int, ahead_done: int = 0, ahead_total: int = 0) -> float:
     span = _SPAN_PERCENT.get(working_phase)
     if span is None:
-        return 0.0 if phase is Phase.CANCELLED else 100.0
+        return 100.0
     first, last = span
     # What is done ahead counts as much now as it will in its own phase: the next one begins where this one ends.
     first_ahead, last_ahead = _SPAN_PERCENT[WORKED_AHEAD.get(working_phase, working_phase)]
@@ -224,14 +239,23 @@ _TELLING_SECONDS: Final = 30.0
 """After so long any work that is done tells a pace: a large run is not left without a word for hours."""
 
 
-def seconds_left(phase: Phase, left: int, done_here: int, seconds_here: float | None) -> float | None:
+STALLED_SECONDS: Final = 20.0
+"""After so long without a step that was done nobody can say when the last one will be."""
+
+
+def seconds_left(
+    phase: Phase, left: int, done_here: int, seconds_here: float | None, *, quiet_seconds: float = 0.0
+) -> float | None:
     """Return the seconds that are left, at the pace since the run came into this phase or was resumed.
 
-    None until there is a pace: the first of many small steps waits for workers to start, and says nothing of the rest.
+    The pace is that of the work which is done, up to the end of the last step, `quiet_seconds` ago: what is left does
+    not grow while a step takes long. None until there is a pace, since the first of many small steps waits for workers
+    to start, and says nothing of the rest; and None where nothing has moved for `STALLED_SECONDS`.
     """
-    if phase.is_end or not done_here or seconds_here is None:
+    if phase.is_end or not done_here or seconds_here is None or quiet_seconds >= STALLED_SECONDS:
         return None
     is_telling = done_here >= _TELLING_SHARE * (left + done_here)
     if not is_telling and seconds_here < _TELLING_SECONDS:
         return None
-    return seconds_here * left / done_here
+    worked = max(seconds_here - quiet_seconds, 0.0)
+    return max(worked * left / done_here - quiet_seconds, 0.0)

@@ -1,21 +1,25 @@
 """Report → report.html: one file that needs no network, works from file:// and prints.
 
-The template only lays out; places and lengths of bars are worked out here. Everything passes through autoescape, and a
-content security policy in the page forbids whatever might slip through to load or send anything.
+The template only lays out; places and lengths of bars are worked out here. Everything passes through autoescape and
+through `shown_text`, and a content security policy in the page forbids whatever might slip through to run, to load or
+to send anything: of what stands inside the page it names the one style and the one script by their hashes.
 """
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
+from markupsafe import Markup
 
 from migration.model import Mode
 from migration.report.report_model import Report, TableReport, WorkSpan
-from migration.report.text_formatting import count, duration, phrase, size
+from migration.report.text_formatting import count, duration, phrase, shown_text, size
 from migration.report.verdict_parts import describe_part
 
 TEMPLATE: Final = "report.html.j2"
@@ -139,11 +143,39 @@ def table_state(table: TableReport) -> str:
     return "partial" if table.rows_quarantined else "equal"
 
 
+@dataclass(frozen=True, slots=True)
+class _Inline:
+    """A style or script that stands in the page: its text, and what a policy calls it (CSP 3, section 6.7.3.3)."""
+
+    text: Markup
+    source: str
+
+
+@lru_cache(maxsize=2)
+def _inline(name: str) -> _Inline:
+    text = Path(__file__).with_name(name).read_text(encoding="utf-8")
+    digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+    return _Inline(Markup(text), f"'sha256-{digest}'")  # noqa: S704 - files of this package
+
+
+def report_policy() -> str:
+    """Return the content security policy of the page: no style, script or attribute runs but its own two."""
+    return (
+        f"default-src 'none'; style-src {_inline('report.css').source}; script-src {_inline('report.js').source};"
+        " img-src data:; base-uri 'none'; form-action 'none'"
+    )
+
+
+def _finalized(value: object) -> object:
+    return shown_text(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
 @lru_cache(maxsize=1)
 def _template() -> Template:
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=True,
+        finalize=_finalized,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -163,6 +195,9 @@ def render_html(report: Report) -> str:
     workers = lanes(report)
     return _template().render(
         report=report,
+        policy=Markup(report_policy()),  # noqa: S704 - hashes, and words of this file
+        style=_inline("report.css").text,
+        script=_inline("report.js").text,
         is_migration=report.mode is Mode.MIGRATE,
         is_dry_run=report.mode is Mode.DRY_RUN,
         is_validation=report.mode is Mode.VALIDATE,

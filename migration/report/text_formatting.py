@@ -14,6 +14,8 @@ NAMES_SHOWN: Final = 5
 _BYTE_UNITS: Final = ("B", "kB", "MB", "GB", "TB", "PB")
 # The joiners are invisible and yet part of words (Persian, Hindi) and of emoji.
 _JOINERS: Final = frozenset("\u200c\u200d")
+_RIGHT: Final = "\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\U00010800-\U00010fff\U0001e800-\U0001eeff"
+_RIGHT_TO_LEFT: Final = re.compile(f"[{_RIGHT}](?:[{_RIGHT}\u200c\u200d\\s\\d.,_-]*[{_RIGHT}])?")
 
 
 def printable(text: str, limit: int | None = None) -> str:
@@ -29,6 +31,21 @@ def printable(text: str, limit: int | None = None) -> str:
         char if char.isprintable() or char in _JOINERS else char.encode("unicode_escape").decode()
         for char in cut
     )
+
+
+def shown_text(text: str) -> str:
+    r"""Return text as a page shows it: controls as escapes but for line ends, right-to-left words kept to themselves.
+
+    A name in Hebrew or Arabic would draw the figures beside it to its other side; the invisible marks around it
+    (FIRST STRONG ISOLATE, https://www.unicode.org/reports/tr9/) keep it in its place.
+
+    >>> shown_text("a\u202egpj.exe")
+    'a\\u202egpj.exe'
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    lines = "\n".join("\t".join(printable(part) for part in line.split("\t")) for line in text.split("\n"))
+    return _RIGHT_TO_LEFT.sub(lambda found: f"\u2068{found[0]}\u2069", lines)
 
 
 def preview(original: bytes, limit: int) -> str:

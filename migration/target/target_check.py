@@ -10,8 +10,9 @@ from sqlalchemy.exc import DBAPIError
 
 from migration.convoy_error import Place
 from migration.cutover_errors import TooFewLocksError
-from migration.errors import TargetReadOnlyError, TargetVersionError, UsageError
-from migration.model import IfExists, ObjectResult, ObjectState
+from migration.errors import TargetReadOnlyError, TargetVersionError
+from migration.model import ObjectResult, ObjectState
+from migration.schema_translation.request_refusals import check_schema_name
 from migration.target.application_tables.data_only_plan import check_application_tables
 from migration.target.cutover.occupied_names import relations_to_replace
 from migration.target.cutover.replaced_objects import Replacement, foresee
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from migration.run_options import RunOptions
 
 _OLDEST_VERSION: Final = 130_000
-_LEDGER_SCHEMA: Final = "convoy"
 _NOT_TRIED: Final = (
     "not tried: the server has too few locks to build all objects in one transaction, as a run never does"
 )
@@ -53,12 +53,6 @@ def check_target(connection: Connection, plans: Sequence[TablePlan], options: Ru
     if options.data_only:
         check_application_tables(connection, plans, options)
         return
-    if options.if_exists is IfExists.MERGE:
-        raise UsageError(
-            "--if-exists merge is for --data-only: a migration makes tables of its own",
-            setting="--if-exists",
-            remedy="Load the rows into the tables that stand there, with --data-only --if-exists merge",
-        )
     for schema in sorted({plan.target_schema for plan in plans}):
         _check_schema(connection, schema)
         inside = [plan for plan in plans if plan.target_schema == schema]
@@ -163,10 +157,5 @@ def _check_server(connection: Connection) -> None:
 
 
 def _check_schema(connection: Connection, schema: str) -> None:
-    if schema in (_LEDGER_SCHEMA, "information_schema") or schema.startswith("pg_"):
-        raise UsageError(
-            f"The schema {schema} is not for users' tables",
-            schema=schema,
-            remedy="Choose another one with --target-schema; one that does not exist is created at cutover",
-        )
+    check_schema_name(schema)
     refuse_lacking(connection, schema_rights(connection, schema, ["CREATE", "USAGE"]), schema=schema)

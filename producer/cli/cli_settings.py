@@ -7,7 +7,8 @@ from pathlib import Path
 
 import click
 
-from migration.settings import Settings, load_settings, open_env_file, state_folder
+from migration.process_settings import setting_warnings
+from migration.settings import Settings, load_settings, state_folder
 from migration.state_folder import HERE
 from migration.writable_folders import current_folder, writable_folder
 
@@ -21,7 +22,7 @@ def read_settings() -> Settings:
     """
     current_folder()
     settings = load_settings()
-    _warn_of_open_secrets()
+    _warn()
     _tell_state_folder(settings)
     key = signing_key_of(settings)
     if key is not None:  # a run should not come to its end before it shows that its report cannot be signed
@@ -32,9 +33,8 @@ def read_settings() -> Settings:
 
 
 @lru_cache(maxsize=1)
-def _warn_of_open_secrets() -> None:
-    trouble = open_env_file()
-    if trouble is not None:
+def _warn() -> None:
+    for trouble in setting_warnings():
         click.echo(f"warning: {trouble}", err=True)
 
 

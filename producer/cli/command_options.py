@@ -199,7 +199,7 @@ def worker_flag(command: Decorated) -> Decorated:
     """Add --workers."""
     return click.option(
         "--workers",
-        type=click.IntRange(min=1),
+        type=click.IntRange(1, MAX_WORKERS),
         metavar="N",
         help="Chunks copied at the same time.  [default: one for each processor]",
     )(command)

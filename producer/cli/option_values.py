@@ -74,20 +74,6 @@ def run_options(mode: Mode, sources: tuple[Source, ...], values: dict[str, Any])
             setting="--source-timezone",
             remedy="Write it as in Europe/Berlin",
         )
-    if values["schema_per_source"] and values["target_schema"] != "public":
-        raise UsageError(
-            "--schema-per-source and --target-schema exclude each other", setting="--schema-per-source"
-        )
-    if values["tables"] and values["exclude"]:
-        both = sorted(set(split_names(values["tables"])) & set(split_names(values["exclude"])))
-        if both:
-            raise UsageError(f"{both[0]} is in --tables and in --exclude", setting="--exclude")
-    if values.get("fire_triggers") and not values.get("data_only"):
-        raise UsageError("--fire-triggers is for --data-only", setting="--fire-triggers")
-    if values.get("ignore_version") and not values.get("data_only"):
-        raise UsageError("--ignore-version is for --data-only", setting="--ignore-version")
-    if values.get("if_exists") == IfExists.MERGE and not values.get("data_only"):
-        raise UsageError("--if-exists merge is for --data-only", setting="--if-exists")
     options = RunOptions(
         mode=mode,
         sources=sources,
@@ -123,6 +109,9 @@ def run_options(mode: Mode, sources: tuple[Source, ...], values: dict[str, Any])
         from migration.applications.profile_application import with_profile
 
         options = with_profile(options, app)
+    from migration.schema_translation.request_refusals import refuse_by_name
+
+    refuse_by_name(options)
     given = {name: values[name] for name in _CUTOVER if values.get(name) is not None}
     return cutover_terms(given).of(options) if given else options
 

@@ -17,6 +17,7 @@ from migration.mapping_file.loss_signatures import check_signatures
 from migration.mapping_file.mapping_file_application import apply_mapping, check_mapping
 from migration.model import Finding, FindingKind, Mode, Phase, Source
 from migration.run_options import RunOptions
+from migration.schema_translation.request_refusals import refuse_by_name
 from migration.schema_translation.source_plan import check_collisions
 from migration.schema_translation.table_selection import check_names, select_tables
 from migration.source.row_reading.chunk_size import split_into_chunks
@@ -57,10 +58,11 @@ def freeze_sources(context: TransitionContext, run: RunRecord) -> list[_Frozen]:
     Raises:
         SourceError: a source cannot be used.
         SnapshotDiskFullError: a snapshot does not fit onto the disk now.
-        UsageError: a table was named that is not there, the mapping file does not fit the sources, or two of them have
-            tables of one name.
+        UsageError: options contradict each other, a table was named that is not there, the mapping file does not fit
+            the sources, or two of them have tables of one name.
         VersionsDifferError: the applications of both sides are not at the same version.
     """
+    refuse_by_name(run.options)
     frozen = [_freeze(context, source, run) for source in run.options.sources]
     schemas = [(found.record.label, found.record.schema) for found in frozen]
     check_names(schemas, run.options)

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from migration.process_launcher import ALL_SECRETS, NEEDED_SECRETS, environment_for, flower_login, main
-from migration.settings import PREFIX, SECRETS, Settings, open_env_file
+from migration.process_settings import open_env_file
+from migration.settings import PREFIX, SECRETS, Settings
 
 EVERYTHING = {name: f"value of {name}" for name in ALL_SECRETS} | {
     f"{name}_FILE": f"/run/secrets/{name}" for name in ALL_SECRETS

@@ -5,10 +5,14 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from migration.errors import SettingError
+from migration.process_settings import UnknownSetting, setting_warnings, unknown_settings
+from migration.settings import Settings, load_settings
 from tests.support.shell import CLI
 
 SECONDS = 60
@@ -135,3 +139,151 @@ def test_flowers_link_follows_its_port(folder: Path) -> None:
     assert settings(folder)["flower_url"]["value"] == "http://127.0.0.1:6001"
     named = settings(folder, MIGRATION_FLOWER_URL="https://flower.example")
     assert named["flower_url"]["value"] == "https://flower.example"
+
+
+@pytest.mark.parametrize(
+    ("name", "nearest"),
+    [
+        ("MIGRATION_BROKER", "MIGRATION_BROKER_URL"),
+        ("MIGRATION_TARGET_PASS", "MIGRATION_TARGET_PASSWORD"),
+        ("migration_source_roots", "MIGRATION_SOURCE_ROOT"),
+        ("MIGRATION_SOURCE_ROOT_FILE", "MIGRATION_SOURCE_ROOT"),
+        ("MIGRATION_QQQQ", None),
+    ],
+)
+@pytest.mark.parametrize("place", ["environment", ".env"])
+def test_name_that_is_no_setting_is_told_with_the_nearest_one(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, name: str, nearest: str | None, place: str
+) -> None:
+    for known in [known for known in os.environ if known.startswith("MIGRATION_")]:
+        monkeypatch.delenv(known)
+    monkeypatch.chdir(folder)
+    if place == ".env":
+        (folder / ".env").write_text(f"{name}=hunter2\n", encoding="utf-8")
+    else:
+        monkeypatch.setenv(name, "hunter2")
+    assert unknown_settings() == (UnknownSetting(name, place, nearest or ""),)
+    (told,) = [line for line in setting_warnings() if "chmod" not in line]
+    assert name in told
+    assert (nearest or "no setting") in told
+    assert "hunter2" not in told
+
+
+def test_names_of_others_and_all_settings_are_no_unknown_names(folder: Path) -> None:
+    (folder / ".env").write_text("DATABASE_URL=x\nMIGRATION_LOG_LEVEL=debug\n", encoding="utf-8")
+    done = run(folder, "config", "--json", MIGRATION_CLI="x")
+    assert json.loads(done.stdout)["unknown"] == [
+        {"variable": "MIGRATION_CLI", "origin": "environment", "nearest": None}
+    ]
+    assert "The environment sets MIGRATION_CLI, which is no setting" in done.stderr
+    every = {f"MIGRATION_{name.upper()}" for name in Settings.model_fields}
+    lines = (Path(__file__).parents[2] / ".env.example").read_text(encoding="utf-8").splitlines()
+    written = {line.lstrip("# ").partition("=")[0] for line in lines if "=" in line}
+    assert {name for name in written if name.startswith("MIGRATION_")} == every
+
+
+def test_doctor_names_unknown_settings(folder: Path) -> None:
+    done = run(folder, "doctor", "--json", MIGRATION_BROKER="redis://127.0.0.1:1")
+    (told,) = [check for check in json.loads(done.stdout)["checks"] if check["name"] == "MIGRATION_BROKER"]
+    assert told["health"] == "warning"
+    assert "MIGRATION_BROKER_URL" in told["remedy"]
+
+
+@pytest.mark.parametrize(
+    "process",
+    [
+        ["-m", "api"],
+        ["-m", "celery", "-A", "producer.app", "worker", "-Q", "control", "--pool", "threads"],
+        ["-m", "celery", "-A", "worker.app", "worker", "-Q", "copy"],
+    ],
+    ids=["api", "producer", "worker"],
+)
+def test_each_process_says_so_as_it_starts(folder: Path, process: list[str]) -> None:
+    nobody = {
+        "MIGRATION_BROKER_URL": "redis://127.0.0.1:9/0",
+        "MIGRATION_TARGET_URL": "postgresql://a@127.0.0.1:9/a",
+        "MIGRATION_API_TOKEN": "token-of-a-test",
+        "MIGRATION_API_PORT": "0",
+        "MIGRATION_BROKER": "x",
+    }
+    env = {name: value for name, value in os.environ.items() if not name.startswith("MIGRATION_")}
+    with subprocess.Popen(
+        [sys.executable, *process],
+        cwd=folder,
+        env=env | nobody | {"PYTHONPATH": str(Path(__file__).parents[2])},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as started:
+        assert started.stderr is not None
+        try:
+            lines = iter(started.stderr.readline, "")
+            assert any("Did you mean MIGRATION_BROKER_URL" in line for line in lines)
+        finally:
+            started.kill()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("MIGRATION_BROKER_URL", "http://127.0.0.1:6379"),
+        ("MIGRATION_BROKER_URL", "127.0.0.1:6379"),
+        ("MIGRATION_BROKER_URL", "amqp://u:hunter2@host"),
+        ("MIGRATION_TARGET_URL", "mysql://u:hunter2@host/db"),
+        ("MIGRATION_TARGET_URL", "host/hunter2"),
+        ("MIGRATION_STAGE_URL", "sss://hunter2@bucket"),
+        ("MIGRATION_SOURCE_URLS", "https://u:hunter2@host/a.db nope://hunter2"),
+        ("MIGRATION_SOURCE_URLS", "hunter2"),
+        ("MIGRATION_FLOWER_URL", "javascript:alert(1)"),
+        ("MIGRATION_OTLP_ENDPOINT", "grpc://collector"),
+        ("MIGRATION_OTLP_ENDPOINT", "collector:4317"),
+        ("MIGRATION_LOG_LEVEL", "LOUD"),
+        ("MIGRATION_API_PORT", "70000"),
+    ],
+)
+def test_value_that_is_not_for_a_setting_is_refused_where_it_is_read(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv(name, value)
+    load_settings.cache_clear()
+    with pytest.raises(SettingError) as caught:
+        load_settings()
+    load_settings.cache_clear()
+    assert name in str(caught.value)
+    assert "hunter2" not in str(caught.value)
+
+
+def test_command_ends_with_a_setting_that_is_refused(folder: Path) -> None:
+    done = run(folder, "config", MIGRATION_BROKER_URL="http://u:hunter2@127.0.0.1:6379")
+    assert done.returncode == 2, done.stdout
+    assert "redis://HOST:6379/0" in done.stderr
+    assert "hunter2" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("MIGRATION_BROKER_URL", "rediss://host/0"),
+        ("MIGRATION_BROKER_URL", "REDIS://host/0"),
+        ("MIGRATION_TARGET_URL", "postgres://u@host/db"),
+        ("MIGRATION_TARGET_URL", "host=/run/postgresql dbname=a"),
+        ("MIGRATION_TARGET_URL", "embedded"),
+        ("MIGRATION_STAGE_URL", "s3://bucket/a"),
+        ("MIGRATION_STAGE_URL", "/srv/stage"),
+        ("MIGRATION_STAGE_URL", "abfs://container/a"),
+        ("MIGRATION_SOURCE_URLS", "https://h/a.db s3://b/c.db"),
+        ("MIGRATION_FLOWER_URL", "/flower/"),
+        ("MIGRATION_OTLP_ENDPOINT", "http://collector:4318"),
+        ("MIGRATION_LOG_LEVEL", "warning"),
+    ],
+)
+def test_value_that_fits_is_taken(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv(name, value)
+    load_settings.cache_clear()
+    load_settings()
+    load_settings.cache_clear()

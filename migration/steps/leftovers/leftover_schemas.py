@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import uuid
 from dataclasses import dataclass
 from typing import Final
@@ -18,13 +17,13 @@ from migration.ledger.table_records import staged_names
 from migration.model import Phase
 from migration.observers.run_observer import Observers
 from migration.observers.standard_observers import STANDARD_OBSERVERS
+from migration.schema_translation.request_refusals import RUN_SCHEMA
 from migration.steps.leftovers.leftover_record import Leftover, LeftoverKind
 from migration.target.cutover.lock_acquisition import EXCLUSIVE
 from migration.target.pg_catalog.lock_holders import lock_holders, name_holders
 from migration.target.pg_catalog.schema_relations import KINDS, relations_in
 from migration.target.schema_removal import remove_schema
 
-_NAME: Final = re.compile(r"convoy_([0-9a-f]{32})_(staging|previous|kept)(_[0-9]+)?")
 _KINDS: Final = {
     "staging": LeftoverKind.STAGING_SCHEMA,
     "previous": LeftoverKind.PREVIOUS_SCHEMA,
@@ -123,7 +122,9 @@ class LeftoverSchemas:
         """Do the same in the caller's transaction."""
         # Schemas first: a run is in the ledger before its schemas are made.
         schemas = [(row.name, row.bytes) for row in connection.execute(_SCHEMAS)]
-        return [self._leftover(connection, name, size) for name, size in schemas if _NAME.fullmatch(name)]
+        return [
+            self._leftover(connection, name, size) for name, size in schemas if RUN_SCHEMA.fullmatch(name)
+        ]
 
     def remove(self, leftover: Leftover) -> list[str]:
         """Remove a schema, with the row of its run locked: nobody resumes the run meanwhile."""
@@ -160,7 +161,7 @@ class LeftoverSchemas:
 
 
 def _parts(name: str) -> tuple[LeftoverKind, str]:
-    found = _NAME.fullmatch(name)
+    found = RUN_SCHEMA.fullmatch(name)
     if found is None:
         raise ValueError(f"{name} is no schema of a run")
     return _KINDS[found[2]], str(uuid.UUID(found[1]))

@@ -46,8 +46,11 @@ def example_text(name: str) -> str:
 def config(**values: Any) -> int:
     """Show every setting, its value, and what says it; secrets are masked. Or print the files of a cluster.
 
+    Names that are no settings are told.
+
     What counts first: flags, the environment, .env, convoy.toml, the default. Flags may stand in convoy.toml, too.
     """
+    from migration.process_settings import unknown_settings
     from migration.settings import setting_origins, settings_file
     from producer.cli.cli_settings import read_settings
 
@@ -67,6 +70,10 @@ def config(**values: Any) -> int:
                 for name, value in shown.items()
             },
             "flags": flags,
+            "unknown": [
+                {"variable": one.variable, "origin": one.origin, "nearest": one.nearest or None}
+                for one in unknown_settings()
+            ],
         }
         click.echo(msgspec.json.format(msgspec.json.encode(answer), indent=2))
         return 0

@@ -40,10 +40,11 @@ def doctor(target_schema: str, **values: Any) -> int:
 
     Status 0: all is well; 1: it works, with warnings; 2: a migration would not work.
     """
+    from migration.schema_translation.request_refusals import check_schema_name
     from migration.target.target_connection import with_password
     from producer.cli.cli_settings import read_settings
     from producer.cli.doctor.broker_checks import check_broker_server
-    from producer.cli.doctor.check_result import clock_results
+    from producer.cli.doctor.check_result import clock_results, told
     from producer.cli.doctor.host_checks import check_host
     from producer.cli.doctor.target_checks import check_target_database, check_target_names
 
@@ -51,6 +52,8 @@ def doctor(target_schema: str, **values: Any) -> int:
     target, output = target_or_embedded(values, settings), take_output(values)
     clocks: list[Clock] = []
     results = check_host(settings, is_embedded=target.is_embedded)
+    with told("target schema", results):
+        check_schema_name(target_schema)
     if settings.broker_url is not None:
         results += check_broker_server(settings, clocks)
     if not target.is_embedded:

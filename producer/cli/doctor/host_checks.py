@@ -10,6 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from migration.process_settings import unknown_settings
 from migration.settings import DOTENV, secret_names
 from migration.writable_folders import private_temporary_folder, writable_folder
 from producer.cli.doctor.check_result import CheckResult, Health, told
@@ -36,6 +37,7 @@ def check_host(settings: Settings, *, is_embedded: bool) -> list[CheckResult]:
     results += _temporary()
     if is_embedded or settings.broker_url is None:
         results.append(_embedded_servers())
+    results += _unknown_names()
     results += _settings_that_contradict(settings)
     results += _secrets_open_to_all()
     return results
@@ -87,6 +89,13 @@ def _embedded_servers() -> CheckResult:
         "Install them, or name your own servers in MIGRATION_BROKER_URL and MIGRATION_TARGET_URL",
         "pip install 'convoy-migrate[embedded]'",
     )
+
+
+def _unknown_names() -> list[CheckResult]:
+    return [
+        CheckResult(unknown.variable, Health.WARNING, unknown.what, unknown.remedy, "migration-cli config")
+        for unknown in unknown_settings()
+    ]
 
 
 def _settings_that_contradict(settings: Settings) -> list[CheckResult]:

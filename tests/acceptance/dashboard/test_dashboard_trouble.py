@@ -9,7 +9,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 from sqlalchemy import Engine, text
 
 from migration.ledger.ledger_database import open_ledger
@@ -342,3 +342,43 @@ def test_a_name_that_is_a_script_is_a_name(watched: WatchedPage, engine: Engine)
     expect(watched.page.get_by_role("heading", name=evil)).to_be_visible()
     assert watched.page.evaluate("window.hurt") is None
     watched.check_quiet()
+
+
+def test_no_time_left_is_told_where_nothing_moves(watched: WatchedPage, engine: Engine) -> None:
+    run_id = lay_out(engine, 3)
+    for column in ("convoy.events SET at = at", "convoy.runs SET created_at = created_at"):
+        change(engine, f"UPDATE {column} - interval '100 s'")
+    watched.sign_in(TOKEN)
+    watched.open(f"#/runs/{run_id}")
+    said = watched.page.locator(".progress-said")
+    expect(said).to_contain_text(re.compile(r"no progress for [1-9] min \d+ s"))
+    expect(said).not_to_contain_text("left")
+    change(
+        engine, "UPDATE convoy.runs SET phase = 'cancelled', finished_at = now() WHERE id = :id", id=run_id
+    )
+    expect(said).to_have_text("cancelled at 0 % of the whole run")  # its log has no phase but the first
+    change(
+        engine,
+        """INSERT INTO convoy.events (run_id, kind, data) VALUES (:id, 'phase', '{"phase": "ready"}')""",
+        id=run_id,
+    )
+    watched.page.reload()
+    expect(said).to_have_text("cancelled at 99 % of the whole run")
+
+
+def test_what_a_proxy_answers_is_not_put_down_to_the_server(watched: WatchedPage, engine: Engine) -> None:
+    run_id = lay_out(engine, 3)
+    watched.sign_in(TOKEN)
+    page = watched.page
+    sentences = {429: "takes no more requests", 502: "not the server itself"}
+
+    def answer(route: Route) -> None:
+        route.fulfill(status=answered, headers={"Retry-After": "1"}, body="<h1>no</h1>")
+
+    for answered, sentence in sentences.items():
+        page.route("**/status?*", answer)
+        watched.open(f"#/runs/{run_id}")
+        expect(trouble(page)).to_contain_text(f"status {answered}")
+        expect(trouble(page)).to_contain_text(sentence)
+        page.unroute_all()
+        expect(trouble(page)).to_have_count(0)

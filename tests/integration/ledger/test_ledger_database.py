@@ -13,6 +13,7 @@ from sqlalchemy import Engine, text
 
 from migration.errors import UsageError
 from migration.ledger.event_log import read_events
+from migration.ledger.event_log_observer import EventLogObserver
 from migration.ledger.ledger_database import (
     MIGRATIONS,
     newest_revision,
@@ -25,6 +26,7 @@ from migration.ledger.run_progress import read_progress
 from migration.ledger.run_records import find_run, list_runs
 from migration.ledger.run_requests import request_cancel, request_resume
 from migration.model import Phase
+from migration.observers.run_happenings import PhaseEntered
 from migration.target.target_connection import make_engine
 
 # Of pg_catalog, all that makes up the tables, but for the order of their columns, which versions append.
@@ -211,3 +213,19 @@ def test_new_run_has_progress_and_an_event(ledger: Engine, new_run: Callable[...
     phase, act = read_events(ledger, run_id)
     assert phase.data == {"phase": "pending"}
     assert (act.kind, act.data["act"], bool(act.data["person"])) == ("act", "started", True)
+
+
+@pytest.mark.parametrize(
+    ("phase", "percent"), [(Phase.PENDING, 0.0), (Phase.COPYING, 20.0), (Phase.READY, 99.0)]
+)
+def test_a_cancelled_run_shows_how_far_it_came(
+    ledger: Engine, new_run: Callable[..., str], phase: Phase, percent: float
+) -> None:
+    run_id = new_run(phase=phase)
+    with ledger.begin() as connection:
+        if phase is not Phase.PENDING:
+            EventLogObserver(connection).observe(PhaseEntered(run_id, phase, Phase.PENDING))
+        EventLogObserver(connection).observe(PhaseEntered(run_id, Phase.CANCELLED, phase))
+        connection.execute(text("UPDATE convoy.runs SET phase = 'cancelled'"))
+    progress = read_progress(ledger, run_id)
+    assert (progress.phase, progress.percent) == (Phase.CANCELLED, percent)

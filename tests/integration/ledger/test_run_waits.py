@@ -11,11 +11,20 @@ from sqlalchemy import Engine, text
 from migration.errors import StageUnreachableError
 from migration.ledger.event_log_observer import EventLogObserver
 from migration.ledger.run_progress import read_progress
+from migration.ledger.run_records import read_run
 from migration.ledger.run_requests import request_pause
 from migration.ledger.step_claims import claim, lock_step
 from migration.ledger.step_records import finish_step, give_back, take_unsent
 from migration.model import Phase
-from migration.observers.run_happenings import ObservedStep, StepGivenBack
+from migration.observers.run_happenings import (
+    Happening,
+    ObservedStep,
+    PhaseEntered,
+    RunPlanned,
+    RunWaiting,
+    StepGivenBack,
+    StepsSent,
+)
 
 NewRun = Callable[..., str]
 StepIds = Callable[[str], list[int]]
@@ -94,3 +103,26 @@ def test_failed_attempt_is_told_until_a_step_is_done(
         assert lock_step(connection, second)
         finish_step(connection, second, {})
     assert beginnings(ledger, run_id) == []
+
+
+@pytest.mark.usefixtures("producer")
+@pytest.mark.parametrize(
+    "moved",
+    [
+        lambda run_id: StepsSent(run_id, Phase.PROFILING, 1, 1),
+        lambda run_id: PhaseEntered(run_id, Phase.PROFILING, Phase.SNAPSHOTTING),
+        lambda run_id: RunPlanned(run_id, 1, 1),
+    ],
+    ids=["steps were sent", "a phase began", "it was planned"],
+)
+def test_what_a_run_has_waited_for_is_told_until_it_moves(
+    ledger: Engine, new_run: NewRun, moved: Callable[[str], Happening]
+) -> None:
+    run_id = new_run(steps=1)
+    with ledger.begin() as connection:
+        phase = read_run(connection, run_id).phase
+        EventLogObserver(connection).observe(RunWaiting(run_id, phase, "The message broker does not answer."))
+    assert read_progress(ledger, run_id).waits == ("The message broker does not answer.",)
+    with ledger.begin() as connection:
+        EventLogObserver(connection).observe(moved(run_id))
+    assert read_progress(ledger, run_id).waits == ()

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 import redis
@@ -16,6 +18,7 @@ from migration.error_record import error_record
 from migration.errors import BrokerError
 from migration.exit_status import ExitStatus
 from migration.ledger.event_log import read_events
+from migration.ledger.run_progress import read_progress
 from migration.ledger.run_records import create_run, find_run
 from migration.model import OnError, Phase, Source
 from migration.observers.run_happenings import (
@@ -24,6 +27,7 @@ from migration.observers.run_happenings import (
     RunFailed,
     RunMoveFailed,
     RunPlanned,
+    RunWaiting,
     StepAttemptFailed,
     StepClaimed,
     StepDone,
@@ -39,6 +43,7 @@ from migration.steps.step_execution import run_step
 from producer import run_state_machine as sender
 from producer.run_state_machine import Runner
 from producer.watchdog import Watchdog
+from tests.support.broker_proxy import BrokerProxy
 from tests.support.direct import Direct, quiet_steps
 
 Build = Callable[[str], Path]
@@ -229,6 +234,37 @@ def test_steps_that_the_broker_did_not_take_are_not_told_as_sent(
     assert failed == RunMoveFailed(run_id, Phase.PROFILING, "The broker does not answer.", None, final=False)
     assert observer.of(StepsSent) == []
     assert watched.query("SELECT count(*) FROM convoy.steps WHERE sent_at IS NULL") == [(1,)]
+
+
+def test_steps_go_out_soon_after_the_broker_answers_again(
+    watched: Direct,
+    observer: Remembering,
+    runner: Runner,
+    build: Build,
+    valkey_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sender, "BROKER_LOOK_SECONDS", 0.05)
+    port = urlsplit(valkey_url).port
+    assert port is not None
+    proxy = BrokerProxy(port)
+    proxy.set("refuse")
+    runner.app.conf.broker_url = valkey_url.replace(f":{port}", f":{proxy.port}")
+    source = build(SCRIPT)
+    runs = sorted(_new_run(watched, source) for _ in range(2))
+    for run_id in runs:
+        runner.advance(run_id, wait=True)
+    assert observer.of(StepsSent) == []
+    assert len(observer.of(RunWaiting)) == 2
+    assert all(read_progress(watched.ledger, run_id).waits for run_id in runs)
+    proxy.set("forward")
+    deadline = time.monotonic() + 30  # the alternative: never, for here is no watchdog
+    while len(observer.of(StepsSent)) < 2:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    proxy.close()
+    assert sorted(sent.run_id for sent in observer.of(StepsSent)) == runs
+    assert [read_progress(watched.ledger, run_id).waits for run_id in runs] == [(), ()]
 
 
 def test_run_that_cannot_be_moved_fails_with_a_broken_observer_as_without(

@@ -64,3 +64,16 @@ def test_a_strange_body_is_a_problem_and_no_error(client: ApiClient, body: bytes
     answer = client.post(START, content=body, headers={"Content-Type": "application/json"})
     assert answer.status_code in {400, 422}, answer.text
     assert answer.headers["content-type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize("path", [START, "/api/v1/migration/dry-run", "/api/v1/migration/validate"])
+@pytest.mark.parametrize("schema", ["convoy", "pg_catalog", "information_schema", "pg_x"])
+def test_schemas_of_the_server_are_refused_before_a_run_is_made(
+    client: ApiClient, path: str, schema: str
+) -> None:
+    body = {"sources": ["school.db"], "options": {"target_schema": schema}}
+    answer = client.post(path, json=body)
+    assert answer.status_code == 422, answer.text
+    assert answer.json()["schema"] == schema
+    labelled = {"sources": [{"path": "school.db", "label": schema}], "options": {"schema_per_source": True}}
+    assert client.post(path, json=labelled).status_code == 422

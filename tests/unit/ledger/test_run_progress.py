@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from migration.ledger.run_progress import seconds_left
+from migration.ledger.run_progress import STALLED_SECONDS, seconds_left
 from migration.model import Phase
 
 
@@ -24,3 +24,11 @@ def test_time_left_is_told_once_there_is_a_pace(
 
 def test_a_run_that_has_ended_has_no_time_left_to_tell() -> None:
     assert seconds_left(Phase.COMPLETED, 0, 10, 5.0) is None
+
+
+def test_time_left_does_not_rise_while_nothing_moves_and_ends_with_the_guess() -> None:
+    told = [
+        seconds_left(Phase.COPYING, 50, 50, 10.0 + quiet, quiet_seconds=quiet)
+        for quiet in (0.0, 4.0, 12.0, STALLED_SECONDS)
+    ]
+    assert told == [10.0, 6.0, 0.0, None]
