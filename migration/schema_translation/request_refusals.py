@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from migration.catalog import catalog_names
-from migration.errors import MappingFileError, NameConflictError, UnknownTableError, UsageError
+from migration.errors import MappingFileError, UnknownTableError, UsageError
 from migration.identifiers import column_namespace, shorten
 from migration.mapping_file.mapping_file_reader import suggest
 from migration.model import IfExists
@@ -88,9 +88,9 @@ def check_schema_name(name: str, spelled: Spelling = as_flag, *, label: str | No
     Raises:
         UsageError: the server, or Convoy, keeps it for itself, or it is no name.
     """
-    other = (
-        "Give the source another label" if label else f"Choose another one with {spelled('target_schema')}"
-    )
+    other = f"Choose another one with {spelled('target_schema')}"
+    if label is not None:
+        other = "Give the source another label"
     if not name or "\0" in name or shorten(name) != name:
         raise UsageError(
             f"A schema has a name of 1 to 63 bytes, not {name!r:.80}",
@@ -122,7 +122,6 @@ def _check_tables(options: RunOptions, spelled: Spelling) -> None:
             if known.isdisjoint(endings):
                 raise UnknownTableError(
                     f"The catalog {options.catalog} has no table {name}",
-                    setting=spelled("tables"),
                     remedy=suggest(endings[-1], known) or "List them with `migration-cli list-tables`",
                     table=name,
                 )
@@ -188,7 +187,7 @@ def _check_renames(mapping: MappingFile, options: RunOptions, labels: Collection
         twice = _twice(table.rename or "" for table in coming if table.source == source)
         if twice is not None:
             both = [table.table for table in coming if table.source == source and table.rename == twice]
-            raise NameConflictError(
+            raise MappingFileError(
                 f"The mapping file renames both {both[0]} and {both[1]} to {twice}",
                 mapping=mapping.name,
                 source=source or "",

@@ -9,6 +9,13 @@ from pydantic import SecretStr, ValidationError
 
 from migration.settings import SECRETS, Settings
 
+PLANTED = {
+    "broker_url": "redis://planted",
+    "target_url": "postgresql://planted",
+    "source_urls": "https://planted/a.db",
+}
+"""What is no URL is refused; of the others any text is a secret."""
+
 
 def settings_of(monkeypatch: pytest.MonkeyPatch, **environment: str) -> Settings:
     for name, value in environment.items():
@@ -19,15 +26,16 @@ def settings_of(monkeypatch: pytest.MonkeyPatch, **environment: str) -> Settings
 @pytest.mark.parametrize("name", SECRETS)
 def test_each_secret_may_come_from_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str) -> None:
     file = tmp_path / "secret"
-    file.write_text("  planted \n")
+    planted = PLANTED.get(name, "planted")
+    file.write_text(f"  {planted} \n")
 
     settings = settings_of(monkeypatch, **{f"{name.upper()}_FILE": str(file)})
 
     if name == "api_token":
-        assert settings.api_tokens() == ("planted",)
+        assert settings.api_tokens() == (planted,)
         return
     value = getattr(settings, name)
-    assert (value.get_secret_value() if isinstance(value, SecretStr) else value) == "planted"
+    assert (value.get_secret_value() if isinstance(value, SecretStr) else value) == planted
     assert getattr(settings, f"{name}_file") is None
 
 

@@ -63,8 +63,7 @@ def test_options_reach_the_ledger(api: RunningApi) -> None:
         "sources": [{"path": "school.db", "label": "s"}],
         "options": {
             "target_schema": "music",
-            "schema_per_source": True,
-            "tables": ["a"],
+            "tables": ["users"],
             "exclude": ["b"],
             "catalog": "educational",
             "if_exists": "replace",
@@ -80,8 +79,8 @@ def test_options_reach_the_ledger(api: RunningApi) -> None:
 
     options = find_run(api.engine, answer.json()["run_id"]).options
     assert options.sources[0].label == "s"
-    assert (options.target_schema, options.schema_per_source) == ("music", True)
-    assert (options.tables, options.exclude, options.catalog) == (("a",), ("b",), "educational")
+    assert (options.target_schema, options.schema_per_source) == ("music", False)
+    assert (options.tables, options.exclude, options.catalog) == (("users",), ("b",), "educational")
     assert (options.if_exists, options.identifiers) == (IfExists.REPLACE, IdentifierPolicy.SNAKE)
     assert (options.source_timezone, options.batch_rows, options.chunk_rows) == ("Europe/Vienna", 50, 7)
     assert options.skip_validation
