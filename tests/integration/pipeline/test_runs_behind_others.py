@@ -92,7 +92,7 @@ def test_a_watchdog_that_is_long_at_one_run_moves_the_others(
     finally:
         schema.rollback()
     assert wait_until(lambda: find_run(direct.ledger, first).phase is Phase.COPYING)
-    assert watchdog._movers.wait(30)  # noqa: SLF001  # nobody is left at it when the connections are closed
+    assert watchdog._movers.wait(30)  # nobody is left at it when the connections are closed
 
 
 def test_a_pending_run_says_which_run_is_before_it(
