@@ -45,7 +45,7 @@ from migration.queue import announce_target, check_broker, send_steps, withdraw_
 from migration.steps.run_cancellation import remove_staging
 from migration.steps.step_context import target_url
 from migration.target.postgres_errors import translate
-from migration.target.target_connection import redact
+from migration.target.target_connection import PoolSize, redact
 from migration.target_name_errors import TargetsFileError
 from producer.passing_faults import PassingFaults
 from producer.step_messages import (
@@ -72,6 +72,8 @@ _LONGEST_TIMER_SECONDS = 600.0
 _AFTERWARDS_SECONDS = 0.05
 BROKER_LOOK_SECONDS = 2.0
 """Between two questions whether a broker answers again."""
+_POOL = PoolSize(kept=4, more=20)
+"""Who moves a run has up to three at a time: as many threads as the producer has, and those of the watchdog."""
 _NEXT_LOOK_SECONDS = 10.0
 """So soon after a look of the watchdog is due, a try that finds the disk full again has said so."""
 
@@ -99,7 +101,7 @@ class Runner:
     @cached_property
     def engine(self) -> Engine:
         """The ledger. A crash of the server may take back some steps of a run (docs/scaling.md)."""
-        return open_ledger(target_url(self.settings), producer_session(), wait_for_disk=False)
+        return open_ledger(target_url(self.settings), producer_session(), wait_for_disk=False, pool=_POOL)
 
     @cached_property
     def room(self) -> RoomNotice:

@@ -13,7 +13,6 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError
 
 from migration.errors import BrokerError, RetryableError
 from migration.full_disk_errors import DiskFullError
@@ -28,6 +27,7 @@ from migration.log_context import log_fields
 from migration.observers.run_happenings import StepsRecovered, WorkerStopped
 from migration.steps.run_cancellation import remove_staging
 from migration.target.postgres_errors import translate
+from producer.run_movers import RunMovers
 from producer.snapshot_removal import prune_snapshots, prune_stage
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _PRUNE_SECONDS = 600.0
+_FIRST_SECONDS = 5.0
 _LEADER_LOCK = 0x636F6E776174
 
 
@@ -48,6 +49,8 @@ class Watchdog:
         self._stop = threading.Event()
         self._pruned = -_PRUNE_SECONDS
         self._found_full = False
+        self._was_full = False
+        self._movers = RunMovers(self._look_at_one)
         self._thread = threading.Thread(target=self._watch, name="watchdog", daemon=True)
 
     def start(self) -> None:
@@ -59,7 +62,10 @@ class Watchdog:
         self._stop.set()
 
     def _watch(self) -> None:
-        while not self._stop.wait(self._runner.settings.watchdog_seconds):
+        # Soon after the start: what a killed producer had in hand is in no queue any more.
+        pause_seconds = min(_FIRST_SECONDS, self._runner.settings.watchdog_seconds)
+        while not self._stop.wait(pause_seconds):
+            pause_seconds = self._runner.settings.watchdog_seconds
             try:
                 with log_fields(target=self._runner.target or None):
                     self.look_once()
@@ -70,7 +76,10 @@ class Watchdog:
                     )
 
     def look_once(self) -> None:
-        """Look at every active run once, if no other producer is the leader at this moment."""
+        """Look at every active run once, if no other producer is the leader at this moment.
+
+        Comes back after `watchdog_seconds` at the latest, though a run may take longer: others do not wait for it.
+        """
         engine = self._runner.engine
         with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             # Before the leader's lock, which the silent one may hold.
@@ -82,10 +91,11 @@ class Watchdog:
             try:
                 with suppress(BrokerError):  # each run says by itself that it waits for the broker
                     self._runner.announce()  # again each time: it may have been emptied
-                was_full, self._found_full = self._found_full, False
+                self._was_full, self._found_full = self._found_full, False
                 for run_id in active_runs(engine):
-                    self._look_at_one(run_id, was_full=was_full)
-                if was_full and not self._found_full:
+                    self._movers.hand_over(run_id)
+                self._movers.wait(self._runner.settings.watchdog_seconds)
+                if self._was_full and not self._found_full:
                     self._runner.room.end(EVERY_RUN)
                 for run in runs_with_leftovers(engine):
                     self._remove_leftovers(run)
@@ -124,13 +134,15 @@ class Watchdog:
         self._runner.await_room(reason, None)
         return True
 
-    def _look_at_one(self, run_id: str, *, was_full: bool) -> None:
+    def _look_at_one(self, run_id: str) -> None:
         try:
             with log_fields(run=run_id):
-                self._look_at(run_id, was_full=was_full)
-        except DBAPIError as error:  # other runs may have what they need
+                self._look_at(run_id, was_full=self._was_full)
+        except Exception as error:  # other runs may have what they need
             if not self._lacks_room(error):
-                raise
+                logger.warning(
+                    "The watchdog could not look at run %s; it will try again", run_id, exc_info=True
+                )
 
     def _look_at(self, run_id: str, *, was_full: bool) -> None:
         settings, observers = self._runner.settings, self._runner.observers

@@ -16,7 +16,7 @@ from migration.ledger.ledger_tables import LEDGER_SCHEMA
 from migration.ledger.new_ledger import create_new_ledger
 from migration.target.postgres_errors import translate
 from migration.target.session_bounds import SessionBounds
-from migration.target.target_connection import make_engine
+from migration.target.target_connection import PoolSize, make_engine
 from migration.version_errors import LedgerTooNewError
 
 logger = logging.getLogger(__name__)
@@ -37,18 +37,22 @@ def open_ledger(
     *,
     wait_for_disk: bool = True,
     bounds: SessionBounds | None = None,
+    pool: PoolSize | None = None,
 ) -> Engine:
     """Return an engine on the target database whose schema `convoy` is up to date.
 
     Without `wait_for_disk`, commits wait for the disk only where they are told to (`wait_for_disk`).
-    Without `bounds`, an upgrade takes as long as it takes, and so does whatever is done with the engine.
+    Without `bounds`, an upgrade takes as long as it takes, and so does whatever is done with the engine. `pool`: how
+    many connections it has.
 
     Raises:
         TargetUnreachableError: no connection.
         LedgerTooNewError: a newer Convoy has made or upgraded the ledger.
         TargetPermissionError: the role may not create the schema, or not use the one that stands.
     """
-    engine = make_engine(url, application_name, wait_for_disk=wait_for_disk, bounds=bounds)
+    engine = make_engine(
+        url, application_name, wait_for_disk=wait_for_disk, bounds=bounds, pool=pool or PoolSize()
+    )
     try:
         with engine.begin() as connection:
             check_ledger_rights(connection)

@@ -12,6 +12,7 @@ from migration.ledger.frozen_producers import is_producer_connected
 from migration.ledger.hung_workers_and_lock_waits import read_waits
 from migration.ledger.process_presence import count_alive, is_any_at_work
 from migration.ledger.run_records import RunRecord
+from migration.ledger.waits_behind_others import waits_behind_others
 from migration.model import Phase
 
 _QUIET_SECONDS: Final = 20.0
@@ -66,8 +67,14 @@ def waits_of(connection: Connection, run: RunRecord) -> tuple[str, ...]:
     if run.phase.is_end:
         return ()
     cutover = why_cutover_waits(connection, run)
-    told = [*_said(connection, run), *([cutover] if cutover else [])]
-    return tuple(dict.fromkeys((*told, *read_waits(connection, run.id, run.phase))))
+    told = [
+        *_said(connection, run),
+        *([cutover] if cutover else []),
+        *read_waits(connection, run.id, run.phase),
+    ]
+    if not told and _is_quiet(connection, run) and (behind := waits_behind_others(connection, run)):
+        told.append(behind)
+    return tuple(dict.fromkeys(told))
 
 
 def _said(connection: Connection, run: RunRecord) -> list[str]:

@@ -31,6 +31,7 @@ from migration.model import (
     StorageClass,
     ValueKind,
 )
+from migration.owned_folders import owned_folder
 from migration.schema_translation.foreign_keys import Reference
 from migration.source_schema import SourceTable
 from migration.steps.orphan_references import NO_SUCH_KEY, searched
@@ -77,8 +78,8 @@ def find_orphans(context: StepContext, connection: Connection, step: Step) -> St
     findings: list[Finding] = []
     try:
         with (
-            tempfile.TemporaryDirectory(prefix="convoy-") as folder,
-            OrphanSearch(wanted.references, plans, keys, Path(folder)) as search,
+            owned_folder(Path(tempfile.gettempdir()), "convoy-orphans-") as folder,
+            OrphanSearch(wanted.references, plans, keys, folder) as search,
         ):
             for name in search.tables:
                 if name in tables:

@@ -5,12 +5,13 @@ The server is asked by trying: tables are dropped without CASCADE, then the sche
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
+from migration.cutover_errors import TooFewLocksError
 from migration.errors import TargetChangedError
 from migration.target.pg_catalog.guard_triggers import FUNCTION as GUARD_FUNCTION
 from migration.target.pg_catalog.schema_relations import Relation, relations_in, schema_exists
@@ -34,6 +35,11 @@ _AT_ONCE: Final = 20
 _TABLES_WITHIN: Final = text(
     "SELECT c.relname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
     " WHERE n.nspname = :schema AND c.relkind = 'r' AND c.relname = ANY(:names) ORDER BY c.oid LIMIT :most"
+)
+# Those that were made last may need the others.
+_VIEWS_WITHIN: Final = text(
+    "SELECT c.relname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+    " WHERE n.nspname = :schema AND c.relkind = 'v' AND c.relname = ANY(:names) ORDER BY c.oid DESC LIMIT :most"
 )
 _KEYS_WITHIN: Final = text(
     "SELECT c.relname, k.conname FROM pg_catalog.pg_constraint k JOIN pg_catalog.pg_class c ON c.oid = k.conrelid"
@@ -100,6 +106,7 @@ def thin_out_schema(engine: Engine, schema: str, made_by_run: Collection[str]) -
         ConvoyError: as `translate` says, but for what belongs to others or is in use by them.
     """
     for find, statement in (
+        (_VIEWS_WITHIN, "DROP VIEW IF EXISTS {}"),
         (_KEYS_WITHIN, "ALTER TABLE {} DROP CONSTRAINT IF EXISTS {}"),
         (_TABLES_WITHIN, "DROP TABLE IF EXISTS {}"),
     ):
@@ -117,6 +124,44 @@ def thin_out_schema(engine: Engine, schema: str, made_by_run: Collection[str]) -
                 return
             if len(found) < _AT_ONCE:
                 break
+
+
+def remove_schema_in_portions(
+    connection: Connection,
+    engine: Engine,
+    schema: str,
+    made_by_run: Collection[str] | None,
+    known_oids: Collection[int] = (),
+    *,
+    before: Callable[[], None] = lambda: None,
+) -> list[str]:
+    """Drop a schema as `remove_schema` does, and in portions where the server has not the locks for all of it at once.
+
+    The portions are committed on other connections, so the caller's transaction must hold no lock of what is in the
+    schema, and keep others from needing it: by the lock of the run's row.
+
+    Args:
+        connection: the caller's, in a transaction.
+        engine: of the same database.
+        schema: as `remove_schema` has it.
+        made_by_run: as `remove_schema` has it.
+        known_oids: as `remove_schema` has it.
+        before: called before the first portion goes.
+
+    Returns:
+        As `remove_schema` does.
+
+    Raises:
+        ConvoyError: as `remove_schema` has it.
+    """
+    try:
+        return remove_schema(connection, schema, made_by_run, known_oids)
+    except TooFewLocksError:
+        before()
+        # Nothing of others is there, or it would have been returned.
+        names = [relation.name for relation in relations_in(connection, schema, _MADE_BY_RUNS)]
+        thin_out_schema(engine, schema, names)
+        return remove_schema(connection, schema, made_by_run, known_oids)
 
 
 def remove_own_schema(

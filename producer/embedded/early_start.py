@@ -10,15 +10,19 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from shutil import rmtree
+from tempfile import gettempdir
 from typing import Final
 
+from migration.owned_folders import clear_abandoned
 from migration.writable_folders import private_temporary_folder
 from producer.embedded.celery_process import FORK_SERVER
 from producer.embedded.libpq_file_paths import absolute_variables
 from producer.embedded.supervisor_client import Program, SupervisorClient
 
 PROCESS: Final = (sys.executable, "-m", "producer.embedded.celery_process")
+_PREFIX: Final = "convoy-c-"
 _TEMPORARY: Final = "tmp"
 """Of the cluster's folder: what a process that is killed leaves behind goes with the cluster."""
 _PURGE_DELAY_MILLISECONDS: Final = "1000"
@@ -34,7 +38,8 @@ class EarlyStart:
     """
 
     def __init__(self) -> None:
-        self.folder = private_temporary_folder("convoy-")
+        clear_abandoned(Path(gettempdir()), _PREFIX)
+        self.folder = private_temporary_folder(_PREFIX)
         (self.folder / _TEMPORARY).mkdir()
         self.supervisor = SupervisorClient(remove=self.folder)
         program = Program(

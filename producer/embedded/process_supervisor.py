@@ -21,6 +21,7 @@ import os
 import select
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -298,12 +299,22 @@ def _terminate(number: int, _frame: object) -> NoReturn:
     raise SystemExit(128 + number)
 
 
+def _own(folder: Path) -> int:
+    """Take a folder as migration/owned_folders.py does, of which this program imports nothing: it runs as a file."""
+    descriptor = os.open(folder / ".owner", os.O_RDWR | os.O_CREAT, 0o644)
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
+    os.write(descriptor, os.fsencode(socket.gethostname()))
+    return descriptor
+
+
 def main() -> None:
     """Serve requests until standard input ends; then stop everything and remove the folder given as argument."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, _terminate)
     supervisor = Supervisor()
+    # As long as this process lives, and what it has started, nobody removes its folders.
+    owned = [_own(Path(folder)) for folder in sys.argv[1:]]
     try:
         for line in sys.stdin.buffer:
             request = json.loads(line)
@@ -321,6 +332,8 @@ def main() -> None:
         supervisor.stop_all()
         for folder in sys.argv[1:]:
             shutil.rmtree(folder, ignore_errors=True)
+        for lock in owned:
+            os.close(lock)
         with contextlib.suppress(OSError):
             sys.stdout.close()
 

@@ -19,6 +19,7 @@ from pathlib import Path
 from migration.convoy_error import NextStep
 from migration.errors import LocalClusterError
 from migration.folder_errors import EmbeddedFolderError
+from migration.owned_folders import OWNER, clear_abandoned, own
 from migration.writable_folders import writable_folder
 
 _SHARED_STATE = Path("/var/lib/convoy")
@@ -129,7 +130,9 @@ def passable_programs(install: Path, user: tuple[int, int]) -> Path:
     copy = _SHARED_STATE / f"{package.name}-{_digest(install)}"
     programs = copy / package.name / install.name
     if not (programs / "bin" / "postgres").exists():
-        draft = Path(tempfile.mkdtemp(dir=_ensure(_SHARED_STATE), prefix=".copy-"))
+        clear_abandoned(_ensure(_SHARED_STATE), ".copy-")
+        draft = Path(tempfile.mkdtemp(dir=_SHARED_STATE, prefix=".copy-"))
+        owned = own(draft)
         libraries = (package.with_name(f"{package.name}.libs"), package / ".dylibs")
         for folder in (install, *(found for found in libraries if found.is_dir())):
             shutil.copytree(folder, draft / folder.relative_to(package.parent), symlinks=True)
@@ -138,9 +141,12 @@ def passable_programs(install: Path, user: tuple[int, int]) -> Path:
                 mode = path.stat().st_mode
                 path.chmod(mode | _READ | (_PASS if mode & stat.S_IXUSR else 0))
         try:
+            (draft / OWNER).unlink()
             draft.rename(copy)
         except OSError:  # another command was faster
             shutil.rmtree(draft)
+        finally:
+            owned.release()
     return programs
 
 

@@ -56,7 +56,7 @@ def test_a_database_in_another_encoding_and_one_that_is_not_there(shell: Shell, 
     try:
         latin = postgres_url.replace("/postgres?", "/doctor_latin?")
         status, found = checks(shell, "--target-url", latin)
-        assert (status, "ENCODING 'UTF8'" in found["PostgreSQL"]["command"]) == (2, True)
+        assert (status, "ENCODING 'UTF8'" in found["encoding and pooler"]["command"]) == (2, True)
         status, found = checks(shell, "--target-url", postgres_url.replace("/postgres?", "/nowhere?"))
         assert (status, "nowhere" in found["PostgreSQL"]["found"]) == (2, True)
     finally:

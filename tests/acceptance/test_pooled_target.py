@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
 import uuid
 from collections.abc import Iterator
@@ -73,6 +74,34 @@ def test_every_command_refuses_a_pool_that_is_shared(
             assert status == 2, (command, out, err)
             assert "pool_mode = session" in err, (command, err)
         assert settings_of(through(port, database)) == before
+    assert schemas(server, database) == ["public"]
+
+
+@pytest.mark.parametrize("mode", ["transaction", "statement"])
+def test_the_doctor_names_a_pool_that_is_shared_and_changes_no_session_of_it(
+    server: PooledServer, database: str, tmp_path: Path, mode: str
+) -> None:
+    with server.pooler(mode) as port:
+        before = settings_of(through(port, database))
+        status, out, _ = Shell(tmp_path, through(port, database)).run("doctor", "--json")
+        assert settings_of(through(port, database)) == before
+
+    found = {check["name"]: check for check in json.loads(out)["checks"]}
+    pooler = found["encoding and pooler"]
+    assert (status, pooler["health"]) == (2, "failed")
+    assert "pool_mode = session" in pooler["remedy"] + pooler["command"]
+    assert {"rights", "ledger"} & set(found) == set(), "nothing is told of what could not be looked at"
+    assert schemas(server, database) == ["public"]
+
+
+def test_the_doctor_finds_all_well_behind_a_pool_of_whole_sessions(
+    server: PooledServer, database: str, tmp_path: Path
+) -> None:
+    with server.pooler("session") as port:
+        status, out, _ = Shell(tmp_path, through(port, database)).run("doctor", "--json")
+
+    answer = json.loads(out)
+    assert (status, {check["health"] for check in answer["checks"]}) == (0, {"ok"}), out
     assert schemas(server, database) == ["public"]
 
 

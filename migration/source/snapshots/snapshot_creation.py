@@ -6,7 +6,6 @@ import hashlib
 import os
 import shutil
 import stat
-import tempfile
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from migration.convoy_error import Place
 from migration.errors import SnapshotChangedError, SnapshotError, SnapshotLostError, SourceUnreadableError
+from migration.owned_folders import owned_folder
 from migration.source.computed_value_trial import check_definitions, try_computed_values
 from migration.source.database_copy import copy_database
 from migration.source.integrity_check import check_database
@@ -194,7 +194,8 @@ def _private_folder(folder: Path) -> Iterator[Path]:
     """Yield a folder on the same file system, which is gone afterwards."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        private = Path(tempfile.mkdtemp(prefix=".incoming-", dir=folder))
+        owned = owned_folder(folder, ".incoming-")
+        private = owned.__enter__()
     except OSError as error:
         raise SnapshotError(
             f"The folder for snapshots cannot be written to: {error.strerror}",
@@ -205,7 +206,7 @@ def _private_folder(folder: Path) -> Iterator[Path]:
     try:
         yield private
     finally:
-        shutil.rmtree(private, ignore_errors=True)
+        owned.__exit__(None, None, None)
 
 
 def flush(snapshot: Path) -> None:

@@ -17,11 +17,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from migration.model import Phase
+from migration.owned_folders import Ownership, ownership
 
 _SNAPSHOT = re.compile(r"([0-9a-f]{64})\.sqlite")
 _NOTE = re.compile(r"([0-9a-f]{64})\.needed-by-([0-9a-f-]{36})")
 _PRIVATE = (".incoming-*", ".look-*", ".validating-*")
-"""Folders in which a process makes a snapshot, or looks at one that no run will need, and which it removes itself."""
+"""Folders in which a process makes a snapshot, or looks at one that no run will need (migration/owned_folders.py)."""
 FETCHED_SUFFIX = ".fetched"
 """What lies beside a snapshot that came from the stage (snapshot_cache.py)."""
 PART_SUFFIX = ".part"
@@ -31,7 +32,7 @@ USE_SUFFIX = ".use"
 FETCH_SUFFIX = ".fetch"
 """Locked by the one that fetches a snapshot from the stage."""
 UNFINISHED_SECONDS = 24 * 3600.0
-"""A copy on which nothing was written for so long was left by a process that was killed."""
+"""A copy on which nothing was written for so long was left by a process that was killed, where no lock tells that."""
 _WITH_RETRY = (Phase.COMPLETED, Phase.COMPLETED_WITH_FINDINGS)
 
 
@@ -146,7 +147,14 @@ def clear(
 def unfinished_copies(folder: Path) -> list[Path]:
     """Return the folders that killed processes have left beside the snapshots, sorted."""
     found = [path for pattern in _PRIVATE for path in folder.glob(pattern)]
-    return sorted(path for path in found if time.time() - _last_written(path) > UNFINISHED_SECONDS)
+    return sorted(path for path in found if _is_abandoned(path))
+
+
+def _is_abandoned(folder: Path) -> bool:
+    owner = ownership(folder)
+    if owner is Ownership.UNKNOWN:
+        return time.time() - _last_written(folder) > UNFINISHED_SECONDS
+    return owner is Ownership.DEAD
 
 
 def drop_files(folder: Path, sha256: str) -> None:

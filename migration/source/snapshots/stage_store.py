@@ -152,6 +152,10 @@ class StoreStage:
             )
             self._files.put_file(str(copy), path, **parts)
             return
+        # Who publishes for a run moves it, alone: what lies there of it is of a process that was killed.
+        for name in self._names():
+            if name.startswith(f"{sha256}.incoming-{run_id}-"):
+                self._remove(f"{self._root}/{name}")
         unfinished = f"{self._root}/{sha256}.incoming-{run_id}-{uuid.uuid4().hex[:8]}"
         try:
             if self._is_folder:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import re
+import resource
 import sqlite3
 from contextlib import closing
 from typing import TYPE_CHECKING, Final
@@ -42,6 +43,7 @@ def load_dump(stream: ByteStream, database: Path, place: Place) -> None:
     that only its application has are stood in for as in a snapshot; a value that would need one is refused.
 
     Raises:
+        SourceTooLargeError: a statement is too long for the memory that this process may use.
         UnfinishedDumpError: it is cut off, empty, or says of itself that not all could be read.
         ForeignDumpError: a statement is MySQL's or PostgreSQL's.
         SourceDumpError: SQLite refuses a statement, or it asks for something outside of the file.
@@ -78,7 +80,9 @@ class _Loading:
         most_bytes = self._connection.getlimit(sqlite3.SQLITE_LIMIT_SQL_LENGTH)
         self._connection.execute("BEGIN IMMEDIATE")
         self._connection.set_authorizer(self._permissions.answer)
-        for statement in read_statements(stream, most_bytes, self._place):
+        memory_bytes, _ = resource.getrlimit(resource.RLIMIT_DATA)  # as the confined process has it
+        bounded = None if memory_bytes == resource.RLIM_INFINITY else memory_bytes
+        for statement in read_statements(stream, most_bytes, self._place, memory_bytes=bounded):
             self._count += 1
             self._execute(statement)
         deferred, self._deferred = self._deferred, []

@@ -22,7 +22,7 @@ from migration.steps.leftovers.leftover_record import Leftover, LeftoverKind
 from migration.target.cutover.lock_acquisition import EXCLUSIVE
 from migration.target.pg_catalog.lock_holders import lock_holders, name_holders
 from migration.target.pg_catalog.schema_relations import KINDS, relations_in
-from migration.target.schema_removal import remove_schema
+from migration.target.schema_removal import remove_schema_in_portions
 
 _KINDS: Final = {
     "staging": LeftoverKind.STAGING_SCHEMA,
@@ -157,7 +157,7 @@ class LeftoverSchemas:
         verdict = judge_schema(kind, run, with_replaced=self._with_replaced)
         if verdict.is_needed:
             return [f"it is needed by now: {verdict.reason}"]
-        return remove_schema(connection, name, made_by(connection, run, kind))
+        return remove_schema_in_portions(connection, self._engine, name, made_by(connection, run, kind))
 
 
 def _parts(name: str) -> tuple[LeftoverKind, str]:

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, Engine, delete, text
 
 from migration.errors import RunStateError
 from migration.evidence_errors import RunPurgedError
+from migration.ledger.event_log_observer import EventLogObserver
 from migration.ledger.ledger_tables import quarantine
 from migration.ledger.run_acts import Act, ActRecord, Person, act_of, last_act
 from migration.ledger.run_records import RunRecord, read_run
 from migration.ledger.run_transition import transition
 from migration.ledger.table_records import read_sources
 from migration.model import Phase
+from migration.observers.run_happenings import RunActed
 from migration.observers.run_observer import Observers
 from migration.observers.standard_observers import STANDARD_OBSERVERS
 from migration.settings import Settings
@@ -27,7 +29,7 @@ from migration.target.cutover.row_horizon import read_ages, recorded_horizon
 from migration.target.pg_catalog.schema_relations import relations_in
 from migration.target.pg_catalog.table_parts import read_parts
 from migration.target.pg_catalog.table_signature import changed_lines, read_signatures
-from migration.target.schema_removal import in_use_by_others, remove_schema
+from migration.target.schema_removal import in_use_by_others, remove_schema_in_portions
 from migration.target.sql_statements import quoted
 
 
@@ -88,13 +90,24 @@ def purge_run(
                 run=run_id,
                 remedy=f"Cancel it first: `migration-cli cancel {run_id}`",
             )
-        gone = [found for found in LeftoverSchemas(engine).find_in(connection) if found.run_id == run.id]
-        for leftover in gone:
-            _drop_schema(connection, run, leftover)
-        gone += _quarantine(connection, run)
-        connection.execute(delete(quarantine).where(quarantine.c.run_id == run_id))
+        schemas = [found for found in LeftoverSchemas(engine).find_in(connection) if found.run_id == run.id]
+        gone = [*schemas, *_quarantine(connection, run)]
         what = [{"kind": found.kind.value, "name": found.name, "bytes": found.bytes} for found in gone]
-        locked.note(act_of(run_id, Act.PURGED, person, {"removed": what}))
+        act = act_of(run_id, Act.PURGED, person, {"removed": what})
+        noted: list[RunActed] = []
+
+        def note_before() -> None:
+            """Say it before the first portion goes: no rollback may count on the rest, if this process is killed."""
+            if not noted:
+                noted.append(act)
+                with engine.begin() as other:
+                    EventLogObserver(other).observe(act)
+
+        for leftover in schemas:
+            _drop_schema(connection, engine, run, leftover, note_before)
+        connection.execute(delete(quarantine).where(quarantine.c.run_id == run_id))
+        if not noted:
+            locked.note(act)
     # From here on the run needs its snapshots no more; where this process ends now, the watchdog removes them.
     snapshots = list(remove_leftovers(_snapshots(engine, settings, hashes)))
     needed = [
@@ -108,9 +121,14 @@ def purge_run(
     )
 
 
-def _drop_schema(connection: Connection, run: RunRecord, leftover: Leftover) -> None:
-    obstacles = _changes(connection, run, leftover) or remove_schema(
-        connection, leftover.name, *_belonging(connection, run, leftover)
+def _drop_schema(
+    connection: Connection, engine: Engine, run: RunRecord, leftover: Leftover, before: Callable[[], None]
+) -> None:
+    looking = connection.begin_nested()
+    changes = _changes(connection, run, leftover)
+    looking.rollback()  # reading has taken locks, which would be in the way of the portions
+    obstacles = changes or remove_schema_in_portions(
+        connection, engine, leftover.name, *_belonging(connection, run, leftover), before=before
     )
     if obstacles:
         raise in_use_by_others(leftover.name, obstacles, then="purge again")

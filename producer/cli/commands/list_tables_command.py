@@ -6,7 +6,6 @@ import shutil
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -79,8 +78,7 @@ def look_into(source: Source, settings: Settings) -> list[TableFacts]:
     Raises:
         SourceError: the source cannot be used.
     """
-    import tempfile
-
+    from migration.owned_folders import owned_folder
     from migration.source.schema_reading.schema_introspection import read_schema
     from migration.source.snapshot_connection import open_snapshot
     from migration.source.snapshots.snapshot_creation import take_snapshot
@@ -88,8 +86,8 @@ def look_into(source: Source, settings: Settings) -> list[TableFacts]:
     from migration.writable_folders import writable_folder
 
     place = writable_folder(settings.snapshot_dir, holds="snapshots", setting="MIGRATION_SNAPSHOT_DIR")
-    with tempfile.TemporaryDirectory(dir=place, prefix=".look-") as folder:
-        snapshot = take_snapshot(source, Path(folder), budget=SourceBudget.of(settings))
+    with owned_folder(place, ".look-") as folder:
+        snapshot = take_snapshot(source, folder, budget=SourceBudget.of(settings))
         schema = read_schema(snapshot.path)
         with open_snapshot(snapshot.path) as connection:
             facts = [_describe(source.label, connection, table) for table in schema.tables]

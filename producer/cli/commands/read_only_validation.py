@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import click
@@ -14,6 +12,7 @@ from sqlalchemy import text
 
 from migration.mapping_file.loss_signatures import check_signatures
 from migration.model import Finding, FindingKind
+from migration.owned_folders import owned_folder
 from migration.report.report_builder import assemble_without_ledger
 from migration.report.report_model import ColumnReport, SourceReport, TableReport
 from migration.report.text_formatting import printable
@@ -56,9 +55,9 @@ def validate_reading_only(options: RunOptions, target: Target, settings: Setting
     sources: list[SourceReport] = []
     budget = SourceBudget.of(settings)
     # No run will need these snapshots.
-    with reach(target, settings) as url, TemporaryDirectory(prefix=".validating-", dir=folder) as private:
+    with reach(target, settings) as url, owned_folder(folder, ".validating-") as private:
         snapshots = {
-            s.label: take_snapshot(s, Path(private), salvage=options.salvage, budget=budget)
+            s.label: take_snapshot(s, private, salvage=options.salvage, budget=budget)
             for s in options.sources
         }
         schemas = {label: read_schema(snapshot.path) for label, snapshot in snapshots.items()}

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Final
 
 from migration.convoy_error import ConvoyError
@@ -47,14 +48,17 @@ CLOCK_SECONDS: Final = 5.0
 
 
 @contextmanager
-def told(name: str, results: list[CheckResult]) -> Iterator[None]:
-    """Add an error of the block to `results` instead of raising it."""
+def told(
+    name: str, results: list[CheckResult], names: Mapping[type[ConvoyError], str] = MappingProxyType({})
+) -> Iterator[None]:
+    """Add an error of the block to `results` instead of raising it, under its own name of `names` where it has one."""
     try:
         yield
     except ConvoyError as error:
         command = error.next_steps[0].command if error.next_steps else ""
         where = f" ({error.where})" if error.where else ""
-        results.append(CheckResult(name, Health.FAILED, f"{error.what}{where}", error.remedy, command))
+        looked_at = names.get(type(error), name)
+        results.append(CheckResult(looked_at, Health.FAILED, f"{error.what}{where}", error.remedy, command))
 
 
 def compare_clocks(

@@ -8,11 +8,15 @@ from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import text
 
+from migration.errors import TargetEncodingError, TargetPoolerError
 from producer.cli.doctor.check_result import CheckResult, Clock, Health, compare_clocks, told
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from sqlalchemy import Connection
 
+    from migration.convoy_error import ConvoyError
     from migration.settings import Settings
 
 _SERVER: Final = """
@@ -23,6 +27,12 @@ SELECT current_setting('server_version') AS version, current_setting('server_ver
        pg_catalog.pg_database_size(current_database()) AS bytes
 """
 _OLDEST: Final = 130_000
+_SESSION: Final = "encoding and pooler"
+_BY_ERROR: Final[Mapping[type[ConvoyError], str]] = {
+    TargetPoolerError: _SESSION,
+    TargetEncodingError: _SESSION,
+}
+"""What was looked at where a connection is refused by Convoy itself: the server answers, and may be all right."""
 
 
 def check_target_database(url: str, schema: str, clocks: list[Clock]) -> list[CheckResult]:
@@ -41,9 +51,9 @@ def check_target_database(url: str, schema: str, clocks: list[Clock]) -> list[Ch
     engine = make_engine(url, "convoy doctor")
     try:
         # The way that every connection takes finds out encoding, poolers and settings of the role by itself.
-        with told("PostgreSQL", results), engine.connect() as connection:
+        with told("PostgreSQL", results, _BY_ERROR), engine.connect() as connection:
             results += _server(connection)
-            results.append(CheckResult("encoding and pooler", Health.OK, "UTF-8, a session of its own"))
+            results.append(CheckResult(_SESSION, Health.OK, "UTF-8, a session of its own"))
             with told("rights", results):
                 check_ledger_rights(connection)
                 refuse_lacking(

@@ -13,12 +13,17 @@ import psycopg
 import pytest
 from sqlalchemy import Engine
 
-from migration.model import Mode, ObjectState, OnError, Phase
+from migration.evidence_errors import RunPurgedError
+from migration.ledger.run_requests import request_cancel
+from migration.model import IfExists, Mode, ObjectState, OnError, Phase
 from migration.report.report_builder import build_report
 from migration.report.report_model import Report
 from migration.schema_translation.postgres_limits import LIMITS
 from migration.steps import run_cancellation
+from migration.steps.leftovers.leftover_schemas import LeftoverSchemas
+from migration.steps.leftovers.purged_run import purge_run
 from migration.steps.quarantine_retry.retry_transaction import retry_quarantine
+from migration.steps.run_rollback import roll_back_run
 from migration.target.schema_removal import thin_out_schema
 from producer.embedded.embedded_postgres import EmbeddedPostgres
 from tests.support.direct import Direct, quiet_steps
@@ -298,3 +303,43 @@ def test_a_held_run_of_more_indexes_than_locks_is_cancelled_whole(
     assert few_locks.query(f"SELECT count(*) FROM pg_namespace WHERE nspname = '{run.staging_schema}'") == [
         (0,)
     ]
+
+
+def test_what_runs_have_left_of_more_indexes_than_locks_goes_in_portions(
+    passable_path: Path, tmp_path: Path, build: Build
+) -> None:
+    columns = ", ".join(f"c{number} TEXT UNIQUE" for number in range(14))
+    path = build(
+        "".join(f"CREATE TABLE t{number} (id INTEGER PRIMARY KEY, {columns});" for number in range(32))
+        + "CREATE VIEW of_t AS SELECT c0 FROM t0; CREATE VIEW of_view AS SELECT c0 FROM of_t;"
+    )
+    usual = {"fsync": "off", "max_connections": "20"}
+    server = EmbeddedPostgres(passable_path / "postgres", settings=usual)
+    server.start()
+    direct = Direct(server.url, tmp_path)
+    runs = [direct.migrate(path, target_schema="many", if_exists=IfExists.REPLACE) for _ in range(2)]
+    held = direct.migrate(path, hold=True, target_schema="other")
+    assert [run.error for run in (*runs, held)] == [None] * 3
+    request_cancel(direct.ledger, held.id)
+    direct.close()
+    server.stop()
+
+    server = EmbeddedPostgres(
+        passable_path / "postgres", settings={**usual, "max_locks_per_transaction": "10"}
+    )
+    server.start()
+    direct = Direct(server.url, tmp_path)
+    try:
+        places = LeftoverSchemas(direct.ledger)
+        (staged,) = [found for found in places.find() if found.run_id == held.id]
+        assert places.remove(staged) == []
+        purge_run(direct.ledger, direct.workspace.settings, runs[1].id)
+        assert direct.query("SELECT nspname FROM pg_namespace WHERE nspname LIKE 'convoy\\_%'") == []
+        acts = direct.query("SELECT count(*) FROM convoy.events WHERE data->>'act' = 'purged'")
+        assert acts == [(1,)]
+        with pytest.raises(RunPurgedError):
+            roll_back_run(direct.ledger, runs[1].id)
+        assert direct.query("SELECT count(*) FROM many.of_view") == [(0,)]
+    finally:
+        direct.close()
+        server.stop()

@@ -13,8 +13,16 @@ from pathlib import Path
 
 import pytest
 
+from migration.model import Source
+from migration.source.snapshots.snapshot_creation import take_snapshot
+from migration.source.source_budget import SourceBudget
 from migration.source.unpacking.dump_loading import load_dump
-from migration.source_form_errors import ForeignDumpError, SourceDumpError, UnfinishedDumpError
+from migration.source_form_errors import (
+    ForeignDumpError,
+    SourceDumpError,
+    SourceTooLargeError,
+    UnfinishedDumpError,
+)
 from tests.support.sqlite_dump import d1_export, make_everything, real_shell_dump, shell_dump
 
 PLACE = {"source": "app", "file": "app.sql"}
@@ -271,3 +279,33 @@ def test_memory_holds_one_statement(tmp_path: Path) -> None:
     assert peak < 8 << 20
     with closing(sqlite3.connect(tmp_path / "loaded.db")) as connection:
         assert connection.execute("SELECT count(*) FROM t").fetchone() == (150_000,)
+
+
+@pytest.mark.parametrize("end", ["');", ""])
+def test_a_literal_that_is_too_long_for_the_memory_is_told_by_its_line(tmp_path: Path, end: str) -> None:
+    dump = tmp_path / "long.sql"
+    with dump.open("w") as file:
+        file.write("BEGIN;\nCREATE TABLE t (a TEXT);\nINSERT INTO t VALUES ('")
+        for _ in range(40):
+            file.write("x" * (1 << 20))
+        file.write(f"{end}\nCOMMIT;\n")
+
+    with pytest.raises(SourceTooLargeError) as raised:
+        take_snapshot(
+            Source("long", str(dump)), tmp_path / "out", budget=SourceBudget(memory_bytes=256 << 20)
+        )
+
+    assert "The statement in line 3 of the dump is longer than 33,554,432 bytes" in raised.value.what
+    assert "MIGRATION_SOURCE_MEMORY_BYTES" in raised.value.remedy
+
+
+def test_a_long_literal_below_the_bound_is_loaded(tmp_path: Path) -> None:
+    dump = tmp_path / "long.sql"
+    dump.write_text(f"CREATE TABLE t (a TEXT);\nINSERT INTO t VALUES ('{'x' * (31 << 20)}');\n")
+
+    taken = take_snapshot(
+        Source("long", str(dump)), tmp_path / "out", budget=SourceBudget(memory_bytes=256 << 20)
+    )
+
+    with closing(sqlite3.connect(taken.path)) as connection:
+        assert connection.execute("SELECT length(a) FROM t").fetchall() == [(31 << 20,)]
