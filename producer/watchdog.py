@@ -136,7 +136,7 @@ class Watchdog:
 
     def _look_at_one(self, run_id: str) -> None:
         try:
-            with log_fields(run=run_id):
+            with log_fields(run=run_id, target=self._runner.target or None):
                 self._look_at(run_id, was_full=self._was_full)
         except Exception as error:  # other runs may have what they need
             if not self._lacks_room(error):
