@@ -161,16 +161,24 @@ def _refused(file: Path, what: str, remedy: str) -> TargetsFileError:
 
 
 def _document(file: Path) -> dict[str, Any]:
+    if str(file) == os.devnull:
+        return {}
     try:
         status = file.stat()
-        if str(file) != os.devnull and (not stat.S_ISREG(status.st_mode) or status.st_size > _FILE_BYTES):
+        if not stat.S_ISREG(status.st_mode) or status.st_size > _FILE_BYTES:
             raise OSError(0, f"it is no regular file of {_FILE_BYTES} bytes at most")
         text = file.read_text(encoding="utf-8")
-        if status.st_mode & stat.S_IWOTH and str(file) != os.devnull:
+        if status.st_mode & stat.S_IWOTH:
             raise _refused(
                 file,
                 "The file of targets may be changed by every user of this machine",
                 f"Type chmod o-w {file}",
+            )
+        if not text:  # so an editor leaves it for a moment: that no target is left would have to be said
+            raise _refused(
+                file,
+                "The file of targets is empty",
+                "Write a table for each target; a comment says there is none",
             )
         return tomllib.loads(text)
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:

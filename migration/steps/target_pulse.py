@@ -77,7 +77,7 @@ class TargetPulse:
         self, ended: threading.Event, url: str, patience_seconds: float, on_silence: Callable[[], None]
     ) -> None:
         silent_since: float | None = None
-        while not ended.wait(_BETWEEN_LOOKS_SECONDS):
+        while not ended.wait(min(_BETWEEN_LOOKS_SECONDS, patience_seconds / 3)):
             asked = time.monotonic()
             if not self._is_silent(url):
                 silent_since = None

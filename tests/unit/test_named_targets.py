@@ -73,7 +73,7 @@ def test_password_that_is_rotated_counts_at_once_and_is_blanked(file: Path, tmp_
 def test_name_that_is_gone_is_an_error_that_says_file_and_name(file: Path) -> None:
     targets = named(file)
     targets.settings_of("shop")
-    file.write_text("")
+    file.write_text("# none")
     with pytest.raises(TargetNameMissingError, match=r"There is no target 'shop' .*targets\.toml"):
         targets.settings_of("shop")
 
@@ -101,6 +101,7 @@ def test_without_a_file_there_are_no_names() -> None:
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
+        ("", "is empty"),
         (f"[default]\n{SHOP}", "is the target of MIGRATION_TARGET_URL"),
         (f"[Shop]\n{SHOP}", "is no name of a target"),
         (f'["a/b"]\n{SHOP}', "is no name of a target"),
@@ -166,5 +167,6 @@ def test_nothing_is_taken_from_a_file_that_others_may_write(file: Path) -> None:
         named(file).names()
 
 
-def test_empty_file_has_no_names() -> None:
-    assert named(Path(os.devnull)).names() == ()
+def test_file_without_a_table_has_no_names(file: Path) -> None:
+    file.write_text("# none\n")
+    assert named(file).names() == named(Path(os.devnull)).names() == ()

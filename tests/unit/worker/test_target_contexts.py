@@ -57,6 +57,6 @@ def test_name_that_is_unknown_here_is_said_and_not_taken_for_another(
 ) -> None:
     with pytest.raises(TargetNameMissingError, match="crm"), contexts.at_work("crm"):
         pass
-    file.write_text("")
+    file.write_text("# none")
     with pytest.raises(TargetUnreachableError), contexts.at_work("shop"):
         pass
