@@ -39,17 +39,13 @@ def test_postgres_listens_where_its_url_says(url: str, password: str | None, add
     assert target_address(api_settings(None, target_url=url, target_password=password)) == address
 
 
-@pytest.mark.parametrize(
-    "url", [None, "", "rediss://127.0.0.1", "unix:///tmp/x", "redis://db.example.org:6379"]
-)
+@pytest.mark.parametrize("url", [None, "rediss://127.0.0.1", "redis://db.example.org:6379"])
 def test_a_broker_elsewhere_is_not_started_here(url: str | None) -> None:
     with pytest.raises(UsageError):
         broker_address(api_settings(None, broker_url=url))
 
 
-@pytest.mark.parametrize(
-    "url", [None, "nonsense", "postgresql://db.example.org/x", "postgresql:///x?host=/tmp"]
-)
+@pytest.mark.parametrize("url", [None, "postgresql://db.example.org/x", "postgresql:///x?host=/tmp"])
 def test_a_postgres_elsewhere_is_not_started_here(url: str | None) -> None:
     with pytest.raises(UsageError):
         target_address(api_settings(None, target_url=url))
