@@ -17,6 +17,7 @@ from migration.error_record import error_from_record
 from migration.errors import BrokerError, RetryableError, RunFailedError, TargetUnreachableError, UsageError
 from migration.exit_status import ExitStatus
 from migration.full_disk_errors import DiskFullError
+from migration.ledger.cluster_of_run import begins_here
 from migration.ledger.cutover_tries import put_off_cutover, wait_of_cutover
 from migration.ledger.disk_room_notices import RoomNotice
 from migration.ledger.event_log_observer import EventLogObserver
@@ -166,10 +167,11 @@ class Runner:
     def _move(self, run_id: str) -> bool:
         with self.engine.begin() as connection:
             run = read_run(connection, run_id)
+            is_ours = begins_here(connection, run)
         if run.phase is Phase.CANCELLED or run.given_up_at is not None:
             with suppress(RetryableError):  # others hold it: the watchdog tries again
                 remove_staging(self.engine, run)
-        if run.phase.is_end or run.paused_at is not None:
+        if run.phase.is_end or run.paused_at is not None or not is_ours:
             return False
         if self._waits_for_cutover(run):
             return False

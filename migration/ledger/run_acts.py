@@ -75,6 +75,11 @@ def act_of(
     return RunActed(run_id, act.value, person.name, person.host, convoy_version(), dict(data or {}))
 
 
+def of_cluster(cluster: str) -> dict[str, Any]:
+    """Return what an act holds of the cluster that is to begin the run; nothing of those that serve everybody."""
+    return {"cluster": cluster} if cluster else {}
+
+
 def read_acts(connection: Connection, run_id: str) -> list[ActRecord]:
     """Return the acts of a run in their order; of runs of earlier versions there are none."""
     statement = (

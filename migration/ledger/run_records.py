@@ -15,7 +15,7 @@ from migration.errors import UnknownRunError
 from migration.ledger.event_log_observer import EventLogObserver
 from migration.ledger.json_encoding import from_json, to_json
 from migration.ledger.ledger_tables import runs
-from migration.ledger.run_acts import Act, Person, act_of
+from migration.ledger.run_acts import Act, Person, act_of, of_cluster
 from migration.model import Phase
 from migration.observers.run_happenings import PhaseEntered
 from migration.observers.run_observer import Observers
@@ -67,9 +67,18 @@ def create_run(
     options: RunOptions,
     *,
     person: Person | None = None,
+    cluster: str = "",
     observers: Observers = STANDARD_OBSERVERS,
 ) -> str:
-    """Write a new run in phase pending and return its id; `person` asks for it, None: the user of this process."""
+    """Write a new run in phase pending and return its id.
+
+    Args:
+        engine: of the ledger.
+        options: of the run.
+        person: who asks for it; None: the user of this process.
+        cluster: the one that alone begins the run (`cluster_of_run`); empty: any that serves everybody.
+        observers: are told.
+    """
     run_id = str(uuid6.uuid7())
     entered = PhaseEntered(run_id, Phase.PENDING, None)
     prefix = f"convoy_{uuid.UUID(run_id).hex}"
@@ -87,7 +96,7 @@ def create_run(
         )
         log = EventLogObserver(connection)
         log.observe(entered)
-        log.observe(act_of(run_id, Act.STARTED, person))
+        log.observe(act_of(run_id, Act.STARTED, person, of_cluster(cluster)))
     observers.tell(entered)
     return run_id
 

@@ -11,7 +11,7 @@ from migration.ledger.cutover_tries import CutoverTerms, forget_tries
 from migration.ledger.fresh_start import forget_all, needs_fresh_start
 from migration.ledger.json_encoding import to_json
 from migration.ledger.ledger_tables import runs, steps
-from migration.ledger.run_acts import Act, Person, act_of
+from migration.ledger.run_acts import Act, Person, act_of, of_cluster
 from migration.ledger.run_records import RunRecord
 from migration.ledger.run_transition import LockedRun, transition
 from migration.model import Phase, StepState
@@ -105,11 +105,17 @@ def request_pause(
 
 
 def request_resume(
-    engine: Engine, run_id: str, *, person: Person | None = None, observers: Observers = STANDARD_OBSERVERS
+    engine: Engine,
+    run_id: str,
+    *,
+    person: Person | None = None,
+    cluster: str = "",
+    observers: Observers = STANDARD_OBSERVERS,
 ) -> None:
     """Let a failed, paused or interrupted run go on where it stopped; finished steps stay finished.
 
     A run whose snapshot was found changed begins anew instead. One with a hold never goes on to its cutover by this.
+    Where it has no snapshot yet, `cluster` alone begins it (`cluster_of_run`); empty: any that serves everybody.
 
     Raises:
         RunStateError: the run is complete, cancelled or rolled back, or is held before its cutover.
@@ -134,7 +140,7 @@ def request_resume(
             if phase is Phase.CUTTING_OVER and run.options.hold:
                 # Whoever held the run is asked again: a cutover that failed was stopped, or others were in its way.
                 locked.enter(Phase.READY, resume_phase=None, error=None)
-                locked.note(act_of(run_id, Act.RESUMED, person))
+                locked.note(act_of(run_id, Act.RESUMED, person, of_cluster(cluster)))
                 return
             locked.enter(phase, resume_phase=None, error=None, finished_at=None)
         lost = (
@@ -149,7 +155,7 @@ def request_resume(
         )
         forget_tries(locked.connection, run_id)
         locked.note(RunResumed(run_id, phase))
-        locked.note(act_of(run_id, Act.RESUMED, person))
+        locked.note(act_of(run_id, Act.RESUMED, person, of_cluster(cluster)))
 
 
 def request_cutover(

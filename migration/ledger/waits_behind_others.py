@@ -9,6 +9,7 @@ from typing import Final
 
 from sqlalchemy import Connection, text
 
+from migration.ledger.cluster_of_run import host_that_begins
 from migration.ledger.run_records import RunRecord
 
 _MOST_NAMED: Final = 3
@@ -58,11 +59,22 @@ def waits_behind_others(connection: Connection, run: RunRecord) -> str | None:
             return None
         steps_wait = f"{steps.pending:,} {'step waits' if steps.pending == 1 else 'steps wait'}"
         return f"{steps_wait} for workers, which are at {_named([f'run {one.id} ({one.phase})' for one in others])}."
+    return _turn(connection, run, ends)
+
+
+def _turn(connection: Connection, run: RunRecord, ends: list[str]) -> str:
+    """Return which producer is to move a run that has no step, or is at it."""
     moved = connection.execute(_MOVED, {"ends": ends}).all()
     own = next((one for one in moved if one.id == run.id), None)
     if own is not None:
         since = f" since {own.since.astimezone():%H:%M:%S}" if own.since is not None else ""
         return f"A producer has been at what comes after {run.phase.value}{since}: thousands of tables take minutes."
+    host = host_that_begins(connection, run)
+    if host is not None:
+        return (
+            f"Only the command on {host} that asked for it can read its source; where that command is gone,"
+            " `resume` it there."
+        )
     if moved:
         names = _named([f"run {one.id} ({one.phase})" for one in moved])
         return f"It waits for a producer, which is at {names}, before it; another producer would take it now."

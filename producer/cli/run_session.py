@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import click
 from pydantic import SecretStr
 
+from migration.own_cluster import new_cluster_name
 from producer.cli.target_options import Target
 from producer.embedded.embedded_cluster import LocalCluster
 
@@ -43,6 +44,11 @@ class Session:
     target_url: str
     cluster: LocalCluster | None
     target_name: str = ""
+
+    @property
+    def cluster_name(self) -> str:
+        """The cluster that alone begins the runs of this command; empty: any that serves everybody."""
+        return self.cluster.name if self.cluster is not None else ""
 
     def send(self, run_id: str) -> None:
         """Ask the producer to move a run on.
@@ -123,6 +129,7 @@ def _started(
             update={"target_password": SecretStr(target.password)} if target.password else {}
         ),
         on_start=lambda name: None if quiet else click.echo(f"Starting {name} …", err=True),
+        name=new_cluster_name(),
         early=early,
     )
     try:

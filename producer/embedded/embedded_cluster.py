@@ -22,6 +22,7 @@ from pydantic import SecretStr
 from migration.convoy_error import ConvoyError
 from migration.errors import LocalClusterError
 from migration.full_disk_errors import DiskFullError
+from migration.own_cluster import OWN_CLUSTER_VARIABLE
 from migration.settings import Settings
 from migration.trace_export import FLUSH_SECONDS
 from producer.embedded.early_start import PROCESS, EarlyStart
@@ -55,6 +56,7 @@ class LocalCluster:
         workers: number of chunks that are copied at the same time.
         settings: passed on to the processes in their environment, never on their command lines.
         worker_processes: number of Celery workers that share `workers`; more than one for tests of crashes.
+        name: of the cluster of one command, which begins the runs of that command and no others; empty: any runs.
         on_start: told what is being started, for a user who waits.
         early: what was begun before; the cluster ends it. None: it begins with the rest.
     """
@@ -67,6 +69,7 @@ class LocalCluster:
         settings: Settings,
         database: str = "postgres",
         worker_processes: int = 1,
+        name: str = "",
         on_start: Callable[[str], None] = lambda _: None,
         early: EarlyStart | None = None,
     ) -> None:
@@ -78,6 +81,7 @@ class LocalCluster:
         self.logs = self._log_folder.path
         self._database = database
         self._worker_processes = worker_processes
+        self.name = name
         self._on_start = on_start
         self._early = early
         self._supervisor: SupervisorClient | None = None
@@ -306,6 +310,7 @@ class LocalCluster:
                 plain = value.get_secret_value() if isinstance(value, SecretStr) else str(value)
                 env[f"MIGRATION_{name.upper()}"] = plain
         return env | {
+            OWN_CLUSTER_VARIABLE: self.name,
             "MIGRATION_BROKER_URL": self.broker_url,
             "MIGRATION_TARGET_URL": absolute_options(self.target_url),
             "MIGRATION_SNAPSHOT_DIR": str(self.settings.snapshot_dir.absolute()),

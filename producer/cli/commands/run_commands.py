@@ -36,8 +36,7 @@ from producer.cli.option_values import run_options, worker_count
 from producer.cli.output.mapping_file_output import new_mapping_file, write_mapping
 
 if TYPE_CHECKING:
-    from sqlalchemy import Engine
-
+    from producer.cli.run_session import Session
     from producer.embedded.early_start import EarlyStart
 
 
@@ -147,7 +146,11 @@ def resume(run: str, **values: Any) -> int:
     """Go on where a run stopped; what is done is not done again. RUN may be the beginning of its id."""
     from migration.ledger.run_requests import request_resume
 
-    return _go_on(run, values, request_resume)
+    return _go_on(
+        run,
+        values,
+        lambda session, run_id: request_resume(session.engine, run_id, cluster=session.cluster_name),
+    )
 
 
 @click.command(
@@ -168,10 +171,10 @@ def cutover(run: str, **values: Any) -> int:
     from migration.ledger.run_requests import request_cutover
 
     terms = cutover_terms(values)
-    return _go_on(run, values, lambda engine, run_id: request_cutover(engine, run_id, terms))
+    return _go_on(run, values, lambda session, run_id: request_cutover(session.engine, run_id, terms))
 
 
-def _go_on(run: str, values: dict[str, Any], request: Callable[[Engine, str], None]) -> int:
+def _go_on(run: str, values: dict[str, Any], request: Callable[[Session, str], None]) -> int:
     """Let a run go on as somebody asks for, and follow it."""
     from producer.embedded.early_start import begin_early
 
@@ -189,7 +192,7 @@ def _go_on(run: str, values: dict[str, Any], request: Callable[[Engine, str], No
 
             record = find_run(session.engine, run)
             try:
-                request(session.engine, record.id)
+                request(session, record.id)
                 session.send(record.id)
             except KeyboardInterrupt:
                 return end_interrupted(session, record.id, output)
@@ -228,7 +231,7 @@ def _start_with(early: EarlyStart | None, mode: Mode, values: dict[str, Any]) ->
             with undisturbed():
                 named = target.name or session.target_name
                 options = replace(options, target=session.target_url, target_name=named)
-                run_id = create_run(session.engine, options)
+                run_id = create_run(session.engine, options, cluster=session.cluster_name)
             try:
                 session.send(run_id)
             except ConvoyError:
