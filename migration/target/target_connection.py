@@ -17,6 +17,7 @@ from sqlalchemy import Engine, create_engine
 
 from migration.convoy_error import ConvoyError, NextStep, Place
 from migration.errors import TargetEncodingError, TargetPermissionError, TargetUrlError
+from migration.target.json_reading import use_read_json
 from migration.target.postgres_errors import translate, unreachable
 from migration.target.session_bounds import SessionBounds
 from migration.target.session_ownership import check_ownership
@@ -171,6 +172,7 @@ def _connect(
         raise unreachable(error, place) from error
     try:
         _begin_session(connection, conninfo, place, settings)
+        use_read_json(connection)
         connection.autocommit = False
     except psycopg.Error as error:
         connection.close()

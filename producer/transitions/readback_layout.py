@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from migration.ledger.step_records import NewStep, add_steps
 from migration.ledger.table_records import TableRecord, planned, read_sources
 from migration.model import Phase
-from migration.steps.run_schema_names import staging_schema
+from migration.steps.run_schema_names import staging_schema, target_schemas
 from migration.target.loading.table_readback import block_ranges
 
 if TYPE_CHECKING:
@@ -32,18 +32,19 @@ def lay_out_validating(connection: Connection, run: RunRecord, tables: list[Tabl
         NewStep(spec={"source_id": source.id}, weight=source.bytes)
         for source in read_sources(connection, run.id)
     ]
-    for table in tables:
-        plan = planned(table)
-        schema = staging_schema(run, plan.target_schema)
-        size = part_bytes(table.bytes, run.options.workers)
-        blocks = block_ranges(connection, schema, plan.target_name, size)
+    places = [(table, planned(table)) for table in tables]
+    for target_schema in target_schemas([plan for _, plan in places]):
+        inside = [(table, plan.target_name) for table, plan in places if plan.target_schema == target_schema]
+        sizes = {name: part_bytes(table.bytes, run.options.workers) for table, name in inside}
+        blocks_of = block_ranges(connection, staging_schema(run, target_schema), sizes)
         new.extend(
             NewStep(
                 table_id=table.id,
                 spec={"first": block.first, "last": block.last},
-                weight=table.bytes // len(blocks),
+                weight=table.bytes // len(blocks_of[name]),
             )
-            for block in blocks
+            for table, name in inside
+            for block in blocks_of[name]
         )
     add_steps(connection, run.id, Phase.VALIDATING, new)
 

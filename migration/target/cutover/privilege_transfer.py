@@ -6,7 +6,7 @@ they are granted here. https://www.postgresql.org/docs/current/sql-alterdefaultp
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
@@ -16,7 +16,7 @@ from migration.target.sql_statements import quoted, run_sql
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sqlalchemy import Connection
+    from sqlalchemy import Connection, Row
 
     from migration.target.pg_catalog.schema_relations import Relation
 
@@ -44,21 +44,17 @@ def grant_defaults(
         What the role may not grant, as sentences; empty where all is as it should be.
     """
     before = {relation.name for relation in replaced}
+    new = [quoted(schema, table.name) for table in tables if table.name not in before]
+    granted = connection.execute(text(_DEFAULT_GRANTS), {"schema": schema}).all() if new else []
     return [
-        refused
-        for table in tables
-        if table.name not in before
-        for statement in _grants(connection, quoted(schema, table.name), _DEFAULT_GRANTS, schema=schema)
-        if (refused := _try(connection, statement))
+        refused for name in new for grant in granted if (refused := _try(connection, _granting(name, grant)))
     ]
 
 
-def _grants(connection: Connection, name: str, query: str, **values: object) -> list[str]:
-    return [
-        f"GRANT {row.privilege} ON TABLE {name} TO {'PUBLIC' if not row.grantee else quoted(row.role)}"
-        + (" WITH GRANT OPTION" if row.is_grantable else "")
-        for row in connection.execute(text(query), values)
-    ]
+def _granting(name: str, grant: Row[Any]) -> str:
+    to = quoted(grant.role) if grant.grantee else "PUBLIC"
+    option = " WITH GRANT OPTION" if grant.is_grantable else ""
+    return f"GRANT {grant.privilege} ON TABLE {name} TO {to}{option}"
 
 
 def _try(connection: Connection, statement: str) -> str | None:

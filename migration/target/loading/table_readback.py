@@ -13,7 +13,7 @@ type that conversion gave it (value_kinds.ARROW_TYPES):
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 import adbc_driver_postgresql.dbapi
 import pyarrow as pa
@@ -34,10 +34,10 @@ from migration.target.target_connection import (
 from migration.value_conversion.value_kinds import ARROW_TYPES, is_known, split_type
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from types import TracebackType
 
-    from sqlalchemy import Connection
+    from sqlalchemy import Connection, Row
 
     from migration.model import ColumnPlan, TablePlan
 
@@ -46,6 +46,12 @@ _QUOTING: Final = "SELECT reset_val FROM pg_catalog.pg_settings WHERE name = 'qu
 _QUERY_CANCELED: Final = "57014"
 _BATCH_BYTES: Final = 2 << 20
 _TID_RANGE_SCAN_SINCE: Final = 140_000
+_SIZES: Final = text(
+    "SELECT c.relname AS name, pg_catalog.pg_relation_size(c.oid) AS size,"
+    " current_setting('block_size')::int AS block_bytes, current_setting('server_version_num')::int AS version"
+    " FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+    " WHERE n.nspname = :schema AND c.relname = ANY(CAST(:names AS text[])) AND c.relkind = 'r'"
+)
 _AS_TEXT: Final = frozenset({ValueKind.NUMERIC, ValueKind.TEXT, ValueKind.JSON, ValueKind.UUID})
 _COME_AS_TEXT: Final = frozenset({"text", "jsonb"})
 
@@ -58,25 +64,31 @@ class Block:
     last: int | None
 
 
-def block_ranges(connection: Connection, schema: str, table: str, target_bytes: int) -> list[Block]:
-    """Split a table into ranges of heap blocks of about `target_bytes` each, the last one open.
+def block_ranges(
+    connection: Connection, schema: str, target_bytes: Mapping[str, int]
+) -> dict[str, list[Block]]:
+    """Split tables into ranges of heap blocks, the last of each open; asks once for all of them.
 
     PostgreSQL 14 and later reads such a range without touching the rest (TID range scan); older servers read
     the whole table for each range, so they get one.
+
+    Args:
+        connection: to the target.
+        schema: where the tables are now, unquoted.
+        target_bytes: table → about so much for each range of it.
     """
-    row = connection.execute(
-        text(
-            "SELECT pg_relation_size(c.oid) AS size, current_setting('block_size')::int AS block_bytes,"
-            " current_setting('server_version_num')::int AS version"
-            " FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
-            " WHERE n.nspname = :schema AND c.relname = :table AND c.relkind = 'r'"
-        ),
-        {"schema": schema, "table": table},
-    ).one_or_none()
-    if row is None or row.version < _TID_RANGE_SCAN_SINCE:  # a partitioned table has no blocks of its own
+    sizes = {
+        row.name: row for row in connection.execute(_SIZES, {"schema": schema, "names": list(target_bytes)})
+    }
+    return {name: _ranges(sizes.get(name), wanted) for name, wanted in target_bytes.items()}
+
+
+def _ranges(table: Row[Any] | None, target_bytes: int) -> list[Block]:
+    # A partitioned table has no blocks of its own.
+    if table is None or table.version < _TID_RANGE_SCAN_SINCE:
         return [Block(0, None)]
-    blocks = row.size // row.block_bytes
-    step = max(1, target_bytes // row.block_bytes)
+    blocks = table.size // table.block_bytes
+    step = max(1, target_bytes // table.block_bytes)
     starts = list(range(0, max(blocks, 1), step))
     return [Block(first, last) for first, last in zip(starts, [*starts[1:], None], strict=True)]
 

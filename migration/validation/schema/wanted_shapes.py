@@ -20,13 +20,15 @@ from migration.target.pg_catalog.table_shapes import TableShape, look_in, read_s
 from migration.target.postgres_errors import translate
 from migration.target.session_time_zone import times_read_in
 from migration.target.sql_statements import quoted, run_all, run_sql
+from migration.validation.schema.alike_tables import find_alike
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from sqlalchemy import Connection
 
     from migration.model import TablePlan, TargetObject
+    from migration.validation.schema.alike_tables import Alike
 
 TEMPORARY: Final = "pg_temp"
 _FACTS: Final = """
@@ -75,8 +77,29 @@ def wanted_shapes(
 ) -> list[WantedShape | str]:
     """Return what `wanted_shape` does for each plan, in their order; `every` are all tables of the source.
 
-    Some are built at once, which takes few statements where the server takes all of it; else each by itself.
+    Some are built at once, which takes few statements where the server takes all of it; else each by itself. Of those
+    that are alike but for their names, one is built, unless the server refuses anything of it.
     """
+    alike = find_alike([(plan, _shaped(plan)) for plan in plans])
+    own = [plan for plan, other in zip(plans, alike, strict=True) if other is None]
+    shapes = dict(zip(map(id, own), _built(connection, schema, own, every, zone), strict=True))
+    shapes |= {id(other.plan): told for other in alike if other and (told := _told_by(other, shapes))}
+    left = [plan for plan in plans if id(plan) not in shapes]
+    shapes |= zip(map(id, left), _built(connection, schema, left, every, zone), strict=True)
+    return [shapes[id(plan)] for plan in plans]
+
+
+def _told_by(other: Alike, shapes: Mapping[int, WantedShape | str]) -> WantedShape | None:
+    of_first = shapes[id(other.first)]
+    if isinstance(of_first, str) or of_first.refused:
+        return None
+    shape = other.shape(of_first.shape)
+    return WantedShape(shape, {}) if shape is not None else None
+
+
+def _built(
+    connection: Connection, schema: str, plans: Sequence[TablePlan], every: Sequence[TablePlan], zone: str
+) -> list[WantedShape | str]:
     shapes: list[WantedShape | str] = []
     for first in range(0, len(plans), _TABLES_AT_ONCE):
         part = plans[first : first + _TABLES_AT_ONCE]

@@ -219,8 +219,9 @@ def test_blocks_cover_the_table_once(connection: psycopg.Connection, target_url:
     load(connection, batch([(None, n) + (None,) * (len(TYPES) - 2) for n in range(20_000)]))
     engine = make_engine(target_url, "test")
     with engine.connect() as opened:
-        blocks = block_ranges(opened, "public", PLAN.target_name, 100_000)
-        assert block_ranges(opened, "public", "no such table", 1) == [Block(0, None)]
+        ranges = block_ranges(opened, "public", {PLAN.target_name: 100_000, "no such table": 1})
+    blocks = ranges[PLAN.target_name]
+    assert ranges["no such table"] == [Block(0, None)]
     engine.dispose()
     assert len(blocks) > 3
     assert blocks[0].first == 0
