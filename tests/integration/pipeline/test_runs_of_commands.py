@@ -62,9 +62,7 @@ def test_a_run_is_begun_by_the_cluster_that_it_was_sent_to(
     assert (find_run(runner.engine, run_id).phase is not Phase.PENDING) is begins
 
 
-def test_whoever_resumes_it_begins_it(
-    runner: Runner, options: RunOptions, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_whoever_resumes_it_begins_it(runner: Runner, options: RunOptions) -> None:
     run_id = create_run(runner.engine, options, cluster=OTHER)
     runner.advance(run_id, wait=False)
     with runner.engine.connect() as connection:
