@@ -194,12 +194,12 @@ def _describe(app: FastAPI) -> dict[str, Any]:
 
 def _add_problems(operation: dict[str, Any]) -> None:
     """Describe what the application answers with in front of every route."""
-    statuses = {HTTPStatus.UNPROCESSABLE_ENTITY}  # a parameter that the route does not have
+    # What is no HTTP, or has a header that is too long; a parameter that the route does not have.
+    statuses = {HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY}
     if operation.get("security"):
         statuses |= {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.SERVICE_UNAVAILABLE}
     if "requestBody" in operation:
         statuses |= {
-            HTTPStatus.BAD_REQUEST,
             HTTPStatus.REQUEST_TIMEOUT,
             HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
             HTTPStatus.UNSUPPORTED_MEDIA_TYPE,

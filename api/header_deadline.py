@@ -8,12 +8,14 @@ at the same moment, one closes it and the other sends a request, which is reset.
 from __future__ import annotations
 
 import asyncio
+from http import HTTPStatus
 from typing import cast
 
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from api.lingering_transport import LingeringTransport
+from api.problem_documents import unreadable_request
 
 HEADER_SECONDS = 15.0
 """From the first byte of a header to its end; for the first request of a connection, from connecting."""
@@ -53,6 +55,19 @@ class DeadlineProtocol(H11Protocol):
         super().data_received(data)
         if self.cycle is not answered:
             self._forget_timer()
+
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn's word, which is for its log
+        """Answer as everywhere else, with a problem document."""
+        answer = unreadable_request()
+        headers = [*answer.raw_headers, (b"connection", b"close")]
+        phrase = HTTPStatus.BAD_REQUEST.phrase.encode()
+        for event in (
+            h11.Response(status_code=answer.status_code, headers=headers, reason=phrase),
+            h11.Data(data=bytes(answer.body)),
+            h11.EndOfMessage(),
+        ):
+            self.transport.write(self.conn.send(event) or b"")
+        self.transport.close()
 
     def on_response_complete(self) -> None:
         """Wait for the next header, unless it was there already and uvicorn has begun its request."""

@@ -195,6 +195,12 @@ async def _on_anything(request: Request, error: Exception) -> Response:
     return problem_response(problem, request.url.path)
 
 
+def unreadable_request() -> Response:
+    """Return the answer to what is no request of HTTP, or has a header that is too long: it has reached no route."""
+    detail = "The request could not be read: it is no HTTP/1.1, or its header is longer than 64 KB."
+    return problem_response(ProblemError("bad-request", HTTPStatus.BAD_REQUEST, detail), "/")
+
+
 def install(app: FastAPI) -> None:
     """Make every error of the application a problem document."""
     app.add_exception_handler(ProblemError, _on_problem)

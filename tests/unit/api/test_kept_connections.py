@@ -6,6 +6,7 @@ Server and client live on one event loop, so each test says in which turn of it 
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 import socket
 from collections.abc import Awaitable, Callable
@@ -168,3 +169,20 @@ def test_the_command_for_uvicorn_in_the_docs_bounds_headers() -> None:
     config = uvicorn.Config(_ok, http=options["http"])
     config.load()
     assert config.http_protocol_class is DeadlineProtocol
+
+
+@pytest.mark.parametrize(
+    "sent", [b"\x16\x03\x01 no HTTP\r\n\r\n", b"GET /?" + b"x" * 70_000], ids=["tls", "long"]
+)
+def test_what_is_no_request_is_answered_with_a_problem(sent: bytes) -> None:
+    async def scene(client: Client) -> None:
+        await client.send(sent)
+        answer = b""
+        while more := await client.read():
+            answer += more
+        head, _, body = answer.partition(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.1 400 Bad Request")
+        assert b"application/problem+json" in head
+        assert json.loads(body)["type"] == "urn:convoy:problem:bad-request"
+
+    _play(scene)
