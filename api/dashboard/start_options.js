@@ -76,7 +76,7 @@ const NUMBERS = {
 };
 const LINES = {
   cutover_window: ["Cut over only between these times of day", "22:00-05:00 Europe/Vienna", 100],
-  app: ["Profile of an application, whose tables are known", "none", 100],
+  app: ["Profile of a known application", "none", 100],
 };
 
 /** The options of a form's fields, without those that say nothing. Throws an Error with a sentence. */
