@@ -12,14 +12,14 @@ from migration.ledger.run_records import create_run, find_run
 from migration.ledger.run_requests import request_resume
 from migration.ledger.waits_behind_others import waits_behind_others
 from migration.model import Phase, Source
-from migration.own_cluster import OWN_CLUSTER_VARIABLE, new_cluster_name
+from migration.own_cluster import OWN_CLUSTER_VARIABLE
 from migration.queue import make_app
 from migration.run_options import RunOptions
 from producer.run_state_machine import Runner
 from tests.support.direct import Direct
 
 Build = Callable[[str], Path]
-OWN, OTHER = new_cluster_name(), new_cluster_name()
+OWN, OTHER = "0123456789abcdef", "fedcba9876543210"
 
 
 @pytest.fixture
