@@ -54,8 +54,24 @@ def private_temporary_folder(prefix: str) -> Path:
     try:
         return Path(tempfile.mkdtemp(prefix=prefix))
     except OSError as error:
-        place = os.environ.get(TEMPORARY_SETTING) or tempfile.tempdir or "/tmp"  # noqa: S108 # nosec B108 - named only
-        raise not_writable(Path(place), error, holds="temporary files", setting=TEMPORARY_SETTING) from error
+        raise _no_temporary_files(error) from error
+
+
+def temporary_place() -> Path:
+    """Return the folder for temporary files.
+
+    Raises:
+        FolderNotWritableError: no folder for temporary files takes any.
+    """
+    try:
+        return Path(tempfile.gettempdir())
+    except OSError as error:
+        raise _no_temporary_files(error) from error
+
+
+def _no_temporary_files(error: OSError) -> FolderNotWritableError:
+    place = os.environ.get(TEMPORARY_SETTING) or tempfile.tempdir or "/tmp"  # noqa: S108 # nosec B108 - named only
+    return not_writable(Path(place), error, holds="temporary files", setting=TEMPORARY_SETTING)
 
 
 def current_folder() -> Path:

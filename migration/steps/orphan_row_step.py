@@ -7,7 +7,6 @@ import tempfile
 from collections import defaultdict
 from collections.abc import Mapping
 from functools import partial
-from pathlib import Path
 from typing import Final
 
 import duckdb
@@ -44,6 +43,7 @@ from migration.validation.server_opinion import ServerOpinion
 from migration.value_conversion.batch_conversion import Context, Converter
 from migration.value_conversion.batch_size import batch_rows
 from migration.value_conversion.row_key import storable_key
+from migration.writable_folders import temporary_place
 
 _ROWS_AT_ONCE: Final = 65_536
 _SAMPLES: Final = 3
@@ -78,7 +78,7 @@ def find_orphans(context: StepContext, connection: Connection, step: Step) -> St
     findings: list[Finding] = []
     try:
         with (
-            owned_folder(Path(tempfile.gettempdir()), "convoy-orphans-") as folder,
+            owned_folder(temporary_place(), "convoy-orphans-") as folder,
             OrphanSearch(wanted.references, plans, keys, folder) as search,
         ):
             for name in search.tables:

@@ -10,13 +10,11 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from shutil import rmtree
-from tempfile import gettempdir
 from typing import Final
 
 from migration.owned_folders import clear_abandoned
-from migration.writable_folders import private_temporary_folder
+from migration.writable_folders import private_temporary_folder, temporary_place
 from producer.embedded.celery_process import FORK_SERVER
 from producer.embedded.libpq_file_paths import absolute_variables
 from producer.embedded.supervisor_client import Program, SupervisorClient
@@ -38,7 +36,7 @@ class EarlyStart:
     """
 
     def __init__(self) -> None:
-        clear_abandoned(Path(gettempdir()), _PREFIX)
+        clear_abandoned(temporary_place(), _PREFIX)
         self.folder = private_temporary_folder(_PREFIX)
         (self.folder / _TEMPORARY).mkdir()
         self.supervisor = SupervisorClient(remove=self.folder)

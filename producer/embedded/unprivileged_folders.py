@@ -20,7 +20,7 @@ from migration.convoy_error import NextStep
 from migration.errors import LocalClusterError
 from migration.folder_errors import EmbeddedFolderError
 from migration.owned_folders import OWNER, clear_abandoned, own
-from migration.writable_folders import writable_folder
+from migration.writable_folders import temporary_place, writable_folder
 
 _SHARED_STATE = Path("/var/lib/convoy")
 _USERS = ("pgserver", "postgres", "nobody")
@@ -81,7 +81,7 @@ def passable_folder(folder: Path, user: tuple[int, int]) -> Path:
     """Return `folder`, or where it links to, such that `user` owns it and can reach it."""
     folder = folder.resolve()
     closed = [parent for parent in folder.parents if parent.exists() and not _may_pass(parent, user)]
-    temporary = Path(tempfile.gettempdir()).resolve()
+    temporary = temporary_place().resolve()
     if closed and not all(temporary in parent.parents for parent in closed):
         if folder.is_dir() and any(folder.iterdir()):
             raise EmbeddedFolderError(
@@ -155,7 +155,7 @@ def socket_folder(data: Path, user: tuple[int, int] | None) -> Path:
     if len(os.fsencode(data / ".s.PGSQL.5432")) < _SOCKET_PATH_BYTES:
         return data
     owner = (os.geteuid(), os.getegid()) if user is None else user
-    folder = Path(tempfile.gettempdir()) / f"convoy-{owner[0]}-{_digest(data)}"
+    folder = temporary_place() / f"convoy-{owner[0]}-{_digest(data)}"
     with contextlib.suppress(FileExistsError):
         folder.mkdir(mode=0o700)
         os.chown(folder, *owner)
