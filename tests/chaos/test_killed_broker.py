@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
 import time
@@ -40,7 +41,7 @@ KILLS = 12 if IS_LONG else 4
 
 @pytest.fixture
 def cluster(target_url: str, tmp_path: Path) -> Iterator[UnwatchedCluster]:
-    with UnwatchedCluster(target_url, tmp_path) as cluster:
+    with UnwatchedCluster(target_url, tmp_path, {"MIGRATION_LOG_FORMAT": "json"}) as cluster:
         yield cluster
 
 
@@ -103,5 +104,8 @@ def test_killed_broker_ends_no_process_and_no_run(
                 assert tuple(found.one()) == (ROWS, ROWS)
     app.close()
     assert cluster.ended() == {}
-    for name in cluster.processes:
-        assert "Unrecoverable error" not in cluster.log_of(name)
+    cluster.stop()
+    for name, process in cluster.processes.items():
+        assert process.returncode == 0
+        events = [json.loads(line)["event"] for line in cluster.log_of(name).splitlines()]
+        assert not [event for event in events if "nrecoverable error" in event or "ignored" in event]
