@@ -9,22 +9,16 @@ from http import HTTPStatus
 from fastapi import APIRouter
 from pydantic import BaseModel
 
+from api.broker_waits import STALE_SECONDS
 from api.cluster_connections import Cluster, ClusterDep
 from api.problem_documents import responses
 from api.required_scopes import NEEDS_READ
 from api.response_models import QueueSizes
 from api.target_clusters import ClustersDep, unanswered
 from migration.ledger.process_presence import ALIVE_SECONDS, ProcessKind, ProcessPresence, read_processes
-from migration.ledger.run_waits import UNTAKEN_STEPS
 from migration.model import Phase
 
 router = APIRouter(prefix="/api/v1", tags=["cluster"])
-
-_STALE_SECONDS = 15.0
-_SILENT_BROKER = (
-    "The message broker does not answer, so no step reaches a worker; the run goes on by itself once it does."
-    " Its address is in MIGRATION_BROKER_URL; `migration-cli doctor` looks at it."
-)
 
 
 class Producer(BaseModel):
@@ -83,19 +77,9 @@ def queue_sizes(cluster: Cluster) -> QueueSizes | None:
     """Return how many messages wait in each queue, as found a moment ago; None where the broker was silent then."""
     cluster.broker_watch.start()
     last = cluster.broker_watch.last()
-    if last is None or last.found is None or last.age_seconds > _STALE_SECONDS:
+    if last is None or last.found is None or last.age_seconds > STALE_SECONDS:
         return None
     return {"control": last.found.control, "copy": last.found.copy}
-
-
-def told_with_broker(cluster: Cluster, waits: tuple[str, ...]) -> tuple[str, ...]:
-    """Return what a run waits for, with the broker where it does not answer: then no worker is to blame."""
-    last = cluster.broker_watch.last()
-    is_silent = last is not None and last.problem is not None and last.age_seconds <= _STALE_SECONDS
-    if not is_silent or any("broker" in sentence and "answer" in sentence for sentence in waits):
-        return waits
-    others = (sentence for sentence in waits if not sentence.startswith(UNTAKEN_STEPS))
-    return (_SILENT_BROKER, *others)
 
 
 @router.get(

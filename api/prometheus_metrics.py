@@ -18,6 +18,7 @@ from api.ledger_metrics import TARGET_LABEL, FiguresOfTargets, LedgerMetric, fam
 from api.problem_documents import responses
 from api.request_metrics import REQUEST_REGISTRY
 from api.required_scopes import NEEDS_READ
+from api.server_watch import LOOK_BOUND_SECONDS
 from api.target_clusters import ClustersDep, unanswered
 from migration.ledger.scrape_figures import LedgerFigures, read_figures
 
@@ -34,19 +35,29 @@ ANSWER_METRIC: Final = LedgerMetric(
     labels=(TARGET_LABEL,),
 )
 
+BROKER_METRIC: Final = LedgerMetric(
+    "convoy_broker_up",
+    "gauge",
+    "1 where the broker has answered this API at its last look, a few seconds ago at most; 0 where it has not.",
+)
+
 
 class _LedgerCollector(Collector):
     """Shows figures that have been read."""
 
-    def __init__(self, figures: FiguresOfTargets, silent: Sequence[str], seconds: float) -> None:
+    def __init__(
+        self, figures: FiguresOfTargets, silent: Sequence[str], seconds: float, *, broker_answers: bool
+    ) -> None:
         self._figures = figures
         self._silent = silent
         self._seconds = seconds
+        self._broker_answers = broker_answers
 
     def collect(self) -> Iterator[Metric]:
         """Yield each metric."""
         yield from families(self._figures)
         yield GaugeMetricFamily(SCRAPE_METRIC.name, SCRAPE_METRIC.meaning, self._seconds)
+        yield GaugeMetricFamily(BROKER_METRIC.name, BROKER_METRIC.meaning, float(self._broker_answers))
         if None in self._figures:
             return
         family = GaugeMetricFamily(ANSWER_METRIC.name, ANSWER_METRIC.meaning, labels=ANSWER_METRIC.labels)
@@ -80,6 +91,9 @@ def metrics(clusters: ClustersDep) -> Response:
         raise unanswered(answers.trouble)
     silent = [str(one.shown_target) for one in clusters.all()[0] if one.shown_target not in figures]
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(_LedgerCollector(figures, silent, time.monotonic() - started))
+    seconds = time.monotonic() - started
+    broker = clusters.default.broker_watch.known(LOOK_BOUND_SECONDS)
+    answers_now = broker is not None and broker.problem is None
+    registry.register(_LedgerCollector(figures, silent, seconds, broker_answers=answers_now))
     body = generate_latest(registry) + generate_latest(REQUEST_REGISTRY)
     return Response(body, headers={"Content-Type": CONTENT_TYPE_LATEST})

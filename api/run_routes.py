@@ -12,9 +12,10 @@ from fastapi import APIRouter, Depends, Header, Query, Response
 from pydantic import AwareDatetime, BeforeValidator
 from starlette.responses import HTMLResponse
 
+from api.broker_waits import seen_by, told_with_broker
 from api.calling_person import CallerDep
 from api.cluster_connections import Cluster
-from api.cluster_routes import queue_sizes, told_with_broker
+from api.cluster_routes import queue_sizes
 from api.conditional_responses import (
     NOT_MODIFIED,
     IfNoneMatch,
@@ -231,7 +232,7 @@ def status(
         answer = status_of(run, progress, None, cluster.shown_target)
     else:
         queue = queue_sizes(cluster)
-        told = replace(progress, waits=told_with_broker(cluster, progress.waits))
+        told = replace(progress, waits=told_with_broker(progress.waits, seen_by(cluster.broker_watch)))
         answer = status_of(run, told, queue, cluster.shown_target)
     key = f"{run.id} {progress.tables_scope} {since}"
     return conditional(versions.encode(key, answer), if_none_match)

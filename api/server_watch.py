@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -68,6 +69,8 @@ class ServerWatch(Generic[Found]):
         self._thread: threading.Thread | None = None
         self._last: Look[Found] | None = None
         self._begun: float | None = None
+        self._well_since: float | None = None
+        """Since when each look has found an answer, after one that had not; None: there was no such one."""
 
     def start(self) -> None:
         """Begin to look; may be called again."""
@@ -88,6 +91,19 @@ class ServerWatch(Generic[Found]):
             silent = NoAnswerError(f"no answer for {time.monotonic() - begun:.0f} s")
             return Look(None, silent, begun, time.monotonic() - begun)
         return self._last
+
+    def has_been_well_for(self) -> float:
+        """Return for how many seconds the server has answered since it did not; infinite where it always has."""
+        since = self._well_since
+        return math.inf if since is None else time.monotonic() - since
+
+    def known(self, patience_seconds: float) -> Look[Found] | None:
+        """Return what was found last; waits in this thread, but for the first look only."""
+        self.start()
+        asked = time.monotonic()
+        while (last := self.last()) is None and time.monotonic() - asked < patience_seconds:
+            time.sleep(_POLL_SECONDS)
+        return last
 
     async def current(self, patience_seconds: float = _PATIENCE_SECONDS) -> Look[Found] | None:
         """Ask for a look, and return it where it comes at once; otherwise the last one."""
@@ -116,6 +132,9 @@ class ServerWatch(Generic[Found]):
                 problem = error
                 logger.debug("%s: %s", self._name, error)
             now = time.monotonic()
+            was_silent = self._last is not None and self._last.problem is not None
+            if problem is None and (was_silent or now - begun > _HUNG_SECONDS):
+                self._well_since = now
             self._last = Look(found, problem, now, now - begun)
             self._begun = None
             self._wanted.wait(LOOK_SECONDS if problem is None else TROUBLE_SECONDS)

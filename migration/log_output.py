@@ -9,9 +9,11 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import threading
 import time
 from collections.abc import MutableMapping
 from logging.handlers import WatchedFileHandler
+from types import TracebackType
 from typing import IO, TYPE_CHECKING, Any, Final
 
 from migration.log_context import bound_fields
@@ -19,6 +21,8 @@ from migration.secret_text import remember_secrets, without_secrets
 
 if TYPE_CHECKING:  # slow to import, and who has settings has imported it
     from migration.settings import Settings
+
+logger = logging.getLogger(__name__)
 
 CELERY_LINES: Final = ("celery.worker.strategy", "celery.app.trace")
 """Loggers that say of each message that it was received, and how its task ended."""
@@ -56,6 +60,45 @@ def set_up_logging(
     for name in _QUIET:
         logging.getLogger(name).setLevel(max(logging.INFO, root.level))
     logging.captureWarnings(capture=True)
+    sys.excepthook = _log_end
+    sys.unraisablehook = _log_ignored
+    threading.excepthook = _log_end_of_thread
+
+
+def _log_end(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """Log what ends the process; the interpreter would write a traceback, which is no line of a log."""
+    if issubclass(kind, KeyboardInterrupt):
+        sys.__excepthook__(kind, error, trace)
+        return
+    logger.critical("The process ends: %s: %s", kind.__name__, error, exc_info=(kind, error, trace))
+
+
+def _log_ignored(unraisable: sys.UnraisableHookArgs) -> None:
+    """Log what nobody can catch: an exception while an object was collected, or as the interpreter ends."""
+    error = unraisable.exc_value or unraisable.exc_type()
+    words = unraisable.err_msg or "An exception was ignored"
+    logger.error(
+        "%s: %s, in %r",
+        words,
+        type(error).__name__,
+        unraisable.object,
+        exc_info=(type(error), error, unraisable.exc_traceback),
+    )
+
+
+def _log_end_of_thread(ended: threading.ExceptHookArgs) -> None:
+    """Log what ends a thread, apart from its being told to end."""
+    if issubclass(ended.exc_type, SystemExit):
+        return
+    error = ended.exc_value or ended.exc_type()
+    name = ended.thread.name if ended.thread is not None else "?"
+    logger.critical(
+        "The thread %s ends: %s: %s",
+        name,
+        type(error).__name__,
+        error,
+        exc_info=(type(error), error, ended.exc_traceback),
+    )
 
 
 def uses_json(settings: Settings, stream: IO[str] | None = None) -> bool:

@@ -35,6 +35,7 @@ _KEEPALIVE = {socket.TCP_KEEPIDLE: 30, socket.TCP_KEEPINTVL: 10, socket.TCP_KEEP
 """The kernel notices within a minute that nobody is there any more; its own default is two hours."""
 _SENDING = {"max_retries": 1, "interval_start": 0.0, "interval_step": 0.0, "interval_max": 0.0}
 """Celery's own way is 20 tries; with a broker that swallows what it is sent they take four minutes."""
+_BACKEND = "migration.unheard_results:UnheardResults"
 _TARGET_KEY = "convoy:target"
 _SHOWN_CHARACTERS = 18
 _MOST_SHOWN = 300
@@ -64,6 +65,7 @@ def make_app(settings: Settings, name: str = "convoy", *, is_worker: bool = Fals
         )
     install()
     app = Celery(name, broker=settings.broker_url, backend=settings.broker_url, set_as_current=False)
+    app.loader.override_backends = dict.fromkeys(("redis", "rediss"), _BACKEND)
     transport = {
         "visibility_timeout": settings.visibility_timeout_seconds,
         # A dead connection is noticed although nobody writes to it.
@@ -94,6 +96,7 @@ def make_app(settings: Settings, name: str = "convoy", *, is_worker: bool = Fals
         worker_enable_soft_shutdown_on_idle=False,
         worker_cancel_long_running_tasks_on_connection_loss=False,
         worker_hijack_root_logger=False,
+        worker_consumer="migration.lasting_consumer:LastingConsumer",
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,  # for ever: a process that gives up is one that somebody must start
         # A broker whose disk or memory is full, or that has become a replica, answers and refuses: that passes, too.

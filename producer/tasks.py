@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from celery import signals
 
+from migration.lasting_consumer import loop_turns
 from migration.ledger.process_presence import ProcessIdentity, ProcessKind
 from migration.log_context import log_fields
 from migration.named_targets import NamedTargets
@@ -54,7 +55,12 @@ def register(app: Celery) -> None:
         identity = ProcessIdentity(
             ProcessKind.PRODUCER, str(producer.hostname), int(producer.concurrency or 1)
         )
-        presence.append(TargetFollowers(targets, lambda _name, settings: SignsOfPresence(settings, identity)))
+        presence.append(
+            TargetFollowers(
+                targets,
+                lambda _name, settings: SignsOfPresence(settings, identity, loop_turns.are_going_on),
+            )
+        )
         presence[-1].start()
 
     @signals.worker_shutting_down.connect(weak=False)

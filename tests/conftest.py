@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import signal
+import sys
 import tempfile
+import threading
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -28,7 +30,9 @@ def _logging_as_it_was() -> Iterator[None]:
     """What a test has set up of logging, by a command run in this process, say, ends with it."""
     root = logging.getLogger()
     level = root.level
+    hooks = sys.excepthook, sys.unraisablehook, threading.excepthook
     yield
+    sys.excepthook, sys.unraisablehook, threading.excepthook = hooks
     root.handlers[:] = [handler for handler in root.handlers if not getattr(handler, "is_convoys", False)]
     root.setLevel(level)
     logging.captureWarnings(capture=False)

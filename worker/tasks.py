@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from celery import signals
 
 from migration.errors import BrokerError, TargetUnreachableError
+from migration.lasting_consumer import loop_turns
 from migration.ledger.process_presence import ProcessIdentity, ProcessKind
 from migration.log_context import log_fields
 from migration.named_targets import NamedTargets
@@ -92,7 +93,12 @@ def register(app: Celery) -> None:
         worker = sender.controller
         identity = ProcessIdentity(ProcessKind.WORKER, str(worker.hostname), int(worker.concurrency or 1))
         targets = NamedTargets(load_settings())
-        presence.append(TargetFollowers(targets, lambda _name, settings: SignsOfPresence(settings, identity)))
+        presence.append(
+            TargetFollowers(
+                targets,
+                lambda _name, settings: SignsOfPresence(settings, identity, loop_turns.are_going_on),
+            )
+        )
         presence[-1].start()
 
     @signals.worker_shutdown.connect(weak=False)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict
 from typing import Any, Final
@@ -30,11 +31,21 @@ _SESSION: Final = "convoy presence"
 
 
 class SignsOfPresence:
-    """The thread. `start` in the process that stays, not in a child that may be replaced."""
+    """The thread. `start` in the process that stays, not in a child that may be replaced.
 
-    def __init__(self, settings: Settings, identity: ProcessIdentity) -> None:
+    Args:
+        settings: of the process.
+        identity: its name and kind.
+        takes_messages: whether it still does what it is there for; a thread lives on in a process that hangs.
+    """
+
+    def __init__(
+        self, settings: Settings, identity: ProcessIdentity, takes_messages: Callable[[], bool] = lambda: True
+    ) -> None:
         self._settings = settings
         self._identity = identity
+        self._takes_messages = takes_messages
+        self._was_silent = False
         self._ended = threading.Event()
         self._is_first = True
         self._thread = threading.Thread(target=self._live, name="signs of presence", daemon=True)
@@ -52,6 +63,9 @@ class SignsOfPresence:
     def _live(self) -> None:
         pause_seconds = _FIRST_SECONDS
         while not self._ended.wait(pause_seconds):
+            if self._is_silent():
+                pause_seconds = _AGAIN_SECONDS
+                continue
             try:
                 self._say(SIGN_SQL, is_first=self._is_first)
                 self._is_first = False
@@ -65,6 +79,13 @@ class SignsOfPresence:
         if not self._is_first:
             with suppress(ConvoyError, psycopg.Error):
                 self._say(GOODBYE_SQL)
+
+    def _is_silent(self) -> bool:
+        silent = not self._takes_messages()
+        if silent and not self._was_silent:
+            logger.error("This process hangs: it takes no message, and gives no sign of life until it does")
+        self._was_silent = silent
+        return silent
 
     def _say(self, statement: str, **more: Any) -> None:
         with connect(target_url(self._settings), _SESSION) as connection:

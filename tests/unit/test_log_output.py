@@ -3,6 +3,8 @@ from __future__ import annotations
 import io
 import json
 import logging
+import sys
+import threading
 
 import pytest
 
@@ -148,3 +150,30 @@ def test_fields_end_with_their_block() -> None:
             assert bound_fields() == {"run": "b", "step": 1}
         assert bound_fields() == {"run": "a"}
     assert bound_fields() == {}
+
+
+def test_what_nobody_can_catch_is_a_line_too(lines: Lines) -> None:
+    set_up_logging(_settings(log_format="json"), "producer")
+
+    class Fragile:
+        def __del__(self) -> None:
+            raise RuntimeError("as it was collected")
+
+    def fall() -> None:
+        raise ValueError("in a thread")
+
+    Fragile()
+    thread = threading.Thread(target=fall, name="faller")
+    thread.start()
+    thread.join()
+    try:
+        raise KeyError("at the end")
+    except KeyError as error:
+        sys.excepthook(type(error), error, error.__traceback__)
+    collected, of_thread, of_process = map(json.loads, lines.getvalue().splitlines())
+    assert "Fragile.__del__" in collected["event"]
+    assert collected["exception"].endswith("RuntimeError: as it was collected")
+    assert of_thread["event"] == "The thread faller ends: ValueError: in a thread"
+    assert of_process["event"] == "The process ends: KeyError: 'at the end'"
+    assert (of_thread["level"], of_process["level"]) == ("critical", "critical")
+    assert "Traceback" in of_process["exception"]

@@ -87,6 +87,13 @@ def start(api: RunningApi) -> dict[str, str]:
     return accepted
 
 
+def broker_up(api: RunningApi) -> float:
+    """What the metric says of the broker."""
+    text = api.client.get("/metrics", timeout=REQUEST_SECONDS).text
+    (line,) = [line for line in text.splitlines() if line.startswith("convoy_broker_up ")]
+    return float(line.split()[1])
+
+
 def test_frozen_postgresql_ends_every_request_and_no_probe(api: RunningApi, target_url: str) -> None:
     status = start(api)["links"]["status"]
     with frozen(postgres_processes(target_url)), probing(api) as probes:
@@ -115,8 +122,12 @@ def test_silent_broker_keeps_no_start_waiting(api: RunningApi, valkey_url: str) 
         told = api.client.get(accepted[0]["links"]["status"]).json()["waits"]
         assert [sentence for sentence in told if "broker does not answer" in sentence], told
         assert not [sentence for sentence in told if sentence.startswith(UNTAKEN_STEPS)], told
+        assert broker_up(api) == 0.0
     probes.check()
     wait_until(lambda: api.client.get("/api/v1/cluster").json()["queues"] is not None, "queues")
+    assert broker_up(api) == 1.0
+    told = api.client.get(accepted[0]["links"]["status"]).json()["waits"]
+    assert not [sentence for sentence in told if "broker does not answer" in sentence], told
 
 
 @pytest.mark.parametrize("at_once", [200])

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import asdict, replace
+from threading import Event, Semaphore
 
 import psycopg
 import pytest
@@ -23,6 +25,9 @@ from migration.ledger.run_progress import read_progress
 from migration.ledger.step_claims import claim
 from migration.ledger.step_records import take_unsent
 from migration.model import Phase
+from migration.settings import Settings
+from migration.steps import signs_of_presence
+from migration.steps.signs_of_presence import SignsOfPresence
 
 NewRun = Callable[..., str]
 StepIds = Callable[[str], list[int]]
@@ -149,3 +154,44 @@ def test_processes_that_were_ended_on_purpose_are_forgotten(ledger: Engine, say:
     with ledger.begin() as connection:
         forget_processes(connection, [here.pid])
         assert [found.name for found in read_processes(connection, ENDS)] == ["worker@far"]
+
+
+def test_process_that_hangs_gives_no_sign_until_it_takes_messages_again(
+    ledger: Engine, target_url: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(signs_of_presence, "_FIRST_SECONDS", 0.01)
+    monkeypatch.setattr(signs_of_presence, "_AGAIN_SECONDS", 0.01)
+    monkeypatch.setattr(signs_of_presence, "BEAT_SECONDS", 0.01)
+    looks, hangs = Semaphore(0), Event()
+    hangs.set()
+
+    def takes_messages() -> bool:
+        looks.release()
+        return not hangs.is_set()
+
+    signs = SignsOfPresence(Settings(target_url=target_url, _env_file=None), WORKER, takes_messages)  # type: ignore[call-arg]
+    signs.start()
+    try:
+        for _ in range(3):
+            assert looks.acquire(timeout=30)
+        assert counts(ledger) == (0, 0)
+        assert [record.getMessage() for record in caplog.records].count(
+            "This process hangs: it takes no message, and gives no sign of life until it does"
+        ) == 1
+        hangs.clear()
+        for _ in range(200):
+            if counts(ledger) == (0, 1):
+                break
+            time.sleep(0.05)
+        assert counts(ledger) == (0, 1)
+        hangs.set()
+        while looks.acquire(blocking=False):
+            pass
+        for _ in range(3):  # a word that was under way is said by then
+            assert looks.acquire(timeout=30)
+        fall_silent(ledger)
+        for _ in range(3):
+            assert looks.acquire(timeout=30)
+        assert counts(ledger) == (0, 0)
+    finally:
+        signs.stop()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator
 
@@ -62,3 +63,23 @@ def test_a_server_that_answers_again_is_found_though_nobody_asks(
 
 def test_trouble_is_over_within_five_seconds() -> None:
     assert TROUBLE_SECONDS + LOOK_BOUND_SECONDS < 5
+
+
+def test_how_long_a_server_has_been_well_is_known_only_after_trouble(
+    server: Server, watch: ServerWatch[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server_watch, "LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(server_watch, "TROUBLE_SECONDS", 0.01)
+    server.answers = True
+    first = watch.known(HANG_SECONDS)
+    assert first is not None
+    assert first.found == "fine"
+    assert watch.has_been_well_for() == math.inf
+    deadline = time.monotonic() + HANG_SECONDS
+    for answers in (False, True):
+        server.answers = answers
+        asked = server.asked
+        while server.asked < asked + 3:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+    assert watch.has_been_well_for() < HANG_SECONDS
