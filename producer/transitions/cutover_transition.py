@@ -26,6 +26,7 @@ from migration.target.cutover.lock_acquisition import (
     take_locks,
 )
 from migration.target.cutover.schema_cutover import cut_over, prepare_replacement
+from migration.target.cutover.schema_turns import take_schema_turns
 from migration.target.pg_catalog.schema_relations import relations_named
 from migration.target.pg_catalog.table_shapes import read_shapes
 from migration.target.target_check import check_target
@@ -65,7 +66,10 @@ def finish_cutting_over(context: TransitionContext, locked: LockedRun, _prepared
     check_staged(connection, run, tables)
     lost = _prepare(connection, run, plans)
     digest = ", ".join(digest_algorithms(connection, run.id)) or algorithm_name()  # of no rows: whichever
-    take_locks(connection, _wanted_locks(connection, run, plans), run.options.cutover_lock_timeout_seconds)
+    seconds = run.options.cutover_lock_timeout_seconds
+    if not run.options.data_only:  # a load makes nothing new in a schema of the application
+        take_schema_turns(connection, target_schemas(plans), seconds)
+    take_locks(connection, _wanted_locks(connection, run, plans), seconds)
     with lock_refusals_told(run.id):
         let_writers_in(connection, run, tables)
         record = _put_in_place(context, connection, run, tables, lost, digest)
