@@ -13,6 +13,7 @@ from migration.ledger.run_acts import Act, act_of, last_act, read_acts, this_per
 from migration.ledger.run_results import add_findings, save_objects
 from migration.ledger.table_records import TableRecord, planned, read_sources, read_tables
 from migration.model import IfExists
+from migration.schema_translation.request_refusals import check_schema_name
 from migration.source.snapshots.snapshot_access import SnapshotAccess
 from migration.steps.run_schema_names import previous_schema, staging_schema, target_schemas, told_apart
 from migration.target.cutover.first_write_check import FirstWrite, try_first_writes
@@ -62,6 +63,8 @@ def finish_cutting_over(context: TransitionContext, locked: LockedRun, _prepared
     tables = read_tables(connection, run.id)
     plans = [planned(table) for table in tables]
     # Days may lie between a run and its cutover: what was asked of the target before is asked again, then under locks.
+    for schema in target_schemas(plans):
+        check_schema_name(schema)  # an earlier version may have let it through
     check_target(connection, plans, run.options)
     check_staged(connection, run, tables)
     lost = _prepare(connection, run, plans)
