@@ -303,6 +303,8 @@ class WrittenTable(BaseModel):
     written: int | None
     gone: int | None
     is_least: bool
+    uncertain: int | None
+    """Rows that may have been changed or not: the ledger's digest is by another version of Convoy or DuckDB."""
     shape: list[str]
     """Columns, indexes and the like that were added to the table or taken from it."""
 

@@ -12,6 +12,7 @@ from migration.convoy_error import NextStep
 from migration.mapping_file_model import OnConflict, OnOrphan
 from migration.model import IdentifierPolicy, IfExists, Mode, OnError, Phase
 from migration.report.text_formatting import printable
+from migration.report.ways_on import WayOn, way_on
 from migration.run_options import RunOptions
 from migration.secret_text import without_secrets
 
@@ -148,10 +149,7 @@ def next_steps(
     if status is Phase.FAILED and error_code == MergeConflictError.code:
         return _whose_rows_count(run_id, options)
     if status is Phase.FAILED and not is_given_up:
-        return (
-            NextStep("Go on where it stopped; finished chunks are not copied again", resume(run_id)),
-            NextStep("Give up and remove the staging schema", cancel(run_id)),
-        )
+        return _after_failure(run_id, options, way_on(error_code))
     if status is Phase.READY:
         return (
             NextStep("Put the tables in place, in one transaction", cutover(run_id)),
@@ -165,6 +163,18 @@ def next_steps(
     if status in (Phase.CANCELLED, Phase.ROLLED_BACK, Phase.FAILED):
         return (NextStep("Start over", repeat(options, options.mode)),)
     return _after_success(run_id, options, signing) if has_tables else ()
+
+
+def _after_failure(run_id: str, options: RunOptions, way: WayOn) -> tuple[NextStep, ...]:
+    go_on = NextStep("Go on where it stopped; finished chunks are not copied again", resume(run_id))
+    drop = NextStep("Give up and remove the staging schema", cancel(run_id))
+    start_over = NextStep("Start over", repeat(options, options.mode))
+    return {
+        WayOn.RESUME: (go_on, drop),
+        WayOn.EITHER: (go_on, drop, start_over),
+        WayOn.START_OVER: (drop, start_over),
+        WayOn.ASK_ANEW: (drop,),
+    }[way]
 
 
 def _whose_rows_count(run_id: str, options: RunOptions) -> tuple[NextStep, ...]:

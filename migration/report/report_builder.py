@@ -48,6 +48,7 @@ from migration.report.table_report_builder import build_table
 from migration.report.terminal_report import print_report
 from migration.report.text_formatting import preview, printable
 from migration.report.verdict_parts import count_differences, is_schema_uncompared, judge_parts
+from migration.report.ways_on import WayOn, way_on
 from migration.run_options import RunOptions
 from migration.secret_text import without_secrets
 
@@ -123,8 +124,9 @@ def assemble(facts: Facts) -> Report:
         failed_exit_status=facts.failure.get("exit_status"),
     )
     quarantine = _quarantine(facts, tables)
+    way = way_on(details.code if details else "")
     resumable = (
-        run.phase is Phase.FAILED and run.can_go_on
+        run.phase is Phase.FAILED and run.can_go_on and way in (WayOn.RESUME, WayOn.EITHER)
     ) or not run.phase.is_end  # a held run goes on by `cutover`
     return Report(
         run_id=run.id,
@@ -157,6 +159,7 @@ def assemble(facts: Facts) -> Report:
                 previous=facts.previous,
                 retries=facts.retries,
                 is_given_up=run.given_up_at is not None,
+                way_on=way,
             )
         ),
         created_at=run.created_at.isoformat(),

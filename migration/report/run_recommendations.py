@@ -34,6 +34,7 @@ from migration.report.report_model import (
 from migration.report.run_facts import ForeignKeyFacts
 from migration.report.spoiled_uuid_advice import spoiled_uuid_advice
 from migration.report.text_formatting import NAMES_SHOWN, count, some
+from migration.report.ways_on import WayOn
 from migration.run_options import RunOptions
 
 VACUUM_STATEMENTS = 10
@@ -55,6 +56,8 @@ class Situation:
     previous: Mapping[str, int]
     retries: int
     is_given_up: bool = False
+    way_on: WayOn = WayOn.RESUME
+    """What helps a run that has failed."""
 
     @property
     def is_done(self) -> bool:
@@ -75,7 +78,25 @@ Rule = Callable[[Situation], Iterator[Recommendation]]
 
 
 def _resume(situation: Situation) -> Iterator[Recommendation]:
-    if situation.status is Phase.FAILED and not situation.is_given_up:
+    if situation.status is not Phase.FAILED or situation.is_given_up:
+        return
+    cancel = next_commands.cancel(situation.run_id)
+    again = next_commands.repeat(situation.options, situation.options.mode)
+    if situation.way_on is WayOn.START_OVER:
+        yield Recommendation(
+            Urgency.MUST,
+            "Find the cause, then start over",
+            "This run would fail again: what it has staged, or frozen, is not what it has to be.",
+            (cancel, again),
+        )
+    elif situation.way_on is WayOn.ASK_ANEW:
+        yield Recommendation(
+            Urgency.MUST,
+            "Give it up, and ask for it otherwise",
+            "This run would fail again: what was asked for, or what is in its snapshot, stays as it is.",
+            (cancel,),
+        )
+    else:
         yield Recommendation(
             Urgency.MUST,
             "Repair the cause, then resume",

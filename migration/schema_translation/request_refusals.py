@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 RUN_SCHEMA: Final = re.compile(r"convoy_([0-9a-f]{32})_(staging|previous|kept)(_[0-9]+)?")
 """Schemas that runs make for themselves, and that `cleanup` removes."""
 _KEPT_SCHEMAS: Final = frozenset({"convoy", "information_schema"})
+_OF_A_RUN: Final = re.compile(r"convoy_[0-9a-f]{32}(?![0-9a-zA-Z])")
+"""How the names begin of all that a run makes for itself, today or in another version."""
 
 Spelling: TypeAlias = Callable[[str], str]
 """How somebody has written an option: `target_schema` is a flag for one, and a member of JSON for the other."""
@@ -99,7 +101,7 @@ def check_schema_name(name: str, spelled: Spelling = as_flag, *, label: str | No
             source=label or "",
         )
     # https://www.postgresql.org/docs/current/ddl-schemas.html#DDL-SCHEMAS-CATALOG
-    if name in _KEPT_SCHEMAS or name.startswith("pg_") or RUN_SCHEMA.fullmatch(name):
+    if name in _KEPT_SCHEMAS or name.startswith("pg_") or _OF_A_RUN.match(name):
         raise UsageError(
             f"The schema {name} is not for users' tables",
             remedy=other if label is not None else f"{other}; one that does not exist is created at cutover",

@@ -48,6 +48,7 @@ from migration.target.cutover.lock_acquisition import (
 )
 from migration.target.cutover.relation_move import translated
 from migration.target.cutover.schema_rollback import roll_back
+from migration.target.cutover.schema_turns import take_schema_turns
 from migration.target.missing_rights import refuse_lacking
 from migration.target.pg_catalog.application_table_facts import application_tables_with
 
@@ -202,6 +203,7 @@ def _try(
         )
         _check_rights(connection, run)
         with translated():
+            take_schema_turns(connection, _own_schemas(run), seconds)
             take_locks(connection, _wanted_locks(connection, run), seconds)
         tables = watched_tables(connection, run)
         writes = _judge(request, LaterWriteCount(connection, run, None).look_at(tables, earlier))
@@ -251,6 +253,12 @@ def _reverse(
         results.extend(reverse(connection, record, previous, aside))
         kept += [aside] if aside else []
     return results, kept
+
+
+def _own_schemas(run: RunRecord) -> list[str]:
+    """Return the schemas that the run's tables go out of; a load has put none into them."""
+    records = [part["record"] for part in run.cutover]
+    return [record["target_schema"] for record in records if record and not record.get("data_only")]
 
 
 def _wanted_locks(connection: Connection, run: RunRecord) -> WantedLocks:

@@ -60,6 +60,11 @@ def _by_state(error: Exception, cause: BaseException, message: str, place: Place
             " the server), or migrate fewer tables at a time with --tables",
             **place,
         )
+    if _is_race(cause, state):
+        return TargetBusyError(
+            f"Another session makes or changes the same object of the database at this moment: {message}",
+            **place,
+        )
     if state in _STATES or state[:2] in _STATES:
         kind, sentence, remedy = _STATES.get(state) or _STATES[state[:2]]
         return kind(f"{sentence}: {message}", remedy=remedy, **place)
@@ -93,6 +98,15 @@ def lacks_locks(error: Exception) -> bool:
     return getattr(cause, "sqlstate", None) == _NO_MEMORY and "max_locks_per_transaction" in hint
 
 
+def _is_race(cause: BaseException, state: str) -> bool:
+    """Tell whether two sessions have written one row of the server's catalog: the second is refused like this."""
+    diagnostics = getattr(cause, "diag", None)
+    if state == _UNIQUE_VIOLATION:
+        return getattr(diagnostics, "schema_name", None) == "pg_catalog"
+    # "tuple concurrently updated": an internal error to the server, and its words may be translated.
+    return state == _INTERNAL_ERROR and getattr(diagnostics, "source_function", None) in _CATALOG_WRITERS
+
+
 def too_few_locks(tables: int, **place: Unpack[Place]) -> TooFewLocksError:
     """Return the error of a transaction that has to create so many tables."""
     return TooFewLocksError(
@@ -105,6 +119,10 @@ def too_few_locks(tables: int, **place: Unpack[Place]) -> TooFewLocksError:
 
 
 _NO_MEMORY: Final = "53200"
+_UNIQUE_VIOLATION: Final = "23505"
+_INTERNAL_ERROR: Final = "XX000"
+_CATALOG_WRITERS: Final = frozenset({"simple_heap_update", "simple_heap_delete"})
+"""https://github.com/postgres/postgres/blob/REL_15_STABLE/src/backend/access/heap/heapam.c"""
 _SMALLEST_SETTING: Final = 128
 _FEW_CONNECTIONS: Final = 20
 """The setting is multiplied by max_connections, which few servers have less of."""

@@ -13,6 +13,7 @@ from migration.ledger.run_acts import Act, act_of, last_act, read_acts, this_per
 from migration.ledger.run_results import add_findings, save_objects
 from migration.ledger.table_records import TableRecord, planned, read_sources, read_tables
 from migration.model import IfExists
+from migration.schema_translation.request_refusals import check_schema_name
 from migration.source.snapshots.snapshot_access import SnapshotAccess
 from migration.steps.run_schema_names import previous_schema, staging_schema, target_schemas, told_apart
 from migration.target.cutover.first_write_check import FirstWrite, try_first_writes
@@ -26,6 +27,7 @@ from migration.target.cutover.lock_acquisition import (
     take_locks,
 )
 from migration.target.cutover.schema_cutover import cut_over, prepare_replacement
+from migration.target.cutover.schema_turns import take_schema_turns
 from migration.target.pg_catalog.schema_relations import relations_named
 from migration.target.pg_catalog.table_shapes import read_shapes
 from migration.target.target_check import check_target
@@ -61,11 +63,16 @@ def finish_cutting_over(context: TransitionContext, locked: LockedRun, _prepared
     tables = read_tables(connection, run.id)
     plans = [planned(table) for table in tables]
     # Days may lie between a run and its cutover: what was asked of the target before is asked again, then under locks.
+    for schema in target_schemas(plans):
+        check_schema_name(schema)  # an earlier version may have let it through
     check_target(connection, plans, run.options)
     check_staged(connection, run, tables)
     lost = _prepare(connection, run, plans)
     digest = ", ".join(digest_algorithms(connection, run.id)) or algorithm_name()  # of no rows: whichever
-    take_locks(connection, _wanted_locks(connection, run, plans), run.options.cutover_lock_timeout_seconds)
+    seconds = run.options.cutover_lock_timeout_seconds
+    if not run.options.data_only:  # a load makes nothing new in a schema of the application
+        take_schema_turns(connection, target_schemas(plans), seconds)
+    take_locks(connection, _wanted_locks(connection, run, plans), seconds)
     with lock_refusals_told(run.id):
         let_writers_in(connection, run, tables)
         record = _put_in_place(context, connection, run, tables, lost, digest)

@@ -2,6 +2,9 @@
 
 From what costs least to what tells most: the ages of the rows, the digest that the ledger has, each row against the
 snapshot. A table whose rows are all older than the cutover, and as many as then, is as it was.
+
+A digest by another version of Convoy or DuckDB is compared with nothing. The snapshot gives one by this version, though
+perhaps not of the same rows: where it is equal the table is as it was, and where it is not, nobody can tell.
 """
 
 from __future__ import annotations
@@ -15,6 +18,7 @@ from sqlalchemy import Connection, text
 
 from migration.convoy_error import ConvoyError
 from migration.ledger.chunk_records import read_orphans
+from migration.ledger.run_acts import Act, read_acts
 from migration.ledger.run_records import RunRecord
 from migration.model import Digest
 from migration.source.snapshots.snapshot_access import SnapshotAccess
@@ -24,7 +28,13 @@ from migration.steps.rollback.watched_table import WatchedTable
 from migration.steps.step_context import PlannedTable, read_planned_table
 from migration.target.application_tables.data_only_cutover import recorded
 from migration.target.application_tables.row_transfer import stored_columns
-from migration.target.cutover.row_horizon import RowAges, RowHorizon, read_ages, read_horizon
+from migration.target.cutover.row_horizon import (
+    RowAges,
+    RowHorizon,
+    read_ages,
+    read_ages_by_snapshot,
+    read_horizon,
+)
 from migration.target.loading.server_checksum import fingerprint
 from migration.target.loading.uncommitted_readback import read_uncommitted
 from migration.target.pg_catalog.table_parts import COLUMN, read_parts
@@ -52,6 +62,8 @@ class TableLook:
     before: RowHorizon
     rows: int
     writes: LaterWrites | None
+    of_source: Digest | None = None
+    """By this version, of the rows that the snapshot gives, where the ledger's is by another one."""
 
 
 @contextmanager
@@ -84,6 +96,8 @@ class LaterWriteCount:
         self._connection = connection
         self._run = run
         self._snapshots = snapshots
+        self._of_source: dict[int, Digest | None] = {}
+        self._has_retried = any(act.act is Act.RETRIED for act in read_acts(connection, run.id))
 
     def look_at(
         self, tables: list[WatchedTable], earlier: Mapping[int, TableLook] | None = None
@@ -106,6 +120,8 @@ class LaterWriteCount:
 
     def _look(self, table: WatchedTable, shape: tuple[str, ...], earlier: TableLook | None) -> TableLook:
         before = read_horizon(self._connection)
+        if earlier is not None and earlier.of_source is not None:
+            self._of_source[table.id] = earlier.of_source
         if (
             earlier is not None
             and shape == (earlier.writes.shape if earlier.writes else ())
@@ -115,10 +131,12 @@ class LaterWriteCount:
             return earlier
         ages = read_ages(self._connection, table.own_rows, table.horizon or before)
         rows = ages.older + ages.younger
+        writes: LaterWrites | None = None
         if self._is_written(table, ages, shape):
-            return TableLook(before, rows, self._count(table, ages, shape))
-        only_shape = LaterWrites(*_names(table), table.rows_then, rows, shape=shape)
-        return TableLook(before, rows, only_shape if shape else None)
+            writes = self._count(table, ages, shape)
+        elif shape:
+            writes = LaterWrites(*_names(table), table.rows_then, rows, shape=shape)
+        return TableLook(before, rows, writes, self._of_source.get(table.id))
 
     def _is_written(self, table: WatchedTable, ages: RowAges, shape: tuple[str, ...]) -> bool:
         if table.horizon is not None and ages == RowAges(table.rows_then, 0):
@@ -128,9 +146,36 @@ class LaterWriteCount:
         if table.is_data_only:
             now = recorded(fingerprint(self._connection, table.own_rows))
             return now != {name: table.entry[name] for name in now}
-        if not table.has_known_digest or not _can_be_read(shape):
+        if not table.has_known_digest and not self._since_copied(table):
+            return False
+        if not _can_be_read(shape):
             return True
-        return self._digest(self._target(table), table) != table.loaded
+        then = table.loaded if table.has_known_digest else self._digest_of_source(table)
+        return then is None or self._digest(self._target(table), table) != then
+
+    def _since_copied(self, table: WatchedTable) -> int:
+        """Return how many rows are not surely those that were copied.
+
+        A horizon does not tell them from those of transactions that were running then; the note on the copying does.
+        """
+        if self._run.copied_in is None:
+            return table.rows_then
+        return read_ages_by_snapshot(self._connection, table.own_rows, self._run.copied_in).younger
+
+    def _digest_of_source(self, table: WatchedTable) -> Digest | None:
+        """Return the digest of what the snapshot gives; None where that is gone, or other rows were loaded."""
+        if table.id not in self._of_source:
+            self._of_source[table.id] = self._read_source(table)
+        return self._of_source[table.id]
+
+    def _read_source(self, table: WatchedTable) -> Digest | None:
+        if self._snapshots is None or table.entry.get("merged") or _is_cast(table):
+            return None
+        try:
+            found = self._digest(self._source(table, self._snapshots), table)
+        except ConvoyError:
+            return None
+        return found if found.rows == table.loaded.rows else None
 
     def _count(self, table: WatchedTable, ages: RowAges, shape: tuple[str, ...]) -> LaterWrites:
         then, now = table.rows_then, ages.older + ages.younger
@@ -142,32 +187,32 @@ class LaterWriteCount:
         by_key = self._by_key(table, found) if _can_be_read(shape) else None
         if by_key is not None:
             return by_key
-        if table.horizon is not None and table.horizon.is_sharp:
+        is_sharp = table.horizon is not None and table.horizon.is_sharp
+        is_told = table.is_data_only or table.has_known_digest
+        if is_sharp and (is_told or not self._has_retried):
             return replace(found, written=ages.younger, gone=then - ages.older)
+        if not is_told and now == then:
+            # Rows of the run's own that came later are among them, and an equal digest cannot acquit them.
+            return replace(found, uncertain=ages.younger if is_sharp else self._since_copied(table))
         return found
 
     def _by_key(self, table: WatchedTable, found: LaterWrites) -> LaterWrites | None:
         """Compare a table with the snapshot; None where that is gone, or holds other rows than the run has loaded."""
-        if self._snapshots is None or any(column.cast_to for column in table.plan.copied_columns):
+        if self._snapshots is None or _is_cast(table):
             return None
         if not table.has_known_digest or table.loaded.rows != found.rows_then or table.entry.get("merged"):
             return None
-        snapshots, planned = self._snapshots, self._planned(table)
-        orphans = read_orphans(self._connection, table.id)
-
-        def source() -> Iterator[pa.RecordBatch]:
-            return converted_rows(planned, orphans, snapshots, ServerOpinion(self._connection.engine))
-
+        snapshots = self._snapshots
         try:
             # Rows that were retried since, or that an application's table has refused, make the two differ.
-            if self._digest(source(), table) != table.loaded:
+            if self._digest(self._source(table, snapshots), table) != table.loaded:
                 return None
         except ConvoyError:
             return None
         stored = replace(
             table.plan, columns=stored_columns(table.plan)
         )  # nobody writes what a table computes
-        apart = count_rows_apart(source, lambda: self._target(table), stored)
+        apart = count_rows_apart(lambda: self._source(table, snapshots), lambda: self._target(table), stored)
         return replace(
             found,
             added=apart.extra,
@@ -175,6 +220,11 @@ class LaterWriteCount:
             deleted=apart.missing,
             is_least=not apart.is_complete,
         )
+
+    def _source(self, table: WatchedTable, snapshots: SnapshotAccess) -> Iterator[pa.RecordBatch]:
+        orphans = read_orphans(self._connection, table.id)
+        asked = ServerOpinion(self._connection.engine)
+        return converted_rows(self._planned(table), orphans, snapshots, asked)
 
     def _digest(self, batches: Iterator[pa.RecordBatch], table: WatchedTable) -> Digest:
         total = DigestSum()
@@ -193,6 +243,11 @@ class LaterWriteCount:
 
 def _names(table: WatchedTable) -> tuple[str, str]:
     return table.relation.schema, table.relation.name
+
+
+def _is_cast(table: WatchedTable) -> bool:
+    """Whether the server has made the values of a column; the snapshot does not give them."""
+    return any(column.cast_to for column in table.plan.copied_columns)
 
 
 def _difference(table: WatchedTable, shape: list[str], signature: list[str]) -> tuple[str, ...]:

@@ -34,14 +34,23 @@ class LaterWrites:
     """Rows of the run that were changed or deleted."""
     is_least: bool = False
     """There are at least so many."""
+    uncertain: int | None = None
+    """Rows that may have been changed or not: the ledger's digest is by another version of Convoy or DuckDB."""
     shape: tuple[str, ...] = ()
     """What was added to the table itself, or taken from it: ``index public.by_name added``."""
+
+    @property
+    def is_certain(self) -> bool:
+        """Whether something has been written or changed for sure."""
+        return self.uncertain is None or bool(self.shape)
 
     def words(self) -> str:
         """Return all of it for a sentence: ``public.book: 3 rows added, 1 changed, 2 deleted``."""
         return f"{self.schema}.{self.table}: {', '.join([*self._rows(), *self.shape])}"
 
     def _rows(self) -> list[str]:
+        if self.uncertain is not None:
+            return [f"perhaps {_rows(self.uncertain)} of {self.rows_now:,} changed"]
         least = "at least " if self.is_least else ""
         by_key = {"added": self.added, "changed": self.changed, "deleted": self.deleted}
         if any(number is not None for number in by_key.values()):
@@ -70,6 +79,7 @@ class LaterWrites:
             "written": self.written,
             "gone": self.gone,
             "is_least": self.is_least,
+            "uncertain": self.uncertain,
             "shape": list(self.shape),
         }
 
@@ -88,8 +98,14 @@ def refuse(run_id: str, writes: Sequence[LaterWrites]) -> LaterWritesError:
     place: Place = {"run": run_id}
     if len(writes) == 1:
         place |= {"schema": writes[0].schema, "table": writes[0].table}
+    what = "The tables have been written to or changed since the cutover, and a rollback would lose that"
+    if not any(found.is_certain for found in writes):
+        what = (
+            "It cannot be told whether anybody has written to the tables since the cutover, which a rollback would"
+            " lose: another version of Convoy or of DuckDB has computed the digests in the ledger"
+        )
     error = LaterWritesError(
-        f"The tables have been written to or changed since the cutover, and a rollback would lose that: {shown}{more}",
+        f"{what}: {shown}{more}",
         remedy="Nothing was changed. Write the rows out first with --export DIR, or go on with --force, which keeps"
         " the run's tables aside",
         next_steps=steps,

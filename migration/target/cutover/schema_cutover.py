@@ -18,11 +18,11 @@ from migration.target.cutover.replaced_objects import (
     put_aside,
 )
 from migration.target.cutover.row_horizon import read_horizon
+from migration.target.cutover.schema_turns import make_schema
 from migration.target.pg_catalog.schema_relations import (
     Relation,
     relations_in,
     relations_named,
-    schema_exists,
 )
 from migration.target.pg_catalog.table_parts import read_parts
 from migration.target.pg_catalog.table_signature import read_signatures
@@ -88,9 +88,7 @@ def cut_over(
         return CutOver({}, [], [])
     schema = plans[0].target_schema
     with translated(schema=schema):
-        created = not schema_exists(connection, schema)
-        if created:
-            run_sql(connection, f"CREATE SCHEMA {quoted(schema)}")
+        created = make_schema(connection, schema)
         staged = relations_in(connection, staging_schema, _MOVABLE)
         missing = sorted({plan.target_name for plan in plans} - {relation.name for relation in staged})
         if missing:

@@ -20,6 +20,10 @@ from producer.cli.option_values import run_options
 
 SHOP = (Source("shop", "shop.db"),)
 RUN_SCHEMA = f"convoy_{'0' * 32}_staging"
+RUN_SCHEMAS = [
+    f"convoy_{'0af' * 10}ed{end}"
+    for end in ("", "_staging", "_previous", "_previous_2", "_kept", "_staging_trial")
+]
 TWICE = {"tables": {"a": {"rename": "x"}, "b": {"rename": "x"}}}
 LABELLED = {"sources": {"shop": TWICE}}
 
@@ -31,8 +35,16 @@ def of_table(**override: object) -> dict[str, Any]:
 REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     **{
         schema: ({"target_schema": schema}, "is not for users' tables")
-        for schema in ("convoy", "information_schema", "pg_catalog", "pg_toast", "pg_mine", RUN_SCHEMA)
+        for schema in (
+            *("convoy", "information_schema", "pg_catalog", "pg_toast", "pg_mine", RUN_SCHEMA),
+            *RUN_SCHEMAS,
+        )
     },
+    "rows into another run's tables": ({"target_schema": RUN_SCHEMA, "data_only": True}, "is not for users'"),
+    "rows over another run's tables": (
+        {"target_schema": RUN_SCHEMAS[2], "if_exists": "replace"},
+        "is not for users' tables",
+    ),
     "rows into the ledger": ({"target_schema": "convoy", "data_only": True}, "is not for users' tables"),
     "two ways to a schema": ({"target_schema": "a", "schema_per_source": True}, "exclude each other"),
     "merge of a migration": ({"if_exists": "merge"}, "a migration makes tables of its own"),
@@ -64,6 +76,7 @@ TAKEN: dict[str, dict[str, Any]] = {
     "nothing": {},
     "almost the ledger": {"target_schema": "convoy_2"},
     "almost the server": {"target_schema": "pgx"},
+    "almost a run's": {"target_schema": f"convoy_{'0' * 33}"},
     "upper case": {"target_schema": "PG_DATA"},
     "schema for each": {"schema_per_source": True},
     "merge of rows": {"data_only": True, "if_exists": "merge", "fire_triggers": True, "ignore_version": True},
@@ -140,6 +153,14 @@ def test_all_three_refuse(options: dict[str, Any], sentence: str, tmp_path: Path
     assert "--" not in str(of_api.value).replace("`migration-cli", "")
 
 
+@pytest.mark.parametrize("mode", list(Mode))
+def test_a_schema_of_another_run_is_refused_in_every_mode(mode: Mode) -> None:
+    options = {"target_schema": RUN_SCHEMAS[2]}
+    request = RunRequest.model_validate({"sources": ["shop.db"], "options": options})
+    with pytest.raises(UsageError, match="is not for users' tables"):
+        request.run_options(mode, SHOP, "", "")
+
+
 @pytest.mark.parametrize("options", TAKEN.values(), ids=TAKEN)
 def test_all_three_take(options: dict[str, Any], tmp_path: Path) -> None:
     asked_of_run(options)
@@ -147,7 +168,7 @@ def test_all_three_take(options: dict[str, Any], tmp_path: Path) -> None:
     asked_of_command(options, tmp_path)
 
 
-@pytest.mark.parametrize("label", ["pg_backup", "convoy", "a" * 64, "ä" * 32, ""])
+@pytest.mark.parametrize("label", ["pg_backup", "convoy", *RUN_SCHEMAS, "a" * 64, "ä" * 32, ""])
 def test_a_label_that_can_be_no_schema_is_refused_where_it_is_to_be_one(label: str) -> None:
     sources = (*SHOP, Source(label, "other.db"))
     refuse_by_name(RunOptions(sources=sources))
