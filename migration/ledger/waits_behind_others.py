@@ -18,8 +18,8 @@ _HELD: Final = """
 EXISTS (SELECT FROM pg_catalog.pg_locks l
         WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 AND l.mode = 'ExclusiveLock'
           AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database())
-          AND l.classid::bigint = (hashtextextended(r.id::text, 0) >> 32) & 4294967295
-          AND l.objid::bigint = hashtextextended(r.id::text, 0) & 4294967295)
+          AND ((hashtextextended(r.id::text, 0) >> 32) & 4294967295) = l.classid::bigint
+          AND (hashtextextended(r.id::text, 0) & 4294967295) = l.objid::bigint)
 """
 _MOVED: Final = text(
     f"""

@@ -57,7 +57,8 @@ class Direct:
 
     def start(self, path: Path, *, until: Phase, **options: Any) -> RunRecord:
         """Begin a migration of one source, and leave it at the beginning of a phase."""
-        options.setdefault("target_schema", path.stem)
+        if not options.get("schema_per_source"):
+            options.setdefault("target_schema", path.stem)
         run_id = create_run(self.ledger, RunOptions(sources=(Source(path.stem, str(path)),), **options))
         return self.finish(run_id, until=until)
 
