@@ -13,8 +13,8 @@ from psycopg.conninfo import make_conninfo
 from migration.ledger.ledger_database import open_ledger
 
 PAGE = (Path(__file__).resolve().parents[3] / "docs" / "upgrading.md").read_text(encoding="utf-8")
-COMMANDS_OF_0_1_0 = frozenset(
-    [
+COMMANDS_OF_0_1_0 = {
+    *(
         "migrate",
         "dry-run",
         "validate",
@@ -25,17 +25,9 @@ COMMANDS_OF_0_1_0 = frozenset(
         "cancel",
         "quarantine",
         "status",
-        "purge",
-        "cleanup",
-        "verify-report",
-        "apps",
-        "list-tables",
-        "up",
-        "psql",
-        "--version",
-        "--help",
-    ]
-)
+    ),
+    *("purge", "cleanup", "verify-report", "apps", "list-tables", "up", "psql", "--version", "--help"),
+}
 
 
 def test_what_the_old_version_is_to_do_it_can_do() -> None:
