@@ -66,6 +66,7 @@ def main() -> int:
         access_log=False,  # request_log.py says more
         timeout_graceful_shutdown=SHUTDOWN_SECONDS,
         server_header=False,
+        proxy_headers=False,  # caller_address.py knows whom to believe
     )
     server = Server(config, app)
     sys.setswitchinterval(SWITCH_SECONDS)

@@ -35,6 +35,7 @@ from api import (
 )
 from api.authentication import BearerToken
 from api.body_limit import BodyLimit
+from api.caller_address import CallerAddress
 from api.cluster_connections import Cluster, ledger_that_answers
 from api.conditional_responses import StableVersions
 from api.request_border import JsonBodies, only_known_parameters
@@ -50,6 +51,7 @@ from migration.errors import SettingError
 from migration.ledger.access_tokens import list_tokens
 from migration.settings import Settings, load_settings
 from migration.trace_export import stop_tracing
+from migration.trusted_networks import read_networks
 
 logger = logging.getLogger(__name__)
 
@@ -132,7 +134,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.add_middleware(BodyLimit)  # before the gate: who sends slowly takes no place meanwhile
     app.add_middleware(RequestMethods, methods=MethodsOfPaths(app.routes))
     app.add_middleware(BearerToken, check=check)
-    app.add_middleware(RequestLog)  # the last one added is the first to see a request
+    app.add_middleware(RequestLog)
+    # The last one added is the first to see a request.
+    app.add_middleware(CallerAddress, trusted=read_networks(settings.trusted_proxies))
 
     def openapi() -> dict[str, Any]:
         return _describe(app)

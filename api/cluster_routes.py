@@ -17,6 +17,7 @@ from api.response_models import QueueSizes
 from api.target_clusters import ClustersDep, unanswered
 from migration.ledger.process_presence import ALIVE_SECONDS, ProcessKind, ProcessPresence, read_processes
 from migration.model import Phase
+from migration.start_commands import start_command
 
 router = APIRouter(prefix="/api/v1", tags=["cluster"])
 
@@ -162,11 +163,9 @@ def _note(
 ) -> str | None:
     told = []
     if not any(process.alive for process in producers):
-        told.append(
-            "No producer is alive: start one with `celery -A producer.app worker -Q control --pool threads`."
-        )
+        told.append(f"No producer is alive: start one with `{start_command('producer')}`.")
     if not any(process.alive for process in workers):
-        told.append("No worker is alive: start one with `celery -A worker.app worker -Q copy`.")
+        told.append(f"No worker is alive: start one with `{start_command('worker')}`.")
     silent = [process.name for process in (*producers, *workers) if not process.alive]
     if silent:
         told.append(f"No sign of life for {ALIVE_SECONDS:.0f} s from {', '.join(silent[:10])}.")

@@ -14,6 +14,7 @@ from typing import cast
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from api.caller_address import CONNECTION
 from api.lingering_transport import LingeringTransport
 from api.problem_documents import unreadable_request
 
@@ -40,6 +41,8 @@ class DeadlineProtocol(H11Protocol):
         """Begin to wait for the first header."""
         self._lingering = LingeringTransport(transport, self.loop)
         super().connection_made(cast("asyncio.Transport", self._lingering))
+        # What uvicorn makes of headers goes into the scope; this is out of its reach.
+        self.app_state = {**self.app_state, CONNECTION: self.client}
         # So uvicorn's own never comes before ours.
         self.timeout_keep_alive = int(IDLE_SECONDS + HEADER_SECONDS) + 1
         self._wait(HEADER_SECONDS)

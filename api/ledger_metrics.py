@@ -274,16 +274,29 @@ LEDGER_METRICS: Final = (
         of_target=False,
     ),
     # Names of the version before, for one more: gauges that tell the same as the counters.
-    LedgerMetric("convoy_rows_copied", "gauge", "Deprecated: see convoy_rows_copied_total.", _rows_copied),
+    LedgerMetric(
+        "convoy_rows_copied",
+        "gauge",
+        "Deprecated, gone with 0.4.0: see convoy_rows_copied_total.",
+        _rows_copied,
+    ),
     LedgerMetric(
         "convoy_rows_quarantined",
         "gauge",
-        "Deprecated: see convoy_rows_quarantined_total.",
+        "Deprecated, gone with 0.4.0: see convoy_rows_quarantined_total.",
         _rows_quarantined,
     ),
-    LedgerMetric("convoy_bytes_copied", "gauge", "Deprecated: see convoy_bytes_copied_total.", _bytes_copied),
     LedgerMetric(
-        "convoy_findings", "gauge", "Deprecated: see convoy_validation_findings_total.", _all_findings
+        "convoy_bytes_copied",
+        "gauge",
+        "Deprecated, gone with 0.4.0: see convoy_bytes_copied_total.",
+        _bytes_copied,
+    ),
+    LedgerMetric(
+        "convoy_findings",
+        "gauge",
+        "Deprecated, gone with 0.4.0: see convoy_validation_findings_total.",
+        _all_findings,
     ),
 )
 

@@ -167,6 +167,7 @@ class Status(BaseModel):
     given_up_at: datetime | None
     """When a failed run was cancelled: it keeps its end, and cannot be resumed."""
     finished: bool
+    """Nothing more happens by itself: the run has ended, or it is held and waits for a cutover (`ready`)."""
     percent: float
     eta_seconds: float | None
     phase_percent: float | None

@@ -7,6 +7,9 @@ import os
 import time
 from contextlib import suppress
 from pathlib import Path
+from typing import Final
+
+_MOST_NOTED_BYTES: Final = 4_096
 
 
 class FileLock:
@@ -42,19 +45,23 @@ class FileLock:
             os.close(self._descriptor)
             self._descriptor = None
 
-    def note_failure(self) -> None:
-        """Tell those who wait for the lock that what they wait for has just failed."""
+    def note_failure(self, reason: str) -> None:
+        """Tell those who wait for the lock that what they wait for has just failed, and why."""
         if self._descriptor is not None:
             with suppress(OSError):  # on a full disk they try for themselves
-                os.pwrite(self._descriptor, b"%020d" % time.monotonic_ns(), 0)
+                os.ftruncate(self._descriptor, 0)
+                note = b"%020d" % time.monotonic_ns() + reason.encode("utf-8", errors="replace")
+                os.pwrite(self._descriptor, note[:_MOST_NOTED_BYTES], 0)
 
-    def failed_since(self, monotonic_ns: int) -> bool:
-        """Return whether another process of this host has failed since then."""
+    def failure_since(self, monotonic_ns: int) -> str | None:
+        """Return why another process of this host has failed since then; None where none has."""
         if self._descriptor is not None:
             with suppress(ValueError):
-                noted = int(os.pread(self._descriptor, 20, 0))
-                return monotonic_ns < noted <= time.monotonic_ns()  # an older boot may have counted further
-        return False
+                note = os.pread(self._descriptor, _MOST_NOTED_BYTES, 0)
+                noted = int(note[:20])
+                if monotonic_ns < noted <= time.monotonic_ns():  # an older boot may have counted further
+                    return note[20:].decode("utf-8", errors="replace")
+        return None
 
     def _take(self, kind: int) -> None:
         while True:

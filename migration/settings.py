@@ -38,6 +38,7 @@ from migration.secret_text import remember_secrets, secrets_of_url
 from migration.setting_urls import URL_SETTINGS, check_setting_url
 from migration.settings_file import SettingsFile, SettingsFileRefusedError, find_settings_file
 from migration.state_folder import HERE, StateFolder, choose_state_folder
+from migration.trusted_networks import NetworkList
 
 DEFAULT: Final = "default"
 ENVIRONMENT: Final = "environment"
@@ -58,8 +59,7 @@ SECRETS: Final = ("broker_url", "target_url", "target_password", "api_token", "s
 """Settings that are a secret or may hold one: each may come from a file instead, which `..._FILE` names."""
 LOG_LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 _SECRET_BYTES: Final = 65_536
-_SECRET_VARIABLES: Final = ("PGPASSWORD", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
-"""Secrets that libraries read by themselves."""
+_SECRET_VARIABLES: Final = ("PGPASSWORD", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")  # libraries read them
 
 
 class Settings(BaseSettings):
@@ -133,6 +133,8 @@ class Settings(BaseSettings):
     """Address that the API listens on."""
     api_port: int = Field(default=8000, ge=0, le=65_535)
     """Port that the API listens on."""
+    trusted_proxies: NetworkList = ""
+    """Proxies in front of the API, whose `X-Forwarded-For` counts: addresses and networks, apart by commas."""
     flower_url: str = "http://127.0.0.1:5555"
     """Where the dashboard's link to Flower leads."""
 
@@ -322,7 +324,7 @@ def load_settings() -> Settings:
         _remember(settings)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
-        name = "_".join(str(part) for part in first["loc"])
+        name = "_".join(map(str, first["loc"]))
         origin = setting_origins().get(name, ENVIRONMENT)
         raise SettingError(
             f"{first['msg']}",

@@ -63,6 +63,6 @@ export function alertsOf({status}) {
   if (status.producers_alive === 0 && !isToldOf("producer"))
     said.push("No producer is there: nobody moves this run until one is started.");
   if (status.workers_alive === 0 && !isToldOf("no worker"))
-    said.push("No worker is there: nothing is done until one is started: celery -A worker.app worker -Q copy");
+    said.push("No worker is there: nothing is done until one is started.");
   return said;
 }

@@ -144,8 +144,8 @@ export function workerList(run, runId) {
       alive
         ? nothing
         : html`<p class="warn-text">
-            <strong>No worker is there.</strong> Nothing is done until one is started:
-            <code>celery -A worker.app worker -Q copy</code>
+            <strong>No worker is there.</strong> Nothing is done until one is started.
+            ${run.cluster?.note ?? ""}
           </p>`
     }
     <ul class="workers">

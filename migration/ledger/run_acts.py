@@ -10,13 +10,16 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from importlib.metadata import version
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Connection, select
 
 from migration.ledger.event_names import EventName
 from migration.ledger.ledger_tables import events
 from migration.observers.run_happenings import RunActed
+
+MAX_PERSON_CHARACTERS: Final = 255
+"""The longest name of a host (RFC 1035, section 2.3.4); an address and a token's name are shorter."""
 
 
 class Act(StrEnum):
@@ -36,10 +39,20 @@ class Act(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """A user as the operating system knows them, or `token NAME` of the API, and the host that they are on."""
+    """A user as the operating system knows them, or `token NAME` of the API, and the host that they are on.
+
+    Both are one word of a log or report: printable, and `MAX_PERSON_CHARACTERS` long at most, whatever a ledger holds.
+    """
 
     name: str
     host: str
+
+    def __post_init__(self) -> None:
+        """Bound what is shown."""
+        for field_name in ("name", "host"):
+            text = getattr(self, field_name)[:MAX_PERSON_CHARACTERS]
+            shown = "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
+            object.__setattr__(self, field_name, shown)
 
 
 @dataclass(frozen=True, slots=True)

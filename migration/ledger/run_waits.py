@@ -14,15 +14,14 @@ from migration.ledger.process_presence import count_alive, is_any_at_work
 from migration.ledger.run_records import RunRecord
 from migration.ledger.waits_behind_others import waits_behind_others
 from migration.model import Phase
+from migration.start_commands import start_command
 
 _QUIET_SECONDS: Final = 20.0
 """A producer connects with the first run that it is told of, and again a moment after PostgreSQL has restarted."""
 _ABSENT_SECONDS: Final = 8.0
 """A cluster that starts with its run says within this time that it is there."""
-_START_PRODUCER: Final = "celery -A producer.app worker -Q control --pool threads"
 UNTAKEN_STEPS: Final = "No worker takes the steps that wait."
 """How the sentence begins that says so."""
-_START_WORKER: Final = "celery -A worker.app worker -Q copy"
 _QUIET: Final = text(
     """
     SELECT greatest(
@@ -92,11 +91,12 @@ def _said(connection: Connection, run: RunRecord) -> list[str]:
     if not is_new and not alive.producers and not is_producer_connected(connection):
         said.append(
             "No producer is connected to this database, so nobody moves the run: start one with "
-            f"`{_START_PRODUCER}`, or `resume` it."
+            f"`{start_command('producer')}`, or `resume` it."
         )
     if not is_new and not alive.workers and _needs_workers(connection, run):
         said.append(
-            f"No worker has given a sign of life, so nobody takes the run's steps: start one with `{_START_WORKER}`."
+            "No worker has given a sign of life, so nobody takes the run's steps: start one with "
+            f"`{start_command('worker')}`."
         )
     elif (
         not said and _is_quiet(connection, run) and connection.execute(_UNTAKEN, {"run_id": run.id}).scalar()
@@ -105,7 +105,7 @@ def _said(connection: Connection, run: RunRecord) -> list[str]:
         there = "Does the broker answer (`migration-cli doctor`)? " if alive.workers else ""
         said.append(
             f"{UNTAKEN_STEPS} {there}Is one running on this broker, with this very target? "
-            f"Start it with: {_START_WORKER}"
+            f"Start it with: {start_command('worker')}"
         )
     return said
 

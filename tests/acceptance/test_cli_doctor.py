@@ -5,14 +5,42 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
 
+from tests.support.api import TOKEN
 from tests.support.shell import Shell
+from tests.support.stages import serve_snapshots
+
+
+class _Elsewhere(BaseHTTPRequestHandler):
+    """A web server that is somebody else's."""
+
+    def do_GET(self) -> None:
+        self.send_error(404)
+
+    def log_message(self, *_arguments: object) -> None:
+        pass
+
+
+@contextmanager
+def served_by(handler: type[BaseHTTPRequestHandler]) -> Iterator[int]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield server.server_port
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 @pytest.fixture
@@ -137,3 +165,30 @@ def test_a_ledger_of_a_newer_version_is_refused_by_all_that_open_it(shell: Shell
     assert "version 9999, and this Convoy" in err
     assert "Traceback" not in err
     assert shell.query("SELECT version_num FROM convoy.alembic_version") == [("9999",)]
+
+
+def test_a_stage_is_asked_as_a_worker_would(shell: Shell) -> None:
+    folder = shell.folder / "stage"
+    folder.mkdir()
+    shell.environment["MIGRATION_STAGE_URL"] = str(folder)
+    _, found = checks(shell)
+    assert (found["stage"]["health"], list(folder.iterdir())) == ("ok", [])
+
+    with serve_snapshots(shell.folder / "snapshots") as port:
+        shell.environment |= {"MIGRATION_STAGE_URL": f"http://127.0.0.1:{port}", "MIGRATION_API_TOKEN": TOKEN}
+        _, found = checks(shell)
+        assert found["stage"]["health"] == "ok"
+        shell.environment["MIGRATION_API_TOKEN"] = "hidden-word"
+        status, found = checks(shell)
+    assert (status, found["stage"]["health"]) == (2, "failed")
+    assert "answers 401" in found["stage"]["found"]
+    assert found["stage"]["command"] == "migration-cli token create stage --scope run"
+
+    # Nobody listens there any more; and then somebody who is no stage.
+    status, found = checks(shell)
+    assert (status, found["stage"]["health"]) == (2, "failed")
+    with served_by(_Elsewhere) as port:
+        shell.environment["MIGRATION_STAGE_URL"] = f"http://127.0.0.1:{port}"
+        status, found = checks(shell)
+    assert (status, found["stage"]["health"]) == (2, "failed")
+    assert "it answers 404" in found["stage"]["found"]

@@ -14,6 +14,7 @@ import yaml
 
 from api.app import create_app
 from api.authentication import PUBLIC_PATHS
+from migration.process_launcher import NEEDED_SECRETS
 from migration.queue import CONTROL_QUEUE, COPY_QUEUE
 from producer.cli.app import commands
 from tests.support.api import ApiClient, api_settings
@@ -36,8 +37,8 @@ def test_an_action_names_a_command_that_there_is(alert: str) -> None:
     for program, *words in found:
         if program == "migration-cli":
             check_command(words)
-        elif program == "celery":
-            check_worker(words)
+        elif program == ".venv/bin/python":
+            check_process(words)
         elif program == "curl":
             check_request(words)
         else:
@@ -51,7 +52,10 @@ def check_command(words: list[str]) -> None:
     command.make_context(name, list(arguments))  # raises where an argument lacks
 
 
-def check_worker(words: list[str]) -> None:
+def check_process(words: list[str]) -> None:
+    assert words[:2] == ["-m", "migration.process_launcher"]
+    assert words[2] in NEEDED_SECRETS
+    assert words[3:5] == ["-m", "celery"]
     assert importlib.util.find_spec(words[words.index("-A") + 1]) is not None
     assert words[words.index("-Q") + 1] in {CONTROL_QUEUE, COPY_QUEUE}
 

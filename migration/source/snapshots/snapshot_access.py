@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, Self
@@ -134,7 +135,7 @@ class SnapshotAccess:
 
 def _lost(source: FrozenSource, why: str) -> SnapshotLostError:
     return SnapshotLostError(
-        "The snapshot that the run was made from is not on this host",
+        f"The snapshot that the run was made from is not on host {socket.gethostname()}",
         file=source.snapshot,
         remedy=f"{why}. Migrate the source again, in a new run",
     )

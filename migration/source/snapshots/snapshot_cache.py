@@ -14,6 +14,7 @@ import json
 import logging
 import os
 import shutil
+import socket
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-_MAKE_ROOM: Final = "Make room there, or set MIGRATION_SNAPSHOT_DIR to a larger disk of this host"
+_MAKE_ROOM: Final = "Make room there, or set MIGRATION_SNAPSHOT_DIR to a larger disk of that host"
 _SPARE_BYTES: Final = 64 << 20
 """Room that is left on the disk."""
 _PART_MODE: Final = 0o600
@@ -117,7 +118,8 @@ class SnapshotCache:
         free_bytes = shutil.disk_usage(self._folder).free
         if free_bytes < wanted_bytes + _SPARE_BYTES:
             raise SnapshotDiskFullError(
-                f"A snapshot does not fit on this host: {wanted_bytes:,} bytes are to come and {free_bytes:,} are free",
+                f"A snapshot does not fit on host {socket.gethostname()}: {wanted_bytes:,} bytes are to come"
+                f" and {free_bytes:,} are free",
                 file=str(self._folder),
                 remedy=_MAKE_ROOM,
             )
@@ -175,16 +177,20 @@ class SnapshotCache:
         try:
             if self._is_known(sha256) or self._is_as_frozen(sha256):
                 return
-            if alone.failed_since(begun):
+            failure = alone.failure_since(begun)
+            if failure is not None:
+                what, _, remedy = failure.partition("\n")
                 raise StageUnreachableError(
-                    "The stage could not be used by this host just now",
+                    what,
                     file=stage.locate(sha256),
-                    remedy="It is tried again soon; the log of this host's worker says more",
+                    remedy=remedy,
+                    details="Another process of that host found so just now, and it is tried again soon",
                 )
             try:
                 self._fetch_whole(sha256, snapshot_bytes, stage)
-            except StageUnreachableError:
-                alone.note_failure()
+            except StageUnreachableError as error:
+                # Whole, for this is the sentence of most attempts: one process in fifteen seconds asks the stage.
+                alone.note_failure(f"{error.what}\n{error.remedy}".replace("\0", ""))
                 raise
         finally:
             alone.release()
@@ -222,7 +228,7 @@ class SnapshotCache:
     def _not_kept(self, error: OSError) -> ConvoyError:
         kind = SnapshotDiskFullError if is_full(error) else SnapshotFetchError
         return kind(
-            f"A snapshot cannot be kept on this host: {error.strerror or error}",
+            f"A snapshot cannot be kept on host {socket.gethostname()}: {error.strerror or error}",
             file=str(self._folder),
             remedy=_MAKE_ROOM if is_full(error) else "Look at that disk, and resume",
         )

@@ -54,6 +54,13 @@ class SnapshotStage(Protocol):
     def forget(self, sha256: str, run_ids: Collection[str]) -> None:
         """Take away the notes of runs that need a snapshot no more."""
 
+    def try_out(self) -> str | None:
+        """Make sure that this host may read there; return why it may not write, or None where it may or need not.
+
+        Raises:
+            StageUnreachableError: it may not read there.
+        """
+
     def remove(self, sha256: str) -> bool:
         """Remove a snapshot, unless some run has a note at it now; return whether it is gone."""
 

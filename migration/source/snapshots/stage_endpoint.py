@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import re
+import socket
 import time
 import urllib.error
 import urllib.request
@@ -12,6 +13,7 @@ from contextlib import contextmanager
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
+from migration.convoy_error import NextStep
 from migration.errors import SnapshotFetchError, StageUnreachableError
 from migration.source.source_path import without_credentials
 
@@ -23,6 +25,8 @@ SNAPSHOTS_PATH: Final = "/api/v1/migration/snapshots"
 NOT_FOUND_TYPE: Final = "urn:convoy:problem:snapshot-not-found"
 _TIMEOUT_SECONDS = 20.0
 _PIECE_BYTES = 1 << 20
+_MOST_QUOTED = 300
+_NO_SNAPSHOT = "0" * 64
 _PAUSES_SECONDS = (0.5, 2.0)
 _CONTENT_RANGE = re.compile(r"bytes (?:(\d+)-\d+|\*)/(\d+)")
 
@@ -93,6 +97,14 @@ class EndpointStage:
     def forget(self, sha256: str, run_ids: Collection[str]) -> None:
         """Do nothing: there are no notes but those in the folder itself."""
 
+    def try_out(self) -> None:
+        """Ask for a snapshot that there is not: whose answer that is, is a stage, and has taken the token.
+
+        Raises:
+            StageUnreachableError: somebody else answers, or nobody, or the token is not taken.
+        """
+        self.size(_NO_SNAPSHOT)
+
     def remove(self, sha256: str) -> bool:  # noqa: ARG002
         """Remove nothing: the producer does that in the folder itself."""
         return False
@@ -117,7 +129,8 @@ class EndpointStage:
             raise self._unreachable(sha256, str(error) or type(error).__name__) from error
 
     def _refused(self, sha256: str, error: urllib.error.HTTPError) -> Exception:
-        if error.code == HTTPStatus.NOT_FOUND and _problem_type(error) == NOT_FOUND_TYPE:
+        problem = _problem(error)
+        if error.code == HTTPStatus.NOT_FOUND and problem.get("type") == NOT_FOUND_TYPE:
             return FileNotFoundError(self.locate(sha256))
         if error.code == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
             return SnapshotFetchError(
@@ -125,22 +138,36 @@ class EndpointStage:
                 file=self.locate(sha256),
                 remedy="Start a new run",
             )
+        said = f": {problem['detail']}".rstrip(".") if isinstance(problem.get("detail"), str) else ""
+        answer = f"{error.code} {error.reason}{said[:_MOST_QUOTED]}"
         if error.code in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
-            return self._unreachable(sha256, "the API does not take the token in MIGRATION_API_TOKEN")
-        return self._unreachable(sha256, f"it answers {error.code} {error.reason}")
+            return self._unreachable(
+                sha256,
+                f"the API does not take the token in MIGRATION_API_TOKEN, and answers {answer}",
+                "Make a token with `migration-cli token create stage --scope run`, set MIGRATION_API_TOKEN (or the file"
+                " that MIGRATION_API_TOKEN_FILE names) to it on that host, and start its worker anew",
+                (NextStep("Make a token for that host", "migration-cli token create stage --scope run"),),
+            )
+        return self._unreachable(sha256, f"it answers {answer}")
 
-    def _unreachable(self, sha256: str, reason: str) -> StageUnreachableError:
+    def _unreachable(
+        self, sha256: str, reason: str, remedy: str = "", next_steps: tuple[NextStep, ...] = ()
+    ) -> StageUnreachableError:
+        # The host by its name: the sentence is read where the run is, and not where it was written.
         return StageUnreachableError(
-            f"The stage cannot be used: {reason}",
+            f"The stage cannot be used from host {socket.gethostname()}: {reason}",
             file=self.locate(sha256),
-            remedy="Check that the API runs on the producer's host, that this host reaches it,"
-            " and MIGRATION_STAGE_URL and MIGRATION_API_TOKEN here",
+            remedy=remedy
+            or "Check that the API runs on the producer's host, that the host of the worker reaches it,"
+            " and MIGRATION_STAGE_URL and MIGRATION_API_TOKEN there",
+            next_steps=next_steps,
         )
 
 
-def _problem_type(error: urllib.error.HTTPError) -> object:
+def _problem(error: urllib.error.HTTPError) -> dict[str, Any]:
+    """Return the problem document of an answer, or nothing where it has none (RFC 9457)."""
     try:
         document = json.loads(error.read(_PIECE_BYTES))
     except (OSError, ValueError, http.client.HTTPException):
-        return None
-    return document.get("type") if isinstance(document, dict) else None
+        return {}
+    return document if isinstance(document, dict) else {}

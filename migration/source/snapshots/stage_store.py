@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import socket
 import time
 import uuid
 from contextlib import contextmanager, suppress
@@ -28,6 +29,7 @@ _MOST_PARTS = 9_000
 """S3 takes 10,000 parts for one object."""
 _PARTS_AT_ONCE = 2
 _TIMEOUT_SECONDS = 20.0
+_TRIED_BYTES = b"convoy"
 _TRIES = 2
 _PAUSES_SECONDS = (0.5, 2.0)
 _REMOVAL_SECONDS = 60.0
@@ -128,6 +130,38 @@ class StoreStage:
 
         self._tried(sha256, forget)
 
+    def try_out(self) -> str | None:
+        """Write a few bytes, read and remove them; where writing is refused, read what there is.
+
+        Returns:
+            why this host may not write there, which a worker's need not; None: it may.
+
+        Raises:
+            StageUnreachableError: it may not read there either.
+        """
+        path = f"{self._root}/try-out-{uuid.uuid4().hex}"
+        try:
+            with self._translated(""):
+                self._files.pipe_file(path, _TRIED_BYTES)
+        except StageUnreachableError as refusal:
+            with self._translated(""):
+                self._read_something()
+            return refusal.what
+        try:
+            with self._translated(""):
+                if self._files.cat_file(path) != _TRIED_BYTES:
+                    raise OSError("what was written there does not come back")
+        finally:
+            with self._translated(""):
+                self._remove(path)
+        return None
+
+    def _read_something(self) -> None:
+        names = self._files.ls(self._root, detail=False, refresh=True)
+        snapshot = next((path for path in names if str(path).endswith(".sqlite")), None)
+        if snapshot is not None:
+            self._files.cat_file(snapshot, start=0, end=1)
+
     def remove(self, sha256: str) -> bool:
         """Remove a snapshot, unless some run has a note at it now; return whether it is gone."""
         return self._tried(sha256, lambda: self._remove_unneeded(sha256))
@@ -196,7 +230,7 @@ class StoreStage:
             return int(self._files.info(self._snapshot(sha256))["size"])
         except FileNotFoundError:
             if self._is_folder and not Path(self._root).is_dir():
-                raise OSError("there is no such folder on this host; is it mounted?") from None
+                raise OSError("there is no such folder there; is it mounted?") from None
             return None
 
     def _is_there(self, path: str) -> bool:
@@ -234,7 +268,7 @@ class StoreStage:
         except Exception as error:
             # Every storage library behind fsspec brings its own family of errors.
             raise StageUnreachableError(
-                f"The stage cannot be used: {str(error) or type(error).__name__}",
+                f"The stage cannot be used from host {socket.gethostname()}: {str(error) or type(error).__name__}",
                 file=self.locate(sha256) if sha256 else self._root,
-                remedy="Check MIGRATION_STAGE_URL, its credentials and the network on this host",
+                remedy="Check MIGRATION_STAGE_URL, its credentials and the network on that host",
             ) from error

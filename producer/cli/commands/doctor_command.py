@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @click.command(
     epilog="Example: migration-cli doctor --target-url postgresql://me@host/shop",
-    short_help="Look at broker, target, rights, folders, clocks, versions; say what to type.",
+    short_help="Look at broker, target, stage, rights, folders, clocks, versions; say what to type.",
 )
 @target_flags
 @click.option(
@@ -36,7 +36,9 @@ if TYPE_CHECKING:
 @json_flag
 @verbose_flag
 def doctor(target_schema: str, **values: Any) -> int:
-    """Look at all that a migration needs, and say what to type where something is missing. Nothing is written.
+    """Look at all that a migration needs, and say what to type where something is missing.
+
+    Nothing is written but a few bytes to a stage that is a folder or store, which are removed again.
 
     Status 0: all is well; 1: it works, with warnings; 2: a migration would not work.
     """
@@ -46,6 +48,7 @@ def doctor(target_schema: str, **values: Any) -> int:
     from producer.cli.doctor.broker_checks import check_broker_server
     from producer.cli.doctor.check_result import clock_results, told
     from producer.cli.doctor.host_checks import check_host
+    from producer.cli.doctor.stage_checks import check_stage
     from producer.cli.doctor.target_checks import check_target_database, check_target_names
 
     settings = read_settings()
@@ -54,6 +57,7 @@ def doctor(target_schema: str, **values: Any) -> int:
     results = check_host(settings, is_embedded=target.is_embedded)
     with told("target schema", results):
         check_schema_name(target_schema)
+    results += check_stage(settings)
     if settings.broker_url is not None:
         results += check_broker_server(settings, clocks)
     if not target.is_embedded:

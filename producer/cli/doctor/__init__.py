@@ -1,1 +1,1 @@
-"""What `migration-cli doctor` looks at, one file for each: this host, the broker and its processes, the target."""
+"""What `migration-cli doctor` looks at, one file for each: this host, stage, broker and who is on it, target."""

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from redis import Redis
 from redis.exceptions import RedisError
 
+from migration.start_commands import ClusterProcess, start_command
 from producer.cli.doctor.check_result import CheckResult, Clock, Health, compare_clocks, told
 
 if TYPE_CHECKING:
@@ -18,14 +21,10 @@ if TYPE_CHECKING:
 
 _OLDEST: Final = (6, 2)
 _ANSWER_SECONDS: Final = 5.0
-_PROCESSES: Final = (
-    (
-        "producer",
-        "control",
-        "python -m celery -A producer.app worker -Q control --pool threads --concurrency 4",
-    ),
-    ("worker", "copy", "python -m celery -A worker.app worker -Q copy --concurrency 2"),
-)
+_PORT: Final = 6379
+_TLS_FLAGS: Final = (("ssl_ca_certs", "--cacert"), ("ssl_certfile", "--cert"), ("ssl_keyfile", "--key"))
+_PROCESSES: Final[tuple[tuple[ClusterProcess, str], ...]] = (("producer", "control"), ("worker", "copy"))
+"""Process, and the queue that it takes messages from."""
 
 
 def check_broker_server(settings: Settings, clocks: list[Clock]) -> list[CheckResult]:
@@ -43,7 +42,7 @@ def check_broker_server(settings: Settings, clocks: list[Clock]) -> list[CheckRe
             url, socket_connect_timeout=_ANSWER_SECONDS, socket_timeout=_ANSWER_SECONDS, decode_responses=True
         )
         try:
-            results += _server(client, broker_address(url))
+            results += _server(client, broker_address(url), url)
 
             def seconds() -> float:
                 whole, micros = client.time()
@@ -62,10 +61,11 @@ def check_broker_server(settings: Settings, clocks: list[Clock]) -> list[CheckRe
     return results
 
 
-def _server(client: Any, address: str) -> list[CheckResult]:
+def _server(client: Any, address: str, url: str) -> list[CheckResult]:
     info = client.info()
     name = "Valkey" if "valkey_version" in info else "Redis"
     shown = str(info.get("valkey_version") or info["redis_version"])
+    shell = broker_shell(url, "valkey-cli" if name == "Valkey" else "redis-cli")
     parts = tuple(int(part) for part in str(info["redis_version"]).split(".")[:2])
     results = [CheckResult("broker", Health.OK, f"{name} {shown} at {address}")]
     if parts < _OLDEST:
@@ -86,7 +86,7 @@ def _server(client: Any, address: str) -> list[CheckResult]:
                 Health.WARNING,
                 f"{policy}: a full broker throws messages away; the watchdog sends them again, later",
                 "Set maxmemory-policy noeviction",
-                "redis-cli -u $MIGRATION_BROKER_URL CONFIG SET maxmemory-policy noeviction",
+                f"{shell} CONFIG SET maxmemory-policy noeviction",
             )
         )
     if not info.get("aof_enabled"):
@@ -96,10 +96,33 @@ def _server(client: Any, address: str) -> list[CheckResult]:
                 Health.WARNING,
                 "off: a restart of the broker loses what is queued; the watchdog sends it again, later",
                 "Turn it on",
-                "redis-cli -u $MIGRATION_BROKER_URL CONFIG SET appendonly yes",
+                f"{shell} CONFIG SET appendonly yes",
             )
         )
     return results
+
+
+def broker_shell(url: str, program: str) -> str:
+    """Return the line that opens the broker's own client, by address: a shell knows nothing of what `.env` sets.
+
+    The password is asked for, and stands in no list of processes.
+
+    >>> broker_shell("rediss://me:word@cache.example:6380/2?ssl_ca_certs=/etc/ca.crt", "redis-cli")
+    'redis-cli -h cache.example -p 6380 -n 2 --user me --askpass --tls --cacert /etc/ca.crt'
+    """
+    parts = urlsplit(url)
+    options = dict(parse_qsl(parts.query))
+    words = [program, "-h", parts.hostname or "localhost", "-p", str(parts.port or _PORT)]
+    database = options.get("db") or parts.path.strip("/")
+    words += ["-n", database] if database not in {"", "0"} else []
+    user = unquote(parts.username or "")
+    words += ["--user", user] if user else []
+    words += ["--askpass"] if parts.password else []
+    if parts.scheme == "rediss":
+        words.append("--tls")
+        for option, flag in _TLS_FLAGS:
+            words += [flag, options[option]] if option in options else []
+    return shlex.join(words)
 
 
 def _processes(settings: Settings) -> list[CheckResult]:
@@ -112,7 +135,7 @@ def _processes(settings: Settings) -> list[CheckResult]:
     finally:
         app.close()
     results = []
-    for kind, queue, command in _PROCESSES:
+    for kind, queue in _PROCESSES:
         names = sorted(process.name for process in found if queue in process.queues)
         shown = ", ".join(names)
         results.append(
@@ -123,7 +146,7 @@ def _processes(settings: Settings) -> list[CheckResult]:
                 Health.FAILED,
                 f"nobody takes messages from the queue {queue}",
                 f"Start a {kind}",
-                command,
+                start_command(kind),
             )
         )
     results += compare_versions(own_version(), found)

@@ -25,6 +25,7 @@ from migration.ledger.run_requests import fail_run
 from migration.model import Phase
 from migration.report import next_commands
 from migration.report.report_builder import build_report
+from migration.start_commands import start_command
 from producer.cli.output.command_lines import command_line, with_target
 from producer.cli.output.error_output import without_passwords
 from producer.cli.output.progress_display import View, make_view
@@ -114,7 +115,7 @@ def watch(session: Session, run_id: str, view: View, *, verbose: bool) -> RunPro
             hinted = True
             view.note(
                 "No producer has taken the run yet. Is one running on this broker, with this very target? "
-                "Start it with: celery -A producer.app worker -Q control --pool threads"
+                f"Start it with: {start_command('producer')}"
             )
         _pause(session, run_id, now - begun)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from sqlalchemy import update
 
 from migration.ledger.ledger_tables import runs
 from migration.ledger.run_records import find_run
+from migration.ledger.run_requests import request_cancel
 from migration.model import Phase
 from tests.integration.api.conftest import RunningApi
 
@@ -62,3 +64,18 @@ def test_options_that_make_no_sense_are_refused(api: RunningApi, name: str, valu
     answer = api.client.post(f"{V1}/start", json=asked)
     assert answer.status_code == 422
     assert answer.json()["errors"][0]["pointer"].endswith(name)
+
+
+def test_the_events_of_a_held_run_end_and_go_on_with_its_cutover(api: RunningApi) -> None:
+    """Nothing happens to it by itself: a stream that stayed open would keep a program that waits for the end."""
+    accepted = held(api)
+    until_held = api.client.get(accepted["links"]["events"]).text
+    assert until_held.endswith('event: end\ndata: {"status":"ready"}\n\n')
+    last_seen = re.findall(r"^id: (\d+)$", until_held, re.MULTILINE)[-1]
+
+    assert api.client.post(accepted["links"]["cutover"]).status_code == 202
+    assert api.client.get(accepted["links"]["status"]).json()["finished"] is False
+    request_cancel(api.engine, accepted["run_id"])
+    rest = api.client.get(accepted["links"]["events"], headers={"Last-Event-ID": last_seen}).text
+    assert "cutover" in rest
+    assert rest.endswith('event: end\ndata: {"status":"cancelled"}\n\n')

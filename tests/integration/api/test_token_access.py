@@ -158,8 +158,14 @@ def test_a_token_that_nobody_made_opens_nothing(api: RunningApi) -> None:
 def test_acts_have_the_name_of_the_token(api: RunningApi) -> None:
     header = token_of(api, "ci", AccessScope.ADMIN)
     run_id = api.client.post(f"{V1}/start", json={"sources": ["school.db"]}, headers=header).json()["run_id"]
+    forged = {
+        **header,
+        "X-Forwarded-For": "6.6.6.6",
+        "Forwarded": "for=6.6.6.6",
+        "X-Real-IP": "db1: x -- By root",
+    }
     for act in ("pause", "resume", "cancel"):
-        assert api.client.post(f"{V1}/{run_id}/{act}", headers=header).status_code == 202
+        assert api.client.post(f"{V1}/{run_id}/{act}", headers=forged).status_code == 202
 
     with api.engine.connect() as connection:
         acts = read_acts(connection, run_id)

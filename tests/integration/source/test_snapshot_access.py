@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -191,8 +192,12 @@ def test_after_a_failure_the_whole_host_rests(scene_of: Scenes, monkeypatch: pyt
             first.path(frozen)
         proxy.set("forward")
         monkeypatch.setattr(snapshot_cache, "_REST_SECONDS", 60.0)
-        with pytest.raises(StageUnreachableError, match="just now"):
+        with pytest.raises(StageUnreachableError, match=r"cannot be used from host .*just now") as caught:
             second.path(frozen)
+        # All of it: host, reason and remedy, for this is what a run's `status` mostly shows.
+        assert socket.gethostname() in caught.value.what
+        assert "Connection refused" in caught.value.what or "reset" in caught.value.what
+        assert "MIGRATION_STAGE_URL" in caught.value.remedy
         assert proxy.answered == 0
         monkeypatch.setattr(snapshot_cache, "_REST_SECONDS", 0.0)
         assert second.path(frozen) == scene.where(frozen)
@@ -263,14 +268,58 @@ def test_what_the_stage_has_need_not_come_to_be_confirmed(scene_of: Scenes) -> N
     assert not scene.settings.snapshot_dir.exists()
 
 
-def test_wrong_token_is_said_and_waited_out(scene_of: Scenes) -> None:
-    scene = scene_of("http", api_token="another")
+def test_wrong_token_is_said_by_every_process_of_the_host(
+    scene_of: Scenes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene = scene_of("http", api_token="hidden-word")
     frozen = scene.put()
-    with (
-        SnapshotAccess(scene.settings) as snapshots,
-        pytest.raises(StageUnreachableError, match="does not take the token in MIGRATION_API_TOKEN"),
-    ):
-        snapshots.path(frozen)
+    monkeypatch.setattr(snapshot_cache, "_REST_SECONDS", 60.0)
+    for _ in range(3):
+        with SnapshotAccess(scene.settings) as snapshots, pytest.raises(StageUnreachableError) as caught:
+            snapshots.path(frozen)
+        assert "does not take the token in MIGRATION_API_TOKEN, and answers 401" in caught.value.what
+        assert socket.gethostname() in caught.value.what
+        assert "migration-cli token create" in caught.value.remedy
+        assert "hidden-word" not in str(caught.value)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_stage_is_tried_out_and_nothing_is_left(scene_of: Scenes, kind: str) -> None:
+    scene = scene_of(kind)
+    frozen = scene.put()
+    stage = open_stage(scene.settings)
+    assert stage is not None
+    assert stage.try_out() is None
+    assert stage.size(frozen.sha256) == frozen.bytes
+    if isinstance(stage, stage_store.StoreStage):
+        assert not [name for name in stage._names() if "try-out" in name]
+
+
+@pytest.mark.parametrize("kind", ["s3", "http"])
+def test_a_stage_that_is_away_is_found_out(scene_of: Scenes, kind: str) -> None:
+    scene = scene_of(kind)
+    scene.put()
+    assert scene.proxy is not None
+    scene.proxy.set("refuse")
+    stage = open_stage(scene.settings)
+    assert stage is not None
+    with pytest.raises(StageUnreachableError, match="cannot be used from host"):
+        stage.try_out()
+
+
+def test_a_stage_that_may_only_be_read_says_so(scene_of: Scenes, monkeypatch: pytest.MonkeyPatch) -> None:
+    scene = scene_of("folder")
+    scene.put()
+    stage = open_stage(scene.settings)
+    assert isinstance(stage, stage_store.StoreStage)
+
+    def refused(*_arguments: object) -> None:
+        raise PermissionError("Access Denied")
+
+    monkeypatch.setattr(
+        stage._files, "pipe_file", refused
+    )  # the tests may run as root, whom no mode keeps out
+    assert "Access Denied" in str(stage.try_out())
 
 
 READER = """

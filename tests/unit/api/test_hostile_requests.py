@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import uuid
+
 import pytest
 
+from migration.ledger.run_acts import MAX_PERSON_CHARACTERS, Person
+from migration.trace_context import parse_traceparent
 from tests.support.api import ApiClient
 
 START = "/api/v1/migration/start"
@@ -77,3 +81,15 @@ def test_schemas_of_the_server_are_refused_before_a_run_is_made(
     assert answer.json()["schema"] == schema
     labelled = {"sources": [{"path": "school.db", "label": schema}], "options": {"schema_per_source": True}}
     assert client.post(path, json=labelled).status_code == 422
+
+
+@pytest.mark.parametrize("length", [256, 20_000])
+def test_what_is_kept_of_headers_is_bounded(client: ApiClient, length: int) -> None:
+    answer = client.post(START, json={"sources": ["school.db"]}, headers={"Idempotency-Key": "k" * length})
+    assert answer.status_code == 422, answer.text
+
+    answer = client.get("/healthz", headers={"X-Request-ID": "r" * length})
+    assert len(answer.headers["X-Request-ID"]) == len(str(uuid.UUID(int=0)))
+    traced = parse_traceparent(f"01-{'a' * 32}-{'b' * 16}-01-" + "t" * length)
+    assert str(traced) == f"00-{'a' * 32}-{'b' * 16}-01"
+    assert len(Person("token ops", "h" * length).host) <= MAX_PERSON_CHARACTERS

@@ -169,6 +169,7 @@ def test_the_command_for_uvicorn_in_the_docs_bounds_headers() -> None:
     config = uvicorn.Config(_ok, http=options["http"])
     config.load()
     assert config.http_protocol_class is DeadlineProtocol
+    assert "--no-proxy-headers" in found[1]
 
 
 @pytest.mark.parametrize(
