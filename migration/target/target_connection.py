@@ -17,6 +17,7 @@ from sqlalchemy import Engine, create_engine
 
 from migration.convoy_error import ConvoyError, NextStep, Place
 from migration.errors import TargetEncodingError, TargetPermissionError, TargetUrlError
+from migration.target.connection_pool import ClosingPool
 from migration.target.json_reading import use_read_json
 from migration.target.postgres_errors import translate, unreachable
 from migration.target.session_bounds import SessionBounds
@@ -268,6 +269,7 @@ def make_engine(
     return create_engine(
         "postgresql+psycopg://",
         creator=lambda: connect(url, application_name, wait_for_disk=wait_for_disk, bounds=bounds),
+        poolclass=ClosingPool,
         pool_size=pool.kept,
         max_overflow=pool.more,
         pool_timeout=pool.wait_seconds,
