@@ -80,8 +80,8 @@ async def _stream(request: Request, cluster: Cluster, run_id: str, after: int) -
 
 _EVENT_STREAM: dict[int | str, dict[str, Any]] = {
     200: {
-        "description": "One event for each entry of the run's log; `event: end` with its status when nothing more happens to it"
-        " by itself: it has ended, or is held (`ready`).",
+        "description": "One event for each entry of the run's log; `event: end` with its status when nothing more"
+        " happens to it by itself: it has ended, or is held (`ready`).",
         "content": {
             "text/event-stream": {
                 "schema": {
