@@ -160,6 +160,8 @@ class Status(BaseModel):
 
     run_id: str
     mode: Mode
+    sources: list[str]
+    """Labels of what the run was asked to migrate, known before anything of it was read."""
     status: Phase
     phase: Phase
     resume_phase: Phase | None
@@ -209,6 +211,7 @@ def status_of(
     status = Status(
         run_id=run.id,
         mode=Mode(run.mode),
+        sources=[source.label for source in run.options.sources],
         status=progress.phase,
         phase=progress.phase,
         resume_phase=run.resume_phase,

@@ -71,7 +71,8 @@ export function runPage([id]) {
   }
 
   function nameOf() {
-    const sources = [...new Set([...run.tables.values()].map(table => table.source))];
+    const ofTables = [...new Set([...run.tables.values()].map(table => table.source))];
+    const sources = ofTables.length ? ofTables : (run.status?.sources ?? []); // before the plan there are no tables
     if (!sources.length) return "Run";
     return sources.length > 4 ? `${sources.slice(0, 3).join(", ")} and ${sources.length - 3} more` : sources.join(", ");
   }
@@ -92,7 +93,7 @@ export function runPage([id]) {
       draw(
         "content",
         html`<h1 tabindex="-1">Run</h1>
-          <p class="soft">${run.trouble ? "Nothing is known of this run yet." : "Asking the server …"}</p>`,
+          <p class="soft">${run.trouble ? "The server has not told of this run yet. It is asked again and again; the bar above says what keeps it." : "Asking the server …"}</p>`,
       );
       return;
     }

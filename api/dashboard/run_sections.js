@@ -85,12 +85,22 @@ export function progressLine(run) {
 export function figures(run) {
   const {status} = run,
     rows = rowsOf(run),
-    isDry = status.mode === "dry-run";
+    isDry = status.mode === "dry-run",
+    isCounted = status.finished || rows.total > 0;
   const all = [
-    ["Rows", rowsSaid(rows.loaded, rows.quarantined, rows.total, status.mode), "wide-fact"],
+    [
+      "Rows",
+      isCounted ? rowsSaid(rows.loaded, rows.quarantined, rows.total, status.mode) : "not counted yet",
+      "wide-fact",
+    ],
     ["Speed of the copy", `${number(Math.round(status.rows.per_second))} rows/s · ${size(status.bytes.per_second)}/s`],
-    ["Values read", `${size(status.bytes.done)} of ${size(status.bytes.total)}`],
-    ["Chunks", `${number(status.chunks_done)} of ${number(status.chunks_total)} ${isDry ? "tried" : "copied"}`],
+    ["Values read", isCounted ? `${size(status.bytes.done)} of ${size(status.bytes.total)}` : "not counted yet"],
+    [
+      "Chunks",
+      isCounted
+        ? `${number(status.chunks_done)} of ${number(status.chunks_total)} ${isDry ? "tried" : "copied"}`
+        : "not cut yet",
+    ],
     ["Findings", number(status.findings)],
     ["Time taken", duration(taken(status))],
     ["Started", dayAndTime(status.started_at)],

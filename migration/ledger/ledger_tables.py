@@ -288,7 +288,7 @@ access_tokens = Table(
     _time("created_at", now=True),
     Column("created_by", Text, nullable=False),  # user@host
     _time("expires_at"),
-    _time("last_used_at"),  # to the minute
+    _time("last_used_at"),  # some seconds behind
     _time("revoked_at"),
     Column("revoked_by", Text),
     UniqueConstraint("sha256"),

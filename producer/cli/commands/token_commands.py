@@ -82,7 +82,10 @@ def create(name: str, scopes: tuple[str, ...], expires_days: float | None, **val
 @json_flag
 @verbose_flag
 def list_all(also_bad: bool, **values: Any) -> int:
-    """List tokens with their scopes, who made and who revoked them, and when they were used last."""
+    """List tokens with their scopes, who made and who revoked them, and when they were used last.
+
+    The time of the last use is up to ten seconds behind.
+    """
     from migration.ledger.access_tokens import list_tokens
 
     with _ledger(values) as (engine, output):

@@ -172,6 +172,37 @@ def test_an_api_that_goes_away_is_said_with_the_time_and_one_that_comes_back_is_
     expect(page.get_by_text("all 30 loaded")).to_be_visible()
 
 
+def test_a_run_of_which_nothing_was_read_yet_has_its_name_and_no_figures(
+    watched: WatchedPage, engine: Engine
+) -> None:
+    """Zero of zero is all: before the plan, nobody knows how much there is."""
+    sources = (Source("school", "/s"), Source("library", "/l"))
+    run_id = create_run(engine, RunOptions(mode=Mode.MIGRATE, sources=sources))
+    change(engine, "UPDATE convoy.runs SET phase = 'snapshotting' WHERE id = :run_id", run_id=run_id)
+    page = watched.page
+    watched.sign_in(TOKEN)
+    watched.open(f"#/runs/{run_id}")
+    expect(page.get_by_role("heading", level=1)).to_have_text("school, library")
+    expect(page.get_by_label("Progress")).to_contain_text("not counted yet")
+    expect(page.get_by_label("Progress")).not_to_contain_text("all 0")
+    change(engine, "UPDATE convoy.runs SET phase = 'cancelled' WHERE id = :run_id", run_id=run_id)
+
+
+def test_a_run_that_the_server_cannot_be_asked_for_is_not_called_unknown(
+    watched: WatchedPage, api: ApiProcess, engine: Engine
+) -> None:
+    run_id = lay_out(engine, 1)
+    page = watched.page
+    watched.sign_in(TOKEN)
+    expect(page.get_by_role("link", name="New run").last).to_be_visible()
+    api.kill()
+    api.start(MIGRATION_TARGET_URL=NOBODY_LISTENS)
+    watched.open(f"#/runs/{run_id}")
+    expect(trouble(page)).to_be_visible()
+    expect(page.get_by_text("The server has not told of this run yet")).to_be_visible()
+    expect(page.get_by_text("Nothing is known")).to_have_count(0)
+
+
 def test_an_unknown_run_says_so(watched: WatchedPage) -> None:
     watched.sign_in(TOKEN)
     for place in ("018f0000-0000-7000-8000-000000000000", "no-such-id"):

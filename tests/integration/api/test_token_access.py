@@ -8,26 +8,30 @@ import time
 import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from pathlib import Path
 
 import httpx
 import pytest
-from sqlalchemy import text
+from sqlalchemy import func, select, text, update
 
 from api.app import create_app
 from api.token_check import LEDGER_ANSWER_SECONDS
 from migration.access_errors import TokenNameError, UnknownTokenError
 from migration.errors import SettingError
 from migration.ledger.access_tokens import (
+    USE_NOTED_EVERY,
     AccessScope,
     create_token,
     hash_of,
     list_tokens,
     new_token,
+    note_use,
     revoke_token,
 )
 from migration.ledger.event_log import read_events
 from migration.ledger.ledger_database import open_ledger
+from migration.ledger.ledger_tables import access_tokens
 from migration.ledger.run_acts import Person, read_acts
 from tests.integration.api.conftest import RunningApi
 from tests.support.api import TOKEN, ApiClient, api_settings
@@ -144,6 +148,23 @@ def test_the_ledger_keeps_no_token_and_notes_its_use(api: RunningApi) -> None:
     assert secret not in str(row)
     assert row["sha256"] == hash_of(secret)
     assert (row["created_by"], row["last_used_at"] is not None) == ("ada@desk", True)
+
+
+def test_the_time_of_last_use_is_no_more_than_ten_seconds_behind(api: RunningApi) -> None:
+    """What the page and `token list` say: an API asks anew after five seconds, and then it is written down."""
+    assert LEDGER_ANSWER_SECONDS + USE_NOTED_EVERY.total_seconds() <= 10
+    assert USE_NOTED_EVERY.total_seconds() < LEDGER_ANSWER_SECONDS
+    _, made = create_token(api.engine, "ci", [AccessScope.READ], ADA)
+    of_token = access_tokens.c.id == made.id
+    with api.engine.begin() as connection:
+        used = func.clock_timestamp() - timedelta(seconds=LEDGER_ANSWER_SECONDS)
+        connection.execute(update(access_tokens).where(of_token).values(last_used_at=used))
+        note_use(connection, made.id)
+    with api.engine.connect() as connection:
+        fresh = func.clock_timestamp() - access_tokens.c.last_used_at < timedelta(
+            seconds=LEDGER_ANSWER_SECONDS
+        )
+        assert connection.execute(select(fresh).where(of_token)).scalar_one()
 
 
 def test_a_token_that_nobody_made_opens_nothing(api: RunningApi) -> None:
