@@ -1,4 +1,4 @@
-"""The log of a run as server-sent events: what has happened, then what happens, until the run ends.
+"""The log of a run as server-sent events: what has happened, then what happens, until nothing more does.
 
 https://html.spec.whatwg.org/multipage/server-sent-events.html - ids are those of the ledger's log, so a
 client that lost its connection goes on with Last-Event-ID and misses nothing.
@@ -26,6 +26,7 @@ from api.response_models import PREFIX
 from api.run_location import KnownRun, RunCluster
 from migration.ledger.event_log import Event, read_events
 from migration.ledger.run_records import find_run
+from migration.model import Phase
 
 router = APIRouter(prefix=f"{PREFIX}/{{id}}", tags=["results"])
 
@@ -48,21 +49,26 @@ def _encode(event: Event) -> bytes:
     return b"id: %d\nevent: %s\ndata: %s\n\n" % (event.id, event.kind.encode(), data)
 
 
-def _look(cluster: Cluster, run_id: str, after: int) -> tuple[bool, list[Event]]:
+def _encode_end(phase: Phase) -> bytes:
+    """Return the last event: nothing more happens by itself, be it that the run is held and waits for its cutover."""
+    return b"event: end\ndata: %s\n\n" % msgspec.json.encode({"status": phase.value})
+
+
+def _look(cluster: Cluster, run_id: str, after: int) -> tuple[Phase, list[Event]]:
     # The phase first: whatever is logged until the end is then in the list.
     engine = cluster.engine()
-    return find_run(engine, run_id).phase.is_end, read_events(engine, run_id, after)
+    return find_run(engine, run_id).phase, read_events(engine, run_id, after)
 
 
 async def _stream(request: Request, cluster: Cluster, run_id: str, after: int) -> AsyncIterator[bytes]:
     last_sent = time.monotonic()
     while True:
-        ended, entries = await anyio.to_thread.run_sync(_look, cluster, run_id, after, limiter=_threads())
+        phase, entries = await anyio.to_thread.run_sync(_look, cluster, run_id, after, limiter=_threads())
         for entry in entries:
             after = entry.id
             yield _encode(entry)
-        if ended:
-            yield b"event: end\ndata: {}\n\n"
+        if phase.is_end:
+            yield _encode_end(phase)
             return
         if request.app.state.stopping.is_set() or await request.is_disconnected():
             return
@@ -78,7 +84,10 @@ async def _stream(request: Request, cluster: Cluster, run_id: str, after: int) -
 
 _EVENT_STREAM: dict[int | str, dict[str, Any]] = {
     200: {
-        "description": "One event for each entry of the run's log; `event: end` when the run is at an end.",
+        "description": (
+            "One event for each entry of the run's log; `event: end` with the run's `status` when nothing more happens"
+            " by itself: it is at its end, has failed, or is held (`ready`)."
+        ),
         "content": {
             "text/event-stream": {
                 "schema": {
