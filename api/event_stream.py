@@ -1,4 +1,4 @@
-"""The log of a run as server-sent events: what has happened, then what happens, until the run ends.
+"""The log of a run as server-sent events: what has happened, then what happens, until nothing more does.
 
 https://html.spec.whatwg.org/multipage/server-sent-events.html - ids are those of the ledger's log, so a
 client that lost its connection goes on with Last-Event-ID and misses nothing.

@@ -263,23 +263,45 @@ def read_queue_lengths(url: str, seconds: float) -> QueueLengths:
     return QueueLengths(sum(found[: len(_PRIORITIES)]), sum(found[len(_PRIORITIES) :]))
 
 
-def _fields(target: str) -> tuple[str, str]:
+def _fields(target: str) -> tuple[str, str, str]:
     """Return the fields of the broker's note on a target; a name holds no colon."""
-    return (f"identity:{target}", f"shown:{target}") if target else ("identity", "shown")
+    names = ("identity", "shown", "until")
+    return (f"identity:{target}", f"shown:{target}", f"until:{target}") if target else names
 
 
 def _name_of(field: str) -> str:
     return field.partition(":")[2]
 
 
-def announce_target(url: str, identity: str, shown: str, target: str = "") -> None:
+def announce_target(url: str, identity: str, shown: str, target: str = "", *, lasts_seconds: float) -> None:
     """Tell everybody on this broker which database its workers write to; `shown` holds no password.
+
+    It is to be told again before `lasts_seconds` are over: a cluster whose processes are gone has no target.
 
     Raises:
         BrokerError: the broker does not answer.
     """
     with _broker(url) as client:
-        client.hset(_TARGET_KEY, mapping=dict(zip(_fields(target), (identity, shown), strict=True)))
+        note = (identity, shown, f"{_broker_seconds(client) + lasts_seconds:.3f}")
+        client.hset(_TARGET_KEY, mapping=dict(zip(_fields(target), note, strict=True)))
+
+
+def _broker_seconds(client: Redis) -> float:
+    """Return the time by the broker's clock, which is one for all hosts."""
+    seconds, microseconds = client.time()
+    return float(seconds) + float(microseconds) / 1_000_000
+
+
+def _living_notes(client: Redis) -> dict[str, str]:
+    """Return the fields of the notes that still hold; those of an earlier version say nothing of their end."""
+    notes = {str(field): str(value) for field, value in client.hgetall(_TARGET_KEY).items()}
+    now = _broker_seconds(client)
+    over = {_name_of(field) for field, value in notes.items() if _is_until(field) and float(value) < now}
+    return {field: value for field, value in notes.items() if _name_of(field) not in over}
+
+
+def _is_until(field: str) -> bool:
+    return field.partition(":")[0] == "until"
 
 
 def withdraw_targets(url: str, names: Collection[str]) -> None:
@@ -297,7 +319,7 @@ def withdraw_targets(url: str, names: Collection[str]) -> None:
 def check_target_is_announced(url: str, identity: str, shown: str, target: str = "") -> str:
     """Make sure that the cluster on this broker writes to the database that a command has opened.
 
-    Silent where no producer has ever announced one.
+    Silent where no producer has announced one, or none does any more.
 
     Args:
         url: of the broker.
@@ -313,11 +335,15 @@ def check_target_is_announced(url: str, identity: str, shown: str, target: str =
         BrokerError: the broker does not answer.
     """
     with _broker(url) as client:
-        known = {str(name): str(value) for name, value in client.hgetall(_TARGET_KEY).items()}
-    of_name, where = (known.get(name) for name in _fields(target))
+        known = _living_notes(client)
+    of_name, where, _ = (known.get(name) for name in _fields(target))
     if of_name == identity:
         return target
-    names = [_name_of(field) for field, found in known.items() if found == identity]
+    names = [
+        _name_of(field)
+        for field, found in known.items()
+        if found == identity and field.partition(":")[0] == "identity"
+    ]
     if names and not target:
         return min(names)
     if of_name is None:

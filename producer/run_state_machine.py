@@ -75,6 +75,8 @@ BROKER_LOOK_SECONDS = 2.0
 """Between two questions whether a broker answers again."""
 _POOL = PoolSize(kept=4, more=20)
 """Who moves a run has up to three at a time: as many threads as the producer has, and those of the watchdog."""
+_ANNOUNCED_LOOKS = 4
+"""So many looks of a watchdog may be missed before the broker forgets whose cluster it is."""
 _NEXT_LOOK_SECONDS = 10.0
 """So soon after a look of the watchdog is due, a try that finds the disk full again has said so."""
 
@@ -125,7 +127,9 @@ class Runner:
             BrokerError: the broker does not answer.
         """
         broker, shown = str(self.app.conf.broker_url), redact(target_url(self.settings))
-        announce_target(broker, target_identity(self.engine), shown, self.target)
+        lasts_seconds = _ANNOUNCED_LOOKS * max(self.settings.watchdog_seconds, _NEXT_LOOK_SECONDS)
+        identity = target_identity(self.engine)
+        announce_target(broker, identity, shown, self.target, lasts_seconds=lasts_seconds)
         if not self.target and self.settings.targets_file is not None:
             with suppress(TargetsFileError):  # who looks after the targets says so
                 withdraw_targets(broker, NamedTargets(self.settings).names())

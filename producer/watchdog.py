@@ -13,7 +13,9 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 
+from migration.convoy_error import ConvoyError
 from migration.errors import BrokerError, RetryableError
 from migration.full_disk_errors import DiskFullError
 from migration.ledger.disk_room_notices import EVERY_RUN, read_full_disks
@@ -63,6 +65,8 @@ class Watchdog:
 
     def _watch(self) -> None:
         # Soon after the start: what a killed producer had in hand is in no queue any more.
+        with suppress(ConvoyError, DBAPIError):  # PostgreSQL may be down now; the next look says so
+            self._announce()  # at once: the broker may hold the note of a cluster that was here before
         pause_seconds = min(_FIRST_SECONDS, self._runner.settings.watchdog_seconds)
         while not self._stop.wait(pause_seconds):
             pause_seconds = self._runner.settings.watchdog_seconds
@@ -81,6 +85,7 @@ class Watchdog:
         Comes back after `watchdog_seconds` at the latest, though a run may take longer: others do not wait for it.
         """
         engine = self._runner.engine
+        self._announce()
         with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             # Before the leader's lock, which the silent one may hold.
             for silent in end_silent_producers(connection, self._runner.settings.silence_seconds):
@@ -89,8 +94,6 @@ class Watchdog:
             if not connection.execute(text("SELECT pg_try_advisory_lock(:key)"), key).scalar():
                 return
             try:
-                with suppress(BrokerError):  # each run says by itself that it waits for the broker
-                    self._runner.announce()  # again each time: it may have been emptied
                 self._was_full, self._found_full = self._found_full, False
                 for run_id in active_runs(engine):
                     self._movers.hand_over(run_id)
@@ -102,6 +105,11 @@ class Watchdog:
                 self._prune()
             finally:
                 connection.execute(text("SELECT pg_advisory_unlock(:key)"), key)
+
+    def _announce(self) -> None:
+        """Say on the broker whose this cluster is: each producer, each time, as it may have been emptied."""
+        with suppress(BrokerError):  # each run says by itself that it waits for the broker
+            self._runner.announce()
 
     def _remove_leftovers(self, run: RunRecord) -> None:
         """Drop what an ended run has staged, and end whoever is frozen with its hands on it."""

@@ -5,29 +5,37 @@ import sqlite3
 import time
 from contextlib import closing
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
 from migration.errors import UsageError
 from migration.ledger.ledger_database import target_identity
 from migration.model import Phase
-from migration.queue import announce_target, check_broker, check_target_is_announced, withdraw_targets
+from migration.queue import (
+    announce_target,
+    check_broker,
+    check_target_is_announced,
+    withdraw_targets,
+)
+from migration.settings import Settings
 from migration.target.target_connection import make_engine
+from producer.watchdog import Watchdog
 from tests.support.pipeline import Pipeline
 
 
 def test_command_with_another_target_than_the_cluster_is_told_so(valkey_url: str) -> None:
     check_broker(valkey_url)
     check_target_is_announced(valkey_url, "1/a", "postgresql://here/a")
-    announce_target(valkey_url, "1/a", "postgresql://here/a")
+    announce_target(valkey_url, "1/a", "postgresql://here/a", lasts_seconds=60)
     check_target_is_announced(valkey_url, "1/a", "postgresql://alias/a")
     with pytest.raises(UsageError, match="writes to postgresql://here/a, not to postgresql://here/b"):
         check_target_is_announced(valkey_url, "1/b", "postgresql://here/b")
 
 
 def test_command_learns_what_the_cluster_calls_its_target(valkey_url: str) -> None:
-    announce_target(valkey_url, "1/a", "postgresql://here/a")
-    announce_target(valkey_url, "1/shop", "postgresql://here/shop", "shop")
+    announce_target(valkey_url, "1/a", "postgresql://here/a", lasts_seconds=60)
+    announce_target(valkey_url, "1/shop", "postgresql://here/shop", "shop", lasts_seconds=60)
     assert check_target_is_announced(valkey_url, "1/a", "postgresql://here/a") == ""
     assert check_target_is_announced(valkey_url, "1/shop", "postgresql://here/shop") == "shop"
     assert check_target_is_announced(valkey_url, "1/shop", "postgresql://here/shop", "shop") == "shop"
@@ -39,6 +47,30 @@ def test_command_learns_what_the_cluster_calls_its_target(valkey_url: str) -> No
     assert check_target_is_announced(valkey_url, "1/a", "postgresql://here/a") == ""
     with pytest.raises(UsageError, match="writes to postgresql://here/a, not to postgresql://here/shop"):
         check_target_is_announced(valkey_url, "1/shop", "postgresql://here/shop")
+
+
+def test_a_cluster_whose_processes_are_gone_has_no_say(valkey_url: str) -> None:
+    for name in ("", "shop"):
+        announce_target(valkey_url, "1/old", "postgresql://here/old", name, lasts_seconds=0.05)
+    announce_target(valkey_url, "1/crm", "postgresql://here/crm", "crm", lasts_seconds=60)
+    time.sleep(0.1)
+    assert check_target_is_announced(valkey_url, "1/new", "postgresql://here/new") == ""
+    assert check_target_is_announced(valkey_url, "1/new", "postgresql://here/new", "shop") == "shop"
+    # Nor is what an old note calls shop looked for there; who is alive is heard as before.
+    assert check_target_is_announced(valkey_url, "1/old", "postgresql://here/old") == ""
+    assert check_target_is_announced(valkey_url, "1/crm", "postgresql://here/crm") == "crm"
+    with pytest.raises(UsageError, match="writes to postgresql://here/crm"):
+        check_target_is_announced(valkey_url, "1/new", "postgresql://here/new", "crm")
+
+
+def test_a_producer_says_at_its_start_whose_cluster_it_is(valkey_url: str) -> None:
+    announce_target(valkey_url, "1/old", "postgresql://here/old", lasts_seconds=60)
+    runner = Mock(settings=Settings(), target="")
+    runner.announce = lambda: announce_target(valkey_url, "1/new", "postgresql://here/new", lasts_seconds=60)
+    watchdog = Watchdog(runner)
+    watchdog.stop()  # before its first look
+    watchdog._watch()
+    assert check_target_is_announced(valkey_url, "1/new", "postgresql://here/new") == ""
 
 
 def test_databases_of_one_server_have_different_identities(target_url: str, postgres_url: str) -> None:

@@ -6,7 +6,7 @@ from base64 import b64decode
 from typing import Any
 
 import httpx
-from sqlalchemy import insert
+from sqlalchemy import insert, text
 
 from api.run_result_routes import MAX_ORIGINAL_BYTES
 from migration.ledger.chunk_records import NewChunk
@@ -112,6 +112,16 @@ def test_events_are_streamed_until_the_run_ends(api: RunningApi) -> None:
     assert json.loads(first[2].partition(": ")[2])["data"] == {"phase": "pending"}
     assert [event["event"] for event in rest] == ["act", "phase", "act", "end"]
     assert json.loads(rest[1]["data"])["data"] == {"phase": "cancelled"}
+    assert json.loads(rest[-1]["data"]) == {"status": "cancelled"}
+
+
+def test_events_of_a_held_run_end_with_what_it_waits_in(api: RunningApi) -> None:
+    run_id = new_run(api)
+    with api.engine.begin() as connection:
+        connection.execute(text("UPDATE convoy.runs SET phase = 'ready' WHERE id = :id"), {"id": run_id})
+    events = read_events(api.client.get(f"{V1}/{run_id}/events").text.splitlines())
+    assert (events[-1]["event"], json.loads(events[-1]["data"])) == ("end", {"status": "ready"})
+    assert api.client.get(f"{V1}/{run_id}/status").json()["finished"] is True
 
 
 def test_events_go_on_after_the_last_one_seen(api: RunningApi) -> None:
