@@ -28,6 +28,10 @@ processes are started again when they end, as a supervisor does. `migration-cli 
 strikes at a random moment (seeded) of the phase. The column *completed* stands for a run that has just ended,
 while the command builds its report.
 
+That a broker which is killed ends none of these processes is shown where nobody starts anything again
+(`tests/chaos/test_killed_broker.py`): the broker is killed in each phase with messages unacknowledged, and the same
+processes end the run.
+
 A cell passes where the run ends by itself, or after the one command that was printed last; where all rows are
 equal to the source's by a comparison that shares no code with the product (`tests/support/independent.py`); where
 ledger, target and staging agree (`tests/support/ledger_consistency.py`); where no chunk that was done before the
