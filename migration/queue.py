@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import socket
 import ssl
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import zip_longest
@@ -22,7 +22,7 @@ from redis.exceptions import AuthenticationError, NoPermissionError, RedisError,
 from redis.retry import Retry
 
 from migration.broker_transport import install
-from migration.errors import BrokerError, BrokerSettingError, OtherClusterError
+from migration.errors import BrokerError, BrokerSettingError
 from migration.settings import Settings
 
 CONTROL_QUEUE = "control"
@@ -36,7 +36,6 @@ _KEEPALIVE = {socket.TCP_KEEPIDLE: 30, socket.TCP_KEEPINTVL: 10, socket.TCP_KEEP
 _SENDING = {"max_retries": 1, "interval_start": 0.0, "interval_step": 0.0, "interval_max": 0.0}
 """Celery's own way is 20 tries; with a broker that swallows what it is sent they take four minutes."""
 _BACKEND = "migration.unheard_results:UnheardResults"
-_TARGET_KEY = "convoy:target"
 _SHOWN_CHARACTERS = 18
 _MOST_SHOWN = 300
 # On Redis the lowest number is served first; 0, 3, 6 and 9 have lists of their own. What has begun is ended first, so
@@ -209,7 +208,20 @@ def _publishing(app: Celery) -> Iterator[None]:
 
 
 @contextmanager
-def _broker(url: str, seconds: float = BROKER_CONNECT_SECONDS, retry: Retry | None = None) -> Iterator[Redis]:
+def broker_client(
+    url: str, seconds: float = BROKER_CONNECT_SECONDS, retry: Retry | None = None
+) -> Iterator[Redis]:
+    """Yield a client of a broker, whose waits are bounded; errors of the block are those of the broker.
+
+    Args:
+        url: of the broker.
+        seconds: for connecting, and for each answer.
+        retry: how often to try again; None: as redis-py does.
+
+    Raises:
+        BrokerSettingError: the URL is none.
+        BrokerError: the broker does not answer, or refuses.
+    """
     try:
         client = Redis.from_url(
             url,
@@ -236,7 +248,7 @@ def check_broker(url: str) -> None:
     Raises:
         BrokerError: it does not.
     """
-    with _broker(url) as client:
+    with broker_client(url) as client:
         client.ping()
 
 
@@ -254,105 +266,13 @@ def read_queue_lengths(url: str, seconds: float) -> QueueLengths:
     Raises:
         BrokerError: the broker does not answer within them.
     """
-    with _broker(url, seconds, Retry(NoBackoff(), 0)) as client:
+    with broker_client(url, seconds, Retry(NoBackoff(), 0)) as client:
         pipe = client.pipeline(transaction=False)
         for queue in (CONTROL_QUEUE, COPY_QUEUE):
             for priority in _PRIORITIES:
                 pipe.llen(f"{queue}{_PRIORITY_SEPARATOR}{priority}" if priority else queue)
         found = [int(length) for length in pipe.execute()]
     return QueueLengths(sum(found[: len(_PRIORITIES)]), sum(found[len(_PRIORITIES) :]))
-
-
-def _fields(target: str) -> tuple[str, str, str]:
-    """Return the fields of the broker's note on a target; a name holds no colon."""
-    names = ("identity", "shown", "until")
-    return (f"identity:{target}", f"shown:{target}", f"until:{target}") if target else names
-
-
-def _name_of(field: str) -> str:
-    return field.partition(":")[2]
-
-
-def announce_target(url: str, identity: str, shown: str, target: str = "", *, lasts_seconds: float) -> None:
-    """Tell everybody on this broker which database its workers write to; `shown` holds no password.
-
-    It is to be told again before `lasts_seconds` are over: a cluster whose processes are gone has no target.
-
-    Raises:
-        BrokerError: the broker does not answer.
-    """
-    with _broker(url) as client:
-        note = (identity, shown, f"{_broker_seconds(client) + lasts_seconds:.3f}")
-        client.hset(_TARGET_KEY, mapping=dict(zip(_fields(target), note, strict=True)))
-
-
-def _broker_seconds(client: Redis) -> float:
-    """Return the time by the broker's clock, which is one for all hosts."""
-    seconds, microseconds = client.time()
-    return float(seconds) + float(microseconds) / 1_000_000
-
-
-def _living_notes(client: Redis) -> dict[str, str]:
-    """Return the fields of the notes that still hold; those of an earlier version say nothing of their end."""
-    notes = {str(field): str(value) for field, value in client.hgetall(_TARGET_KEY).items()}
-    now = _broker_seconds(client)
-    over = {_name_of(field) for field, value in notes.items() if _is_until(field) and float(value) < now}
-    return {field: value for field, value in notes.items() if _name_of(field) not in over}
-
-
-def _is_until(field: str) -> bool:
-    return field.partition(":")[0] == "until"
-
-
-def withdraw_targets(url: str, names: Collection[str]) -> None:
-    """Tell everybody on this broker that its cluster knows these names, and no others.
-
-    Raises:
-        BrokerError: the broker does not answer.
-    """
-    with _broker(url) as client:
-        gone = [str(field) for field in client.hkeys(_TARGET_KEY) if _name_of(str(field)) not in {"", *names}]
-        if gone:
-            client.hdel(_TARGET_KEY, *gone)
-
-
-def check_target_is_announced(url: str, identity: str, shown: str, target: str = "") -> str:
-    """Make sure that the cluster on this broker writes to the database that a command has opened.
-
-    Silent where no producer has announced one, or none does any more.
-
-    Args:
-        url: of the broker.
-        identity: of the database.
-        shown: its URL without password.
-        target: the name that the command has for it; empty: none.
-
-    Returns:
-        The name by which the cluster knows the database; empty where it is its default target.
-
-    Raises:
-        OtherClusterError: the cluster writes elsewhere.
-        BrokerError: the broker does not answer.
-    """
-    with _broker(url) as client:
-        known = _living_notes(client)
-    of_name, where, _ = (known.get(name) for name in _fields(target))
-    if of_name == identity:
-        return target
-    names = [
-        _name_of(field)
-        for field, found in known.items()
-        if found == identity and field.partition(":")[0] == "identity"
-    ]
-    if names and not target:
-        return min(names)
-    if of_name is None:
-        return target
-    raise OtherClusterError(
-        f"This cluster writes to {where!s}, not to {shown}",
-        setting="MIGRATION_BROKER_URL",
-        remedy="Name the cluster's own target, or unset MIGRATION_BROKER_URL to run on a local cluster",
-    )
 
 
 def broker_address(url: str) -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy.exc import DBAPIError
 
+from migration.announced_targets import announce_target, withdraw_targets
 from migration.convoy_error import ConvoyError
 from migration.cutover_errors import CutoverBlockedError
 from migration.error_record import error_from_record
@@ -42,7 +43,7 @@ from migration.named_targets import NamedTargets
 from migration.observers.run_happenings import RunMoveFailed, RunWaiting, StepsSent
 from migration.observers.run_observer import Observers
 from migration.observers.standard_observers import STANDARD_OBSERVERS
-from migration.queue import announce_target, check_broker, send_steps, withdraw_targets
+from migration.queue import check_broker, send_steps
 from migration.steps.run_cancellation import remove_staging
 from migration.steps.step_context import target_url
 from migration.target.postgres_errors import translate

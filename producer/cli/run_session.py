@@ -80,8 +80,9 @@ def open_session(
     if settings.broker_url is not None:
         if early is not None:
             early.close()
+        from migration.announced_targets import check_target_is_announced
         from migration.ledger.ledger_database import target_identity
-        from migration.queue import check_broker, check_target_is_announced
+        from migration.queue import check_broker
 
         check_broker(settings.broker_url)
         with _ledger(target.url, target.password) as (engine, shown):

@@ -9,15 +9,11 @@ from unittest.mock import Mock
 
 import pytest
 
+from migration.announced_targets import announce_target, check_target_is_announced, withdraw_targets
 from migration.errors import UsageError
 from migration.ledger.ledger_database import target_identity
 from migration.model import Phase
-from migration.queue import (
-    announce_target,
-    check_broker,
-    check_target_is_announced,
-    withdraw_targets,
-)
+from migration.queue import check_broker
 from migration.settings import Settings
 from migration.target.target_connection import make_engine
 from producer.watchdog import Watchdog
