@@ -48,7 +48,7 @@ def _of_the_target(connection: Connection, run: RunRecord, before: Mapping[str, 
             )
     if bool(run.cutover) != (is_shown or run.phase is Phase.ROLLED_BACK):
         told.append(f"the run is {run.phase}, and its record of a cutover is {run.cutover}")
-    reached = run.resume_phase if run.phase is Phase.FAILED else run.phase
+    reached = run.resume_phase if run.phase is Phase.FAILED and run.given_up_at is None else run.phase
     for schema in target_schemas(plans) or [run.options.target_schema]:
         staging = staging_schema(run, schema)
         if _exists(connection, "to_regnamespace(:name)", f'"{staging}"') != (reached in _STAGED):

@@ -284,7 +284,8 @@ class LedgerMachine(RuleBasedStateMachine):
             if run.phase.is_end and self.seen.get(run_id) is run.phase:
                 continue  # looked at when it came to its end, and again at the very end
             self.seen[run_id] = run.phase
-            assert self._complaints(run_id) == []
+            told = self._complaints(run_id)
+            assert not told, told
             assert run.phase is not Phase.FAILED or any(word in (run.error or "") for word in _GIVEN_UP), (
                 run.error
             )
@@ -312,7 +313,8 @@ class LedgerMachine(RuleBasedStateMachine):
         for _ in range(_MOST_RESUMES):
             self.world.resume(run_id)
             ended = self.world.direct.finish(run_id)
-            assert self._complaints(run_id) == []
+            told = self._complaints(run_id)
+            assert not told, told
             if ended.phase is Phase.READY:
                 self.world.cutover(run_id)
             elif not _is_to_be_resumed(ended):
