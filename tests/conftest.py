@@ -14,7 +14,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-pytest_plugins = ("tests.support.pipeline",)
+pytest_plugins = ("tests.support.pipeline", "tests.support.stage_scene")
 
 # Real applications are built first, which takes minutes: `make apps` names their folder.
 collect_ignore = ["applications"]

@@ -8,79 +8,20 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from migration.errors import SnapshotFetchError, SnapshotLostError, StageUnreachableError
 from migration.full_disk_errors import SnapshotDiskFullError
-from migration.settings import Settings
-from migration.source.snapshots import snapshot_cache, stage_endpoint, stage_store
+from migration.source.snapshots import snapshot_cache
 from migration.source.snapshots.snapshot_access import SnapshotAccess
 from migration.source.snapshots.snapshot_stage import open_stage
 from tests.support.api import TOKEN
-from tests.support.cut_proxy import CutProxy
-from tests.support.stages import BUCKET, Frozen, freeze, point_to_s3, serve_s3, serve_snapshots
-
-KINDS = ("folder", "s3", "http")
-
-
-@dataclass(frozen=True)
-class Scene:
-    """A stage with its proxy, where it has one, and the settings of a host that shares no disk with the producer."""
-
-    origin: Path
-    settings: Settings
-    proxy: CutProxy | None
-
-    def put(self, size: int = 300_000, *, elsewhere: bool = True) -> Frozen:
-        frozen = freeze(self.origin, size, elsewhere=elsewhere)
-        stage = open_stage(self.settings)
-        assert stage is not None
-        stage.publish(
-            self.origin / f"{frozen.sha256}.sqlite", frozen.sha256, "018f6f1e-0000-7000-8000-000000000001"
-        )
-        return frozen
-
-    def where(self, frozen: Frozen, ending: str = "sqlite") -> Path:
-        return self.settings.snapshot_dir / f"{frozen.sha256}.{ending}"
-
-
-@pytest.fixture
-def scene_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], Scene]]:
-    monkeypatch.setattr(stage_endpoint, "_TIMEOUT_SECONDS", 2.0)
-    monkeypatch.setattr(stage_store, "_TIMEOUT_SECONDS", 2.0)
-    monkeypatch.setattr(stage_store, "_PAUSES_SECONDS", (0.01, 0.01))
-    monkeypatch.setattr(stage_endpoint, "_PAUSES_SECONDS", (0.01, 0.01))
-    monkeypatch.setattr(snapshot_cache, "_PAUSE_SECONDS", 0.01)
-    monkeypatch.setattr(snapshot_cache, "_REST_SECONDS", 0.0)
-    origin = tmp_path / "producer"
-    with ExitStack() as stack:
-
-        def make(kind: str, **more: object) -> Scene:
-            proxy = None
-            if kind == "http":
-                proxy = CutProxy(stack.enter_context(serve_snapshots(origin)))
-                url = f"http://{proxy.address}"
-            elif kind == "s3":
-                proxy = CutProxy(stack.enter_context(serve_s3(monkeypatch)))
-                point_to_s3(monkeypatch, proxy.address)
-                url = f"s3://{BUCKET}/convoy"
-            else:
-                url = (tmp_path / "stage").as_uri()
-            if proxy is not None:
-                stack.callback(proxy.close)
-            values = {"stage_url": url, "api_token": TOKEN, "snapshot_dir": tmp_path / "host", **more}
-            return Scene(origin, Settings(_env_file=None, **values), proxy)  # type: ignore[arg-type]
-
-        yield make
-
-
-Scenes = Callable[..., Scene]
+from tests.support.stage_scene import KINDS, Scene, Scenes
+from tests.support.stages import BUCKET, Frozen, freeze
 
 
 def fetched(caplog: pytest.LogCaptureFixture) -> int:
@@ -281,45 +222,6 @@ def test_wrong_token_is_said_by_every_process_of_the_host(
         assert socket.gethostname() in caught.value.what
         assert "migration-cli token create" in caught.value.remedy
         assert "hidden-word" not in str(caught.value)
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_a_stage_is_tried_out_and_nothing_is_left(scene_of: Scenes, kind: str) -> None:
-    scene = scene_of(kind)
-    frozen = scene.put()
-    stage = open_stage(scene.settings)
-    assert stage is not None
-    assert stage.try_out() is None
-    assert stage.size(frozen.sha256) == frozen.bytes
-    if isinstance(stage, stage_store.StoreStage):
-        assert not [name for name in stage._names() if "try-out" in name]
-
-
-@pytest.mark.parametrize("kind", ["s3", "http"])
-def test_a_stage_that_is_away_is_found_out(scene_of: Scenes, kind: str) -> None:
-    scene = scene_of(kind)
-    scene.put()
-    assert scene.proxy is not None
-    scene.proxy.set("refuse")
-    stage = open_stage(scene.settings)
-    assert stage is not None
-    with pytest.raises(StageUnreachableError, match="cannot be used from host"):
-        stage.try_out()
-
-
-def test_a_stage_that_may_only_be_read_says_so(scene_of: Scenes, monkeypatch: pytest.MonkeyPatch) -> None:
-    scene = scene_of("folder")
-    scene.put()
-    stage = open_stage(scene.settings)
-    assert isinstance(stage, stage_store.StoreStage)
-
-    def refused(*_arguments: object) -> None:
-        raise PermissionError("Access Denied")
-
-    monkeypatch.setattr(
-        stage._files, "pipe_file", refused
-    )  # the tests may run as root, whom no mode keeps out
-    assert "Access Denied" in str(stage.try_out())
 
 
 READER = """
