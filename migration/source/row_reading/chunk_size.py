@@ -28,6 +28,10 @@ cost a wait for whoever has the last one, which is as long as a chunk: least in 
 """
 
 
+_NEARLY = 0.95
+"""Chunks of a size that differs by less than this are one size: to step through the key again would cost more."""
+
+
 _PARTS_OF_LAST_CHUNKS = 4
 """What a worker waits for the others at the end of a phase is a part of a chunk, rather than a chunk."""
 
@@ -50,10 +54,10 @@ def split_into_chunks(
     chunk_bytes = automatic_chunk_bytes(source_bytes, workers)
     rows = max(1, chunk_bytes // max(1, average_row_bytes(opened, table)))
     parts = split_table(opened, table, rows)
-    if 1 < len(parts) <= CHUNKS_FOR_EACH_WORKER * workers and len(parts) % workers:
-        # So few that one more for some of the workers is a wait for all others: each gets as many, of the same size.
-        even = -(-len(parts) // workers) * workers
-        return split_table(opened, table, -(-sum(part.rows for part in parts) // even))
+    if 1 < len(parts) <= CHUNKS_FOR_EACH_WORKER * workers:
+        # So few that a larger one for some of the workers is a wait for all others: each gets as many, of one size.
+        even = -(-sum(part.rows for part in parts) // (-(-len(parts) // workers) * workers))
+        return parts if even > _NEARLY * rows else split_table(opened, table, even)
     if chunk_bytes < _PARTS_OF_LAST_CHUNKS * SMALLEST_CHUNK_BYTES:
         return parts
     smaller = -(-rows // _PARTS_OF_LAST_CHUNKS)

@@ -36,6 +36,11 @@ def direct(target_url: str, tmp_path: Path) -> Iterator[Direct]:
     driver.close()
 
 
+@pytest.fixture(autouse=True)
+def no_step_without_a_message(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wake_up_call, "ALONE_SECONDS", -1.0)
+
+
 @pytest.fixture
 def copying(direct: Direct, build: Callable[[str], Path]) -> Callable[..., str]:
     """Return a run whose copying has been sent: four chunks."""
@@ -63,6 +68,28 @@ def test_worker_runs_as_many_steps_as_it_was_woken_for(direct: Direct, copying: 
     assert (states(direct, run_id), calls) == (["done"] * 3 + ["pending"], [])
     answer_call(direct.context, 1, calls.callers)
     assert (states(direct, run_id), calls) == (["done"] * 4, [("producer", run_id)])
+
+
+def test_worker_goes_on_for_a_moment_without_a_message(
+    direct: Direct, copying: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(wake_up_call, "ALONE_SECONDS", 60.0)
+    first, second, calls = copying("first"), copying("second"), Calls()
+    answer_call(direct.context, 1, calls.callers)
+    assert (states(direct, first), states(direct, second)) == (["done"] * 4, ["done"] * 4)
+    assert calls == [("producer", first), ("producer", second)]
+    answer_call(direct.context, 1, calls.callers)  # a message whose step somebody has taken finds nothing
+    assert len(calls) == 2
+
+
+def test_worker_that_goes_on_leaves_a_paused_run_alone(
+    direct: Direct, copying: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(wake_up_call, "ALONE_SECONDS", 60.0)
+    paused, other, calls = copying("halted"), copying("other"), Calls()
+    request_pause(direct.ledger, paused)
+    answer_call(direct.context, 1, calls.callers)
+    assert (states(direct, paused), states(direct, other)) == (["pending"] * 4, ["done"] * 4)
 
 
 def test_producer_is_called_for_each_run_that_is_through(direct: Direct, copying: Callable[..., str]) -> None:

@@ -11,7 +11,7 @@ from migration.source.snapshot_connection import open_snapshot
 
 
 @pytest.mark.parametrize(
-    ("rows", "workers", "chunks"), [(1_000, 2, 4), (1_000, 4, 4), (90, 2, 1), (400, 3, 3)]
+    ("rows", "workers", "chunks"), [(1_000, 2, 4), (1_000, 4, 4), (90, 2, 1), (400, 3, 3), (1_030, 2, 4)]
 )
 def test_workers_get_as_many_chunks_of_one_size(build, monkeypatch, rows, workers, chunks):
     monkeypatch.setattr(
