@@ -24,7 +24,7 @@ PYTEST_ARGS ?= -n 3 --dist loadfile
 CHAOS_RESULTS ?= .cache/chaos/results.jsonl
 CHAOS_KILLS ?= 1000
 
-.PHONY: help setup demo migrate up test test-fast apps apps-part apps-pins fuzz-api chaos upgrade-rehearsal live mutations lint audit types contracts check bench bench-full bench-words docs docs-serve reference pictures lock clean
+.PHONY: help setup demo migrate up test test-all test-fast apps apps-part apps-pins fuzz-api chaos upgrade-rehearsal live mutations lint audit types contracts check bench bench-full bench-words docs docs-serve reference pictures lock clean
 
 help: ## Show this list.
 	@echo "Usage: make TARGET"
@@ -51,7 +51,10 @@ migrate: $(SETUP_DONE) ## Migrate your own file: make migrate SOURCE=my.db [TARG
 up: $(SETUP_DONE) ## Run a local cluster (servers, producer, workers) in the foreground until Ctrl-C.
 	@$(CLI) up
 
-test: $(SETUP_DONE) ## Run all tests, on real servers of their own.
+test: $(SETUP_DONE) ## Run the tests but for the long suites, on real servers of their own: some ten minutes.
+	@$(PYTHON_IN_VENV) -m pytest --durations=10 -m "not long" $(PYTEST_ARGS)
+
+test-all: $(SETUP_DONE) ## Run all tests, as CI does: half an hour.
 	@$(PYTHON_IN_VENV) -m pytest --durations=10 $(PYTEST_ARGS)
 
 test-fast: $(SETUP_DONE) ## Run the unit tests only.
@@ -98,7 +101,7 @@ types: $(SETUP_DONE) ## Check types with mypy --strict.
 contracts: $(SETUP_DONE) ## Check that imports go one way only (import-linter).
 	@.venv/bin/lint-imports
 
-check: lint types contracts test ## Everything that has to be green before a change goes in.
+check: lint types contracts test-all ## Everything that has to be green before a change goes in.
 
 bench: $(SETUP_DONE) ## Measure Convoy beside pgloader, DuckDB, psycopg and psql; small sizes, minutes; writes bench/results.json.
 	@$(PYTHON_IN_VENV) -m bench.suite $(ARGS)

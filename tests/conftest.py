@@ -14,6 +14,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from tests.support.long_suites import LONG_SUITES
+
 pytest_plugins = ("tests.support.pipeline", "tests.support.stage_scene")
 
 # Real applications are built first, which takes minutes: `make apps` names their folder.
@@ -23,6 +25,13 @@ collect_ignore = ["applications"]
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 SHARED_DATABASES = Path(__file__).resolve().parents[2] / "shared" / "databases"
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark what `make test` leaves out."""
+    for item in items:
+        if item.path.relative_to(config.rootpath).as_posix() in LONG_SUITES:
+            item.add_marker("long")
 
 
 @pytest.fixture(autouse=True)

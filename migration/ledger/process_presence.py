@@ -120,9 +120,7 @@ _COUNT: Final = text(
     FROM convoy.processes
     """
 )
-# A worker's name in a step ends with the process id of its pool child. One that gives no signs of life (of a version
-# before) counts as long as its lease does.
-_AT_WORK: Final = f"""
+STEPS_AT_WORK: Final = f"""
     FROM (SELECT s.*, regexp_replace(s.worker, ':[0-9]+$', '') AS node FROM convoy.steps s
           WHERE s.state = 'running' AND s.worker IS NOT NULL) s
     WHERE CASE WHEN EXISTS (SELECT FROM convoy.processes p WHERE p.kind = '{ProcessKind.WORKER}' AND p.name = s.node)
@@ -130,15 +128,21 @@ _AT_WORK: Final = f"""
                             AND {_IS_ALIVE})
                ELSE s.lease_expires_at > clock_timestamp() END
 """
-_WORKERS_OF_RUN: Final = text(f"SELECT DISTINCT s.worker {_AT_WORK} AND s.run_id = :run_id ORDER BY 1")
-_ANY_AT_WORK: Final = text(f"SELECT EXISTS (SELECT {_AT_WORK})")
+"""FROM and WHERE of steps `s` that a living worker has in hand: what people and monitoring are told is running. One that
+is marked so and whose worker is dead waits, until another takes it.
+
+A worker's name in a step ends with the process id of its pool child. One that gives no signs of life (of a version
+before) counts as long as its lease does.
+"""
+_WORKERS_OF_RUN: Final = text(f"SELECT DISTINCT s.worker {STEPS_AT_WORK} AND s.run_id = :run_id ORDER BY 1")
+_ANY_AT_WORK: Final = text(f"SELECT EXISTS (SELECT {STEPS_AT_WORK})")
 _FORGET: Final = text("DELETE FROM convoy.processes WHERE host = :host AND pid = ANY(:pids)")
 _DOING: Final = text(
     f"""
     SELECT node, run_id::text, phase, table_name, chunk FROM (
         SELECT s.node, s.run_id, s.phase, t.name AS table_name, c.position AS chunk,
                row_number() OVER (PARTITION BY s.node ORDER BY s.claimed_at, s.id) AS place
-        FROM (SELECT s.* {_AT_WORK}) s
+        FROM (SELECT s.* {STEPS_AT_WORK}) s
         JOIN convoy.runs r ON r.id = s.run_id AND NOT (r.phase = ANY(:ends))
         LEFT JOIN convoy.chunks c ON c.id = s.chunk_id
         LEFT JOIN convoy.tables t ON t.id = coalesce(s.table_id, c.table_id)) found

@@ -10,7 +10,7 @@ from migration.ledger.cutover_tries import why_cutover_waits
 from migration.ledger.event_names import EventName
 from migration.ledger.frozen_producers import is_producer_connected
 from migration.ledger.hung_workers_and_lock_waits import read_waits
-from migration.ledger.process_presence import count_alive, is_any_at_work
+from migration.ledger.process_presence import STEPS_AT_WORK, count_alive, is_any_at_work
 from migration.ledger.run_records import RunRecord
 from migration.ledger.waits_behind_others import waits_behind_others
 from migration.model import Phase
@@ -33,9 +33,9 @@ _QUIET: Final = text(
 )
 # What is sent again each lease does not count as a sign of life; steps of other runs do.
 _UNTAKEN: Final = text(
-    """
+    f"""
     SELECT count(*) FROM convoy.steps WHERE run_id = :run_id AND state = 'pending' AND sent_at IS NOT NULL
-       AND NOT EXISTS (SELECT FROM convoy.steps WHERE state = 'running')
+       AND NOT EXISTS (SELECT {STEPS_AT_WORK})
     """
 )
 _SENT: Final = text(

@@ -10,6 +10,7 @@ from typing import Final
 from sqlalchemy import Connection, text
 
 from migration.ledger.cluster_of_run import host_that_begins
+from migration.ledger.process_presence import STEPS_AT_WORK
 from migration.ledger.run_records import RunRecord
 
 _MOST_NAMED: Final = 3
@@ -29,15 +30,17 @@ _MOVED: Final = text(
     """
 )
 _OPEN: Final = text(
-    """
-    SELECT count(*) FILTER (WHERE state = 'pending') AS pending, count(*) FILTER (WHERE state = 'running') AS running
+    f"""
+    SELECT count(*) FILTER (WHERE state = 'pending') AS pending,
+           (SELECT count(*) {STEPS_AT_WORK} AND s.run_id = :run_id AND s.phase = :phase) AS running
     FROM convoy.steps WHERE run_id = :run_id AND phase = :phase AND state <> 'done'
     """
 )
 _WORKED_ON: Final = text(
-    """
-    SELECT DISTINCT s.run_id::text AS id, s.phase FROM convoy.steps s JOIN convoy.runs r ON r.id = s.run_id
-    WHERE s.state = 'running' AND s.run_id <> :run_id AND NOT (r.phase = ANY(:ends)) ORDER BY 1
+    f"""
+    SELECT DISTINCT s.run_id::text AS id, s.phase FROM (SELECT s.* {STEPS_AT_WORK}) s
+    JOIN convoy.runs r ON r.id = s.run_id
+    WHERE s.run_id <> :run_id AND NOT (r.phase = ANY(:ends)) ORDER BY 1
     """
 )
 

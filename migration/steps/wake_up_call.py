@@ -46,14 +46,17 @@ def answer_call(
     """
     lost_seconds = 0.0 if in_place_of_the_dead else LOST_SECONDS
     begun = time.monotonic()
+    asked = count
     last: Step | None = None
     while True:
         is_extra = count <= 0
         is_late = time.monotonic() > begun + ALONE_SECONDS
         steps: list[Step] = []
         try:
+            # Small steps are cheap together, and stay so where a worker goes on.
+            most = count if not is_extra else 1 if is_late else asked
             steps = run_next_steps(
-                context, 1 if is_extra else count, limited_only=is_extra and is_late, lost_seconds=lost_seconds
+                context, most, limited_only=is_extra and is_late, lost_seconds=lost_seconds
             )
             if last is not None and (not steps or _part(steps[0]) != _part(last)):
                 _call_if_through(context, last, callers)

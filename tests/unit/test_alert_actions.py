@@ -23,11 +23,13 @@ ALERTS = Path(__file__).parents[2] / "deploy" / "prometheus" / "convoy_alerts.ym
 RULES = yaml.safe_load(ALERTS.read_text(encoding="utf-8"))["groups"][0]["rules"]
 ACTIONS = {rule["alert"]: rule["annotations"]["action"] for rule in RULES}
 OF_THE_SYSTEM = {"journalctl"}
-INSTANCE = "{{ $labels.instance }}"
+LABELS = {"{{ $labels.instance }}": "api.test", "{{ $labels.target }}": "shop"}
 
 
 def commands_in(action: str) -> list[list[str]]:
-    return [shlex.split(found.replace(INSTANCE, "api.test")) for found in re.findall(r"`([^`]+)`", action)]
+    for label, value in LABELS.items():
+        action = action.replace(label, value)
+    return [shlex.split(found) for found in re.findall(r"`([^`]+)`", action)]
 
 
 @pytest.mark.parametrize("alert", ACTIONS)

@@ -11,6 +11,7 @@ import click
 from migration.errors import UsageError
 from migration.exit_status import ExitStatus
 from producer.cli.command_options import json_flag, take_output, take_target, target_flags, verbose_flag
+from producer.cli.run_argument import run_argument
 
 if TYPE_CHECKING:
     from migration.ledger.run_records import RunRecord
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     epilog="Example: migration-cli purge 0198c2 --target-url postgresql://me@host/shop",
     short_help="Give up what a run keeps for rollback and retry.",
 )
-@click.argument("run")
+@run_argument()
 @click.option("--yes", "is_sure", is_flag=True, help="Do not ask; for scripts.")
 @target_flags
 @json_flag

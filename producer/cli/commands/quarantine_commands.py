@@ -11,6 +11,7 @@ import click
 
 from producer.cli.command_options import json_flag, take_output, take_target, target_flags, verbose_flag
 from producer.cli.option_values import split_names
+from producer.cli.run_argument import run_argument
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -43,7 +44,7 @@ def _tables_flag(command: Any) -> Any:
     epilog="Example: migration-cli quarantine list 0198c2 --table book --limit 10",
     short_help="The values in quarantine, and why they are there.",
 )
-@click.argument("run")
+@run_argument()
 @_tables_flag
 @click.option(
     "--limit", type=click.IntRange(1, 10_000), default=50, show_default=True, help="Values to list."
@@ -80,7 +81,7 @@ def list_values(run: str, tables: tuple[str, ...], limit: int, after: int, **val
     epilog="Example: migration-cli quarantine export 0198c2 rows.jsonl",
     short_help="Write them to a file, with their exact bytes.",
 )
-@click.argument("run")
+@run_argument()
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 @_tables_flag
 @target_flags
@@ -100,7 +101,7 @@ def export(run: str, file: Path, tables: tuple[str, ...], **values: Any) -> int:
     epilog="Example: migration-cli quarantine retry 0198c2 --mapping shop.toml",
     short_help="Try to store the rows again, perhaps by other rules.",
 )
-@click.argument("run")
+@run_argument()
 @click.option(
     "--mapping",
     type=click.Path(dir_okay=False, path_type=Path),

@@ -34,6 +34,7 @@ from producer.cli.command_options import (
 from producer.cli.cutover_options import cutover_flags, cutover_terms, hold_flag
 from producer.cli.option_values import run_options, worker_count
 from producer.cli.output.mapping_file_output import new_mapping_file, write_mapping
+from producer.cli.run_argument import run_argument
 
 if TYPE_CHECKING:
     from producer.cli.run_session import Session
@@ -138,7 +139,7 @@ def _validate_reading_only(values: dict[str, Any], why: ConvoyError) -> int:
     epilog="Example: migration-cli resume 0198c2 --target-url postgresql://me@host/shop",
     short_help="Go on with a run that failed or was interrupted.",
 )
-@click.argument("run")
+@run_argument()
 @target_flags
 @worker_flag
 @output_flags
@@ -157,7 +158,7 @@ def resume(run: str, **values: Any) -> int:
     epilog="Example: migration-cli cutover 0198c2 --target-url postgresql://me@host/shop",
     short_help="Put the tables of a run in place that was held before.",
 )
-@click.argument("run")
+@run_argument()
 @target_flags
 @cutover_flags
 @worker_flag

@@ -17,6 +17,7 @@ from producer.cli.command_options import (
     verbose_flag,
 )
 from producer.cli.cutover_options import cutover_terms, patience_flags
+from producer.cli.run_argument import run_argument
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     epilog="Example: migration-cli rollback 0198c2 --target-url postgresql://me@host/shop",
     short_help="Put back what stood there before a run.",
 )
-@click.argument("run")
+@run_argument()
 @click.option(
     "--export",
     "export_to",
@@ -114,7 +115,7 @@ def _print_rollback(record: RunRecord, result: RollbackResult, target: Target, o
     epilog="Example: migration-cli cancel 0198c2 --target-url postgresql://me@host/shop",
     short_help="Stop a run for good and remove what it staged.",
 )
-@click.argument("run")
+@run_argument()
 @target_flags
 @verbose_flag
 def cancel(run: str, **values: Any) -> int:
@@ -147,7 +148,7 @@ def cancel(run: str, **values: Any) -> int:
     epilog="Example: migration-cli pause 0198c2 --target-url postgresql://me@host/shop",
     short_help="Let a run stand still until resume.",
 )
-@click.argument("run")
+@run_argument()
 @target_flags
 @verbose_flag
 def pause(run: str, **values: Any) -> int:

@@ -8,6 +8,7 @@ import click
 
 from producer.cli.command_options import json_flag, take_output, take_target, target_flags, verbose_flag
 from producer.cli.commands.purge_command import kept_line
+from producer.cli.run_argument import run_argument
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     epilog="Example: migration-cli status --target-url postgresql://me@host/shop",
     short_help="How far a run is; without RUN: the latest runs.",
 )
-@click.argument("run", required=False)
+@run_argument(required=False)
 @target_flags
 @click.option("--follow", "follows", is_flag=True, help="Stay until the run is at its end.")
 @click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, help="Runs to list.")

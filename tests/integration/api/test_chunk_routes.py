@@ -107,7 +107,8 @@ def test_while_it_profiles_the_states_are_those_of_the_profiling(api: RunningApi
     change(
         api,
         """
-        UPDATE convoy.steps SET state = 'running', worker = 'w9', attempts = 1
+        UPDATE convoy.steps SET state = 'running', worker = 'w9', attempts = 1,
+               lease_expires_at = now() + interval '1 min'
         WHERE run_id = :run_id AND phase = 'profiling'
           AND chunk_id = (SELECT min(id) FROM convoy.chunks WHERE run_id = :run_id)
         """,
@@ -123,6 +124,36 @@ def test_while_it_profiles_the_states_are_those_of_the_profiling(api: RunningApi
         ("running", "w9"),
         ("pending", None),
     ]
+
+
+@pytest.mark.parametrize("phase", ["profiling", "copying"])
+def test_chunks_of_a_dead_worker_wait(api: RunningApi, phase: str) -> None:
+    run_id = lay_out(api, tables=1, chunks=3, phase=phase)
+    change(
+        api,
+        f"""
+        WITH given AS (
+            SELECT id, CASE row_number() OVER (ORDER BY id) WHEN 1 THEN 'alive' ELSE 'dead' END AS node
+            FROM convoy.chunks WHERE run_id = :run_id ORDER BY id LIMIT 2),
+        signs AS (
+            INSERT INTO convoy.processes (kind, name, host, pid, version, slots, started_at, seen_at)
+            SELECT 'worker', node, 'host', 1, '1', 1, now(),
+                   now() - CASE node WHEN 'dead' THEN interval '1 min' ELSE interval '0' END FROM given),
+        s AS (UPDATE convoy.steps SET state = 'running', worker = node || ':7', attempts = 1,
+                     lease_expires_at = now() + interval '1 min'
+              FROM given WHERE chunk_id = given.id AND phase = '{phase}')
+        UPDATE convoy.chunks SET state = 'running' FROM given WHERE chunks.id = given.id AND '{phase}' = 'copying'
+        """,
+        run_id,
+    )
+
+    cells = api.client.get(f"{V1}/{run_id}/chunk-map").json()["cells"]
+    chunks = api.client.get(f"{V1}/{run_id}/chunks").json()["chunks"]
+    waiting = api.client.get(f"{V1}/{run_id}/chunks?state=pending").json()["chunks"]
+
+    assert [cell["running"] for cell in cells] == [1, 0, 0]
+    assert [chunk["state"] for chunk in chunks] == ["running", "pending", "pending"]
+    assert [chunk["id"] for chunk in waiting] == [chunk["id"] for chunk in chunks[1:]]
 
 
 def test_a_chunk_tells_attempts_worker_times_and_error(api: RunningApi) -> None:

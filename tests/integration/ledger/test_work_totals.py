@@ -181,14 +181,19 @@ def test_open_steps_and_quiet_time_are_those_of_runs_that_go_on(ledger: Engine, 
         for state, number in (("pending", 3), ("running", 2), ("done", 5)):
             connection.execute(
                 text(
-                    "INSERT INTO convoy.steps (run_id, phase, state)"
-                    " SELECT :run_id, 'copying', :state FROM generate_series(1, :number)"
+                    "INSERT INTO convoy.steps (run_id, phase, state, worker, lease_expires_at)"
+                    " SELECT :run_id, 'copying', :state, 'w@host:1', now() + interval '1 min'"
+                    " FROM generate_series(1, :number)"
                 ),
                 {"run_id": run_id, "state": state, "number": number},
             )
     figures = _figures(ledger)
     assert (figures.waiting["copy", "waiting"], figures.waiting["copy", "running"]) == (3, 2)
     assert figures.quiet_seconds >= 3600  # to wait is no progress
+    with ledger.begin() as connection:  # the worker dies, and nobody has taken its steps yet
+        connection.execute(text("UPDATE convoy.steps SET lease_expires_at = now() WHERE state = 'running'"))
+    figures = _figures(ledger)
+    assert (figures.waiting["copy", "waiting"], figures.waiting["copy", "running"]) == (5, 0)
     with ledger.begin() as connection:
         connection.execute(text("UPDATE convoy.runs SET paused_at = now()"))
     figures = _figures(ledger)

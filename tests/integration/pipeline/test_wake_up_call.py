@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import text
 
 from migration.ledger.run_requests import request_pause
-from migration.ledger.step_records import take_unsent
+from migration.ledger.step_records import Step, take_unsent
 from migration.model import Phase
 from migration.steps import wake_up_call
+from migration.steps.step_execution import run_next_steps
 from migration.steps.wake_up_call import Callers, answer_call
 from tests.support.direct import Direct, quiet_steps
 
@@ -75,8 +77,17 @@ def test_worker_goes_on_for_a_moment_without_a_message(
 ) -> None:
     monkeypatch.setattr(wake_up_call, "ALONE_SECONDS", 60.0)
     first, second, calls = copying("first"), copying("second"), Calls()
-    answer_call(direct.context, 1, calls.callers)
+    groups: list[int] = []
+
+    def run_and_note(*arguments: Any, **more: Any) -> list[Step]:
+        steps = run_next_steps(*arguments, **more)
+        groups.append(len(steps))
+        return steps
+
+    monkeypatch.setattr(wake_up_call, "run_next_steps", run_and_note)
+    answer_call(direct.context, 3, calls.callers)
     assert (states(direct, first), states(direct, second)) == (["done"] * 4, ["done"] * 4)
+    assert groups == [3, 1, 3, 1, 0]  # small ones together, as a message would have them
     assert calls == [("producer", first), ("producer", second)]
     answer_call(direct.context, 1, calls.callers)  # a message whose step somebody has taken finds nothing
     assert len(calls) == 2
