@@ -42,19 +42,11 @@ def _complete(context: click.Context, _parameter: click.Parameter, begun: str) -
 
 def _target(context: click.Context) -> Target:
     from migration.settings import load_settings
-    from producer.cli.app import commands
     from producer.cli.command_options import take_target
-    from producer.cli.flag_defaults import flag_defaults
 
-    # While a shell completes, nothing has put in what `convoy.toml` says.
-    outermost, owner = context.find_root(), context.parent
-    if owner is None or owner is outermost:
-        stored = flag_defaults(commands, outermost, context.info_name or "")
-    else:
-        stored = flag_defaults(commands, outermost, owner.info_name or "").get(context.info_name, {})
     given = {name: value for name, value in context.params.items() if value is not None}
     names = ("url", "host", "port", "db", "user", "pass", "name")
-    return take_target({f"target_{name}": None for name in names} | stored | given, load_settings())
+    return take_target({f"target_{name}": None for name in names} | given, load_settings())
 
 
 def _runs(target: Target, command: str, begun: str) -> list[tuple[str, str, str, str]]:

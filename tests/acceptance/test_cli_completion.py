@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 from pathlib import Path
 
@@ -24,7 +23,7 @@ def completed(shell: Shell, *words: str, **variables: str) -> list[str]:
     asked = {"_MIGRATION_CLI_COMPLETE": "bash_complete", "COMP_WORDS": line, "COMP_CWORD": str(len(words))}
     answer = subprocess.run(
         CLI,
-        env={**os.environ, "MIGRATION_TARGET_URL": shell.target, "HOME": str(shell.folder), **asked, **variables},
+        env={**shell.environment, "HOME": str(shell.folder), **asked, **variables},
         cwd=shell.folder,
         capture_output=True,
         text=True,
@@ -55,8 +54,11 @@ def test_target_is_that_of_the_line_then_of_the_folder(shell: Shell) -> None:
     status, _, err = shell.run("migrate", "--source", "shop.db")
     assert status == 0, err
     ((run,),) = shell.query("SELECT id::text FROM convoy.runs")
-    elsewhere = {"MIGRATION_TARGET_URL": "postgresql://nobody@127.0.0.1:1/none"}
-    assert completed(shell, "status", "''", **elsewhere) == []
-    (shell.folder / "convoy.toml").write_text(f'[flags]\ntarget_url = "{shell.target}"\n', encoding="utf-8")
-    assert completed(shell, "status", "''", **elsewhere) == [run]
-    assert completed(shell, "quarantine", "list", "''", **elsewhere) == [run]
+    elsewhere = "postgresql://nobody@127.0.0.1:1/none"
+    assert completed(shell, "status", "''", MIGRATION_TARGET_URL=elsewhere) == []
+    on_the_line = ("status", "--target-url", shell.target, "''")
+    assert completed(shell, *on_the_line, MIGRATION_TARGET_URL=elsewhere) == [run]
+    file = shell.folder / "convoy.toml"
+    file.write_text(f'target_url = "{shell.target}"\n', encoding="utf-8")
+    del shell.environment["MIGRATION_TARGET_URL"]
+    assert completed(shell, "quarantine", "list", "''") == [run]

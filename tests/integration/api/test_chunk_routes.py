@@ -139,7 +139,7 @@ def test_chunks_of_a_dead_worker_wait(api: RunningApi, phase: str) -> None:
             INSERT INTO convoy.processes (kind, name, host, pid, version, slots, started_at, seen_at)
             SELECT 'worker', node, 'host', 1, '1', 1, now(),
                    now() - CASE node WHEN 'dead' THEN interval '1 min' ELSE interval '0' END FROM given),
-        s AS (UPDATE convoy.steps SET state = 'running', worker = node || ':7', attempts = 1,
+        s AS (UPDATE convoy.steps SET state = 'running', worker = concat(node, chr(58), 7), attempts = 1,
                      lease_expires_at = now() + interval '1 min'
               FROM given WHERE chunk_id = given.id AND phase = '{phase}')
         UPDATE convoy.chunks SET state = 'running' FROM given WHERE chunks.id = given.id AND '{phase}' = 'copying'
