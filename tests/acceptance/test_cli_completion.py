@@ -60,5 +60,6 @@ def test_target_is_that_of_the_line_then_of_the_folder(shell: Shell) -> None:
     assert completed(shell, *on_the_line, MIGRATION_TARGET_URL=elsewhere) == [run]
     file = shell.folder / "convoy.toml"
     file.write_text(f'target_url = "{shell.target}"\n', encoding="utf-8")
+    file.chmod(0o600)
     del shell.environment["MIGRATION_TARGET_URL"]
     assert completed(shell, "quarantine", "list", "''") == [run]
