@@ -100,17 +100,18 @@ class ChunkLine:
     key_range: dict[str, Any]
 
 
-# While a run is profiled, nothing is copied: the states are those of the profiling then. Neither query joins what is
-# large with what is large: rows are looked at before PostgreSQL has counted them, and would be joined one by one.
 _STATE: Final = f"""
     CASE WHEN state = 'running' AND {{chunk}} NOT IN (
              SELECT s.chunk_id {STEPS_AT_WORK} AND s.run_id = :run_id AND s.chunk_id IS NOT NULL)
          THEN 'pending' ELSE state END AS state
 """
 """Of a chunk for people: it waits where its worker is dead."""
+# While a run is profiled, nothing is copied: the states are those of the profiling then. Neither query joins what is
+# large with what is large: rows are looked at before PostgreSQL has counted them, and would be joined one by one.
 _OF_THE_PHASE: Final = {
     Phase.PROFILING: f"""
-        SELECT chunk_id AS id, table_id, {_STATE.format(chunk="chunk_id")}, 0::bigint AS rows_loaded, 0::bigint AS rows_quarantined
+        SELECT chunk_id AS id, table_id, {_STATE.format(chunk="chunk_id")},
+               0::bigint AS rows_loaded, 0::bigint AS rows_quarantined
         FROM convoy.steps WHERE run_id = :run_id AND phase = 'profiling' AND chunk_id BETWEEN :first AND :last
     """,
     Phase.COPYING: f"""

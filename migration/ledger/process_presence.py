@@ -128,8 +128,9 @@ STEPS_AT_WORK: Final = f"""
                             AND {_IS_ALIVE})
                ELSE s.lease_expires_at > clock_timestamp() END
 """
-"""FROM and WHERE of steps `s` that a living worker has in hand: what people and monitoring are told is running. One that
-is marked so and whose worker is dead waits, until another takes it.
+"""FROM and WHERE of steps `s` that a living worker has in hand: what people and monitoring are told is running.
+
+A step that is marked so and whose worker is dead waits, until another takes it.
 
 A worker's name in a step ends with the process id of its pool child. One that gives no signs of life (of a version
 before) counts as long as its lease does.

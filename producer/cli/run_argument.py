@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from click.shell_completion import CompletionItem
 
+    from producer.cli.command_options import Decorated
     from producer.cli.target_options import Target
 
 _SECONDS: Final = 2
@@ -23,13 +26,13 @@ _LATEST: Final = """
 """
 
 
-def run_argument(*, required: bool = True) -> Any:
+def run_argument(*, required: bool = True) -> Callable[[Decorated], Decorated]:
     """Return the decorator that gives a command its RUN: an id, or the beginning of one."""
     return click.argument("run", required=required, shell_complete=_complete)
 
 
 def _complete(context: click.Context, _parameter: click.Parameter, begun: str) -> list[CompletionItem]:
-    """Return the latest runs whose ids begin so; none where the target does not tell: a shell has no place for errors."""
+    """Return the latest runs whose ids begin so; none where the target is silent: a shell has no place for errors."""
     from click.shell_completion import CompletionItem
 
     with suppress(Exception):
