@@ -12,6 +12,7 @@ from migration.ledger.run_progress import RunProgress
 from migration.ledger.run_records import RunRecord
 from migration.ledger.table_progress import TableProgress, TableScope
 from migration.model import FindingKind, Mode, Phase, StepState
+from migration.ways_on import WayOn
 
 PREFIX = "/api/v1/migration"
 
@@ -166,6 +167,9 @@ class Status(BaseModel):
     phase: Phase
     resume_phase: Phase | None
     """Where a failed run stopped, and where `resume` goes on."""
+    way_on: WayOn | None
+    """What helps a run that has failed: `resume`, once the cause is repaired; `either` that or a new run; `start_over`,
+    a new run like this one, because this one would fail again; `ask_anew`, a new run that is asked for otherwise."""
     given_up_at: datetime | None
     """When a failed run was cancelled: it keeps its end, and cannot be resumed."""
     finished: bool
@@ -215,6 +219,7 @@ def status_of(
         status=progress.phase,
         phase=progress.phase,
         resume_phase=run.resume_phase,
+        way_on=progress.way_on,
         given_up_at=run.given_up_at,
         finished=progress.phase.is_end,
         percent=progress.percent,

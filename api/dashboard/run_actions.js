@@ -8,7 +8,9 @@ import {count, number} from "./text_formats.js";
 import {rights} from "./token_rights.js";
 
 // A failed run that was cancelled keeps its end, and goes on no more.
-const canGoOn = status => status.status === "failed" && !status.given_up_at;
+const isOpenFailure = status => status.status === "failed" && !status.given_up_at;
+// Others would fail again: what was asked for, or what is in their snapshot, stays as it is.
+const canGoOn = status => isOpenFailure(status) && ["resume", "either"].includes(status.way_on);
 const isDone = status => ["completed", "completed_with_findings"].includes(status.status);
 
 /** When an act makes sense, what it is called and what it will do, said with the figures of the run. */
@@ -50,7 +52,7 @@ const ACTS = {
     label: "Cancel the run",
     scope: "admin",
     look: "danger",
-    when: status => !status.finished || status.status === "ready" || canGoOn(status),
+    when: status => !status.finished || status.status === "ready" || isOpenFailure(status),
     tells: (status, rows) => [
       "Stops the run for good: it can never be resumed.",
       status.mode === "migrate"

@@ -7,7 +7,7 @@ import {announce, copyText, draw, showTrouble} from "./page_screen.js";
 import {actionBar} from "./run_actions.js";
 import {alertsOf, rowsOf} from "./run_figures.js";
 import {eventLog, figures, phaseTimeline, progressLine, workerList} from "./run_sections.js";
-import {MODE_SAID, badge, stateOf} from "./run_words.js";
+import {MODE_SAID, WAYS_ON, badge, stateOf} from "./run_words.js";
 import {breakable, html, visibleLine} from "./shown_text.js";
 import {TableList} from "./table_list.js";
 import {count, words} from "./text_formats.js";
@@ -124,6 +124,7 @@ export function runPage([id]) {
             ? html`<div class="failure">
                 <h2>Why it ${status.status === "failed" ? "failed" : "stopped"}</h2>
                 <p>${status.error}</p>
+                ${WAYS_ON[status.way_on] ? html`<p>${WAYS_ON[status.way_on]}</p>` : nothing}
               </div>`
             : nothing
         }

@@ -17,6 +17,13 @@ export const PHASE_TELLS = {
   cutting_over: "putting the tables in place",
 };
 
+/** What helps a run that has failed, where it cannot go on itself, or need not. */
+export const WAYS_ON = {
+  either: "Where the cause cannot be repaired, cancel it and start a new run like it.",
+  start_over: "It would fail again. Cancel it, and start a new run like it.",
+  ask_anew: "It would fail again. Cancel it, and start a new run that is asked for otherwise.",
+};
+
 const LOOKS = {
   completed: ["good", "✓"],
   completed_with_findings: ["warn", "!"],

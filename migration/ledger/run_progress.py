@@ -24,6 +24,7 @@ from migration.ledger.table_progress import (
     read_version,
 )
 from migration.model import Phase
+from migration.ways_on import WayOn, way_on
 
 _SPAN_PERCENT: dict[Phase, tuple[float, float]] = {
     Phase.PENDING: (0, 0),
@@ -48,7 +49,8 @@ class RunProgress:
     `quarantined` count apart. `workers` are the living ones that run a step of it now; `producers_alive` and
     `workers_alive` count who is there for any run. `last_progress_at` is when a step was last done, or a phase entered.
     `waits` are sentences on what takes longer than it should: who holds a chunk or a lock; that somebody has paused the
-    run; that nobody is there to move it (`is_abandoned`) or to work on it. `version` is what `since` takes.
+    run; that nobody is there to move it (`is_abandoned`) or to work on it. `version` is what `since` takes. `way_on` is
+    what helps after a failure; None where the run has not failed, or somebody has given it up.
     """
 
     run_id: str
@@ -79,6 +81,7 @@ class RunProgress:
     tables_total: int = 0
     tables_scope: TableScope = TableScope.ALL
     version: str = ""
+    way_on: WayOn | None = None
 
 
 _STEPS_SQL = """
@@ -105,6 +108,11 @@ FROM convoy.steps WHERE run_id = :run_id AND phase = 'copying'
 _LEFT_PHASE_SQL = """
 SELECT data ->> 'phase' FROM convoy.events
 WHERE run_id = :run_id AND kind = :phase AND NOT data ->> 'phase' = ANY(:ends) ORDER BY id DESC LIMIT 1
+"""
+
+_FAILURE_SQL = """
+SELECT data -> 'error_details' ->> 'code' FROM convoy.events
+WHERE run_id = :run_id AND kind = :failed ORDER BY id DESC LIMIT 1
 """
 
 _LAST_PROGRESS_SQL = """
@@ -195,7 +203,15 @@ def _read(connection: Connection, run_id: str, scope: TableScope, since: TableVe
         tables_total=totals.tables,
         tables_scope=scope,
         version=version.token,
+        way_on=_way_on(connection, run_id) if run.phase is Phase.FAILED and run.given_up_at is None else None,
     )
+
+
+def _way_on(connection: Connection, run_id: str) -> WayOn:
+    code = connection.execute(
+        text(_FAILURE_SQL), {"run_id": run_id, "failed": EventName.FAILED.value}
+    ).scalar()
+    return way_on(code or "")
 
 
 def _left_phase(connection: Connection, run_id: str) -> Phase:

@@ -12,9 +12,9 @@ from migration.convoy_error import NextStep
 from migration.mapping_file_model import OnConflict, OnOrphan
 from migration.model import IdentifierPolicy, IfExists, Mode, OnError, Phase
 from migration.report.text_formatting import printable
-from migration.report.ways_on import WayOn, way_on
 from migration.run_options import RunOptions
 from migration.secret_text import without_secrets
+from migration.ways_on import WayOn, way_on
 
 _DEFAULTS: Final = {
     "--target-schema": "public",

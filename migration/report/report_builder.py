@@ -48,9 +48,9 @@ from migration.report.table_report_builder import build_table
 from migration.report.terminal_report import print_report
 from migration.report.text_formatting import preview, printable
 from migration.report.verdict_parts import count_differences, is_schema_uncompared, judge_parts
-from migration.report.ways_on import WayOn, way_on
 from migration.run_options import RunOptions
 from migration.secret_text import without_secrets
+from migration.ways_on import way_on
 
 __all__ = ["assemble", "build_report", "print_report", "write_report"]
 
@@ -126,7 +126,7 @@ def assemble(facts: Facts) -> Report:
     quarantine = _quarantine(facts, tables)
     way = way_on(details.code if details else "")
     resumable = (
-        run.phase is Phase.FAILED and run.can_go_on and way in (WayOn.RESUME, WayOn.EITHER)
+        run.phase is Phase.FAILED and run.can_go_on and way.leads_on
     ) or not run.phase.is_end  # a held run goes on by `cutover`
     return Report(
         run_id=run.id,

@@ -34,8 +34,8 @@ from migration.report.report_model import (
 from migration.report.run_facts import ForeignKeyFacts
 from migration.report.spoiled_uuid_advice import spoiled_uuid_advice
 from migration.report.text_formatting import NAMES_SHOWN, count, some
-from migration.report.ways_on import WayOn
 from migration.run_options import RunOptions
+from migration.ways_on import WayOn
 
 VACUUM_STATEMENTS = 10
 """With more tables than this, one vacuumdb line is easier."""

@@ -49,7 +49,6 @@ CHECKED_OTHERWISE = {
         "make check",
     ): "is lint, types, contracts and `make test-all`; .ci/run runs them one by one",
     ("CONTRIBUTING.md", "make test-fast"): "is a part of `make test`",
-    ("CONTRIBUTING.md", "make test"): "is a part of `make test-all`, which runs the tests of this page",
     ("CONTRIBUTING.md", ".venv/bin/ruff format . && make lint types contracts"): (
         "would rewrite the files that are tested; .ci/run checks the format"
     ),

@@ -106,7 +106,9 @@ def act_line(act: ActRecord) -> str:
 
 def _describe(record: RunRecord, progress: RunProgress, target: Target) -> list[str]:
     from migration.model import Phase
+    from migration.report.next_commands import repeat
     from migration.report.text_formatting import count
+    from migration.ways_on import WayOn
     from producer.cli.output.command_lines import command_line
     from producer.cli.output.progress_display import activity, facts, presence
 
@@ -130,6 +132,10 @@ def _describe(record: RunRecord, progress: RunProgress, target: Target) -> list[
     if progress.phase is Phase.READY:
         lines.append(f"Go on     {command_line(target, 'cutover', record.id)}")
         lines.append(f"Or drop   {command_line(target, 'cancel', record.id)}")
+    elif progress.way_on is not None and not progress.way_on.leads_on:
+        lines.append(f"Or drop   {command_line(target, 'cancel', record.id)}")
+        if progress.way_on is WayOn.START_OVER:
+            lines.append(f"Anew      {repeat(record.options, record.options.mode)}")
     elif record.can_go_on or progress.paused_at is not None or progress.is_abandoned:
         lines.append(f"Go on     {command_line(target, 'resume', record.id)}")
     elif not progress.phase.is_end:

@@ -11,8 +11,10 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 from sqlalchemy import Engine, text
 
+from migration.errors import TargetUnreachableError, UnknownTableError
 from migration.ledger.ledger_database import open_ledger
-from migration.ledger.run_records import create_run
+from migration.ledger.run_records import create_run, find_run
+from migration.ledger.run_requests import fail_run
 from migration.model import Mode, Source
 from migration.run_options import RunOptions
 from tests.support.api import TOKEN
@@ -107,6 +109,26 @@ def new_run(engine: Engine, label: str) -> str:
         error=error,
     )
     return run_id
+
+
+def test_run_that_would_fail_again_is_not_offered_to_resume(watched: WatchedPage, engine: Engine) -> None:
+    page = watched.page
+    errors = {
+        "away": TargetUnreachableError("The target is away"),
+        "other": UnknownTableError("There is no such table"),
+    }
+    runs = {label: create_run(engine, RunOptions(sources=(Source(label, "/s"),))) for label in errors}
+    for label, error in errors.items():
+        fail_run(engine, find_run(engine, runs[label]), error)
+
+    watched.open(f"#/runs/{runs['away']}")
+    expect(page.locator("#act-resume")).to_be_visible()
+    expect(page.locator(".failure")).not_to_contain_text("would fail again")
+
+    watched.open(f"#/runs/{runs['other']}")
+    expect(page.locator(".failure")).to_contain_text("It would fail again. Cancel it, and start a new run")
+    expect(page.locator("#act-cancel")).to_be_visible()
+    expect(page.locator("#act-resume")).to_have_count(0)
 
 
 def check(page: Page) -> str:

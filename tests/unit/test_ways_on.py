@@ -13,8 +13,8 @@ import migration
 from migration.error_record import error_classes
 from migration.model import Mode, Phase, Source
 from migration.report.next_commands import next_steps
-from migration.report.ways_on import WayOn, way_on
 from migration.run_options import RunOptions
+from migration.ways_on import WayOn, way_on
 
 RUN = "01a22c78-93b2-7406-8ef4-d64aa72ef2b3"
 OPTIONS = RunOptions(sources=(Source("shop", "shop.db"),), target="postgresql://here/shop")

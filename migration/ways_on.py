@@ -6,7 +6,7 @@ and fails again where one of these is what is wrong, or where its staged tables 
 
 from __future__ import annotations
 
-from enum import Enum, auto
+from enum import StrEnum
 from typing import Final
 
 from migration.application_errors import MergeConflictError, UnknownApplicationError
@@ -29,17 +29,22 @@ from migration.errors import (
 from migration.version_errors import DigestAlgorithmError
 
 
-class WayOn(Enum):
+class WayOn(StrEnum):
     """How people get to their tables after a run has failed."""
 
-    RESUME = auto()
+    RESUME = "resume"
     """Repair the cause, and the run goes on."""
-    EITHER = auto()
+    EITHER = "either"
     """Where the cause cannot be repaired, a new run as this one was."""
-    START_OVER = auto()
+    START_OVER = "start_over"
     """A new run as this one was; this one would fail again."""
-    ASK_ANEW = auto()
+    ASK_ANEW = "ask_anew"
     """A new run that is asked for otherwise."""
+
+    @property
+    def leads_on(self) -> bool:
+        """Whether the run itself may come to its end."""
+        return self in {WayOn.RESUME, WayOn.EITHER}
 
 
 _WAYS: Final = {
@@ -78,6 +83,6 @@ def way_on(error_code: str) -> WayOn:
     """Return what helps after an error; one that is not known here stands outside of the run, where it can be mended.
 
     >>> way_on("staging-changed"), way_on("target-unreachable")
-    (<WayOn.START_OVER: 3>, <WayOn.RESUME: 1>)
+    (<WayOn.START_OVER: 'start_over'>, <WayOn.RESUME: 'resume'>)
     """
     return _WAYS.get(error_code, WayOn.RESUME)
