@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import ARRAY, BigInteger, Connection, Row, any_, bindparam, delete, insert, select
+from sqlalchemy import ARRAY, BigInteger, Connection, Row, any_, bindparam, delete, func, insert, select, text
 
 from migration.errors import InternalError
 from migration.ledger.chunk_records import NewChunk
@@ -56,6 +56,8 @@ class TableRecord:
     rows: int
     bytes: int
     plan: TablePlan | None
+    source_version: str
+    """Its source's run and snapshot: what tells the source from another one of the same id."""
 
 
 def staged_names(connection: Connection, run_id: str) -> set[str]:
@@ -158,6 +160,14 @@ def read_sources(connection: Connection, run_id: str) -> list[SourceRecord]:
     return [_source(row) for row in rows]
 
 
+# An id alone is not enough to remember anything by: a ledger that was restored gives the ids of later runs out again,
+# to other runs, while processes go on.
+_VERSION_OF_SOURCE = (
+    select(func.concat_ws(" ", sources.c.run_id, sources.c.sha256, sources.c.snapshot))
+    .where(sources.c.id == tables.c.source_id)
+    .scalar_subquery()
+    .label("source_version")
+)
 _TABLE_COLUMNS = (
     tables.c.id,
     tables.c.source_id,
@@ -165,6 +175,7 @@ _TABLE_COLUMNS = (
     tables.c.rows,
     tables.c.bytes,
     tables.c.plan,
+    _VERSION_OF_SOURCE,
 )
 
 
@@ -203,6 +214,20 @@ def read_tables_of(connection: Connection, table_ids: Collection[int]) -> dict[i
     return {row.id: _table(row) for row in rows}
 
 
+_READ_VERSIONS = text(
+    """
+    SELECT t.id, hashtextextended(concat_ws(chr(10), t.run_id, t.name, s.sha256, s.snapshot, t.plan::text), 0)
+    FROM convoy.tables t JOIN convoy.sources s ON s.id = t.source_id WHERE t.id = ANY(:table_ids)
+    """
+)
+
+
+def read_table_versions(connection: Connection, table_ids: Collection[int]) -> dict[int, int]:
+    """Return by their ids what tells a table from any other that had or will have its id: run, snapshot and plan."""
+    rows = connection.execute(_READ_VERSIONS, {"table_ids": sorted(table_ids)})
+    return {table_id: version for table_id, version in rows}  # noqa: C416 - rows are no pairs
+
+
 def planned(table: TableRecord) -> TablePlan:
     """Return the plan of a table that must have one by now.
 
@@ -215,24 +240,25 @@ def planned(table: TableRecord) -> TablePlan:
 
 
 class KnownSources:
-    """Sources that a process has read, none of which changes once written.
+    """Sources that a process has read, none of which changes once written: known by their run and snapshot, too.
 
     Parsing the schema of hundreds of tables for each step of one of them would cost more than the step.
     """
 
     def __init__(self, most: int = 16) -> None:
         self._most = most
-        self._known: dict[int, tuple[SourceRecord, dict[str, SourceTable]]] = {}
+        self._known: dict[tuple[int, str], tuple[SourceRecord, dict[str, SourceTable]]] = {}
 
     def source_of(self, connection: Connection, table: TableRecord) -> tuple[SourceRecord, SourceTable]:
         """Return the source of a table, and the table as SQLite declares it."""
-        known = self._known.get(table.source_id)
+        key = (table.source_id, table.source_version)
+        known = self._known.get(key)
         if known is None:
             if len(self._known) >= self._most:
                 self._known.clear()
             row = connection.execute(select(sources).where(sources.c.id == table.source_id)).one()
             source = _source(row)
-            known = self._known[table.source_id] = (
+            known = self._known[key] = (
                 source,
                 {item.name: item for item in source.schema.tables},
             )

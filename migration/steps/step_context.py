@@ -15,7 +15,7 @@ from migration.errors import RetryableError, SettingError
 from migration.full_disk_errors import DiskFullError
 from migration.ledger.disk_room_notices import RoomNotice
 from migration.ledger.run_records import RunRecord, read_run
-from migration.ledger.table_records import KnownSources, SourceRecord, planned, read_profiles, read_tables_of
+from migration.ledger.table_records import KnownSources, SourceRecord, planned, read_profiles, read_table_versions, read_tables_of
 from migration.model import ColumnProfile, TablePlan
 from migration.observers.run_observer import Observers
 from migration.observers.standard_observers import STANDARD_OBSERVERS
@@ -107,8 +107,9 @@ class StepContext:
         self.disturbances = 0
         """Attempts in a row that something passing has ended: a lost connection, a deadlock, a lock."""
         self._runs: dict[str, RunRecord] = {}
-        self._tables: dict[int, PlannedTable] = {}
-        self._readers: dict[int, SnapshotReader] = {}
+        self._tables: dict[int, tuple[int, PlannedTable]] = {}
+        """By their ids, with the version that the ledger has to show again: see `read_table_versions`."""
+        self._readers: dict[tuple[int, str, str], SnapshotReader] = {}
         self._snapshots = SnapshotAccess(settings)
         self._target_reader: TargetReader | None = None
         self._lock = threading.Lock()
@@ -135,19 +136,25 @@ class StepContext:
         self, connection: Connection, run_id: str, table_ids: Collection[int]
     ) -> dict[int, PlannedTable]:
         """Return planned tables of one run by their ids; those that are new here are read together."""
-        new = {table_id for table_id in table_ids if table_id not in self._tables}
+        versions = read_table_versions(connection, table_ids)
+        new = {
+            table_id
+            for table_id in table_ids
+            if table_id not in self._tables or self._tables[table_id][0] != versions.get(table_id)
+        }
         if new:
             if len(self._tables) + len(new) > _MOST_TABLES:
                 self._tables.clear()
                 new = set(table_ids)
             run = self.run(connection, run_id)
-            self._tables |= read_planned_tables(connection, run, new, self.sources)
-        return {table_id: self._tables[table_id] for table_id in table_ids}
+            read = read_planned_tables(connection, run, new, self.sources)
+            self._tables |= {table_id: (versions[table_id], table) for table_id, table in read.items()}
+        return {table_id: self._tables[table_id][1] for table_id in table_ids}
 
     def snapshot_reader(self, source: SourceRecord) -> SnapshotReader:
         """Return the open reader of the snapshot of a run's source; one stays open at a time.
 
-        Not by the file's name or hash: what SQLite keeps in memory of a file that was found changed must not be read
+        Not by the file's name or hash alone: what SQLite keeps in memory of a file that was found changed must not be read
         again, neither by the run when it begins anew nor by another of the same source, whose snapshot has taken its
         place.
 
@@ -155,14 +162,15 @@ class StepContext:
             ConvoyError: as `SnapshotAccess.path`.
         """
         with self._lock:
-            reader = self._readers.get(source.id)
+            key = (source.id, source.sha256, source.snapshot)
+            reader = self._readers.get(key)
             if reader is None:
                 self._close_readers()
             # Asked for at each step: between two, others may have evicted it. Then a file of the same bytes takes its
             # place, and an open reader reads what it has open.
             path = self._snapshots.path(source)
             if reader is None:
-                reader = self._readers[source.id] = SnapshotReader(path).__enter__()
+                reader = self._readers[key] = SnapshotReader(path).__enter__()
             return reader
 
     def snapshot_path(self, source: SourceRecord) -> Path:
@@ -180,8 +188,8 @@ class StepContext:
             self._snapshots.release()
 
     def _close_readers(self) -> None:
-        for source_id in list(self._readers):
-            self._readers.pop(source_id).__exit__(None, None, None)
+        for key in list(self._readers):
+            self._readers.pop(key).__exit__(None, None, None)
 
     def target_reader(self) -> TargetReader:
         """Return the open reader of the target; one whose session has ended meanwhile is opened again."""
