@@ -15,6 +15,7 @@ import msgspec
 from migration.application_errors import ApplicationProfileError, UnknownApplicationError
 from migration.applications.application_profile import ApplicationProfile
 from migration.convoy_error import NextStep
+from migration.known_record_types import known
 from migration.mapping_file.mapping_file_merge import as_optional
 from migration.mapping_file.mapping_file_reader import read_mapping
 
@@ -72,7 +73,7 @@ def read_profile(name: str, content: bytes) -> NamedProfile:
     """
     try:
         document = tomllib.loads(content.decode("utf-8"))
-        profile = msgspec.convert(document, ApplicationProfile)
+        profile = msgspec.convert(document, known(ApplicationProfile))
     except (ValueError, msgspec.ValidationError) as error:
         raise ApplicationProfileError(f"The profile {name} cannot be read: {error}") from error
     mapping = as_optional(read_mapping({"tables": profile.tables}, name)) if profile.tables else None

@@ -6,6 +6,8 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from migration.known_record_types import known
+
 Record = TypeVar("Record")
 
 
@@ -20,4 +22,4 @@ def from_json(record_type: type[Record], value: object) -> Record:
     Raises:
         msgspec.ValidationError: the JSON does not have the shape of `record_type`.
     """
-    return msgspec.convert(value, type=record_type, str_keys=True)
+    return msgspec.convert(value, type=known(record_type), str_keys=True)

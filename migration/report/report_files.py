@@ -10,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 
+from migration.known_record_types import known
 from migration.report.html_report import render_html
 from migration.report.junit_report import render_junit
 from migration.report.not_migrated_sql import STUBS_NAME, render_stubs
@@ -73,7 +74,7 @@ def decode_report(encoded: bytes) -> Report:
     Raises:
         msgspec.ValidationError: the JSON does not have the shape of a report.
     """
-    return msgspec.json.decode(encoded, type=Report)
+    return msgspec.json.decode(encoded, type=known(Report))
 
 
 def unfinished_reports(folder: Path, quiet_seconds: float) -> list[Path]:

@@ -15,7 +15,14 @@ from migration.errors import RetryableError, SettingError
 from migration.full_disk_errors import DiskFullError
 from migration.ledger.disk_room_notices import RoomNotice
 from migration.ledger.run_records import RunRecord, read_run
-from migration.ledger.table_records import KnownSources, SourceRecord, planned, read_profiles, read_table_versions, read_tables_of
+from migration.ledger.table_records import (
+    KnownSources,
+    SourceRecord,
+    planned,
+    read_profiles,
+    read_table_versions,
+    read_tables_of,
+)
 from migration.model import ColumnProfile, TablePlan
 from migration.observers.run_observer import Observers
 from migration.observers.standard_observers import STANDARD_OBSERVERS
