@@ -1,8 +1,8 @@
 """Types of records are made known to msgspec by one thread at a time.
 
 msgspec 0.22 writes what it has learnt of a dataclass into the class before it has learnt all of it, so that types may
-lead to themselves. Another thread that decodes such a record at this moment ends the process (SIGSEGV): two requests that
-arrive together at an API that has just started.
+lead to themselves. Another thread that decodes such a record at this moment ends the process (SIGSEGV): two requests
+that arrive together at an API that has just started.
 """
 
 from __future__ import annotations

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from migration.errors import UnknownLossError
 from migration.mapping_file.accepted_losses import is_requested
 from migration.model import Finding, FindingKind
+from migration.sqlite_names import folded
 from migration.value_conversion.named_losses import LOSSES, TRANSFORM_LOSSES
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ class Signature:
         """Tell whether it signs for a finding."""
         if not finding.loss or finding.loss not in self.names:
             return False
-        return not self.place or f"{finding.table}.{finding.column}".lower() == self.place
+        return not self.place or folded(f"{finding.table}.{finding.column}") == self.place
 
 
 def skipped_loss(kind: str) -> str:
@@ -66,18 +67,18 @@ def read_signature(entry: str) -> Signature:
         UnknownLossError: it names no loss and no kind of object; the message lists the names that there are.
     """
     place, separator, name = entry.rpartition(":")
-    if separator and place.strip().lower() == SKIPPED:
-        kind = " ".join(name.lower().replace("-", " ").replace("_", " ").split())
+    if separator and folded(place.strip()) == SKIPPED:
+        kind = " ".join(folded(name).replace("-", " ").replace("_", " ").split())
         if kind not in SKIPPED_KINDS:
             raise _unknown(entry, f"There is no kind of object {name!r}", SKIPPED_KINDS, kind)
         return Signature("", frozenset({skipped_loss(kind)}))
-    known = name.strip().lower()
+    known = folded(name.strip())
     if known not in LOSSES and known not in TRANSFORM_LOSSES:
         names = [*sorted({*LOSSES, *TRANSFORM_LOSSES}), f"{SKIPPED}:KIND"]
         raise _unknown(entry, f"There is no loss {name!r}", names, known)
     if separator and not place.strip():
         raise _unknown(entry, f"{entry!r} names no column", ("TABLE.COLUMN:LOSS",), "")
-    return Signature(place.strip().lower(), frozenset({known, *TRANSFORM_LOSSES.get(known, ())}))
+    return Signature(folded(place.strip()), frozenset({known, *TRANSFORM_LOSSES.get(known, ())}))
 
 
 def _unknown(entry: str, what: str, names: Sequence[str], near_to: str) -> UnknownLossError:
@@ -93,7 +94,7 @@ def check_signatures(sources: Iterable[tuple[str, SourceSchema]], options: RunOp
         UnknownLossError: one does not.
     """
     there = {
-        f"{table.name}.{column.name}".lower(): f"{table.name}.{column.name}"
+        folded(f"{table.name}.{column.name}"): f"{table.name}.{column.name}"
         for _, schema in sources
         for table in schema.tables
         for column in table.columns

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from migration.errors import PermanentError
 from migration.model import ValueKind
+from migration.sqlite_names import folded
 from migration.value_conversion.value_kinds import kind_of, split_type
 
 if TYPE_CHECKING:
@@ -77,6 +78,6 @@ def check_type(target_type: str) -> str:
         if abs(scale) <= _MOST_DIGITS:
             return f"{base}({modifier[0]},{scale})"
     if base.startswith("time"):
-        named = " ".join(target_type.lower().split())
+        named = " ".join(folded(target_type).split())
         raise UnusableTypeError(f"{named} rounds; Convoy keeps times to the microsecond")
     raise UnusableTypeError(f"{written} is no type of PostgreSQL")

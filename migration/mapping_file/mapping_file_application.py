@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NoReturn
 from migration.errors import MappingFileError
 from migration.mapping_file.mapping_file_reader import suggest
 from migration.source_schema import GeneratedKind, SourceObject
+from migration.sqlite_names import folded
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -39,16 +40,16 @@ def check_mapping(sources: Sequence[tuple[str, SourceSchema]], options: RunOptio
     labels = [label for label, _ in sources]
     for table in mapping.tables:
         place = _Place(mapping, table)
-        if table.source is not None and table.source.lower() not in {label.lower() for label in labels}:
+        if table.source is not None and folded(table.source) not in {folded(label) for label in labels}:
             place.fail(f"No source has the label {table.source}", suggest(table.source, labels))
         schemas = [schema for label, schema in sources if _is_source(table, label)]
-        found = [t for schema in schemas for t in schema.tables if t.name.lower() == table.table.lower()]
+        found = [t for schema in schemas for t in schema.tables if folded(t.name) == folded(table.table)]
         if not found and table.optional:
             continue
         if not found:
             names = [t.name for schema in schemas for t in schema.tables]
             place.fail(f"No source has a table {table.table}", suggest(table.table, names))
-        if table.skip and {name.lower() for name in options.tables} & _names(table, labels):
+        if table.skip and {folded(name) for name in options.tables} & _names(table, labels):
             place.fail("--tables asks for a table that the mapping file skips")
         for declared in found:
             _check_table(place, declared)
@@ -74,17 +75,17 @@ def apply_mapping(schema: SourceSchema, label: str, mapping: MappingFile | None)
 
 def find_table(mapping: MappingFile, label: str, name: str) -> TableOverride | None:
     """Return what a mapping file wants of a table; what it says of the one source goes before what it says of all."""
-    found = [t for t in mapping.tables if t.table.lower() == name.lower() and _is_source(t, label)]
+    found = [t for t in mapping.tables if folded(t.table) == folded(name) and _is_source(t, label)]
     return next((t for t in found if t.source is not None), found[0] if found else None)
 
 
 def _is_source(table: TableOverride, label: str) -> bool:
-    return table.source is None or table.source.lower() == label.lower()
+    return table.source is None or folded(table.source) == folded(label)
 
 
 def _names(table: TableOverride, labels: Iterable[str]) -> set[str]:
-    name = table.table.lower()
-    return {name, *(f"{label.lower()}.{name}" for label in labels if _is_source(table, label))}
+    name = folded(table.table)
+    return {name, *(f"{folded(label)}.{name}" for label in labels if _is_source(table, label))}
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,16 +107,16 @@ class _Place:
 
 
 def _check_table(place: _Place, declared: SourceTable) -> None:
-    columns = {column.name.lower(): column for column in declared.columns}
+    columns = {folded(column.name): column for column in declared.columns}
     names = [column.name for column in declared.columns]
-    asked = {column.column.lower(): column for column in place.table.columns}
+    asked = {folded(column.column): column for column in place.table.columns}
     for name in place.table.key:
-        if name.lower() not in columns:
+        if folded(name) not in columns:
             place.fail(f"key names a column {name} that {declared.name} does not have", suggest(name, names))
-        if name.lower() in asked and asked[name.lower()].skip:
+        if folded(name) in asked and asked[folded(name)].skip:
             place.fail(f"key names the column {name}, which is skipped")
     for override in place.table.columns:
-        column = columns.get(override.column.lower())
+        column = columns.get(folded(override.column))
         if column is None and override.optional:
             continue
         if column is None:
@@ -139,12 +140,12 @@ def _check_column(place: _Place, table: SourceTable, column: SourceColumn, overr
 
 
 def _overlaid(table: SourceTable, override: TableOverride) -> SourceTable:
-    asked = {column.column.lower(): column for column in override.columns}
+    asked = {folded(column.column): column for column in override.columns}
     columns: list[SourceColumn] = []
     key_is_whole = True
     alias = table.rowid_alias
     for column in table.columns:
-        wanted = asked.get(column.name.lower())
+        wanted = asked.get(folded(column.name))
         if wanted is None:
             columns.append(column)
             continue
@@ -166,11 +167,11 @@ def _overlaid_column(column: SourceColumn, override: ColumnOverride) -> SourceCo
 
 
 def _skipped_parts(table: SourceTable, override: TableOverride) -> Iterable[SourceObject]:
-    skipped = {column.column.lower() for column in override.columns if column.skip}
+    skipped = {folded(column.column) for column in override.columns if column.skip}
     for column in table.columns:
-        if column.name.lower() in skipped:
+        if folded(column.name) in skipped:
             yield SourceObject("column", f"{table.name}.{column.name}", None, SKIPPED_BY_FILE)
-    missing = [name for name in table.primary_key if name.lower() in skipped]
+    missing = [name for name in table.primary_key if folded(name) in skipped]
     if missing:
         reason = f"the mapping file skips its column {missing[0]}"
         yield SourceObject("primary key", table.name, None, reason)

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from migration.mapping_file_model import MappingFile
+from migration.sqlite_names import folded
 
 if TYPE_CHECKING:
     from migration.mapping_file_model import ColumnOverride, TableOverride
@@ -30,19 +31,19 @@ def merged(upper: MappingFile | None, lower: MappingFile | None) -> MappingFile 
     """
     if upper is None or lower is None:
         return upper or lower
-    below = {table.table.lower(): table for table in lower.tables}
+    below = {folded(table.table): table for table in lower.tables}
     tables = [
-        _table(table, below[table.table.lower()]) if table.table.lower() in below else table
+        _table(table, below[folded(table.table)]) if folded(table.table) in below else table
         for table in upper.tables
     ]
-    for_all = {table.table.lower() for table in upper.tables if table.source is None}
+    for_all = {folded(table.table) for table in upper.tables if table.source is None}
     tables += [table for name, table in below.items() if name not in for_all]
     return replace(upper, tables=tuple(tables))
 
 
 def _table(upper: TableOverride, lower: TableOverride) -> TableOverride:
-    below = {column.column.lower(): column for column in lower.columns}
-    columns = [_column(column, below.pop(column.column.lower(), None)) for column in upper.columns]
+    below = {folded(column.column): column for column in lower.columns}
+    columns = [_column(column, below.pop(folded(column.column), None)) for column in upper.columns]
     return replace(
         upper,
         rename=upper.rename or lower.rename,

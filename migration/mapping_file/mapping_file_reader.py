@@ -27,6 +27,7 @@ from migration.mapping_file_model import (
     TableOverride,
 )
 from migration.model import StorageClass, ValueKind
+from migration.sqlite_names import folded
 from migration.value_conversion.rules import RULES, rules_for
 from migration.value_conversion.value_kinds import kind_of
 
@@ -81,7 +82,7 @@ def read_mapping(document: Mapping[str, Any], name: str) -> MappingFile:
         tables += _tables(source, label)
     seen: set[tuple[str | None, str]] = set()
     for table in tables:
-        key = (table.source and table.source.lower(), table.table.lower())
+        key = (table.source and folded(table.source), folded(table.table))
         if key in seen:
             raise MappingFileError(f"The table {table.table} stands there twice", mapping=name)
         seen.add(key)
@@ -90,8 +91,8 @@ def read_mapping(document: Mapping[str, Any], name: str) -> MappingFile:
 
 def suggest(word: str, known: Iterable[str]) -> str:
     """Return a remedy that offers the nearest of the known words, or all of them where they are few."""
-    spellings = {name.lower(): name for name in known}
-    near = difflib.get_close_matches(word.lower(), spellings, n=1, cutoff=0.5)
+    spellings = {folded(name): name for name in known}
+    near = difflib.get_close_matches(folded(word), spellings, n=1, cutoff=0.5)
     if near:
         return f"Did you mean {spellings[near[0]]}"
     return f"Known are {', '.join(spellings.values())}" if 0 < len(spellings) <= 12 else ""  # noqa: PLR2004
@@ -165,8 +166,8 @@ def _table(tables: _Section, name: str, source: str | None) -> TableOverride:
         _column(columns.section(column, tuple(_COLUMN_OPTIONS), {"column": column}), column)
         for column in columns.words
     ]
-    folded = [column.column.lower() for column in read]
-    twice = [column.column for column in read if folded.count(column.column.lower()) > 1]
+    named = [folded(column.column) for column in read]
+    twice = [column.column for column in read if named.count(folded(column.column)) > 1]
     if twice:
         section.fail(f"The column {twice[0]} stands there twice")
     return TableOverride(

@@ -10,6 +10,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from migration.errors import MappingFileError
+from migration.sqlite_names import folded
 
 if TYPE_CHECKING:
     from migration.mapping_file_model import MappingFile
@@ -147,14 +148,14 @@ def refusal(sql: str) -> str:
 
 def _reason(before: tuple[str, str], kind: str, text: str) -> str:
     kind_before, text_before = before
-    if text in {"$", "'", '"'} or (kind == "text" and text_before.lower() == "e"):
+    if text in {"$", "'", '"'} or (kind == "text" and folded(text_before) == "e"):
         return "holds a constant of the form E'...' or $$...$$; write it as '...'"
-    if kind == "word" and text.lower() in _SUBQUERIES:
+    if kind == "word" and folded(text) in _SUBQUERIES:
         return f"holds a subquery ({text.upper()})"
     if text == "." and kind_before not in {"word", "quoted"}:
         return "takes a field of a value, which is a way to call any function"
     if text == "(" and kind_before in {"word", "quoted"}:
-        name = text_before.lower() if kind_before == "word" else text_before[1:-1]
+        name = folded(text_before) if kind_before == "word" else text_before[1:-1]
         if name not in _MAY_STAND_BEFORE_PARENTHESIS:
             return f"calls {name}, which is not among the functions that the API takes"
     return ""

@@ -14,6 +14,8 @@ from enum import StrEnum
 from importlib import resources
 from typing import Any, Final
 
+from migration.sqlite_names import folded
+
 _UNTRUE: Final = frozenset({"", "0", "0.0", "f", "false", "no", "n", "off"})
 
 
@@ -46,7 +48,7 @@ class BookkeepingTable:
 
     def has_shape(self, columns: Collection[str]) -> bool:
         """Tell whether a table with these columns is this one."""
-        lower = {name.lower() for name in columns}
+        lower = {folded(name) for name in columns}
         return lower == self.columns if self.is_exact else lower >= self.columns
 
     def versions(self, rows: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
@@ -71,14 +73,14 @@ def bookkeeper(table: str, columns: Collection[str]) -> BookkeepingTable | None:
     'FluentMigrator'
     >>> bookkeeper("version", ["id", "version", "document"])
     """
-    return next((entry for entry in _BY_NAME.get(table.lower(), ()) if entry.has_shape(columns)), None)
+    return next((entry for entry in _BY_NAME.get(folded(table), ()) if entry.has_shape(columns)), None)
 
 
 def _counts(row: Mapping[str, Any], column: str) -> bool:
     if not column:
         return True
     value = row[column]
-    return value is not None and _spelled(value).lower() not in _UNTRUE
+    return value is not None and folded(_spelled(value)) not in _UNTRUE
 
 
 def _spelled(value: object) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from migration.identifiers import PLACEHOLDER, quote_literal
 from migration.model import StorageClass, ValueKind
 from migration.schema_translation.expression_translation import Untranslatable
+from migration.sqlite_names import folded
 from migration.value_conversion.row_conversion import column_context
 from migration.value_conversion.rules import RULES, Context, Misfit, rules_for
 from migration.value_conversion.rules.number_rules import plain
@@ -107,7 +108,7 @@ def translate_default(sql: str, column: ColumnPlan) -> str | None:  # noqa: PLR0
         Untranslatable: the type has no such default; says why.
     """
     text = _without_parentheses(sql.strip())
-    word = text.lower()
+    word = folded(text)
     if word == "null":
         return None
     if word in {"true", "false"}:
@@ -148,7 +149,7 @@ def _closes_at_end(sql: str) -> bool:
 
 def _normal(sql: str) -> str:
     parts = re.split(r"('[^']*')", sql)
-    return "".join(part if part.startswith("'") else "".join(part.split()).lower() for part in parts)
+    return "".join(part if part.startswith("'") else folded("".join(part.split())) for part in parts)
 
 
 def _expression(sql: str, column: ColumnPlan) -> str:
@@ -163,7 +164,7 @@ def _expression(sql: str, column: ColumnPlan) -> str:
 
 def _number(text: str, column: ColumnPlan) -> str:
     number = Decimal(text)
-    if number == number.to_integral_value() and "e" not in text.lower() and "." not in text:
+    if number == number.to_integral_value() and "e" not in folded(text) and "." not in text:
         return _constant(int(number), StorageClass.INTEGER, column)
     if column.kind is ValueKind.NUMERIC:
         return plain(number)

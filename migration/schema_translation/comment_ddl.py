@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from migration.identifiers import quote_identifier, quote_literal
 from migration.model import ObjectState, TargetObject
 from migration.schema_translation.table_ddl import qualified
+from migration.sqlite_names import folded
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,7 +25,7 @@ def table_comments(table: MappedTable) -> Sequence[TargetObject]:
     name = qualified(table.target_name)
     said = [("TABLE", name, table.source.comment)]
     for column in table.source.columns:
-        target = quote_identifier(table.columns[column.name.lower()].target_name)
+        target = quote_identifier(table.columns[folded(column.name)].target_name)
         said.append(("COLUMN", f"{name}.{target}", column.comment))
     said = [(kind, named, comment) for kind, named, comment in said if comment]
     if not said:

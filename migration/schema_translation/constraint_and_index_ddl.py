@@ -20,6 +20,7 @@ from migration.schema_translation.table_keys import (
     plain_columns,
     unique_column_sets,
 )
+from migration.sqlite_names import folded
 from migration.value_conversion.orphan_row_policy import orphan_action, wanted_for
 
 if TYPE_CHECKING:
@@ -93,8 +94,8 @@ class ObjectPlanner:
             yield _skipped("primary key", what, table, 1, reason, source_sql)
         yield replace(built, source_sql=source_sql)
         collations = {column: collation_of(table.source, column) for column in key}
-        if any(folds_case(collation, table.columns[c.lower()]) for c, collation in collations.items()):
-            terms = [_collated(table.columns[c.lower()], collation) for c, collation in collations.items()]
+        if any(folds_case(collation, table.columns[folded(c)]) for c, collation in collations.items()):
+            terms = [_collated(table.columns[folded(c)], collation) for c, collation in collations.items()]
             claimed = self._names.claim(f"{name}_folded")
             yield TargetObject(
                 "index",
@@ -124,13 +125,13 @@ class ObjectPlanner:
             index.sql or f"UNIQUE ({', '.join(term.name or term.sql or '' for term in index.columns)})"
         )
         named = [term for term in index.columns if term.name is not None]
-        missing = [term.name for term in named if term.name and term.name.lower() not in table.columns]
+        missing = [term.name for term in named if term.name and folded(term.name) not in table.columns]
         if missing:
             reason = f"the column {missing[0]} is not migrated"
             return _skipped("index", self._names.claim(wanted, instead), table, 1, reason, source_sql)
-        folded = any(folds_case(t.collation, table.columns[(t.name or "").lower()]) for t in named)
+        folds = any(folds_case(t.collation, table.columns[folded(t.name or "")]) for t in named)
         name = self._names.claim(wanted, instead)
-        if index.origin == "u" and names is not None and not folded:
+        if index.origin == "u" and names is not None and not folds:
             return replace(_key("unique constraint", name, table, names), source_sql=source_sql)
         try:
             terms = [_term(term, table, unique=index.unique) for term in index.columns]
@@ -143,7 +144,7 @@ class ObjectPlanner:
             )
             return _skipped("index", name, table, 1, reason, source_sql)
         unique = "UNIQUE " if index.unique else ""
-        notes = [_FOLDED] if folded else []
+        notes = [_FOLDED] if folds else []
         if index.origin == "c" and name != fold(index.name, self._policy):
             notes.append(f"named {index.name} in the source; the name must be free in the schema")
         built = TargetObject(
@@ -190,10 +191,10 @@ class ObjectPlanner:
                 )
 
     def _foreign_key(self, table: MappedTable, key: SourceForeignKey, constraints: Namespace) -> TargetObject:
-        folded = fold("_".join(key.columns), self._policy)
-        name = constraints.claim(f"{table.target_name}_{folded}_fkey")
+        columns = fold("_".join(key.columns), self._policy)
+        name = constraints.claim(f"{table.target_name}_{columns}_fkey")
         source_sql = _foreign_key_sql(key)
-        parent = self._tables.get(key.parent_table.lower())
+        parent = self._tables.get(folded(key.parent_table))
         if parent is None:
             reason = f"the parent table {key.parent_table} is not migrated"
             return _skipped("foreign key", name, table, 2, reason, source_sql)
@@ -208,7 +209,7 @@ class ObjectPlanner:
             f"{_actions(key)}"
         )
         wanted = wanted_for(table.source, self._on_orphan)
-        parents = [parent.columns[name.lower()] for name in parent_columns]
+        parents = [parent.columns[folded(name)] for name in parent_columns]
         _, refusal = orphan_action(table.source, table.columns, key.columns, parents, wanted)
         return TargetObject(
             "foreign key",
@@ -243,13 +244,13 @@ def why_impossible(
         return f"it refers to the primary key of {key.parent_table}, which has none"
     if len(parent_columns) != len(key.columns):
         return f"{len(key.columns)} columns refer to {len(parent_columns)} columns of {key.parent_table}"
-    missing = [c for c in parent_columns if c.lower() not in parent.columns]
+    missing = [c for c in parent_columns if folded(c) not in parent.columns]
     if missing:
         return f"{key.parent_table} has no column {', '.join(missing)}"
-    missing = [c for c in key.columns if c.lower() not in table.columns]
+    missing = [c for c in key.columns if folded(c) not in table.columns]
     if missing:
         return f"there is no column {', '.join(missing)}"
-    wanted = frozenset(name.lower() for name in parent_columns)
+    wanted = frozenset(folded(name) for name in parent_columns)
     if wanted not in unique_column_sets(parent.source, parent.columns):
         return f"{', '.join(parent_columns)} is not unique in {key.parent_table}"
     return None
@@ -270,7 +271,7 @@ def _term(term: SourceIndexColumn, table: MappedTable, *, unique: bool) -> str:
         sql = f"({translate_expression(term.sql or '', table.columns)})"
         complete = False
     else:
-        column = table.columns[term.name.lower()]
+        column = table.columns[folded(term.name)]
         sql = _collated(column, term.collation)
         complete = column.not_null
     direction = " DESC" if term.descending else ""

@@ -14,6 +14,7 @@ from sqlglot.errors import ErrorLevel, SqlglotError
 
 from migration.identifiers import PLACEHOLDER
 from migration.model import ColumnPlan, ValueKind
+from migration.sqlite_names import folded
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -171,7 +172,7 @@ def resolve_columns(tree: exp.Expression, columns: Mapping[str, ColumnPlan]) -> 
     """
     root = exp.Paren(this=tree)
     for node in list(root.find_all(exp.Column)):
-        plan = columns.get(node.name.lower())
+        plan = columns.get(folded(node.name))
         if plan is not None:
             column = exp.column(exp.to_identifier(plan.target_name, quoted=True))
             kind = compared_as(plan)
@@ -196,7 +197,7 @@ def check_words(tree: exp.Expression) -> None:
     """
     for node in tree.walk():
         if isinstance(node, exp.Anonymous):
-            name = node.name.lower()
+            name = folded(node.name)
             raise Untranslatable(f"it uses the function {name}, which is SQLite's or the application's own")
         if isinstance(node, _REFUSED) or (
             isinstance(node, exp.Func) and not isinstance(node, _KNOWN_FUNCTIONS)

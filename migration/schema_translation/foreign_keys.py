@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from migration.mapping_file_model import OnOrphan
 from migration.schema_translation.constraint_and_index_ddl import why_impossible
 from migration.schema_translation.mapped_table import MappedTable
+from migration.sqlite_names import folded
 from migration.value_conversion.orphan_row_policy import comparable, orphan_action, wanted_for
 
 if TYPE_CHECKING:
@@ -57,10 +58,10 @@ def find_references(
         on_orphan: what the run does with orphan rows, where the mapping file says nothing.
     """
     tables = {
-        table.name.lower(): MappedTable(
+        folded(table.name): MappedTable(
             table,
             plans[table.name].target_name,
-            {column.name.lower(): column for column in plans[table.name].columns},
+            {folded(column.name): column for column in plans[table.name].columns},
             {},
         )
         for table in declared
@@ -69,14 +70,14 @@ def find_references(
     found: list[Reference] = []
     for table in tables.values():
         for key in table.source.foreign_keys:
-            parent = tables.get(key.parent_table.lower())
+            parent = tables.get(folded(key.parent_table))
             if parent is None:
                 continue
             parents = key.parent_columns or parent.source.primary_key
             if why_impossible(table, parent, key, parents) is not None:
                 continue
-            ours = [table.columns[name.lower()] for name in key.columns]
-            theirs = [parent.columns[name.lower()] for name in parents]
+            ours = [table.columns[folded(name)] for name in key.columns]
+            theirs = [parent.columns[folded(name)] for name in parents]
             if not all(map(comparable, ours, theirs)):
                 continue
             wanted = wanted_for(table.source, on_orphan)

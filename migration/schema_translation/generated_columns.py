@@ -18,6 +18,7 @@ from migration.schema_translation.expression_translation import (
     resolve_columns,
 )
 from migration.source_schema import GeneratedKind
+from migration.sqlite_names import folded
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -44,8 +45,8 @@ def translate_generated(table: SourceTable, column: ColumnPlan, columns: Mapping
     Raises:
         Untranslatable: PostgreSQL may compute something else, or nothing; says why.
     """
-    declared = {c.name.lower(): c for c in table.columns}
-    root = exp.Paren(this=parse_expression(declared[column.name.lower()].generated_sql or ""))
+    declared = {folded(c.name): c for c in table.columns}
+    root = exp.Paren(this=parse_expression(declared[folded(column.name)].generated_sql or ""))
     usable = {name: plan for name, plan in columns.items() if declared[name].generated is GeneratedKind.NO}
     kind = _kind_of(root.this, usable)
     if kind != _kind_of_column(column):
@@ -59,7 +60,7 @@ def _kind_of(node: exp.Expression, columns: Mapping[str, ColumnPlan]) -> str:
     if isinstance(node, exp.Paren):
         return _kind_of(node.this, columns)
     if isinstance(node, exp.Column):
-        plan = columns.get(node.name.lower())
+        plan = columns.get(folded(node.name))
         if plan is None:
             raise Untranslatable(f"it uses {node.name}, which is no plain column of the table")
         return _kind_of_column(plan)

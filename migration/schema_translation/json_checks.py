@@ -14,6 +14,7 @@ from sqlglot import exp
 from migration.identifiers import quote_identifier
 from migration.model import ValueKind
 from migration.schema_translation.expression_translation import parse_expression, translate_expression
+from migration.sqlite_names import folded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -67,7 +68,7 @@ def _document(term: exp.Expression, columns: Mapping[str, ColumnPlan]) -> Column
         wanted = term.expression
         is_one = isinstance(wanted, exp.Literal) and not wanted.is_string and wanted.name == "1"
         return _document(term.this.unnest(), columns) if is_one else None
-    if isinstance(term, exp.Anonymous) and term.name.lower() == "json_valid" and len(term.expressions) == 1:
+    if isinstance(term, exp.Anonymous) and folded(term.name) == "json_valid" and len(term.expressions) == 1:
         plan = _column(term.expressions[0], columns)
         return plan if plan is not None and plan.kind in _TEXTS else None
     return None
@@ -79,7 +80,7 @@ def _is_null(term: exp.Expression, columns: Mapping[str, ColumnPlan]) -> ColumnP
 
 
 def _column(node: exp.Expression, columns: Mapping[str, ColumnPlan]) -> ColumnPlan | None:
-    return columns.get(node.name.lower()) if isinstance(node, exp.Column) else None
+    return columns.get(folded(node.name)) if isinstance(node, exp.Column) else None
 
 
 def _is_json(plan: ColumnPlan) -> str:

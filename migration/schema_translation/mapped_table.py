@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from migration.sqlite_names import folded
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
@@ -24,4 +26,4 @@ class MappedTable:
 
     def targets(self, names: Iterable[str]) -> list[str]:
         """Return target names of columns; raises KeyError for one that the table does not have."""
-        return [self.columns[name.lower()].target_name for name in names]
+        return [self.columns[folded(name)].target_name for name in names]

@@ -16,6 +16,7 @@ from migration.errors import MappingFileError, UnknownTableError, UsageError
 from migration.identifiers import column_namespace, shorten
 from migration.mapping_file.mapping_file_reader import suggest
 from migration.model import IfExists
+from migration.sqlite_names import folded
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -111,15 +112,15 @@ def check_schema_name(name: str, spelled: Spelling = as_flag, *, label: str | No
 
 
 def _check_tables(options: RunOptions, spelled: Spelling) -> None:
-    excluded = {name.lower() for name in options.exclude}
+    excluded = {folded(name) for name in options.exclude}
     for name in options.tables:
-        if name.lower() in excluded:
+        if folded(name) in excluded:
             raise UsageError(
                 f"{name} is in {spelled('tables')} and in {spelled('exclude')}", setting=spelled("exclude")
             )
         if options.catalog is not None:
             # What stands before a full stop may be a label, or part of the name.
-            endings = [name.lower().split(".", parts)[-1] for parts in range(name.count(".") + 1)]
+            endings = [folded(name).split(".", parts)[-1] for parts in range(name.count(".") + 1)]
             known = catalog_names()
             if known.isdisjoint(endings):
                 raise UnknownTableError(
@@ -131,10 +132,10 @@ def _check_tables(options: RunOptions, spelled: Spelling) -> None:
 
 def _check_mapping(mapping: MappingFile, options: RunOptions, spelled: Spelling) -> None:
     labels = [source.label for source in options.sources]
-    asked = {name.lower() for name in options.tables}
+    asked = {folded(name) for name in options.tables}
     for table in mapping.tables:
         place: Place = {"mapping": mapping.name, "source": table.source or "", "table": table.table}
-        if table.source is not None and table.source.lower() not in {label.lower() for label in labels}:
+        if table.source is not None and folded(table.source) not in {folded(label) for label in labels}:
             raise MappingFileError(
                 f"No source has the label {table.source}", remedy=suggest(table.source, labels), **place
             )
@@ -147,9 +148,9 @@ def _check_mapping(mapping: MappingFile, options: RunOptions, spelled: Spelling)
 
 
 def _check_columns(table: TableOverride, place: Place) -> None:
-    skipped = {column.column.lower() for column in table.columns if column.skip}
+    skipped = {folded(column.column) for column in table.columns if column.skip}
     for name in table.key:
-        if name.lower() in skipped:
+        if folded(name) in skipped:
             raise MappingFileError(f"key names the column {name}, which is skipped", **place)
     renamed = [
         column for column in table.columns if column.rename and not column.skip and not column.optional
@@ -175,13 +176,13 @@ def _at(place: Place, column: str) -> Place:
 
 def _check_renames(mapping: MappingFile, options: RunOptions, labels: Collection[str]) -> None:
     """Refuse two tables of one name; those of two sources may be, where each has a schema of its own."""
-    wanted, unwanted = ({name.lower() for name in names} for names in (options.tables, options.exclude))
+    wanted, unwanted = ({folded(name) for name in names} for names in (options.tables, options.exclude))
     coming = [
         table
         for table in mapping.tables
         if table.rename
         and not (table.skip or table.optional)
-        and (options.catalog is None or table.table.lower() in catalog_names())
+        and (options.catalog is None or folded(table.table) in catalog_names())
         and (not wanted or wanted & _names(table, labels))
         and not unwanted & _names(table, labels)
     ]
@@ -202,5 +203,5 @@ def _twice(names: Iterable[str]) -> str | None:
 
 
 def _names(table: TableOverride, labels: Collection[str]) -> set[str]:
-    of = [label.lower() for label in labels if table.source is None or table.source.lower() == label.lower()]
-    return {table.table.lower(), *(f"{label}.{table.table.lower()}" for label in of)}
+    of = [folded(label) for label in labels if table.source is None or folded(table.source) == folded(label)]
+    return {folded(table.table), *(f"{label}.{folded(table.table)}" for label in of)}

@@ -33,6 +33,7 @@ from migration.schema_translation.view_translation import (
     tables_read,
 )
 from migration.source_schema import GeneratedKind, TableKind
+from migration.sqlite_names import folded
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -160,7 +161,7 @@ class _SourcePlanner:
         names = claim_names(chosen, self._names, self._policy, {"source": self._label})
         self._uuids = uuid_columns(chosen, self._profiles, self._schema)
         for table, name in zip(chosen, names, strict=True):
-            self._tables[table.name.lower()] = self._map(table, name)
+            self._tables[folded(table.name)] = self._map(table, name)
         return [
             name for table in self._tables.values() for name in (table.target_name, *sequence_names(table))
         ]
@@ -170,7 +171,7 @@ class _SourcePlanner:
         for number, item in enumerate(self._schema.objects, 1):
             if item.kind == "view":
                 wanted = fold(item.name, self._policy) or f"view_{number}"
-                self._views[item.name.lower()] = names.claim(wanted, f"{self._label}_{wanted}")
+                self._views[folded(item.name)] = names.claim(wanted, f"{self._label}_{wanted}")
 
     def plan(self, names: Namespace) -> PlannedSource:
         """Plan the objects; `names` are those that are taken in the schema."""
@@ -193,13 +194,13 @@ class _SourcePlanner:
             if renamed is not None:
                 self._say("column", f"{table.name}.{column.name}", renamed)
             plan = self._with_uuid(table, decide(column, table, profiles.get(column.name, ColumnProfile())))
-            columns[column.name.lower()] = self._finish(replace(plan, target_name=name), column, table)
+            columns[folded(column.name)] = self._finish(replace(plan, target_name=name), column, table)
         for column in table.columns:
             if column.generated is not GeneratedKind.NO:
-                key = column.name.lower()
+                key = folded(column.name)
                 columns[key] = self._generated(columns[key], table, columns)
             if column.collation != "BINARY":
-                state, reason = collation_outcome(column.collation, columns[column.name.lower()])
+                state, reason = collation_outcome(column.collation, columns[folded(column.name)])
                 self._say("collation", f"{table.name}.{column.name}", reason, state)
         for clause in sorted({found.upper() for found in _CONFLICT.findall(table.sql or "")}):
             reason = f"PostgreSQL decides this in each INSERT: ON CONFLICT ... DO, where SQLite has {clause}"
@@ -207,7 +208,7 @@ class _SourcePlanner:
         return MappedTable(table, target_name, columns, profiles)
 
     def _with_uuid(self, table: SourceTable, plan: ColumnPlan) -> ColumnPlan:
-        place = (table.name.lower(), plan.name.lower())
+        place = (folded(table.name), folded(plan.name))
         if place in self._uuids.chosen:
             profile = self._profiles.get(table.name, {}).get(plan.name, ColumnProfile())
             return as_uuid(plan, self._uuids.chosen[place], profile)
@@ -291,7 +292,7 @@ class _SourcePlanner:
         self, plans: list[TablePlan], tables: Mapping[str, MappedTable], names: Mapping[str, str]
     ) -> list[TablePlan]:
         """Hang the views on the first table, in the order in which they can be created."""
-        items = {item.name.lower(): item for item in self._schema.objects if item.kind == "view"}
+        items = {folded(item.name): item for item in self._schema.objects if item.kind == "view"}
         views = self._translate(items, tables, names)
         if not plans:
             for name in views:

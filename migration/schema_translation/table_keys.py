@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from migration.errors import MappingFileError
 from migration.model import ColumnPlan, ObjectState, StorageClass, ValueKind
+from migration.sqlite_names import folded
 from migration.value_conversion.rules.empty_text_rules import or_null_name
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ _OR_NULL = or_null_name("")
 
 def is_complete(name: str, columns: Mapping[str, ColumnPlan], profiles: Mapping[str, ColumnProfile]) -> bool:
     """Tell whether a column will hold a value in every row."""
-    plan = columns[name.lower()]
+    plan = columns[folded(name)]
     profile = profiles.get(plan.name)
     if profile is None:
         return plan.not_null
@@ -55,7 +56,7 @@ def collation_outcome(collation: str, plan: ColumnPlan) -> tuple[ObjectState, st
 
 def collation_of(table: SourceTable, column: str) -> str:
     """Return the declared collation of a column."""
-    return next((c.collation for c in table.columns if c.name.lower() == column.lower()), "BINARY")
+    return next((c.collation for c in table.columns if folded(c.name) == folded(column)), "BINARY")
 
 
 def plain_columns(index: SourceIndex) -> tuple[str, ...] | None:
@@ -67,14 +68,14 @@ def plain_columns(index: SourceIndex) -> tuple[str, ...] | None:
 
 def unique_column_sets(table: SourceTable, columns: Mapping[str, ColumnPlan]) -> list[frozenset[str]]:
     """Return the sets of lower-case column names that a foreign key may refer to in PostgreSQL."""
-    sets = [frozenset(name.lower() for name in table.primary_key)] if table.primary_key else []
+    sets = [frozenset(folded(name) for name in table.primary_key)] if table.primary_key else []
     for index in table.indexes:
         names = plain_columns(index)
-        if not index.unique or names is None or not all(name.lower() in columns for name in names):
+        if not index.unique or names is None or not all(folded(name) in columns for name in names):
             continue
-        if any(folds_case(term.collation, columns[(term.name or "").lower()]) for term in index.columns):
+        if any(folds_case(term.collation, columns[folded(term.name or "")]) for term in index.columns):
             continue
-        sets.append(frozenset(name.lower() for name in names))
+        sets.append(frozenset(folded(name) for name in names))
     return sets
 
 
@@ -94,7 +95,7 @@ def row_key(
         if index.unique and names:
             candidates.append(names)
     for key in candidates:
-        known = [columns.get(name.lower()) for name in key]
+        known = [columns.get(folded(name)) for name in key]
         if all(
             plan is not None and plan.generated_sql is None and is_complete(plan.name, columns, profiles)
             for plan in known
@@ -110,8 +111,8 @@ def _asked_key(
     profiles: Mapping[str, ColumnProfile],
 ) -> tuple[str, ...]:
     for name in key:
-        plan = columns[name.lower()]
+        plan = columns[folded(name)]
         if plan.generated_sql is not None or not is_complete(name, columns, profiles):
             why = "it is generated" if plan.generated_sql is not None else "it holds NULL"
             raise MappingFileError(f"The key of the mapping file names {name}, but {why}", table=table.name)
-    return tuple(columns[name.lower()].name for name in key)
+    return tuple(columns[folded(name)].name for name in key)

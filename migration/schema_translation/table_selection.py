@@ -16,6 +16,7 @@ from migration.run_options import RunOptions
 from migration.schema_translation.bookkeeping_tables import BookkeepingTable, bookkeeper
 from migration.schema_translation.view_translation import tables_read
 from migration.source_schema import SourceSchema, SourceTable, TableKind
+from migration.sqlite_names import folded
 
 LEFT_OUT: Final = "left out on request"
 VIEW_LEFT_OUT: Final = "it reads a table that is left out on request"
@@ -31,8 +32,8 @@ def select_tables(label: str, schema: SourceSchema, options: RunOptions) -> list
     are loaded, tables in which applications keep book about their schema and virtual tables are left out unless they
     are asked for.
     """
-    wanted = {name.lower() for name in options.tables}
-    unwanted = {name.lower() for name in options.exclude}
+    wanted = {folded(name) for name in options.tables}
+    unwanted = {folded(name) for name in options.exclude}
     known = catalog_names() if options.catalog else None
     chosen = []
     for table in schema.tables:
@@ -43,7 +44,7 @@ def select_tables(label: str, schema: SourceSchema, options: RunOptions) -> list
             continue
         if options.data_only and not wanted and is_left_alone(table, options):
             continue
-        if names & unwanted or (known is not None and table.name.lower() not in known):
+        if names & unwanted or (known is not None and folded(table.name) not in known):
             continue
         chosen.append(table)
     return chosen
@@ -51,8 +52,8 @@ def select_tables(label: str, schema: SourceSchema, options: RunOptions) -> list
 
 def views_left_out(schema: SourceSchema, chosen: Collection[SourceTable]) -> frozenset[str]:
     """Return the lower-case names of the views that read a table which was not chosen, if only through other views."""
-    reads = {item.name.lower(): tables_read(item.sql or "") for item in schema.objects if item.kind == "view"}
-    gone = {table.name.lower() for table in schema.tables} - {table.name.lower() for table in chosen}
+    reads = {folded(item.name): tables_read(item.sql or "") for item in schema.objects if item.kind == "view"}
+    gone = {folded(table.name) for table in schema.tables} - {folded(table.name) for table in chosen}
     while more := {name for name, read in reads.items() if name not in gone and read & gone}:
         gone |= more
     return frozenset(gone & reads.keys())
@@ -76,14 +77,14 @@ def stays_out(table: SourceTable) -> str:
 def is_left_out(label: str, table: SourceTable, options: RunOptions) -> bool:
     """Tell whether a table is not among those that somebody asks for: --tables names others, or --exclude this one."""
     names = _names(label, table)
-    wanted, unwanted = ({name.lower() for name in asked} for asked in (options.tables, options.exclude))
+    wanted, unwanted = ({folded(name) for name in asked} for asked in (options.tables, options.exclude))
     return bool(names & unwanted) or (bool(wanted) and not names & wanted)
 
 
 def is_left_alone(table: SourceTable, options: RunOptions) -> bool:
     """Tell whether the profile of the application leaves a table as it is in the target."""
-    name = table.name.lower()
-    return any(fnmatch.fnmatchcase(name, pattern.lower()) for pattern in options.left_alone)
+    name = folded(table.name)
+    return any(fnmatch.fnmatchcase(name, folded(pattern)) for pattern in options.left_alone)
 
 
 def why_left_out(label: str, table: SourceTable, options: RunOptions) -> str:
@@ -101,13 +102,13 @@ def why_left_out(label: str, table: SourceTable, options: RunOptions) -> str:
 
 
 def _names(label: str, table: SourceTable) -> set[str]:
-    return {table.name.lower(), f"{label}.{table.name}".lower()}
+    return {folded(table.name), folded(f"{label}.{table.name}")}
 
 
 def leaves_out(options: RunOptions, label: str, table: str, column: str) -> bool:
     """Tell whether --exclude names a column: `table.column`, or `label.table.column`."""
-    names = {f"{table}.{column}".lower(), f"{label}.{table}.{column}".lower()}
-    return any(name.lower() in names for name in options.exclude)
+    names = {folded(f"{table}.{column}"), folded(f"{label}.{table}.{column}")}
+    return any(folded(name) in names for name in options.exclude)
 
 
 def left_out_on_request(kind: str, reason: str) -> bool:
@@ -131,16 +132,16 @@ def check_names(sources: Sequence[tuple[str, SourceSchema]], options: RunOptions
     there: dict[str, str] = {}
     for label, schema in sources:
         for table in schema.tables:
-            there[table.name.lower()] = table.name
-            there[f"{label}.{table.name}".lower()] = f"{label}.{table.name}"
+            there[folded(table.name)] = table.name
+            there[folded(f"{label}.{table.name}")] = f"{label}.{table.name}"
             if options.data_only or options.mode is Mode.VALIDATE:
                 for column in table.columns:
-                    there[f"{table.name}.{column.name}".lower()] = f"{table.name}.{column.name}"
+                    there[folded(f"{table.name}.{column.name}")] = f"{table.name}.{column.name}"
                     full = f"{label}.{table.name}.{column.name}"
-                    there[full.lower()] = full
+                    there[folded(full)] = full
     for name in (*options.tables, *options.exclude):
-        if name.lower() not in there:
-            near = difflib.get_close_matches(name.lower(), there, n=1)
+        if folded(name) not in there:
+            near = difflib.get_close_matches(folded(name), there, n=1)
             hint = f"Did you mean {there[near[0]]}" if near else "List them with `migration-cli list-tables`"
             raise UnknownTableError(
                 f"No source has a table {name}",

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from migration.model import ColumnProfile, StorageClass, ValueKind
 from migration.source_schema import GeneratedKind
+from migration.sqlite_names import folded
 from migration.value_conversion.rules import Misfit
 from migration.value_conversion.rules.uuid_rules import read_uuid
 from migration.value_conversion.uuid_shapes import EXAMPLES, VERSIONED, all_blobs_are_uuids, blob_rule
@@ -112,7 +113,7 @@ def uuid_columns(
         for table in tables
         for member in (
             _Member(
-                (table.name.lower(), column.name.lower()),
+                (folded(table.name), folded(column.name)),
                 table,
                 column,
                 profiles.get(table.name, {}).get(column.name, ColumnProfile()),
@@ -161,14 +162,14 @@ def _groups(members: Mapping[Place, _Member], tables: Sequence[SourceTable]) -> 
             place = leader[place]
         return place
 
-    by_name = {table.name.lower(): table for table in tables}
+    by_name = {folded(table.name): table for table in tables}
     for table in tables:
         for key in table.foreign_keys:
-            parent = by_name.get(key.parent_table.lower())
+            parent = by_name.get(folded(key.parent_table))
             theirs = key.parent_columns or (parent.primary_key if parent is not None else ())
             for ours, name in zip(key.columns, theirs, strict=False):
-                child = (table.name.lower(), ours.lower())
-                place = (key.parent_table.lower(), name.lower())
+                child = (folded(table.name), folded(ours))
+                place = (folded(key.parent_table), folded(name))
                 if child in members and place in members:
                     leader[lead(child)] = lead(place)
     groups: dict[Place, list[_Member]] = {}

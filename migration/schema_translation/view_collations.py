@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 from sqlglot import exp
 
 from migration.schema_translation.expression_translation import Untranslatable
+from migration.sqlite_names import folded
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -68,7 +69,7 @@ class FoldingColumns:
             known = len(self._names)
             for alias in query.find_all(exp.Alias):
                 if self._is_bare(alias.this):
-                    self._names.add(alias.alias.lower())
+                    self._names.add(folded(alias.alias))
 
     def check(self) -> None:
         """Refuse a query that compares by a collation.
@@ -79,7 +80,7 @@ class FoldingColumns:
         if not self._names:
             return
         for join in self._query.find_all(exp.Join):
-            using = {identifier.name.lower() for identifier in join.args.get("using") or []}
+            using = {folded(identifier.name) for identifier in join.args.get("using") or []}
             if using & self._names or join.method.upper() == "NATURAL":
                 raise _untranslatable(min(using & self._names, default="columns of the same name"))
         for listed in self._query.find_all(exp.TableAlias):
@@ -104,18 +105,18 @@ class FoldingColumns:
         if not self._names:
             return frozenset()
         if any(select.is_star for select in self._query.find_all(exp.Select)) or listed:
-            return frozenset(self._names | {name.lower() for name in listed})
+            return frozenset(self._names | {folded(name) for name in listed})
         return frozenset(self._names)
 
     def _folds(self, column: exp.Column) -> bool:
-        name = column.name.lower()
-        known = self._sources.get(column.table.lower()) if column.table else None
+        name = folded(column.name)
+        known = self._sources.get(folded(column.table)) if column.table else None
         return name in (self._names if known is None else known)
 
     def _is_unique(self, column: exp.Column) -> bool:
-        name = column.name.lower()
+        name = folded(column.name)
         if column.table:
-            return name in self._unique.get(column.table.lower(), ())
+            return name in self._unique.get(folded(column.table), ())
         owners = [source for source, names in self._sources.items() if name in names]
         return len(owners) == 1 and name in self._unique.get(owners[0], ())
 

@@ -12,6 +12,7 @@ from typing import Final
 from sqlglot import exp
 
 from migration.schema_translation.expression_translation import Untranslatable
+from migration.sqlite_names import folded
 
 _SAME: Final = (
     # of one row
@@ -67,7 +68,7 @@ def check_view_words(query: exp.Expression) -> None:
         if isinstance(node, exp.Glob):
             raise Untranslatable("it uses GLOB, which PostgreSQL does not have")
         if isinstance(node, exp.Anonymous):
-            name = node.name.lower()
+            name = folded(node.name)
             raise Untranslatable(f"it uses the function {name}, which is SQLite's or the application's own")
         if not isinstance(node, exp.Func) or isinstance(node, _SAME):
             continue

@@ -25,6 +25,7 @@ from migration.schema_translation.table_ddl import qualified
 from migration.schema_translation.table_keys import collation_of
 from migration.schema_translation.view_collations import FoldingColumns
 from migration.schema_translation.view_functions import check_view_words, fold_ascii
+from migration.sqlite_names import folded
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
@@ -63,9 +64,9 @@ class ViewTranslator:
         # Of views, too, once they are translated. What is no text in the target has no collation that matters.
         self._folding: dict[str, Collection[str]] = {
             name: {
-                column.name.lower()
+                folded(column.name)
                 for column in table.source.columns
-                if column.collation != "BINARY" and table.columns[column.name.lower()].kind is ValueKind.TEXT
+                if column.collation != "BINARY" and table.columns[folded(column.name)].kind is ValueKind.TEXT
             }
             for name, table in tables.items()
         }
@@ -102,7 +103,7 @@ class ViewTranslator:
         )
         folding.check()
         self._folding[name] = folding.outputs(columns)
-        ctes = {cte.alias.lower(): cte.alias for cte in query.find_all(exp.CTE)}
+        ctes = {folded(cte.alias): cte.alias for cte in query.find_all(exp.CTE)}
         reads, sources = self._tables_in(query, ctes)
         wider = next((name for name in reads if name in self._with_rowid), None)
         if wider is not None and any(select.is_star for select in query.find_all(exp.Select)):
@@ -117,7 +118,7 @@ class ViewTranslator:
         fold_ascii(query)
         body = print_postgres(query).replace(f'"{_SCHEMA_MARK}"', PLACEHOLDER)
         listed = f" ({', '.join(_quoted(column) for column in columns)})" if columns else ""
-        self._columns[name] = {output.lower(): (output, None) for output in columns or query.named_selects}
+        self._columns[name] = {folded(output): (output, None) for output in columns or query.named_selects}
         return TranslatedView(
             f"CREATE VIEW {qualified(self._names[name])}{listed} AS {body}", frozenset(reads)
         )
@@ -127,12 +128,12 @@ class ViewTranslator:
         reads: set[str] = set()
         sources: dict[str, tuple[str, _Columns | None]] = {}
         for node in list(query.find_all(exp.Table)):
-            name = node.name.lower()
+            name = folded(node.name)
             if name in ctes and not node.db:
                 _rename(node.this, ctes[name])
-                sources[(node.alias or name).lower()] = (node.alias or ctes[name], None)
+                sources[folded(node.alias or name)] = (node.alias or ctes[name], None)
                 continue
-            if node.db and node.db.lower() != "main":
+            if node.db and folded(node.db) != "main":
                 raise Untranslatable(f"it reads {node.db}.{node.name}, which is another database")
             if not isinstance(node.this, exp.Identifier):
                 raise Untranslatable(f"it reads {node.sql(dialect='sqlite')}, which PostgreSQL does not have")
@@ -142,24 +143,24 @@ class ViewTranslator:
             reads.add(name)
             _rename(node.this, target)
             node.set("db", exp.to_identifier(_SCHEMA_MARK, quoted=True))
-            sources[(node.alias or name).lower()] = (node.alias or target, self._columns.get(name))
+            sources[folded(node.alias or name)] = (node.alias or target, self._columns.get(name))
         return reads, sources
 
     def _resolve(self, column: exp.Column, sources: _Sources, aliases: Mapping[str, str]) -> None:
         columns: _Columns | None = None
         if column.table:
-            called, columns = sources.get(column.table.lower(), (column.table, None))
+            called, columns = sources.get(folded(column.table), (column.table, None))
             _rename(column.args["table"], called)
             column.set("db", None)
         if isinstance(column.this, exp.Star):
             return
         name = column.name
         # An alias goes before the rowid in ORDER BY, and behind it elsewhere: what may be either is left to the server.
-        is_alias = name.lower() in _ROWID_NAMES and name.lower() in aliases
+        is_alias = folded(name) in _ROWID_NAMES and folded(name) in aliases
         if columns is None and not column.table and not is_alias:
-            columns = _only_owner(name.lower(), sources)
-        if columns is not None and name.lower() in columns:
-            spelling, kind = columns[name.lower()]
+            columns = _only_owner(folded(name), sources)
+        if columns is not None and folded(name) in columns:
+            spelling, kind = columns[folded(name)]
             if kind is not None:
                 remember_kind(column, kind)
             _rename(column.this, spelling)
@@ -172,21 +173,21 @@ class ViewTranslator:
             column.replace(exp.Literal.string(name))
 
     def _spelling(self, name: str, columns: _Columns | None, aliases: Mapping[str, str]) -> str | None:
-        if columns is None and name.lower() in aliases:
-            return aliases[name.lower()]
-        known = self._spellings.get(name.lower(), set())
+        if columns is None and folded(name) in aliases:
+            return aliases[folded(name)]
+        known = self._spellings.get(folded(name), set())
         return next(iter(known)) if len(known) == 1 else (name if known else None)
 
 
 def _is_unique(name: str, table: MappedTable) -> bool:
     """Tell whether a column is unique, by the collation that it is compared by."""
-    if [part.lower() for part in table.source.primary_key] == [name]:
+    if [folded(part) for part in table.source.primary_key] == [name]:
         return True
     collation = collation_of(table.source, name).upper()
     return any(
         index.unique
         and index.where_sql is None
-        and [((term.name or "").lower(), term.collation.upper()) for term in index.columns]
+        and [(folded(term.name or ""), term.collation.upper()) for term in index.columns]
         == [(name, collation)]
         for index in table.source.indexes
     )
@@ -196,14 +197,14 @@ def _by_alias(query: exp.Expression, names: Mapping[str, Collection[str]]) -> di
     """Return the columns of each table that is read, by the lower-case name that the query calls it."""
     found: dict[str, set[str]] = {}
     for node in query.find_all(exp.Table):
-        called = (node.alias or node.name).lower()
-        found.setdefault(called, set()).update(names.get(node.name.lower(), ()))
+        called = folded(node.alias or node.name)
+        found.setdefault(called, set()).update(names.get(folded(node.name), ()))
     return dict(found)
 
 
 def _with_rowid(table: MappedTable, columns: _Columns) -> _Columns:
     """Add the names of the rowid, where a column is one: https://sqlite.org/lang_createtable.html#rowid."""
-    key = columns.get((table.source.rowid_alias or "").lower())
+    key = columns.get(folded(table.source.rowid_alias or ""))
     return columns if key is None else dict.fromkeys(_ROWID_NAMES, key) | dict(columns)
 
 
@@ -217,11 +218,11 @@ def _aliases(query: exp.Expression) -> dict[str, str]:
     """Return the names that a query itself gives to columns, as it spells them first."""
     aliases: dict[str, str] = {}
     for node in query.find_all(exp.Alias):
-        spelling = aliases.setdefault(node.alias.lower(), node.alias)
+        spelling = aliases.setdefault(folded(node.alias), node.alias)
         node.set("alias", exp.to_identifier(spelling, quoted=True))
     for table_alias in query.find_all(exp.TableAlias):
         for identifier in table_alias.args.get("columns") or []:
-            spelling = aliases.setdefault(identifier.name.lower(), identifier.name)
+            spelling = aliases.setdefault(folded(identifier.name), identifier.name)
             _rename(identifier, spelling)
     return aliases
 
@@ -239,7 +240,7 @@ def _quoted(name: str) -> str:
 def tables_read(sql: str) -> frozenset[str]:
     """Return the lower-case names of all that a view may read; empty where its SQL is not understood."""
     try:
-        return frozenset(node.name.lower() for node in parse_statement(sql).find_all(exp.Table))
+        return frozenset(folded(node.name) for node in parse_statement(sql).find_all(exp.Table))
     except Untranslatable:
         return frozenset()
 

@@ -12,6 +12,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 from migration.source.sqlite_syntax import closing, split_at_commas, text_of, tokenize
+from migration.sqlite_names import folded
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -60,7 +61,7 @@ def read_create_virtual(sql: str) -> VirtualText:
     using = next((i for i, (token, _) in enumerate(pairwise(tokens)) if token.word == "USING"), None)
     if using is None:
         return VirtualText()
-    found = VirtualText(tokens[using + 1].name.lower())
+    found = VirtualText(folded(tokens[using + 1].name))
     opening = using + 2
     if opening < len(tokens) and tokens[opening].text == "(":
         for argument in split_at_commas(tokens[opening + 1 : closing(tokens, opening)], depth=1):
@@ -74,20 +75,20 @@ def _read_argument(found: VirtualText, sql: str, argument: Sequence[Token]) -> N
     first, second = argument[0], argument[1] if len(argument) > 1 else None
     is_setting = second is not None and second.text == "=" and first.text[0] not in _QUOTES
     if found.module == "fts5" and is_setting:
-        name = next((o for o in _FTS5_OPTIONS if o.startswith(first.text.lower())), first.text.lower())
+        name = next((o for o in _FTS5_OPTIONS if o.startswith(folded(first.text))), folded(first.text))
         found.options[name] = _value(sql, argument[2:])
     elif found.module == "fts5":
         found.columns.append(first.name)
         if second is not None and second.word == "UNINDEXED":
-            found.unindexed.add(first.name.lower())
+            found.unindexed.add(folded(first.name))
     elif found.module in FULL_TEXT and first.word == "TOKENIZE":
         found.options["tokenize"] = _value(sql, argument[2 if is_setting else 1 :])
     elif found.module == "fts4" and is_setting:
         value = _value(sql, argument[2:])
         if first.word == "NOTINDEXED":
-            found.unindexed.add(value.lower())
+            found.unindexed.add(folded(value))
         else:
-            found.options[first.text.lower()] = value
+            found.options[folded(first.text)] = value
     elif found.module in R_TREES and first.text == "+" and second is not None:
         found.columns.append(second.name)
     elif found.module in FULL_TEXT | R_TREES | {"geopoly"}:

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from migration.source.sqlite_syntax import tokenize
+from migration.sqlite_names import folded
 
 MOST_QUERIES: Final = 10_000
 """Of one view; SQLite itself gives up at 65,535 references to one."""
@@ -24,9 +25,9 @@ def too_large_view(views: Mapping[str, str]) -> str | None:
     Args:
         views: their CREATE statements by name.
     """
-    named = {name.lower(): name for name in views}
+    named = {folded(name): name for name in views}
     parts = {
-        name.lower(): [token.name.lower() for token in tokenize(sql)[2:] if token.name.lower() in named]
+        folded(name): [folded(token.name) for token in tokenize(sql)[2:] if folded(token.name) in named]
         for name, sql in views.items()
     }
     sizes: dict[str, int] = {}

@@ -12,6 +12,7 @@ from migration.model import ColumnPlan, IfExists, Mode, TablePlan
 from migration.run_options import RunOptions
 from migration.schema_translation.foreign_keys import Reference, find_references
 from migration.source_schema import SourceTable
+from migration.sqlite_names import folded
 from migration.target.application_tables.standing_foreign_keys import StandingKey, standing_keys
 from migration.target.sql_statements import quoted
 from migration.value_conversion.orphan_row_policy import comparable, orphan_action
@@ -108,7 +109,7 @@ class _Foresight:
                 return None
             theirs = known
         table = self._declared[plan.name]
-        columns = {column.name.lower(): column for column in plan.columns}
+        columns = {folded(column.name): column for column in plan.columns}
         names = tuple(column.name for column in ours)
         action, refusal = orphan_action(table, columns, names, theirs, OnOrphan.QUARANTINE)
         return Reference(

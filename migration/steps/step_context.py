@@ -161,9 +161,9 @@ class StepContext:
     def snapshot_reader(self, source: SourceRecord) -> SnapshotReader:
         """Return the open reader of the snapshot of a run's source; one stays open at a time.
 
-        Not by the file's name or hash alone: what SQLite keeps in memory of a file that was found changed must not be read
-        again, neither by the run when it begins anew nor by another of the same source, whose snapshot has taken its
-        place.
+        Not by the file's name or hash alone: what SQLite keeps in memory of a file that was found changed must not be
+        read again, neither by the run when it begins anew nor by another of the same source, whose snapshot has taken
+        its place.
 
         Raises:
             ConvoyError: as `SnapshotAccess.path`.

@@ -15,6 +15,7 @@ from migration.source.row_reading.column_profile import profile_range
 from migration.source.row_reading.mapping_expression_check import check_expressions
 from migration.source.row_reading.snapshot_reader import SnapshotReader
 from migration.source.schema_reading.schema_introspection import read_schema
+from migration.sqlite_names import folded
 from migration.target.loading.table_readback import TargetReader
 from migration.target.missing_rights import read_rights, refuse_lacking
 from migration.target.pg_catalog.existing_table_plans import ExistingTable, read_existing, table_names
@@ -142,7 +143,7 @@ def validate_database(
         if not options.data_only:
             # Names that the source has and the run leaves out belong to it all the same.
             views_away = views_left_out(declared, wanted)
-            objects = tuple(item for item in declared.objects if item.name.lower() not in views_away)
+            objects = tuple(item for item in declared.objects if folded(item.name) not in views_away)
             referred_to = _parents(declared, wanted)
             named = [*(t.name for t in declared.tables), *(o.name for o in declared.objects), *expected]
             known = match_names(named, standing).values()
@@ -174,7 +175,7 @@ def _check_rights(
     """Raise a TargetPermissionError where the role may not read what is to be compared; it has the GRANTs to type."""
     unread = {
         names[table.name]: {
-            column.name.lower()
+            folded(column.name)
             for column in table.columns
             if leaves_out(options, label, table.name, column.name)
         }
@@ -199,9 +200,9 @@ def _declared(
 
 def _parents(declared: SourceSchema, wanted: Sequence[SourceTable]) -> list[SourceTable]:
     """Return the tables that are not compared and to which foreign keys of those refer that are."""
-    compared = {table.name.lower() for table in wanted}
-    named = {key.parent_table.lower() for table in wanted for key in table.foreign_keys} - compared
-    return [table for table in declared.tables if table.name.lower() in named]
+    compared = {folded(table.name) for table in wanted}
+    named = {folded(key.parent_table) for table in wanted for key in table.foreign_keys} - compared
+    return [table for table in declared.tables if folded(table.name) in named]
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from migration.model import Finding, FindingKind
+from migration.sqlite_names import folded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -74,9 +75,9 @@ def _foreign_keys(
 ) -> Iterator[Finding]:
     names = {column.name: column.target_name for column in existing.plan.columns}
     standing = {(frozenset(columns), parent) for columns, parent in existing.foreign_keys}
-    parents = {source.lower(): target for source, target in table_names.items()}
+    parents = {folded(source): target for source, target in table_names.items()}
     for key in table.foreign_keys:
-        parent = parents.get(key.parent_table.lower())
+        parent = parents.get(folded(key.parent_table))
         if parent is None or not names.keys() >= set(key.columns):
             continue  # reported as a missing table or column
         if (frozenset(names[name] for name in key.columns), parent) not in standing:

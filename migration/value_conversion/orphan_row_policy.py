@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from migration.mapping_file_model import OnOrphan
 from migration.model import ValueKind
+from migration.sqlite_names import folded
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -57,7 +58,7 @@ def orphan_action(
     """
     if wanted is OnOrphan.NOT_VALID:
         return wanted, ""
-    ours = [columns[name.lower()] for name in referencing]
+    ours = [columns[folded(name)] for name in referencing]
     differing = [(c, p) for c, p in zip(ours, parents, strict=True) if not comparable(c, p)]
     if differing:
         child, parent = differing[0]

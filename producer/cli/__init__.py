@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import io
 import sys
 from collections.abc import Sequence
 
@@ -16,6 +17,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from migration.secret_text import guard_output
     from producer.cli.app import run
 
+    # What cannot be shown in a terminal's encoding must not turn a run that is proved into a failure.
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     guard_output()
     if arguments is not None:
         return run(list(arguments))

@@ -17,6 +17,7 @@ from migration.source.computed_value_trial import Computed, try_each
 from migration.source.row_reading.key_range_sql import from_clause
 from migration.source.snapshot_connection import open_snapshot
 from migration.source.sqlite_syntax import value_sql
+from migration.sqlite_names import folded
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -125,7 +126,7 @@ def _understood(
     ) -> int:
         nonlocal queries
         if action == sqlite3.SQLITE_FUNCTION and second is not None:
-            called.add(second.lower())
+            called.add(folded(second))
         queries += action == sqlite3.SQLITE_SELECT
         return sqlite3.SQLITE_OK
 

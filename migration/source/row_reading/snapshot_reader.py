@@ -16,6 +16,7 @@ from migration.model import StorageClass
 from migration.source.arrow_opening import open_for_arrow
 from migration.source.row_reading.batch_query import SLOT_TYPES, Guard, build_query
 from migration.source.snapshot_connection import connect_snapshot, open_snapshot
+from migration.sqlite_names import folded
 from migration.value_conversion.raw_batch import RawBatch
 
 if TYPE_CHECKING:
@@ -221,7 +222,7 @@ def _mismatch(error: Exception, place: Place) -> UnexpectedClassError:
 
 
 def _read_error(error: Exception, place: Place) -> ConvoyError:
-    if "mismatch" in str(error).lower():
+    if "mismatch" in folded(str(error)):
         return _mismatch(error, place)
     return SourceCorruptError(
         f"The rows cannot be read: {error}", remedy="Check the snapshot's disk, or start again", **place

@@ -17,6 +17,7 @@ from migration.source.salvage.leaf_page_records import Text
 from migration.source.salvage.readable_row_scan import UNREADABLE
 from migration.source.snapshot_connection import register_collations, register_missing_collations
 from migration.source.sqlite_syntax import quote_name
+from migration.sqlite_names import folded
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -54,7 +55,7 @@ class Entry:
     @property
     def is_table(self) -> bool:
         """Whether it is a table with rows of its own."""
-        return self.kind == "table" and self.root > 0 and not self.name.lower().startswith("sqlite_")
+        return self.kind == "table" and self.root > 0 and not folded(self.name).startswith("sqlite_")
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,9 +157,9 @@ class CleanDatabase:
             connection.executemany("INSERT INTO sqlite_schema VALUES (?, ?, ?, ?, ?)", self._own_indexes)
         for name in [index[1] for index in self._own_indexes]:
             yield from self._attempt(f"index {name}", f"REINDEX {quote_name(name)}")
-        tables = {twin.name.lower() for twin in self.twins}
+        tables = {folded(twin.name) for twin in self.twins}
         for entry in entries:
-            if entry.kind == "index" and entry.sql and entry.table.lower() in tables:
+            if entry.kind == "index" and entry.sql and folded(entry.table) in tables:
                 yield from self._attempt(f"index {entry.name}", entry.sql)
         for entry in entries:
             if not entry.root and entry.sql:
@@ -235,6 +236,6 @@ def _twin(connection: sqlite3.Connection, entry: Entry) -> Twin:
     keyed = [(column, kind) for column, kind, position in stored if position]
     alias = keyed[0][0] if own_key is None and len(keyed) == 1 and keyed[0][1].upper() == "INTEGER" else None
     listed = ", ".join(quote_name(c) + (" INTEGER PRIMARY KEY" if c == alias else "") for c in columns)
-    taken = {row[1].lower() for row in rows}
+    taken = {folded(row[1]) for row in rows}
     free = next((word for word in _ROWID_NAMES if word not in taken), None)
     return Twin(entry, columns, alias or free, (), "", f"CREATE TABLE {name} ({listed})")

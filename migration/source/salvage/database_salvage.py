@@ -25,6 +25,7 @@ from migration.source.salvage.orphaned_pages import FreePages, find_orphaned_pag
 from migration.source.salvage.readable_row_scan import UNREADABLE, Gap, scan_rowids
 from migration.source.snapshot_connection import register_collations
 from migration.source.sqlite_syntax import quote_name
+from migration.sqlite_names import folded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -164,7 +165,7 @@ class _Salvage:
         if not pages.roots:
             return 0
         name, number = _LOST, 0
-        while name in {entry.name.lower() for entry in entries}:
+        while name in {folded(entry.name) for entry in entries}:
             name, number = f"{_LOST}_{number}", number + 1
         rows = clean.add_lost(name, pages.rows())
         found = f"{rows:,} rows on them are in the table {name}" if rows else "no row on them can be read"

@@ -10,6 +10,7 @@ from migration.schema_translation.bookkeeping_tables import Comparison
 from migration.schema_translation.table_selection import keeps_book, select_tables
 from migration.source.snapshot_connection import open_snapshot
 from migration.source.sqlite_syntax import quote_name
+from migration.sqlite_names import folded
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -44,7 +45,7 @@ def with_applied_versions(
 
 
 def _applied(connection: sqlite3.Connection, table: SourceTable, book: BookkeepingTable) -> tuple[str, ...]:
-    names = [column.name for column in table.columns if column.name.lower() in book.columns]
+    names = [column.name for column in table.columns if folded(column.name) in book.columns]
     listed = ", ".join(quote_name(name) for name in names)
     rows = connection.execute(f"SELECT {listed} FROM {quote_name(table.name)}")
-    return book.versions(dict(zip([name.lower() for name in names], row, strict=True)) for row in rows)
+    return book.versions(dict(zip([folded(name) for name in names], row, strict=True)) for row in rows)

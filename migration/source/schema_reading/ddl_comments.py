@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from migration.source.create_table_parser import TABLE_CONSTRAINTS
 from migration.source.sqlite_syntax import closing, split_at_commas, tokenize
+from migration.sqlite_names import folded
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -54,7 +55,7 @@ def read_table_comments(sql: str) -> TableComments:
 def with_comments(table: SourceTable) -> SourceTable:
     """Return a table and its columns with what the comments in its text say of them."""
     found = read_table_comments(table.sql or "")
-    columns = tuple(replace(c, comment=found.columns.get(c.name.lower(), "")) for c in table.columns)
+    columns = tuple(replace(c, comment=found.columns.get(folded(c.name), "")) for c in table.columns)
     return replace(table, comment=found.table, columns=columns)
 
 
@@ -101,7 +102,7 @@ class _Reading:
         self._place_above_first()
         # What is said of constraints is said of the table.
         self._of_table += [c for item in self._items if item.name is None for c in item.comments]
-        columns = {item.name.lower(): _joined(item.comments) for item in self._items if item.name is not None}
+        columns = {folded(item.name): _joined(item.comments) for item in self._items if item.name is not None}
         return TableComments(
             _joined(sorted(self._of_table, key=lambda comment: comment.start)),
             {name: text for name, text in columns.items() if text},

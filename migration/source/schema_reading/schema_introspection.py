@@ -28,6 +28,7 @@ from migration.source_schema import (
     SourceTable,
     TableKind,
 )
+from migration.sqlite_names import folded
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -75,7 +76,7 @@ def read_schema(snapshot: Path) -> SourceSchema:
 
 def _read(connection: sqlite3.Connection, snapshot: Path) -> SourceSchema:
     rows = connection.execute("SELECT type, name, tbl_name, sql FROM sqlite_schema ORDER BY rowid")
-    entries = [_Entry.read(*row) for row in rows if not str(row[1]).lower().startswith("sqlite_")]
+    entries = [_Entry.read(*row) for row in rows if not folded(str(row[1])).startswith("sqlite_")]
     kinds = _table_kinds(connection, entries)
     owners = _owners(kinds)
     tables: list[SourceTable] = []
@@ -111,7 +112,7 @@ def _table_kinds(connection: sqlite3.Connection, entries: Sequence[_Entry]) -> d
     for entry in entries:
         if listed.get(entry.name) == "virtual":
             kinds[entry.name] = TableKind.VIRTUAL
-        elif listed.get(entry.name) == "shadow" or entry.name.lower() in shadows:
+        elif listed.get(entry.name) == "shadow" or folded(entry.name) in shadows:
             kinds[entry.name] = TableKind.SHADOW
         else:
             kinds[entry.name] = TableKind.ORDINARY
@@ -167,11 +168,11 @@ def _columns(
     connection: sqlite3.Connection, snapshot: Path, entry: _Entry, text: TableText
 ) -> tuple[tuple[SourceColumn, ...], list[SourceObject]]:
     rows = connection.execute(f"PRAGMA table_xinfo({quote_name(entry.name)})").fetchall()
-    by_name = {column.name.lower(): column for column in text.columns}
+    by_name = {folded(column.name): column for column in text.columns}
     columns: list[SourceColumn] = []
     unreadable: list[SourceObject] = []
     for position, name, declared_type, not_null, default_sql, pk_position, hidden in rows:
-        written = by_name.get(name.lower())
+        written = by_name.get(folded(name))
         generated = _GENERATED.get(hidden, GeneratedKind.NO)
         column = SourceColumn(
             name=name,
@@ -215,7 +216,7 @@ def _rowid_alias(columns: Sequence[SourceColumn], indexes: Sequence[SourceIndex]
 
 
 def _rowid_name(connection: sqlite3.Connection, table: str) -> str | None:
-    taken = {str(row[1]).lower() for row in connection.execute(f"PRAGMA table_xinfo({quote_name(table)})")}
+    taken = {folded(str(row[1])) for row in connection.execute(f"PRAGMA table_xinfo({quote_name(table)})")}
     return next((name for name in _ROWID_NAMES if name not in taken), None)
 
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 from migration.source.create_virtual_table_parser import FULL_TEXT, R_TREES, read_create_virtual
 from migration.source.sqlite_syntax import quote_name
 from migration.source_schema import SourceColumn, SourceTable, TableKind
+from migration.sqlite_names import folded
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -55,7 +56,7 @@ def shadow_owners(statements: Mapping[str, str]) -> dict[str, str]:
     `statements` has the CREATE statements of virtual tables by name.
     """
     return {
-        f"{name}_{suffix}".lower(): name
+        folded(f"{name}_{suffix}"): name
         for name, sql in statements.items()
         for suffix in _SHADOW_SUFFIXES.get(read_create_virtual(sql).module, ())
     }
@@ -63,7 +64,7 @@ def shadow_owners(statements: Mapping[str, str]) -> dict[str, str]:
 
 def owner_of(shadow: str, virtuals: Iterable[str]) -> str | None:
     """Return the virtual table to which a shadow table belongs by its name."""
-    fitting = [name for name in virtuals if shadow.lower().startswith(f"{name}_".lower())]
+    fitting = [name for name in virtuals if folded(shadow).startswith(folded(f"{name}_"))]
     return max(fitting, key=len, default=None)
 
 
@@ -155,11 +156,11 @@ def _stored_table(name: str, sql: str, storage: str, names: dict[str, str | None
     """Return a table that reads from its storage. `names`: what its columns are called; None for the rowid."""
     taken = [called for called in names.values() if called is not None]
     rowid = _free_name(taken)
-    lowered = {called.lower() for called in taken}
+    lowered = {folded(called) for called in taken}
     for column, called in names.items():
-        if called is not None and called.lower() in _NO_NAMES_IN_SUBQUERIES:
+        if called is not None and folded(called) in _NO_NAMES_IN_SUBQUERIES:
             names[column] = next(
-                longer for n in count(1) if (longer := called + "_" * n).lower() not in lowered
+                longer for n in count(1) if folded(longer := called + "_" * n) not in lowered
             )
             note += f"; its column {called} became {names[column]}"
     terms = [f"{quote_name(column)} AS {quote_name(called or rowid)}" for column, called in names.items()]
@@ -181,7 +182,7 @@ def _stored_table(name: str, sql: str, storage: str, names: dict[str, str | None
 
 
 def _free_name(taken: Iterable[str]) -> str:
-    lowered = {name.lower() for name in taken}
+    lowered = {folded(name) for name in taken}
     numbered = (f"rowid_{number}" for number in range(1, len(lowered) + 2))
     return next(name for name in (*_ROWID_NAMES, *numbered) if name not in lowered)
 

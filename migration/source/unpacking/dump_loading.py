@@ -19,6 +19,7 @@ from migration.source.unpacking.dump_rewriting import as_bytes, unistr, with_exa
 from migration.source.unpacking.dump_statements import DumpStatement, read_statements
 from migration.source.unpacking.source_formats import foreign_dialect, foreign_dump
 from migration.source_form_errors import SourceDumpError, UnfinishedDumpError
+from migration.sqlite_names import folded
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -106,7 +107,7 @@ class _Loading:
             )
 
     def _pass_over(self, statement: DumpStatement) -> None:
-        if statement.beginning.lower() != _COMMAND_PASSED_OVER:
+        if folded(statement.beginning) != _COMMAND_PASSED_OVER:
             raise self._refused(statement, "it is a command for the shell")
 
     def _execute(self, statement: DumpStatement) -> None:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import sqlite3
 from typing import Final
 
+from migration.sqlite_names import folded
+
 _ALLOWED: Final = frozenset(
     {
         sqlite3.SQLITE_ALTER_TABLE,
@@ -67,12 +69,12 @@ class DumpPermissions:
         if action in {sqlite3.SQLITE_TRANSACTION, sqlite3.SQLITE_SAVEPOINT}:
             return self._note_transaction(action, first or "")
         if action == sqlite3.SQLITE_PRAGMA:
-            is_ours = (first or "").lower() in _PRAGMAS
+            is_ours = folded(first or "") in _PRAGMAS
             return sqlite3.SQLITE_OK if is_ours else sqlite3.SQLITE_IGNORE
         if action == sqlite3.SQLITE_FUNCTION:
-            is_allowed = (second or "").lower() not in _BARRED_FUNCTIONS
+            is_allowed = folded(second or "") not in _BARRED_FUNCTIONS
         elif action == sqlite3.SQLITE_CREATE_VTABLE:
-            is_allowed = (second or "").lower() in _MODULES
+            is_allowed = folded(second or "") in _MODULES
         else:
             is_allowed = action in _ALLOWED
         if is_allowed:
