@@ -7,11 +7,12 @@ closely become one span.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from migration.model import Phase
 from migration.report.report_model import PhaseReport, PhaseSpan, Timeline, WorkSpan
+from migration.report.text_formatting import printable
 
 SPANS_PER_WORKER = 200
 """Gaps shorter than this share of the run are not worth a new bar."""
@@ -62,7 +63,8 @@ def work_spans(works: Iterable[Work], origin: datetime, end: datetime) -> tuple[
     """Return what each worker did, with neighbouring steps of a phase joined. `works` may come in any order."""
     gap = max((end - origin).total_seconds() / SPANS_PER_WORKER, 0.001)
     spans: list[WorkSpan] = []
-    for work in sorted(works, key=lambda work: (work.worker, work.start)):
+    shown = (replace(work, table=printable(work.table)) for work in works)
+    for work in sorted(shown, key=lambda work: (work.worker, work.start)):
         start = max((work.start - origin).total_seconds(), 0.0)
         stop = max((work.end - origin).total_seconds(), start)
         last = spans[-1] if spans else None

@@ -5,10 +5,10 @@ from __future__ import annotations
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import unquote, urlsplit, urlunsplit
+from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
 
 from migration.convoy_error import Place
-from migration.errors import SourceNotFoundError, SourcePermissionError, SourceUnreadableError
+from migration.errors import SourceNotFoundError, SourcePermissionError, SourceUnreadableError, UsageError
 from migration.file_name_text import is_text
 from migration.secret_text import without_secrets
 from migration.source.integrity_check import SAMPLE_BYTES
@@ -21,10 +21,28 @@ if TYPE_CHECKING:
 
 
 def local_path(location: str) -> str | None:
-    """Return the file path that a location means, or None for a remote URL."""
+    """Return the file path that a location means, or None for a remote URL.
+
+    Raises:
+        UsageError: it looks like a URL, and is none.
+    """
     if location.startswith("file:"):
-        return unquote(urlsplit(location).path)
-    return None if "://" in location else location
+        return unquote(_parts(location).path)
+    if "://" not in location:
+        return location
+    _parts(location)
+    return None
+
+
+def _parts(location: str) -> SplitResult:
+    try:
+        return urlsplit(location)
+    except ValueError as error:
+        raise UsageError(
+            f"The source {without_secrets(location)} is not a URL: {error}",
+            setting="--source",
+            remedy="Write it as your browser shows it",
+        ) from error
 
 
 def check_name(path: str, place: Place) -> None:

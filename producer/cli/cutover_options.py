@@ -20,18 +20,29 @@ ALWAYS = "always"
 _LONGEST_LOCK_WAIT_SECONDS = 60.0
 
 
+class NumberRange(click.FloatRange):
+    """A range of numbers, of which `nan` is none: it is neither too small nor too large for anything."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the number, or fail as click does."""
+        number = super().convert(value, param, ctx)
+        if number != number:  # noqa: PLR0124 - which only `nan` is
+            self.fail(f"{value!r} is not a number.", param, ctx)
+        return number
+
+
 def patience_flags(command: Decorated) -> Decorated:
     """Add the flags that say how to wait for the locks of others."""
     lock_timeout = click.option(
         "--cutover-lock-timeout",
-        type=click.FloatRange(min=0, min_open=True, max=_LONGEST_LOCK_WAIT_SECONDS),
+        type=NumberRange(min=0, min_open=True, max=_LONGEST_LOCK_WAIT_SECONDS),
         metavar="SECONDS",
         help="Wait so long for locks of others in one try; pauses between tries are at least four times as long."
         "  [default: 2, or as the run was started with]",
     )
     patience = click.option(
         "--cutover-patience",
-        type=click.FloatRange(0, MAX_PATIENCE_SECONDS),
+        type=NumberRange(0, MAX_PATIENCE_SECONDS),
         metavar="SECONDS",
         help="Try for so long in all.  [default: 600, or as the run was started with]",
     )

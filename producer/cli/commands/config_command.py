@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -56,7 +57,11 @@ def config(**values: Any) -> int:
 
     output = take_output(values)
     if values["example"]:
-        click.echo(example_text(values["example"]), nl=False)
+        example = example_text(values["example"])
+        if output.as_json:
+            click.echo(json.dumps({"example": values["example"], "text": example}, indent=2))
+        else:
+            click.echo(example, nl=False)
         return 0
     settings, origins = read_settings(), setting_origins()
     shown = {name: _shown(settings, name) for name in type(settings).model_fields}

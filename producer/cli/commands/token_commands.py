@@ -11,6 +11,7 @@ import click
 from migration.errors import UsageError
 from migration.secret_text import tell_once
 from producer.cli.command_options import json_flag, take_output, take_target, target_flags, verbose_flag
+from producer.cli.cutover_options import NumberRange
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -47,7 +48,7 @@ def token() -> None:
 )
 @click.option(
     "--expires-days",
-    type=click.FloatRange(0, 36_500, min_open=True),
+    type=NumberRange(0, 36_500, min_open=True),
     metavar="DAYS",
     help="It opens nothing after so many days.  [default: it does not expire]",
 )

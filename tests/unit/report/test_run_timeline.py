@@ -60,3 +60,9 @@ def test_pauses_workers_and_phases_part_the_bars():
 def test_hundred_thousand_steps_become_few_bars():
     works = (Work(f"w{n % 4}", "copying", at(n / 1000), at((n + 1) / 1000)) for n in range(100_000))
     assert len(work_spans(works, START, at(100))) <= 4
+
+
+def test_names_of_tables_are_shown_as_what_they_are() -> None:
+    begun = START
+    (span,) = work_spans([Work("w", "copying", begun, begun, "a\rb\x85")], begun, begun)
+    assert span.tables == ("a\\rb\\x85",)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 
@@ -133,3 +134,29 @@ def test_an_error_on_purpose_shows_its_trace_only_when_asked(monkeypatch, capsys
 )
 def test_no_password_is_shown(text: str, shown: str) -> None:
     assert without_passwords(text) == shown
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        (["token", "create", "ci", "--expires-days", "nan"], "is not a number"),
+        (["cutover", "0198", "--cutover-patience", "nan"], "is not a number"),
+        (
+            ["migrate", "--source", "http://[::1/x.db", "--target-url", "postgresql://me@here/shop"],
+            "is not a URL",
+        ),
+        (["dry-run", "--source", "a=s3://[x", "--target-url", "postgresql://me@here/shop"], "is not a URL"),
+    ],
+)
+def test_what_is_no_number_or_url_is_wrong_usage(
+    line: list[str], words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(line) == 2
+    assert words in " ".join(capsys.readouterr().err.split())
+
+
+def test_example_is_one_json_document_where_json_is_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["config", "--example", "procfile", "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document["example"] == "procfile"
+    assert "producer" in document["text"]
