@@ -31,10 +31,8 @@ def filled_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder of a `.env` that is .env.example with values between its quotes."""
     text = EXAMPLE
     for name, value in VALUES.items():
-        text, found = re.subn(
-            rf"^{name}='[^']*'$", lambda _, n=name, v=value: f"{n}='{v}'", text, flags=re.MULTILINE
-        )  # type: ignore[misc]
-        assert found == 1, name
+        (line,) = re.findall(rf"\n{name}='.*'\n", text)
+        text = text.replace(line, f"\n{name}='{value}'\n")
     (tmp_path / ".env").write_text(text, encoding="utf-8")
     for name in [name for name in os.environ if name.startswith(("MIGRATION_", "FLOWER_"))]:
         monkeypatch.delenv(name)

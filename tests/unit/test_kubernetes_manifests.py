@@ -262,7 +262,7 @@ def test_the_query_of_the_scaling_is_that_of_the_metric(target_url: str) -> None
     query = scaled["spec"]["triggers"][0]["metadata"]["query"]
     options = RunOptions(sources=(Source("s", "s.db"),), target_schema="s")
     engine = open_ledger(target_url)
-    seen = {}
+    seen: dict[tuple[Phase, bool], int] = {}
     try:
         for phase, paused in product(Phase, (False, True)):
             run_id = create_run(engine, options)
