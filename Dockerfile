@@ -17,9 +17,10 @@ RUN pip wheel --no-index --find-links /wheels --no-deps --wheel-dir /wheels .
 
 FROM python:3.11-slim-bookworm
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
-# Without extras: of the wheels, only what a cluster needs is installed.
+# Of the wheels, only what a cluster needs is installed; --build-arg EXTRAS='[s3,tracing]' for a store of objects and traces.
+ARG EXTRAS=""
 RUN --mount=type=bind,from=build,source=/wheels,target=/wheels \
-    pip install --no-index --find-links /wheels --no-cache-dir convoy-migrate \
+    pip install --no-index --find-links /wheels --no-cache-dir "convoy-migrate$EXTRAS" \
     && useradd --system --uid 10001 --home-dir /var/lib/convoy --create-home convoy \
     && install --directory --owner convoy --group convoy /var/lib/convoy/snapshots /var/lib/convoy/reports
 USER convoy

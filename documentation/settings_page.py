@@ -107,7 +107,7 @@ def _commented(text: str) -> Iterator[tuple[str, tuple[str, str]]]:
     for line in text.splitlines():
         setting = re.match(r"(?:# )?([A-Z][A-Z0-9_]*)=(.*)", line)
         if setting:
-            yield setting[1], (setting[2], " ".join(comment))
+            yield setting[1], (setting[2].strip("'"), " ".join(comment))
             comment = []
         elif line.startswith("# ---") or not line.strip():
             comment = []

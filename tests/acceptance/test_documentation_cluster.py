@@ -130,7 +130,7 @@ def readme(scenario: Scenario, cluster: Cluster) -> Script:
             "FLOWER_PORT": str(cluster.flower),
         }
         with (scenario.folder / ".env").open("a", encoding="utf-8") as file:
-            file.writelines(f"{name}={value}\n" for name, value in values.items())
+            file.writelines(f"{name}='{value}'\n" for name, value in values.items())
 
     return Script(
         placeholders={

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import uuid
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +14,12 @@ import pytest
 import yaml
 from sqlalchemy import text
 
+from migration.ledger import scrape_figures
 from migration.ledger.ledger_database import open_ledger
-from migration.model import Phase
+from migration.ledger.run_records import create_run
+from migration.ledger.scrape_figures import STEP_PHASES
+from migration.model import Phase, Source
+from migration.run_options import RunOptions
 from migration.settings import Settings
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -97,16 +104,110 @@ def test_settings_are_settings_and_lead_to_what_is_mounted() -> None:
     assert settings["data"]["MIGRATION_LOG_DIR"].startswith(settings["data"]["MIGRATION_REPORT_DIR"])
 
 
-def test_probes_ask_what_the_api_answers_and_the_processes_ping() -> None:
+def test_no_pod_is_killed_or_left_out_because_a_broker_or_a_ledger_is_away() -> None:
+    """/healthz asks nobody; a probe of a producer or worker would have to ask the broker."""
     api = pods()["api"]["containers"][0]
-    assert api["livenessProbe"]["httpGet"] == {"path": "/healthz", "port": "http"}
-    assert api["readinessProbe"]["httpGet"] == {"path": "/readyz", "port": "http"}
+    for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
+        assert api[probe]["httpGet"] == {"path": "/healthz", "port": "http"}
+    deployments = {document["metadata"]["name"]: document["spec"] for document in kind("Deployment")}
     for component in ("producer", "worker"):
-        probe = pods()[component]["containers"][0]["livenessProbe"]
-        command = probe["exec"]["command"][-1]
-        assert f"-A {component}.app inspect ping -d {component}@$HOSTNAME" in command
-        assert probe["timeoutSeconds"] > int(re.findall(r"--timeout (\d+)", command)[0])
+        assert [name for name in pods()[component]["containers"][0] if name.endswith("Probe")] == []
         assert f"-n {component}@$HOSTNAME" in pods()[component]["containers"][0]["command"][-1]
+        # Without a probe a Pod counts as ready at once, also one whose image does not start.
+        assert deployments[f"convoy-{component}"]["minReadySeconds"] >= 30
+
+
+def test_replicas_keep_to_different_nodes() -> None:
+    for deployment in kind("Deployment"):
+        (spread,) = deployment["spec"]["template"]["spec"]["topologySpreadConstraints"]
+        assert spread["topologyKey"] == "kubernetes.io/hostname"
+        assert spread["labelSelector"] == deployment["spec"]["selector"]
+
+
+def test_the_producers_limit_holds_all_sources_that_it_looks_at_and_itself() -> None:
+    (settings,) = kind("ConfigMap")
+    (container,) = pods()["producer"]["containers"]
+    threads = int(re.findall(r"--concurrency (\d+)", container["command"][-1])[0])
+    limit = int(container["resources"]["limits"]["memory"].removesuffix("Gi")) << 30
+
+    assert limit >= threads * int(settings["data"]["MIGRATION_SOURCE_MEMORY_BYTES"]) + (512 << 20)
+
+
+def commands_of_the_page() -> str:
+    """All blocks of docs/kubernetes.md, which a cluster is needed to execute."""
+    page = (PROJECT / "docs" / "kubernetes.md").read_text(encoding="utf-8")
+    return "".join(re.findall(r"```text\n(.*?)```", page, re.DOTALL)).replace("\\\n", " ")
+
+
+def test_certificates_that_the_pages_urls_name_are_mounted_in_every_pod() -> None:
+    commands = commands_of_the_page()
+    named = re.findall(r"(?:sslrootcert|ssl_ca_certs)=([^&\s']+)", commands)
+    (made,) = re.findall(r"create configmap (\S+) .*--from-file=(\S+)", commands)
+
+    assert len(named) == 2
+    for pod in pods().values():
+        (volume,) = [
+            volume for volume in pod["volumes"] if volume.get("configMap", {}).get("name") == made[0]
+        ]
+        assert volume["configMap"]["optional"] is True
+        (mount,) = [m for m in pod["containers"][0]["volumeMounts"] if m["name"] == volume["name"]]
+        assert mount["readOnly"] is True
+        assert set(named) == {f"{mount['mountPath']}/{made[1]}"}
+
+
+def test_the_page_makes_every_key_of_the_secrets_that_the_manifests_name() -> None:
+    commands = commands_of_the_page()
+    made = {
+        (secret, key)
+        for secret, rest in re.findall(r"create secret generic (\S+) (.*)", commands)
+        for key in re.findall(r"--from-literal=([\w-]+)=", rest)
+    }
+    named = {
+        (entry["valueFrom"]["secretKeyRef"]["name"], entry["valueFrom"]["secretKeyRef"]["key"])
+        for pod in pods().values()
+        for entry in pod["containers"][0]["env"]
+    }
+    named |= {
+        (ref["name"], ref["key"]) for ref in kind("TriggerAuthentication")[0]["spec"]["secretTargetRef"]
+    }
+
+    assert named == {(secret, key) for secret, key in made if secret == "convoy-secrets"}
+    for component, pod in pods().items():
+        stores = [ref["secretRef"] for ref in pod["containers"][0]["envFrom"] if "secretRef" in ref]
+        wanted = [{"name": "convoy-stores", "optional": True}] if component in {"producer", "worker"} else []
+        assert stores == wanted
+    assert {key for secret, key in made if secret == "convoy-stores"} >= {
+        "AWS_ACCESS_KEY_ID",
+        "AWS_SECRET_ACCESS_KEY",
+    }
+
+
+def test_the_job_by_the_pages_command_has_the_image_that_the_deployments_run(tmp_path: Path) -> None:
+    """With a kubectl that knows one Deployment's image and writes down what it is to create."""
+    image = "registry.example:5000/team/convoy:0.2.0@sha256:0a1b"
+    (block,) = re.findall(r"^image=.*\n^sed .*\n", commands_of_the_page(), re.MULTILINE)
+    kubectl = tmp_path / "kubectl"
+    kubectl.write_text(
+        f'#!/bin/sh\ncase "$1" in get) echo "$@" > "$ASKED"; printf %s "{image}";; create) cat > "$MADE";; esac\n',
+        encoding="utf-8",
+    )
+    kubectl.chmod(0o755)
+    asked, made = tmp_path / "asked", tmp_path / "made"
+    environment = {"PATH": f"{tmp_path}:/usr/bin:/bin", "ASKED": str(asked), "MADE": str(made)}
+    subprocess.run(["sh", "-euc", block], cwd=PROJECT, env=environment, check=True)
+
+    (job,) = yaml.safe_load_all(made.read_text(encoding="utf-8"))
+    assert job["spec"]["template"]["spec"]["containers"][0]["image"] == image
+    assert asked.read_text(encoding="utf-8").split()[2] in {d["metadata"]["name"] for d in kind("Deployment")}
+    listed = yaml.safe_load((FOLDER / "kustomization.yaml").read_text(encoding="utf-8"))["images"]
+    assert {pod["containers"][0]["image"] for pod in pods().values()} == {entry["name"] for entry in listed}
+
+
+def test_ports_of_encrypted_redis_poolers_and_traces_are_open() -> None:
+    (policy,) = [policy for policy in kind("NetworkPolicy") if "Egress" in policy["spec"]["policyTypes"]]
+    ports = {port["port"] for rule in policy["spec"]["egress"] for port in rule["ports"]}
+
+    assert ports >= {53, 443, 4318, 5432, 6379, 6380, 6432, 8000}
 
 
 @pytest.mark.parametrize("component", ["api", "producer", "worker"])
@@ -151,22 +252,67 @@ def test_scaling_has_what_keda_asks_for() -> None:
     assert set(trigger["metadata"]) == {"query", "targetQueryValue"}
     assert all(isinstance(value, str) for value in trigger["metadata"].values())
     assert login["spec"]["secretTargetRef"] == [
-        {"parameter": "connection", "name": "convoy-secrets", "key": "target-url"}
+        {"parameter": "connection", "name": "convoy-secrets", "key": "keda-url"}
     ]
 
 
-def test_the_query_of_the_scaling_counts_open_steps_of_a_real_ledger(target_url: str) -> None:
+def test_the_query_of_the_scaling_is_that_of_the_metric(target_url: str) -> None:
+    """On a real ledger of runs in every phase, each also paused, whose steps of all phases stand in every state."""
+    (scaled,) = kind("ScaledObject")
+    query = scaled["spec"]["triggers"][0]["metadata"]["query"]
+    options = RunOptions(sources=(Source("s", "s.db"),), target_schema="s")
+    engine = open_ledger(target_url)
+    seen: dict[tuple[Phase, bool], int] = {}
+    try:
+        for phase, paused in product(Phase, (False, True)):
+            run_id = create_run(engine, options)
+            with engine.begin() as connection:
+                values = {"id": run_id, "phase": phase.value, "paused": paused, "phases": STEP_PHASES}
+                connection.execute(
+                    text(
+                        "UPDATE convoy.runs SET phase = :phase,"
+                        " paused_at = CASE WHEN :paused THEN clock_timestamp() END WHERE id = :id"
+                    ),
+                    values,
+                )
+                connection.execute(
+                    text(
+                        "INSERT INTO convoy.steps (run_id, phase, state) SELECT :id, p, s"
+                        " FROM unnest(CAST(:phases AS text[])) p,"
+                        " unnest(ARRAY['pending', 'running', 'done', 'failed']) s"
+                    ),
+                    values | {"phases": list(STEP_PHASES)},
+                )
+                counted = connection.execute(text(query)).scalar_one()
+                assert counted == connection.execute(scrape_figures._OPEN_STEPS).scalar_one()
+                seen[phase, paused] = counted - sum(seen.values())
+    finally:
+        engine.dispose()
+
+    assert {at: number for at, number in seen.items() if number} == {
+        (Phase.PROFILING, False): 2,
+        (Phase.COPYING, False): 2,
+        (Phase.INDEXING, False): 4,
+        (Phase.VALIDATING, False): 2,
+    }
+
+
+def test_the_role_that_the_page_makes_for_keda_may_ask_its_query(target_url: str) -> None:
     (scaled,) = kind("ScaledObject")
     query = scaled["spec"]["triggers"][0]["metadata"]["query"]
     engine = open_ledger(target_url)
+    role = f"keda_{uuid.uuid4().hex[:12]}"
+    grants = re.findall(r"^GRANT (?!CONNECT).*;$", commands_of_the_page(), re.MULTILINE)
     try:
         with engine.connect() as connection:
+            connection.execute(text(f"CREATE ROLE {role}"))
+            for grant in grants:
+                connection.execute(text(grant.replace(" TO keda;", f" TO {role}")))
+            connection.execute(text(f"SET LOCAL ROLE {role}"))
             assert connection.execute(text(query)).scalar_one() == 0
+            connection.rollback()
     finally:
         engine.dispose()
-    phases = set(re.findall(r"'(\w+)'", query.partition("r.phase")[2]))
-    assert phases <= {phase.value for phase in Phase}
-    assert {"copying", "validating"} <= phases
 
 
 def test_every_network_policy_selects_what_is_there() -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from api.request_models import Options
 from migration.settings import Settings
 from tests.support.api import ApiClient
 
@@ -111,3 +113,17 @@ def test_env_example_shows_the_true_defaults() -> None:
         field = Settings.model_fields[name.lower()]
         given = getattr(Settings(_env_file=None, **{name.lower(): shown}), name.lower())  # type: ignore[arg-type]
         assert given == field.default, name
+
+
+def test_the_guide_has_every_option_of_a_run_with_its_default_and_no_other() -> None:
+    """The table's defaults are JSON, as in the body of a request."""
+    guide = (PROJECT / "docs" / "http.md").read_text(encoding="utf-8")
+    table = guide.partition("| option | default | meaning |\n")[2].partition("\n\n")[0]
+    shown = {
+        name: json.loads(default)
+        for names, default in re.findall(r"^\| (`\w+`(?:, `\w+`)*) \| `([^`]+)` \|", table, re.MULTILINE)
+        for name in re.findall(r"\w+", names)
+    }
+
+    assert shown == Options().model_dump(mode="json")
+    assert len(shown) == len(Options.model_fields)

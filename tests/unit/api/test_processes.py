@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import re
 import shlex
+import socket
+import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -20,13 +23,18 @@ IN_A_CONTAINER = {"PYTHON": "python", "FLOWER_ADDRESS": "0.0.0.0"}  # noqa: S104
 
 
 def expand(text: str, env: Mapping[str, str]) -> str:
-    """Replace ${NAME:-default}, ${NAME:?message} and ${NAME} as sh and Docker Compose do."""
+    """Replace ${NAME:-default}, ${NAME:?message}, ${NAME:+word} and ${NAME}, nested too, as Docker Compose does."""
 
     def value(found: re.Match[str]) -> str:
         name, operator, word = found[1], found[2], found[3]
-        return env.get(name, word if operator == ":-" else f"<{name}>")
+        if operator == ":+":
+            return word if env.get(name) else ""
+        return env.get(name) or (word if operator == ":-" else f"<{name}>")
 
-    return re.sub(r"\$\{(\w+)(?:(:-|:\?)([^}]*))?\}", value, text)
+    innermost = re.compile(r"\$\{(\w+)(?:(:-|:\?|:\+)([^${}]*))?\}")
+    while innermost.search(text):
+        text = innermost.sub(value, text)
+    return text
 
 
 def procfile() -> dict[str, str]:
@@ -34,10 +42,15 @@ def procfile() -> dict[str, str]:
     return dict(line.split(": ", 1) for line in lines if line and not line.startswith("#"))
 
 
+def composed(env: Mapping[str, str]) -> dict[str, Any]:
+    text = (PROJECT / "docker-compose.yml").read_text(encoding="utf-8")
+    read: dict[str, Any] = yaml.safe_load(expand(text, env))
+    return read
+
+
 @pytest.fixture(scope="module")
 def compose() -> dict[str, Any]:
-    text = (PROJECT / "docker-compose.yml").read_text(encoding="utf-8")
-    return yaml.safe_load(expand(text, {}))
+    return composed({})
 
 
 def command_of(process: str) -> list[str]:
@@ -124,9 +137,73 @@ def test_each_service_has_the_secrets_that_its_process_needs_and_no_other(
 
     assert "env_file" not in service
     assert given <= NEEDED_SECRETS[process]
-    assert ("MIGRATION_API_TOKEN" in given) == (process == "api")
     assert ("MIGRATION_TARGET_PASSWORD" in given) == (process in {"api", "producer", "worker"})
     assert ("FLOWER_BASIC_AUTH" in given) == (process == "flower")
+
+
+@pytest.mark.parametrize("suffix", ["", "_FILE"])
+def test_the_token_goes_to_the_api_and_where_there_is_a_stage_to_those_who_show_it(suffix: str) -> None:
+    def holders(env: Mapping[str, str]) -> set[str]:
+        services = composed(env)["services"]
+        return {
+            name
+            for name, service in services.items()
+            if service.get("environment", {}).get(variable) == "hidden"
+        }
+
+    variable = f"MIGRATION_API_TOKEN{suffix}"
+    assert holders({variable: "hidden"}) == {"api"}
+    stage = {"MIGRATION_STAGE_URL": "http://10.0.0.5:8000"}
+    assert holders({variable: "hidden", **stage}) == {"api", "producer", "worker"}
+
+
+def test_secrets_in_files_need_no_edit(compose: dict[str, Any]) -> None:
+    """Each secret that a service is given may come from a file instead, and the folder of such files is mounted."""
+    assert "<" not in str([service.get("environment") for service in compose["services"].values()])
+    files = {
+        f"{name}_FILE"
+        for name in ("MIGRATION_API_TOKEN", "MIGRATION_TARGET_PASSWORD", "MIGRATION_SOURCE_URLS")
+    }
+    for process in OURS:
+        service = compose["services"][process]
+        given = set(service["environment"])
+        assert {
+            name for name in files | {"FLOWER_BASIC_AUTH_FILE"} if name.removesuffix("_FILE") in given
+        } <= given
+        assert "config:/etc/convoy:ro" in service["volumes"]
+    postgres = compose["services"]["postgres"]
+    assert "POSTGRES_PASSWORD_FILE" in postgres["environment"]
+    assert "config:/etc/convoy:ro" in postgres["volumes"]
+    own = composed({"CONVOY_CONFIG_DIR": "/srv/convoy"})["services"]
+    assert "/srv/convoy:/etc/convoy:ro" in own["worker"]["volumes"]
+
+
+def test_the_file_of_targets_reaches_all_that_serve_them() -> None:
+    services = composed({"MIGRATION_TARGETS_FILE": "/etc/convoy/targets.toml"})["services"]
+    for process in ("api", "producer", "worker"):
+        named = services[process]["environment"]["MIGRATION_TARGETS_FILE"]
+        folders = [v.split(":")[1] for v in services[process]["volumes"] if isinstance(v, str)]
+        assert str(Path(named).parent) in folders
+
+
+@pytest.mark.parametrize(("login", "status"), [("", 0), ("me:hidden-word", 1)])
+def test_flower_without_a_login_is_no_sick_container(
+    compose: dict[str, Any], login: str, status: int
+) -> None:
+    """With one, it has to answer; nothing does so here."""
+    _, *command = compose["services"]["flower"]["healthcheck"]["test"]
+    with socket.socket() as reserved:
+        reserved.bind(("127.0.0.1", 0))
+        words = [word.replace(":5555/", f":{reserved.getsockname()[1]}/") for word in command[1:]]
+        done = subprocess.run(
+            [sys.executable, *words],
+            cwd=PROJECT,
+            env={"PATH": "/usr/bin:/bin", "FLOWER_BASIC_AUTH": login},
+            capture_output=True,
+            check=False,
+        )
+
+    assert done.returncode == status
 
 
 def test_no_other_server_sees_a_secret_of_the_api(compose: dict[str, Any]) -> None:
