@@ -89,10 +89,3 @@ export function sentencesOf(events) {
   }
   return ordered;
 }
-
-/** The kinds of entries, acts and phases that have words of their own. */
-export const KNOWN_WORDS = {
-  kinds: Object.keys(SAID),
-  acts: Object.keys(ACT_SAID),
-  phases: [...Object.keys(PHASE_TELLS), ...Object.keys(PHASE_SAID)],
-};
