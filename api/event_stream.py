@@ -7,6 +7,7 @@ client that lost its connection goes on with Last-Event-ID and misses nothing.
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import AsyncIterator
 from functools import lru_cache
@@ -16,6 +17,7 @@ from typing import Annotated, Any
 import anyio
 import msgspec
 from fastapi import APIRouter, Header, Query, Request
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.responses import StreamingResponse
 
 from api.cluster_connections import Cluster
@@ -24,9 +26,14 @@ from api.request_border import MAX_BIGINT
 from api.required_scopes import NEEDS_READ, is_still_good
 from api.response_models import PREFIX
 from api.run_location import KnownRun, RunCluster
+from migration.convoy_error import ConvoyError
 from migration.ledger.event_log import Event, read_events
+from migration.ledger.ledger_tables import LEDGER_SCHEMA
 from migration.ledger.run_records import find_run
 from migration.model import Phase
+from migration.target.postgres_errors import translate
+
+logger = logging.getLogger(__name__)
 
 router = APIRouter(prefix=f"{PREFIX}/{{id}}", tags=["results"])
 
@@ -55,7 +62,24 @@ def _look(cluster: Cluster, run_id: str, after: int) -> tuple[Phase, list[Event]
     return find_run(engine, run_id).phase, read_events(engine, run_id, after)
 
 
+_BROKEN_OFF = b": The ledger cannot be read now. Connect again with Last-Event-ID, and nothing is missed.\n\n"
+
+
 async def _stream(request: Request, cluster: Cluster, run_id: str, after: int) -> AsyncIterator[bytes]:
+    """Follow the log, and end in an orderly way whatever happens: a status can be sent no more once this has begun."""
+    try:
+        async for block in _blocks(request, cluster, run_id, after):
+            yield block
+    except (ConvoyError, SQLAlchemyError) as error:
+        told = translate(error, schema=LEDGER_SCHEMA) if isinstance(error, SQLAlchemyError) else error
+        logger.warning("The events of run %s broke off: %s", run_id, told)
+        yield _BROKEN_OFF
+    except Exception:
+        logger.exception("The events of run %s broke off", run_id)
+        yield _BROKEN_OFF
+
+
+async def _blocks(request: Request, cluster: Cluster, run_id: str, after: int) -> AsyncIterator[bytes]:
     last_sent = time.monotonic()
     while True:
         phase, entries = await anyio.to_thread.run_sync(_look, cluster, run_id, after, limiter=_threads())

@@ -43,7 +43,8 @@ addEventListener("pagehide", () => (isLeft = true));
 addEventListener("pageshow", () => (isLeft = false));
 
 let refused = () => {};
-let proved = false; // whether the present token has been right once
+// Whether the present token has been right once: beside it, so that a page that is loaded anew knows it, too.
+const PROVED_KEY = "convoy-token-was-right";
 
 /** `listener` is told when the server refuses the token; true: it was right before. */
 export function onRefusedToken(listener) {
@@ -55,7 +56,7 @@ export function token() {
 }
 
 export function keepToken(value) {
-  proved = false;
+  sessionStorage.removeItem(PROVED_KEY);
   if (value) sessionStorage.setItem(TOKEN_KEY, value);
   else sessionStorage.removeItem(TOKEN_KEY);
 }
@@ -79,14 +80,14 @@ async function send(path, {method = "GET", body, headers = {}, signal, isStream 
     const told = Date.parse(answer.headers.get("Date"));
     if (told) aheadMs = told - Date.now();
     if (answer.ok) {
-      proved = true;
+      if (token() === shown) sessionStorage.setItem(PROVED_KEY, "yes");
       return answer;
     }
     const isOurs = (answer.headers.get("Content-Type") || "").startsWith("application/problem+json");
     const members = isOurs ? await answer.json().catch(() => ({})) : null;
     if (answer.status === 401 && token() === shown) {
       // Of several requests under way, the first that is refused says so: by the next, the token is gone already.
-      const before = proved;
+      const before = sessionStorage.getItem(PROVED_KEY) !== null;
       keepToken("");
       refused(before);
     }

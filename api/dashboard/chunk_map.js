@@ -1,10 +1,12 @@
 // Every chunk as a cell. Where there are more chunks than cells, a cell stands for neighbours, and opens to show each of them.
 import {nothing} from "./vendored/lit-html/lit-html.js";
 import {RUNS, ask, withQuery} from "./api_requests.js";
+import {during} from "./event_words.js";
 import {MAP_CELLS} from "./live_run.js";
+import {isMeasured, stoppedIn} from "./run_figures.js";
 import {chunkSaid} from "./run_words.js";
 import {breakable, html} from "./shown_text.js";
-import {count, dayAndTime, duration, number, size, timeOfDay} from "./text_formats.js";
+import {count, dayAndTime, duration, number, size, timeOfDay, words} from "./text_formats.js";
 
 const SIGNS = {failed: "×", running: "▸", kept: "!", done: "", mixed: "", pending: ""};
 const MOST_LISTED = 100;
@@ -34,6 +36,13 @@ function said(cell, at) {
     .filter(([n]) => n)
     .map(([n, word]) => `${n} ${word}`)
     .join(", ")}${kept}`;
+}
+
+/** The cells are of the copy, whatever the run does: before it and where it was stopped, that is said. */
+function stateSaid(run) {
+  const stopped = stoppedIn(run);
+  if (stopped) return `, ${words(run.status.status)}${during(stopped)}`;
+  return isMeasured(run) || run.status.status === "cancelled" ? " of the copy" : ", to be copied";
 }
 
 export class ChunkMap {
@@ -141,7 +150,7 @@ export class ChunkMap {
           Chunks${this.#scope.title ? html` of ${breakable(this.#scope.title)}` : nothing}
         </h2>
         <span class="soft"
-          >${map ? `${count(map.chunks, "chunk")}, ${map.phase}${isSummed ? `; a cell stands for up to ${number(Math.ceil(map.chunks / cells.length))}` : ""}` : ""}</span
+          >${map ? `${count(map.chunks, "chunk")}${stateSaid(run)}${isSummed ? `; a cell stands for up to ${number(Math.ceil(map.chunks / cells.length))}` : ""}` : ""}</span
         >
         ${this.#scope.title ? html`<button type="button" class="small push" @click=${() => this.#enter({}, "")}>All chunks</button>` : nothing}
       </div>

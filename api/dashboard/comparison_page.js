@@ -8,6 +8,9 @@ import {count, dayAndTime, duration, number, size, words} from "./text_formats.j
 
 const MOST_TABLES = 200;
 
+/** Where a run's tables go: the sources of tenants have the same names. */
+const placeOf = run => (run.target ? `${run.target}, schema ${run.target_schema}` : `schema ${run.target_schema}`);
+
 export function comparisonPage(_, parameters) {
   const sides = {a: parameters.get("a") || "", b: parameters.get("b") || ""},
     reports = {a: null, b: null},
@@ -51,22 +54,35 @@ export function comparisonPage(_, parameters) {
 
   function picker(side, label) {
     const known = (runs || []).filter(run => run.finished_at),
-      isListed = known.some(run => run.run_id === sides[side]);
-    return html`<label
-      >${label}
+      chosen = known.find(run => run.run_id === sides[side]);
+    // A list shows as much of a line as it is wide: what is chosen stands below it, whole.
+    return html`<div class="picker">
+      <label
+        >${label}
       <select @change=${event => choose(side, event.target.value)}>
         <option value="" ?selected=${!sides[side]}>Choose a finished run</option>
-        ${sides[side] && !isListed ? html`<option value=${sides[side]} selected>${sides[side]}</option>` : nothing}
+        ${sides[side] && !chosen ? html`<option value=${sides[side]} selected>${sides[side]}</option>` : nothing}
         ${known.map(
           run =>
             html`<option value=${run.run_id} ?selected=${run.run_id === sides[side]}>
-              ${run.sources.join(", ")} · ${MODE_SAID[run.mode]} ·
+              ${run.sources.join(", ")} · ${MODE_SAID[run.mode]} into ${placeOf(run)} ·
               ${new Date(run.created_at).toLocaleString("en-GB", {dateStyle: "medium", timeStyle: "short"})} ·
               …${run.run_id.slice(-6)}
             </option>`,
         )}
       </select></label
-    >`;
+    >
+      ${
+        sides[side]
+          ? html`<p class="soft small-text">
+              ${chosen ? html`${MODE_SAID[chosen.mode]} into ${breakable(placeOf(chosen))} · ` : nothing}<span
+                class="id any-break"
+                >${sides[side]}</span
+              >
+            </p>`
+          : nothing
+      }
+    </div>`;
   }
 
   function show() {

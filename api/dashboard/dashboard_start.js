@@ -27,6 +27,8 @@ const PLACES = [
   ["#/compare", "Compare"],
 ];
 
+const TOKEN_PACE_MS = 2500; // no page may wait for its own next question to hear that a token was withdrawn
+
 let open = null; // the page that is shown: {close()}
 let isFirst = true;
 
@@ -59,6 +61,12 @@ function signOut(reason) {
   keepToken("");
   rights.forget();
   showPage(reason);
+}
+
+/** Asks what the token may do, again and again: it may be withdrawn, expire, or get other rights. */
+async function watchToken() {
+  if (token() && !document.hidden) await learnRights();
+  setTimeout(watchToken, TOKEN_PACE_MS);
 }
 
 async function learnRights() {
@@ -119,4 +127,4 @@ addEventListener("hashchange", event => {
   else history.replaceState(null, "", new URL(event.oldURL).hash || "#/runs");
 });
 showPage();
-if (token()) learnRights();
+watchToken();

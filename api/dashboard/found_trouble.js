@@ -87,6 +87,10 @@ export function findingLine(finding) {
   </li>`;
 }
 
+/** What becomes of values that a mapping lets in, by the type of their column. */
+const KEPT_AS = {bytea: "their bytes are kept undecoded", text: "they are kept as text, letter by letter"};
+const typeIn = mapping => Object.values(Object.values(mapping.tables)[0].columns)[0].type;
+
 /** Rows that stayed out: by column and reason, each with its values and what to paste. */
 export class QuarantineBrowser {
   #id;
@@ -167,8 +171,10 @@ export class QuarantineBrowser {
       <p>${group.detail}</p>
       ${
         group.mapping_toml
-          ? html`<p class="soft small-text">
-                Lines of a mapping file that let these rows in, and the same for the form:
+          ? html`<p>
+                There are two ways. Either the values are mended in the source, as said above, and the run is made
+                again. Or ${KEPT_AS[typeIn(group.mapping)] || "they are kept as they are"}, in a column of the type
+                <code>${typeIn(group.mapping)}</code>: these lines of a mapping file say so, and the same for the form.
               </p>
               ${pasteBlock(group.mapping_toml, "lines of the mapping file")}${pasteBlock(JSON.stringify(group.mapping), "mapping of the form")}`
           : nothing

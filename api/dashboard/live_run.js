@@ -8,6 +8,9 @@ const EFFORT = 6; // a status that takes long to answer is asked for so many tim
 const EVENTS_KEPT = 5000;
 export const MAP_CELLS = 600;
 
+/** What tells one end of a run from another. */
+const endOf = ({status, finished_at: at, given_up_at: givenUp}) => JSON.stringify([status, at, givenUp]);
+
 export class LiveRun {
   status = null;
   /** `source\u0000name` → table, in the order of the ledger. */
@@ -28,6 +31,11 @@ export class LiveRun {
   #end = new AbortController();
   #version = null;
   #lastEvent = 0;
+  /** What came since the status did: shown with the next one, so that no part of the page is ahead of another. */
+  #arrived = {};
+  #arrivedEvents = [];
+  #isFollowing = false;
+  #turns = new Map();
   #onVisible = () => {
     if (!document.hidden) this.askAll();
   };
@@ -60,6 +68,8 @@ export class LiveRun {
 
   #loop(name, question, pace) {
     clearTimeout(this.#timers.get(name));
+    const turn = (this.#turns.get(name) || 0) + 1;
+    this.#turns.set(name, turn);
     const once = async () => {
       const begun = performance.now();
       let rest = pace;
@@ -70,7 +80,7 @@ export class LiveRun {
         if (name === "status") this.#fail(error);
         rest = Math.max(2 * pace, error.retryMs || 0);
       }
-      if (this.#end.signal.aborted || this.isUnknown) return;
+      if (this.#end.signal.aborted || this.isUnknown || this.#turns.get(name) !== turn) return;
       const effort = EFFORT * (performance.now() - begun);
       rest = Math.max(this.isOver ? CALM_MS : rest, effort);
       this.#timers.set(
@@ -92,7 +102,8 @@ export class LiveRun {
   }
 
   async #askStatus() {
-    const wasOver = this.isOver;
+    const before = this.status,
+      wasOver = this.isOver;
     const path = withQuery(`${RUNS}/${encodeURIComponent(this.#id)}/status`, {tables: "all", since: this.#version});
     const status = await ask(path, {signal: this.#end.signal});
     if (status.tables_scope === "all") this.tables = new Map(); // else those that have changed since the last answer
@@ -101,32 +112,54 @@ export class LiveRun {
     this.status = status;
     this.seenAt = Date.now();
     this.trouble = null;
+    this.#show();
     this.#tell();
-    if (this.isOver !== wasOver) {
-      // the last figures, or that it goes on
-      this.#loop("map", () => this.#askMap(), PACE_MS);
-      if (wasOver) this.#follow();
-    }
+    if (this.isOver !== wasOver) this.#loop("map", () => this.#askMap(), PACE_MS); // the last figures, or that it goes on
+    // A run that is over may be rolled back, resumed or given up, by whomever: its log tells of it.
+    if (!this.isOver || (before && endOf(status) !== endOf(before))) this.#follow();
+  }
+
+  #take(found, events = []) {
+    Object.assign(this.#arrived, found);
+    this.#arrivedEvents.push(...events);
+    if (!this.isOver || this.trouble) return; // else nothing moves, and the next status is far away
+    this.#show();
+    this.#tell();
+  }
+
+  #show() {
+    Object.assign(this, this.#arrived);
+    this.#arrived = {};
+    this.events.push(...this.#arrivedEvents.splice(0));
+    if (this.events.length > EVENTS_KEPT) this.events.splice(0, this.events.length - EVENTS_KEPT);
   }
 
   async #askMap() {
     const about = `${RUNS}/${encodeURIComponent(this.#id)}`,
       signal = this.#end.signal;
-    [this.map, this.speed] = await Promise.all([
+    const [map, speed] = await Promise.all([
       ask(`${about}/chunk-map?cells=${MAP_CELLS}`, {signal}),
       ask(`${about}/throughput`, {signal}),
     ]);
-    if (this.status) this.#tell();
+    this.#take({map, speed});
   }
 
   async #askCluster() {
     if (this.isOver) return;
-    this.cluster = await ask("/api/v1/cluster", {signal: this.#end.signal});
-    if (this.status) this.#tell();
+    this.#take({cluster: await ask("/api/v1/cluster", {signal: this.#end.signal})});
   }
 
   // EventSource cannot send a token, so the stream is read by hand.
   async #follow() {
+    if (this.#isFollowing) return;
+    this.#isFollowing = true;
+    await this.#readOn();
+    this.#isFollowing = false;
+    if (!this.#end.signal.aborted && !this.isUnknown) this.#loop("status", () => this.#askStatus(), PACE_MS);
+  }
+
+  /** Until the run is at its end, or nobody wants to know. */
+  async #readOn() {
     const signal = this.#end.signal;
     while (!signal.aborted && !this.isUnknown) {
       try {
@@ -136,10 +169,7 @@ export class LiveRun {
           signal,
         );
         const reader = body.pipeThrough(new TextDecoderStream()).getReader();
-        if (await this.#read(reader)) {
-          this.askAll();
-          return;
-        }
+        if (await this.#read(reader)) return;
       } catch (error) {
         if (signal.aborted || (error instanceof ProblemError && error.status === 404)) return;
       }
@@ -154,16 +184,19 @@ export class LiveRun {
       rest += part.value;
       const blocks = rest.split("\n\n");
       rest = blocks.pop();
+      const events = [];
       for (const block of blocks) {
-        if (/^event: end$/m.test(block)) return true;
+        if (/^event: end$/m.test(block)) {
+          this.#take({}, events);
+          return true;
+        }
         const data = /^data: (.*)$/m.exec(block)?.[1];
         if (!data) continue;
         const event = JSON.parse(data);
         this.#lastEvent = event.id;
-        this.events.push(event);
+        events.push(event);
       }
-      if (this.events.length > EVENTS_KEPT) this.events.splice(0, this.events.length - EVENTS_KEPT);
-      if (this.status) this.#tell();
+      if (events.length) this.#take({}, events);
     }
     return false;
   }

@@ -3,8 +3,9 @@ import {nothing, render} from "./vendored/lit-html/lit-html.js";
 import {ProblemError, RUNS, post} from "./api_requests.js";
 import {announce} from "./page_screen.js";
 import {rowsOf} from "./run_figures.js";
+import {stateOf} from "./run_words.js";
 import {html} from "./shown_text.js";
-import {count, number} from "./text_formats.js";
+import {count, number, words} from "./text_formats.js";
 import {rights} from "./token_rights.js";
 
 // A failed run that was cancelled keeps its end, and goes on no more.
@@ -75,6 +76,10 @@ const ACTS = {
 };
 
 let isOpen = false;
+let look = () => {};
+
+/** Lets the dialog that is open look at the run as it is now; to be called after each answer. */
+export const refreshDialog = () => look();
 
 /** The buttons of the acts that make sense now; those that the token may not press say so. */
 export function actionBar(run, runId, onDone) {
@@ -104,13 +109,16 @@ function openDialog(name, act, run, runId, onDone) {
   isOpen = true;
   const place = document.getElementById("dialogs"),
     opener = document.activeElement;
-  const {status} = run;
-  const sentences = act.tells(status, rowsOf(run)).filter(Boolean);
   let isBusy = false,
     complaint = "",
     written = null;
 
   function show() {
+    const {status} = run;
+    const isLate = !isBusy && !act.when(status);
+    const sentences = isLate
+      ? [`The run is ${words(stateOf(status))} by now: “${act.label}” makes no sense any more.`]
+      : act.tells(status, rowsOf(run)).filter(Boolean);
     render(
       html`<dialog
         aria-labelledby="dialog-head"
@@ -120,15 +128,19 @@ function openDialog(name, act, run, runId, onDone) {
         }}
       >
         <h2 id="dialog-head">${act.label}${written ? " all the same" : ""}?</h2>
-        ${written ? writtenSince(written) : sentences.map(sentence => html`<p>${sentence}</p>`)}
-        ${complaint ? html`<p class="bad-text" role="alert">${complaint}</p>` : nothing}
+        ${written && !isLate ? writtenSince(written) : sentences.map(sentence => html`<p>${sentence}</p>`)}
+        ${complaint && !isLate ? html`<p class="bad-text" role="alert">${complaint}</p>` : nothing}
         <div class="actions end">
           <button type="button" @click=${event => event.target.closest("dialog").close()} ?disabled=${isBusy}>
-            Leave it as it is
+            ${isLate ? "Close" : "Leave it as it is"}
           </button>
-          <button type="button" id="confirm" class=${act.look || "primary"} @click=${perform} ?disabled=${isBusy}>
-            ${isBusy ? "The server is at it …" : written ? "Roll back, and keep the tables aside" : act.label}
-          </button>
+          ${
+            isLate
+              ? nothing
+              : html`<button type="button" id="confirm" class=${act.look || "primary"} @click=${perform} ?disabled=${isBusy}>
+                  ${isBusy ? "The server is at it …" : written ? "Roll back, and keep the tables aside" : act.label}
+                </button>`
+          }
         </div>
       </dialog>`,
       place,
@@ -154,6 +166,7 @@ function openDialog(name, act, run, runId, onDone) {
       if (name === "rollback" && error instanceof ProblemError && error.members.written_since?.length && !written)
         written = error.members.written_since;
       else complaint = error.message;
+      run.askAll(); // it may have been refused because the run is somewhere else by now
     }
     show();
     place.querySelector("#confirm")?.focus();
@@ -161,11 +174,17 @@ function openDialog(name, act, run, runId, onDone) {
 
   function close() {
     isOpen = false;
+    look = () => {};
     render(nothing, place);
     if (opener?.isConnected) opener.focus();
     else document.querySelector("#content h1")?.focus();
   }
 
+  look = () => {
+    const hadFocus = document.activeElement?.id === "confirm";
+    show();
+    if (hadFocus && !place.querySelector("#confirm")) place.querySelector("dialog button").focus();
+  };
   show();
   place.querySelector("dialog").showModal();
 }

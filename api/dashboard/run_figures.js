@@ -1,4 +1,6 @@
 // What the answers of the server mean, as figures that mislead nobody.
+import {serverNow} from "./api_requests.js";
+import {PHASES} from "./run_words.js";
 
 /** Rows of a run: `{total, loaded, quarantined}`. */
 export const rowsOf = ({status: {rows}}) => ({total: rows.total, loaded: rows.done, quarantined: rows.quarantined});
@@ -26,6 +28,33 @@ export function phaseTimes(events, isOver) {
 function add(spent, {phase, at}, end) {
   const before = spent.get(phase);
   spent.set(phase, {seconds: (before?.seconds || 0) + Math.max(0, (end - at) / 1000), at: before?.at || at});
+}
+
+const BEFORE_THE_PLAN = ["pending", "snapshotting", "profiling"];
+const OWN_ENDS = ["completed", "completed_with_findings"];
+
+/** The phase that a run was stopped in; null: it was not, or that is not known. */
+export function stoppedIn({status, events}) {
+  if (status.status === "failed") return status.resume_phase;
+  if (status.status !== "cancelled") return null;
+  const left = events.filter(event => event.kind === "phase" && [...PHASES, "ready"].includes(event.data.phase)).pop();
+  return left?.data.phase ?? null;
+}
+
+/** Whether the sources are read and measured, so that sizes are those of the whole. */
+export const isMeasured = run => !BEFORE_THE_PLAN.includes(stoppedIn(run) ?? run.status.status);
+
+/** When the work began and ended, and the seconds between: a rollback is later, and no part of it. */
+export function spanOf({status, events, trouble, seenAt}) {
+  const phaseAt = wanted => events.find(event => event.kind === "phase" && wanted(event.data.phase))?.at ?? null;
+  const begun = status.started_at ?? phaseAt(phase => PHASES.includes(phase) && phase !== "pending");
+  const ended =
+    status.status === "rolled_back"
+      ? (events.filter(event => event.kind === "phase" && OWN_ENDS.includes(event.data.phase)).pop()?.at ?? null)
+      : status.finished_at;
+  const isOpen = !status.finished;
+  const upto = ended ?? (isOpen ? (trouble ? seenAt : serverNow()) : null);
+  return {begun, ended, seconds: begun && upto ? Math.max(0, (new Date(upto) - new Date(begun)) / 1000) : null};
 }
 
 const QUIET_SECONDS = 20;

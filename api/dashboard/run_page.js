@@ -4,7 +4,7 @@ import {ChunkMap} from "./chunk_map.js";
 import {FindingsList, QuarantineBrowser} from "./found_trouble.js";
 import {LiveRun} from "./live_run.js";
 import {announce, copyText, draw, showTrouble} from "./page_screen.js";
-import {actionBar} from "./run_actions.js";
+import {actionBar, refreshDialog} from "./run_actions.js";
 import {alertsOf, rowsOf} from "./run_figures.js";
 import {eventLog, figures, phaseTimeline, progressLine, workerList} from "./run_sections.js";
 import {MODE_SAID, WAYS_ON, badge, stateOf} from "./run_words.js";
@@ -149,6 +149,7 @@ export function runPage([id]) {
         </div>`,
     );
     chart.update(run);
+    refreshDialog();
     document.title = visibleLine(
       `${nameOf()}: ${words(stateOf(status))}${status.finished ? "" : ` ${Math.floor(status.percent)} %`} · Convoy`,
     );

@@ -2,11 +2,12 @@
 import {nothing} from "./vendored/lit-html/lit-html.js";
 import {repeat} from "./vendored/lit-html/directives/repeat.js";
 import {serverNow} from "./api_requests.js";
-import {phaseTimes, quietSeconds, rowsOf, workersOf} from "./run_figures.js";
+import {during, sentencesOf} from "./event_words.js";
+import {isMeasured, phaseTimes, quietSeconds, rowsOf, spanOf, stoppedIn, workersOf} from "./run_figures.js";
 import {bar} from "./table_list.js";
 import {PHASE_TELLS, phasesOf, rowsSaid} from "./run_words.js";
 import {breakable, html} from "./shown_text.js";
-import {count, dayAndTime, duration, number, size, taken, timeOfDay, words} from "./text_formats.js";
+import {clock, count, dayAndTime, duration, number, size, timeOfDay, words} from "./text_formats.js";
 
 const GOOD_ENDS = ["completed", "completed_with_findings", "rolled_back"];
 const EVENTS_SHOWN = 100;
@@ -18,14 +19,8 @@ export function phaseTimeline(run) {
   const times = phaseTimes(run.events, status.finished);
   const isReady = status.status === "ready",
     isFailed = status.status === "failed";
-  const last = phases.filter(phase => times.has(phase)).pop() || "pending";
-  const here = isReady
-    ? "cutting_over"
-    : status.resume_phase && isFailed
-      ? status.resume_phase
-      : status.status === "cancelled"
-        ? last
-        : status.status;
+  const left = stoppedIn(run) ?? (status.status === "cancelled" ? "pending" : status.status);
+  const here = isReady || left === "ready" ? "cutting_over" : left;
   const at = phases.indexOf(here);
   return html`<ol class="phases" aria-label="Phases">
     ${phases.map((phase, place) => {
@@ -65,8 +60,10 @@ export function progressLine(run) {
       ? "failed"
       : "running";
   const stopped = {cancelled: "cancelled at ", failed: "stopped at "}[status.status] || "";
-  const parts = [`${stopped}${status.percent} % of the whole run`];
-  const quiet = quietSeconds(status, serverNow());
+  const where = stopped ? during(stoppedIn(run)) : "";
+  const parts = [`${where ? `${words(status.status)}${where}, at ` : stopped}${status.percent} % of the whole run`];
+  if (run.trouble) parts.push(`as of ${clock(run.seenAt)}`);
+  const quiet = quietSeconds(status, run.trouble ? run.seenAt : serverNow());
   if (!status.finished && status.phase_percent !== null)
     parts.push(`${status.phase_percent} % of ${words(status.phase)}`);
   if (quiet !== null) {
@@ -86,30 +83,36 @@ export function figures(run) {
   const {status} = run,
     rows = rowsOf(run),
     isDry = status.mode === "dry-run",
-    isCounted = status.finished || rows.total > 0;
+    span = spanOf(run),
+    stopped = stoppedIn(run),
+    isWhole = isMeasured(run);
+  const notYet = what => (stopped ? `not ${what}: ${words(status.status)}${during(stopped)}` : `not ${what} yet`);
   const all = [
     [
       "Rows",
-      isCounted ? rowsSaid(rows.loaded, rows.quarantined, rows.total, status.mode) : "not counted yet",
+      isWhole || rows.total > 0
+        ? rowsSaid(rows.loaded, rows.quarantined, rows.total, status.mode)
+        : notYet("counted"),
       "wide-fact",
     ],
     ["Speed of the copy", `${number(Math.round(status.rows.per_second))} rows/s · ${size(status.bytes.per_second)}/s`],
-    ["Values read", isCounted ? `${size(status.bytes.done)} of ${size(status.bytes.total)}` : "not counted yet"],
+    ["Values read", isWhole ? `${size(status.bytes.done)} of ${size(status.bytes.total)}` : notYet("measured")],
     [
       "Chunks",
-      isCounted
+      isWhole || status.chunks_total > 0
         ? `${number(status.chunks_done)} of ${number(status.chunks_total)} ${isDry ? "tried" : "copied"}`
-        : "not cut yet",
+        : notYet("cut"),
     ],
     ["Findings", number(status.findings)],
-    ["Time taken", duration(taken(status))],
-    ["Started", dayAndTime(status.started_at)],
+    ["Time taken", duration(span.seconds)],
+    ["Started", dayAndTime(span.begun)],
     status.finished
-      ? ["Ended", dayAndTime(status.finished_at)]
+      ? ["Ended", dayAndTime(span.ended)]
       : status.last_progress_at
         ? ["Last progress", timeOfDay(status.last_progress_at)]
         : ["Last event", timeOfDay(run.events.at(-1)?.at)],
   ];
+  if (status.status === "rolled_back") all.push(["Rolled back", dayAndTime(status.finished_at)]);
   if (!status.finished && status.queue)
     all.push(["Messages that wait", `${number(status.queue.copy)} to copy · ${number(status.queue.control)} to steer`]);
   return html`<dl class="facts">
@@ -181,24 +184,11 @@ function workerLine(worker, runId) {
   </li>`;
 }
 
-const EVENT_SAID = {
-  planned: data => `${count(data.chunks, "chunk")} of ${count(data.tables, "table")}`,
-  sent: data => `${count(data.steps, "step")} of ${words(data.phase)} to the workers`,
-  phase: data => words(data.phase),
-  act: data => `${data.act} by ${data.person}${data.host ? ` at ${data.host}` : ""}`,
-};
-
-function detailSaid(event) {
-  if (event.kind in EVENT_SAID) return EVENT_SAID[event.kind](event.data);
-  return Object.entries(event.data)
-    .filter(([, value]) => value !== null && value !== "" && !(typeof value === "object" && !Object.keys(value).length))
-    .map(([key, value]) => `${words(key)} ${typeof value === "object" ? JSON.stringify(value) : value}`)
-    .join(" · ");
-}
-
 /** The log, newest first; `shown` is how many entries. */
 export function eventLog(run, shown, onMore) {
-  const newest = run.events.slice(-(shown || EVENTS_SHOWN)).reverse();
+  const newest = sentencesOf(run.events)
+    .slice(-(shown || EVENTS_SHOWN))
+    .reverse();
   return html`<section class="card" aria-labelledby="events-head">
     <div class="card-head">
       <h2 id="events-head">Events</h2>
@@ -209,11 +199,8 @@ export function eventLog(run, shown, onMore) {
         ? html`<ol class="events" tabindex="0" aria-label="Events, newest first">
             ${repeat(
               newest,
-              event => event.id,
-              event =>
-                html`<li>
-                  ${timeOfDay(event.at)} <strong>${words(event.kind)}</strong> <span>${detailSaid(event)}</span>
-                </li>`,
+              ({event}) => event.id,
+              ({event, said}) => html`<li>${timeOfDay(event.at)} ${said}</li>`,
             )}
           </ol>`
         : html`<p class="soft">Nothing has happened yet.</p>`

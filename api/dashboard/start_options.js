@@ -8,7 +8,7 @@ const CHOICES = {
     [
       ["refuse", "Refuse the run, and change nothing"],
       ["replace", "Replace it, and keep the old one"],
-      ["merge", "Add the rows to those that stand there (with “only rows”)"],
+      ["merge", "Add to its rows (with “only rows”)"],
     ],
   ],
   on_error: [
@@ -29,7 +29,7 @@ const CHOICES = {
   on_orphan: [
     "A row refers to a row that does not exist",
     [
-      ["not-valid", "Keep it; the foreign key stays NOT VALID"],
+      ["not-valid", "Keep it; the key stays NOT VALID"],
       ["quarantine", "Keep the row apart"],
       ["set-null", "Set the reference to NULL"],
     ],
@@ -38,15 +38,15 @@ const CHOICES = {
     "Names of tables and columns",
     [
       ["preserve", "As they are"],
-      ["lower", "In lower case: UserId becomes userid"],
-      ["snake", "In snake case: UserId becomes user_id"],
+      ["lower", "Lower case: userid for UserId"],
+      ["snake", "Snake case: user_id for UserId"],
     ],
   ],
   catalog: [
     "Tables of a catalog",
     [
       ["", "All tables"],
-      ["educational", "Only those of the educational platform"],
+      ["educational", "Only the educational platform’s"],
     ],
   ],
 };
@@ -60,9 +60,9 @@ const SWITCHES = {
   skip_validation: "Copy without the proof that every row has arrived",
 };
 const LISTS = {
-  tables: ["Only these tables", "all of them; separate names by commas"],
+  tables: ["Only these tables, separated by commas", "all of them"],
   exclude: ["All but these tables", "names, separated by commas"],
-  accept: ["Losses that you sign for", "as a dry-run names them, such as skipped:trigger"],
+  accept: ["Losses that you sign for, as a dry-run names them", "such as skipped:trigger"],
   ignore: ["Findings about the schema that are wanted", "kinds, as a report names them"],
   drop_dependents: ["Objects of replaced tables that may stay behind", "kinds, such as view, policy"],
 };

@@ -1,7 +1,7 @@
 // The tables of a run: those at work on top, a page at a time, so that ten thousand cost no more than fifty.
 import {nothing} from "./vendored/lit-html/lit-html.js";
 import {repeat} from "./vendored/lit-html/directives/repeat.js";
-import {rowsOfTable} from "./run_figures.js";
+import {isMeasured, rowsOfTable} from "./run_figures.js";
 import {STATE_SIGNS} from "./run_words.js";
 import {breakable, html} from "./shown_text.js";
 import {number, size} from "./text_formats.js";
@@ -37,6 +37,7 @@ export class TableList {
     this.#page = Math.min(this.#page, pages - 1);
     const from = this.#page * PAGE,
       shown = ordered.slice(from, from + PAGE);
+    const isKnown = isMeasured(run);
     const hasSources = new Set(all.map(([, table]) => table.source)).size > 1;
     const turn = step => {
       this.#page += step;
@@ -81,7 +82,7 @@ export class TableList {
           ${repeat(
             shown,
             ([key]) => key,
-            ([, table]) => this.#line(table, hasSources),
+            ([, table]) => this.#line(table, hasSources, isKnown),
           )}
         </tbody>
       </table>
@@ -101,7 +102,7 @@ export class TableList {
     </section>`;
   }
 
-  #line(table, hasSources) {
+  #line(table, hasSources, isKnown) {
     const rows = rowsOfTable(table),
       percent = table.state === "done" ? 100 : table.percent;
     return html`<tr>
@@ -120,7 +121,7 @@ export class TableList {
         ${rows.loaded === rows.total ? number(rows.total) : `${number(rows.loaded)} of ${number(rows.total)}`}
         ${rows.quarantined ? html`<div class="warn-text small-text">${number(rows.quarantined)} in quarantine</div>` : nothing}
       </td>
-      <td class="num">${size(table.bytes_total)}</td>
+      <td class="num">${isKnown ? size(table.bytes_total) : "–"}</td>
       <td>
         <span class=${`state ${table.state}`}
           ><span aria-hidden="true">${STATE_SIGNS[table.state] || ""}</span> ${table.state}</span

@@ -57,8 +57,9 @@ export const timeOfDay = time => moment(time, CLOCK);
 /** Day and time in the browser's zone; its title has UTC. */
 export const dayAndTime = time => moment(time, DAY);
 
-/** Seconds from a run's start to its end, or to now. */
+/** Seconds from a run's start to its end, or to now; null where its own end is not told, but that of its rollback. */
 export function taken(run) {
+  if (run.status === "rolled_back") return null;
   return run.started_at ? (new Date(run.finished_at || Date.now()) - new Date(run.started_at)) / 1000 : null;
 }
 

@@ -115,6 +115,9 @@ def copy_the_lines_of_the_quarantine(page: Page) -> None:
     page.get_by_text(f"{SPOILED} values: text is not valid UTF-8").click()
     expect(page.get_by_role("cell", name="63 61 66 e9").first).to_be_visible()
     expect(page.get_by_role("cell", name="caf\ufffd").first).to_be_visible()
+    group = page.locator(".group", has_text="text is not valid UTF-8")
+    expect(group).to_contain_text("decode the bytes with that encoding in the source")
+    expect(group).to_contain_text("Or their bytes are kept undecoded, in a column of the type bytea")
     page.get_by_role("button", name="Copy: mapping of the form").click()
     copied = json.loads(page.evaluate("navigator.clipboard.readText()"))
     assert copied == {"tables": {"subject_mastery_history": {"columns": {"note": {"type": "bytea"}}}}}

@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 import re
-import uuid
-from collections.abc import Iterator
 from typing import Any
 
-import psycopg
-import pytest
-from playwright.sync_api import Browser, Page, Route, expect
+from playwright.sync_api import Page, Route, expect
 from sqlalchemy import Engine
 
-from migration.ledger.ledger_database import open_ledger
 from migration.ledger.run_records import create_run
 from migration.model import Mode, Source
 from migration.run_options import RunOptions
 from tests.support.api import NOBODY_LISTENS, TOKEN
-from tests.support.browser_pages import WatchedPage, new_page
+from tests.support.browser_pages import WatchedPage
 from tests.support.laid_out_runs import LONG_NAME, change, lay_out
-from tests.support.running_processes import ApiProcess, free_port
+from tests.support.running_processes import ApiProcess
 
 TABLES = 10_000
 
@@ -33,64 +28,6 @@ WITH chosen AS (
 )
 UPDATE convoy.chunks SET state = 'running', worker = 'w1' WHERE id IN (SELECT id FROM chosen)
 """
-
-
-@pytest.fixture(scope="module")
-def database_url(postgres_url: str) -> Iterator[str]:
-    """One database for the module: a process that starts takes longer than all that is looked at here."""
-    name = f"t_{uuid.uuid4().hex[:12]}"
-    with psycopg.connect(postgres_url, autocommit=True) as connection:
-        connection.execute(f'CREATE DATABASE "{name}" TEMPLATE template0'.encode())
-    yield postgres_url.replace("/postgres?", f"/{name}?", 1)
-    with psycopg.connect(postgres_url, autocommit=True) as connection:
-        connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)'.encode())
-
-
-@pytest.fixture(scope="module")
-def engine(database_url: str) -> Iterator[Engine]:
-    opened = open_ledger(database_url)
-    yield opened
-    opened.dispose()
-
-
-@pytest.fixture(scope="module")
-def api_process(
-    browser: Browser, tmp_path_factory: pytest.TempPathFactory, database_url: str, valkey_url: str
-) -> Iterator[ApiProcess]:
-    assert browser.is_connected()
-    folder = tmp_path_factory.mktemp("api")
-    environment = {
-        "MIGRATION_TARGET_URL": database_url,
-        "MIGRATION_BROKER_URL": valkey_url,
-        "MIGRATION_API_TOKEN": TOKEN,
-        "MIGRATION_SOURCE_ROOT": str(folder),
-    }
-    process = ApiProcess(folder, environment, free_port())
-    yield process
-    process.kill()
-
-
-@pytest.fixture
-def api(api_process: ApiProcess) -> ApiProcess:
-    """It runs, with its usual settings, whatever the test before has done to it."""
-    if not api_process.is_usual:
-        api_process.kill()
-        api_process.start()
-    return api_process
-
-
-@pytest.fixture
-def watched(browser: Browser, api: ApiProcess) -> Iterator[WatchedPage]:
-    context, page = new_page(browser, api.url)
-    yield page
-    context.close()
-
-
-@pytest.fixture
-def phone(browser: Browser, api: ApiProcess) -> Iterator[WatchedPage]:
-    context, page = new_page(browser, api.url, width=390)
-    yield page
-    context.close()
 
 
 def trouble(page: Page) -> Any:
@@ -355,14 +292,14 @@ def test_no_time_left_is_told_where_nothing_moves(watched: WatchedPage, engine: 
     change(
         engine, "UPDATE convoy.runs SET phase = 'cancelled', finished_at = now() WHERE id = :id", id=run_id
     )
-    expect(said).to_have_text("cancelled at 0 % of the whole run")  # its log has no phase but the first
+    expect(said).to_have_text("cancelled before it began, at 0 % of the whole run")
     change(
         engine,
         """INSERT INTO convoy.events (run_id, kind, data) VALUES (:id, 'phase', '{"phase": "ready"}')""",
         id=run_id,
     )
     watched.page.reload()
-    expect(said).to_have_text("cancelled at 99 % of the whole run")
+    expect(said).to_have_text("cancelled while it was held, at 99 % of the whole run")
 
 
 def test_what_a_proxy_answers_is_not_put_down_to_the_server(watched: WatchedPage, engine: Engine) -> None:

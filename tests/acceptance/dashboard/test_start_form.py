@@ -140,6 +140,29 @@ def test_the_whole_form_is_accessible(browser: Browser, api: ApiProcess, width: 
     context.close()
 
 
+# What is shown of a field that is too narrow for its words; an arrow stands at the end of a list.
+CUT_OFF = """() => {
+  const pen = document.createElement("canvas").getContext("2d"), found = [];
+  for (const field of document.querySelectorAll("#start-form select, #start-form input[placeholder]")) {
+    const look = getComputedStyle(field);
+    pen.font = `${look.fontSize} ${look.fontFamily}`;
+    const room = field.clientWidth - 2 * parseFloat(look.paddingLeft) - (field.options ? 18 : 0);
+    for (const words of field.options ? [...field.options].map(one => one.text) : [field.placeholder])
+      if (pen.measureText(words).width > room) found.push(`${field.name}: ${words}`);
+  }
+  return found;
+}"""
+
+
+@pytest.mark.parametrize("width", [*WIDTHS, 1024])
+def test_no_words_of_a_field_are_cut_off(browser: Browser, api: ApiProcess, width: int) -> None:
+    context, watched = new_page(browser, api.url, width=width)
+    watched.sign_in(TOKEN)
+    open_form(watched, "dry-run")
+    assert watched.page.evaluate(CUT_OFF) == []
+    context.close()
+
+
 def test_the_profiles_that_are_offered_are_those_that_there_are(watched: WatchedPage) -> None:
     open_form(watched, "dry-run")
     offered = watched.page.locator("#profiles option").evaluate_all("all => all.map(one => one.value)")
