@@ -13,6 +13,7 @@ import stat
 import threading
 import tomllib
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -21,6 +22,7 @@ from pydantic import SecretStr
 
 from migration.secret_text import remember_secrets, secrets_of_url
 from migration.settings import PREFIX, Settings, read_secret_file
+from migration.small_file import read_small_file
 from migration.target_name_errors import TargetNameMissingError, TargetsFileError, UnknownTargetError
 
 DEFAULT_TARGET: Final = "default"
@@ -36,13 +38,26 @@ Marks = tuple[tuple[str, int, int, int], ...]
 
 
 @dataclass(frozen=True, slots=True)
+class _Entry:
+    url: str = field(repr=False)
+    password: str | None = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class _Contents:
-    marks: Marks = ()
-    settings: Mapping[str, Settings] = field(default_factory=dict)
+    marks: Marks
+    entries: Mapping[str, _Entry] = field(repr=False)
+
+
+_last_understood: Final[dict[Path, _Contents]] = {}
+"""By the path of a file: a process that is forked, or looks at it for another purpose, knows what was known before."""
 
 
 class NamedTargets:
     """What the file says now. Methods may be called from several threads; each looks at the file's last change.
+
+    A file that cannot be used is refused to whoever asks which targets there are. Those that were known before go on
+    as they were: a mistake in a file stops no work, and it is not to be told from one that is half written.
 
     Without MIGRATION_TARGETS_FILE there is the default target alone.
     """
@@ -51,7 +66,10 @@ class NamedTargets:
         self._settings = settings
         self._file = settings.targets_file
         self._lock = threading.Lock()
-        self._known = _Contents()
+        self._marks: Marks = ()
+        self._known: Mapping[str, Settings] = {}
+        with suppress(TargetsFileError):  # said to who asks
+            self._now()
 
     @property
     def are_there(self) -> bool:
@@ -69,16 +87,23 @@ class NamedTargets:
     def settings_of(self, name: str) -> Settings:
         """Return the settings of a process for one target; the same object for as long as nothing of it has changed.
 
+        Of a file that cannot be used, they are those that were known before.
+
         Args:
             name: of the file; empty or `default`: the target of MIGRATION_TARGET_URL.
 
         Raises:
             TargetNameMissingError: the file has no such name.
-            TargetsFileError: the file cannot be used.
+            TargetsFileError: the file cannot be used, and had no such name before.
         """
         if name in {"", DEFAULT_TARGET}:
             return self._settings
-        known = self._now()
+        try:
+            known = self._now()
+        except TargetsFileError:
+            known = self._known
+            if name not in known:
+                raise
         if name not in known:
             raise TargetNameMissingError(
                 f"There is no target {name!r}" + ("" if self.are_there else f", for {_SETTING} is not set"),
@@ -118,34 +143,46 @@ class NamedTargets:
         if self._file is None:
             return {}
         with self._lock:
-            marks = tuple(_mark(Path(path)) for path, *_ in self._known.marks)
-            if not marks or marks != self._known.marks:
-                self._known = self._read(self._file)
-            return self._known.settings
+            if not self._marks or self._marks != tuple(_mark(Path(path)) for path, *_ in self._marks):
+                try:
+                    contents = _last_understood[self._file] = _read(self._file)
+                except TargetsFileError:
+                    if not self._marks and self._file in _last_understood:
+                        self._adopt(_last_understood[self._file])
+                    raise
+                self._adopt(contents)
+            return self._known
 
-    def _read(self, file: Path) -> _Contents:
-        # Marked before it is read: what is written meanwhile shows as a change.
-        marks = [_mark(file)]
-        document = _document(file)
+    def _adopt(self, contents: _Contents) -> None:
         found: dict[str, Settings] = {}
-        for name, entry in document.items():
-            url, password_file = _entry(file, name, entry)
-            password = None
-            if password_file is not None:
-                marks.append(_mark(password_file))
-                password = _secret(file, name, password_file)
-            elif secrets_of_url(url):
-                _refuse_open(file, name)
-            remember_secrets((password, *secrets_of_url(url)))
+        for name, entry in contents.entries.items():
             made = self._settings.model_copy(
                 update={
-                    "target_url": SecretStr(url),
-                    "target_password": SecretStr(password) if password else None,
+                    "target_url": SecretStr(entry.url),
+                    "target_password": SecretStr(entry.password) if entry.password else None,
                 }
             )
-            before = self._known.settings.get(name)
+            before = self._known.get(name)
             found[name] = before if before == made else made
-        return _Contents(tuple(marks), found)
+        self._marks, self._known = contents.marks, found
+
+
+def _read(file: Path) -> _Contents:
+    # Marked before it is read: what is written meanwhile shows as a change.
+    marks = [_mark(file)]
+    document, mode = _document(file)
+    found: dict[str, _Entry] = {}
+    for name, entry in document.items():
+        url, password_file = _entry(file, name, entry)
+        password = None
+        if password_file is not None:
+            marks.append(_mark(password_file))
+            password = _secret(file, name, password_file)
+        elif secrets_of_url(url):
+            _refuse_open(file, mode, name)
+        remember_secrets((password, *secrets_of_url(url)))
+        found[name] = _Entry(url, password)
+    return _Contents(tuple(marks), found)
 
 
 def _mark(path: Path) -> tuple[str, int, int, int]:
@@ -153,22 +190,21 @@ def _mark(path: Path) -> tuple[str, int, int, int]:
         found = path.stat()
     except OSError:
         return str(path), 0, 0, 0
-    return str(path), found.st_ino, found.st_size, found.st_mtime_ns
+    return str(path), found.st_ino, found.st_size, found.st_ctime_ns  # of the mode, too
 
 
 def _refused(file: Path, what: str, remedy: str) -> TargetsFileError:
     return TargetsFileError(what, setting=_SETTING, file=str(file), remedy=remedy)
 
 
-def _document(file: Path) -> dict[str, Any]:
+def _document(file: Path) -> tuple[dict[str, Any], int]:
+    """Return the tables of the file, and its mode."""
     if str(file) == os.devnull:
-        return {}
+        return {}, 0
     try:
-        status = file.stat()
-        if not stat.S_ISREG(status.st_mode) or status.st_size > _FILE_BYTES:
-            raise OSError(0, f"it is no regular file of {_FILE_BYTES} bytes at most")
-        text = file.read_text(encoding="utf-8")
-        if status.st_mode & stat.S_IWOTH:
+        content, state = read_small_file(file, _FILE_BYTES)
+        text = content.decode("utf-8")
+        if state.st_mode & stat.S_IWOTH:
             raise _refused(
                 file,
                 "The file of targets may be changed by every user of this machine",
@@ -180,8 +216,8 @@ def _document(file: Path) -> dict[str, Any]:
                 "The file of targets is empty",
                 "Write a table for each target; a comment says there is none",
             )
-        return tomllib.loads(text)
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        return tomllib.loads(text), state.st_mode
+    except (OSError, ValueError, RecursionError) as error:  # whatever there may be instead of TOML
         # A line of the file that is no TOML may hold a password: only the place of the mistake is told.
         reason = (error.strerror if isinstance(error, OSError) else "") or _place_of_mistake(error)
         raise _refused(file, f"The file of targets cannot be read: {reason}", "Correct it") from None
@@ -224,7 +260,7 @@ def _entry(file: Path, name: str, entry: Any) -> tuple[str, Path | None]:
         )
     if password_file is None:
         return url, None
-    if not isinstance(password_file, str) or not password_file:
+    if not isinstance(password_file, str) or not password_file or "\0" in password_file:
         raise _refused(file, f"The password_file of the target {name!r} is no path", "Write it in quotes")
     return url, file.parent / password_file
 
@@ -236,8 +272,8 @@ def _secret(file: Path, name: str, password_file: Path) -> str:
         raise _refused(file, str(error), "Correct it, or let this process read that file") from None
 
 
-def _refuse_open(file: Path, name: str) -> None:
-    if file.stat().st_mode & (stat.S_IROTH | stat.S_IWOTH):
+def _refuse_open(file: Path, mode: int, name: str) -> None:
+    if mode & (stat.S_IROTH | stat.S_IWOTH):
         raise _refused(
             file,
             f"The target {name!r} has a password that every user of this machine may read",

@@ -4,6 +4,7 @@ from celery import signals
 
 import migration.worker_versions  # noqa: F401  # which it is asked for over the broker
 from migration.celery_logging import take_over_logging
+from migration.named_targets import NamedTargets
 from migration.process_settings import settings_or_exit
 from migration.queue import make_app
 from migration.secret_text import guard_output
@@ -16,6 +17,7 @@ settings = settings_or_exit()
 app = make_app(settings, is_worker=True)
 take_over_logging(settings, "worker")
 register(app)
+NamedTargets(settings)  # read before the fork: whatever becomes of the file, each child knows what was known
 
 
 @signals.celeryd_after_setup.connect

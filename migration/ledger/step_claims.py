@@ -75,7 +75,6 @@ _IN_TURN: Final = f"""
                    floor(ln(greatest(coalesce(v.bytes, 0) / {LEVEL_BYTES}::float8, 0.5)) / ln(2)) AS level
             FROM convoy.runs r LEFT JOIN convoy.run_service v ON v.run_id = r.id
             WHERE r.phase IN ('profiling', 'copying', 'indexing', 'validating') AND r.paused_at IS NULL
-              AND (r.max_workers IS NOT NULL OR NOT :limited_only)
               AND (r.max_workers IS NULL OR r.max_workers > (
                   SELECT count(*) FROM convoy.steps s WHERE s.run_id = r.id AND s.state = 'running'))
         ) r
@@ -160,6 +159,18 @@ _BEYOND_LIMIT: Final = text(
     RETURNING id
     """
 )
+_WAITS_WITHIN_LIMIT: Final = text(
+    """
+    SELECT EXISTS (
+        SELECT FROM convoy.runs r
+        WHERE r.id = :run_id AND r.paused_at IS NULL AND r.max_workers > (
+                  SELECT count(*) FROM convoy.steps s WHERE s.run_id = r.id AND s.state = 'running')
+          AND EXISTS (
+              SELECT FROM convoy.steps s
+              WHERE s.run_id = r.id AND s.state = 'pending' AND s.sent_at IS NOT NULL
+                AND (s.phase = r.phase OR (r.phase = 'indexing' AND s.phase = 'validating'))))
+    """
+)
 _UNDER_WAY: Final = text(
     """
     SELECT EXISTS (SELECT FROM convoy.steps WHERE run_id = :run_id AND phase = :phase AND state = 'running')
@@ -182,17 +193,10 @@ def claim(connection: Connection, step_id: int, worker: str, lease_seconds: floa
 
 
 def claim_next(
-    connection: Connection,
-    worker: str,
-    lease_seconds: float,
-    *,
-    limited_only: bool = False,
-    lost_seconds: float = LOST_SECONDS,
+    connection: Connection, worker: str, lease_seconds: float, *, lost_seconds: float = LOST_SECONDS
 ) -> Step | None:
     """Claim one step: `claim_group` without a group."""
-    claimed = claim_group(
-        connection, worker, lease_seconds, most=1, limited_only=limited_only, lost_seconds=lost_seconds
-    )
+    claimed = claim_group(connection, worker, lease_seconds, most=1, lost_seconds=lost_seconds)
     return claimed[0] if claimed else None
 
 
@@ -202,7 +206,6 @@ def claim_group(
     lease_seconds: float,
     *,
     most: int = MOST_IN_A_GROUP,
-    limited_only: bool = False,
     lost_seconds: float = LOST_SECONDS,
 ) -> list[Step]:
     """Count an attempt at the step whose turn it is and take its lease, in transactions of its own.
@@ -215,7 +218,6 @@ def claim_group(
         worker: who asks, as the ledger names it.
         lease_seconds: how long the steps are its own without a sign of life.
         most: steps to claim at once, at least 1.
-        limited_only: only steps of runs that have a limit of workers.
         lost_seconds: how long ago a step was claimed that is taken from a worker which does not hold it.
 
     Returns:
@@ -224,7 +226,6 @@ def claim_group(
     values = {
         "worker": worker,
         "lease_seconds": lease_seconds,
-        "limited_only": limited_only,
         "lost_seconds": lost_seconds,
         "most": min(most, MOST_IN_A_GROUP),
         "small_bytes": SMALL_BYTES,
@@ -241,6 +242,11 @@ def is_beyond_limit(connection: Connection, step: Step) -> bool:
     """Give a step back that was claimed at the same moment as another, where only one of them was within the limit."""
     values = {"step_id": step.id, "run_id": step.run_id}
     return connection.execute(_BEYOND_LIMIT, values).one_or_none() is not None
+
+
+def waits_within_limit(connection: Connection, run_id: str) -> bool:
+    """Return whether a run that has a limit of workers has steps for one more; False for a run without a limit."""
+    return bool(connection.execute(_WAITS_WITHIN_LIMIT, {"run_id": run_id}).scalar_one())
 
 
 def is_under_way(connection: Connection, run_id: str, phase: Phase) -> bool:

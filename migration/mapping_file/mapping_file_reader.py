@@ -28,6 +28,7 @@ from migration.mapping_file_model import (
 )
 from migration.model import StorageClass, ValueKind
 from migration.sqlite_names import folded
+from migration.small_file import read_small_file
 from migration.value_conversion.rules import RULES, rules_for
 from migration.value_conversion.value_kinds import kind_of
 
@@ -35,6 +36,7 @@ Word = TypeVar("Word", bound=StrEnum)
 
 QUARANTINE: Final = "quarantine"
 TABLE_OPTIONS: Final = ("rename", "skip", "key", "on_orphan", "columns")
+_FILE_BYTES: Final = 16_777_216
 _CALENDAR_KINDS: Final = frozenset({ValueKind.DATE, ValueKind.TIMESTAMP, ValueKind.TIMESTAMPTZ})
 _VALUE_CLASSES: Final = tuple(c.value for c in StorageClass if c is not StorageClass.NULL)
 
@@ -43,10 +45,11 @@ def load_mapping(path: Path) -> MappingFile:
     """Read a mapping file.
 
     Raises:
-        MappingFileError: there is no such file, it is no TOML, or it asks for something that does not exist.
+        MappingFileError: there is no such file, it is a pipe or a device or too large, it is no TOML, or it asks for
+            something that does not exist.
     """
     try:
-        content = path.read_bytes()
+        content, _ = read_small_file(path, _FILE_BYTES)
         text = content.decode("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"

@@ -95,11 +95,7 @@ def run_step(context: StepContext, step_id: int) -> bool:
 
 
 def run_next_steps(
-    context: StepContext,
-    most: int = MOST_IN_A_GROUP,
-    *,
-    limited_only: bool = False,
-    lost_seconds: float = LOST_SECONDS,
+    context: StepContext, most: int = MOST_IN_A_GROUP, *, lost_seconds: float = LOST_SECONDS
 ) -> list[Step]:
     """Run the step whose turn it is once, and its small brothers; the arguments are those of `claim_group`.
 
@@ -111,12 +107,7 @@ def run_next_steps(
 
         def take() -> list[Step]:
             return claim_group(
-                connection,
-                context.worker,
-                lease_seconds,
-                most=most,
-                limited_only=limited_only,
-                lost_seconds=lost_seconds,
+                connection, context.worker, lease_seconds, most=most, lost_seconds=lost_seconds
             )
 
         while steps := _at_once(context, connection, take):
@@ -134,11 +125,9 @@ def run_next_steps(
         return steps
 
 
-def run_next_step(
-    context: StepContext, *, limited_only: bool = False, lost_seconds: float = LOST_SECONDS
-) -> Step | None:
+def run_next_step(context: StepContext, *, lost_seconds: float = LOST_SECONDS) -> Step | None:
     """Run the one step whose turn it is: `run_next_steps` without brothers."""
-    steps = run_next_steps(context, 1, limited_only=limited_only, lost_seconds=lost_seconds)
+    steps = run_next_steps(context, 1, lost_seconds=lost_seconds)
     return steps[0] if steps else None
 
 

@@ -147,6 +147,81 @@ def test_file_that_is_no_text_or_not_there_is_refused_and_found_again(file: Path
     assert targets.names() == ("crm", "shop")
 
 
+def _become_a_folder(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+def _become_a_pipe(path: Path) -> None:
+    path.unlink()
+    os.mkfifo(path)
+
+
+def _become_a_device(path: Path) -> None:
+    path.unlink()
+    path.symlink_to("/dev/zero")
+
+
+BREAKS = {
+    "garbage": lambda path: path.write_bytes(os.urandom(4_000) + b"\xff"),
+    "no TOML": lambda path: path.write_text("[shop\nurl = planted"),
+    "nested": lambda path: path.write_text("a = " + "[" * 100_000),
+    "number": lambda path: path.write_text("a = " + "1" * 10_000),
+    "empty": lambda path: path.write_text(""),
+    "removed": lambda path: path.unlink(),
+    "pipe": _become_a_pipe,
+    "folder": _become_a_folder,
+    "device": _become_a_device,
+    "large": lambda path: os.truncate(path, 1 << 40),
+    "writable": lambda path: path.chmod(0o666),
+    "odd path": lambda path: path.write_text(f'[shop]\n{SHOP}\npassword_file = "a\\u0000b"'),
+    "no password": lambda path: (path.parent / "crm.password").unlink(),
+}
+
+
+@pytest.mark.parametrize("broken", BREAKS)
+def test_file_that_is_broken_is_refused_and_those_that_were_known_go_on(file: Path, broken: str) -> None:
+    targets = named(file)
+    before = targets.settings_of("shop"), targets.settings_of("crm")
+    BREAKS[broken](file)
+    for _ in range(2):
+        with pytest.raises(TargetsFileError):
+            targets.names()
+        with pytest.raises(TargetsFileError):
+            targets.chosen("shop")
+        with pytest.raises(TargetsFileError):
+            targets.settings_of("nobody")
+        assert targets.settings_of("shop") is before[0]
+        assert targets.settings_of("crm") is before[1]
+    # So does what begins only now in this process, or in one that was forked from it
+    late = named(file)
+    assert told(late.settings_of("crm")) == ("postgresql://convoy@db/crm", "first-pass-1")
+    with pytest.raises(TargetsFileError):
+        late.names()
+
+
+def test_file_that_is_whole_again_counts_at_once(file: Path) -> None:
+    targets, whole = named(file), file.read_text()
+    before = targets.settings_of("shop")
+    file.write_text("garbage")
+    assert targets.settings_of("shop") is before
+    file.write_text(whole + f"[more]\n{SHOP}\n")
+    assert targets.names() == ("crm", "more", "shop")
+    assert targets.settings_of("shop") is before
+    file.write_text("# none")
+    with pytest.raises(TargetNameMissingError):
+        targets.settings_of("shop")
+    file.write_text("garbage")  # what was known before is that there is none
+    with pytest.raises(TargetsFileError):
+        targets.settings_of("shop")
+
+
+def test_process_that_has_never_seen_a_whole_file_says_what_is_wrong_with_it(tmp_path: Path) -> None:
+    targets = named(tmp_path / "never.toml")
+    with pytest.raises(TargetsFileError, match="No such file"):
+        targets.settings_of("shop")
+
+
 @pytest.mark.parametrize(
     ("mode", "is_refused"), [(0o644, True), (0o604, True), (0o640, False), (0o600, False)]
 )

@@ -24,6 +24,7 @@ from migration.ledger.step_claims import (
     lock_group,
     lock_step,
     return_untried,
+    waits_within_limit,
 )
 from migration.ledger.step_records import NewStep, Step, add_steps, finish_step, take_unsent
 from migration.model import Phase, Source
@@ -73,9 +74,9 @@ def at_once(ledger: Engine) -> Iterator[Connection]:
         yield connection
 
 
-def ask(ledger: Engine, worker: str = "w@host:1", *, limited_only: bool = False) -> Step | None:
+def ask(ledger: Engine, worker: str = "w@host:1") -> Step | None:
     with at_once(ledger) as connection:
-        return claim_next(connection, worker, 30.0, limited_only=limited_only)
+        return claim_next(connection, worker, 30.0)
 
 
 def runs_served(ledger: Engine) -> list[str]:
@@ -202,12 +203,52 @@ def test_limit_of_workers_is_kept_by_workers_that_come_at_once(ledger: Engine, m
     with ledger.connect() as connection:
         assert connection.execute(text(states), {"run": run_id}).one() == (len(kept), len(kept))
     other = make_run(1)
-    while len(kept) < 2 and (step := ask(ledger, limited_only=True)) is not None:
+    while len(kept) < 2 and (step := ask(ledger)) is not None:
         kept.append(step)
     step = ask(ledger)
     assert step is not None
     assert step.run_id == other
     assert ask(ledger) is None
+
+
+def test_limit_of_workers_gives_no_turn(ledger: Engine, make_run: MakeRun) -> None:
+    limited = make_run(*range(4), priority=-100, max_workers=1)
+    high = make_run(1, 1, priority=100)
+    step = ask(ledger)
+    assert step is not None
+    with ledger.begin() as connection:
+        finish_step(connection, step.id, {})
+    assert (step.run_id, runs_served(ledger)) == (high, [high, limited])
+
+
+def test_run_with_a_limit_waits_for_a_worker_while_it_has_steps_and_a_place(
+    ledger: Engine, make_run: MakeRun
+) -> None:
+    def waits(run_id: str) -> bool:
+        with at_once(ledger) as connection:
+            return waits_within_limit(connection, run_id)
+
+    limited, unlimited = make_run(1, 1, 1, max_workers=1, priority=1), make_run(1)
+    assert (waits(limited), waits(unlimited)) == (True, False)
+    step = ask(ledger)
+    assert step is not None
+    assert (step.run_id, waits(limited)) == (limited, False)  # it is at its limit
+    with ledger.begin() as connection:
+        finish_step(connection, step.id, {})
+    assert waits(limited)
+    request_pause(ledger, limited)
+    assert not waits(limited)
+    request_resume(ledger, limited)  # what waits is to be sent again, with messages of its own
+    assert not waits(limited)
+    with ledger.begin() as connection:
+        add_steps(connection, limited, Phase.VALIDATING, [NewStep()])
+        take_unsent(connection, limited, Phase.VALIDATING, 10)
+    assert not waits(limited)  # not before its indexes are built
+    with ledger.begin() as connection:
+        connection.execute(
+            text("UPDATE convoy.runs SET phase = 'indexing' WHERE id = :run"), {"run": limited}
+        )
+    assert waits(limited)
 
 
 def test_run_is_under_way_until_the_last_step_that_was_sent_is_through(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import time
 import tomllib
@@ -22,6 +23,7 @@ from tests.support.documentation import SEVERAL_TARGETS_PAGE, blocks_of
 from tests.support.documentation_scenario import Scenario, Script
 from tests.support.frozen_servers import frozen, postgres_processes
 from tests.support.several_targets import (
+    ENDS,
     PASSWORD,
     PATIENCE_SECONDS,
     V1,
@@ -193,6 +195,22 @@ def test_file_that_is_broken_stops_no_target(targets: SeveralTargets) -> None:
         targets.write_file("shop", "crm")
     assert targets.client.post(f"{V1}/{run_id}/cutover").status_code == 202
     assert targets.wait(run_id)["status"] == "completed"
+
+
+def test_run_goes_on_beside_a_broken_file_without_a_step_that_is_sent_again(targets: SeveralTargets) -> None:
+    run_id = targets.start(targets.source("beside", rows=10_000), "shop", chunk_rows=50, batch_size=50)
+    targets.wait(run_id, "profiling", "copying")
+    try:
+        targets.file.write_bytes(b"\xff garbage")
+        assert targets.wait(run_id, "copying", "indexing", "validating", *ENDS)
+        targets.file.unlink()
+        os.mkfifo(targets.file)
+        assert targets.wait(run_id)["status"] == "completed"
+    finally:
+        targets.file.unlink()
+        targets.write_file("shop", "crm")
+    again = f"SELECT data FROM convoy.events WHERE run_id = '{run_id}' AND kind = 'resend'"
+    assert targets.query("shop", again) == []
 
 
 def test_two_names_of_one_database_are_one_ledger(targets: SeveralTargets) -> None:

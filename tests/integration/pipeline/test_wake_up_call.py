@@ -57,6 +57,19 @@ def copying(direct: Direct, build: Callable[[str], Path]) -> Callable[..., str]:
     return make
 
 
+def make_starving(direct: Direct, run_id: str) -> None:
+    """Let a run have got nothing for so long that the next step is its own, whoever waits."""
+    with direct.ledger.begin() as connection:
+        connection.execute(
+            text(
+                "INSERT INTO convoy.run_service AS v (run_id, bytes, claimed_at)"
+                " VALUES (:run, 0, clock_timestamp() - interval '1 hour')"
+                " ON CONFLICT (run_id) DO UPDATE SET claimed_at = excluded.claimed_at"
+            ),
+            {"run": run_id},
+        )
+
+
 def states(direct: Direct, run_id: str) -> list[str]:
     rows = direct.query(
         f"SELECT state FROM convoy.steps WHERE run_id = '{run_id}' AND phase = 'copying' ORDER BY state"
@@ -118,20 +131,117 @@ def test_step_that_fails_for_good_calls_the_producer(direct: Direct, copying: Ca
     assert (states(direct, run_id), calls) == (["failed"] * 4, [("producer", run_id)])
 
 
-def test_worker_stays_with_a_run_that_has_a_limit(direct: Direct, copying: Callable[..., str]) -> None:
+def test_worker_stays_with_a_run_that_has_a_limit_while_its_turn_lasts(
+    direct: Direct, copying: Callable[..., str]
+) -> None:
     limited, other, calls = copying("limited", max_workers=1), copying("other"), Calls()
     answer_call(direct.context, 1, calls.callers)
-    assert (states(direct, limited), calls) == (["done"] * 4, [("producer", limited)])
-    assert states(direct, other) == ["pending"] * 4
+    # The step that the message is good for is one of the other run, whose own message is left over.
+    assert (states(direct, limited), states(direct, other)) == (["done"] * 4, ["done"] + ["pending"] * 3)
+    assert calls == [("producer", limited)]
+
+
+def test_limit_of_workers_does_not_go_before_a_priority(direct: Direct, copying: Callable[..., str]) -> None:
+    low, calls = copying("low", max_workers=1, priority=-100), Calls()
+    high = copying("high", priority=100)
+    make_starving(direct, low)
+    answer_call(direct.context, 1, calls.callers)
+    assert (states(direct, low), states(direct, high)) == (
+        ["done"] + ["pending"] * 3,
+        ["done"] + ["pending"] * 3,
+    )
+    assert calls == [("worker", low)]
+    answer_call(direct.context, 1, calls.callers)  # the one that was called takes its turn as everybody does
+    assert (states(direct, low), states(direct, high)) == (
+        ["done"] + ["pending"] * 3,
+        ["done"] * 2 + ["pending"] * 2,
+    )
+    assert calls == [("worker", low)]  # and calls nobody for a run that it has not worked on
+
+
+@pytest.mark.parametrize("counts", [[1] * 4, [3, 1], [4]])
+def test_messages_of_the_other_are_enough_for_both_whoever_is_first(
+    direct: Direct, copying: Callable[..., str], counts: list[int]
+) -> None:
+    low, calls = copying("low", max_workers=1, priority=-100), Calls()  # whose messages found it at its limit
+    high = copying("high", priority=100)
+    make_starving(direct, low)
+    waiting, answered = list(counts), 0
+    waiting.append(1)  # for the worker that had kept it at its limit
+    while waiting:
+        before = len(calls)
+        answer_call(direct.context, waiting.pop(0), calls.callers)
+        waiting += [1 for kind, _ in calls[before:] if kind == "worker"]
+        answered += 1
+        assert answered < 20
+    assert (states(direct, low), states(direct, high)) == (["done"] * 4, ["done"] * 4)
+    assert set(calls) - {("worker", low)} == {("producer", high), ("producer", low)}
+    assert calls.count(("worker", low)) <= 4
+
+
+def test_worker_of_several_runs_with_a_limit_goes_from_one_to_the_next_without_messages(
+    direct: Direct, copying: Callable[..., str]
+) -> None:
+    first, second = copying("first", max_workers=1), copying("second", max_workers=1)
+    calls = Calls()
+    make_starving(direct, second)
+    answer_call(direct.context, 1, calls.callers)
+    assert (states(direct, first), states(direct, second)) == (["done"] * 4, ["done"] * 4)
+    assert calls == [("producer", first), ("producer", second)]
 
 
 def test_worker_that_stayed_long_enough_calls_another(
     direct: Direct, copying: Callable[..., str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(wake_up_call, "EXTRA_SECONDS", 0.0)
+    monkeypatch.setattr(wake_up_call, "EXTRA_SECONDS", -1.0)
     run_id, calls = copying("relieved", max_workers=1), Calls()
     answer_call(direct.context, 1, calls.callers)
-    assert (states(direct, run_id), calls) == (["done", "done", "pending", "pending"], [("worker", run_id)])
+    assert (states(direct, run_id), calls) == (
+        ["done", "pending", "pending", "pending"],
+        [("worker", run_id)],
+    )
+    answer_call(direct.context, 2, calls.callers)
+    assert (states(direct, run_id), calls) == (["done"] * 3 + ["pending"], [("worker", run_id)] * 3)
+    answer_call(direct.context, 1, calls.callers)
+    assert (states(direct, run_id), calls[3:]) == (["done"] * 4, [("producer", run_id)])
+
+
+def test_run_with_a_limit_that_was_paused_or_is_at_its_limit_calls_nobody(
+    direct: Direct, copying: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_id, calls = copying("held", max_workers=1), Calls()
+
+    def run_and_pause(*arguments: Any, **more: Any) -> list[Step]:
+        steps = run_next_steps(*arguments, **more)
+        request_pause(direct.ledger, run_id)
+        return steps
+
+    monkeypatch.setattr(wake_up_call, "run_next_steps", run_and_pause)
+    answer_call(direct.context, 1, calls.callers)
+    assert states(direct, run_id) == ["done", "pending", "pending", "pending"]
+    assert ("worker", run_id) not in calls
+
+
+def test_worker_that_loses_the_ledger_calls_another_for_the_run_that_it_was_on(
+    direct: Direct, copying: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_id, calls = copying("lost", max_workers=1), Calls()
+    monkeypatch.setattr(direct.context, "back_off", lambda: None)
+    asked: list[int] = []
+
+    def run_once(*arguments: Any, **more: Any) -> list[Step]:
+        asked.append(1)
+        if len(asked) > 1:
+            raise ConnectionRefusedError
+        return run_next_steps(*arguments, **more)
+
+    monkeypatch.setattr(wake_up_call, "run_next_steps", run_once)
+    with quiet_steps():
+        answer_call(direct.context, 1, calls.callers)
+    assert (states(direct, run_id), calls) == (
+        ["done", "pending", "pending", "pending"],
+        [("worker", run_id)],
+    )
 
 
 def test_call_for_a_paused_run_finds_nothing(direct: Direct, copying: Callable[..., str]) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -152,6 +153,22 @@ def test_file_that_cannot_be_read_is_wrong_usage(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="not UTF-8"):
         load_mapping(odd)
     assert UsageError.exit_status == 2
+
+
+def test_pipe_device_folder_and_endless_file_are_refused_without_a_wait(tmp_path: Path) -> None:
+    pipe, large = tmp_path / "pipe", tmp_path / "large.toml"
+    os.mkfifo(pipe)
+    with large.open("wb") as file:
+        file.truncate(1 << 40)
+    for path in (pipe, large, Path("/dev/zero")):
+        with pytest.raises(UsageError, match="no regular file of 16777216 bytes at most"):
+            load_mapping(path)
+    with pytest.raises(UsageError, match="Is a directory"):
+        load_mapping(tmp_path)
+    link = tmp_path / "link.toml"
+    (tmp_path / "real.toml").write_text('tables.t.rename = "u"')
+    link.symlink_to("real.toml")
+    assert load_mapping(link).tables[0].rename == "u"
 
 
 @pytest.mark.parametrize(

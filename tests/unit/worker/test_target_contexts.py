@@ -60,3 +60,14 @@ def test_name_that_is_unknown_here_is_said_and_not_taken_for_another(
     file.write_text("# none")
     with pytest.raises(TargetUnreachableError), contexts.at_work("shop"):
         pass
+
+
+@pytest.mark.parametrize("text", ["[shop", ""])
+def test_file_that_is_broken_changes_no_connections(contexts: TargetContexts, file: Path, text: str) -> None:
+    context = contexts._context("shop")
+    file.write_text(text)
+    with contexts.at_work("shop") as same:
+        assert same is context
+    file.unlink()
+    with contexts.at_work("shop") as same:
+        assert same is context
