@@ -48,7 +48,7 @@ class Readiness(BaseModel):
     ledger: Literal["ok"] = "ok"
     broker: Literal["ok"] = "ok"
     disks: str = "ok"
-    """`ok`, or which are full for any target: the folder for `snapshots`, a folder for `temporary` files, a `server`."""
+    """`ok`, or which are full, of any target: a folder for `snapshots`, one for `temporary` files, a `server`."""
     producer: Somebody
     worker: Somebody
     ledger_age_seconds: float | None
@@ -73,10 +73,11 @@ async def healthz() -> Health:
 async def readyz(cluster: ClusterDep, clusters: ClustersDep) -> Readiness:
     """Say whether ledger and broker can be reached, and have room. Needs no token, and so names no address.
 
-    `disks` names those that producer or workers wait for. Of `server`, `snapshots` and `temporary` only the first
-    keeps runs from being started, where it is the default target's. `producer` and `worker` say whether any is alive. They do not count for the status: a
-    request is taken without them and waits in the ledger, and workers may be scaled from zero. `targets` says which of
-    those that have names are not ready; they do not count either, since the others are served all the same.
+    `disks` names those that producer or workers wait for, for any target. Of `server`, `snapshots` and `temporary` only
+    the first keeps runs from being started, where it is the default target's. `producer` and `worker` say whether any
+    is alive. They do not count for the status: a request is taken without them and waits in the ledger, and workers may
+    be scaled from zero. `targets` says which of those that have names are not ready; they do not count either, since
+    the others are served all the same.
     """
     named = clusters.named_now()
     looking = asyncio.gather(*(one.ledger_watch.current() for one in named))

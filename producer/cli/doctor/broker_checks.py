@@ -50,6 +50,7 @@ def check_broker_server(settings: Settings, clocks: list[Clock]) -> list[CheckRe
 
             compare_clocks(seconds, clocks, "the broker", time.time)
             results += _processes(settings)
+            results += check_sharing(url)
         except RedisError as error:
             results.append(
                 CheckResult(
@@ -150,6 +151,20 @@ def _processes(settings: Settings) -> list[CheckResult]:
             )
         )
     results += compare_versions(own_version(), found)
+    return results
+
+
+def check_sharing(url: str) -> list[CheckResult]:
+    """Return which targets living clusters on one broker have different databases for."""
+    from migration.announced_targets import read_claims, shared_broker
+
+    claims = read_claims(url)
+    results: list[CheckResult] = []
+    for target in sorted({claim.target for claim in claims}):
+        shown, *others = [claim.shown for claim in claims if claim.target == target]
+        if others:
+            with told("broker of one cluster", results):
+                raise shared_broker(shown, others, target)
     return results
 
 
