@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 STALE_SECONDS: Final = 15.0
 _BACK_SECONDS: Final = 40.0
 """Celery's processes try to reach a broker that was away every 30 s at last."""
-_SILENCE: Final = "The message broker does not answer"
+SILENCE: Final = "The message broker does not answer"
 SILENT_BROKER: Final = (
-    f"{_SILENCE}, so no step reaches a worker; the run goes on by itself once it does."
+    f"{SILENCE}, so no step reaches a worker; the run goes on by itself once it does."
     " Its address is in MIGRATION_BROKER_URL; `migration-cli doctor` looks at it."
 )
 BROKER_ANSWERS: Final = (
@@ -53,7 +53,7 @@ def told_with_broker(waits: tuple[str, ...], seen: BrokerSeen) -> tuple[str, ...
     """Return the sentences of a status as they are true now; the one on the broker comes first."""
     if seen is BrokerSeen.UNKNOWN:
         return waits
-    of_broker = [sentence for sentence in waits if _SILENCE in sentence]
+    of_broker = [sentence for sentence in waits if SILENCE in sentence]
     is_untaken = [sentence for sentence in waits if sentence.startswith(UNTAKEN_STEPS)]
     others = [sentence for sentence in waits if sentence not in (*of_broker, *is_untaken)]
     if seen is BrokerSeen.SILENT:

@@ -26,7 +26,7 @@ from migration.ledger.disk_room_notices import FullDisk, read_full_disks
 from migration.ledger.ledger_database import open_ledger
 from migration.ledger.process_presence import PresenceCount, count_alive
 from migration.named_targets import DEFAULT_TARGET
-from migration.queue import QueueLengths, make_app, read_queue_lengths, send_advance
+from migration.queue import QueueLengths, check_broker, make_app, read_queue_lengths, send_advance
 from migration.settings import Settings
 from migration.target.session_bounds import SessionBounds
 from migration.target.target_connection import PoolSize, make_engine, place_of, redact, with_password
@@ -208,7 +208,7 @@ class Cluster:
         """Wake the producer for a run; the ledger has what it needs to know.
 
         Returns:
-            Whether the broker has taken the message; one that is silent may do so later.
+            Whether the broker has taken the message and new connections, too; one that is silent may do so later.
 
         Raises:
             BrokerError: the broker cannot be reached; the producer's watchdog will find the run by itself.
@@ -222,6 +222,9 @@ class Cluster:
                 self._queue = make_app(self.settings)
             app = self._queue
         send_advance(app, run_id, target)
+        # Sent, maybe, over a connection that was open before. Where no new one comes about any more, who is to take
+        # the message may not be there either, and the caller is to know.
+        check_broker(self._broker_url())
 
     def close(self) -> None:
         """Close all connections."""

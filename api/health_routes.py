@@ -6,6 +6,7 @@ Both run on the event loop itself: no thread, of which slow requests may have ta
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from enum import StrEnum
 from http import HTTPStatus
 from typing import Any, Literal
@@ -18,8 +19,9 @@ from api.problem_documents import ProblemError, responses
 from api.server_watch import Look
 from api.target_clusters import ClustersDep
 from migration.full_disk import is_full
-from migration.ledger.disk_room_notices import FullDisk, full_server
+from migration.ledger.disk_room_notices import DISK_NAMES, FullDisk, full_server
 from migration.ledger.process_presence import PresenceCount
+from migration.named_targets import DEFAULT_TARGET
 from migration.queue import QueueLengths
 
 router = APIRouter(tags=["health"])
@@ -46,13 +48,13 @@ class Readiness(BaseModel):
     ledger: Literal["ok"] = "ok"
     broker: Literal["ok"] = "ok"
     disks: str = "ok"
-    """`ok`, or which are full: of the folder for `snapshots`, of a folder for `temporary` files."""
+    """`ok`, or which are full, of any target: a folder for `snapshots`, one for `temporary` files, a `server`."""
     producer: Somebody
     worker: Somebody
     ledger_age_seconds: float | None
     broker_age_seconds: float | None
     note: str | None = None
-    """Where nobody is there to work: a run that is started waits in the ledger for them."""
+    """What runs wait for: somebody to work on them, a target that is not ready, room on a disk; null: nothing."""
     targets: dict[str, str] | None = None
     """Of each target that has a name: `ok`, `full` or `unreachable`, and `unknown` before the first look."""
 
@@ -71,17 +73,21 @@ async def healthz() -> Health:
 async def readyz(cluster: ClusterDep, clusters: ClustersDep) -> Readiness:
     """Say whether ledger and broker can be reached, and have room. Needs no token, and so names no address.
 
-    `disks` names those that producer or workers wait for. Of `server`, `snapshots` and `temporary` only the first
-    keeps runs from being started. `producer` and `worker` say whether any is alive. They do not count for the status: a
-    request is taken without them and waits in the ledger, and workers may be scaled from zero. `targets` says which of
-    those that have names are not ready; they do not count either, since the others are served all the same.
+    `disks` names those that producer or workers wait for, for any target. Of `server`, `snapshots` and `temporary` only
+    the first keeps runs from being started, where it is the default target's. `producer` and `worker` say whether any
+    is alive. They do not count for the status: a request is taken without them and waits in the ledger, and workers may
+    be scaled from zero. `targets` says which of those that have names are not ready; they do not count either, since
+    the others are served all the same.
     """
     named = clusters.named_now()
-    looks = asyncio.gather(*(one.ledger_watch.current() for one in named))
+    looking = asyncio.gather(*(one.ledger_watch.current() for one in named))
     ledger, broker = await asyncio.gather(cluster.ledger_watch.current(), cluster.broker_watch.current())
-    targets = {one.target_name: _state_of(look) for one, look in zip(named, await looks, strict=True)}
+    looks = {one.target_name: look for one, look in zip(named, await looking, strict=True)}
+    targets = {name: _state_of(look) for name, look in looks.items()}
     of_targets: dict[str, Any] = {} if cluster.shown_target is None else {"targets": targets}
     parts, full = _ledger_parts(ledger)
+    waited_for = {"": full, **{name: _ledger_parts(look)[1] for name, look in looks.items()}}
+    parts["disks"] = _shown_disks(waited_for)
     parts["broker"] = "ok" if broker is not None and broker.problem is None else "unreachable"
     ages = {"ledger_age_seconds": _age(ledger), "broker_age_seconds": _age(broker)}
     silent = [name for name in ("ledger", "broker") if parts[name] == "unreachable"]
@@ -105,7 +111,7 @@ async def readyz(cluster: ClusterDep, clusters: ClustersDep) -> Readiness:
         worker=Somebody(parts["worker"]),
         ledger_age_seconds=ages["ledger_age_seconds"],
         broker_age_seconds=ages["broker_age_seconds"],
-        note=_note(parts, targets),
+        note=" ".join(filter(None, (_note(parts, targets, waited_for), *clusters.gone()))) or None,
         **of_targets,
     )
 
@@ -125,9 +131,7 @@ def _ledger_parts(look: Look[LedgerState] | None) -> tuple[dict[str, str], tuple
     if look is not None and look.problem is not None and is_full(look.problem):
         # Without room it may not even begin a session, to tell who waits.
         full, answers = (full_server(),), True
-    parts = {"ledger": "ok" if answers else "unreachable", "disks": "ok"}
-    if full:
-        parts["disks"] = f"full: {', '.join(disk.name for disk in full)}"
+    parts = {"ledger": "ok" if answers else "unreachable"}
     return parts | _somebody(state.alive if state is not None else None), full
 
 
@@ -138,11 +142,27 @@ def _somebody(alive: PresenceCount | None) -> dict[str, str]:
     return {kind: (Somebody.ALIVE if count else Somebody.NONE).value for kind, count in counts.items()}
 
 
-def _note(parts: dict[str, str], targets: dict[str, str]) -> str | None:
+def _shown_disks(waited_for: Mapping[str, tuple[FullDisk, ...]]) -> str:
+    """Return which disks are full, of all targets: processes that serve one of them wait, whichever it is."""
+    full = {disk.name for disks in waited_for.values() for disk in disks}
+    return f"full: {', '.join(name for name in DISK_NAMES if name in full)}" if full else "ok"
+
+
+def _note(
+    parts: dict[str, str], targets: dict[str, str], waited_for: Mapping[str, tuple[FullDisk, ...]]
+) -> str | None:
     missing = [kind for kind in ("producer", "worker") if parts[kind] == Somebody.NONE]
     told = [f"No {' and no '.join(missing)} has given a sign of life; runs wait for one."] if missing else []
     out = [f"{name} ({state})" for name, state in targets.items() if state not in {"ok", "unknown"}]
     told += [f"Not ready among the targets: {', '.join(out)}; their runs wait."] if out else []
+    for name, disks in waited_for.items():
+        of_target = f" of the target {name or DEFAULT_TARGET}" if targets else ""
+        # That the server of a target is full has been said above; that of the default one is no matter of a note.
+        told += [
+            f"The disk of {disk.place} is full; runs{of_target} wait for room."
+            for disk in disks
+            if disk.name != "server"
+        ]
     return " ".join(told) or None
 
 

@@ -15,6 +15,7 @@ from http import HTTPStatus
 
 from sqlalchemy import Engine, select, text
 
+from api.broker_waits import SILENCE
 from api.cluster_connections import Cluster
 from api.problem_documents import ProblemError
 from migration.errors import BrokerError, TargetBusyError
@@ -88,10 +89,12 @@ def _find(engine: Engine, options: RunOptions) -> tuple[str, Phase] | None:
 
 def wake(cluster: Cluster, run_id: str) -> str | None:
     """Tell the producer about a run; return a sentence for the caller where that is not possible now."""
+    what = SILENCE
     try:
         if cluster.send(run_id):
             return None
         logger.warning("Run %s waits in the ledger: the broker is silent", run_id)
     except BrokerError as error:
         logger.warning("Run %s waits in the ledger: %s", run_id, error)
-    return "The broker does not answer; the run is in the ledger and starts when the producer finds it there."
+        what = error.what
+    return f"{what}; the run is in the ledger and starts when the producer finds it there."

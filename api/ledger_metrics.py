@@ -19,13 +19,13 @@ from prometheus_client.core import (
     Metric,
 )
 
+from migration.ledger.disk_room_notices import DISK_NAMES
 from migration.ledger.ledger_database import newest_revision
 from migration.ledger.scrape_figures import STEP_PHASES, LedgerFigures
 from migration.ledger.work_totals import BOUNDS_SECONDS, REASON_KINDS
 from migration.model import FindingKind, Phase
 
 _ENDS: Final = tuple(phase.value for phase in Phase if phase.is_end)
-_DISKS: Final = ("server", "snapshots", "temporary")
 
 TARGET_LABEL: Final = "target"
 
@@ -262,7 +262,7 @@ LEDGER_METRICS: Final = (
         "convoy_disk_full",
         "gauge",
         "1 where processes wait for room on a disk, by disk.",
-        lambda figures: {(disk,): float(disk in figures.full_disks) for disk in _DISKS},
+        lambda figures: {(disk,): float(disk in figures.full_disks) for disk in DISK_NAMES},
         ("disk",),
     ),
     LedgerMetric(

@@ -42,15 +42,19 @@ _REMEMBERED: Final = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Answers(Generic[Answer]):
-    """What each ledger has answered, the default target's first; `trouble` has a sentence for each that has not."""
+    """What each ledger has answered, the default target's first; `trouble` has a sentence for each that has not.
+
+    `gone` has one for each that is asked no more, because its name is not in the file any more.
+    """
 
     given: tuple[tuple[Cluster, Answer], ...]
     trouble: tuple[str, ...]
+    gone: tuple[str, ...] = ()
 
     @property
     def note(self) -> str | None:
         """All trouble in one text; None: there is none."""
-        return " ".join(self.trouble) or None
+        return " ".join((*self.trouble, *self.gone)) or None
 
 
 class TargetClusters:
@@ -61,6 +65,8 @@ class TargetClusters:
         self.targets = NamedTargets(default.settings)
         self._lock = threading.Lock()
         self._named: dict[str, Cluster] = {}
+        self._served: dict[str, str] = {}
+        """Name → URL without password of each target that this process has served, those taken out of the file, too."""
         self._homes: OrderedDict[str, str] = OrderedDict()
         """Run's id → name of its target."""
         self._ended = threading.Event()
@@ -100,6 +106,7 @@ class TargetClusters:
             if known is not None and known.settings is settings:
                 return known
             made = self._named[target] = Cluster(settings, target, self.default)
+            self._served[target] = made.target
         if known is not None:  # another password, or another address
             known.close()
         made.ledger_watch.start()
@@ -120,6 +127,18 @@ class TargetClusters:
         for cluster in gone:
             cluster.close()
         return (self.default, *found), ()
+
+    def gone(self) -> tuple[str, ...]:
+        """Return a sentence for each target that was served and has no name in the file now; waits for nothing."""
+        with self._lock:
+            urls = {self.default.target, *(cluster.target for cluster in self._named.values())}
+            names = [
+                name for name, url in self._served.items() if name not in self._named and url not in urls
+            ]
+        return tuple(
+            f"The target {name} is not in the file of targets any more: its runs are missing here."
+            for name in sorted(names)
+        )
 
     def named_now(self) -> tuple[Cluster, ...]:
         """Return the clusters of the targets that have names, as they were last seen; waits for no disk either."""
@@ -162,7 +181,7 @@ class TargetClusters:
                 told.append(_silent(cluster, str(translate(problem, schema=LEDGER_SCHEMA))))
             else:
                 raise problem
-        return Answers(tuple(given), tuple(told))
+        return Answers(tuple(given), tuple(told), self.gone())
 
     def find(self, run_id: str) -> FoundRun | None:
         """Return a run by its full id, and the cluster in whose ledger it is; None: no ledger knows it.

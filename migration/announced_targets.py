@@ -1,8 +1,13 @@
-"""The note on a broker that says to which databases its cluster writes: a command looks before it sends a run there."""
+"""The notes on a broker that say to which databases its cluster writes: a command looks before it sends a run there.
+
+A broker is of one cluster. Where two with different databases share one by mistake, each takes messages that are the
+other's: so each producer claims its database as well, and a claim that is not renewed is soon over.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from migration.errors import OtherClusterError
@@ -12,6 +17,8 @@ if TYPE_CHECKING:
     from redis import Redis
 
 _TARGET_KEY: Final = "convoy:target"
+_CLAIMS_KEY: Final = "convoy:target-claims"
+"""Of each database and the name that a cluster has for it: until when it is claimed, and its URL."""
 
 
 def _fields(target: str) -> tuple[str, str, str]:
@@ -24,17 +31,76 @@ def _name_of(field: str) -> str:
     return field.partition(":")[2]
 
 
-def announce_target(url: str, identity: str, shown: str, target: str = "", *, lasts_seconds: float) -> None:
+def announce_target(
+    url: str,
+    identity: str,
+    shown: str,
+    target: str = "",
+    *,
+    lasts_seconds: float,
+    claim_seconds: float | None = None,
+) -> None:
     """Tell everybody on this broker which database its workers write to; `shown` holds no password.
 
-    It is to be told again before `lasts_seconds` are over: a cluster whose processes are gone has no target.
+    It is to be told again before `lasts_seconds` are over: a cluster whose processes are gone has no target. After
+    `claim_seconds`, by default as many, nobody takes the cluster for one that is alive.
 
     Raises:
         BrokerError: the broker does not answer.
     """
     with broker_client(url) as client:
-        note = (identity, shown, f"{_broker_seconds(client) + lasts_seconds:.3f}")
+        now = _broker_seconds(client)
+        note = (identity, shown, f"{now + lasts_seconds:.3f}")
         client.hset(_TARGET_KEY, mapping=dict(zip(_fields(target), note, strict=True)))
+        claimed_until = now + (lasts_seconds if claim_seconds is None else claim_seconds)
+        client.hset(_CLAIMS_KEY, f"{target}:{identity}", f"{claimed_until:.3f} {shown}")
+
+
+@dataclass(frozen=True, slots=True)
+class TargetClaim:
+    """A living cluster's word that a target is this database; `shown` is its URL without password."""
+
+    target: str
+    identity: str
+    shown: str
+
+
+def read_claims(url: str) -> tuple[TargetClaim, ...]:
+    """Return the claims of all living clusters on this broker; removes those that are over.
+
+    Raises:
+        BrokerError: the broker does not answer.
+    """
+    with broker_client(url) as client:
+        claims = {str(field): str(value) for field, value in client.hgetall(_CLAIMS_KEY).items()}
+        now = _broker_seconds(client)
+        over = [field for field, value in claims.items() if float(value.partition(" ")[0]) < now]
+        if over:
+            client.hdel(_CLAIMS_KEY, *over)
+    living = sorted(claims.items() - {(field, claims[field]) for field in over})
+    return tuple(
+        TargetClaim(field.partition(":")[0], field.partition(":")[2], value.partition(" ")[2])
+        for field, value in living
+    )
+
+
+def other_databases(claims: Iterable[TargetClaim], identity: str, target: str = "") -> tuple[str, ...]:
+    """Return the URLs of other databases that living clusters on one broker have under the same name."""
+    return tuple(
+        sorted(claim.shown for claim in claims if claim.target == target and claim.identity != identity)
+    )
+
+
+def shared_broker(shown: str, others: Sequence[str], target: str = "") -> OtherClusterError:
+    """Return the error of a broker that is shared by clusters of different databases."""
+    name = f"the target {target}" if target else "the default target"
+    return OtherClusterError(
+        f"Two clusters share this broker, and take each other's messages: {name} is {shown} to one, and"
+        f" {' and '.join(others)} to another",
+        setting="MIGRATION_BROKER_URL",
+        remedy="Give each cluster a broker of its own, or a database of it (the number after the slash); runs end late"
+        " meanwhile, by the watchdog. Where the target of this cluster has just been changed, this passes by itself",
+    )
 
 
 def _broker_seconds(client: Redis) -> float:

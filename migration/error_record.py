@@ -18,6 +18,7 @@ from migration import (
     version_errors,
 )
 from migration.convoy_error import ConvoyError, NextStep, Place
+from migration.exit_status import ExitStatus
 
 _FAMILIES: Final = (
     errors,
@@ -71,13 +72,16 @@ def error_record(error: ConvoyError, clean: Callable[[str], str] = str) -> dict[
 def error_from_record(record: Mapping[str, Any]) -> ConvoyError:
     """Return the error that `error_record` described; a code that this version does not know is a failed run."""
     kinds = {kind.code: kind for kind in error_classes()}
-    return kinds.get(record["code"], errors.RunFailedError)(
+    error = kinds.get(record["code"], errors.RunFailedError)(
         record["what"],
         remedy=record["remedy"],
         details=record["details"],
         next_steps=tuple(NextStep(**step) for step in record["next_steps"]),
         **place_in(record),
     )
+    if "exit_status" in record:  # which may have been another than that of its class
+        error.exit_status = ExitStatus(record["exit_status"])
+    return error
 
 
 def place_in(record: Mapping[str, Any]) -> Place:

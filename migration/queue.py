@@ -22,6 +22,7 @@ from redis.exceptions import AuthenticationError, NoPermissionError, RedisError,
 from redis.retry import Retry
 
 from migration.broker_transport import install
+from migration.certificate_dates import remedy_of_dates
 from migration.errors import BrokerError, BrokerSettingError
 from migration.settings import Settings
 
@@ -312,10 +313,14 @@ def _unusable(url: str, error: BaseException) -> BrokerError:
         )
     handshake = next((cause for cause in causes if isinstance(cause, ssl.SSLError)), None)
     if handshake is not None:
+        reason = ": ".join(
+            filter(None, (handshake.reason or str(handshake), getattr(handshake, "verify_message", "")))
+        )
         return BrokerError(
-            f"The message broker and this process do not agree on TLS: {handshake.reason or handshake}",
+            f"The message broker and this process do not agree on TLS: {reason}",
             broker=address,
-            remedy="Check scheme (rediss://), ssl_ca_certs, ssl_certfile and ssl_keyfile in MIGRATION_BROKER_URL",
+            remedy=remedy_of_dates(reason.replace("_", " "))
+            or "Check scheme (rediss://), ssl_ca_certs, ssl_certfile and ssl_keyfile in MIGRATION_BROKER_URL",
         )
     cause = next((cause for cause in causes if isinstance(cause, ResponseError)), None)
     if cause is not None:

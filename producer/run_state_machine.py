@@ -15,7 +15,14 @@ from migration.announced_targets import announce_target, withdraw_targets
 from migration.convoy_error import ConvoyError
 from migration.cutover_errors import CutoverBlockedError
 from migration.error_record import error_from_record
-from migration.errors import BrokerError, RetryableError, RunFailedError, TargetUnreachableError, UsageError
+from migration.errors import (
+    BrokerError,
+    RetryableError,
+    RunFailedError,
+    TargetUnreachableError,
+    UnknownRunError,
+    UsageError,
+)
 from migration.exit_status import ExitStatus
 from migration.full_disk_errors import DiskFullError
 from migration.ledger.cluster_of_run import begins_here
@@ -50,6 +57,7 @@ from migration.target.postgres_errors import translate
 from migration.target.target_connection import PoolSize, redact
 from migration.target_name_errors import TargetsFileError
 from producer.passing_faults import PassingFaults
+from producer.shared_brokers import SharedBrokerNotice, tell_of_unknown_run
 from producer.step_messages import (
     MAX_MESSAGES,
     MAX_STEPS_PER_MESSAGE,
@@ -78,6 +86,8 @@ _POOL = PoolSize(kept=4, more=20)
 """Who moves a run has up to three at a time: as many threads as the producer has, and those of the watchdog."""
 _ANNOUNCED_LOOKS = 4
 """So many looks of a watchdog may be missed before the broker forgets whose cluster it is."""
+_CLAIMED_LOOKS = 1.5
+"""After so many looks nobody takes a producer for alive that has not announced its target again."""
 _NEXT_LOOK_SECONDS = 10.0
 """So soon after a look of the watchdog is due, a try that finds the disk full again has said so."""
 
@@ -101,6 +111,7 @@ class Runner:
         """Runs that are looked at again soon."""
         self._without_broker: set[str] = set()
         """Runs whose steps the broker did not take."""
+        self._sharing = SharedBrokerNotice()
 
     @cached_property
     def engine(self) -> Engine:
@@ -130,7 +141,11 @@ class Runner:
         broker, shown = str(self.app.conf.broker_url), redact(target_url(self.settings))
         lasts_seconds = _ANNOUNCED_LOOKS * max(self.settings.watchdog_seconds, _NEXT_LOOK_SECONDS)
         identity = target_identity(self.engine)
-        announce_target(broker, identity, shown, self.target, lasts_seconds=lasts_seconds)
+        claim_seconds = lasts_seconds / _ANNOUNCED_LOOKS * _CLAIMED_LOOKS
+        announce_target(
+            broker, identity, shown, self.target, lasts_seconds=lasts_seconds, claim_seconds=claim_seconds
+        )
+        self._sharing.look(broker, identity, shown, self.target)
         if not self.target and self.settings.targets_file is not None:
             with suppress(TargetsFileError):  # who looks after the targets says so
                 withdraw_targets(broker, NamedTargets(self.settings).names())
@@ -171,7 +186,11 @@ class Runner:
 
     def _move(self, run_id: str) -> bool:
         with self.engine.begin() as connection:
-            run = read_run(connection, run_id)
+            try:
+                run = read_run(connection, run_id)
+            except UnknownRunError:
+                tell_of_unknown_run(run_id, redact(target_url(self.settings)))
+                return False
             is_ours = begins_here(connection, run)
         if run.phase is Phase.CANCELLED or run.given_up_at is not None:
             with suppress(RetryableError):  # others hold it: the watchdog tries again

@@ -25,6 +25,8 @@ _DISKS: Final[tuple[tuple[type[DiskFullError], str, str], ...]] = (
     (TemporaryDiskFullError, "temporary", "a folder for temporary files"),
 )
 """Which error is of which disk; its name for programs, and the one for people."""
+DISK_NAMES: Final = tuple(name for _, name, _ in _DISKS)
+"""What programs call them."""
 EVERY_RUN: Final = ""
 """Stands for the id of a run where all of them wait."""
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from sqlalchemy import Engine, func, select, update
 
 from migration.convoy_error import ConvoyError, NextStep
 from migration.errors import RunStateError
+from migration.exit_status import ExitStatus
 from migration.ledger.allowed_acts import RunAct, described, is_allowed
 from migration.ledger.cutover_tries import CutoverTerms, forget_tries
 from migration.ledger.fresh_start import forget_all, needs_fresh_start
@@ -14,10 +17,14 @@ from migration.ledger.ledger_tables import runs, steps
 from migration.ledger.run_acts import Act, Person, act_of, of_cluster
 from migration.ledger.run_records import RunRecord
 from migration.ledger.run_transition import LockedRun, transition
-from migration.model import Phase, StepState
+from migration.model import Mode, Phase, StepState
 from migration.observers.run_happenings import RunCutoverAsked, RunFailed, RunPaused, RunResumed
 from migration.observers.run_observer import Observers
 from migration.observers.standard_observers import STANDARD_OBSERVERS
+from migration.ways_on import way_on
+
+_STAGED: Final = frozenset({Phase.COPYING, Phase.INDEXING, Phase.VALIDATING, Phase.CUTTING_OVER})
+"""What fails here leaves something behind in the target."""
 
 
 def fail_run(
@@ -38,8 +45,20 @@ def fail_run(
 def enter_failed(locked: LockedRun, error: ConvoyError) -> None:
     """Stop a locked run. The event `failed` keeps the error as data, too."""
     phase = locked.record.phase
+    if phase in _STAGED and locked.record.options.mode is Mode.MIGRATE:
+        _tell_of_staged(error, locked.record)
     locked.enter(Phase.FAILED, resume_phase=phase.value, error=str(error))
     locked.note(RunFailed(locked.record.id, phase, error))
+
+
+def _tell_of_staged(error: ConvoyError, run: RunRecord) -> None:
+    """Let an error be one of a run that has staged tables, whatever its class says of where it is usually found."""
+    if error.exit_status is ExitStatus.UNUSABLE_INPUT:
+        error.exit_status = ExitStatus.FAILED
+    leads_on = way_on(error.code).leads_on
+    if error.next_steps and leads_on and not any(f" {run.id}" in step.command for step in error.next_steps):
+        resume = NextStep("Go on where it stopped, once that is done", f"migration-cli resume {run.id}")
+        error.next_steps = (*error.next_steps, resume)
 
 
 def request_cancel(

@@ -9,6 +9,7 @@ from adbc_driver_manager import Error as AdbcError
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
+from migration.certificate_dates import remedy_of_dates
 from migration.convoy_error import ConvoyError, Place
 from migration.cutover_errors import TooFewLocksError
 from migration.errors import (
@@ -47,8 +48,8 @@ def translate(error: Exception, **place: Unpack[Place]) -> ConvoyError:
             "All connections to PostgreSQL are in use, and none became free in time", **place
         )
     message = _first_line(cause or error)
-    full = _full_disk(cause or error, message, place)
-    return full if full is not None else _by_state(error, cause or error, message, place)
+    known = _full_disk(cause or error, message, place) or _refused_login(cause or error, message, place)
+    return known if known is not None else _by_state(error, cause or error, message, place)
 
 
 def _by_state(error: Exception, cause: BaseException, message: str, place: Place) -> ConvoyError:
@@ -75,6 +76,17 @@ def _by_state(error: Exception, cause: BaseException, message: str, place: Place
     if not isinstance(cause, psycopg.Error | AdbcError | SQLAlchemyError):
         return InternalError(f"{type(cause).__name__}: {message}", **place)
     return TargetRefusedError(f"PostgreSQL refused: {message}", **place)
+
+
+def _refused_login(cause: BaseException, message: str, place: Place) -> ConvoyError | None:
+    """Tell a login that is refused from a connection that broke: poolers give both the SQLSTATE of the latter."""
+    state = getattr(cause, "sqlstate", None) or ""
+    if state[:2] not in {"", _CONNECTION} or not isinstance(cause, psycopg.OperationalError | AdbcError):
+        return None
+    kind, remedy = _refusal(message)
+    if kind is not TargetLoginError or not any(sign in message.lower() for sign in _REFUSED_LOGINS):
+        return None
+    return TargetLoginError(f"PostgreSQL refused the login: {message}", remedy=remedy, **place)
 
 
 def _full_disk(cause: BaseException, message: str, place: Place) -> ConvoyError | None:
@@ -131,6 +143,27 @@ _LOCKS_OF_A_TABLE: Final = 5
 MAKE_ROOM: Final = "Make room there: what waits for it goes on by itself"
 
 
+_CONNECTION: Final = "08"
+_POOLERS_USERS: Final = "behind a pooler, the list of users that it logs in with (PgBouncer: auth_file), too"
+_CHECK_LOGIN: Final = (
+    f"Check the user and the password (--target-pass, MIGRATION_TARGET_PASSWORD, ~/.pgpass); {_POOLERS_USERS}"
+)
+_CHECK_POOLERS_LOGIN: Final = (
+    "Check that the server runs, and the user and password with which the pooler logs in there (PgBouncer: auth_file);"
+    " it tries again by itself (server_login_retry)"
+)
+_REFUSED_LOGINS: Final = (
+    "pg_hba.conf",
+    "authentication failed",  # of PostgreSQL, PgBouncer, Pgpool-II: password, SASL, peer, certificate ...
+    "server login failed",  # PgBouncer at the server
+    "server login has been failing",
+    "no such user",
+    "incorrect password",  # Odyssey
+    "invalid password",  # PgCat
+)
+"""What servers and poolers say of a login that they refuse; of a pooler without a SQLSTATE that says so."""
+
+
 _STATES: Final[dict[str, tuple[type[ConvoyError], str, str]]] = {
     # https://www.postgresql.org/docs/current/errcodes-appendix.html; five characters win over the class.
     "08": (ConnectionLostError, "The connection to PostgreSQL was lost", ""),
@@ -155,7 +188,7 @@ _STATES: Final[dict[str, tuple[type[ConvoyError], str, str]]] = {
     ),
     "25006": (TargetReadOnlyError, "The server is read-only, a standby perhaps", "Name the primary server"),
     "42501": (TargetPermissionError, "The role lacks a right", "Grant it, or use another role"),
-    "28": (TargetLoginError, "PostgreSQL refused the login", "Check the user and the password"),
+    "28": (TargetLoginError, "PostgreSQL refused the login", _CHECK_LOGIN),
     "3D000": (TargetDatabaseMissingError, "There is no such database", "Create it, or name another one"),
     "42P07": (TargetOccupiedError, "A relation of that name already stands there", ""),
 }
@@ -165,9 +198,20 @@ _STATES: Final[dict[str, tuple[type[ConvoyError], str, str]]] = {
 # and which kind of unreachable it is.
 _LOGIN_REMEDIES: Final[tuple[tuple[str, type[TargetUnreachableError], str], ...]] = (
     (
-        "password",
+        "connect failed",  # quoted by PgBouncer among logins that have been failing
+        TargetUnreachableError,
+        "Check that the server behind the pooler runs",
+    ),
+    (
+        "server login has been failing",
         TargetLoginError,
-        "Check the user and the password (--target-pass, MIGRATION_TARGET_PASSWORD, ~/.pgpass)",
+        _CHECK_POOLERS_LOGIN,
+    ),
+    ("password", TargetLoginError, _CHECK_LOGIN),
+    (
+        "certificate verify failed",  # libpq does not say why
+        TargetLoginError,
+        "Check sslmode, sslrootcert and the host's name; the certificate's dates and this host's clock, too",
     ),
     ("certificate", TargetLoginError, "Check sslmode, sslrootcert and the host's name"),
     ("definition of service", TargetUnreachableError, "Check the service's name, and PGSERVICEFILE"),
@@ -178,6 +222,7 @@ _LOGIN_REMEDIES: Final[tuple[tuple[str, type[TargetUnreachableError], str], ...]
     ),
     ("does not exist", TargetDatabaseMissingError, "Create it, or name another one"),
     ("pg_hba.conf", TargetLoginError, "Allow this host and user in the server's pg_hba.conf"),
+    *((sign, TargetLoginError, _CHECK_LOGIN) for sign in _REFUSED_LOGINS),
     ("too many", TargetUnreachableError, "Use fewer workers, or raise max_connections"),
     ("SSL", TargetUnreachableError, "Check sslmode and the certificates"),
     ("resolve host", TargetUnreachableError, "Check the spelling of the host"),
@@ -190,11 +235,17 @@ def unreachable(error: psycopg.Error, place: Place) -> ConvoyError:
     message = _first_line(error)
     if (full := _full_disk(error, message, place)) is not None:
         return full
+    kind, remedy = _refusal(message)
+    return kind(f"Cannot connect to PostgreSQL: {message}", remedy=remedy, **place)
+
+
+def _refusal(message: str) -> tuple[type[TargetUnreachableError], str]:
+    """Return what the words of a refused connection amount to, and the remedy."""
     kind, remedy = next(
         ((kind, remedy) for sign, kind, remedy in _LOGIN_REMEDIES if sign.lower() in message.lower()),
         (TargetUnreachableError, "Check that the server runs and that host and port are right"),
     )
-    return kind(f"Cannot connect to PostgreSQL: {message}", remedy=remedy, **place)
+    return kind, remedy_of_dates(message) or remedy
 
 
 def _first_line(error: BaseException) -> str:

@@ -37,8 +37,10 @@ _NOT_TRIED: Final = (
 )
 
 
-def check_target(connection: Connection, plans: Sequence[TablePlan], options: RunOptions) -> None:
-    """Check all that can be known before anything is created.
+def check_target(
+    connection: Connection, plans: Sequence[TablePlan], options: RunOptions, *, is_staged: bool = False
+) -> None:
+    """Check all that can be known before anything is created; once it `is_staged`, before the cutover.
 
     The server's free disk space cannot be seen from a connection; a full disk fails the run, which can be resumed.
 
@@ -49,7 +51,7 @@ def check_target(connection: Connection, plans: Sequence[TablePlan], options: Ru
         TargetOccupiedError: the tables' names are taken and may not, or cannot, be replaced; for a load of rows
             alone: the tables hold rows.
     """
-    _check_server(connection)
+    _check_server(connection, is_staged=is_staged)
     if options.data_only:
         check_application_tables(connection, plans, options)
         return
@@ -132,7 +134,7 @@ def _as_planned(item: TargetObject) -> ObjectResult:
     return ObjectResult(item.kind, item.name, item.state, item.reason, item.table)
 
 
-def _check_server(connection: Connection) -> None:
+def _check_server(connection: Connection, *, is_staged: bool) -> None:
     row = connection.execute(
         text(
             "SELECT current_setting('server_version_num')::int AS version, current_setting('server_version') AS name,"
@@ -152,7 +154,11 @@ def _check_server(connection: Connection) -> None:
         )
     if not row.may_create:
         grant = f"GRANT CREATE ON DATABASE {quoted(row.database)} TO {quoted(row.role)}"
-        action = "create schemas, and the run needs one to stage its tables in"
+        action = (
+            "create schemas, which the cutover needs for what makes way, and a rollback for what it takes back"
+            if is_staged
+            else "create schemas, and the run needs one to stage its tables in"
+        )
         refuse_lacking(connection, [MissingRight(action, grant)], **place)
 
 

@@ -65,7 +65,7 @@ def finish_cutting_over(context: TransitionContext, locked: LockedRun, _prepared
     # Days may lie between a run and its cutover: what was asked of the target before is asked again, then under locks.
     for schema in target_schemas(plans):
         check_schema_name(schema)  # an earlier version may have let it through
-    check_target(connection, plans, run.options)
+    check_target(connection, plans, run.options, is_staged=True)
     check_staged(connection, run, tables)
     lost = _prepare(connection, run, plans)
     digest = ", ".join(digest_algorithms(connection, run.id)) or algorithm_name()  # of no rows: whichever

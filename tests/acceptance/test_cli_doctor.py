@@ -75,6 +75,23 @@ def test_a_role_without_rights_is_told_what_to_grant(shell: Shell) -> None:
     assert found["rights"]["command"].startswith("GRANT CREATE ON DATABASE")
 
 
+def test_a_role_of_the_documents_is_asked_which_schema_its_runs_go_into(shell: Shell) -> None:
+    shell.execute("DROP ROLE IF EXISTS doctor_loader; CREATE ROLE doctor_loader LOGIN")
+    (name,) = shell.query("SELECT current_database()")[0]
+    shell.execute(f'GRANT CREATE ON DATABASE "{name}" TO doctor_loader')
+    shell.environment["MIGRATION_TARGET_URL"] = shell.target.replace("//postgres@", "//doctor_loader@")
+    try:
+        status, found = checks(shell)
+        assert (status, found["rights"]["health"]) == (1, "warning")  # runs may go into schemas that it makes
+        assert "doctor --target-schema NAME" in found["rights"]["remedy"]
+        assert checks(shell, "--target-schema", "shop")[0] == 0
+        assert checks(shell, "--target-schema", "public")[0] == 2
+        shell.execute(found["rights"]["command"])
+        assert checks(shell)[0] == 0
+    finally:
+        shell.execute("DROP OWNED BY doctor_loader; DROP ROLE doctor_loader")
+
+
 def test_a_database_in_another_encoding_and_one_that_is_not_there(shell: Shell, postgres_url: str) -> None:
     with psycopg.connect(postgres_url, autocommit=True) as connection:
         connection.execute("DROP DATABASE IF EXISTS doctor_latin")

@@ -6,6 +6,7 @@ import json
 import tempfile
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
@@ -13,9 +14,11 @@ import pytest
 from celery import Celery
 
 from api.app import create_app
-from migration.errors import TargetPoolerError
+from migration.convoy_error import ConvoyError
+from migration.errors import ConnectionLostError, TargetLoginError, TargetPoolerError
 from migration.settings import Settings
 from migration.steps.step_context import StepContext
+from migration.target.target_connection import connect
 from producer.run_state_machine import Runner
 from tests.support.api import TOKEN, ApiClient, api_settings
 from tests.support.poolers import PooledServer, pooled_server, settings_of
@@ -147,3 +150,53 @@ def test_pool_in_session_mode_carries_a_run_from_end_to_end(
         assert connection.execute("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'").fetchone() == (
             0,
         )
+
+
+@contextmanager
+def clerk_needs_a_password(server: PooledServer) -> Iterator[None]:
+    """Let the server ask one user for a password that no list of a pooler has."""
+    rules = server.folder / "postgres" / "pg_hba.conf"
+    before = rules.read_text()
+    with psycopg.connect(server.direct("postgres"), autocommit=True) as connection:
+        rules.write_text(f"host all clerk 127.0.0.1/32 scram-sha-256\n{before}")
+        try:
+            connection.execute("SELECT pg_reload_conf()")
+            connection.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'clerk'"
+            )
+            yield
+        finally:
+            rules.write_text(before)
+            connection.execute("SELECT pg_reload_conf()")
+
+
+def test_login_that_a_pooler_refuses_is_told_from_a_server_that_is_away(
+    server: PooledServer, database: str
+) -> None:
+    with psycopg.connect(server.direct("postgres"), autocommit=True) as connection:
+        connection.execute("CREATE ROLE clerk LOGIN PASSWORD 'right'")
+    found: list[ConvoyError] = []
+    try:
+        with server.pooler("session", {"auth_type": "scram-sha-256"}) as port:
+            found.append(refusal(f"postgresql://clerk:wrong@127.0.0.1:{port}/{database}"))
+        assert "SASL authentication failed" in str(found[-1])
+        with server.pooler("session") as port:
+            url = f"postgresql://clerk@127.0.0.1:{port}/{database}?connect_timeout=20"
+            psycopg.connect(url).close()  # so it knows how the server greets, and lets clients in by itself
+            with clerk_needs_a_password(server):
+                while "server login has been failing" not in str(found[-1]):
+                    found.append(refusal(url))
+                    assert len(found) < 20, found
+    finally:
+        with psycopg.connect(server.direct("postgres"), autocommit=True) as connection:
+            connection.execute("DROP ROLE clerk")
+    # The one that was open has been ended by the server: all others are refused
+    refused = [error for error in found if not isinstance(error, ConnectionLostError)]
+    assert {type(error) for error in refused} == {TargetLoginError}
+    assert all("auth_file" in error.remedy for error in refused)
+
+
+def refusal(url: str) -> ConvoyError:
+    with pytest.raises(ConvoyError) as refused:
+        connect(url, "test")
+    return refused.value

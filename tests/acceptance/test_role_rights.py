@@ -14,6 +14,7 @@ import psycopg
 import pytest
 
 from migration.errors import TargetPermissionError
+from migration.ledger.run_requests import request_resume
 from migration.model import FindingKind, IfExists, Mode, Phase
 from migration.report.report_builder import build_report
 from migration.steps.run_rollback import roll_back_run
@@ -158,6 +159,27 @@ def test_each_right_of_a_migration_is_named_when_it_lacks(world: World) -> None:
             direct.close()
 
     each_right_is_named(world, grants, command, but=1)  # without CONNECT, nobody can be asked
+
+
+def test_right_that_is_gone_when_it_comes_to_the_cutover_is_named_with_the_way_on(world: World) -> None:
+    allow(world, "Every command with a ledger", "migrate, and its rollback")
+    direct = world.direct()
+    try:
+        run = direct.start(world.source, until=Phase.CUTTING_OVER, target_schema="public")
+        world.execute(f"REVOKE CREATE ON DATABASE {world.database} FROM {world.role}")
+        assert direct.finish(run.id).phase is Phase.FAILED
+        report = build_report(direct.ledger, run.id)
+        error = report.error_details
+        assert error is not None
+        assert ("the cutover needs" in error.what, "to stage" in error.what) == (True, False)
+        assert (report.exit_status, error.exit_status) == (3, 3)  # its tables are staged
+        grant, resume = error.next_steps
+        assert resume.command == f"migration-cli resume {run.id}"
+        world.execute(grant.command)
+        request_resume(direct.ledger, run.id)
+        assert direct.finish(run.id).phase is Phase.COMPLETED
+    finally:
+        direct.close()
 
 
 def test_load_of_rows_needs_what_the_page_says_and_no_more(world: World) -> None:

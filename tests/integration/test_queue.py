@@ -3,19 +3,32 @@ from __future__ import annotations
 import re
 import sqlite3
 import time
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from unittest.mock import Mock
 
+import psycopg
 import pytest
+from pydantic import SecretStr
+from redis import Redis
 
-from migration.announced_targets import announce_target, check_target_is_announced, withdraw_targets
+from migration.announced_targets import (
+    announce_target,
+    check_target_is_announced,
+    other_databases,
+    read_claims,
+    withdraw_targets,
+)
 from migration.errors import UsageError
 from migration.ledger.ledger_database import target_identity
 from migration.model import Phase
-from migration.queue import check_broker, shown_run
+from migration.queue import check_broker, make_app, shown_run
 from migration.settings import Settings
 from migration.target.target_connection import make_engine
+from producer.cli.doctor.broker_checks import check_sharing
+from producer.cli.doctor.check_result import Health
+from producer.run_state_machine import Runner
 from producer.watchdog import Watchdog
 from tests.support.pipeline import Pipeline
 
@@ -67,6 +80,62 @@ def test_a_producer_says_at_its_start_whose_cluster_it_is(valkey_url: str) -> No
     watchdog.stop()  # before its first look
     watchdog._watch()
     assert check_target_is_announced(valkey_url, "1/new", "postgresql://here/new") == ""
+
+
+@pytest.fixture
+def other_database(postgres_url: str) -> Iterator[str]:
+    with psycopg.connect(postgres_url, autocommit=True) as connection:
+        connection.execute("CREATE DATABASE other_database TEMPLATE template0")
+    yield postgres_url.replace("/postgres?", "/other_database?", 1)
+    with psycopg.connect(postgres_url, autocommit=True) as connection:
+        connection.execute("DROP DATABASE other_database WITH (FORCE)")
+
+
+def runner_on(valkey_url: str, target_url: str) -> Runner:
+    settings = Settings(broker_url=valkey_url, target_url=SecretStr(target_url), _env_file=None)
+    return Runner(make_app(settings), settings)
+
+
+def test_producers_of_two_databases_on_one_broker_say_so_and_doctor_too(
+    valkey_url: str, target_url: str, other_database: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with Redis.from_url(valkey_url) as client:
+        client.delete("convoy:target", "convoy:target-claims")
+    first, second = runner_on(valkey_url, target_url), runner_on(valkey_url, other_database)
+    try:
+        # One producer, or several of one database, are as it should be
+        for _ in range(2):
+            first.announce()
+        assert (caplog.messages, check_sharing(valkey_url)) == ([], [])
+        # When another has come, each of them says so once, whoever was there before
+        for runner in (second, first, second, first):
+            runner.announce()
+        told = [message for message in caplog.messages if "Two clusters share this broker" in message]
+        assert len(told) == 2
+        assert all("a database of it (the number after the slash)" in message for message in told)
+        (found,) = check_sharing(valkey_url)
+        assert (found.health, "Two clusters share this broker" in found.found) == (Health.FAILED, True)
+        # And a message of the other's is one line, that says why
+        caplog.clear()
+        first.advance("0198c2a8-0000-7000-8000-000000000000", wait=True)
+        (line,) = caplog.records
+        assert (line.levelname, line.exc_info) == ("WARNING", None)
+        assert "came from a cluster with another database" in line.getMessage()
+    finally:
+        for runner in (first, second):
+            runner.close()
+            runner.app.close()
+
+
+def test_claim_of_a_cluster_that_is_gone_is_soon_over(valkey_url: str) -> None:
+    with Redis.from_url(valkey_url) as client:
+        client.delete("convoy:target-claims")
+    announce_target(valkey_url, "1/old", "postgresql://here/old", lasts_seconds=60, claim_seconds=0.05)
+    announce_target(valkey_url, "1/new", "postgresql://here/new", lasts_seconds=60)
+    announce_target(valkey_url, "1/old", "postgresql://here/old", "shop", lasts_seconds=60)  # another name
+    time.sleep(0.1)
+    assert [claim.shown for claim in read_claims(valkey_url) if not claim.target] == ["postgresql://here/new"]
+    assert other_databases(read_claims(valkey_url), "1/new") == ()
 
 
 def test_databases_of_one_server_have_different_identities(target_url: str, postgres_url: str) -> None:

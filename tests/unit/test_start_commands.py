@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from migration.start_commands import ClusterProcess, start_command
-from producer.cli.doctor.broker_checks import broker_shell
+from producer.cli.doctor.broker_checks import broker_shell, server_checks
 
 ROOT = Path(__file__).resolve().parents[2]
 PROCESSES: tuple[ClusterProcess, ...] = ("producer", "worker")
@@ -60,3 +60,19 @@ def test_alerts_have_the_very_lines() -> None:
     lines = re.findall(r"`([^`]*celery -A[^`]*)`", alerts)
     assert lines
     assert set(lines) == {start_command(process, ".venv/bin/python") for process in PROCESSES}
+
+
+def test_what_only_an_administrator_may_is_typed_with_a_login_of_theirs() -> None:
+    (found,) = [
+        check
+        for check in server_checks(
+            {"redis_version": "7.0.15", "role": "master", "aof_enabled": 0},
+            "rediss://convoy:word@cache:6380/2?ssl_ca_certs=/etc/ca.crt",
+        )
+        if check.name == "append-only file"
+    ]
+    assert found.command == (
+        "redis-cli -h cache -p 6380 -n 2 --askpass --tls --cacert /etc/ca.crt CONFIG SET appendonly yes"
+    )
+    assert "administrator of the broker" in found.remedy
+    assert "configuration file" in found.remedy

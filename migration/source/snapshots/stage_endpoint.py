@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
+from migration.certificate_dates import remedy_of_dates
 from migration.convoy_error import NextStep
 from migration.errors import SnapshotFetchError, StageUnreachableError
 from migration.source.source_path import without_credentials
@@ -126,7 +127,8 @@ class EndpointStage:
             with error:
                 raise self._refused(sha256, error) from error
         except (OSError, EOFError, ValueError, http.client.HTTPException) as error:
-            raise self._unreachable(sha256, str(error) or type(error).__name__) from error
+            reason = str(error) or type(error).__name__
+            raise self._unreachable(sha256, reason, remedy_of_dates(reason) or "") from error
 
     def _refused(self, sha256: str, error: urllib.error.HTTPError) -> Exception:
         problem = _problem(error)

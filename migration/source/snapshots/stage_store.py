@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import fsspec
 
+from migration.certificate_dates import remedy_of_dates
 from migration.convoy_error import ConvoyError
 from migration.errors import SnapshotFetchError, StageUnreachableError
 from migration.source.snapshots.snapshot_mode import OWNER_ONLY
@@ -270,5 +271,6 @@ class StoreStage:
             raise StageUnreachableError(
                 f"The stage cannot be used from host {socket.gethostname()}: {str(error) or type(error).__name__}",
                 file=self.locate(sha256) if sha256 else self._root,
-                remedy="Check MIGRATION_STAGE_URL, its credentials and the network on that host",
+                remedy=remedy_of_dates(str(error))
+                or "Check MIGRATION_STAGE_URL, its credentials and the network on that host",
             ) from error

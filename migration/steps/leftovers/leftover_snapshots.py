@@ -109,7 +109,10 @@ class LeftoverSnapshots:
 def judgement_words(judgement: Judgement, retention_hours: float) -> tuple[bool, str]:
     """Return whether a snapshot is needed, and by whom, or why not."""
     if judgement.others:
-        return True, f"has a note of {_runs(judgement.others)}, which this ledger does not know"
+        return True, (
+            f"has a note of {_runs(judgement.others)}, which this ledger does not know, but that of another target or"
+            " cluster on this folder may"
+        )
     if judgement.needing:
         return True, f"needed by {_runs(judgement.needing)}, or for {retention_hours:g} h after their end"
     if judgement.is_free:

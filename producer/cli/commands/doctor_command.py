@@ -62,7 +62,13 @@ def doctor(target_schema: str, **values: Any) -> int:
         results += check_broker_server(settings, clocks)
     if not target.is_embedded:
         results += check_target_names(settings)
-        results += check_target_database(with_password(target.url, target.password), target_schema, clocks)
+        source = click.get_current_context().get_parameter_source("target_schema")
+        results += check_target_database(
+            with_password(target.url, target.password),
+            target_schema,
+            clocks,
+            is_asked_for=source is not click.core.ParameterSource.DEFAULT,
+        )
     results += clock_results(clocks)
     if output.as_json:
         _print_json(results)

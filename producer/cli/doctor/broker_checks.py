@@ -14,7 +14,7 @@ from migration.start_commands import ClusterProcess, start_command
 from producer.cli.doctor.check_result import CheckResult, Clock, Health, compare_clocks, told
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from migration.settings import Settings
     from migration.worker_versions import ProcessVersion
@@ -32,7 +32,7 @@ def check_broker_server(settings: Settings, clocks: list[Clock]) -> list[CheckRe
 
     Nothing is written but the question to the processes, which each of them answers.
     """
-    from migration.queue import broker_address, check_broker
+    from migration.queue import check_broker
 
     results: list[CheckResult] = []
     url = str(settings.broker_url)
@@ -42,7 +42,7 @@ def check_broker_server(settings: Settings, clocks: list[Clock]) -> list[CheckRe
             url, socket_connect_timeout=_ANSWER_SECONDS, socket_timeout=_ANSWER_SECONDS, decode_responses=True
         )
         try:
-            results += _server(client, broker_address(url), url)
+            results += server_checks(client.info(), url)
 
             def seconds() -> float:
                 whole, micros = client.time()
@@ -50,6 +50,7 @@ def check_broker_server(settings: Settings, clocks: list[Clock]) -> list[CheckRe
 
             compare_clocks(seconds, clocks, "the broker", time.time)
             results += _processes(settings)
+            results += check_sharing(url)
         except RedisError as error:
             results.append(
                 CheckResult(
@@ -61,11 +62,14 @@ def check_broker_server(settings: Settings, clocks: list[Clock]) -> list[CheckRe
     return results
 
 
-def _server(client: Any, address: str, url: str) -> list[CheckResult]:
-    info = client.info()
+def server_checks(info: Mapping[str, Any], url: str) -> list[CheckResult]:
+    """Return what a broker's own account of itself, the answer to INFO, amounts to."""
+    from migration.queue import broker_address
+
+    address = broker_address(url)
     name = "Valkey" if "valkey_version" in info else "Redis"
     shown = str(info.get("valkey_version") or info["redis_version"])
-    shell = broker_shell(url, "valkey-cli" if name == "Valkey" else "redis-cli")
+    shell = broker_shell(url, "valkey-cli" if name == "Valkey" else "redis-cli", as_administrator=True)
     parts = tuple(int(part) for part in str(info["redis_version"]).split(".")[:2])
     results = [CheckResult("broker", Health.OK, f"{name} {shown} at {address}")]
     if parts < _OLDEST:
@@ -85,7 +89,7 @@ def _server(client: Any, address: str, url: str) -> list[CheckResult]:
                 "memory policy",
                 Health.WARNING,
                 f"{policy}: a full broker throws messages away; the watchdog sends them again, later",
-                "Set maxmemory-policy noeviction",
+                _administered("maxmemory-policy noeviction"),
                 f"{shell} CONFIG SET maxmemory-policy noeviction",
             )
         )
@@ -95,15 +99,25 @@ def _server(client: Any, address: str, url: str) -> list[CheckResult]:
                 "append-only file",
                 Health.WARNING,
                 "off: a restart of the broker loses what is queued; the watchdog sends it again, later",
-                "Turn it on",
+                _administered("appendonly yes"),
                 f"{shell} CONFIG SET appendonly yes",
             )
         )
     return results
 
 
-def broker_shell(url: str, program: str) -> str:
+def _administered(setting: str) -> str:
+    """Return who may change a setting of the broker: a user with the rights of docs/security.md may not."""
+    return (
+        f"Have an administrator of the broker write `{setting}` into its configuration file, for its next start, and"
+        " type this with a login of theirs (--user), for now: the user of Convoy needs no such right"
+    )
+
+
+def broker_shell(url: str, program: str, *, as_administrator: bool = False) -> str:
     """Return the line that opens the broker's own client, by address: a shell knows nothing of what `.env` sets.
+
+    An administrator's login is another than the URL's, and is left to them.
 
     The password is asked for, and stands in no list of processes.
 
@@ -115,7 +129,7 @@ def broker_shell(url: str, program: str) -> str:
     words = [program, "-h", parts.hostname or "localhost", "-p", str(parts.port or _PORT)]
     database = options.get("db") or parts.path.strip("/")
     words += ["-n", database] if database not in {"", "0"} else []
-    user = unquote(parts.username or "")
+    user = "" if as_administrator else unquote(parts.username or "")
     words += ["--user", user] if user else []
     words += ["--askpass"] if parts.password else []
     if parts.scheme == "rediss":
@@ -150,6 +164,20 @@ def _processes(settings: Settings) -> list[CheckResult]:
             )
         )
     results += compare_versions(own_version(), found)
+    return results
+
+
+def check_sharing(url: str) -> list[CheckResult]:
+    """Return which targets living clusters on one broker have different databases for."""
+    from migration.announced_targets import read_claims, shared_broker
+
+    claims = read_claims(url)
+    results: list[CheckResult] = []
+    for target in sorted({claim.target for claim in claims}):
+        shown, *others = [claim.shown for claim in claims if claim.target == target]
+        if others:
+            with told("broker of one cluster", results):
+                raise shared_broker(shown, others, target)
     return results
 
 

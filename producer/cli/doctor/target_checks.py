@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from migration.convoy_error import ConvoyError
     from migration.settings import Settings
+    from migration.target.missing_rights import MissingRight
 
 _SERVER: Final = """
 SELECT current_setting('server_version') AS version, current_setting('server_version_num')::int AS number,
@@ -35,16 +36,19 @@ _BY_ERROR: Final[Mapping[type[ConvoyError], str]] = {
 """What was looked at where a connection is refused by Convoy itself: the server answers, and may be all right."""
 
 
-def check_target_database(url: str, schema: str, clocks: list[Clock]) -> list[CheckResult]:
+def check_target_database(
+    url: str, schema: str, clocks: list[Clock], *, is_asked_for: bool = True
+) -> list[CheckResult]:
     """Look at the target; nothing is written, the ledger is not made.
 
     Args:
         url: with its password.
         schema: that tables are to go into.
         clocks: the server's is added.
+        is_asked_for: whether somebody has named the schema; else runs may go into others.
     """
     from migration.ledger.ledger_rights import check_ledger_rights
-    from migration.target.missing_rights import refuse_lacking, schema_rights
+    from migration.target.missing_rights import schema_rights
     from migration.target.target_connection import make_engine
 
     results: list[CheckResult] = []
@@ -56,10 +60,13 @@ def check_target_database(url: str, schema: str, clocks: list[Clock]) -> list[Ch
             results.append(CheckResult(_SESSION, Health.OK, "UTF-8, a session of its own"))
             with told("rights", results):
                 check_ledger_rights(connection)
-                refuse_lacking(
-                    connection, schema_rights(connection, schema, ["CREATE", "USAGE"]), schema=schema
-                )
-                results.append(CheckResult("rights", Health.OK, f"enough for the ledger and schema {schema}"))
+                lacking = schema_rights(connection, schema, ["CREATE", "USAGE"])
+                if lacking:
+                    results.append(_lacking_on_schema(connection, lacking[0], is_asked_for=is_asked_for))
+                else:
+                    results.append(
+                        CheckResult("rights", Health.OK, f"enough for the ledger and schema {schema}")
+                    )
             with told("ledger", results):
                 results.append(_ledger(connection))
 
@@ -72,6 +79,23 @@ def check_target_database(url: str, schema: str, clocks: list[Clock]) -> list[Ch
     finally:
         engine.dispose()
     return results
+
+
+def _lacking_on_schema(connection: Connection, lacking: MissingRight, *, is_asked_for: bool) -> CheckResult:
+    """Return what keeps a run from a schema; a warning where the role can make schemas that nobody has looked at."""
+    from migration.target.missing_rights import session_role
+
+    may_create = connection.execute(
+        text("SELECT pg_catalog.has_database_privilege(current_database(), 'CREATE')")
+    ).scalar_one()
+    return CheckResult(
+        "rights",
+        Health.WARNING if may_create and not is_asked_for else Health.FAILED,
+        f"The role {session_role(connection)} may not {lacking.action}",
+        "Name the schema that runs go into, as in `migration-cli doctor --target-schema NAME`; for runs into this one"
+        f" run: {lacking.grant}",
+        lacking.grant,
+    )
 
 
 def check_target_names(settings: Settings) -> list[CheckResult]:

@@ -111,7 +111,7 @@ def test_silent_broker_keeps_no_start_waiting(api: RunningApi, valkey_url: str) 
     with frozen(valkey_processes(valkey_url)), probing(api) as probes:
         with ThreadPoolExecutor(8) as pool:
             accepted = list(pool.map(lambda _: start(api), range(8)))
-        assert all("The broker does not answer" in run["note"] for run in accepted)
+        assert all("The message broker does not answer" in run["note"] for run in accepted)
         assert all(find_run(api.engine, run["run_id"]).phase is Phase.PENDING for run in accepted)
         assert ask(api, V1)[0] == 200
         wait_until(

@@ -286,8 +286,10 @@ def test_snapshot_stays_for_another_ledgers_note_and_for_the_retention(direct: D
     assert [leftover.is_needed for _, leftover in there] == [False]
     note.touch()  # the other run begins between the list and the removal
     (removal,) = remove_leftovers(there)
-    assert removal.in_the_way == (
-        f"it is needed by now: has a note of run {theirs}, which this ledger does not know",
+    (reason,) = removal.in_the_way
+    assert reason == (
+        f"it is needed by now: has a note of run {theirs}, which this ledger does not know, but that of another target"
+        " or cluster on this folder may"
     )
     assert (clean(direct), snapshot.exists()) == ({}, True)
     note.unlink()

@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
+from migration.full_disk_errors import SnapshotDiskFullError
+from migration.ledger.disk_room_notices import RoomNotice
 from migration.ledger.ledger_database import open_ledger
 from migration.ledger.run_records import create_run
 from migration.model import Source
@@ -175,8 +177,14 @@ def test_name_that_is_taken_out_of_the_file_loses_nothing(targets: SeveralTarget
         send_advance(queue, run_id, "crm")
         queue.close()
         assert targets.wait(targets.start(targets.source("meanwhile"), "shop"))["status"] == "completed"
+        # And whoever lists runs, or looks who is there, is told whose are missing
+        for path in (V1, "/api/v1/cluster", "/readyz"):
+            assert "target crm is not in the file of targets any more" in targets.client.get(path).json()["note"]
+        unknown = targets.client.get(f"{V1}/0198c2a8-0000-7000-8000-000000000000/status")
+        assert unknown.status_code == 404
     finally:
         targets.write_file("shop", "crm")
+    assert "note" not in targets.client.get(V1).json()
     assert targets.client.post(f"{V1}/{run_id}/cutover").status_code == 202
     assert targets.wait(run_id)["status"] == "completed"
 
@@ -243,6 +251,25 @@ def test_cluster_names_each_process_once_and_every_target(targets: SeveralTarget
     assert len({worker["name"] for worker in found["workers"]}) == len(found["workers"])
     assert found["targets"] == [{"name": name, "answers": True} for name in ("default", "crm", "shop")]
     assert targets.client.get("/readyz").json()["targets"] == {"crm": "ok", "shop": "ok"}
+
+
+@pytest.mark.parametrize("target", ["default", "shop", "crm"])
+def test_full_disk_of_any_target_is_told_to_who_asks_whether_all_is_ready(
+    targets: SeveralTargets, target: str
+) -> None:
+    ledger = open_ledger(targets.urls[target])
+    notice = RoomNotice(ledger)
+    notice.give(SnapshotDiskFullError("no room"), "0198c2a8-0000-7000-8000-000000000000", 60)
+    try:
+        await_true(
+            lambda: targets.client.get("/readyz").json()["disks"] == "full: snapshots", "the disk counts as ok"
+        )
+        ready = targets.client.get("/readyz")
+        assert (ready.status_code, f"runs of the target {target} wait" in ready.json()["note"]) == (200, True)
+    finally:
+        notice.end()
+        ledger.dispose()
+    await_true(lambda: targets.client.get("/readyz").json()["disks"] == "ok", "the disk stays full")
 
 
 @pytest.fixture

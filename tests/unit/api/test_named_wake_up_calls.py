@@ -27,6 +27,7 @@ def test_message_names_its_target_and_only_a_named_one(
     monkeypatch.setattr(
         cluster_connections, "send_advance", lambda _app, run_id, target: sent.append((run_id, target))
     )
+    monkeypatch.setattr(cluster_connections, "check_broker", lambda _url: None)
     try:
         assert clusters.default.send("one")
         assert clusters.named("shop").send("two")
