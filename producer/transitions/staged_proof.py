@@ -4,13 +4,14 @@ Between the proof and the cutover may lie days (`--hold`, a cutover window, a bl
 written to by whoever may. So triggers keep writers out, from before the first row is read for the proof: where they
 stand as they were made, the rows are those that were proved. Where they could not be made, or somebody has touched
 them, one pass over the rows tells, which reads no value: PostgreSQL keeps with each row which transaction wrote it, and
-those of the copying are known by a snapshot. A cutover's own commands may be answered by the database's event triggers,
-so what these have done is asked afterwards.
+those of the copying are known by a snapshot. What is proved of a name is bound to what the name stood for, table and
+column, from the end of the copying on: names that were exchanged touch no row. A cutover's own commands may be answered
+by the database's event triggers, so what these have done is asked afterwards.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import select, text, update
 
@@ -25,13 +26,21 @@ from migration.target.cutover.lock_acquisition import lock_refusals_told
 from migration.target.cutover.relation_move import translated
 from migration.target.cutover.row_horizon import read_ages_by_snapshot
 from migration.target.loading.staging_guard import drop_guards, has_event_triggers, make_guards
+from migration.target.pg_catalog.catalog_identity import (
+    changed_identity,
+    fallen_back,
+    names_of_values,
+    of_the_table_alone,
+    read_identities,
+    read_positions,
+)
 from migration.target.pg_catalog.guard_triggers import read_marks
-from migration.target.pg_catalog.schema_relations import relations_in, relations_named
+from migration.target.pg_catalog.schema_relations import relations_in, relations_named, relations_with
 from migration.target.pg_catalog.table_signature import changed_lines, read_signatures
 from migration.target.sql_statements import quoted, run_sql
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from sqlalchemy import Connection
 
@@ -44,19 +53,29 @@ _WRITTEN_HERE: Final = text(
     " + pg_catalog.pg_stat_get_xact_tuples_deleted(oid::oid) AS rows FROM unnest(CAST(:oids AS bigint[])) oid"
 )
 _LINES_SHOWN: Final = 5
+_BESIDE_TABLES: Final = ("table", "partitioned table", "view", "materialized view", "foreign table")
+"""What else may stand in a staging schema, and goes in place with it."""
 
 
 def guard_staged(connection: Connection, run: RunRecord, tables: Sequence[TableRecord]) -> None:
     """Keep writers out of the tables from the end of the caller's transaction to the cutover, where that can be.
 
-    The steps that read them back come with the same transaction, so no read is older than the guard.
+    The steps that read them back come with the same transaction, so no read is older than the guard, and none older
+    than the note on what the names stand for.
     A load of rows writes into its staged tables itself, and of a run without a proof nothing has to be kept.
     """
-    if run.options.data_only or run.options.skip_validation:
+    if run.options.skip_validation:
         return
     oids = _staged_oids(connection, run, tables)
-    marks = make_guards(connection, run.id, _places(run, tables, oids))
-    _note(connection, "guard", {id_: marks[oid] for id_, oid in oids.items() if oid in marks})
+    if not run.options.data_only:
+        marks = make_guards(connection, run.id, _places(run, tables, oids))
+        _note(connection, "guard", {id_: marks[oid] for id_, oid in oids.items() if oid in marks})
+    bound = read_identities(connection, list(oids.values()))
+    _note(
+        connection,
+        "signature",
+        {id_: {"identity": names_of_values(bound.get(oid, []))} for id_, oid in oids.items()},
+    )
 
 
 def let_writers_in(connection: Connection, run: RunRecord, tables: Sequence[TableRecord]) -> None:
@@ -72,10 +91,42 @@ def note_copied(connection: Connection, run: RunRecord) -> None:
 
 
 def note_signatures(connection: Connection, run: RunRecord, tables: Sequence[TableRecord]) -> None:
-    """Note what the staged tables are like that were proved."""
+    """Note what the staged tables are like that were proved, and what stands beside them.
+
+    Raises:
+        StagingChangedError: a name stands for another table or column than it did when the rows were copied.
+    """
     oids = _staged_oids(connection, run, tables)
+    copied = {
+        row.id: _noted(row.signature).get("identity")
+        for row in connection.execute(
+            select(ledger_tables.c.id, ledger_tables.c.signature).where(ledger_tables.c.run_id == run.id)
+        )
+    }
     lines = read_signatures(connection, list(oids.values()))
-    _note(connection, "signature", {table_id: lines.get(oid, []) for table_id, oid in oids.items()})
+    bound = read_identities(connection, list(oids.values()))
+    positions = read_positions(connection, list(oids.values()))
+    proved: dict[int, dict[str, Any]] = {}
+    for table in tables:
+        if table.id not in oids:
+            continue
+        oid = oids[table.id]
+        then, now = copied.get(table.id), bound.get(oid, [])
+        found = changed_identity(then, names_of_values(now)) if then is not None else []
+        if found:
+            raise _changed(run, table, "while it was proved", found)
+        proved[table.id] = {
+            "lines": lines.get(oid, []),
+            "identity": now,
+            "positions": positions.get(oid, {}),
+        }
+    for schema in target_schemas([planned(table) for table in tables]):
+        first = next(
+            table for table in tables if planned(table).target_schema == schema
+        )  # one keeps it for all
+        if first.id in proved:
+            proved[first.id]["beside"] = _beside(connection, run, schema, oids.values())
+    _note(connection, "signature", proved)
 
 
 def check_staged(connection: Connection, run: RunRecord, tables: Sequence[TableRecord]) -> None:
@@ -108,16 +159,28 @@ def check_staged(connection: Connection, run: RunRecord, tables: Sequence[TableR
         run_sql(
             connection, f"LOCK TABLE {', '.join(_staged_sql(run, table) for table in checked)} IN SHARE MODE"
         )
-    oids = [staged[table.id] for table in checked]
+    # Another schema may have taken the name of the staging schema before the locks.
+    staged = _staged_oids(connection, run, tables)
+    oids = list(staged.values())
     marks, signatures = read_marks(connection, oids), read_signatures(connection, oids)
+    bound, positions = read_identities(connection, oids), read_positions(connection, oids)
     for table in checked:
-        noted, oid = proved[table.id], staged[table.id]
+        noted, oid = proved[table.id], staged.get(table.id, 0)
+        then = _noted(noted.signature)
+        named = changed_identity(then["identity"], bound.get(oid, [])) if "identity" in then else []
+        if named:  # rows of another table tell nothing of this one
+            raise _changed(run, table, "since its proof", named)
         is_kept = noted.guard is not None and noted.guard == marks.get(oid)
         found = (
             [] if is_kept else _rows_changed(connection, _staged_sql(run, table), snapshot, noted.rows_target)
         )
-        if noted.signature is not None:
-            found += changed_lines(noted.signature, signatures.get(oid, []))
+        if "lines" in then:
+            found += changed_lines(then["lines"], signatures.get(oid, []))
+        found += fallen_back(then.get("positions", {}), positions.get(oid, {}))
+        if "beside" in then:
+            found += changed_identity(
+                then["beside"], _beside(connection, run, planned(table).target_schema, oids)
+            )
         if found:
             raise _changed(run, table, "since its proof", found)
 
@@ -139,6 +202,7 @@ class PlacementWatch:
         self._tables = {table.id: table for table in tables}
         self._oids = _staged_oids(connection, run, tables)
         self._is_watched = has_event_triggers(connection)
+        self._names_before = read_identities(connection, list(self._oids.values()))
         self._before: dict[int, list[str]] = {}
         self._replaced: dict[str, list[str]] = {}
         if self._is_watched:
@@ -151,8 +215,9 @@ class PlacementWatch:
         """Return what has become of the tables that neither the plan nor the replaced tables have.
 
         Raises:
-            StagingChangedError: rows were written.
+            StagingChangedError: rows were written, or names stand for something else.
         """
+        self._check_names(connection)
         written = {
             row.oid: row.rows
             for row in connection.execute(_WRITTEN_HERE, {"oids": list(self._oids.values())})
@@ -181,6 +246,21 @@ class PlacementWatch:
             if (lines := self._unexpected(table, self._before.get(oid, []), after.get(oid, [])))
         ]
 
+    def _check_names(self, connection: Connection) -> None:
+        """Make sure that each table stands where it belongs, with the columns that it had."""
+        oids = list(self._oids.values())
+        standing, after = relations_with(connection, oids), read_identities(connection, oids)
+        for table_id, oid in self._oids.items():
+            table, one = self._tables[table_id], standing.get(oid)
+            place = (planned(table).target_schema, planned(table).target_name)
+            found = changed_identity(
+                names_of_values(self._names_before.get(oid, [])), names_of_values(after.get(oid, []))
+            )
+            if one is None or (one.schema, one.name) != place:
+                found.append("another table has its name")
+            if found:
+                raise _changed(self._run, table, "by others while it was put in place", found)
+
     def _names(self) -> list[str]:
         return [planned(table).target_name for table in self._tables.values()]
 
@@ -192,10 +272,31 @@ class PlacementWatch:
         return [line for line in lines if not (line.startswith("table ") and line.endswith(" gone"))]
 
 
-def _note(connection: Connection, column: str, noted: Mapping[int, str | list[str]]) -> None:
+def _note(connection: Connection, column: str, noted: Mapping[int, str | dict[str, Any]]) -> None:
     """Write one column of the ledger's tables, by their ids there."""
     records = [{"id": table_id, column: value} for table_id, value in noted.items()]
     update_set(connection, ledger_tables, records)
+
+
+def _noted(signature: dict[str, Any] | list[str] | None) -> dict[str, Any]:
+    """Return what a ledger says of a staged table; an earlier version has noted its lines alone."""
+    return {"lines": signature} if isinstance(signature, list) else signature or {}
+
+
+def _beside(connection: Connection, run: RunRecord, schema: str, tables: Collection[int]) -> list[str]:
+    """Return what stands in the staging schema besides its tables, views above all, as lines."""
+    others = {
+        one.oid: f"{one.kind} {one.name}"
+        for one in relations_in(connection, staging_schema(run, schema), _BESIDE_TABLES)
+        if one.oid not in tables
+    }
+    lines = read_signatures(connection, list(others))
+    bound = read_identities(connection, list(others))
+    return [
+        f"{name}: {line}"
+        for oid, name in others.items()
+        for line in (*lines.get(oid, []), *of_the_table_alone(bound.get(oid, [])))
+    ]
 
 
 def _staged_sql(run: RunRecord, table: TableRecord) -> str:

@@ -37,6 +37,11 @@ from migration.target.cutover.row_horizon import (
 )
 from migration.target.loading.server_checksum import fingerprint
 from migration.target.loading.uncommitted_readback import read_uncommitted
+from migration.target.pg_catalog.catalog_identity import (
+    changed_identity,
+    of_the_table_alone,
+    read_identities,
+)
 from migration.target.pg_catalog.table_parts import COLUMN, read_parts
 from migration.target.pg_catalog.table_signature import changed_lines, read_signatures
 from migration.target.sql_statements import driver_connection, quoted, run_sql
@@ -110,10 +115,11 @@ class LaterWriteCount:
         """
         oids = [table.relation.oid for table in tables]
         parts, signatures = read_parts(self._connection, oids), read_signatures(self._connection, oids)
+        identities = read_identities(self._connection, oids)
         looks = {}
         for table in tables:
             oid = table.relation.oid
-            shape = _difference(table, parts.get(oid, []), signatures.get(oid, []))
+            shape = _difference(table, parts.get(oid, []), signatures.get(oid, []), identities.get(oid, []))
             with _every_row_seen(self._connection, table):
                 looks[oid] = self._look(table, shape, (earlier or {}).get(oid))
         return looks
@@ -250,15 +256,24 @@ def _is_cast(table: WatchedTable) -> bool:
     return any(column.cast_to for column in table.plan.copied_columns)
 
 
-def _difference(table: WatchedTable, shape: list[str], signature: list[str]) -> tuple[str, ...]:
+def _difference(
+    table: WatchedTable, shape: list[str], signature: list[str], identity: list[str]
+) -> tuple[str, ...]:
     """Return what belongs to a table now and did not at the cutover, and what did and does not.
 
     Where the same things belong to it, what has become of these: NOT NULL, rights, policies, row level security ...
+    Where these are the same, too, whether the names still stand for the same columns: two may have exchanged theirs.
     """
     then = table.entry.get("shape")
     if then is None or table.is_data_only:
         return ()  # what an application's own table is made of stays
-    lines = changed_lines(then, shape) or changed_lines(table.entry.get("signature", signature), signature)
+    lines = (
+        changed_lines(then, shape)
+        or changed_lines(table.entry.get("signature", signature), signature)
+        or changed_identity(
+            of_the_table_alone(table.entry.get("identity", identity)), of_the_table_alone(identity)
+        )
+    )
     return tuple(lines)
 
 

@@ -19,6 +19,7 @@ from migration.target.cutover.replaced_objects import (
 )
 from migration.target.cutover.row_horizon import read_horizon
 from migration.target.cutover.schema_turns import make_schema
+from migration.target.pg_catalog.catalog_identity import read_identities
 from migration.target.pg_catalog.schema_relations import (
     Relation,
     relations_in,
@@ -114,11 +115,13 @@ def cut_over(
         run_sql(connection, f"DROP SCHEMA {quoted(staging_schema)}")
         oids = [relation.oid for relation in (*staged, *replaced)]
         parts, signatures = read_parts(connection, oids), read_signatures(connection, oids)
+        identities = read_identities(connection, oids)
 
         def looked_at(one: Relation) -> dict[str, Any]:
             return _recorded(one) | {
                 "shape": parts.get(one.oid, []),
                 "signature": signatures.get(one.oid, []),
+                "identity": identities.get(one.oid, []),
             }
 
         horizon = read_horizon(connection)
