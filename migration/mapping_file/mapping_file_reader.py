@@ -27,8 +27,8 @@ from migration.mapping_file_model import (
     TableOverride,
 )
 from migration.model import StorageClass, ValueKind
-from migration.sqlite_names import folded
 from migration.small_file import read_small_file
+from migration.sqlite_names import folded
 from migration.value_conversion.rules import RULES, rules_for
 from migration.value_conversion.value_kinds import kind_of
 
