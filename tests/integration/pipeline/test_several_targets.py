@@ -177,7 +177,9 @@ def test_name_that_is_taken_out_of_the_file_loses_nothing(targets: SeveralTarget
         assert targets.wait(targets.start(targets.source("meanwhile"), "shop"))["status"] == "completed"
         # And whoever lists runs, or looks who is there, is told whose are missing
         for path in (V1, "/api/v1/cluster", "/readyz"):
-            assert "target crm is not in the file of targets any more" in targets.client.get(path).json()["note"]
+            assert (
+                "target crm is not in the file of targets any more" in targets.client.get(path).json()["note"]
+            )
         unknown = targets.client.get(f"{V1}/0198c2a8-0000-7000-8000-000000000000/status")
         assert unknown.status_code == 404
     finally:
@@ -244,7 +246,8 @@ def test_full_disk_of_any_target_is_told_to_who_asks_whether_all_is_ready(
     notice.give(SnapshotDiskFullError("no room"), "0198c2a8-0000-7000-8000-000000000000", 60)
     try:
         await_true(
-            lambda: targets.client.get("/readyz").json()["disks"] == "full: snapshots", "the disk counts as ok"
+            lambda: targets.client.get("/readyz").json()["disks"] == "full: snapshots",
+            "the disk counts as ok",
         )
         ready = targets.client.get("/readyz")
         assert (ready.status_code, f"runs of the target {target} wait" in ready.json()["note"]) == (200, True)
