@@ -121,7 +121,7 @@ tables = Table(
     Column("digest_algorithm", Text),  # of both; NULL: not known, or not one
     Column("equal", Boolean),
     Column("guard", Text),  # of the staged table, what it is known by: target.pg_catalog.guard_triggers
-    Column("signature", JSONB),  # of the staged table, as it was proved: target.pg_catalog.table_signature
+    Column("signature", JSONB),  # of the staged table, as it was proved: producer.transitions.staged_proof
     Column("schema_checked", Integer),  # how much of its schema was compared; NULL: nothing
     UniqueConstraint("source_id", "name"),
 )

@@ -31,6 +31,7 @@ from migration.observers.standard_observers import STANDARD_OBSERVERS
 from migration.settings import Settings, load_settings
 from migration.source.snapshots.snapshot_access import SnapshotAccess
 from migration.steps.leftovers.purged_run import refuse_purged
+from migration.steps.rollback.changed_views import changed_views
 from migration.steps.rollback.later_runs import refuse_later_runs
 from migration.steps.rollback.later_write_count import LaterWriteCount, TableLook
 from migration.steps.rollback.later_write_export import ExportedTable, export_later_writes, remove_export
@@ -183,12 +184,13 @@ def _look(
             _check(connection, run)
             tables = watched_tables(connection, run)
             looks = LaterWriteCount(connection, run, snapshots).look_at(tables, earlier)
+            views = changed_views(connection, run)
     except (ConvoyError, DBAPIError):
         # Nothing is locked: who rolls back at the same moment takes the tables away from under the count.
         with engine.connect() as connection:
             _check(connection, read_run(connection, request.run_id))
         raise
-    _judge(request, looks)
+    _judge(request, looks, views)
     return looks
 
 
@@ -206,7 +208,8 @@ def _try(
             take_schema_turns(connection, _own_schemas(run), seconds)
             take_locks(connection, _wanted_locks(connection, run), seconds)
         tables = watched_tables(connection, run)
-        writes = _judge(request, LaterWriteCount(connection, run, None).look_at(tables, earlier))
+        looks = LaterWriteCount(connection, run, None).look_at(tables, earlier)
+        writes = _judge(request, looks, changed_views(connection, run))
         exported: list[ExportedTable] = []
         if request.export_to is not None and writes:
             exported = export_later_writes(connection, tables, writes, request.export_to)
@@ -285,8 +288,10 @@ def _check(connection: Connection, run: RunRecord) -> None:
     refuse_later_runs(connection, run, _DONE)
 
 
-def _judge(request: _Request, looks: Mapping[int, TableLook]) -> Sequence[LaterWrites]:
-    writes = [look.writes for look in looks.values() if look.writes is not None]
+def _judge(
+    request: _Request, looks: Mapping[int, TableLook], views: Sequence[LaterWrites]
+) -> Sequence[LaterWrites]:
+    writes = [*(look.writes for look in looks.values() if look.writes is not None), *views]
     if writes and not request.may_go_on:
         raise refuse(request.run_id, writes)
     return writes

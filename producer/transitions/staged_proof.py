@@ -156,9 +156,8 @@ def check_staged(connection: Connection, run: RunRecord, tables: Sequence[TableR
         return
     with lock_refusals_told(run.id):
         run_sql(connection, f"SET LOCAL lock_timeout = '{run.options.cutover_lock_timeout_seconds:g}s'")
-        run_sql(
-            connection, f"LOCK TABLE {', '.join(_staged_sql(run, table) for table in checked)} IN SHARE MODE"
-        )
+        locked = [_staged_sql(run, table) for table in checked] + _views_sql(connection, run, tables)
+        run_sql(connection, f"LOCK TABLE {', '.join(locked)} IN SHARE MODE")
     # Another schema may have taken the name of the staging schema before the locks.
     staged = _staged_oids(connection, run, tables)
     oids = list(staged.values())
@@ -168,14 +167,14 @@ def check_staged(connection: Connection, run: RunRecord, tables: Sequence[TableR
         noted, oid = proved[table.id], staged.get(table.id, 0)
         then = _noted(noted.signature)
         named = changed_identity(then["identity"], bound.get(oid, [])) if "identity" in then else []
+        made = changed_lines(then["lines"], signatures.get(oid, [])) if "lines" in then else []
         if named:  # rows of another table tell nothing of this one
-            raise _changed(run, table, "since its proof", named)
+            raise _changed(run, table, "since its proof", [*made, *named])
         is_kept = noted.guard is not None and noted.guard == marks.get(oid)
         found = (
             [] if is_kept else _rows_changed(connection, _staged_sql(run, table), snapshot, noted.rows_target)
         )
-        if "lines" in then:
-            found += changed_lines(then["lines"], signatures.get(oid, []))
+        found += made
         found += fallen_back(then.get("positions", {}), positions.get(oid, {}))
         if "beside" in then:
             found += changed_identity(
@@ -281,6 +280,16 @@ def _note(connection: Connection, column: str, noted: Mapping[int, str | dict[st
 def _noted(signature: dict[str, Any] | list[str] | None) -> dict[str, Any]:
     """Return what a ledger says of a staged table; an earlier version has noted its lines alone."""
     return {"lines": signature} if isinstance(signature, list) else signature or {}
+
+
+def _views_sql(connection: Connection, run: RunRecord, tables: Sequence[TableRecord]) -> list[str]:
+    """Return the names of the staged views, of those that their role may lock."""
+    return [
+        quoted(one.schema, one.name)
+        for schema in target_schemas([planned(table) for table in tables])
+        for one in relations_in(connection, staging_schema(run, schema), ("view",))
+        if one.may_alter
+    ]
 
 
 def _beside(connection: Connection, run: RunRecord, schema: str, tables: Collection[int]) -> list[str]:

@@ -42,7 +42,8 @@ _IDENTITY: Final = text(
     ), columns AS (
         SELECT a.attrelid, a.attnum, pg_catalog.concat_ws(' ', a.attnum, 'is', pg_catalog.quote_ident(a.attname),
             'of type', t.typname, '(' || t.oid || ')', CASE WHEN a.atttypmod >= 0 THEN 'limited by ' || a.atttypmod END,
-            'collated by ' || l.collname || ' (' || l.oid || ')') AS line
+            CASE WHEN a.attcollation <> t.typcollation THEN 'collated by ' || l.collname || ' (' || l.oid || ')' END)
+            AS line
         FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
         LEFT JOIN pg_catalog.pg_collation l ON l.oid = a.attcollation
         WHERE a.attnum > 0 AND NOT a.attisdropped

@@ -236,10 +236,15 @@ def test_rollback_sees_names_that_were_exchanged_since(direct: Direct, build: Bu
             "sequence jan_id_seq",
         ),
         (BUILT["parent"], "ALTER TABLE {0}.jan NO INHERIT {0}_above", "child of"),
+        (BUILT["columns of a view"], BUILT["columns of a view"], "en_back.shown: column 1 is gross"),
     ):
         direct.query(deed.format("en_back"))
         assert words in str(refused(direct, run))
         direct.query(back.format("en_back"))
+    query = "CREATE OR REPLACE VIEW en_back.shown AS SELECT {} AS net, gross FROM en_back.price"
+    direct.query(query.format("net + 1"))
+    assert "en_back.shown: query" in str(refused(direct, run))
+    direct.query(query.format("net"))
     # Numbers that an application has drawn are no change, nor is a name that came back.
     direct.query("SELECT nextval('en_back.jan_id_seq')")
     assert undo(direct, run).writes == ()
