@@ -19,7 +19,10 @@ def test_the_page_has_the_numbers() -> None:
     assert (
         f"{MOST_WAITING} more wait for a place, each for {PLACE_SECONDS / 2:g} to {PLACE_SECONDS:g} s" in said
     )
-    assert f"of {CROWD} requests in the same moment {CROWD - MOST_AT_ONCE - MOST_WAITING} get 503 at once" in said
+    assert (
+        f"of {CROWD} requests in the same moment {CROWD - MOST_AT_ONCE - MOST_WAITING} get 503 at once"
+        in said
+    )
 
 
 def test_of_a_crowd_those_without_a_place_to_wait_are_turned_away_at_once() -> None:
