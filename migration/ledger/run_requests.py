@@ -52,11 +52,12 @@ def enter_failed(locked: LockedRun, error: ConvoyError) -> None:
 
 
 def _tell_of_staged(error: ConvoyError, run: RunRecord) -> None:
-    """Let an error be one of a run that has staged tables, whatever its class says of where it is usually found."""
+    """Let an error be one of a run that has staged tables and goes on with them, wherever it is usually found."""
+    if not way_on(error.code).leads_on:
+        return
     if error.exit_status is ExitStatus.UNUSABLE_INPUT:
         error.exit_status = ExitStatus.FAILED
-    leads_on = way_on(error.code).leads_on
-    if error.next_steps and leads_on and not any(f" {run.id}" in step.command for step in error.next_steps):
+    if error.next_steps and not any(f" {run.id}" in step.command for step in error.next_steps):
         resume = NextStep("Go on where it stopped, once that is done", f"migration-cli resume {run.id}")
         error.next_steps = (*error.next_steps, resume)
 
