@@ -155,12 +155,14 @@ def test_chords_move_a_run_on_without_the_watchdog(pipeline: Pipeline, tmp_path:
         connection.executescript("CREATE TABLE a (n INTEGER PRIMARY KEY); INSERT INTO a VALUES (1);")
     run = pipeline.migrate(path)
     assert run.phase is Phase.COMPLETED
-    # The start, and for each phase that has steps its chord, and the worker that ended its last step.
-    expected = 1 + 2 * len((Phase.PROFILING, Phase.COPYING, Phase.INDEXING, Phase.VALIDATING))
+    # The start, and for each phase that has steps its chord, and the worker that ended its last step; both workers,
+    # where each finds that the other has ended its own.
+    phases = (Phase.PROFILING, Phase.COPYING, Phase.INDEXING, Phase.VALIDATING)
+    expected = 1 + 2 * len(phases)
     deadline = time.monotonic() + 10
     while _advances(log, run.id) < expected and time.monotonic() < deadline:
         time.sleep(0.05)
-    assert _advances(log, run.id) == expected
+    assert expected <= _advances(log, run.id) <= expected + len(phases)
 
 
 def _advances(log: Path, run_id: str) -> int:
