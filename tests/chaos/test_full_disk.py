@@ -270,7 +270,7 @@ def test_embedded_postgres_that_ends_for_lack_of_room_comes_back(source: Path, t
         shell.environment["MIGRATION_EMBEDDED_DIR"] = str(disk.path / "postgres")
         # Slow on purpose: the disk must be full before the rows are there.
         command = shell.start(
-            "migrate", "--source", str(source), "--batch-size", "20", "--chunk-rows", "1000"
+            "migrate", "--source", str(source), "--batch-size", "20", "--chunk-rows", "20"
         )
         try:
             assert command.stderr is not None
