@@ -17,8 +17,6 @@ import httpx
 import pytest
 from redis import Redis
 
-from api.cluster_connections import Cluster
-from api.idempotency_keys import wake
 from migration.errors import BrokerError
 from migration.queue import check_broker, make_app, send_advance
 from tests.support.api import api_settings
@@ -121,30 +119,6 @@ def test_what_is_wrong_is_said_in_one_sentence(broker: GuardedRedis, name: str, 
 
     assert PASSWORD not in f"{refused.value}{unsent.value}"
     assert time.monotonic() - began < 120  # nobody waits for ever
-
-
-def test_start_says_that_no_new_connection_comes_about_though_an_old_one_takes_its_message(
-    broker: GuardedRedis, tmp_path: Path
-) -> None:
-    # Given an API that has sent a message
-    authority = tmp_path / "ca.pem"
-    authority.write_bytes(broker.authority.read_bytes())
-    cluster = Cluster(api_settings(None, broker_url=broker.url(ssl_ca_certs=authority)))
-    try:
-        assert wait_until(lambda: wake(cluster, "0") is None), "the broker takes nothing"
-        # When certificates are refused from now on: what is open stays open
-        authority.write_bytes(broker.other_authority.read_bytes())
-        # Then it is said what processes will find that come back to the broker (a slow host says first that it is slow)
-        notes: list[str] = []
-
-        def is_told() -> bool:
-            notes.append(wake(cluster, "1") or "")
-            return "do not agree on TLS" in notes[-1]
-
-        assert wait_until(is_told), notes
-    finally:
-        cluster.close()
-    assert all("starts when the producer finds it there" in note for note in notes)
 
 
 def test_the_user_of_the_documents_may_not_administer(broker: GuardedRedis) -> None:
