@@ -269,9 +269,7 @@ def test_embedded_postgres_that_ends_for_lack_of_room_comes_back(source: Path, t
         shell = Shell(tmp_path, "embedded")
         shell.environment["MIGRATION_EMBEDDED_DIR"] = str(disk.path / "postgres")
         # Slow on purpose: the disk must be full before the rows are there.
-        command = shell.start(
-            "migrate", "--source", str(source), "--batch-size", "20", "--chunk-rows", "20"
-        )
+        command = shell.start("migrate", "--source", str(source), "--batch-size", "20", "--chunk-rows", "20")
         try:
             assert command.stderr is not None
             told = []
