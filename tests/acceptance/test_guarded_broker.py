@@ -15,14 +15,25 @@ from pathlib import Path
 
 import httpx
 import pytest
+from kombu import pools
 from redis import Redis
 
+from api.cluster_connections import Cluster
+from api.idempotency_keys import wake
 from migration.errors import BrokerError
 from migration.queue import check_broker, make_app, send_advance
 from tests.support.api import api_settings
 from tests.support.guarded_redis import PASSWORD, GuardedRedis, guarded_redis
 from tests.support.running_processes import free_ports
 from tests.support.shell import Shell, make_database, wait_until
+
+
+@pytest.fixture(autouse=True)
+def _connections_of_its_own() -> Iterator[None]:
+    """kombu keeps connections by host and login, whatever certificates they were made with."""
+    pools.reset()
+    yield
+    pools.reset()
 
 
 @pytest.fixture(scope="module")
@@ -119,6 +130,26 @@ def test_what_is_wrong_is_said_in_one_sentence(broker: GuardedRedis, name: str, 
 
     assert PASSWORD not in f"{refused.value}{unsent.value}"
     assert time.monotonic() - began < 120  # nobody waits for ever
+
+
+def test_start_says_that_no_new_connection_comes_about_though_an_old_one_takes_its_message(
+    broker: GuardedRedis, tmp_path: Path
+) -> None:
+    # Given an API that has sent a message
+    authority = tmp_path / "ca.pem"
+    authority.write_bytes(broker.authority.read_bytes())
+    cluster = Cluster(api_settings(None, broker_url=broker.url(ssl_ca_certs=authority)))
+    try:
+        assert wait_until(lambda: wake(cluster, "0") is None), "the broker takes nothing"
+        # When certificates are refused from now on: what is open stays open
+        authority.write_bytes(broker.other_authority.read_bytes())
+        note = wake(cluster, "1")
+    finally:
+        cluster.close()
+    # Then it is said what processes will find that come back to the broker
+    assert note is not None
+    assert "do not agree on TLS" in note
+    assert "starts when the producer finds it there" in note
 
 
 def test_the_user_of_the_documents_may_not_administer(broker: GuardedRedis) -> None:
