@@ -129,6 +129,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.include_router(chunk_routes.router, dependencies=of_ledger)
     app.include_router(quarantine_routes.router, dependencies=of_ledger)
     app.include_router(event_stream.router, dependencies=of_ledger)
+    app.add_middleware(BearerToken, check=check)  # again: the body may have come long after the header
     app.add_middleware(RequestGate)
     app.add_middleware(JsonBodies)
     app.add_middleware(BodyLimit)  # before the gate: who sends slowly takes no place meanwhile

@@ -39,6 +39,9 @@ def _is_public(path: str) -> bool:
 class BearerToken:
     """Answers 401 to every request without a token that is good, but for `PUBLIC_PATHS` and the files of the pages.
 
+    It stands twice in an application: before a byte of a body is read, and where all that a request waits for on its
+    way to a route is over, since a token may be revoked meanwhile.
+
     RFC 6750, section 2.1: only the Authorization header counts; a token in a URL would stand in access logs.
     """
 

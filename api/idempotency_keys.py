@@ -3,14 +3,19 @@
 A client that lost the answer sends the request again with the same key and gets the same run
 (draft-ietf-httpapi-idempotency-key-header). The keys last as long as the ledger, and are those of one target: the same
 key for another target is another request. So whether a run is new depends on no server but its own.
+
+Requests are told apart by what they say, and not by what it stands for at the time: the sources of a run may be gone,
+or a folder hold others, when its client asks again.
 """
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 
 from sqlalchemy import Engine, select, text
@@ -18,12 +23,13 @@ from sqlalchemy import Engine, select, text
 from api.broker_waits import SILENCE
 from api.cluster_connections import Cluster
 from api.problem_documents import ProblemError
+from api.request_models import RunRequest
 from migration.errors import BrokerError, TargetBusyError
 from migration.ledger.json_encoding import from_json
 from migration.ledger.ledger_tables import runs
 from migration.ledger.run_acts import Person
 from migration.ledger.run_records import create_run
-from migration.model import Phase
+from migration.model import Mode, Phase
 from migration.run_options import RunOptions
 
 logger = logging.getLogger(__name__)
@@ -45,8 +51,26 @@ def _key_lock(engine: Engine, turn: threading.Lock, key: str) -> Iterator[None]:
         turn.release()
 
 
-def create_once(cluster: Cluster, options: RunOptions, person: Person) -> tuple[str, Phase, str | None]:
+@dataclass(frozen=True, slots=True)
+class KeyedRequest:
+    """A key, and the request that came with it."""
+
+    key: str
+    sha256: str
+
+    @classmethod
+    def of(cls, key: str, mode: Mode, request: RunRequest) -> KeyedRequest:
+        """Return it for the body of a request to the route of a mode."""
+        said = f"{mode} {request.model_dump_json(exclude_unset=True)}"
+        return cls(key, hashlib.sha256(said.encode()).hexdigest())
+
+
+def create_once(
+    cluster: Cluster, keyed: KeyedRequest | None, make_options: Callable[[], RunOptions], person: Person
+) -> tuple[str, Phase, str | None]:
     """Create the run that a person asks for, or find the one that the same key has made; wake the producer for it.
+
+    `make_options` looks at the sources; it is called outside of every lock, and not where the key is known.
 
     Returns:
         The run's id, its phase, and a sentence where the producer could not be told at once.
@@ -55,21 +79,29 @@ def create_once(cluster: Cluster, options: RunOptions, person: Person) -> tuple[
         ProblemError: 422, the key has been used for another request.
     """
     engine = cluster.engine()
-    if not options.idempotency_key:
-        run_id, phase = create_run(engine, options, person=person), Phase.PENDING
+    if keyed is None:
+        run_id, phase = create_run(engine, make_options(), person=person), Phase.PENDING
     else:
-        with _key_lock(engine, cluster.key_turn, options.idempotency_key):
-            run_id, phase = _find(engine, options) or (
-                create_run(engine, options, person=person),
-                Phase.PENDING,
-            )
+        run_id, phase = _find(engine, keyed, make_options) or _create(cluster, keyed, make_options(), person)
     return run_id, phase, wake(cluster, run_id) if phase is Phase.PENDING else None
 
 
-def _find(engine: Engine, options: RunOptions) -> tuple[str, Phase] | None:
+def _create(
+    cluster: Cluster, keyed: KeyedRequest, options: RunOptions, person: Person
+) -> tuple[str, Phase]:
+    engine = cluster.engine()
+    options = replace(options, idempotency_key=keyed.key, idempotency_sha256=keyed.sha256)
+    with _key_lock(engine, cluster.key_turn, keyed.key):
+        found = _find(engine, keyed, lambda: options)  # another request may have been quicker
+        return found or (create_run(engine, options, person=person), Phase.PENDING)
+
+
+def _find(
+    engine: Engine, keyed: KeyedRequest, make_options: Callable[[], RunOptions]
+) -> tuple[str, Phase] | None:
     statement = (
         select(runs.c.id, runs.c.phase, runs.c.options)
-        .where(runs.c.options["idempotency_key"].astext == options.idempotency_key)
+        .where(runs.c.options["idempotency_key"].astext == keyed.key)
         .order_by(runs.c.created_at)
         .limit(1)
     )
@@ -77,7 +109,12 @@ def _find(engine: Engine, options: RunOptions) -> tuple[str, Phase] | None:
         row = connection.execute(statement).one_or_none()
     if row is None:
         return None
-    if from_json(RunOptions, row.options) != options:
+    kept = from_json(RunOptions, row.options)
+    if kept.idempotency_sha256:
+        is_same = kept.idempotency_sha256 == keyed.sha256
+    else:  # of a version before 0.2.0, which compared what the request stood for
+        is_same = kept == replace(make_options(), idempotency_key=keyed.key, idempotency_sha256="")
+    if not is_same:
         raise ProblemError(
             "idempotency-key-reused",
             HTTPStatus.UNPROCESSABLE_ENTITY,

@@ -220,7 +220,6 @@ class RunRequest(_Document):
         mode: Mode,
         sources: tuple[Source, ...],
         target: str,
-        idempotency_key: str,
         target_name: str = "",
     ) -> RunOptions:
         """Return the request as the ledger keeps it; `target` is a URL without password, `target_name` its name.
@@ -265,7 +264,6 @@ class RunRequest(_Document):
             ignore=check_ignored("ignore", asked.ignore),
             target=target,
             target_name=target_name,
-            idempotency_key=idempotency_key,
         )
         options = with_profile(options, asked.app)
         refuse_by_name(options, as_member)

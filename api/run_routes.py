@@ -23,7 +23,7 @@ from api.conditional_responses import (
     conditional,
     stable_versions,
 )
-from api.idempotency_keys import create_once, wake
+from api.idempotency_keys import KeyedRequest, create_once, wake
 from api.page_routes import REPORT_HEADERS
 from api.problem_documents import ProblemError, members_of, responses
 from api.request_border import BorderText, check_time
@@ -58,6 +58,7 @@ from migration.named_targets import MAX_NAME_CHARS
 from migration.report.html_report import render_html
 from migration.report.report_builder import build_report
 from migration.report.report_files import encode_report
+from migration.run_options import RunOptions
 from migration.steps.run_cancellation import end_for_good
 from migration.steps.run_rollback import roll_back_run
 
@@ -84,9 +85,13 @@ def _create(
 ) -> Accepted:
     notes: list[str] = []
     cluster = clusters.chosen(request.target)
-    sources = resolve_sources(request.wanted_sources(), cluster.settings.source_root, notes.append)
-    options = request.run_options(mode, sources, cluster.target, key or "", cluster.target_name)
-    run_id, phase, queue_note = create_once(cluster, options, caller)
+
+    def make_options() -> RunOptions:
+        sources = resolve_sources(request.wanted_sources(), cluster.settings.source_root, notes.append)
+        return request.run_options(mode, sources, cluster.target, cluster.target_name)
+
+    keyed = KeyedRequest.of(key, mode, request) if key else None
+    run_id, phase, queue_note = create_once(cluster, keyed, make_options, caller)
     note = " ".join([*notes, *([queue_note] if queue_note else [])]) or None
     return Accepted(run_id=run_id, status=phase, links=links(run_id), note=note)
 

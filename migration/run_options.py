@@ -80,3 +80,5 @@ class RunOptions:
     """With `data_only`: tables that the profile leaves as they are in the target; `*` stands for any letters."""
     idempotency_key: str = ""
     """The API's Idempotency-Key header: a second request with the same key gets the same run."""
+    idempotency_sha256: str = ""
+    """Of the request that came with the key, which tells it from others whatever its sources have become since."""

@@ -14,7 +14,7 @@ from migration.report.text_formatting import printable
 from migration.run_options import RunOptions
 from migration.secret_text import without_secrets
 
-_TOLD_ELSEWHERE: Final = frozenset({"sources", "target", "mapping", "idempotency_key"})
+_TOLD_ELSEWHERE: Final = frozenset({"sources", "target", "mapping", "idempotency_key", "idempotency_sha256"})
 
 
 def build_evidence(facts: Facts) -> EvidenceReport:

@@ -30,10 +30,18 @@ from tests.support.shell import Shell, make_database, wait_until
 
 @pytest.fixture(autouse=True)
 def _connections_of_its_own() -> Iterator[None]:
-    """kombu keeps connections by host and login, whatever certificates they were made with."""
-    pools.reset()
+    """kombu finds pools by host and login, whatever certificates their connections were made with.
+
+    They are forgotten, not closed: applications of other tests in this process hold theirs.
+    """
+    _forget_pools()
     yield
-    pools.reset()
+    _forget_pools()
+
+
+def _forget_pools() -> None:
+    pools.connections.clear()
+    pools.producers.clear()
 
 
 @pytest.fixture(scope="module")

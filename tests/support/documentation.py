@@ -28,7 +28,7 @@ CLUSTER_PAGES = [
 """Played one after the other on one cluster, which the first of them starts; each other page has a shell of its own."""
 
 SEVERAL_TARGETS_PAGE = ROOT / "docs" / "several-targets.md"
-"""Played on a cluster of several databases: tests/integration/pipeline/test_several_targets.py."""
+"""Played on a cluster of several databases: tests/integration/pipeline/test_commands_of_several_targets.py."""
 
 INFO = re.compile(r"console|sql|json answer|text|(?:toml|json|yaml|python)(?: [\w-]+\.\w+)?")
 EXECUTED = frozenset({"console", "sql"})

@@ -45,6 +45,7 @@ LONG_SUITES = frozenset(
         "tests/integration/api/test_token_access.py",
         "tests/integration/bench/test_suite.py",
         "tests/integration/embedded/test_embedded_cluster.py",
+        "tests/integration/pipeline/test_commands_of_several_targets.py",
         "tests/integration/pipeline/test_later_writes.py",
         "tests/integration/pipeline/test_server_limits.py",
         "tests/integration/pipeline/test_several_targets.py",

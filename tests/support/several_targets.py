@@ -7,7 +7,7 @@ import sqlite3
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -106,6 +106,13 @@ class SeveralTargets:
             time.sleep(0.05)
 
 
+def await_true(condition: Callable[[], object], what: str) -> None:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not condition():
+        assert time.monotonic() < deadline, what
+        time.sleep(0.1)
+
+
 @contextmanager
 def several_targets(postgres_url: str, folder: Path) -> Iterator[SeveralTargets]:
     """Run them for the time of the block; watchdog and leases are quick."""
@@ -118,6 +125,7 @@ def several_targets(postgres_url: str, folder: Path) -> Iterator[SeveralTargets]
         with psycopg.connect(postgres_url, autocommit=True) as connection:
             for name in ("default", "shop"):
                 connection.execute(f'CREATE DATABASE "several_{name}" TEMPLATE template0')
+                stack.callback(_drop_database, postgres_url, f"several_{name}")
                 urls[name] = postgres_url.replace("/postgres?", f"/several_{name}?", 1)
         sources = folder / "sources"
         sources.mkdir()
@@ -143,6 +151,11 @@ def several_targets(postgres_url: str, folder: Path) -> Iterator[SeveralTargets]
         known = {"target_url": SecretStr(urls["default"]), "broker_url": cluster.broker_url}
         client = stack.enter_context(serving_api(settings.model_copy(update=known)))
         yield replace(made, cluster=cluster, client=client)
+
+
+def _drop_database(url: str, name: str) -> None:
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
 @contextmanager

@@ -116,7 +116,7 @@ def test_a_form_that_nobody_has_changed_says_nothing_but_the_source(watched: Wat
     expect(page.get_by_role("alert")).to_be_visible()
     assert sent == [{"sources": ["school.db"], "options": {}}]
     request = RunRequest.model_validate(sent[0])
-    options = request.run_options(Mode.MIGRATE, (Source("school", "school.db"),), "", "")
+    options = request.run_options(Mode.MIGRATE, (Source("school", "school.db"),), "")
     assert options.app == ""
 
 

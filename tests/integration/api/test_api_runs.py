@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import shutil
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -215,6 +217,33 @@ def test_the_same_idempotency_key_gives_the_same_run(api: RunningApi) -> None:
 
     assert first == second
     assert start(api, **{"Idempotency-Key": "other"})["run_id"] != first["run_id"]
+
+
+@pytest.mark.parametrize("kept_by_0_1_0", [False, True])
+def test_key_whose_source_is_gone_gives_its_run_all_the_same(
+    api: RunningApi, root: Path, kept_by_0_1_0: bool
+) -> None:
+    # Given a run of a folder, and a client that did not get its answer
+    (root / "incoming").mkdir()
+    shutil.copy(root / "school.db", root / "incoming" / "monday.db")
+    body: dict[str, Any] = {"sources": ["incoming"]}
+    key = {"Idempotency-Key": "nightly"}
+    first = api.client.post(f"{V1}/start", json=body, headers=key).json()
+    if kept_by_0_1_0:
+        forget = text("UPDATE convoy.runs SET options = options - 'idempotency_sha256'")
+        with api.engine.begin() as connection:
+            connection.execute(forget)
+    else:
+        # When others lie there meanwhile, or none
+        shutil.move(root / "incoming" / "monday.db", root / "incoming" / "tuesday.db")
+        assert api.client.post(f"{V1}/start", json=body, headers=key).json() == first
+        shutil.rmtree(root / "incoming")
+    # Then what it sends again is the same request
+    again = api.client.post(f"{V1}/start", json=body, headers=key)
+    assert (again.status_code, again.json()) == (202, first)
+    # And another request is another
+    other = api.client.post(f"{V1}/start", json={"sources": ["school.db"]}, headers=key)
+    assert (other.status_code, other.json()["code"]) == (422, "idempotency-key-reused")
 
 
 def test_one_key_at_the_same_time_from_many_clients_makes_one_run(api: RunningApi) -> None:

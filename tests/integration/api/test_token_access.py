@@ -6,7 +6,7 @@ import re
 import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
@@ -121,6 +121,28 @@ def test_a_revoked_token_is_out_within_seconds_and_its_stream_ends(api: RunningA
         assert "leaked was revoked at" in problem["detail"]
         assert ended.wait(30)
         following.result()
+
+
+def test_a_token_that_is_revoked_while_a_body_is_on_its_way_starts_nothing(api: RunningApi) -> None:
+    header = token_of(api, "leaked", AccessScope.RUN)
+
+    def body() -> Iterator[bytes]:
+        yield b'{"sources": '
+        revoke_token(api.engine, "leaked", ADA)
+        time.sleep(LEDGER_ANSWER_SECONDS + 1)
+        yield b'["school.db"]}'
+
+    answer = httpx.post(
+        f"{api.url}{V1}/start",
+        content=body(),
+        headers={**header, "Content-Type": "application/json"},
+        timeout=30,
+        trust_env=False,
+    )
+
+    assert answer.status_code == 401, answer.text
+    assert "leaked was revoked at" in answer.json()["detail"]
+    assert api.client.get(V1).json()["runs"] == []
 
 
 def test_an_expired_token_says_so_and_its_name_is_free_again(api: RunningApi) -> None:

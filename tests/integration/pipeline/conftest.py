@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.direct import Direct
+from tests.support.several_targets import SeveralTargets, several_targets
 
 
 @pytest.fixture
@@ -14,3 +15,9 @@ def direct(target_url: str, tmp_path: Path) -> Iterator[Direct]:
     cluster = Direct(target_url, tmp_path)
     yield cluster
     cluster.close()
+
+
+@pytest.fixture(scope="module")
+def targets(postgres_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SeveralTargets]:
+    with several_targets(postgres_url, tmp_path_factory.mktemp("targets")) as made:
+        yield made

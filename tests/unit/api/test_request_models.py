@@ -11,7 +11,7 @@ from migration.run_options import RunOptions
 
 def options_of(**options: object) -> RunOptions:
     request = RunRequest.model_validate({"sources": ["shop.db"], "options": options})
-    return request.run_options(Mode.MIGRATE, (Source("shop", "shop.db"),), "", "")
+    return request.run_options(Mode.MIGRATE, (Source("shop", "shop.db"),), "")
 
 
 @pytest.mark.parametrize("choice", OnOrphan)

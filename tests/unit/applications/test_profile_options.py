@@ -79,7 +79,7 @@ def test_tables_are_left_alone_and_the_file_has_a_hash() -> None:
 )
 def test_request_names_a_profile_and_its_own_fields_win(given, data_only: bool, switch: str | None) -> None:
     request = RunRequest(sources=("a.db",), options=Options(app="grafana", **given))
-    options = request.run_options(Mode.MIGRATE, (Source("a", "a.db"),), "postgresql://h/d", "")
+    options = request.run_options(Mode.MIGRATE, (Source("a", "a.db"),), "postgresql://h/d")
     assert options.data_only is data_only
     assert options.app == "grafana"
     line = repeat(options, Mode.MIGRATE).split()

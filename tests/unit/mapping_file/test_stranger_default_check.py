@@ -66,7 +66,7 @@ def test_a_body_of_the_api_with_such_a_default_is_refused_with_its_place() -> No
     mapping = document("pg_read_file('/etc/passwd')")
     asked = RunRequest.model_validate({"sources": ["a.db"], "options": {"mapping": mapping}})
     with pytest.raises(MappingFileError, match=r"calls pg_read_file.*table t, column c"):
-        asked.run_options(Mode.MIGRATE, (), "", "")
+        asked.run_options(Mode.MIGRATE, (), "")
 
 
 def test_a_mapping_file_of_the_command_line_may_say_it() -> None:

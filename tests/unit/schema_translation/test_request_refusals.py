@@ -102,7 +102,7 @@ def asked_of_run(options: Mapping[str, Any]) -> None:
 
 def asked_of_api(options: Mapping[str, Any]) -> None:
     request = RunRequest.model_validate({"sources": ["shop.db"], "options": dict(options)})
-    request.run_options(Mode.MIGRATE, SHOP, "", "")
+    request.run_options(Mode.MIGRATE, SHOP, "")
 
 
 def asked_of_command(options: Mapping[str, Any], folder: Path) -> None:
@@ -158,7 +158,7 @@ def test_a_schema_of_another_run_is_refused_in_every_mode(mode: Mode) -> None:
     options = {"target_schema": RUN_SCHEMAS[2]}
     request = RunRequest.model_validate({"sources": ["shop.db"], "options": options})
     with pytest.raises(UsageError, match="is not for users' tables"):
-        request.run_options(mode, SHOP, "", "")
+        request.run_options(mode, SHOP, "")
 
 
 @pytest.mark.parametrize("options", TAKEN.values(), ids=TAKEN)
