@@ -78,17 +78,18 @@ def create_once(
     Raises:
         ProblemError: 422, the key has been used for another request.
     """
-    engine = cluster.engine()
     if keyed is None:
-        run_id, phase = create_run(engine, make_options(), person=person), Phase.PENDING
+        options = (
+            make_options()
+        )  # before the ledger is asked for: what is wrong with a request is said without it
+        run_id, phase = create_run(cluster.engine(), options, person=person), Phase.PENDING
     else:
-        run_id, phase = _find(engine, keyed, make_options) or _create(cluster, keyed, make_options(), person)
+        found = _find(cluster.engine(), keyed, make_options)
+        run_id, phase = found or _create(cluster, keyed, make_options(), person)
     return run_id, phase, wake(cluster, run_id) if phase is Phase.PENDING else None
 
 
-def _create(
-    cluster: Cluster, keyed: KeyedRequest, options: RunOptions, person: Person
-) -> tuple[str, Phase]:
+def _create(cluster: Cluster, keyed: KeyedRequest, options: RunOptions, person: Person) -> tuple[str, Phase]:
     engine = cluster.engine()
     options = replace(options, idempotency_key=keyed.key, idempotency_sha256=keyed.sha256)
     with _key_lock(engine, cluster.key_turn, keyed.key):

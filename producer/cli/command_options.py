@@ -14,6 +14,7 @@ from migration.model import IdentifierPolicy, IfExists, OnError
 from migration.run_options import MAX_WORKERS
 from producer.cli.option_values import AUTO
 from producer.cli.target_options import EMBEDDED, Target, TargetFlags, choose_target
+from producer.cli.unnamed_target import with_advice_to_name_a_target
 
 if TYPE_CHECKING:
     from migration.settings import Settings
@@ -33,7 +34,7 @@ class Output:
 def target_flags(command: Decorated) -> Decorated:
     """Add the flags that name the target."""
     return _add(
-        command,
+        with_advice_to_name_a_target(command),
         click.option("--target-host", metavar="HOST", help="PostgreSQL's host.  [default: localhost]"),
         click.option("--target-port", type=click.IntRange(1, 65535), metavar="PORT", help="[default: 5432]"),
         click.option("--target-db", metavar="NAME", help="Its database.  [default: educational_apps]"),

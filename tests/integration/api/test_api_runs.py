@@ -243,7 +243,7 @@ def test_key_whose_source_is_gone_gives_its_run_all_the_same(
     assert (again.status_code, again.json()) == (202, first)
     # And another request is another
     other = api.client.post(f"{V1}/start", json={"sources": ["school.db"]}, headers=key)
-    assert (other.status_code, other.json()["code"]) == (422, "idempotency-key-reused")
+    assert (other.status_code, other.json()["type"]) == (422, "urn:convoy:problem:idempotency-key-reused")
 
 
 def test_one_key_at_the_same_time_from_many_clients_makes_one_run(api: RunningApi) -> None:
