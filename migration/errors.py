@@ -30,7 +30,7 @@ class TargetUrlError(UsageError):
 
 
 class EmbeddedDatabaseError(UsageError):
-    """No embedded server has been used here yet, so there is nothing to look at."""
+    """No embedded server has been used here yet, or it has no such database, so there is nothing to look at."""
 
     code = "embedded-database-missing"
 

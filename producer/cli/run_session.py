@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +16,7 @@ import click
 from pydantic import SecretStr
 
 from migration.own_cluster import new_cluster_name
-from producer.cli.target_options import Target
+from producer.cli.target_options import Target, open_embedded
 from producer.embedded.embedded_cluster import LocalCluster
 
 if TYPE_CHECKING:
@@ -67,7 +68,13 @@ class Session:
 
 @contextmanager
 def open_session(
-    target: Target, settings: Settings, workers: int, *, quiet: bool, early: EarlyStart | None = None
+    target: Target,
+    settings: Settings,
+    workers: int,
+    *,
+    quiet: bool,
+    early: EarlyStart | None = None,
+    may_make_database: bool,
 ) -> Iterator[Session]:
     """Open the ledger on the configured cluster, or on one of its own that runs for the time of the block.
 
@@ -96,7 +103,9 @@ def open_session(
     settings = settings.model_copy(update=alone)
     if target.is_embedded:
         with (
-            _started(target, settings, workers, quiet=quiet, early=early) as cluster,
+            _started(
+                target, settings, workers, quiet=quiet, early=early, may_make_database=may_make_database
+            ) as cluster,
             _ledger(cluster.target_url, target.password) as (engine, shown),
         ):
             yield _session_on(cluster, engine, settings, target, shown)
@@ -104,7 +113,7 @@ def open_session(
     # A wrong address should cost no start of a cluster.
     with (
         _ledger(target.url, target.password) as (engine, shown),
-        _started(target, settings, workers, quiet=quiet, early=early) as cluster,
+        _started(target, settings, workers, quiet=quiet, early=early, may_make_database=False) as cluster,
     ):
         yield _session_on(cluster, engine, settings, target, shown)
 
@@ -119,12 +128,18 @@ def _session_on(
 
 @contextmanager
 def _started(
-    target: Target, settings: Settings, workers: int, *, quiet: bool, early: EarlyStart | None
+    target: Target,
+    settings: Settings,
+    workers: int,
+    *,
+    quiet: bool,
+    early: EarlyStart | None,
+    may_make_database: bool,
 ) -> Iterator[LocalCluster]:
     """Yield a cluster whose servers answer; its processes may still be importing."""
     cluster = LocalCluster(
         target=target.url,
-        database=target.database,
+        open_database=partial(open_embedded, target, may_make=may_make_database),
         workers=workers,
         settings=settings.model_copy(
             update={"target_password": SecretStr(target.password)} if target.password else {}

@@ -14,6 +14,7 @@ from migration.secret_text import remember_secrets, secrets_of_url
 
 if TYPE_CHECKING:
     from migration.settings import Settings
+    from producer.embedded.embedded_postgres import EmbeddedPostgres
 
 EMBEDDED = "embedded"
 DEFAULT_HOST = "localhost"
@@ -38,7 +39,7 @@ class TargetFlags:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A PostgreSQL, or `embedded`.
+    """A PostgreSQL, or `embedded`, whose `database` is empty where nobody named one.
 
     `url` may hold a password that the user wrote into it. `password` came separately and wins nothing over that.
     `flags` names the same target again on a command line, without any password.
@@ -87,7 +88,7 @@ def choose_target(flags: TargetFlags, settings: Settings) -> Target:
         from_settings = stored is not None
         url = stored.get_secret_value() if stored is not None else None
     if url == EMBEDDED:
-        return _embedded(flags.database or DEFAULT_DATABASE, from_settings=from_settings)
+        return _embedded(flags.database or "", from_settings=from_settings)
     if url is None:
         url = _build_url(flags)
     elif not url.startswith(("postgresql://", "postgres://")):
@@ -103,12 +104,23 @@ def choose_target(flags: TargetFlags, settings: Settings) -> Target:
     return Target(url, flags.database or "", password, words)
 
 
+def open_embedded(target: Target, server: EmbeddedPostgres, *, may_make: bool) -> str:
+    """Return the URL of an embedded target's database; only what migrates into it may make it.
+
+    Raises:
+        EmbeddedDatabaseError: it may not be made, and is not there.
+    """
+    if may_make:
+        return server.ensure_database(target.database or DEFAULT_DATABASE)
+    return server.find_database(target.database, DEFAULT_DATABASE)
+
+
 @contextmanager
 def reach(target: Target, settings: Settings) -> Iterator[str]:
     """Yield the libpq URL of a target, with its password; an embedded server runs for that time.
 
     Raises:
-        ConvoyError: the embedded server does not start.
+        ConvoyError: the embedded server does not start, or the database that is meant is not in it.
     """
     from migration.target.target_connection import with_password
 
@@ -132,7 +144,7 @@ def reach(target: Target, settings: Settings) -> Iterator[str]:
     server = EmbeddedPostgres(settings.embedded_dir)
     server.start()
     try:
-        yield server.ensure_database(target.database)
+        yield open_embedded(target, server, may_make=False)
     finally:
         server.stop()
 
@@ -164,7 +176,7 @@ def _named(flags: TargetFlags, settings: Settings) -> Target:
 
 def _embedded(database: str, *, from_settings: bool) -> Target:
     words = () if from_settings else ("--target-url", EMBEDDED)
-    if database != DEFAULT_DATABASE:
+    if database not in {"", DEFAULT_DATABASE}:
         words = (*words, "--target-db", database)
     return Target(EMBEDDED, database, None, words)
 

@@ -11,9 +11,9 @@ from migration.errors import TargetUnreachableError
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
 TARGET_VALUES = ("target_url", "target_host", "target_port", "target_db", "target_user", "target_name")
-_REMEDY = (
+_NAME_IT = (
     "No target was named, so this is the default one: name yours as --target-url postgresql://USER@HOST:PORT/DATABASE"
-    " or in MIGRATION_TARGET_URL, or add `--target-url embedded` for a PostgreSQL that comes with Convoy"
+    " or in MIGRATION_TARGET_URL, or add `--target-url embedded` for "
 )
 
 
@@ -27,11 +27,19 @@ def with_advice_to_name_a_target(command: Decorated) -> Decorated:
         except TargetUnreachableError as error:
             from producer.cli.cli_settings import read_settings
 
-            named = any(values.get(name) is not None for name in TARGET_VALUES)
-            if named or read_settings().target_url is not None:
+            settings = read_settings()
+            if settings.target_url is not None or any(values.get(name) is not None for name in TARGET_VALUES):
                 raise
+            is_here = (settings.embedded_dir / "PG_VERSION").exists()
+            embedded = (
+                f"that in {settings.embedded_dir}" if is_here else "a PostgreSQL that comes with Convoy"
+            )
             raise type(error)(
-                error.what, remedy=_REMEDY, details=error.details, next_steps=error.next_steps, **error.place
+                error.what,
+                remedy=_NAME_IT + embedded,
+                details=error.details,
+                next_steps=error.next_steps,
+                **error.place,
             ) from error
 
     return cast("Decorated", advised)

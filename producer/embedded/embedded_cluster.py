@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
+from operator import attrgetter
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -52,7 +53,7 @@ class LocalCluster:
 
     Args:
         target: URL of PostgreSQL, or `embedded` for a server of its own in `settings.embedded_dir`.
-        database: name of the database of the embedded server; created if it is missing.
+        open_database: makes or finds the database of the embedded server, and returns its URL.
         workers: number of chunks that are copied at the same time.
         settings: passed on to the processes in their environment, never on their command lines.
         worker_processes: number of Celery workers that share `workers`; more than one for tests of crashes.
@@ -67,7 +68,7 @@ class LocalCluster:
         target: str,
         workers: int,
         settings: Settings,
-        database: str = "postgres",
+        open_database: Callable[[EmbeddedPostgres], str] = attrgetter("url"),
         worker_processes: int = 1,
         name: str = "",
         on_start: Callable[[str], None] = lambda _: None,
@@ -79,7 +80,7 @@ class LocalCluster:
         self.settings = settings
         self._log_folder = LogFolder(settings.log_folder)
         self.logs = self._log_folder.path
-        self._database = database
+        self._open_database = open_database
         self._worker_processes = worker_processes
         self.name = name
         self._on_start = on_start
@@ -161,7 +162,7 @@ class LocalCluster:
         if not self.target_url:
             self._postgres = EmbeddedPostgres(self.settings.embedded_dir, supervisor=supervisor)
             self._postgres.start()
-            self.target_url = self._postgres.ensure_database(self._database)
+            self.target_url = self._open_database(self._postgres)
 
     def _start_valkey(self) -> None:
         supervisor, folder = self._running()

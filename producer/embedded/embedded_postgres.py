@@ -10,6 +10,7 @@ import contextlib
 import fcntl
 import importlib.util
 import os
+import shlex
 import signal
 import socket
 import subprocess
@@ -19,7 +20,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from migration.convoy_error import NextStep
-from migration.errors import EmbeddedMissingError, LocalClusterError
+from migration.errors import EmbeddedDatabaseError, EmbeddedMissingError, LocalClusterError
 from migration.folder_errors import EmbeddedFolderError
 from migration.full_disk_errors import DiskFullError
 from migration.writable_folders import writable_folder
@@ -181,6 +182,42 @@ class EmbeddedPostgres:
                         sql.SQL("CREATE DATABASE {} TEMPLATE template0").format(sql.Identifier(name))
                     )
         return self.url_for(name)
+
+    def find_database(self, name: str, default: str) -> str:
+        """Return the URL of a database that is there: the named one, or else the default one, or else the only one.
+
+        A server that has none yet, because a first command has just started it, gets the default one.
+
+        Raises:
+            EmbeddedDatabaseError: there is no such database, or several that might be meant.
+        """
+        import psycopg
+
+        with psycopg.connect(self.url, autocommit=True) as connection:
+            rows = connection.execute(
+                "SELECT datname FROM pg_database WHERE NOT datistemplate AND datname <> 'postgres' ORDER BY 1"
+            )
+            there = [str(row[0]) for row in rows]
+        if name in there:
+            return self.url_for(name)
+        if not name and default in there:
+            return self.url_for(default)
+        if not name and len(there) <= 1:
+            return self.url_for(there[0]) if there else self.ensure_database(default)
+        raise EmbeddedDatabaseError(
+            f"The embedded server has no database {name or default!r}, and these: {', '.join(there) or 'none'}",
+            file=str(self.folder),
+            remedy=f"Name one of them, as --target-db {shlex.quote(there[0])}"
+            if there
+            else "Migrate into it first, with `migration-cli migrate --source FILE --target-url embedded`",
+            next_steps=tuple(
+                NextStep(
+                    f"See the runs into {found}",
+                    f"migration-cli status --target-url embedded --target-db {shlex.quote(found)}",
+                )
+                for found in there
+            ),
+        )
 
     def stop(self) -> None:
         """Stop the server, unless another command uses it; its data stays."""

@@ -187,7 +187,9 @@ def _go_on(run: str, values: dict[str, Any], request: Callable[[Session, str], N
         target, output = take_target(values, settings), take_output(values)
         check_folders(settings, output.report)
         workers = worker_count(values["workers"])
-        with open_session(target, settings, workers, quiet=output.as_json, early=early) as session:
+        with open_session(
+            target, settings, workers, quiet=output.as_json, early=early, may_make_database=False
+        ) as session:
             from migration.ledger.run_records import find_run
             from producer.cli.output.run_follower import end_interrupted, follow
 
@@ -222,7 +224,14 @@ def _start_with(early: EarlyStart | None, mode: Mode, values: dict[str, Any]) ->
 
     from producer.cli.run_session import open_session
 
-    with open_session(target, settings, options.workers, quiet=output.as_json, early=early) as session:
+    with open_session(
+        target,
+        settings,
+        options.workers,
+        quiet=output.as_json,
+        early=early,
+        may_make_database=mode is not Mode.VALIDATE,
+    ) as session:
         from dataclasses import replace
 
         from migration.ledger.run_records import create_run

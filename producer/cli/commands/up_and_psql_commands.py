@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -18,7 +19,7 @@ import click
 from migration.errors import SettingError
 from producer.cli.command_options import target_flags, target_or_embedded, verbose_flag, worker_flag
 from producer.cli.option_values import worker_count
-from producer.cli.target_options import DEFAULT_DATABASE, EMBEDDED, Target
+from producer.cli.target_options import DEFAULT_DATABASE, EMBEDDED, Target, open_embedded
 
 if TYPE_CHECKING:
     from migration.settings import Settings
@@ -55,7 +56,7 @@ def up(workers: int | None, **values: Any) -> int:
         open_ledger(with_password(target.url, target.password)).dispose()
     cluster = LocalCluster(
         target=target.url,
-        database=target.database,
+        open_database=partial(open_embedded, target, may_make=True),
         workers=worker_count(workers),
         settings=settings,
         on_start=lambda name: click.echo(f"Starting {name} …"),
@@ -88,7 +89,10 @@ def up(workers: int | None, **values: Any) -> int:
     context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
 )
 @click.option(
-    "--target-db", metavar="NAME", default=DEFAULT_DATABASE, show_default=True, help="Database to open."
+    "--target-db",
+    metavar="NAME",
+    default="",
+    help=f"Database to open.  [default: {DEFAULT_DATABASE}, or the only one]",
 )
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def psql(target_db: str, arguments: tuple[str, ...]) -> int:

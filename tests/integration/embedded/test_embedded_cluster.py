@@ -68,7 +68,11 @@ def settings_in(folder: Path) -> Settings:
 
 def test_processes_take_tasks_and_are_restarted_when_killed(passable_path: Path) -> None:
     with LocalCluster(
-        target="embedded", database="shop", workers=3, worker_processes=2, settings=settings_in(passable_path)
+        target="embedded",
+        open_database=lambda server: server.ensure_database("shop"),
+        workers=3,
+        worker_processes=2,
+        settings=settings_in(passable_path),
     ) as cluster:
         cluster.wait_ready()
         pids = dict(cluster.pids)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -41,6 +42,13 @@ def test_who_named_no_target_is_told_how_to(kind: type[TargetUnreachableError]) 
     assert "here:5432" in said
     assert "--target-url embedded" in said
     assert "Check the host" not in said
+
+
+def test_embedded_server_of_this_folder_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MIGRATION_EMBEDDED_DIR", str(tmp_path))
+    (tmp_path / "PG_VERSION").write_text("16")
+
+    assert f"`--target-url embedded` for that in {tmp_path}" in unanswered(TargetUnreachableError("Refused"))
 
 
 @pytest.mark.parametrize("name", TARGET_VALUES)
