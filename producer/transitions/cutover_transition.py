@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import update
@@ -11,12 +10,11 @@ from migration.ledger.digest_records import digest_algorithms
 from migration.ledger.ledger_tables import runs
 from migration.ledger.run_acts import Act, act_of, last_act, read_acts, this_person
 from migration.ledger.run_results import add_findings, save_objects
-from migration.ledger.table_records import TableRecord, planned, read_sources, read_tables
+from migration.ledger.table_records import planned, read_sources, read_tables
 from migration.model import IfExists
 from migration.schema_translation.request_refusals import check_schema_name
 from migration.source.snapshots.snapshot_access import SnapshotAccess
 from migration.steps.run_schema_names import previous_schema, staging_schema, target_schemas, told_apart
-from migration.target.cutover.first_write_check import FirstWrite, try_first_writes
 from migration.target.cutover.lock_acquisition import (
     AGAINST_WRITERS,
     EXCLUSIVE,
@@ -34,6 +32,7 @@ from migration.target.target_check import check_target
 from migration.validation.row_hashing import algorithm_name
 from migration.validation.schema.standing_extras import extra_findings
 from producer.transitions.data_only_loading import load_schema
+from producer.transitions.first_writes import add_first_writes
 from producer.transitions.run_end import completed
 from producer.transitions.staged_proof import PlacementWatch, check_staged, let_writers_in
 
@@ -42,9 +41,9 @@ if TYPE_CHECKING:
 
     from migration.ledger.run_records import RunRecord
     from migration.ledger.run_transition import LockedRun
+    from migration.ledger.table_records import TableRecord
     from migration.model import Finding, Phase, TablePlan
     from migration.observers.run_happenings import RunActed
-    from migration.source_schema import SourceTable
     from migration.target.attached_objects.attachment_transfer import NotCarried
     from producer.transitions.transition_context import TransitionContext
 
@@ -77,7 +76,7 @@ def finish_cutting_over(context: TransitionContext, locked: LockedRun, _prepared
         let_writers_in(connection, run, tables)
         record = _put_in_place(context, connection, run, tables, lost, digest)
         connection.execute(update(runs).where(runs.c.id == run.id).values(cutover=record))
-        add_findings(connection, run.id, try_first_writes(connection, _first_writes(connection, run, tables)))
+        add_first_writes(connection, run, tables)
         if not run.options.data_only:  # what stands around its own tables, the application has decided
             add_findings(connection, run.id, _extras(connection, plans, record))
     locked.note(_act(connection, run, digest))
@@ -178,31 +177,6 @@ def _prepare(connection: Connection, run: RunRecord, plans: list[TablePlan]) -> 
         )
         for schema in target_schemas(plans)
     }
-
-
-def _first_writes(connection: Connection, run: RunRecord, tables: list[TableRecord]) -> list[FirstWrite]:
-    """Return what the first INSERT of an application into each table leaves to the database."""
-    declared = {
-        (source.label, table.name): table
-        for source in read_sources(connection, run.id)
-        for table in source.schema.tables
-    }
-    writes = [_first_write(plan, declared[plan.source_label, plan.name]) for plan in map(planned, tables)]
-    if run.options.data_only:  # what its own tables fill by themselves, the application has decided
-        return [replace(write, numbered=frozenset(), defaulted=frozenset()) for write in writes]
-    return writes
-
-
-def _first_write(plan: TablePlan, table: SourceTable) -> FirstWrite:
-    names = {column.name: column.target_name for column in plan.copied_columns}
-    defaults = [c.name for c in table.columns if c.default_sql and c.default_sql.upper() != "NULL"]
-    return FirstWrite(
-        plan.name,
-        plan.target_schema,
-        plan.target_name,
-        numbered=frozenset(names[name] for name in (table.rowid_alias,) if name in names),
-        defaulted=frozenset(names[name] for name in defaults if name in names),
-    )
 
 
 def _show_tables(

@@ -27,7 +27,7 @@ def finish_indexing(_context: TransitionContext, locked: LockedRun, _prepared: N
             is_error=False,
         )
         add_findings(connection, run.id, [skipped])
-        return before_cutover(run)
+        return before_cutover(connection, run)
     if not count_states(connection, run.id, Phase.VALIDATING):
         # The run was copied by a version that laid this out only now.
         lay_out_validating(connection, run, read_tables(connection, run.id))

@@ -9,6 +9,7 @@ from migration.ledger.run_results import (
     count_quarantined,
 )
 from migration.model import Phase
+from producer.transitions.first_writes import foresee_first_writes
 from producer.transitions.loss_findings import add_skipped
 
 if TYPE_CHECKING:
@@ -17,9 +18,16 @@ if TYPE_CHECKING:
     from migration.ledger.run_records import RunRecord
 
 
-def before_cutover(run: RunRecord) -> Phase:
-    """Return what follows once the rows are staged and proved: with a hold, nothing by itself."""
-    return Phase.READY if run.options.hold else Phase.CUTTING_OVER
+def before_cutover(connection: Connection, run: RunRecord) -> Phase:
+    """Return what follows once the rows are staged and proved: with a hold, nothing by itself.
+
+    Whoever looks at a held run is to see all that its end will count: what a cutover adds, it alone can know.
+    """
+    if not run.options.hold:
+        return Phase.CUTTING_OVER
+    add_skipped(connection, run)
+    foresee_first_writes(connection, run)
+    return Phase.READY
 
 
 def completed(connection: Connection, run: RunRecord) -> Phase:

@@ -200,6 +200,7 @@ class PlacementWatch:
         self._run = run
         self._tables = {table.id: table for table in tables}
         self._oids = _staged_oids(connection, run, tables)
+        self._written_before = self._written(connection)
         self._is_watched = has_event_triggers(connection)
         self._names_before = read_identities(connection, list(self._oids.values()))
         self._before: dict[int, list[str]] = {}
@@ -217,18 +218,15 @@ class PlacementWatch:
             StagingChangedError: rows were written, or names stand for something else.
         """
         self._check_names(connection)
-        written = {
-            row.oid: row.rows
-            for row in connection.execute(_WRITTEN_HERE, {"oids": list(self._oids.values())})
-            if row.rows
-        }
+        written = self._written(connection)
         for table_id, oid in self._oids.items():
-            if oid in written:
+            rows = written.get(oid, 0) - self._written_before.get(oid, 0)
+            if rows:
                 raise _changed(
                     self._run,
                     self._tables[table_id],
                     "by an event trigger of the database while it was put in place",
-                    [f"{written[oid]:,} rows written"],
+                    [f"{rows:,} rows written"],
                 )
         if not self._is_watched:
             return []
@@ -244,6 +242,11 @@ class PlacementWatch:
             for table in [self._tables[table_id]]
             if (lines := self._unexpected(table, self._before.get(oid, []), after.get(oid, [])))
         ]
+
+    def _written(self, connection: Connection) -> dict[int, int]:
+        """Return the rows written by this session and not yet reported, which earlier transactions may have done."""
+        rows = connection.execute(_WRITTEN_HERE, {"oids": list(self._oids.values())})
+        return {row.oid: row.rows for row in rows}
 
     def _check_names(self, connection: Connection) -> None:
         """Make sure that each table stands where it belongs, with the columns that it had."""

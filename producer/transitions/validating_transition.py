@@ -121,7 +121,7 @@ def finish_validating(
     unequal = [one.table.name for one in compared.tables if one.source != one.target]
     if not unequal:
         note_signatures(connection, run, [one.table for one in compared.tables])
-        return before_cutover(run)
+        return before_cutover(connection, run)
     return NotEqualError(
         f"Source and target differ in {', '.join(unequal)}",
         run=run.id,
