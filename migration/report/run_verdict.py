@@ -168,12 +168,12 @@ def _first_sentence(text: str) -> tuple[str, str]:
 
 
 def _judge_empty(outcome: Outcome) -> Verdict:
-    detail = _findings(outcome)
-    level = VerdictLevel.ATTENTION if outcome.differences else VerdictLevel.PROVED
+    """Say that there was nothing: the right file may be so, and a wrong or empty one is so, too."""
     if outcome.selects:
         left = "Nothing to do: --tables, --exclude and --catalog leave no table of the source. Nothing was compared."
-        return Verdict(VerdictLevel.ATTENTION, left, detail)
-    return Verdict(level, "Nothing to do: the source holds no tables.", detail)
+    else:
+        left = "Nothing to do: the source holds no tables. Nothing was compared."
+    return Verdict(VerdictLevel.ATTENTION, left, _findings(outcome))
 
 
 def _judge_dry_run(outcome: Outcome) -> Verdict:

@@ -39,12 +39,13 @@ def judge_parts(
     compared = [table for table in tables if table.equal is not None]
     checked = [table for table in tables if table.schema_checked is not None]
     untold = bool(unequal) and not is_told
+    is_whole = bool(tables) and len(compared) == len(tables)
     return (
         PartReport(
             VerdictPart.ROWS,
             _state(
                 differs=bool(differing[VerdictPart.ROWS] or (out and compared) or lost or untold),
-                is_whole=len(compared) == len(tables),
+                is_whole=is_whole,
             ),
             sum(table.rows_source for table in compared),
             differing[VerdictPart.ROWS],
@@ -52,9 +53,7 @@ def judge_parts(
         ),
         PartReport(
             VerdictPart.VALUES,
-            _state(
-                differs=bool(differing[VerdictPart.VALUES] or untold), is_whole=len(compared) == len(tables)
-            ),
+            _state(differs=bool(differing[VerdictPart.VALUES] or untold), is_whole=is_whole),
             sum(table.rows_source * max(1, len(table.columns)) for table in compared),
             differing[VerdictPart.VALUES],
             _sum(counts, VerdictPart.VALUES, ignored, FindingWeight.ADVICE),
@@ -63,7 +62,7 @@ def judge_parts(
             VerdictPart.SCHEMA,
             _state(
                 differs=bool(differing[VerdictPart.SCHEMA]) and compares_schema,
-                is_whole=len(checked) == len(tables) and compares_schema,
+                is_whole=bool(tables) and len(checked) == len(tables) and compares_schema,
             ),
             sum(table.schema_checked or 0 for table in checked),
             differing[VerdictPart.SCHEMA],
@@ -95,7 +94,7 @@ def _sum(
 
 
 def _state(*, differs: bool, is_whole: bool) -> PartState:
-    """A difference is one, however much was left unread; what was not read is never equal."""
+    """A difference is one, however much was left unread; what was not read, or is not there, is never equal."""
     if differs:
         return PartState.DIFFERS
     return PartState.EQUAL if is_whole else PartState.NOT_CHECKED

@@ -47,9 +47,10 @@ _MAX_MESSAGES = 100_000  # forbidden values count too, and must not crowd out da
 _VALUE_MESSAGE = re.compile(r"^(NULL value in |CHECK constraint failed in |(non-)?[A-Z]+ value in )")
 _ORDER_MESSAGE = re.compile(r"^row not in PRIMARY KEY order for ")
 _MISSING_FUNCTION = re.compile(r"(?:unknown function|no such function): ([^()]+)")
+_RECOVERY = "sqlite3 {} .recover | sqlite3 recovered.db && test -s recovered.db"
 _REMEDY = (
     "Restore a backup, take what can still be read with --salvage, or recover it with "
-    "`sqlite3 damaged.db .recover | sqlite3 recovered.db` and migrate that file"
+    f"`{_RECOVERY.format('damaged.db')}` and migrate that file"
 )
 _DECRYPT = (NextStep("Write a plain copy, in SQLCipher's own shell", "SELECT sqlcipher_export('plain')"),)
 
@@ -65,8 +66,16 @@ class Header:
 
 def _recover(place: Place) -> tuple[NextStep, ...]:
     file = shlex.quote(place.get("file", "damaged.db"))
-    command = f"sqlite3 {file} .recover | sqlite3 recovered.db"
-    return (NextStep("Recover what can be read into another file, and migrate that", command),)
+    return (NextStep("Recover what can be read into another file, and migrate that", _RECOVERY.format(file)),)
+
+
+def _salvage(place: Place) -> tuple[NextStep, ...]:
+    """Return what helps where the header is whole; some systems' sqlite3 recovers nothing, and ends with status 0."""
+    file = shlex.quote(place.get("file", "damaged.db"))
+    step = NextStep(
+        "Take what can be read, and list the rest", f"migration-cli migrate --source {file} --salvage"
+    )
+    return (step, *_recover(place))
 
 
 def read_header(start: bytes, file_bytes: int, place: Place) -> Header:
@@ -145,7 +154,7 @@ def check_database(path: Path, place: Place) -> None:
         raise SourceCorruptError(
             f"The file is cut off: {file_bytes} bytes of {whole_bytes}{_hurt_suffix(path)}",
             remedy=_REMEDY,
-            next_steps=_recover(place),
+            next_steps=_salvage(place),
             **place,
         )
     problems = list(islice(_problems(path, None), _SHOWN_MESSAGES))
@@ -154,7 +163,7 @@ def check_database(path: Path, place: Place) -> None:
         raise SourceCorruptError(
             f"The database is damaged{_hurt_suffix(path)}: {shown}",
             remedy=_REMEDY,
-            next_steps=_recover(place),
+            next_steps=_salvage(place),
             **place,
         )
 

@@ -236,7 +236,7 @@ def test_empty_database_has_a_report(ledger: Engine):
     middle = (Phase.PROFILING, Phase.COPYING, Phase.INDEXING, Phase.VALIDATING, Phase.CUTTING_OVER)
     move(ledger, run_id, *middle, Phase.COMPLETED)
     report = build_report(ledger, run_id)
-    assert report.verdict.headline == "Nothing to do: the source holds no tables."
+    assert report.verdict.headline == "Nothing to do: the source holds no tables. Nothing was compared."
     assert len(report.sources) == 1
 
 

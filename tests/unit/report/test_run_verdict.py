@@ -7,7 +7,7 @@ import pytest
 from migration.model import Mode, Phase
 from migration.report.report_builder import assemble
 from migration.report.report_model import Report
-from migration.report.verdict_model import VerdictLevel
+from migration.report.verdict_model import PartState, VerdictLevel
 from tests.unit.report import factories, scenarios
 
 
@@ -82,8 +82,9 @@ def test_skipped_validation_proves_nothing():
 
 def test_empty_database_is_success_with_nothing_to_do():
     report = assemble(scenarios.empty_facts())
-    assert report.verdict.headline == "Nothing to do: the source holds no tables."
+    assert report.verdict.headline == "Nothing to do: the source holds no tables. Nothing was compared."
     assert report.exit_status == 0
+    assert {part.state for part in report.verdict.parts} == {PartState.NOT_CHECKED}
 
 
 def test_dry_run_says_that_nothing_was_written():

@@ -46,6 +46,12 @@ def test_each_part_speaks_of_its_own(name: str) -> None:
     assert tuple(part.state for part in verdict.parts) == states
 
 
+@pytest.mark.parametrize("phase", [phase for phase in Phase if phase is not Phase.READY])
+def test_run_whose_tables_are_not_known_has_compared_nothing(phase: Phase) -> None:
+    facts = replace(scenarios.empty_facts(), run=factories.run_record(phase))
+    assert {part.state for part in assemble(facts).verdict.parts} == {OPEN}
+
+
 def test_advice_alone_is_proved_with_status_0() -> None:
     facts = factories.table_facts(schema_checked=7)
     advice = factories.finding("type_wider", facts.name, "bigint")

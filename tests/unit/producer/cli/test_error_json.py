@@ -109,7 +109,9 @@ def test_wrong_usage_points_at_the_flags(capsys: Capture) -> None:
 def test_a_damaged_source_comes_with_its_commands(folder: Path, capsys: Capture) -> None:
     main(["migrate", "--source", "cut.db", "--json"])
     (step,) = printed(capsys)[0]["next_steps"]
-    assert step["command"] == f"sqlite3 {folder}/cut.db .recover | sqlite3 recovered.db"
+    assert (
+        step["command"] == f"sqlite3 {folder}/cut.db .recover | sqlite3 recovered.db && test -s recovered.db"
+    )
 
 
 @pytest.mark.parametrize(
