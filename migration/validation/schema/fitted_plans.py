@@ -10,6 +10,7 @@ from migration.mapping_file_model import ColumnOverride, TableOverride
 from migration.model import ObjectState
 from migration.schema_translation.source_plan import ProfiledSource, plan_sources
 from migration.schema_translation.table_ddl import create_table
+from migration.schema_translation.table_selection import left_out_on_request
 from migration.target.pg_catalog.source_name_matching import match_items
 from migration.value_conversion.value_kinds import kind_of
 
@@ -32,6 +33,8 @@ class FittedPlans:
     fitted: Mapping[str, TablePlan]
     untranslated: tuple[ObjectResult, ...]
     """What has no translation, so that nothing can be said of it."""
+    triggers: tuple[ObjectResult, ...]
+    """None is translated: one of its name in the target is somebody's translation, and without one it is lost."""
     absent: Mapping[str, frozenset[str]]
     """Table → placeholders in its plans for columns that do not stand."""
 
@@ -65,6 +68,11 @@ def plan_fitted(
             result
             for result in own.objects
             if result.state is ObjectState.SKIPPED and result.kind in {"default", "generated column"}
+        ),
+        triggers=tuple(
+            result
+            for result in own.objects
+            if result.kind == "trigger" and not left_out_on_request(result.kind, result.reason)
         ),
         absent={
             table.name: frozenset(

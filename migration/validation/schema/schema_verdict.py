@@ -10,6 +10,7 @@ from sqlalchemy import text
 
 from migration.mapping_file.loss_signatures import signed, skipped_finding
 from migration.model import Finding, FindingKind, ObjectState
+from migration.sqlite_names import folded
 from migration.target.pg_catalog.source_name_matching import match_names
 from migration.target.pg_catalog.table_shapes import read_shapes
 from migration.validation.schema.default_difference import same_default
@@ -106,7 +107,8 @@ def compare_schema(
             without = left_out.get(name, frozenset())
             _compare_table(connection, schema, plans, wanted, name, shape, without, result, options)
         result.findings += [_untranslated(item, plans, standing, options) for item in plans.untranslated]
-        found, compared = view_findings(connection, schema, source, list(plans.fitted.values()), zone)
+        result.findings += _lost_triggers(connection, schema, plans.triggers, options)
+        found, compared = view_findings(connection, schema, source, list(plans.fitted.values()), options)
         result.findings += found
         if compared and result.checked:
             first = next(iter(result.checked))
@@ -254,6 +256,18 @@ def _untranslated(
     return _unchecked("", f"{item.kind} {item.name} has no translation to compare with: {item.reason}")
 
 
+def _lost_triggers(
+    connection: Connection, schema: str, triggers: Sequence[ObjectResult], options: RunOptions
+) -> list[Finding]:
+    """Return what `migrate` says of triggers, of those that nobody has written again under their names."""
+    there = {folded(name) for name in connection.execute(text(_TRIGGERS), {"schema": schema}).scalars()}
+    return [
+        signed(skipped_finding(item.kind, item.name, item.owner, item.reason), options)
+        for item in triggers
+        if folded(item.name) not in there
+    ]
+
+
 def _views(connection: Connection, source: ProfiledSource, schema: str) -> dict[str, str]:
     """Return the objects of the source that stand: name there → name in the target."""
     there = connection.execute(text(_RELATIONS), {"schema": schema}).scalars().all()
@@ -265,6 +279,10 @@ def _shapes_by_source(connection: Connection, schema: str, names: Mapping[str, s
     return {name: shapes[target] for name, target in names.items() if target in shapes}
 
 
+_TRIGGERS: Final = (
+    "SELECT t.tgname FROM pg_catalog.pg_trigger t JOIN pg_catalog.pg_class c ON c.oid = t.tgrelid"
+    " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = :schema AND NOT t.tgisinternal"
+)
 _RELATIONS: Final = (
     "SELECT c.relname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
     " WHERE n.nspname = :schema AND c.relkind IN ('r', 'p', 'f', 'v', 'm') AND NOT c.relispartition"

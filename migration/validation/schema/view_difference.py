@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from migration.identifiers import PLACEHOLDER
+from migration.mapping_file.loss_signatures import signed, skipped_loss
 from migration.model import Finding, FindingKind
 from migration.target.loading.index_and_constraint_creation import is_refusal
 from migration.target.pg_catalog.source_name_matching import match_names
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from migration.model import TablePlan, TargetObject
+    from migration.run_options import RunOptions
     from migration.schema_translation.source_plan import ProfiledSource
     from migration.target.pg_catalog.table_shapes import TableShape
 
@@ -73,7 +76,11 @@ WHERE r.ev_class = CAST(:oid AS oid) AND r.rulename = '_RETURN'
 
 
 def view_findings(
-    connection: Connection, schema: str, source: ProfiledSource, plans: Sequence[TablePlan], zone: str
+    connection: Connection,
+    schema: str,
+    source: ProfiledSource,
+    plans: Sequence[TablePlan],
+    options: RunOptions,
 ) -> tuple[list[Finding], int]:
     """Return what differs in the views, and how many were compared.
 
@@ -82,7 +89,7 @@ def view_findings(
         schema: the target schema, unquoted.
         source: what it declares.
         plans: its tables by the names and types that stand; the views are among their objects.
-        zone: its time zone.
+        options: of the run, with the source's time zone and what somebody signs for.
     """
     declared = [item.name for item in source.schema.objects if item.kind == "view"]
     if not declared:
@@ -95,7 +102,8 @@ def view_findings(
     compared = 0
     for name in declared:
         if name not in there:
-            findings.append(_found(FindingKind.VIEW, name, "The view is missing"))
+            missing = _found(FindingKind.VIEW, name, "The view is missing")
+            findings.append(signed(replace(missing, loss=skipped_loss("view")), options))
             continue
         shape, item = shapes[there[name]], by_source.get(name)
         compared += 1
@@ -107,7 +115,7 @@ def view_findings(
             message = f"The view {name} has no translation to compare with"
             findings.append(_found(FindingKind.NOT_CHECKED, name, message))
         else:
-            findings += _compare(connection, schema, name, item, shape, zone)
+            findings += _compare(connection, schema, name, item, shape, options.source_timezone)
         if shape.query is not None:
             findings += _unreadable(connection, schema, name, shape)
         if shape.kind == "m":
