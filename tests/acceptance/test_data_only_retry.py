@@ -143,3 +143,31 @@ def test_mapping_of_another_type_is_refused(direct: Direct, loaded: tuple[str, R
         retry_quarantine(
             direct.ledger, run.id, parse_mapping("tables.parent.columns.name.rename = 'x'", "m.toml")
         )
+
+
+@pytest.mark.parametrize(
+    ("narrow", "wide", "rows", "rule"),
+    [
+        ("varchar(5)", "text", "(1, 'short'), (2, 'much longer')", ""),
+        ("varchar(5)", "varchar(50)", "(1, 'short'), (2, 'much longer')", ""),
+        ("varchar(5)", "text", "(1, 'short'), (2, 'much longer')", "text"),
+        ("smallint", "bigint", "(1, 7), (2, 70000)", ""),
+        ("numeric(4,2)", "numeric(12,4)", "(1, 1.5), (2, 123456.75)", ""),
+        ("uuid", "text", "(1, '0123456789abcdef0123456789abcdef'), (2, 'none')", ""),
+    ],
+)
+def test_column_that_was_widened_takes_what_it_takes_now(
+    direct: Direct, build: Build, request: pytest.FixtureRequest, narrow: str, wide: str, rows: str, rule: str
+) -> None:
+    schema = f"wide_{abs(hash(request.node.name)) % 10**8}"
+    direct.query(f"CREATE SCHEMA {schema}; CREATE TABLE {schema}.item (id integer PRIMARY KEY, v {narrow})")
+    source = build(f"CREATE TABLE item (id INTEGER PRIMARY KEY, v); INSERT INTO item VALUES {rows};")
+    run = direct.migrate(source, target_schema=schema, data_only=True)
+    assert (run.phase, run.error) == (Phase.COMPLETED_WITH_FINDINGS, None)
+    direct.query(f"ALTER TABLE {schema}.item ALTER COLUMN v TYPE {wide}")
+    mapping = parse_mapping(f"tables.item.columns.v.type = '{rule}'", "m.toml") if rule else None
+
+    result = retry_quarantine(direct.ledger, run.id, mapping)
+
+    assert (result.stored, result.remaining, result.phase) == (1, 0, Phase.COMPLETED)
+    assert direct.query(f"SELECT count(*) FROM {schema}.item") == [(2,)]

@@ -32,6 +32,32 @@ _REMEDY = (
 )
 
 
+def as_it_stands(
+    connection: Connection, table: PlannedTable, standing: ApplicationTable, snapshots: SnapshotAccess
+) -> PlannedTable:
+    """Return an application's table as planned today, by the run's own rules: its columns may have other types since.
+
+    Costs one more read of the table where they have.
+
+    Raises:
+        UsageError: a column is not there any more, or its type cannot take the values.
+    """
+    there = {column.name: column.type for column in standing.columns}
+    options = table.run.options
+    if all(there.get(column.target_name) == column.target_type for column in table.plan.copied_columns):
+        return table
+    snapshot, label = snapshots.path(table.source), table.source.label
+    context = Context(options.source_timezone, ask_server=ServerOpinion(connection.engine))
+    with SnapshotReader(snapshot) as reader:
+        profile = profile_range(reader, table.declared, KeyRange(), context)
+    schema = read_schema(snapshot)
+    if options.mapping is not None:
+        schema = apply_mapping(schema, label, options.mapping)
+    source = ProfiledSource(label, schema, {table.declared.name: profile})
+    plan = plan_for(connection, source, table.declared, standing, options)
+    return replace(table, plan=replace(plan, target_name=table.plan.target_name), profile=profile)
+
+
 def remapped(
     connection: Connection,
     table: PlannedTable,

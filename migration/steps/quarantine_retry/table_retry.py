@@ -30,14 +30,13 @@ from migration.ledger.run_results import (
     save_difference,
     save_verdict,
 )
-from migration.ledger.table_records import planned, read_table
 from migration.mapping_file.loss_signatures import loss_findings
 from migration.mapping_file_model import MappingFile
-from migration.model import Digest, Finding, ObjectResult, ObjectState, TablePlan
+from migration.model import Digest, Finding, ObjectResult, ObjectState
 from migration.schema_translation.postgres_limits import may_refuse_rows
 from migration.source.row_reading.snapshot_reader import SnapshotReader
 from migration.source.snapshots.snapshot_access import SnapshotAccess
-from migration.steps.quarantine_retry.changed_mapping_plan import remapped
+from migration.steps.quarantine_retry.changed_mapping_plan import as_it_stands, remapped
 from migration.steps.quarantine_retry.quarantined_row_reader import ChunkReplay
 from migration.steps.quarantine_retry.row_size_trial import refused_for_size
 from migration.steps.rejection_spool import RejectionSpool
@@ -49,6 +48,7 @@ from migration.target.application_tables.row_refusal_errors import Refusal
 from migration.target.application_tables.row_transfer import RowTransfer
 from migration.target.loading.server_checksum import fingerprint
 from migration.target.loading.uncommitted_readback import read_uncommitted
+from migration.target.pg_catalog.application_table_facts import read_application_tables
 from migration.target.pg_catalog.schema_relations import relations_with
 from migration.target.pg_catalog.sequence_positions import advance_sequences
 from migration.target.sql_statements import driver_connection
@@ -116,7 +116,11 @@ class TableRetry:
         self._number = number
         self._table = read_planned_table(connection, run.id, table_id)
         self._snapshot = snapshots.path(self._table.source)
-        self._schema, self._standing, self._entry = _where_it_stands(connection, run, self._table)
+        self._schema, name, self._entry = _where_it_stands(connection, run, self._table)
+        there = read_application_tables(connection, self._schema, [name])
+        if run.options.data_only and name in there:
+            self._table = as_it_stands(connection, self._table, there[name], snapshots)
+        self._standing = replace(self._table.plan, target_name=name)
         self._waiting = RetryTable(connection, self._schema, self._standing, number)
         self._replay = remapped(connection, self._table, mapping, self.arrival.table, snapshots)
         self._losses = LossCount()
@@ -317,15 +321,15 @@ class TableRetry:
 
 def _where_it_stands(
     connection: Connection, run: RunRecord, table: PlannedTable
-) -> tuple[str, TablePlan, dict[str, Any] | None]:
-    """Return the schema that the table is in now, and its plan under the name that it bears now.
+) -> tuple[str, str, dict[str, Any] | None]:
+    """Return the schema that the table is in now, and the name that it bears now.
 
     The third is its entry in the record of a load of rows alone (`run.cutover`); None for tables that the run made.
 
     Raises:
         TargetChangedError: it has been dropped since the cutover.
     """
-    plan = planned(read_table(connection, table.id))
+    plan = table.plan
     moved: list[dict[str, Any]] = [part["record"] for part in run.cutover or [] if part["record"]]
     entries = {
         entry["oid"]: entry
@@ -345,4 +349,4 @@ def _where_it_stands(
         )
     relation = next(iter(found.values()))
     entry = entries[relation.oid] if run.options.data_only else None
-    return relation.schema, replace(plan, target_name=relation.name), entry
+    return relation.schema, relation.name, entry

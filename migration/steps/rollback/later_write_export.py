@@ -21,6 +21,7 @@ from migration.errors import OutputFileError
 from migration.steps.rollback.later_writes import LaterWrites
 from migration.steps.rollback.watched_table import WatchedTable
 from migration.target.cutover.row_horizon import is_younger_sql
+from migration.target.pg_catalog.table_signature import RIGHT
 from migration.target.sql_statements import driver_connection, quoted
 
 _LONGEST_NAME_BYTES: Final = 200
@@ -91,7 +92,8 @@ def remove_export(exported: Sequence[ExportedTable]) -> None:
 def _export(connection: Connection, table: WatchedTable, found: LaterWrites, folder: Path) -> ExportedTable:
     name = _file_name(table.relation.schema, table.relation.name)
     # Rows of unknown age are all rows; where only the table itself was changed, its new columns may be filled.
-    is_whole = table.horizon is None or not table.horizon.is_sharp or bool(found.shape)
+    is_changed = any(not line.startswith(RIGHT) for line in found.shape)
+    is_whole = table.horizon is None or not table.horizon.is_sharp or is_changed
     where = "" if is_whole or table.horizon is None else f" WHERE {is_younger_sql(connection, table.horizon)}"
     origin = f"FROM {table.own_rows} t{where}"
     csv, sql = folder / f"{name}.csv", folder / f"{name}.sql"

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
+RIGHT: Final = "grant "
+"""A line that begins so is a right of somebody: rows have nothing to do with it."""
 _SIGNATURE: Final = text(
     f"""
     SELECT c.oid::bigint AS oid, pg_catalog.concat_ws(' ', 'table', CASE c.relpersistence WHEN 'u' THEN 'unlogged' END,

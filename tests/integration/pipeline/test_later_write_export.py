@@ -52,6 +52,30 @@ def test_export_writes_the_rows_out_first(
     assert found == expected
 
 
+def test_right_that_was_granted_exports_no_row(direct: Direct, run: RunRecord, tmp_path: Path) -> None:
+    write(direct, "GRANT SELECT ON shop.book TO pg_monitor", "GRANT SELECT (id) ON shop.book TO pg_monitor")
+    result = undo(direct, run, export_to=tmp_path / "rights")
+    (one,) = result.exported
+    assert (one.table, one.rows, one.is_whole) == ("book", 0, False)
+    assert "INSERT" not in one.sql.read_text()
+    assert "grant SELECT to pg_monitor added" in one.sql.read_text()
+
+
+def test_column_that_was_added_exports_every_row(direct: Direct, run: RunRecord, tmp_path: Path) -> None:
+    write(direct, "ALTER TABLE shop.book ADD COLUMN shelf text DEFAULT 'A'")
+    result = undo(direct, run, export_to=tmp_path / "column")
+    (one,) = result.exported
+    assert (one.is_whole, one.rows) == (
+        True,
+        direct.query(f"SELECT count(*) FROM {_kept(direct)}.book")[0][0],
+    )
+
+
+def _kept(direct: Direct) -> str:
+    found = direct.query("SELECT nspname FROM pg_namespace WHERE nspname LIKE 'convoy%kept'")
+    return str(found[-1][0])
+
+
 def test_tables_with_points_in_their_names_have_files_of_their_own(
     direct: Direct, build: Build, tmp_path: Path
 ) -> None:
