@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from migration.report.epoch_advice import mapping_entries
@@ -44,8 +44,16 @@ EPOCH_ADVICE: Final = Advice(
     "A number becomes a day or a moment only where it is known what it counts, and not all numbers of these columns are"
     " plainly seconds, milliseconds or microseconds since 1970. A mapping file says what they are; retry with it.",
 )
+OTHER_KIND_ADVICE: Final = Advice(
+    r"^(?:text|blob|integer|real) value in a column of type",
+    "Correct values of another kind than their column",
+    "SQLite takes words in number columns and blobs in text columns; PostgreSQL does not, and a mapping file may keep"
+    " out what it would take. Correct them in the source.",
+    "text",
+)
 QUARANTINE_ADVICE: Final = (
     EPOCH_ADVICE,
+    OTHER_KIND_ADVICE,  # the name of the type says nothing of what is wrong
     ORPHAN_ADVICE,  # first: the names of tables and keys in the reason say nothing
     Advice(
         r"^row is too big",
@@ -153,12 +161,9 @@ QUARANTINE_ADVICE: Final = (
         "Fill in what must not be NULL",
         "Give these rows a value in the source, or drop NOT NULL from the column.",
     ),
-    Advice(
-        r"integer|number|numeric|decimal|real|double|float|text|blob|storage|\bclass\b|binary",
-        "Correct values of another kind than their column",
-        "SQLite takes words in number columns and blobs in text columns; PostgreSQL does not. Correct them in the"
-        " source.",
-        "text",
+    replace(
+        OTHER_KIND_ADVICE,
+        pattern=r"integer|number|numeric|decimal|real|double|float|text|blob|storage|\bclass\b|binary",
     ),
 )
 

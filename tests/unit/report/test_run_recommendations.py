@@ -61,6 +61,13 @@ def titles(report: Report) -> list[str]:
         ("number is not exact as a double", "Give exact numbers a type that keeps them exact"),
         ("number is not finite", "Decide what infinity means"),
         ("text is not a number", "Correct values of another kind than their column"),
+        ("text value in a column of type date", "Correct values of another kind than their column"),
+        ("blob value in a column of type jsonb", "Correct values of another kind than their column"),
+        ("integer value in a column of type boolean", "Correct values of another kind than their column"),
+        (
+            "real value in a column of type timestamp without time zone",
+            "Say what the numbers in columns of times count",
+        ),
         ("no parent row in null_dates has this key", "Find the parents of orphan rows"),
         ('insert violates foreign key constraint "date_fkey"', "Find the parents of orphan rows"),
         ("something new", "Look at the quarantined values"),
