@@ -36,6 +36,7 @@ _PRIVATE_KEY: Final = re.compile(
     r"-----BEGIN (?P<kind>[A-Z ]*)PRIVATE KEY-----.*?(?:-----END (?P=kind)PRIVATE KEY-----|$)", re.DOTALL
 )
 _URL_PARTS: Final = re.compile(r"[/@:?#]")
+_AUTHORITY_END: Final = re.compile(r"[/?#]")
 _SERVER_SCHEMES: Final = frozenset({"postgres", "postgresql", "redis", "rediss", "unix", "valkey", "valkeys"})
 _SECRET_NAME: Final = re.compile(r"passw(?:or)?d|secret|token", re.IGNORECASE)
 _remembered: set[str] = set()
@@ -65,6 +66,24 @@ def secrets_of_url(url: str) -> tuple[str, ...]:
         if _SECRET_NAME.search(name) or (len(value) >= _KEY_FROM and not of_server)
     )
     return tuple(filter(None, (password, *_URL_PARTS.split(password), *values)))
+
+
+ESCAPE_IT: Final = "the password holds @, /, ? or # as it is: write %40, %2F, %3F or %23"
+
+
+def has_bare_password(url: str) -> bool:
+    """Whether libraries would take parts of a URL's password for its host or port, and quote those.
+
+    >>> [has_bare_password(f"redis://{rest}") for rest in (":p%40w@host:1/0", ":p@w@host:1/0", ":p/w@host:1/0")]
+    [False, True, True]
+    """
+    rest = url.partition("://")[2]
+    authority = _AUTHORITY_END.split(rest, maxsplit=1)[0]
+    if "@" in authority or "@" not in rest:
+        return authority.count("@") > 1
+    # Without a user, what stands behind a colon is a port.
+    ports = (host.rpartition("]")[2].partition(":")[2] for host in authority.split(","))
+    return not all(port.isdecimal() or not port for port in ports)
 
 
 def without_secrets(text: str) -> str:

@@ -6,6 +6,8 @@ from typing import Final
 
 from pydantic_core import PydanticCustomError
 
+from migration.secret_text import ESCAPE_IT, has_bare_password
+
 _SCHEMES: Final = {
     "broker_url": (("redis", "rediss"), "Redis or Valkey, as redis://HOST:6379/0, or rediss:// with TLS"),
     "target_url": (("postgresql", "postgres"), "PostgreSQL, as postgresql://USER@HOST:5432/DATABASE"),
@@ -21,6 +23,8 @@ def check_setting_url(setting: str, value: str) -> None:
     Raises:
         ValueError: it does not.
     """
+    if any(map(has_bare_password, value.split())):
+        raise PydanticCustomError("url_password", ESCAPE_IT[:1].upper() + ESCAPE_IT[1:])
     if setting in _SCHEMES:
         schemes, wanted = _SCHEMES[setting]
         if not _fits(setting, value, schemes):

@@ -17,6 +17,7 @@ from sqlalchemy import Engine, create_engine
 
 from migration.convoy_error import ConvoyError, NextStep, Place
 from migration.errors import TargetEncodingError, TargetPermissionError, TargetUrlError
+from migration.secret_text import ESCAPE_IT, has_bare_password
 from migration.target.connection_pool import ClosingPool
 from migration.target.json_reading import use_read_json
 from migration.target.postgres_errors import translate, unreachable
@@ -278,6 +279,11 @@ def make_engine(
 
 
 def _parse(url: str) -> dict[str, Any]:
+    if _URL.match(url) and has_bare_password(url):
+        raise TargetUrlError(
+            "The target is not a URL that PostgreSQL's client library reads as it is meant",
+            remedy=ESCAPE_IT[:1].upper() + ESCAPE_IT[1:],
+        )
     try:
         return dict(conninfo_to_dict(url))
     except psycopg.Error:
