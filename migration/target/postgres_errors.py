@@ -160,6 +160,9 @@ _REFUSED_LOGINS: Final = (
     "no such user",
     "incorrect password",  # Odyssey
     "invalid password",  # PgCat
+    "not permitted to log in",
+    "permission denied for database",
+    "not currently accepting connections",
 )
 """What servers and poolers say of a login that they refuse; of a pooler without a SQLSTATE that says so."""
 
@@ -222,6 +225,21 @@ _LOGIN_REMEDIES: Final[tuple[tuple[str, type[TargetUnreachableError], str], ...]
     ),
     ("does not exist", TargetDatabaseMissingError, "Create it, or name another one"),
     ("pg_hba.conf", TargetLoginError, "Allow this host and user in the server's pg_hba.conf"),
+    (
+        "not permitted to log in",
+        TargetLoginError,
+        "Let the role log in (ALTER ROLE ... LOGIN), or use another one",
+    ),
+    (
+        "permission denied for database",
+        TargetLoginError,
+        "Grant it (GRANT CONNECT ON DATABASE ... TO ...), or use another role",
+    ),
+    (
+        "not currently accepting connections",
+        TargetLoginError,
+        "Let the database be used (ALTER DATABASE ... ALLOW_CONNECTIONS true), or name another one",
+    ),
     *((sign, TargetLoginError, _CHECK_LOGIN) for sign in _REFUSED_LOGINS),
     ("too many", TargetUnreachableError, "Use fewer workers, or raise max_connections"),
     ("SSL", TargetUnreachableError, "Check sslmode and the certificates"),

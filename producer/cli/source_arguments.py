@@ -14,7 +14,7 @@ from pydantic import SecretStr
 
 from migration.errors import UsageError
 from migration.model import Source
-from migration.secret_text import remember_secrets
+from migration.secret_text import ESCAPE_IT, has_bare_password, remember_secrets
 from migration.source.source_listing import default_label, list_sources
 from migration.source.source_path import check_name, check_start, local_path, public_location
 
@@ -32,13 +32,19 @@ def parse_sources(values: Sequence[str], *, tell: Callable[[str], None] = _tell_
     A folder or pattern stands for the databases there; `tell` gets a line on what is passed over.
 
     Raises:
-        UsageError: none is named, two have the same label, or one label is given to several files.
+        UsageError: none is named, a URL's password is not escaped, two have the same label, or several files have one.
         SourceNotFoundError: a folder or pattern stands for no database.
         SourceUnreadableError: a folder cannot be read, or a name is no UTF-8.
     """
     if not values:
         raise UsageError(
             "No source is named", setting="--source", remedy="Name a SQLite database with --source FILE"
+        )
+    if any(map(has_bare_password, values)):
+        raise UsageError(
+            "The URL of a source cannot be read as it is meant",
+            setting="--source",
+            remedy=ESCAPE_IT[:1].upper() + ESCAPE_IT[1:],
         )
     sources: dict[str, Source] = {}
     for source in (source for value in values for source in _parse(value, tell)):

@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
-from migration.errors import TargetUrlError
+from migration.errors import TargetUrlError, UsageError
 from migration.secret_text import has_bare_password
 from migration.settings import Settings
 from migration.target.target_connection import place_of
+from producer.cli.source_arguments import parse_sources
 
 PARTS = ("S3cret", "Pw")
 SPLIT = [f":{PARTS[0]}{sign}{PARTS[1]}@db:5432/0" for sign in "@/?#"]
@@ -53,4 +54,12 @@ def test_target_of_a_flag_is_refused_without_a_part_of_it(rest: str) -> None:
     with pytest.raises(TargetUrlError) as refused:
         place_of(f"postgresql://{rest}")
     assert "%2F" in str(refused.value)
+    assert not any(part in str(refused.value) for part in PARTS)
+
+
+@pytest.mark.parametrize("label", ["", "shop="])
+@pytest.mark.parametrize("rest", [f"me{rest}" for rest in SPLIT])
+def test_source_of_a_flag_is_refused_without_a_part_of_it(label: str, rest: str) -> None:
+    with pytest.raises(UsageError) as refused:
+        parse_sources([f"{label}https://{rest}"])
     assert not any(part in str(refused.value) for part in PARTS)
