@@ -183,6 +183,7 @@ def advice_for(reason: str) -> Advice:
 def quarantine_advice(
     reasons: Mapping[str, int],
     run_id: str,
+    repeat: str,
     *,
     dry_run: bool,
     data_only: bool,
@@ -194,6 +195,7 @@ def quarantine_advice(
     Args:
         reasons: why → number of values.
         run_id: of the run.
+        repeat: the command that migrates anew, over these tables and with another mapping file.
         dry_run: whether nothing was written.
         data_only: whether the tables are an application's, which alone may change their types.
         samples: at least one value of each column and reason.
@@ -230,7 +232,7 @@ def quarantine_advice(
                 _listing(run_id, shown),
                 *widening,
                 *(mapping_entries(theirs, named, _COLUMNS_SHOWN) if advice is EPOCH_ADVICE else ()),
-                *([] if dry_run else [_retry(run_id, has_mapping=not (data_only and widening))]),
+                *([] if dry_run else [_again(run_id, repeat, has_types=bool(widening), data_only=data_only)]),
             ),
         )
 
@@ -258,8 +260,11 @@ def _widening(
     return lines
 
 
-def _retry(run_id: str, *, has_mapping: bool) -> str:
-    return f"migration-cli quarantine retry {run_id}" + (" --mapping FILE.toml" if has_mapping else "")
+def _again(run_id: str, repeat: str, *, has_types: bool, data_only: bool) -> str:
+    """Return how the rows get in: a retry changes no table, so where a column of ours needs another type, all anew."""
+    if has_types and not data_only:
+        return repeat
+    return f"migration-cli quarantine retry {run_id}" + ("" if has_types else " --mapping FILE.toml")
 
 
 def _listing(run_id: str, reasons: list[str]) -> str:

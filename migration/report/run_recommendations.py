@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from migration.applications.application_signatures import recognised
+from migration.mapping_file_model import MappingFile
 from migration.model import FindingKind, IfExists, Mode, Phase
 from migration.report import next_commands
 from migration.report.epoch_advice import asked_columns, epoch_advice
@@ -128,11 +129,18 @@ def _quarantine(situation: Situation) -> Iterator[Recommendation]:
     yield from quarantine_advice(
         situation.quarantine.by_reason,
         situation.run_id,
+        _replacing(situation.options),
         dry_run=not situation.has_migrated,
         data_only=situation.options.data_only,
         samples=situation.quarantine.sample,
         tables=situation.tables,
     )
+
+
+def _replacing(options: RunOptions) -> str:
+    given = options.mapping if options.mapping is not None and not options.mapping.is_profile else None
+    again = replace(options, mapping=given or MappingFile("FILE.toml"), if_exists=IfExists.REPLACE)
+    return next_commands.repeat(again, Mode.MIGRATE)
 
 
 def _unproved(situation: Situation) -> Iterator[Recommendation]:

@@ -69,11 +69,11 @@ def check_expressions(snapshot: Path, schema: SourceSchema, name: str, budget: S
         budget: what computing may cost; None where the snapshot was tried with this mapping before.
 
     Raises:
-        UsageError: an expression is no SQL for this table, is an aggregate, or gives another value at each reading.
+        MappingFileError: an expression is no SQL for this table, is an aggregate, gives another value at each reading,
+            or fails on one of the first rows.
         SourceTooLargeError: it gives more bytes than the budget has.
         SourceTooSlowError: it takes longer.
         SourceProcessError: SQLite dies of it.
-        SourceCorruptError: it fails on one of the first rows.
     """
     asked = [
         (table, column)
@@ -90,8 +90,15 @@ def check_expressions(snapshot: Path, schema: SourceSchema, name: str, budget: S
         for table, column in asked:
             try:
                 connection.execute(f"{_rows(table, column)} LIMIT {_TRIED_ROWS}").fetchall()
-            except sqlite3.Error as error:
-                raise read_error(table, error) from error
+            except sqlite3.Error as error:  # the file itself has been checked before
+                raise MappingFileError(
+                    f"The expression fails on one of the first rows: {error}",
+                    remedy="Guard it with CASE where it does not fit all rows, and call no function that SQLite keeps"
+                    " from sources",
+                    mapping=name,
+                    table=table.name,
+                    column=column.name,
+                ) from error
 
 
 def read_error(table: SourceTable, error: Exception) -> SourceCorruptError:

@@ -170,7 +170,7 @@ def test_draft_of_a_dry_run_makes_the_same_plan(pipeline: Pipeline, build: Build
         ("tables.orders.columns.price.expression = 'sum(price)'", "misuse of aggregate"),
         ("tables.orders.columns.price.expression = 'prize + 1'", "no such column: prize"),
         ("tables.orders.rename = 'part'", "which is the name of part"),
-        ("tables.orders.columns.price.expression = 'abs(-9223372036854775807 - id)'", "guard it with CASE"),
+        ("tables.orders.columns.price.expression = 'abs(-9223372036854775807 - id)'", "Guard it with CASE"),
         ("tables.orders.columns.note.default = 'no_such_thing()'", "Correct the mapping file"),
     ],
 )
