@@ -20,8 +20,7 @@ from api.dashboard_files import is_dashboard_file
 from api.problem_documents import ProblemError, from_convoy, problem_response
 from api.token_check import Caller, Refused, TokenCheck
 from migration.convoy_error import ConvoyError
-from migration.ledger.ledger_tables import LEDGER_SCHEMA
-from migration.target.postgres_errors import translate
+from migration.ledger.ledger_errors import ledger_error
 
 if TYPE_CHECKING:
     from starlette.requests import HTTPConnection
@@ -76,7 +75,7 @@ class BearerToken:
             except ConvoyError as error:
                 return from_convoy(error)
             except DBAPIError as error:
-                return from_convoy(translate(error, schema=LEDGER_SCHEMA))
+                return from_convoy(ledger_error(error))
         if isinstance(known, Refused):
             step = "Make one with `migration-cli token create`, or show one of MIGRATION_API_TOKEN."
             return _unauthorized(f"{known.sentence} {step}", ', error="invalid_token"')

@@ -24,6 +24,7 @@ from migration.convoy_error import ConvoyError
 from migration.errors import BrokerSettingError, TargetSettingError, TargetUnreachableError, UsageError
 from migration.ledger.disk_room_notices import FullDisk, read_full_disks
 from migration.ledger.ledger_database import open_ledger
+from migration.ledger.ledger_errors import is_ledger_missing
 from migration.ledger.process_presence import PresenceCount, count_alive
 from migration.named_targets import DEFAULT_TARGET
 from migration.queue import QueueLengths, check_broker, make_app, read_queue_lengths, send_advance
@@ -246,6 +247,8 @@ def _alive(connection: Connection) -> PresenceCount | None:
         ConvoyError,
         DBAPIError,
     ) as error:  # others hold the ledger's tables, which says nothing of the server
+        if is_ledger_missing(error):
+            raise
         logger.debug("Nobody could be counted: %s", error)
         return None
 

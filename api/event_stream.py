@@ -28,10 +28,9 @@ from api.response_models import PREFIX
 from api.run_location import KnownRun, RunCluster
 from migration.convoy_error import ConvoyError
 from migration.ledger.event_log import Event, read_events
-from migration.ledger.ledger_tables import LEDGER_SCHEMA
+from migration.ledger.ledger_errors import ledger_error
 from migration.ledger.run_records import find_run
 from migration.model import Phase
-from migration.target.postgres_errors import translate
 
 logger = logging.getLogger(__name__)
 
@@ -71,7 +70,7 @@ async def _stream(request: Request, cluster: Cluster, run_id: str, after: int) -
         async for block in _blocks(request, cluster, run_id, after):
             yield block
     except (ConvoyError, SQLAlchemyError) as error:
-        told = translate(error, schema=LEDGER_SCHEMA) if isinstance(error, SQLAlchemyError) else error
+        told = ledger_error(error) if isinstance(error, SQLAlchemyError) else error
         logger.warning("The events of run %s broke off: %s", run_id, told)
         yield _BROKEN_OFF
     except Exception:

@@ -28,9 +28,8 @@ from migration.errors import (
     TargetUnreachableError,
     UsageError,
 )
-from migration.ledger.ledger_tables import LEDGER_SCHEMA
+from migration.ledger.ledger_errors import ledger_error
 from migration.secret_text import without_secrets
-from migration.target.postgres_errors import translate
 
 MEDIA_TYPE = "application/problem+json"
 TYPE_PREFIX = "urn:convoy:problem:"
@@ -156,7 +155,7 @@ async def _on_convoy(request: Request, error: Exception) -> Response:
 
 
 async def _on_database(request: Request, error: Exception) -> Response:
-    return problem_response(from_convoy(translate(error, schema=LEDGER_SCHEMA)), request.url.path)
+    return problem_response(from_convoy(ledger_error(error)), request.url.path)
 
 
 async def _on_validation(request: Request, error: Exception) -> Response:

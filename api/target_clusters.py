@@ -23,10 +23,9 @@ from api.problem_documents import ProblemError, members_of
 from api.server_watch import LOOK_SECONDS
 from migration.convoy_error import ConvoyError
 from migration.errors import TargetUnreachableError, UnknownRunError
-from migration.ledger.ledger_tables import LEDGER_SCHEMA
+from migration.ledger.ledger_errors import ledger_error
 from migration.ledger.run_records import RunRecord, find_run
 from migration.named_targets import DEFAULT_TARGET, NamedTargets
-from migration.target.postgres_errors import translate
 from migration.target_name_errors import UnknownTargetError
 
 logger = logging.getLogger(__name__)
@@ -178,7 +177,7 @@ class TargetClusters:
             elif (problem := answer.exception()) is None:
                 given.append((cluster, answer.result()))
             elif isinstance(problem, ConvoyError | DBAPIError):
-                told.append(_silent(cluster, str(translate(problem, schema=LEDGER_SCHEMA))))
+                told.append(_silent(cluster, str(ledger_error(problem))))
             else:
                 raise problem
         return Answers(tuple(given), tuple(told), self.gone())

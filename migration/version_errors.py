@@ -1,14 +1,20 @@
-"""Versions of Convoy that do not go together."""
+"""Versions of Convoy, and ledgers, that do not go together."""
 
 from __future__ import annotations
 
-from migration.errors import PermanentError, TargetError
+from migration.errors import PermanentError, TargetError, TargetUnreachableError
 
 
 class LedgerTooNewError(TargetError):
     """A newer Convoy has made or upgraded the ledger of this target; nothing was changed."""
 
     code = "ledger-too-new"
+
+
+class LedgerMissingError(TargetUnreachableError):
+    """Somebody has dropped the ledger, or restored the database without it, while processes worked on it."""
+
+    code = "ledger-missing"
 
 
 class DigestAlgorithmError(PermanentError):

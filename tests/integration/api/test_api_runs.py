@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import shutil
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -210,6 +211,27 @@ def test_a_finished_run_cannot_be_resumed(api: RunningApi) -> None:
     answer = api.client.post(accepted["links"]["resume"])
 
     assert (answer.status_code, answer.json()["type"]) == (409, "urn:convoy:problem:resume-refused")
+
+
+def test_ledger_that_was_dropped_is_told_by_each_route_and_probe(api: RunningApi) -> None:
+    run_id = start(api)["run_id"]
+    with api.engine.begin() as connection:
+        connection.execute(text("ALTER SCHEMA convoy RENAME TO away"))
+
+    for method, path in (("GET", V1), ("GET", f"{V1}/{run_id}/status"), ("POST", f"{V1}/start")):
+        answer = api.client.request(
+            method, path, json={"sources": ["school.db"]} if method == "POST" else None
+        )
+        assert (answer.status_code, answer.json()["code"]) == (503, "ledger-missing"), answer.text
+        assert "Restore it from a backup" in answer.json()["detail"]
+    deadline = time.monotonic() + 20
+    while api.client.get("/readyz").status_code == 200:
+        assert time.monotonic() < deadline, "the API counts as ready"
+        time.sleep(0.1)
+
+    with api.engine.begin() as connection:
+        connection.execute(text("ALTER SCHEMA away RENAME TO convoy"))
+    assert api.client.get(f"{V1}/{run_id}/status").status_code == 200
 
 
 def test_the_same_idempotency_key_gives_the_same_run(api: RunningApi) -> None:
