@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Final
 
-from sqlalchemy.exc import SQLAlchemyError
-
 from migration.convoy_error import ConvoyError
 from migration.ledger.ledger_tables import LEDGER_SCHEMA
 from migration.target.postgres_errors import translate
@@ -20,7 +18,7 @@ def is_ledger_missing(error: BaseException) -> bool:
     return getattr(getattr(error, "orig", None), "sqlstate", None) in _MISSING
 
 
-def ledger_error(error: SQLAlchemyError) -> ConvoyError:
+def ledger_error(error: Exception) -> ConvoyError:
     """Return what an error of a question to the ledger amounts to."""
     if not is_ledger_missing(error):
         return translate(error, schema=LEDGER_SCHEMA)

@@ -61,6 +61,12 @@ class RunRecord:
         """Whether it stands still and goes on when somebody says so; it needs what it has staged until then."""
         return self.phase.can_go_on and self.given_up_at is None
 
+    @property
+    def goes_on_by(self) -> str:
+        """The command that lets it go on: a held run whose cutover was stopped is asked for its cutover again."""
+        was_cutting_over = Phase.CUTTING_OVER in (self.phase, self.resume_phase)
+        return "cutover" if self.options.hold and was_cutting_over else "resume"
+
 
 def create_run(
     engine: Engine,

@@ -134,6 +134,7 @@ def next_steps(
     signing: str = "",
     error_code: str = "",
     is_given_up: bool = False,
+    goes_on_by: str = "resume",
 ) -> tuple[NextStep, ...]:
     """Return what is worth typing now, most likely first.
 
@@ -145,11 +146,12 @@ def next_steps(
         signing: the command that signs for losses.
         error_code: of a failed run's error.
         is_given_up: whether somebody has cancelled it after it had failed.
+        goes_on_by: the command by which it goes on.
     """
     if status is Phase.FAILED and error_code == MergeConflictError.code:
         return _whose_rows_count(run_id, options)
     if status is Phase.FAILED and not is_given_up:
-        return _after_failure(run_id, options, way_on(error_code))
+        return _after_failure(run_id, options, goes_on_by, way_on(error_code))
     if status is Phase.READY:
         return (
             NextStep("Put the tables in place, in one transaction", cutover(run_id)),
@@ -165,13 +167,20 @@ def next_steps(
     return _after_success(run_id, options, signing) if has_tables else ()
 
 
-def _after_failure(run_id: str, options: RunOptions, way: WayOn) -> tuple[NextStep, ...]:
-    go_on = NextStep("Go on where it stopped; finished chunks are not copied again", resume(run_id))
+def go_on(run_id: str, command: str) -> NextStep:
+    """Return how a run goes on that stands still, by `resume` or, where that holds it again, by `cutover`."""
+    if command == "cutover":
+        return NextStep("Try the cutover again", cutover(run_id))
+    return NextStep("Go on where it stopped; finished chunks are not copied again", resume(run_id))
+
+
+def _after_failure(run_id: str, options: RunOptions, goes_on_by: str, way: WayOn) -> tuple[NextStep, ...]:
+    on = go_on(run_id, goes_on_by)
     drop = NextStep("Give up and remove the staging schema", cancel(run_id))
     start_over = NextStep("Start over", repeat(options, options.mode))
     return {
-        WayOn.RESUME: (go_on, drop),
-        WayOn.EITHER: (go_on, drop, start_over),
+        WayOn.RESUME: (on, drop),
+        WayOn.EITHER: (on, drop, start_over),
         WayOn.START_OVER: (drop, start_over),
         WayOn.ASK_ANEW: (drop,),
     }[way]

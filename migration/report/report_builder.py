@@ -159,6 +159,7 @@ def assemble(facts: Facts) -> Report:
                 previous=facts.previous,
                 retries=facts.retries,
                 is_given_up=run.given_up_at is not None,
+                goes_on_by=run.goes_on_by,
                 way_on=way,
             )
         ),
@@ -187,7 +188,7 @@ def assemble(facts: Facts) -> Report:
         dry_run=build_dry_run(facts.tables, phases, facts.estimate) if options.mode is Mode.DRY_RUN else None,
         staging_schema=run.staging_schema,
         previous_schemas=tuple(facts.previous),
-        resume_command=next_commands.resume(run.id) if resumable else None,
+        resume_command=next_commands.go_on(run.id, run.goes_on_by).command if resumable else None,
         next_steps=next_commands.next_steps(
             run.id,
             run.phase,
@@ -196,6 +197,7 @@ def assemble(facts: Facts) -> Report:
             signing=signing_line(findings, options),
             error_code=details.code if details else "",
             is_given_up=run.given_up_at is not None,
+            goes_on_by=run.goes_on_by,
         ),
         object_scores=_scores(objects),
         stubs=stubs,

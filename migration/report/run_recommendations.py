@@ -57,6 +57,8 @@ class Situation:
     previous: Mapping[str, int]
     retries: int
     is_given_up: bool = False
+    goes_on_by: str = "resume"
+    """The command by which a run goes on that stands still."""
     way_on: WayOn = WayOn.RESUME
     """What helps a run that has failed."""
 
@@ -102,7 +104,7 @@ def _resume(situation: Situation) -> Iterator[Recommendation]:
             Urgency.MUST,
             "Repair the cause, then resume",
             "The ledger knows which chunks are committed; a resumed run copies only the others.",
-            (next_commands.resume(situation.run_id),),
+            (next_commands.go_on(situation.run_id, situation.goes_on_by).command,),
         )
 
 

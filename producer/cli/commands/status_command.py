@@ -137,7 +137,7 @@ def _describe(record: RunRecord, progress: RunProgress, target: Target) -> list[
         if progress.way_on is WayOn.START_OVER:
             lines.append(f"Anew      {repeat(record.options, record.options.mode)}")
     elif record.can_go_on or progress.paused_at is not None or progress.is_abandoned:
-        lines.append(f"Go on     {command_line(target, 'resume', record.id)}")
+        lines.append(f"Go on     {command_line(target, record.goes_on_by, record.id)}")
     elif not progress.phase.is_end:
         lines.append(f"Follow    {command_line(target, 'status', record.id, '--follow')}")
     return lines
@@ -164,12 +164,14 @@ def _print_runs(records: list[RunRecord], output: Output) -> None:
     if not records:
         click.echo("This target knows no run yet.")
         return
+    from migration.model import Phase
     from migration.report.text_formatting import duration, phrase, printable
 
     lines = [("RUN", "STARTED", "TOOK", "MODE", "STATE", "SOURCES")]
     for record in records:
-        took = ""
-        if record.started_at is not None and record.finished_at is not None:
+        took = ""  # of a run that was rolled back, the end is that of the rollback
+        ended = record.finished_at is not None and record.phase is not Phase.ROLLED_BACK
+        if record.started_at is not None and record.finished_at is not None and ended:
             took = duration((record.finished_at - record.started_at).total_seconds())
         lines.append(
             (

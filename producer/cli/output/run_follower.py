@@ -70,13 +70,13 @@ def follow(session: Session, run_id: str, output: Output) -> int:
     except KeyboardInterrupt:
         return end_interrupted(session, run_id, output)
     except ConvoyError as error:
-        resume = command_line(session.target, "resume", run_id)
         if session.cluster is not None:
             with contextlib.suppress(Exception):  # PostgreSQL may be what is gone
                 _stop_run(session, run_id, error)
+        goes_on_by = _goes_on_by(session, run_id)
         if not isinstance(error, ReportNotWrittenError):
-            error.next_steps = (*error.next_steps, _go_on(run_id))
-        click.echo(f"Go on with: {resume}", err=True)
+            error.next_steps = (*error.next_steps, _go_on(run_id, goes_on_by))
+        click.echo(f"Go on with: {command_line(session.target, goes_on_by, run_id)}", err=True)
         raise
 
 
@@ -237,12 +237,12 @@ def _interrupted(session: Session, run_id: str) -> CommandInterruptedError:
         click.echo(f"Stop it:    {command_line(session.target, 'cancel', run_id)}", err=True)
         watch_on = NextStep("Follow it; it goes on in the cluster", f"migration-cli status {run_id} --follow")
         return CommandInterruptedError("Interrupted", next_steps=(watch_on, drop), run=run_id)
-    resume = command_line(session.target, "resume", run_id)
+    goes_on_by = _goes_on_by(session, run_id)
     whose = "nobody moves the run" if session.cluster is None else "stopping the local cluster"
     click.echo(f"Interrupted; {whose}. What was copied is kept.", err=True)
-    click.echo(f"Go on with:   {resume}", err=True)
+    click.echo(f"Go on with:   {command_line(session.target, goes_on_by, run_id)}", err=True)
     click.echo(f"Or drop it:   {command_line(session.target, 'cancel', run_id)}", err=True)
-    return CommandInterruptedError("Interrupted", next_steps=(_go_on(run_id), drop), run=run_id)
+    return CommandInterruptedError("Interrupted", next_steps=(_go_on(run_id, goes_on_by), drop), run=run_id)
 
 
 def _is_abandoned(session: Session, run_id: str) -> bool:
@@ -267,9 +267,10 @@ def _was_through(session: Session, run_id: str) -> bool:
 
 def _stop_run(session: Session, run_id: str, reason: ConvoyError) -> Phase:
     """Mark a run as stopped, so that no later cluster on this target takes it up by itself; return how it ended."""
-    remedy = f"Go on with `{command_line(session.target, 'resume', run_id)}`"
+    goes_on_by = _goes_on_by(session, run_id)
+    remedy = f"Go on with `{command_line(session.target, goes_on_by, run_id)}`"
     what = reason.what.splitlines()[0]
-    error = type(reason)(what, remedy=remedy, next_steps=(_go_on(run_id),), **reason.place)
+    error = type(reason)(what, remedy=remedy, next_steps=(_go_on(run_id, goes_on_by),), **reason.place)
     # The run had begun, so something may have been changed, whatever the class of the error says.
     error.exit_status = ExitStatus.FAILED
     run = find_run(session.engine, run_id)
@@ -279,7 +280,11 @@ def _stop_run(session: Session, run_id: str, reason: ConvoyError) -> Phase:
     return run.phase
 
 
-def _go_on(run_id: str) -> NextStep:
-    return NextStep(
-        "Go on where it stopped; finished chunks are not copied again", next_commands.resume(run_id)
-    )
+def _goes_on_by(session: Session, run_id: str) -> str:
+    with contextlib.suppress(Exception):  # whoever cannot ask says what is usual
+        return find_run(session.engine, run_id).goes_on_by
+    return "resume"
+
+
+def _go_on(run_id: str, command: str) -> NextStep:
+    return next_commands.go_on(run_id, command)

@@ -189,6 +189,8 @@ def test_cutover_that_was_interrupted_is_held_again_by_resume_and_done_by_cutove
         run = find_run(direct.ledger, run_id)
         if run.phase is Phase.CUTTING_OVER:
             fail_run(direct.ledger, run, CommandInterruptedError("The run was interrupted"))
+            report = build_report(direct.ledger, run_id)
+            assert report.next_steps[0].command == report.resume_command == f"migration-cli cutover {run_id}"
         again(direct.ledger, run_id)
         expected = Phase.READY if again is request_resume else Phase.CUTTING_OVER
         assert find_run(direct.ledger, run_id).phase is expected
