@@ -68,6 +68,7 @@ def foresee_replacements(
 
     Raises:
         ObjectsInTheWayError: names those that cannot be carried over and that nobody has signed for.
+        TargetPermissionError: the role may not take those out of the way that somebody has signed for.
     """
     found = []
     for schema in [] if options.data_only else sorted({plan.target_schema for plan in plans}):
@@ -78,6 +79,7 @@ def foresee_replacements(
         except DBAPIError as error:
             raise translate(error, schema=schema) from error
         replacement.check(options.drop_dependents)
+        refuse_lacking(connection, replacement.lacking, schema=schema)
         found.append(replacement)
     return found
 

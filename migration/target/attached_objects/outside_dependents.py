@@ -13,6 +13,7 @@ from sqlalchemy import text
 
 from migration.target.attached_objects.attachment_reader import Attachment, names_looked_up_in
 from migration.target.attached_objects.attachment_transfer import NotCarried, make_object
+from migration.target.missing_rights import owner_rights
 from migration.target.pg_catalog.schema_relations import dependents_of
 from migration.target.sql_statements import quoted, run_sql
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sqlalchemy import Connection
+
+    from migration.target.missing_rights import MissingRight
 
 _KIND_OF_CATALOG: Final = {
     "pg_constraint": "incoming_foreign_key",
@@ -150,6 +153,14 @@ def leave_outsider(connection: Connection, one: Outsider, previous: str) -> dict
         run_sql(connection, _drop_key(one))
         return {**record, "statements": [one.statement, *one.more]}
     return record
+
+
+def rights_to_leave(connection: Connection, lost: Sequence[Outsider]) -> list[MissingRight]:
+    """Return which views and tables the role may not change that `leave_outsider` would take out of the way."""
+    names = [quoted(one.schema, one.relation) for one in lost if one.relation]
+    statement = text("SELECT to_regclass(n)::oid::bigint FROM unnest(CAST(:names AS text[])) n")
+    oids = connection.execute(statement, {"names": names}).scalars().all()
+    return owner_rights(connection, oids, "take out of the way")
 
 
 def _key_record(connection: Connection, one: Outsider) -> dict[str, Any]:

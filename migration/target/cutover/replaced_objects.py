@@ -32,6 +32,7 @@ from migration.target.attached_objects.outside_dependents import (
     carry_outsider,
     leave_outsider,
     read_outsiders,
+    rights_to_leave,
     try_outsider,
     with_their_dependents,
 )
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from migration.model import TablePlan
+    from migration.target.missing_rights import MissingRight
 
 
 @dataclass(slots=True)
@@ -69,6 +71,8 @@ class Replacement:
     lost: list[NotCarried] = field(default_factory=list)
     restore: list[str] = field(default_factory=list)
     outsiders: list[dict[str, Any]] = field(default_factory=list)
+    lacking: list[MissingRight] = field(default_factory=list)
+    """What the role may not take out of the way of those that stay behind."""
 
     def add(self, moved: Sequence[Transfer]) -> None:
         """Take in what became of the attachments of tables."""
@@ -189,7 +193,8 @@ def foresee(
         result.add(transfer(connection, moves, (trial_schema, schema), ATTACHED_KINDS))
         outsiders = read_outsiders(connection, [relation.oid for relation in standing], schema)
         reasons = {one.oid: try_outsider(connection, one, trial_schema, schema) for one in outsiders}
-        _add_outsiders(connection, result, outsiders, reasons, schema)
+        left = _add_outsiders(connection, result, outsiders, reasons, schema)
+        result.lacking = rights_to_leave(connection, left)
     finally:
         if attempt.is_active and not connection.invalidated:
             attempt.rollback()

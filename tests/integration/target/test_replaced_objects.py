@@ -297,6 +297,26 @@ def test_object_of_another_role_is_refused_by_name(shop: Replacement, roles: tup
     assert "view theirs: it belongs to another role" in error
 
 
+@pytest.mark.parametrize("by_key", [False, True])
+def test_object_of_another_role_that_is_signed_for_is_refused_before_anything_is_copied(
+    shop: Replacement, by_key: bool
+) -> None:
+    if by_key:
+        shop.execute(
+            "CREATE TABLE shop.theirs (sale bigint REFERENCES shop.sale (id) MATCH FULL)", owner=True
+        )
+    else:
+        shop.execute("CREATE VIEW shop.theirs AS SELECT * FROM shop.sale", owner=True)
+    before = shop.dump()
+    run = shop.migrate("view", "incoming_foreign_key")
+    assert run.phase is Phase.FAILED
+    assert "may not take out of the way" in (run.error or "")
+    assert "theirs" in (run.error or "")
+    assert "Run: GRANT " in (run.error or "")
+    assert run.resume_phase is Phase.PROFILING
+    assert shop.dump() == before
+
+
 def test_view_changed_since_is_not_overwritten_by_a_rollback(shop: Replacement) -> None:
     shop.execute("CREATE VIEW v AS SELECT id FROM customer")
     run = shop.migrate()
