@@ -50,7 +50,7 @@ from migration.target.cutover.lock_acquisition import (
 from migration.target.cutover.relation_move import translated
 from migration.target.cutover.schema_rollback import roll_back
 from migration.target.cutover.schema_turns import take_schema_turns
-from migration.target.missing_rights import refuse_lacking
+from migration.target.missing_rights import owner_rights, refuse_lacking, schema_rights
 from migration.target.pg_catalog.application_table_facts import application_tables_with
 
 _DONE = (Phase.COMPLETED, Phase.COMPLETED_WITH_FINDINGS)
@@ -182,6 +182,7 @@ def _look(
         ):
             run = read_run(connection, request.run_id)
             _check(connection, run)
+            _check_rights(connection, run)
             tables = watched_tables(connection, run)
             looks = LaterWriteCount(connection, run, snapshots).look_at(tables, earlier)
             views = changed_views(connection, run)
@@ -234,14 +235,15 @@ def _try(
 
 
 def _check_rights(connection: Connection, run: RunRecord) -> None:
-    """Name every right that the reverse of a load needs, before the first statement that would miss one."""
-    for part in run.cutover:
-        if part["record"].get("data_only"):
-            oids = [entry["oid"] for entry in part["record"]["tables"]]
-            tables = list(application_tables_with(connection, oids).values())
-            refuse_lacking(
-                connection, load_rights(connection, tables), schema=part["record"]["target_schema"]
-            )
+    """Name every right that the reverse needs, before the first statement that would miss one."""
+    for record in (part["record"] for part in run.cutover if part["record"]):
+        oids = [entry["oid"] for entry in (*record["tables"], *record.get("replaced", ()))]
+        if record.get("data_only"):
+            lacking = load_rights(connection, list(application_tables_with(connection, oids).values()))
+        else:
+            lacking = schema_rights(connection, record["target_schema"], ["CREATE", "USAGE"])
+            lacking += owner_rights(connection, oids, "remove or put back")
+        refuse_lacking(connection, lacking, schema=record["target_schema"])
 
 
 def _reverse(
