@@ -27,7 +27,7 @@ def signing_line(findings: Sequence[FindingReport], options: RunOptions) -> str:
 
     A dry-run is followed by the migration. After one the tables are full, and a comparison is what can be signed.
     """
-    names = _names(findings)
+    names = tuple(dict.fromkeys(finding.loss for finding in findings if finding.loss))
     after = options.mode is not Mode.DRY_RUN
     if not names or (
         after and TARGET_ROW_KEPT in names
