@@ -38,12 +38,15 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+_State = dict[str, tuple[int, int, int] | None]
+
 _COPY_BYTES = 1 << 20
 _KERNEL_COPY_BYTES = 64 << 20
 _NOT_IN_KERNEL = frozenset({errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EPERM})
 _ATTEMPTS = 5
 _PAUSE_SECONDS = 0.3
-_LOCK_TIMEOUT_SECONDS = 5.0
+_LOCK_TIMEOUT_SECONDS = 10.0
+_LOOK_SECONDS = 0.0002
 _CLOCK_TICK_SECONDS = 0.02  # two writes within one tick of the kernel's clock leave the same mtime
 _SUFFIXES = ("", "-wal", "-journal")
 _REMEDY = "Stop the application that uses it, or try again"
@@ -84,10 +87,9 @@ def copy_database(source: Path, copy: Path, place: Place) -> None:
                 )
                 make_plain(copy, place, frames)
                 return
-        before = _settled_state(source)
-        suffixes = _copy_once(source, copy, place)
+        before = _copy_once(source, copy, place)
         after = _state(source)
-        if all(before[suffix] == after[suffix] for suffix in suffixes):
+        if all(state == after[suffix] for suffix, state in before.items()):
             make_plain(copy, place)
             return
         _remove(copy)
@@ -145,37 +147,39 @@ def _written_to(source: Path, refusal: Refusal | None, place: Place) -> SourceLo
     )
 
 
-def _copy_once(source: Path, copy: Path, place: Place) -> tuple[str, ...]:
-    """Copy the file and what belongs to it; return the suffixes of the files that must not have moved meanwhile."""
+def _copy_once(source: Path, copy: Path, place: Place) -> _State:
+    """Copy the file and what belongs to it; return the states of the files that must not have moved meanwhile."""
+    before = _settled_state(source)
     with open_regular(source) as file:
         start = file.read(SAMPLE_BYTES)
         file_bytes = file.seek(0, 2)
         file.seek(0)
         if file_bytes == 0:
             copy.touch()
-            return _SUFFIXES
+            return before
         uses_wal = read_header(start, file_bytes, place).uses_wal or _size(_beside(source, "-wal")) > 0
-        if not uses_wal and _copy_under_lock(file, source, copy, place):
+        if not uses_wal and (locked := _copy_under_lock(file, source, copy, place)) is not None:
             # A journal there belongs to a writer that has committed nothing yet.
-            return ("", "-wal")
+            return {suffix: state for suffix, state in locked.items() if suffix != "-journal"}
         _copy_open_file(file, copy)
         _copy_if_there(source, copy, "-wal")
         # Hot: its writer is dead, and the copy has to be rolled back.
         _copy_if_there(source, copy, "-journal")
-        return _SUFFIXES
+        return before
 
 
-def _copy_under_lock(file: BinaryIO, source: Path, copy: Path, place: Place) -> bool:
-    """Copy while no writer can commit. False: no lock, because of a hot journal or damage; nothing is copied.
+def _copy_under_lock(file: BinaryIO, source: Path, copy: Path, place: Place) -> _State | None:
+    """Copy while no writer can commit; return the state of that time, to which it may have taken many commits.
+
+    None: no lock, because of a hot journal or damage, or another file stands there now; nothing is copied.
 
     Closing any handle of a file drops all locks of this process on it, so `file` was opened before the lock is
     taken, and is closed after.
     """
     uri = file_uri(source, "mode=ro")
-    with closing(open_database(uri, timeout_seconds=_LOCK_TIMEOUT_SECONDS)) as lock:
+    with closing(open_database(uri, timeout_seconds=0)) as lock:
         try:
-            lock.execute("BEGIN")
-            lock.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+            _take_shared_lock(lock)
         except sqlite3.OperationalError as error:
             if error.sqlite_errorname == "SQLITE_BUSY":
                 raise SourceLockedError(
@@ -183,11 +187,39 @@ def _copy_under_lock(file: BinaryIO, source: Path, copy: Path, place: Place) -> 
                     remedy=f"{_REMEDY}. In WAL mode (PRAGMA journal_mode = WAL) it could go on writing",
                     **place,
                 ) from error
-            return False
+            return None
         except (sqlite3.Error, UnicodeDecodeError):
-            return False
+            return None
+        before = _state(source)
+        header = read_header(file.read(SAMPLE_BYTES), file.seek(0, 2), place)
+        file.seek(0)
+        if header.uses_wal or before[""] is None or before[""][2] != os.fstat(file.fileno()).st_ino:
+            return None
         _copy_open_file(file, copy)
-        return True
+        return before
+
+
+def _take_shared_lock(lock: sqlite3.Connection) -> None:
+    """Keep writers from committing, from the first moment between two commits on.
+
+    An application that commits all the time leaves but fractions of a millisecond, in which SQLite's own busy handler,
+    with pauses of up to 100 ms, hardly ever looks.
+
+    Raises:
+        sqlite3.Error: there was no such moment (SQLITE_BUSY), or the file cannot be read.
+    """
+    deadline = time.monotonic() + _LOCK_TIMEOUT_SECONDS
+    while True:
+        try:
+            lock.execute("BEGIN")
+            lock.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorname != "SQLITE_BUSY" or time.monotonic() > deadline:
+                raise
+            lock.rollback()
+            time.sleep(_LOOK_SECONDS)
+        else:
+            return
 
 
 def _beside(path: Path, suffix: str) -> Path:
@@ -250,9 +282,9 @@ def _copy_if_there(source: Path, copy: Path, suffix: str) -> None:
         pass  # whether it has just vanished is seen in the state of the files
 
 
-def _state(source: Path) -> dict[str, tuple[int, int, int] | None]:
+def _state(source: Path) -> _State:
     """Return size, mtime in ns and inode of the database and of what belongs to it, by suffix."""
-    states: dict[str, tuple[int, int, int] | None] = {}
+    states: _State = {}
     for suffix in _SUFFIXES:
         try:
             stat = _beside(source, suffix).stat()
@@ -265,7 +297,7 @@ def _state(source: Path) -> dict[str, tuple[int, int, int] | None]:
     return states
 
 
-def _settled_state(source: Path) -> dict[str, tuple[int, int, int] | None]:
+def _settled_state(source: Path) -> _State:
     """Return the state once no file has changed within the last tick, so that a later change will show."""
     for _ in range(_ATTEMPTS):
         state = _state(source)

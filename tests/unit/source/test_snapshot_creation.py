@@ -136,6 +136,30 @@ def test_the_application_can_write_again_afterwards(build, folder):
         connection.commit()
 
 
+def test_a_writer_that_commits_without_a_pause_is_waited_for_and_goes_on(build, folder, child):
+    path = build(TABLE, {"t": ROWS})
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("CREATE TABLE busy (a, b)")
+    # Each commit writes two rows, and all that lies between two of them is a line of Python.
+    writer = child(
+        "c = sqlite3.connect(path, timeout=60, isolation_level=None); n = 0; print('ready', flush=True)\n"
+        "while True:\n"
+        "    c.execute('BEGIN IMMEDIATE'); c.execute('INSERT INTO busy VALUES (?, 1)', (n,))\n"
+        "    c.execute('INSERT INTO busy VALUES (?, 2)', (n,)); c.execute('COMMIT'); n += 1",
+        path,
+    )
+    seen = []
+    for number in range(3):
+        copy = folder / f"{number}.db"
+        database_copy.copy_database(path, copy, {})
+        with closing(sqlite3.connect(copy)) as connection:
+            assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+            seen.append(connection.execute("SELECT count(*) FROM busy").fetchone()[0])
+    assert all(rows % 2 == 0 for rows in seen)
+    assert seen == sorted(seen)
+    assert writer.poll() is None
+
+
 def test_a_locked_database_is_refused_with_a_remedy(build, folder, child, monkeypatch):
     monkeypatch.setattr(database_copy, "_LOCK_TIMEOUT_SECONDS", 0.1)
     path = build(TABLE, {"t": ROWS})
