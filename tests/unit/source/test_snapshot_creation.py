@@ -136,7 +136,7 @@ def test_the_application_can_write_again_afterwards(build, folder):
         connection.commit()
 
 
-def test_a_writer_that_commits_without_a_pause_is_waited_for_and_goes_on(build, folder, child):
+def test_a_writer_that_commits_without_a_pause_is_waited_for_and_goes_on(build, child):
     path = build(TABLE, {"t": ROWS})
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("CREATE TABLE busy (a, b)")
@@ -150,7 +150,7 @@ def test_a_writer_that_commits_without_a_pause_is_waited_for_and_goes_on(build, 
     )
     seen = []
     for number in range(3):
-        copy = folder / f"{number}.db"
+        copy = path.with_name(f"copy-{number}.db")
         database_copy.copy_database(path, copy, {})
         with closing(sqlite3.connect(copy)) as connection:
             assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
