@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from migration.column_types.whole_days import answer
+from migration.name_lists import NAMES_SHOWN, some
 from migration.report.report_model import Recommendation, Urgency
-from migration.report.text_formatting import NAMES_SHOWN, count, some, toml_name
+from migration.report.text_formatting import count, toml_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

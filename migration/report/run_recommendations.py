@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 from migration.applications.application_signatures import recognised
 from migration.model import FindingKind, IfExists, Mode, Phase
+from migration.name_lists import NAMES_SHOWN, some
 from migration.report import next_commands
 from migration.report.epoch_advice import asked_columns, epoch_advice
 from migration.report.loss_advice import loss_advice
@@ -33,7 +34,7 @@ from migration.report.report_model import (
 )
 from migration.report.run_facts import ForeignKeyFacts
 from migration.report.spoiled_uuid_advice import spoiled_uuid_advice
-from migration.report.text_formatting import NAMES_SHOWN, count, some
+from migration.report.text_formatting import count
 from migration.run_options import RunOptions
 from migration.ways_on import WayOn
 

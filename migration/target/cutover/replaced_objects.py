@@ -14,6 +14,7 @@ from sqlalchemy.exc import DBAPIError
 from migration.attached_object_kinds import ATTACHED_KINDS
 from migration.cutover_errors import ObjectsInTheWayError
 from migration.model import Finding, FindingKind, ObjectResult, ObjectState
+from migration.name_lists import some
 from migration.target.attached_objects.attachment_reader import (
     BUILT_BEFOREHAND,
     Attachment,
@@ -36,7 +37,6 @@ from migration.target.attached_objects.outside_dependents import (
     with_their_dependents,
 )
 from migration.target.cutover.cutover_lock_timeout import LOCK_TIMEOUT
-from migration.target.cutover.occupied_names import listed
 from migration.target.loading.index_and_constraint_creation import build_object, building, is_refusal
 from migration.target.loading.staging_schema import sequences_make_way
 from migration.target.pg_catalog.schema_relations import (
@@ -130,7 +130,7 @@ class Replacement:
         kinds = sorted({one.attachment.kind for one in refused} | set(signed))
         raise ObjectsInTheWayError(
             f"Tables to replace are used by other objects, or have some, that cannot go over to the new ones:"
-            f" {listed([str(one) for one in refused])}",
+            f" {some([str(one) for one in refused])}",
             schema=self.schema,
             remedy="Make them fit the source, choose --target-schema, or sign for their loss with"
             f" --drop-dependents {','.join(kinds)} (each is then listed as a finding, and comes back with a rollback)",
