@@ -11,14 +11,15 @@ NAMES_SHOWN: Final = 3
 
 
 def some(names: Iterable[str], limit: int = NAMES_SHOWN, separator: str = ", ") -> str:
-    """Return the first names, each once, and how many more there are.
+    """Return the first names, each once, and how many more there are; a single one more is named, too.
 
     >>> some(f"t{number}" for number in range(300))
     't0, t1, t2 and 297 more'
     """
     known = list(dict.fromkeys(names))
-    more = f" and {len(known) - limit:,} more" if len(known) > limit else ""
-    return separator.join(known[:limit]) + more
+    if len(known) <= limit + 1:
+        return separator.join(known)
+    return f"{separator.join(known[:limit])} and {len(known) - limit:,} more"
 
 
 def nearest_name(name: str, known: Collection[str]) -> str:

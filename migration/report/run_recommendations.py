@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Final
 
 from migration.applications.application_signatures import recognised
 from migration.model import FindingKind, IfExists, Mode, Phase
-from migration.name_lists import NAMES_SHOWN, some
+from migration.name_lists import some
 from migration.report import next_commands
 from migration.report.epoch_advice import asked_columns, epoch_advice
 from migration.report.loss_advice import loss_advice
@@ -40,6 +41,9 @@ from migration.ways_on import WayOn
 
 VACUUM_STATEMENTS = 10
 """With more tables than this, one vacuumdb line is easier."""
+
+
+_KEYS_DRAFTED: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,7 +234,7 @@ def _keyless(situation: Situation) -> Iterator[Recommendation]:
             " need one. Rows were compared as a whole, duplicates included.",
             tuple(
                 f"ALTER TABLE {qualified(table)} ADD COLUMN row_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY;"
-                for table in keyless[:NAMES_SHOWN]
+                for table in keyless[:_KEYS_DRAFTED]
                 if situation.has_migrated
             ),
         )
