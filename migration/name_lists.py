@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Collection, Iterable
-from typing import Final
+from collections.abc import Collection, Iterable, Sequence
+from typing import Final, TypeVar
+
+Thing = TypeVar("Thing")
 
 NAMES_SHOWN: Final = 3
 """Of more than these a sentence says how many there are; whoever needs them all gets them as data."""
@@ -20,6 +22,11 @@ def some(names: Iterable[str], limit: int = NAMES_SHOWN, separator: str = ", ") 
     if len(known) <= limit + 1:
         return separator.join(known)
     return f"{separator.join(known[:limit])} and {len(known) - limit:,} more"
+
+
+def unnamed(things: Sequence[Thing], limit: int = NAMES_SHOWN) -> Sequence[Thing]:
+    """Return those of a list without repetitions that `some` does not name: for where each of them has to be known."""
+    return things[limit:] if len(things) > limit + 1 else ()
 
 
 def nearest_name(name: str, known: Collection[str]) -> str:

@@ -14,7 +14,7 @@ from sqlalchemy.exc import DBAPIError
 from migration.attached_object_kinds import ATTACHED_KINDS
 from migration.cutover_errors import ObjectsInTheWayError
 from migration.model import Finding, FindingKind, ObjectResult, ObjectState
-from migration.name_lists import some
+from migration.name_lists import some, unnamed
 from migration.target.attached_objects.attachment_reader import (
     BUILT_BEFOREHAND,
     Attachment,
@@ -134,7 +134,7 @@ class Replacement:
             schema=self.schema,
             remedy="Make them fit the source, choose --target-schema, or sign for their loss with"
             f" --drop-dependents {','.join(kinds)} (each is then listed as a finding, and comes back with a rollback)",
-            details="\n".join([*(str(one) for one in refused[_SHOWN:]), *self._said_of_the_rest()]),
+            details="\n".join([*(str(one) for one in unnamed(refused)), *self._said_of_the_rest()]),
         )
 
     def _said_of_the_rest(self) -> list[str]:
@@ -149,9 +149,6 @@ class Replacement:
 
     def _outsiders(self) -> list[tuple[str, str]]:
         return [(kind, name) for kind, name in (label.split(" ", 1) for label in self.outside)]
-
-
-_SHOWN = 10
 
 
 def foresee(
