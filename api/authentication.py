@@ -19,7 +19,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from api.dashboard_files import is_dashboard_file
 from api.problem_documents import ProblemError, from_convoy, problem_response
 from api.token_check import Caller, Refused, TokenCheck
-from migration.convoy_error import ConvoyError
+from migration.convoy_error import ConvoyError, NextStep
 from migration.ledger.ledger_errors import ledger_error
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ PUBLIC_PATHS = frozenset({"/", "/docs", "/openapi.json", "/healthz", "/readyz"})
 """Health, and three documents that are the same for everybody and hold no data."""
 _ASK_SECONDS: Final = 10.0
 _ASKING_AT_ONCE: Final = 4
+_MAKE_TOKEN: Final = NextStep("Make a token in the ledger", "migration-cli token create NAME --scope run")
 
 
 def _is_public(path: str) -> bool:
@@ -77,11 +78,10 @@ class BearerToken:
             except DBAPIError as error:
                 return from_convoy(ledger_error(error))
         if isinstance(known, Refused):
-            step = "Make one with `migration-cli token create`, or show one of MIGRATION_API_TOKEN."
-            return _unauthorized(f"{known.sentence} {step}", ', error="invalid_token"')
+            step = f"Make one with `{_MAKE_TOKEN.command}`, or show one of MIGRATION_API_TOKEN."
+            return _unauthorized(f"{known.sentence} {step}", ', error="invalid_token"', (_MAKE_TOKEN,))
         return known or ProblemError(
             "ledger-unreachable",
-            HTTPStatus.SERVICE_UNAVAILABLE,
             f"The ledger did not say within {_ASK_SECONDS:.0f} s whether this token is good. Try again.",
         )
 
@@ -101,10 +101,10 @@ class BearerToken:
         return not (isinstance(found, ProblemError) and found.status == HTTPStatus.UNAUTHORIZED)
 
 
-def _unauthorized(sentence: str, reason: str) -> ProblemError:
+def _unauthorized(sentence: str, reason: str, next_steps: tuple[NextStep, ...] = ()) -> ProblemError:
     return ProblemError(
         "unauthorized",
-        HTTPStatus.UNAUTHORIZED,
         sentence,
         headers={"WWW-Authenticate": f'Bearer realm="convoy"{reason}'},
+        next_steps=next_steps,
     )

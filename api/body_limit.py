@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from http import HTTPStatus
 
 from starlette.datastructures import Headers
 from starlette.requests import Request
@@ -83,7 +82,6 @@ class BodyLimit:
             await _drain(receive)
         return ProblemError(
             "too-large",
-            HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
             f"A request may hold {self._max_bytes} bytes at most.",
             headers={"Connection": "close"},
         )
@@ -92,7 +90,6 @@ class BodyLimit:
 def _too_slow() -> ProblemError:
     return ProblemError(
         "request-timeout",
-        HTTPStatus.REQUEST_TIMEOUT,
         f"The body was not whole within {BODY_SECONDS:g} seconds; send it at once, and all that its length announces.",
         headers={"Connection": "close"},
     )

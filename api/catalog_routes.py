@@ -122,13 +122,11 @@ def schema(
         elsewhere = f" It belongs to {' and '.join(entry.app for entry in named)}." if named else ""
         raise ProblemError(
             "table-not-found",
-            HTTPStatus.NOT_FOUND,
             f"The catalog has no such table{' in this app' if app else ''}.{elsewhere} {PREFIX}/tables lists all.",
         )
     if len(found) > 1:
         raise ProblemError(
             "ambiguous-table",
-            HTTPStatus.MULTIPLE_CHOICES,
             f"{len(found)} apps have a table of this name; add `?app=` with one of them.",
             {"choices": [{"app": entry.app, "path": _path(entry)} for entry in found]},
         )

@@ -27,6 +27,7 @@ from migration.ledger.ledger_database import open_ledger
 from migration.ledger.ledger_errors import is_ledger_missing
 from migration.ledger.process_presence import PresenceCount, count_alive
 from migration.named_targets import DEFAULT_TARGET
+from migration.pasted_commands import reaching
 from migration.queue import QueueLengths, check_broker, make_app, read_queue_lengths, send_advance
 from migration.settings import Settings
 from migration.target.session_bounds import SessionBounds
@@ -95,6 +96,14 @@ class Cluster:
         """URL of the target without its password."""
         url = self.settings.target_url
         return redact(url.get_secret_value()) if url else ""
+
+    def pastable(self, command: str) -> str:
+        """Return a command line such that it reaches this target where it has a name; any other line as it is."""
+        return reaching(
+            command,
+            ("--target", self.target_name) if self.target_name else (),
+            replaces=bool(self.target_name),
+        )
 
     @property
     def shown_target(self) -> str | None:

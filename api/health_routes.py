@@ -98,7 +98,6 @@ async def readyz(cluster: ClusterDep, clusters: ClustersDep) -> Readiness:
     if told:
         raise ProblemError(
             "not-ready",
-            HTTPStatus.SERVICE_UNAVAILABLE,
             " ".join(told),
             parts | ages | of_targets,
         )

@@ -16,7 +16,6 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from http import HTTPStatus
 
 from sqlalchemy import Engine, select, text
 
@@ -118,7 +117,6 @@ def _find(
     if not is_same:
         raise ProblemError(
             "idempotency-key-reused",
-            HTTPStatus.UNPROCESSABLE_ENTITY,
             "This Idempotency-Key belongs to another request; use a new key for a new run.",
             {"run_id": row.id},
         )

@@ -71,9 +71,7 @@ def dashboard_file(path: str, if_none_match: IfNoneMatch = None) -> Response:
     """Return a style, script or picture of the pages; a browser that has it already gets 304."""
     found = dashboard_files().get(path)
     if found is None or path.endswith(".html"):
-        raise ProblemError(
-            "not-found", HTTPStatus.NOT_FOUND, "There is nothing at this path. /docs lists the endpoints."
-        )
+        raise ProblemError("not-found", "There is nothing at this path. /docs lists the endpoints.")
     headers = {**DASHBOARD_HEADERS, "ETag": found.etag}
     known = [tag.strip().removeprefix("W/") for tag in (if_none_match or "").split(",")]
     if found.etag in known:

@@ -18,17 +18,12 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from migration.convoy_error import ConvoyError
+from api.problem_kinds import kind_of, problem_kind
+from api.request_sentences import wrong_fields
+from migration.convoy_error import ConvoyError, NextStep
 from migration.error_record import error_record, place_in
-from migration.errors import (
-    BrokerError,
-    RetryableError,
-    SourceError,
-    TargetError,
-    TargetUnreachableError,
-    UsageError,
-)
 from migration.ledger.ledger_errors import ledger_error
+from migration.name_lists import NAMES_SHOWN
 from migration.secret_text import without_secrets
 
 MEDIA_TYPE = "application/problem+json"
@@ -36,43 +31,38 @@ TYPE_PREFIX = "urn:convoy:problem:"
 RETRY_SECONDS = 5
 """When a client may come back after a 503 (RFC 9110, section 10.2.3)."""
 
-logger = logging.getLogger(__name__)
+MOST_POINTED_AT = 100
+UNREADABLE_BODY = "The body could not be read. Send it as JSON in UTF-8, uncompressed."
 
-# The first class that fits decides; subclasses stand before their bases.
-_BY_ERROR: tuple[tuple[type[ConvoyError], str, HTTPStatus], ...] = (
-    (TargetUnreachableError, "ledger-unreachable", HTTPStatus.SERVICE_UNAVAILABLE),
-    (BrokerError, "broker-unreachable", HTTPStatus.SERVICE_UNAVAILABLE),
-    (RetryableError, "try-again", HTTPStatus.SERVICE_UNAVAILABLE),
-    (UsageError, "invalid-request", HTTPStatus.UNPROCESSABLE_ENTITY),
-    (SourceError, "invalid-source", HTTPStatus.UNPROCESSABLE_ENTITY),
-    (TargetError, "target-conflict", HTTPStatus.CONFLICT),
-)
+logger = logging.getLogger(__name__)
 
 
 class ProblemError(Exception):
     """An error that already knows its problem document.
 
     Args:
-        name: last part of the `type` URN.
-        status: HTTP status.
+        name: last part of the `type` URN, of the list in problem_kinds.py, which knows its status and its `code`.
         detail: one or two sentences: what happened, and what to do about it.
-        members: extension members of the document (RFC 9457, section 3.2).
+        members: extension members of the document (RFC 9457, section 3.2), a narrower `code` among them.
         headers: response headers that belong to the error.
+        next_steps: the commands that `detail` names.
     """
 
     def __init__(
         self,
         name: str,
-        status: HTTPStatus,
         detail: str,
         members: Mapping[str, Any] | None = None,
         headers: Mapping[str, str] | None = None,
+        next_steps: Sequence[NextStep] = (),
     ) -> None:
-        super().__init__(name, status, detail, members, headers)
+        super().__init__(name, detail, members, headers, next_steps)
+        kind = problem_kind(name)
         self.name = name
-        self.status = status
+        self.status = kind.status
         self.detail = detail
-        self.members = dict(members or {})
+        steps = [{"purpose": step.purpose, "command": step.command} for step in next_steps]
+        self.members: dict[str, Any] = {"code": kind.code, "next_steps": steps, **(members or {})}
         self.headers = dict(headers or {})
 
 
@@ -105,10 +95,7 @@ def _tellable(value: Any) -> Any:
 
 def from_convoy(error: ConvoyError) -> ProblemError:
     """Return the problem that stands for an error of the domain."""
-    for error_type, name, status in _BY_ERROR:
-        if isinstance(error, error_type):
-            return ProblemError(name, status, str(error), members_of(error))
-    return ProblemError("internal", HTTPStatus.INTERNAL_SERVER_ERROR, str(error), members_of(error))
+    return ProblemError(kind_of(type(error)).name, str(error), members_of(error))
 
 
 def members_of(error: ConvoyError) -> dict[str, Any]:
@@ -118,30 +105,14 @@ def members_of(error: ConvoyError) -> dict[str, Any]:
 
 
 def invalid_request(errors: Sequence[tuple[str, str]]) -> ProblemError:
-    """Return the 422 problem for wrong fields, given as pairs of JSON pointer and sentence."""
-    return ProblemError(
-        "invalid-request",
-        HTTPStatus.UNPROCESSABLE_ENTITY,
-        " ".join(f"{pointer}: {sentence}." for pointer, sentence in errors),
-        {
-            "code": UsageError.code,
-            "next_steps": [],
-            "errors": [{"pointer": pointer, "detail": sentence} for pointer, sentence in errors],
-        },
-    )
+    """Return the 422 problem for wrong fields, given as pairs of JSON pointer and sentence.
 
-
-_UNION_TAGS = frozenset({"str", "LabelledSource"})
-"""pydantic names the alternative that it tried, which is no part of the body: a source is a path or an object."""
-
-
-def _pointer(location: Sequence[int | str]) -> str:
-    """Return FastAPI's error location as a JSON pointer below `#` (body) or as `parameter name`."""
-    place, *rest = location
-    if place == "body":
-        named = [str(part).replace("~", "~0").replace("/", "~1") for part in rest if part not in _UNION_TAGS]
-        return "#/" + "/".join(named)
-    return f"{place} {'.'.join(map(str, rest))}".strip()
+    The sentence names a few of many, `errors` the first `MOST_POINTED_AT`.
+    """
+    told = [f"{pointer}: {sentence}." for pointer, sentence in errors[:NAMES_SHOWN]]
+    more = [f"And {len(errors) - NAMES_SHOWN:,} more."] if len(errors) > NAMES_SHOWN else []
+    pointed = [{"pointer": pointer, "detail": sentence} for pointer, sentence in errors[:MOST_POINTED_AT]]
+    return ProblemError("invalid-request", " ".join(told + more), {"errors": pointed})
 
 
 async def _on_problem(request: Request, error: Exception) -> Response:
@@ -160,44 +131,35 @@ async def _on_database(request: Request, error: Exception) -> Response:
 
 async def _on_validation(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for this type
-    # pydantic says of invalid JSON at which character it stops, where a field's name would stand.
-    wrong = [
-        ("#/" if item["type"] == "json_invalid" else _pointer(item["loc"]), str(item["msg"]).rstrip("."))
-        for item in error.errors()
-    ]
-    return problem_response(invalid_request(list(dict.fromkeys(wrong))), request.url.path)
+    field = getattr(request.scope.get("route"), "body_field", None)
+    model = field.field_info.annotation if field is not None else None
+    wrong = wrong_fields(error.errors(), error.body, model)
+    return problem_response(invalid_request(wrong), request.url.path)
 
 
 _SENTENCES = {
     HTTPStatus.NOT_FOUND: ("not-found", "There is nothing at this path. /docs lists the endpoints."),
     HTTPStatus.METHOD_NOT_ALLOWED: ("method-not-allowed", "This path does not take this method."),
-    HTTPStatus.BAD_REQUEST: ("bad-request", "The request could not be read."),
 }
 
 
 async def _on_http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for this type
-    status = HTTPStatus(error.status_code)
-    name, detail = _SENTENCES.get(status, (status.phrase.lower().replace(" ", "-"), str(error.detail)))
-    return problem_response(ProblemError(name, status, detail, headers=error.headers), request.url.path)
+    name, detail = _SENTENCES.get(HTTPStatus(error.status_code), ("bad-request", UNREADABLE_BODY))
+    return problem_response(ProblemError(name, detail, headers=error.headers), request.url.path)
 
 
 async def _on_anything(request: Request, error: Exception) -> Response:
     # The server's error middleware logs the traceback; the client learns nothing of the inside.
     logger.error("Unexpected %s in %s %s", type(error).__name__, request.method, request.url.path)
-    problem = ProblemError(
-        "internal",
-        HTTPStatus.INTERNAL_SERVER_ERROR,
-        "The server met an error of its own; its log has more.",
-        {"code": ConvoyError.code, "next_steps": []},
-    )
+    problem = ProblemError("internal", "The server met an error of its own; its log has more.")
     return problem_response(problem, request.url.path)
 
 
 def unreadable_request() -> Response:
     """Return the answer to what is no request of HTTP, or has a header that is too long: it has reached no route."""
     detail = "The request could not be read: it is no HTTP/1.1, or its header is longer than 64 KB."
-    return problem_response(ProblemError("bad-request", HTTPStatus.BAD_REQUEST, detail), "/")
+    return problem_response(ProblemError("bad-request", detail), "/")
 
 
 def install(app: FastAPI) -> None:

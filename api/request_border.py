@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import math
 import re
-from http import HTTPStatus
 from typing import Annotated, Any, Final, get_args, get_origin
 
 from fastapi import Request, params
@@ -149,7 +148,8 @@ def _single_parameters(route: Any) -> frozenset[str]:
 class JsonBodies:
     """Answers 415 to a body that does not say that it is JSON: what a form holds would be taken for an empty request.
 
-    And 422 to one in which an object has a name twice, of which a parser keeps one without a word.
+    415, too, to one that is said to be compressed; 400 to what cannot be read as JSON's text; 422 to one in which an
+    object has a name twice, of which a parser keeps one without a word.
 
     Stands behind BodyLimit, which passes a body on as one message.
     https://www.rfc-editor.org/rfc/rfc9110#section-15.5.16
@@ -165,12 +165,8 @@ class JsonBodies:
             return
         first = await receive()
         body = first.get("body", b"")
-        if body and not _is_json(Headers(scope=scope)):
-            await _refuse_media_type(scope, receive, send)
-            return
-        repeated = _repeated_name(body)
-        if repeated is not None:
-            problem = invalid_request([("body", f"An object has the name {repeated!r:.100} twice")])
+        problem = _wrong_form(Headers(scope=scope)) or _unreadable(body) if body else None
+        if problem is not None:
             await problem_response(problem, scope["path"])(scope, receive, send)
             return
 
@@ -198,25 +194,53 @@ def _without_repetition(pairs: list[tuple[str, Any]]) -> None:
         names.add(name)
 
 
-def _repeated_name(body: bytes) -> str | None:
-    """Return a name that an object of a body has twice; what is no JSON is judged by whoever parses it."""
+_COMPRESSED: Final = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd", b"\x78": "zlib"}
+"""First bytes → what they are the beginning of; none of them begins a JSON document."""
+
+
+def _unreadable(body: bytes) -> ProblemError | None:
+    """Return why a body cannot be read, or means nothing certain; what is no JSON is judged by whoever parses it."""
     try:
         json.loads(body, object_pairs_hook=_without_repetition)
     except _RepeatedNameError as error:
-        return str(error)
-    except (ValueError, RecursionError):
+        return invalid_request([("body", f"An object has the name {str(error)!r:.100} twice")])
+    except json.JSONDecodeError:
         return None
+    except UnicodeDecodeError as error:
+        packed = next((name for first, name in _COMPRESSED.items() if body.startswith(first)), "")
+        if packed:
+            cause = f"The body looks compressed ({packed}). Send the JSON as it is, uncompressed."
+        else:
+            cause = (
+                f"The body is not UTF-8 (byte {error.start + 1} of it). JSON is sent in UTF-8: encode it so."
+            )
+        return ProblemError("bad-request", cause)
+    except RecursionError:
+        return ProblemError(
+            "bad-request", f"The body is nested too deep: JSON may be nested {_MAX_DEPTH} deep."
+        )
+    except ValueError:  # of int(), which reads no more digits than sys.get_int_max_str_digits()
+        cause = "The body holds a whole number of thousands of digits: one must fit into 64 bits."
+        return ProblemError("bad-request", cause)
     return None
 
 
-async def _refuse_media_type(scope: Scope, receive: Receive, send: Send) -> None:
-    problem = ProblemError(
-        "unsupported-media-type",
-        HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
-        "The body must be JSON; send it with the header `Content-Type: application/json`.",
-        headers={"Accept": "application/json"},
-    )
-    await problem_response(problem, scope["path"])(scope, receive, send)
+def _wrong_form(headers: Headers) -> ProblemError | None:
+    """Return what is wrong with what the header says of the body."""
+    encoding = headers.get("content-encoding", "").strip().lower()
+    if encoding not in {"", "identity"}:
+        return ProblemError(
+            "unsupported-media-type",
+            "The body must not be compressed: send it without the header `Content-Encoding`.",
+            headers={"Accept-Encoding": "identity"},
+        )
+    if not _is_json(headers):
+        return ProblemError(
+            "unsupported-media-type",
+            "The body must be JSON; send it with the header `Content-Type: application/json`.",
+            headers={"Accept": "application/json"},
+        )
+    return None
 
 
 def _is_json(headers: Headers) -> bool:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from http import HTTPStatus
 from typing import Final
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -131,7 +130,6 @@ class _Answer:
 async def _busy(scope: Scope, receive: Receive, send: Send) -> None:
     problem = ProblemError(
         "busy",
-        HTTPStatus.SERVICE_UNAVAILABLE,
         "The server works on as many requests as it can, and had no place for this one."
         " Send it again in a moment.",
     )
@@ -141,7 +139,6 @@ async def _busy(scope: Scope, receive: Receive, send: Send) -> None:
 async def _slow(scope: Scope, receive: Receive, send: Send) -> None:
     problem = ProblemError(
         "too-slow",
-        HTTPStatus.SERVICE_UNAVAILABLE,
         "The server could not answer in time; what the request asks for may still be done. Look at the run's status,"
         " or send it again with the same Idempotency-Key.",
     )

@@ -6,7 +6,6 @@ A route that declares nothing is not left open: to read is enough for GET, all e
 from __future__ import annotations
 
 from collections.abc import Sequence
-from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
 from fastapi import Depends, Request
@@ -14,6 +13,7 @@ from fastapi.routing import APIRoute, iter_route_contexts
 
 from api.problem_documents import ProblemError
 from api.token_check import Caller
+from migration.convoy_error import NextStep
 from migration.ledger.access_tokens import AccessScope
 
 if TYPE_CHECKING:
@@ -97,15 +97,16 @@ def require(request: Request, scope: AccessScope) -> None:
     """
     caller = caller_of(request)
     if scope not in caller.scopes:
+        make = NextStep("Make a token of that scope", f"migration-cli token create NAME --scope {scope}")
         raise ProblemError(
             "scope-missing",
-            HTTPStatus.FORBIDDEN,
             f"This needs a token with the scope `{scope}`; the token {caller.name} has "
             f"{', '.join(caller.scopes) or 'none'}. Whoever may reach the ledger makes one: "
-            f"`migration-cli token create NAME --scope {scope}`.",
+            f"`{make.command}`.",
             {"scope_needed": scope.value, "scopes": [held.value for held in caller.scopes]},
             # RFC 6750, section 3.1
             headers={
                 "WWW-Authenticate": f'Bearer realm="convoy", error="insufficient_scope", scope="{scope}"'
             },
+            next_steps=(make,),
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict
 from typing_extensions import TypedDict  # pydantic takes no other before Python 3.12
 
 from migration.ledger.run_progress import RunProgress
@@ -20,8 +20,8 @@ PREFIX = "/api/v1/migration"
 class Problem(BaseModel):
     """RFC 9457. `errors` names each wrong field of a request by a JSON pointer into its body.
 
-    `code` is one of docs/errors.md, or absent where no error of Convoy's own is behind it; further members (`source`,
-    `table` ...) say where; `next_steps` are the commands that `detail` names.
+    `code` is one of docs/errors.md; further members (`source`, `table` ...) say where; `next_steps` are the commands
+    that `detail` names.
     """
 
     model_config = ConfigDict(extra="allow")
@@ -31,9 +31,8 @@ class Problem(BaseModel):
     status: int
     detail: str
     instance: str
-    # By a factory, so that the schema has no default: what is not there is absent.
-    code: str = Field(default_factory=str)
-    next_steps: list[dict[str, str]] = Field(default_factory=list)
+    code: str
+    next_steps: list[dict[str, str]]
     """Each has `purpose` and `command`."""
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from http import HTTPStatus
 from typing import Annotated
 
 from fastapi import Depends, Path
@@ -12,7 +11,6 @@ from api.cluster_connections import Cluster
 from api.problem_documents import ProblemError
 from api.response_models import PREFIX
 from api.target_clusters import ClustersDep, FoundRun
-from migration.errors import UnknownRunError
 from migration.ledger.run_records import RunRecord
 
 RunId = Annotated[str, Path(alias="id", description="A run's id, as `start` returned it.")]
@@ -22,9 +20,7 @@ def found_run(run_id: RunId, clusters: ClustersDep) -> FoundRun:
     """Return the run that a path names by its full id; 404 where there is none, 503 where nobody can say."""
     missing = ProblemError(
         "run-not-found",
-        HTTPStatus.NOT_FOUND,
         f"There is no such run. {PREFIX} lists them all.",
-        {"code": UnknownRunError.code, "next_steps": []},
     )
     try:
         full_id = str(uuid.UUID(run_id))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from enum import StrEnum
 from http import HTTPStatus
@@ -26,6 +28,7 @@ from api.conditional_responses import (
 from api.idempotency_keys import KeyedRequest, create_once, wake
 from api.page_routes import REPORT_HEADERS
 from api.problem_documents import ProblemError, members_of, responses
+from api.problem_kinds import ACT_REFUSALS
 from api.request_border import BorderText, check_time
 from api.request_models import CutoverRequest, RollbackRequest, RunRequest
 from api.required_scopes import NEEDS_ADMIN, NEEDS_READ, NEEDS_RUN
@@ -45,7 +48,7 @@ from api.run_location import KnownRun, RunCluster
 from api.run_pages import read_runs
 from api.source_root import resolve_sources
 from api.target_clusters import ClustersDep, TargetClusters
-from migration.errors import RunStateError, TargetError, TargetUnreachableError, UsageError
+from migration.errors import TargetUnreachableError
 from migration.evidence_errors import LaterWritesError
 from migration.ledger.run_acts import Person
 from migration.ledger.run_list import MAX_CURSOR_CHARS, RunCursor, RunFilter
@@ -55,9 +58,12 @@ from migration.ledger.run_requests import request_cutover, request_pause, reques
 from migration.ledger.table_progress import MAX_VERSION_CHARS, TableScope, TableVersion
 from migration.model import Mode, Phase
 from migration.named_targets import MAX_NAME_CHARS
+from migration.pasted_commands import in_sentences
+from migration.report.fitted_report import with_fitted_commands
 from migration.report.html_report import render_html
 from migration.report.report_builder import build_report
 from migration.report.report_files import encode_report
+from migration.report.report_model import Report
 from migration.run_options import RunOptions
 from migration.steps.run_cancellation import end_for_good
 from migration.steps.run_rollback import roll_back_run
@@ -189,7 +195,7 @@ def _cursor(token: str) -> RunCursor:
         return RunCursor.parse(token)
     except ValueError as error:
         detail = f"There is no such page: `after` {error}. {PREFIX} has the first one."
-        raise ProblemError("page-not-found", HTTPStatus.NOT_FOUND, detail) from None
+        raise ProblemError("page-not-found", detail) from None
 
 
 def _next_page(wanted: RunFilter, limit: int, last: RunCursor, target: str | None) -> str:
@@ -247,15 +253,14 @@ def status(
 def summary(run: KnownRun, cluster: RunCluster, if_none_match: IfNoneMatch = None) -> Response:
     """Return the report of a finished run, as `report.json` has it."""
     _require_end(run, "summary")
-    report = build_report(cluster.patient_engine(), run.id)
-    return conditional(encode_report(report), if_none_match)
+    return conditional(encode_report(_report(run, cluster)), if_none_match)
 
 
 @one_run.get("/report.html", response_class=HTMLResponse, responses=_CHANGE, dependencies=[NEEDS_READ])
 def report_page(run: KnownRun, cluster: RunCluster) -> HTMLResponse:
     """Return the report of a finished run as one page for people."""
     _require_end(run, "report")
-    return HTMLResponse(render_html(build_report(cluster.patient_engine(), run.id)), headers=REPORT_HEADERS)
+    return HTMLResponse(render_html(_report(run, cluster)), headers=REPORT_HEADERS)
 
 
 @one_run.post("/rollback", responses=_CHANGE, dependencies=[NEEDS_ADMIN])
@@ -269,17 +274,10 @@ def rollback(
     """
     _require_end(run, "rollback")
     force = request is not None and request.force
-    try:
+    with _refusals("rollback-refused", run, cluster):
         result = roll_back_run(
             cluster.patient_engine(), run.id, force=force, person=caller, settings=cluster.settings
         )
-    except TargetUnreachableError:
-        raise
-    except LaterWritesError as error:
-        members = {**members_of(error), "written_since": list(error.writes)}
-        raise _conflict("rollback-refused", run, str(error), members) from error
-    except (UsageError, TargetError) as error:
-        raise _conflict("rollback-refused", run, str(error), members_of(error)) from error
     return RolledBack(
         run_id=run.id,
         status=Phase.ROLLED_BACK,
@@ -295,30 +293,24 @@ def rollback(
 @one_run.post("/cancel", status_code=HTTPStatus.ACCEPTED, responses=_CHANGE, dependencies=[NEEDS_ADMIN])
 def cancel(run: KnownRun, cluster: RunCluster, caller: CallerDep) -> Accepted:
     """Stop a run for good; what it staged is removed. One that has failed keeps its end, and cannot be resumed."""
-    try:
+    with _refusals("cancel-refused", run, cluster):
         end_for_good(cluster.engine(), run.id, person=caller)
-    except UsageError as error:
-        raise _conflict("cancel-refused", run, str(error), members_of(error)) from error
     return _woken(cluster, run)
 
 
 @one_run.post("/pause", status_code=HTTPStatus.ACCEPTED, responses=_CHANGE, dependencies=[NEEDS_RUN])
 def pause(run: KnownRun, cluster: RunCluster, caller: CallerDep) -> Accepted:
     """Let a run stand still until it is resumed: what is under way is ended, nothing more is started."""
-    try:
+    with _refusals("pause-refused", run, cluster):
         phase = request_pause(cluster.engine(), run.id, person=caller)
-    except UsageError as error:
-        raise _conflict("pause-refused", run, str(error), members_of(error)) from error
     return Accepted(run_id=run.id, status=phase, links=links(run.id))
 
 
 @one_run.post("/resume", status_code=HTTPStatus.ACCEPTED, responses=_CHANGE, dependencies=[NEEDS_RUN])
 def resume(run: KnownRun, cluster: RunCluster, caller: CallerDep) -> Accepted:
     """Let a failed, paused or interrupted run go on where it stopped; finished chunks are not copied again."""
-    try:
+    with _refusals("resume-refused", run, cluster):
         request_resume(cluster.engine(), run.id, person=caller)
-    except UsageError as error:
-        raise _conflict("resume-refused", run, str(error), members_of(error)) from error
     return _woken(cluster, run)
 
 
@@ -327,11 +319,9 @@ def cutover(
     run: KnownRun, cluster: RunCluster, caller: CallerDep, request: CutoverRequest | None = None
 ) -> Accepted:
     """Put the tables of a run in place that is held before its cutover, or try again one that has failed."""
-    try:
-        terms = request.terms() if request is not None else None
+    terms = request.terms() if request is not None else None
+    with _refusals("cutover-refused", run, cluster):
         request_cutover(cluster.engine(), run.id, terms, person=caller)
-    except UsageError as error:
-        raise _conflict("cutover-refused", run, str(error), members_of(error)) from error
     return _woken(cluster, run)
 
 
@@ -345,10 +335,30 @@ def _require_end(run: RunRecord, purpose: str) -> None:
     if not run.phase.is_end:
         path = links(run.id).status
         sentence = f"The run is still {run.phase}; a {purpose} needs a finished run. Follow it at {path}."
-        members = {"code": RunStateError.code, "run": run.id, "next_steps": []}
-        raise _conflict("run-not-finished", run, sentence, members)
+        raise _conflict("run-not-finished", run, sentence, {"run": run.id})
+
+
+def _report(run: RunRecord, cluster: Cluster) -> Report:
+    return with_fitted_commands(build_report(cluster.patient_engine(), run.id), cluster.pastable)
+
+
+@contextmanager
+def _refusals(name: str, run: RunRecord, cluster: Cluster) -> Iterator[None]:
+    """Answer with the problem of this name where an act on a run is refused by the errors that it stands for."""
+    try:
+        yield
+    except TargetUnreachableError:
+        raise
+    except ACT_REFUSALS[name] as error:
+        members = members_of(error)
+        members["next_steps"] = [
+            step | {"command": cluster.pastable(step["command"])} for step in members["next_steps"]
+        ]
+        if isinstance(error, LaterWritesError):
+            members["written_since"] = list(error.writes)
+        raise _conflict(name, run, in_sentences(str(error), cluster.pastable), members) from error
 
 
 def _conflict(name: str, run: RunRecord, sentence: str, members: dict[str, Any]) -> ProblemError:
     members = {**members, "run_id": run.id, "phase": run.phase.value}
-    return ProblemError(name, HTTPStatus.CONFLICT, sentence, members)
+    return ProblemError(name, sentence, members)

@@ -55,7 +55,6 @@ def snapshot(
     if found is None or not stat.S_ISREG(found.st_mode):
         raise ProblemError(
             "snapshot-not-found",
-            HTTPStatus.NOT_FOUND,
             "This server has no snapshot with this SHA-256. Does it run on the producer's host, with the same"
             " MIGRATION_SNAPSHOT_DIR?",
         )
@@ -64,7 +63,6 @@ def snapshot(
     if begin is not None and int(begin[1]) >= found.st_size:
         raise ProblemError(
             "range-not-satisfiable",
-            HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE,
             "The snapshot is shorter than that.",
             headers={"Content-Range": f"bytes */{found.st_size}"},
         )

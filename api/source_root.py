@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import glob
 from collections.abc import Callable, Sequence
-from http import HTTPStatus
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -128,8 +127,7 @@ def resolve_sources(
     if root is None:
         raise ProblemError(
             "sources-disabled",
-            HTTPStatus.FORBIDDEN,
-            "This server reads no sources, because MIGRATION_SOURCE_ROOT is not set.",
+            "This server reads no sources, because MIGRATION_SOURCE_ROOT is not set. Set it, and start the API anew.",
         )
     sources: list[Source] = []
     wrong: list[tuple[str, str]] = []

@@ -72,13 +72,11 @@ def sources(
     if root is None:
         raise ProblemError(
             "sources-disabled",
-            HTTPStatus.FORBIDDEN,
-            "This server reads no sources, because MIGRATION_SOURCE_ROOT is not set.",
+            "This server reads no sources, because MIGRATION_SOURCE_ROOT is not set. Set it, and start the API anew.",
         )
     if not root.is_dir():
         raise ProblemError(
             "source-root-missing",
-            HTTPStatus.SERVICE_UNAVAILABLE,
             "The folder of MIGRATION_SOURCE_ROOT is not there, or is no folder: make or mount it on the API's host.",
         )
     found = take_inventory(root, limit, contains)

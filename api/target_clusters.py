@@ -12,7 +12,6 @@ from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
-from http import HTTPStatus
 from typing import Annotated, Final, Generic, TypeVar
 
 from fastapi import Depends, Request
@@ -83,9 +82,7 @@ class TargetClusters:
             found = self.named(self.targets.chosen(name))
         except UnknownTargetError as error:
             members = {**members_of(error), "errors": [{"pointer": place, "detail": str(error)}]}
-            raise ProblemError(
-                "invalid-request", HTTPStatus.UNPROCESSABLE_ENTITY, f"{place}: {error}", members
-            ) from None
+            raise ProblemError("invalid-request", f"{place}: {error}", members) from None
         if self.targets.are_there:
             found.refuse_silent()
         return found
@@ -236,9 +233,7 @@ def unanswered(trouble: tuple[str, ...], sentence: str = "") -> ProblemError:
     """Return the 503 problem for ledgers that do not answer."""
     return ProblemError(
         "ledger-unreachable",
-        HTTPStatus.SERVICE_UNAVAILABLE,
         " ".join(filter(None, (sentence, *trouble, "Try again once it answers."))),
-        {"code": TargetUnreachableError.code, "next_steps": []},
     )
 
 

@@ -11,7 +11,7 @@ import re
 from pathlib import Path
 from typing import Any, Final
 
-from api.problem_documents import from_convoy
+from api.problem_kinds import OWN_PROBLEMS, OWN_RETRYABLE, kinds_of, problem_kind
 from documentation.markdown_parts import code, page, table
 from documentation.next_step_reader import next_step_templates
 from migration.convoy_error import ConvoyError, Place
@@ -21,6 +21,7 @@ from migration.exit_status import ExitStatus
 
 ERRORS_PAGE: Final = Path(__file__).resolve().parents[1] / "docs" / "errors.md"
 _ROW: Final = re.compile(r"\| `[a-z-]+` \|.*\| \d+ \| \d{3} ")
+_OWN_ROW: Final = re.compile(r"\| `[a-z-]+` \| \d{3} \|")
 _LINK: Final = re.compile(r"\[([^\]]*)\]\([^)]*\)")
 _BY: Final = {"convoy": "Convoy's command line", "sql": "SQL", "shell": "a shell"}
 WORK_FIELDS: Final = ("run", "step", "database", "server", "schema", "table", "object_kind", "object")
@@ -30,8 +31,10 @@ WORK_FIELDS: Final = ("run", "step", "database", "server", "schema", "table", "o
 def errors_json() -> str:
     """Return docs/errors.json.
 
-    `errors`: for each `code` its class, the narrower meaning of which base (`is_a`), exit status, HTTP status and
-    problem, whether the same request may succeed later (`retryable`), the fields that say where, meaning and remedy.
+    `errors`: for each `code` its class, the narrower meaning of which base (`is_a`), exit status, all answers over HTTP
+    (`http`: `status` and `problem` of each, the most common one first), whether the same request may succeed later
+    (`retryable`), the fields that say where, meaning and remedy. Class, base and exit status are null for what the API
+    alone answers with.
     `next_steps`: for each purpose the template of its command and who carries it out (`by`).
     `exit_statuses`: all that a command can end with.
     """
@@ -49,10 +52,10 @@ def errors_json() -> str:
 
 def _errors() -> list[dict[str, Any]]:
     rows = _rows()
-    return [
-        _error(kind, rows.get(kind.code, ["", "", ""]))
-        for kind in sorted(error_classes(), key=lambda kind: kind.code)
-    ]
+    of_domain = [_error(kind, rows.get(kind.code, ["", "", ""])) for kind in error_classes()]
+    own = _own_rows()
+    of_api = [_own_error(name, own.get(name, ["", ""])) for name in OWN_PROBLEMS]
+    return sorted([*of_domain, *of_api], key=lambda error: str(error["code"]))
 
 
 def _rows() -> dict[str, list[str]]:
@@ -62,8 +65,37 @@ def _rows() -> dict[str, list[str]]:
     return {row[0].strip("`"): row[4:] for row in split}
 
 
+def _own_rows() -> dict[str, list[str]]:
+    """Return code → meaning and remedy, of the table of docs/errors.md for what the API alone answers with."""
+    lines = (line for line in ERRORS_PAGE.read_text(encoding="utf-8").splitlines() if _OWN_ROW.match(line))
+    split = ([part.strip() for part in line.strip("|").split("|")] for line in lines)
+    return {row[0].strip("`"): row[2:] for row in split}
+
+
+def _own_error(name: str, row: list[str]) -> dict[str, Any]:
+    meaning, remedy = row
+    return {
+        "code": name,
+        "class": None,
+        "is_a": None,
+        "exit_status": None,
+        "http": [{"status": int(problem_kind(name).status), "problem": name}],
+        "retryable": name in OWN_RETRYABLE,
+        "fields": [],
+        "meaning": _plain(meaning),
+        "remedy": _plain(remedy),
+    }
+
+
+def http_words(kind: type[ConvoyError]) -> str:
+    """Return what an error is over HTTP as docs/errors.md writes it: ``409 target-conflict, rollback-refused``."""
+    by_status: dict[int, list[str]] = {}
+    for found in kinds_of(kind):
+        by_status.setdefault(int(found.status), []).append(found.name)
+    return "; ".join(f"{status} {', '.join(names)}" for status, names in by_status.items())
+
+
 def _error(kind: type[ConvoyError], row: list[str]) -> dict[str, Any]:
-    problem = from_convoy(kind("x"))
     fields, meaning, remedy = row
     named = re.findall(r"`([a-z_]+)`", fields) + (list(WORK_FIELDS) if "*work*" in fields else [])
     base = kind.__mro__[1]
@@ -72,8 +104,7 @@ def _error(kind: type[ConvoyError], row: list[str]) -> dict[str, Any]:
         "class": kind.__name__,
         "is_a": base.code if issubclass(base, ConvoyError) else None,
         "exit_status": int(kind.exit_status),
-        "http_status": int(problem.status),
-        "problem": problem.name,
+        "http": [{"status": int(found.status), "problem": found.name} for found in kinds_of(kind)],
         "retryable": issubclass(kind, RetryableError),
         "fields": [field for field in Place.__annotations__ if field in named],
         "meaning": _plain(meaning),

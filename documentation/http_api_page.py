@@ -37,8 +37,8 @@ def http_api_page() -> str:
         "HTTP API: every path",
         "[The guide to the API](../http.md) has the rules, examples and problems. A running server has this list as"
         " `/openapi.json` and, for people, at `/docs`; [openapi.json](../openapi.json) is the same file for"
-        " generators of clients. Every status from 300 on is a [Problem](#problem) in `application/problem+json`,"
-        " and its `code` is one of [the closed list](../errors.md).",
+        " generators of clients. Every status from 300 on but 304 is a [Problem](#problem) in"
+        " `application/problem+json`, and its `code` is one of [the closed list](../errors.md).",
         table(("path", ""), _overview(document)),
         *(_operation(method, path, operation) for method, path, operation in _operations(document)),
         ["## Objects", ""],

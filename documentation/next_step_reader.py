@@ -29,7 +29,9 @@ _COMMANDS_MADE_BY: Final = {
 
 _SPOKEN: Final = {
     "See the flags": "migration-cli {command} --help",
-    "Migrate the table again, from its source": "migration-cli migrate --tables {table} --if-exists replace",
+    "Migrate the table again, from its source": "migration-cli migrate {flags of the run} --tables {table} --if-exists"
+    " replace",
+    "List the tables": "migration-cli list-tables --source {source}",
     "Give the role what it lacks": "GRANT {right} ON {object} TO {role}",
     "Unpack it": "{program} {file}",
     "Do it, and sign for what is lost": "migration-cli {mode} {flags of the run} --accept {losses}",

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 from typing import TYPE_CHECKING
 
 from migration.errors import UsageError
 from migration.finding_kinds import FindingKind, can_be_ignored
+from migration.name_lists import nearest_name
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,7 +25,7 @@ def check_ignored(setting: str, kinds: Sequence[str]) -> tuple[str, ...]:
         if kind in {known.value for known in FindingKind}:
             what = f"{kind} speaks of rows or values, and these are the proof itself"
             raise UsageError(what, setting=setting, remedy=f"Kinds that can be ignored: {', '.join(allowed)}")
-        near = difflib.get_close_matches(kind, allowed, n=1)
-        remedy = f"Perhaps {near[0]} is meant" if near else f"Kinds that can be ignored: {', '.join(allowed)}"
+        near = nearest_name(kind, allowed)
+        remedy = f"Perhaps {near} is meant" if near else f"Kinds that can be ignored: {', '.join(allowed)}"
         raise UsageError(f"There is no kind of finding {kind}", setting=setting, remedy=remedy)
     return tuple(dict.fromkeys(kinds))

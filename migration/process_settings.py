@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from migration.errors import SettingError
+from migration.name_lists import nearest_name
 from migration.settings import (
     DOTENV,
     ENV_FILE,
@@ -21,7 +22,6 @@ from migration.settings import (
     env_file_values,
     load_settings,
 )
-from migration.settings_file import nearest_name
 
 logger = logging.getLogger(__name__)
 

@@ -11,15 +11,16 @@ if-exists = "replace"
 
 from __future__ import annotations
 
-import difflib
 import os
 import stat
 import tomllib
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
+
+from migration.name_lists import nearest_name
 
 NAME: Final = "convoy.toml"
 FOLDER: Final = "convoy"
@@ -99,11 +100,6 @@ def _read(path: Path, known: frozenset[str], secret: frozenset[str]) -> Settings
             shown[0],
         )
     return SettingsFile(path, settings, flags)
-
-
-def nearest_name(name: str, known: Collection[str]) -> str:
-    """Return the known name that looks most like `name`; empty where none does."""
-    return next(iter(difflib.get_close_matches(name, known, n=1, cutoff=0.6)), "")
 
 
 def _nearest(name: str, known: frozenset[str]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final
 
 import uuid6
@@ -17,12 +17,14 @@ from migration.ledger.json_encoding import from_json, to_json
 from migration.ledger.ledger_tables import runs
 from migration.ledger.run_acts import Act, Person, act_of, of_cluster
 from migration.model import Phase
+from migration.name_lists import some
 from migration.observers.run_happenings import PhaseEntered
 from migration.observers.run_observer import Observers
 from migration.observers.standard_observers import STANDARD_OBSERVERS
 from migration.run_options import RunOptions
 from migration.trace_context import current_traceparent
 
+_MOST_LOOKED_AT: Final = 1_000
 _LIST_RUNS: Final = "List the runs with `migration-cli status`"
 _ALSO_IN_OPTIONS: Final = frozenset({runs.c.priority.name, runs.c.max_workers.name})
 _STATUS: Final = (NextStep("List the runs", "migration-cli status"),)
@@ -137,13 +139,27 @@ def find_run(engine: Engine, run_id_or_prefix: str) -> RunRecord:
         UnknownRunError: no run, or more than one, matches.
     """
     pattern = run_id_or_prefix.lower().replace("%", "").replace("_", "") + "%"
-    statement = select(runs).where(cast(runs.c.id, Text).like(pattern)).limit(2)
+    found = select(runs).where(cast(runs.c.id, Text).like(pattern))
     with engine.connect() as connection:
-        rows = connection.execute(statement).all()
+        rows = connection.execute(found.order_by(runs.c.created_at.desc()).limit(_MOST_LOOKED_AT)).all()
     if len(rows) == 1:
         return record_of(rows[0])
-    what = "More than one run has an id that begins so" if rows else "The ledger does not know this run"
-    raise UnknownRunError(what, remedy=_LIST_RUNS, next_steps=_STATUS, run=run_id_or_prefix)
+    if rows:
+        meant = some(_named(record_of(row)) for row in rows)
+        raise UnknownRunError(
+            "More than one run has an id that begins so",
+            remedy=f"Ids begin with the time, so type more letters, or a whole id. There are {meant}. {_LIST_RUNS}",
+            next_steps=_STATUS,
+            run=run_id_or_prefix,
+        )
+    raise UnknownRunError(
+        "The ledger does not know this run", remedy=_LIST_RUNS, next_steps=_STATUS, run=run_id_or_prefix
+    )
+
+
+def _named(run: RunRecord) -> str:
+    labels = some(source.label for source in run.options.sources)
+    return f"{run.id} ({run.mode} of {labels}, {run.created_at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC)"
 
 
 def list_runs(engine: Engine, limit: int = 50) -> list[RunRecord]:

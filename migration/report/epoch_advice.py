@@ -5,14 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from migration.column_types.whole_days import answer
+from migration.name_lists import some
 from migration.report.report_model import Recommendation, Urgency
-from migration.report.text_formatting import NAMES_SHOWN, count, some, toml_name
+from migration.report.text_formatting import count, toml_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from migration.report.report_model import ColumnReport, QuarantineSample, TableReport
 
+_ENTRIES_DRAFTED: Final = 5
 _UNSAID: Final = '{ epoch = "ms" } # or "s", "us", "ns", "days" ...: what do they count?'
 
 
@@ -32,7 +34,7 @@ def epoch_advice(tables: Sequence[TableReport]) -> Iterator[Recommendation]:
         "Say what the numbers in columns of times count",
         f"{count(len(asked), 'column')} became {'a number' if len(asked) == 1 else 'numbers'}, since not all values are"
         f" plainly moments: {names}. Where they are, a mapping file says so (--mapping), and all arrive as times.",
-        tuple(_entry(table.name, column.name, column.reason) for table, column in asked[:NAMES_SHOWN]),
+        tuple(_entry(table.name, column.name, column.reason) for table, column in asked[:_ENTRIES_DRAFTED]),
     )
 
 

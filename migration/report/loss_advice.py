@@ -6,9 +6,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from migration.model import FindingKind, Mode
+from migration.name_lists import some
 from migration.report import next_commands
 from migration.report.report_model import Recommendation, Urgency
-from migration.report.text_formatting import some
 from migration.value_conversion.named_losses import LOSSES, TARGET_ROW_KEPT
 
 if TYPE_CHECKING:

@@ -14,6 +14,7 @@ from migration.model import IdentifierPolicy, IfExists, Mode, OnError, Phase
 from migration.report.text_formatting import printable
 from migration.run_options import RunOptions
 from migration.secret_text import without_secrets
+from migration.source_flags import source_flags
 from migration.ways_on import WayOn, way_on
 
 _DEFAULTS: Final = {
@@ -33,14 +34,6 @@ _DRIVER: Final = re.compile(r"^(postgres(?:ql)?)\+\w+:")
 def safe_url(url: str) -> str:
     """Return the target's URL as psql takes it, without a password."""
     return printable(without_secrets(_DRIVER.sub(r"\1:", url)))
-
-
-def _source_flags(options: RunOptions) -> list[str]:
-    return [
-        word
-        for source in options.sources
-        for word in ("--source", f"{source.label}={without_secrets(source.location)}")
-    ]
 
 
 def repeat(options: RunOptions, mode: Mode) -> str:
@@ -82,7 +75,7 @@ def repeat(options: RunOptions, mode: Mode) -> str:
     standing = {**_DEFAULTS, **_profile_defaults(options)}
     if options.app and not options.data_only and "--data-only" in standing:
         switches.append(("--no-data-only", True))
-    words = ["migration-cli", mode.value, *_source_flags(options)]
+    words = ["migration-cli", mode.value, *source_flags(options)]
     words += [
         word for flag, value in flags if value and value != standing.get(flag) for word in (flag, value)
     ]

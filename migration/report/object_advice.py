@@ -8,6 +8,7 @@ from typing import Final
 
 from migration.mapping_file_model import OnOrphan
 from migration.model import Mode, ObjectState
+from migration.name_lists import some
 from migration.report import next_commands
 from migration.report.report_model import FindingReport, ObjectReport, Recommendation, TableReport, Urgency
 from migration.report.run_facts import ForeignKeyFacts
@@ -85,7 +86,7 @@ def orphan_choice(orphans: Sequence[FindingReport], options: RunOptions) -> Iter
     """Yield, for a dry-run, what can be made of orphan rows, with a command line for each of the other choices."""
     if not orphans:
         return
-    tables = ", ".join(dict.fromkeys(finding.table for finding in orphans))
+    tables = some(finding.table for finding in orphans)
     yield Recommendation(
         Urgency.SHOULD,
         "Decide what becomes of the orphan rows",
@@ -114,7 +115,7 @@ def orphan_loss(tables: Sequence[TableReport]) -> Iterator[Recommendation]:
         yield Recommendation(
             Urgency.SHOULD,
             "Keep the source of references that became NULL",
-            f"Rows without a parent lost what {', '.join(places)} held, as --on-orphan set-null asks. The findings show"
+            f"Rows without a parent lost what {some(places)} held, as --on-orphan set-null asks. The findings show"
             " a few of these values; all of them are in the source only.",
         )
 

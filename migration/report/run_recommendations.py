@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Final
 
 from migration.applications.application_signatures import recognised
 from migration.mapping_file_model import MappingFile
 from migration.model import FindingKind, IfExists, Mode, Phase
+from migration.name_lists import some
 from migration.report import next_commands
 from migration.report.epoch_advice import asked_columns, epoch_advice
 from migration.report.loss_advice import loss_advice
@@ -34,12 +36,15 @@ from migration.report.report_model import (
 )
 from migration.report.run_facts import ForeignKeyFacts
 from migration.report.spoiled_uuid_advice import spoiled_uuid_advice
-from migration.report.text_formatting import NAMES_SHOWN, count, some
+from migration.report.text_formatting import count
 from migration.run_options import RunOptions
 from migration.ways_on import WayOn
 
 VACUUM_STATEMENTS = 10
 """With more tables than this, one vacuumdb line is easier."""
+
+
+_KEYS_DRAFTED: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,7 +244,7 @@ def _keyless(situation: Situation) -> Iterator[Recommendation]:
             " need one. Rows were compared as a whole, duplicates included.",
             tuple(
                 f"ALTER TABLE {qualified(table)} ADD COLUMN row_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY;"
-                for table in keyless[:NAMES_SHOWN]
+                for table in keyless[:_KEYS_DRAFTED]
                 if situation.has_migrated
             ),
         )

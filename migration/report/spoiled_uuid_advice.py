@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from migration.model import StorageClass
+from migration.name_lists import some
 from migration.report.report_model import Recommendation, Urgency
 from migration.report.text_formatting import count
 from migration.schema_translation.uuid_columns import says_uuid
@@ -13,8 +14,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from migration.report.report_model import TableReport
-
-_NAMES_SHOWN = 5
 
 
 def spoiled_uuid_advice(tables: Sequence[TableReport]) -> Iterator[Recommendation]:
@@ -28,13 +27,12 @@ def spoiled_uuid_advice(tables: Sequence[TableReport]) -> Iterator[Recommendatio
     }
     if not spoiled:
         return
-    shown = ", ".join(f"{name} ({number:,})" for name, number in list(spoiled.items())[:_NAMES_SHOWN])
-    more = f" and {len(spoiled) - _NAMES_SHOWN:,} more" if len(spoiled) > _NAMES_SHOWN else ""
+    shown = some(f"{name} ({number:,})" for name, number in spoiled.items())
     yield Recommendation(
         Urgency.MUST,
         "Restore UUIDs that SQLite has turned into numbers",
         f"{count(sum(spoiled.values()), 'value is a number', 'values are numbers')} in columns declared for UUIDs:"
-        f" {shown}{more}. UUID and GUID are numbers to SQLite, so a UUID without hyphens whose digits spell one,"
+        f" {shown}. UUID and GUID are numbers to SQLite, so a UUID without hyphens whose digits spell one,"
         " such as 1e5..., has lost its digits. Take it from where else it stands: columns declared TEXT that refer to"
         " it, a backup, the application's logs. Declare such columns TEXT or BLOB.",
     )

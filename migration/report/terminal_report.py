@@ -17,9 +17,10 @@ from rich.text import Text
 
 from migration.finding_kinds import FindingWeight
 from migration.model import Mode, ObjectState
+from migration.name_lists import some
 from migration.report.loss_advice import fold_losses
 from migration.report.report_model import ObjectScore, Recommendation, Report, TableReport, Urgency
-from migration.report.text_formatting import count, duration, phrase, size, some
+from migration.report.text_formatting import count, duration, phrase, size
 from migration.report.verdict_model import PartState, VerdictLevel
 from migration.report.verdict_parts import describe_part
 from migration.target.application_tables.data_only_plan import STANDS_ALREADY

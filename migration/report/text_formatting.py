@@ -7,10 +7,8 @@ directions, or a password in a URL. It passes through here before it becomes par
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from typing import Final
 
-NAMES_SHOWN: Final = 5
 _BYTE_UNITS: Final = ("B", "kB", "MB", "GB", "TB", "PB")
 # The joiners are invisible and yet part of words (Persian, Hindi) and of emoji.
 _JOINERS: Final = frozenset("\u200c\u200d")
@@ -103,13 +101,6 @@ def phrase(identifier: str) -> str:
     'completed with findings'
     """
     return identifier.replace("_", " ")
-
-
-def some(names: Iterable[str], limit: int = NAMES_SHOWN) -> str:
-    """Return the first names, and how many more there are."""
-    known = list(dict.fromkeys(names))
-    more = f" and {len(known) - limit:,} more" if len(known) > limit else ""
-    return ", ".join(known[:limit]) + more
 
 
 def toml_name(name: str) -> str:

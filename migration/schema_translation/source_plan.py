@@ -10,6 +10,7 @@ from migration.column_types.column_decision import decide
 from migration.errors import NameConflictError
 from migration.identifiers import Namespace, column_namespace, fold, why_renamed
 from migration.model import ColumnProfile, ObjectResult, ObjectState, TablePlan, TargetObject, ValueKind
+from migration.name_lists import some
 from migration.schema_translation.column_defaults import translate_default
 from migration.schema_translation.comment_ddl import commented
 from migration.schema_translation.constraint_and_index_ddl import ObjectPlanner, sequence_names
@@ -132,7 +133,7 @@ def check_collisions(sources: Sequence[tuple[str, SourceSchema]], options: RunOp
     labels = list(dict.fromkeys(label for owners in several.values() for label, _ in owners))
     again = ",".join(f"{label}.{table}" for owners in several.values() for label, table in owners[1:])
     raise NameConflictError(
-        f"The sources {', '.join(labels[:-1])} and {labels[-1]} have tables of the same names: {', '.join(several)}",
+        f"The sources {', '.join(labels[:-1])} and {labels[-1]} have tables of the same names: {some(several)}",
         schema=options.target_schema,
         remedy="Move the sources one after the other, with --data-only --if-exists merge, where these rows belong into"
         " one table"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import fnmatch
 from collections.abc import Collection, Sequence
 from typing import Final
@@ -12,9 +11,11 @@ from migration.convoy_error import NextStep
 from migration.errors import UnknownTableError
 from migration.mapping_file.mapping_file_application import SKIPPED_BY_FILE
 from migration.model import Mode
+from migration.name_lists import nearest_name
 from migration.run_options import RunOptions
 from migration.schema_translation.bookkeeping_tables import BookkeepingTable, bookkeeper
 from migration.schema_translation.view_translation import tables_read
+from migration.source_flags import list_tables
 from migration.source_schema import SourceSchema, SourceTable, TableKind
 from migration.sqlite_names import folded
 
@@ -141,12 +142,12 @@ def check_names(sources: Sequence[tuple[str, SourceSchema]], options: RunOptions
                     there[folded(full)] = full
     for name in (*options.tables, *options.exclude):
         if folded(name) not in there:
-            near = difflib.get_close_matches(folded(name), there, n=1)
-            hint = f"Did you mean {there[near[0]]}" if near else "List them with `migration-cli list-tables`"
+            near, listing = nearest_name(folded(name), there), list_tables(options)
+            hint = f"Did you mean {there[near]}" if near else f"List them with `{listing}`"
             raise UnknownTableError(
                 f"No source has a table {name}",
                 remedy=hint,
-                next_steps=() if near else (NextStep("List the tables", "migration-cli list-tables"),),
+                next_steps=() if near else (NextStep("List the tables", listing),),
                 source=sources[0][0] if len(sources) == 1 else "",
                 table=name,
             )

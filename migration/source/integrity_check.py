@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 from migration.convoy_error import NextStep, Place
 from migration.errors import NotADatabaseError, SourceCorruptError, SourceEncryptedError
+from migration.name_lists import some
 from migration.source.database_opening import open_database, snapshot_uri, trust_own_functions
 from migration.source.reading_time_limit import is_interruption
 from migration.source.snapshot_connection import register_missing_collations
@@ -183,7 +184,7 @@ def hurt_tables(path: Path) -> list[str]:
 
 def _hurt_suffix(path: Path) -> str:
     names = hurt_tables(path)
-    return f" in {'table' if len(names) == 1 else 'tables'} {', '.join(names)}" if names else ""
+    return f" in {'table' if len(names) == 1 else 'tables'} {some(names)}" if names else ""
 
 
 def _problems(path: Path, table: str | None) -> Iterator[str]:

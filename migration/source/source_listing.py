@@ -11,6 +11,7 @@ from typing import Final
 
 from migration.errors import SourceError, SourceNotFoundError, SourceUnreadableError
 from migration.file_name_text import is_text, shown_name
+from migration.name_lists import some
 from migration.source.integrity_check import SAMPLE_BYTES
 from migration.source.regular_file import open_regular
 from migration.source.source_path import check_name, readable
@@ -20,7 +21,6 @@ _PACKED_SUFFIXES: Final = frozenset({".gz", ".zst", ".zstd"})
 _DATABASE_SUFFIXES: Final = frozenset(
     {".db", ".db3", ".sqlite", ".sqlite3", ".sqlitedb", ".sqlite-db", ".s3db", ".sl3"}
 )
-_SHOWN: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,5 +136,4 @@ def _kind(file: Path) -> SourceFormat | None:
 
 
 def _named(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return ", ".join(names[:_SHOWN]) + more
+    return some(names)

@@ -9,6 +9,7 @@ from sqlalchemy import text
 
 from migration.convoy_error import NextStep, Place
 from migration.errors import TargetPermissionError
+from migration.name_lists import NAMES_SHOWN, some
 from migration.target.sql_statements import quoted
 
 if TYPE_CHECKING:
@@ -23,6 +24,31 @@ class MissingRight:
 
     action: str
     grant: str
+    on: str = ""
+    """What `action` is about, where the same may be missing on many."""
+    grant_on_all: str = ""
+    """What is typed in place of many `grant` that differ in `on` alone."""
+
+    @property
+    def words(self) -> str:
+        """The action with what it is about."""
+        return f"{self.action} {self.on}" if self.on else self.action
+
+
+def gathered(lacking: Sequence[MissingRight]) -> list[MissingRight]:
+    """Return the rights with one in place of many of the same kind: it names a few, and grants all of them at once."""
+    kinds: dict[tuple[str, str], list[MissingRight]] = {}
+    for right in lacking:
+        alone = right.grant if not right.grant_on_all else ""
+        kinds.setdefault((right.action, right.grant_on_all or alone), []).append(right)
+    found: list[MissingRight] = []
+    for (action, grant), rights in kinds.items():
+        names = list(dict.fromkeys(right.on for right in rights))
+        if len(names) > NAMES_SHOWN and all(right.grant_on_all for right in rights):
+            found.append(MissingRight(action, grant, some(names)))
+        else:
+            found += rights
+    return found
 
 
 def session_role(connection: Connection) -> str:
@@ -34,11 +60,11 @@ def refuse_lacking(connection: Connection, lacking: Sequence[MissingRight], **pl
     """Raise a TargetPermissionError that names all of them; return where there is none."""
     if not lacking:
         return
-    grants = list(dict.fromkeys(right.grant for right in lacking))
-    actions = dict.fromkeys(right.action for right in lacking)
+    told = gathered(lacking)
+    grants = list(dict.fromkeys(right.grant for right in told))
     raise TargetPermissionError(
-        f"The role {session_role(connection)} may not {'; '.join(actions)}",
-        remedy=f"Run: {'; '.join(grants)}",
+        f"The role {session_role(connection)} may not {some((right.words for right in told), separator='; ')}",
+        remedy=f"Run: {some(grants, separator='; ')}",
         next_steps=tuple(NextStep("Give the role what it lacks", grant) for grant in grants),
         **place,
     )
@@ -85,8 +111,9 @@ def read_rights(
     ).all()
     lacking = dict.fromkeys(row.name for row in rows if row.column not in tables[row.name])
     role = quoted(session_role(connection))
+    of_all = f"GRANT SELECT ON ALL TABLES IN SCHEMA {quoted(schema)} TO {role}"
     return schema_rights(connection, schema, ["USAGE"]) + [
-        MissingRight(f"read {schema}.{name}", f"GRANT SELECT ON {quoted(schema, name)} TO {role}")
+        MissingRight("read", f"GRANT SELECT ON {quoted(schema, name)} TO {role}", f"{schema}.{name}", of_all)
         for name in lacking
     ]
 
@@ -102,4 +129,5 @@ def owner_rights(connection: Connection, oids: Sequence[int], action: str) -> li
         {"oids": list(oids)},
     ).all()
     role = quoted(session_role(connection))
-    return [MissingRight(f"{action} {row.name}", f"GRANT {quoted(row.owner)} TO {role}") for row in rows]
+    grants = [f"GRANT {quoted(row.owner)} TO {role}" for row in rows]
+    return [MissingRight(action, grant, row.name, grant) for row, grant in zip(rows, grants, strict=True)]

@@ -13,6 +13,7 @@ from sqlalchemy.exc import DBAPIError
 
 from migration.cutover_errors import TooFewLocksError
 from migration.errors import TargetChangedError
+from migration.name_lists import some
 from migration.target.pg_catalog.guard_triggers import FUNCTION as GUARD_FUNCTION
 from migration.target.pg_catalog.schema_relations import Relation, relations_in, schema_exists
 from migration.target.postgres_errors import translate
@@ -186,7 +187,7 @@ def remove_own_schema(
 def in_use_by_others(schema: str, in_the_way: Collection[str], *, then: str) -> TargetChangedError:
     """Return the error that others use a schema of a run, naming what stands in the way."""
     return TargetChangedError(
-        f"Others use schema {schema}: {', '.join(in_the_way)}",
+        f"Others use schema {schema}: {some(in_the_way)}",
         schema=schema,
         remedy=f"Move or drop these, then {then}; nothing was changed",
     )

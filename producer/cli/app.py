@@ -14,7 +14,7 @@ import click
 from migration.convoy_error import ConvoyError
 from migration.errors import CommandInterruptedError
 from migration.exit_status import ExitStatus
-from producer.cli.output.error_json import of_click, of_crash, of_database, print_error_json
+from producer.cli.output.error_json import make_pastable, of_click, of_crash, of_database, print_error_json
 from producer.cli.output.error_output import report_crash, report_error
 from producer.cli.output.log_lines import show_log_lines
 
@@ -127,6 +127,8 @@ def _answer(arguments: list[str]) -> object:
 def _end(problem: Exception | KeyboardInterrupt, arguments: list[str]) -> int:
     """Say on stderr what went wrong, on stdout too where JSON is asked for, and return the exit status."""
     verbose = "--verbose" in arguments
+    if isinstance(problem, ConvoyError):
+        make_pastable(problem, arguments)
     error: ConvoyError
     match problem:
         case click.ClickException():
@@ -140,6 +142,7 @@ def _end(problem: Exception | KeyboardInterrupt, arguments: list[str]) -> int:
         case ConvoyError():
             error, status = problem, report_error(problem, verbose=verbose)
         case _ if (known := of_database(problem)) is not None:
+            make_pastable(known, arguments)
             error, status = known, report_error(known, verbose=verbose)
         case _:
             error, status = of_crash(problem), report_crash(problem, verbose=verbose)

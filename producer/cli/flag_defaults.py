@@ -88,7 +88,8 @@ def _flags(command: click.Command) -> dict[str, click.Option]:
 def _check(
     table: str, entries: Mapping[str, Any], group: click.Group, context: click.Context, place: str
 ) -> None:
-    from migration.settings_file import NAME, nearest_name
+    from migration.name_lists import nearest_name
+    from migration.settings_file import NAME
 
     names = group.list_commands(context)
     if table != _EVERY and table not in names:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ from fastapi import FastAPI
 
 from migration.settings import Settings
 
+ROOT = Path(__file__).resolve().parents[2]
 TOKEN = "t0ken-for-tests"
 NOBODY_LISTENS = "postgresql://postgres@127.0.0.1:9/none?connect_timeout=1"
 
@@ -25,6 +28,28 @@ def api_settings(root: Path | None, **more: object) -> Settings:
         "source_root": root,
     }
     return Settings(_env_file=None, **{**values, **more})  # type: ignore[call-arg,arg-type]
+
+
+@cache
+def listed_answers() -> dict[str, set[tuple[int, str]]]:
+    """Return code → the statuses and problems with which docs/errors.json says that an answer can carry it."""
+    document = json.loads((ROOT / "docs" / "errors.json").read_text(encoding="utf-8"))
+    return {
+        error["code"]: {(answer["status"], answer["problem"]) for answer in error["http"]}
+        for error in document["errors"]
+    }
+
+
+def check_problem(answer: httpx.Response) -> None:
+    """Make sure that an answer which is a problem is one of those that docs/errors.json lists; others pass."""
+    status = answer.status_code
+    is_problem = answer.headers.get("content-type") == "application/problem+json"
+    assert is_problem or status < 300 or status == 304, (status, answer.headers)
+    if is_problem and answer.request.method != "HEAD":
+        problem = answer.json()
+        name = problem["type"].removeprefix("urn:convoy:problem:")
+        assert (status, name) in listed_answers().get(problem["code"], set()), problem
+        assert isinstance(problem["next_steps"], list), problem
 
 
 @dataclass(frozen=True)
@@ -43,7 +68,9 @@ class ApiClient:
         async with httpx.AsyncClient(
             transport=transport, base_url="http://api.test", headers=self.headers
         ) as client:
-            return await client.request(method, path, **options)
+            answer = await client.request(method, path, **options)
+        check_problem(answer)
+        return answer
 
     def get(self, path: str, **options: Any) -> httpx.Response:
         """Send a GET request."""

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from api.problem_documents import from_convoy
+from api.problem_kinds import OWN_PROBLEMS
+from documentation.error_list import http_words
 from migration.convoy_error import ConvoyError, Place
 from migration.error_record import error_classes, error_record
 
@@ -57,10 +58,21 @@ def test_every_code_has_one_line_and_every_line_a_class() -> None:
 @pytest.mark.parametrize("code", CLASSES)
 def test_a_line_names_class_exit_status_and_problem(code: str) -> None:
     kind, (_, name, status, http, *_) = CLASSES[code], BY_CODE[code]
-    problem = from_convoy(kind("x"))
     assert name.strip("()") == kind.__name__
     assert int(status) == kind.exit_status
-    assert http == f"{int(problem.status)} {problem.name}"
+    assert http == http_words(kind)
+
+
+def test_what_the_api_alone_answers_with_has_one_line_each_and_no_code_of_a_class() -> None:
+    rows = [
+        [cell.strip() for cell in line.strip("|").split("|")]
+        for line in PAGE.splitlines()
+        if re.match(r"\| `[a-z-]+` \| \d{3} \|", line)
+    ]
+    assert {row[0].strip("`"): int(row[1]) for row in rows} == dict(OWN_PROBLEMS)
+    assert len(rows) == len(OWN_PROBLEMS)
+    assert all(len(row) == 4 and row[2] and row[3] for row in rows)
+    assert not set(OWN_PROBLEMS) & set(CLASSES)
 
 
 def test_a_line_names_the_fields_that_its_class_is_raised_with() -> None:

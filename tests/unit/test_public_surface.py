@@ -14,6 +14,7 @@ from typing import Any
 import click
 
 from api.app import create_app
+from api.problem_kinds import OWN_PROBLEMS
 from documentation.metrics_page import metric_lines
 from migration.error_record import error_classes
 from migration.exit_status import ExitStatus
@@ -91,7 +92,7 @@ def test_http_paths(tmp_path: Path) -> None:
 
 
 def test_codes_of_errors() -> None:
-    assert sorted(error.code for error in error_classes()) == listed("error_codes")
+    assert sorted([*(error.code for error in error_classes()), *OWN_PROBLEMS]) == listed("error_codes")
 
 
 def test_names_of_events() -> None:

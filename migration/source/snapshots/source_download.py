@@ -11,6 +11,7 @@ import fsspec
 from migration.convoy_error import NextStep, Place
 from migration.errors import SourceError, SourceFetchError, SourceNotFoundError
 from migration.source.snapshots.bounded_download import BoundedDownload, open_http
+from migration.source.snapshots.fetch_words import fetch_reason, with_proxy
 from migration.source_form_errors import SourceTooLargeError, SourceTooSlowError
 
 if TYPE_CHECKING:
@@ -66,11 +67,13 @@ def _download(location: str, path: Path, place: Place, budget: SourceBudget) -> 
             with filesystem.open(inner, "rb") as remote:
                 _write(download.pieces(remote.read, expected_bytes), path)
     except Exception as error:
-        raise _refused(error, download, scheme, place) from error
+        raise _refused(error, download, location, place) from error
     received_bytes = path.stat().st_size
     if expected_bytes is not None and received_bytes != expected_bytes:
         raise SourceFetchError(
-            f"The transfer broke off: {received_bytes} bytes of {expected_bytes}", remedy="Try again", **place
+            f"The transfer broke off: {received_bytes} bytes of {expected_bytes}",
+            remedy=with_proxy("Try again", location),
+            **place,
         )
 
 
@@ -80,18 +83,21 @@ def _write(pieces: Iterator[bytes], path: Path) -> None:
             file.write(piece)
 
 
-def _refused(error: Exception, download: BoundedDownload, scheme: str, place: Place) -> SourceError:
+def _refused(error: Exception, download: BoundedDownload, location: str, place: Place) -> SourceError:
     """Return what ended a download. Every storage library behind fsspec brings its own family of errors."""
+    scheme = urlsplit(location).scheme.lower()
     if download.is_too_large:
         return SourceTooLargeError(
             f"The URL brings more than {download.most_bytes:,} bytes",
-            remedy="Where the file is yours, allow more with MIGRATION_SOURCE_FETCHED_BYTES",
+            remedy=with_proxy(
+                "Where the file is yours, allow more with MIGRATION_SOURCE_FETCHED_BYTES", location
+            ),
             **place,
         )
     if download.is_too_slow:
         return SourceTooSlowError(
             f"The URL has brought {download.received_bytes:,} bytes in {download.elapsed_seconds:,.0f} s",
-            remedy="Download it first, or give it longer with MIGRATION_SOURCE_SECONDS",
+            remedy=with_proxy("Download it first, or give it longer with MIGRATION_SOURCE_SECONDS", location),
             **place,
         )
     if isinstance(error, urllib.error.HTTPError):
@@ -99,12 +105,16 @@ def _refused(error: Exception, download: BoundedDownload, scheme: str, place: Pl
             if error.code not in {404, 410}:
                 return SourceFetchError(
                     f"The server answers {error.code} {error.reason}",
-                    remedy="Check the URL and the rights of its user; one with a password or a signature is kept out"
-                    " of the ledger, so whoever fetches it later needs it whole in MIGRATION_SOURCE_URLS",
+                    remedy=with_proxy(
+                        "Check the URL and the rights of its user; one with a password or a signature is kept out"
+                        " of the ledger, so whoever fetches it later needs it whole in MIGRATION_SOURCE_URLS",
+                        location,
+                    ),
                     **place,
                 )
     if isinstance(error, FileNotFoundError | urllib.error.HTTPError):
-        return SourceNotFoundError("There is no such file", remedy="Check the URL", **place)
+        remedy = with_proxy("Check the URL", location)
+        return SourceNotFoundError("There is no such file", remedy=remedy, **place)
     if isinstance(error, ImportError):
         driver = _DRIVERS.get(scheme)
         return SourceFetchError(
@@ -114,7 +124,7 @@ def _refused(error: Exception, download: BoundedDownload, scheme: str, place: Pl
             **place,
         )
     return SourceFetchError(
-        f"The file cannot be fetched: {str(error) or type(error).__name__}",
-        remedy="Check URL, credentials and network, or download it first",
+        f"The file cannot be fetched: {fetch_reason(error)}",
+        remedy=with_proxy("Check URL, credentials and network, or download it first", location),
         **place,
     )

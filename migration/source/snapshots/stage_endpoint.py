@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from migration.certificate_dates import remedy_of_dates
 from migration.convoy_error import NextStep
 from migration.errors import SnapshotFetchError, StageUnreachableError
+from migration.source.snapshots.fetch_words import fetch_reason, with_proxy
 from migration.source.source_path import without_credentials
 
 if TYPE_CHECKING:
@@ -127,8 +128,7 @@ class EndpointStage:
             with error:
                 raise self._refused(sha256, error) from error
         except (OSError, EOFError, ValueError, http.client.HTTPException) as error:
-            reason = str(error) or type(error).__name__
-            raise self._unreachable(sha256, reason, remedy_of_dates(reason) or "") from error
+            raise self._unreachable(sha256, fetch_reason(error), remedy_of_dates(str(error)) or "") from error
 
     def _refused(self, sha256: str, error: urllib.error.HTTPError) -> Exception:
         problem = _problem(error)
@@ -159,9 +159,12 @@ class EndpointStage:
         return StageUnreachableError(
             f"The stage cannot be used from host {socket.gethostname()}: {reason}",
             file=self.locate(sha256),
-            remedy=remedy
-            or "Check that the API runs on the producer's host, that the host of the worker reaches it,"
-            " and MIGRATION_STAGE_URL and MIGRATION_API_TOKEN there",
+            remedy=with_proxy(
+                remedy
+                or "Check that the API runs on the producer's host, that the host of the worker reaches it,"
+                " and MIGRATION_STAGE_URL and MIGRATION_API_TOKEN there",
+                self._base,
+            ),
             next_steps=next_steps,
         )
 

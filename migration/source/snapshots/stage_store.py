@@ -16,6 +16,7 @@ import fsspec
 from migration.certificate_dates import remedy_of_dates
 from migration.convoy_error import ConvoyError
 from migration.errors import SnapshotFetchError, StageUnreachableError
+from migration.source.snapshots.fetch_words import fetch_reason, with_proxy
 from migration.source.snapshots.snapshot_mode import OWNER_ONLY
 
 if TYPE_CHECKING:
@@ -59,6 +60,7 @@ class StoreStage:
             # Tries are counted here; by the libraries' own patience, one answer that never comes takes five minutes.
             timeouts = {"connect_timeout": _TIMEOUT_SECONDS, "read_timeout": _TIMEOUT_SECONDS}
             options["config_kwargs"] = {**timeouts, "retries": {"total_max_attempts": 1}}
+        self._url = url
         self._files, root = fsspec.core.url_to_fs(url, **options)
         if "max_concurrency" in options:
             self._files.retries = _TRIES
@@ -269,8 +271,11 @@ class StoreStage:
         except Exception as error:
             # Every storage library behind fsspec brings its own family of errors.
             raise StageUnreachableError(
-                f"The stage cannot be used from host {socket.gethostname()}: {str(error) or type(error).__name__}",
+                f"The stage cannot be used from host {socket.gethostname()}: {fetch_reason(error)}",
                 file=self.locate(sha256) if sha256 else self._root,
-                remedy=remedy_of_dates(str(error))
-                or "Check MIGRATION_STAGE_URL, its credentials and the network on that host",
+                remedy=with_proxy(
+                    remedy_of_dates(str(error))
+                    or "Check MIGRATION_STAGE_URL, its credentials and the network on that host",
+                    self._url,
+                ),
             ) from error

@@ -7,12 +7,14 @@ from dataclasses import replace
 from sqlalchemy import Connection
 
 from migration.applications.profile_application import above_profile
-from migration.convoy_error import Place
+from migration.convoy_error import NextStep, Place
 from migration.errors import MappingFileError
 from migration.ledger.table_records import read_sources
 from migration.mapping_file.mapping_file_application import apply_mapping, check_mapping
 from migration.mapping_file_model import MappingFile
-from migration.model import KeyRange, TablePlan
+from migration.model import IfExists, KeyRange, Mode, TablePlan
+from migration.report.next_commands import repeat
+from migration.run_options import RunOptions
 from migration.schema_translation.source_plan import ProfiledSource, plan_source
 from migration.source.row_reading.column_profile import profile_range
 from migration.source.row_reading.mapping_expression_check import check_expressions
@@ -25,11 +27,6 @@ from migration.target.application_tables.data_only_plan import plan_for
 from migration.target.pg_catalog.application_table_facts import ApplicationTable
 from migration.validation.server_opinion import ServerOpinion
 from migration.value_conversion.batch_conversion import Context
-
-_REMEDY = (
-    "A retry changes rows, not tables: to change the table,"
-    " migrate it again with `migration-cli migrate --mapping FILE --if-exists replace`"
-)
 
 
 def as_it_stands(
@@ -107,17 +104,21 @@ def remapped(
     else:
         only = replace(asked, tables=(declared.name,), exclude=(), catalog=None)
         plan = plan_source(label, schema, {declared.name: profile}, only).tables[0]
-    _check_same_shape(table.plan, plan)
+    _check_same_shape(table.plan, plan, asked)
     return ReplayTable(declared, _beside(table.plan, plan), profile, context, asked, table.plan)
 
 
-def _check_same_shape(standing: TablePlan, wanted: TablePlan) -> None:
+def _check_same_shape(standing: TablePlan, wanted: TablePlan, options: RunOptions) -> None:
+    again = repeat(replace(options, tables=(standing.name,), if_exists=IfExists.REPLACE), Mode.MIGRATE)
+    remedy = f"A retry changes rows, not tables: to change the table, migrate it again with `{again}`"
+    steps = (NextStep("Migrate the table again, from its source", again),)
     columns = {column.name: column for column in wanted.copied_columns}
     differing = {column.name for column in standing.copied_columns} ^ columns.keys()
     if differing:
         raise MappingFileError(
             f"The mapping adds or leaves out the column {min(differing)}",
-            remedy=_REMEDY,
+            remedy=remedy,
+            next_steps=steps,
             table=standing.name,
             column=min(differing),
         )
@@ -128,12 +129,16 @@ def _check_same_shape(standing: TablePlan, wanted: TablePlan) -> None:
             raise MappingFileError(
                 f"The mapping would need the type {new.target_type}, and the column stands there as"
                 f" {column.target_type}",
-                remedy=f'Write type = "{column.target_type}" for the column in the mapping file. {_REMEDY}',
+                remedy=f'Write type = "{column.target_type}" for the column in the mapping file. {remedy}',
+                next_steps=steps,
                 **place,
             )
         if new.target_name != column.target_name:
             raise MappingFileError(
-                f"The mapping renames the column to {new.target_name}", remedy=_REMEDY, **place
+                f"The mapping renames the column to {new.target_name}",
+                remedy=remedy,
+                next_steps=steps,
+                **place,
             )
 
 

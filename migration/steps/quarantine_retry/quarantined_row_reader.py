@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import shlex
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pyarrow as pa
@@ -14,7 +13,8 @@ import pyarrow.compute as pc
 from migration.convoy_error import NextStep
 from migration.errors import AmbiguousKeyError
 from migration.ledger.chunk_records import ChunkRecord
-from migration.model import ColumnProfile, Digest, KeyRange, Rejection, TablePlan
+from migration.model import ColumnProfile, Digest, IfExists, KeyRange, Mode, Rejection, TablePlan
+from migration.report.next_commands import repeat
 from migration.run_options import RunOptions
 from migration.source.row_reading.snapshot_reader import SnapshotReader
 from migration.source_schema import SourceTable
@@ -144,12 +144,11 @@ class ChunkReplay:
             self._seen[key] += 1
             if self._seen[key] > 1:
                 table = self._table.declared.name
-                command = shlex.join(
-                    ["migration-cli", "migrate", "--tables", table, "--if-exists", "replace"]
-                )
+                again = replace(self._table.options, tables=(table,), if_exists=IfExists.REPLACE)
+                command = repeat(again, Mode.MIGRATE)
                 raise AmbiguousKeyError(
                     f"The key {', '.join(map(str, key))} names several rows, and the quarantine holds one of them",
-                    remedy="Migrate the table again: migrate --tables TABLE --if-exists replace",
+                    remedy=f"Migrate the table again, from its source: `{command}`",
                     next_steps=(NextStep("Migrate the table again, from its source", command),),
                     table=table,
                     key=", ".join(map(str, key)),

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Final
 from sqlalchemy import text
 
 from migration.application_errors import VersionsDifferError
+from migration.name_lists import some
 from migration.schema_translation.bookkeeping_tables import Comparison
 from migration.schema_translation.table_selection import keeps_book, select_tables, stays_out
-from migration.target.cutover.occupied_names import listed
 from migration.target.pg_catalog.application_table_facts import read_application_tables
 from migration.target.pg_catalog.existing_table_plans import table_names
 from migration.target.pg_catalog.source_name_matching import match_items
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from migration.schema_translation.bookkeeping_tables import BookkeepingTable
     from migration.source_schema import SourceSchema, SourceTable
 
-_NAMED: Final = 3
 _MAY_READ: Final = text(
     "SELECT pg_catalog.has_table_privilege(CAST(:oid AS oid), 'SELECT')"
     " AND pg_catalog.has_schema_privilege(:schema, 'USAGE')"
@@ -154,7 +153,7 @@ def _side(side: str, names: tuple[str, ...], book: BookkeepingTable) -> str:
         return f"the {side} is at {names[0] if names else 'none'}"
     if not names:
         return f"none only in the {side}"
-    return f"{len(names):,} only in the {side} ({listed(list(names[:_NAMED]))}{', ...' if len(names) > _NAMED else ''})"
+    return f"{len(names):,} only in the {side} ({some(names)})"
 
 
 def _lines(found: ComparedBookkeeping) -> Iterator[str]:

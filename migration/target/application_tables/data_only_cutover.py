@@ -13,6 +13,7 @@ from migration.cutover_errors import StagingLostError
 from migration.errors import RowsChangedError, TargetChangedError
 from migration.mapping_file_model import OnConflict
 from migration.model import Finding, FindingKind, IfExists, ObjectResult, ObjectState
+from migration.name_lists import some
 from migration.target.application_tables.computed_columns import computed_differences
 from migration.target.application_tables.data_only_plan import check_tables, takes_over
 from migration.target.application_tables.load_rights import load_rights
@@ -31,7 +32,6 @@ from migration.target.application_tables.standing_rows import (
 from migration.target.application_tables.table_load_order import parents_first
 from migration.target.application_tables.unfilled_columns import unfilled_columns_told
 from migration.target.cutover.cutover_lock_timeout import LOCK_TIMEOUT
-from migration.target.cutover.occupied_names import listed
 from migration.target.loading.server_checksum import Fingerprint, fingerprint
 from migration.target.missing_rights import refuse_lacking
 from migration.target.pg_catalog.application_table_facts import (
@@ -125,7 +125,7 @@ def load_rows(
         tables = read_application_tables(connection, schema, [plan.target_name for plan in plans])
         gone = [plan.target_name for plan in plans if plan.target_name not in tables]
         if gone:
-            raise StagingLostError(f"Tables are gone since the run began: {listed(gone)}", schema=schema)
+            raise StagingLostError(f"Tables are gone since the run began: {some(gone)}", schema=schema)
         standing = list(tables.values())
         # Readers of rows that are to be replaced wait; readers of empty tables need not. Whoever is in a cutover has
         # these locks already.
@@ -225,7 +225,7 @@ def take_back(
         gone = [entry["name"] for oid, entry in entries.items() if oid not in found]
         if gone:
             raise TargetChangedError(
-                f"Tables of the run have been dropped since: {listed(gone)}", schema=schema
+                f"Tables of the run have been dropped since: {some(gone)}", schema=schema
             )
         # By oid: a table that was moved or renamed since is followed, and is still the one that the run filled.
         tables = list(found.values())
@@ -243,7 +243,7 @@ def take_back(
                 run_sql(connection, f"CREATE TABLE {copy} AS SELECT * FROM {table.own_rows}")
         elif changed:
             raise TargetChangedError(
-                f"Rows have been changed since the run: {listed(changed)}",
+                f"Rows have been changed since the run: {some(changed)}",
                 remedy="A rollback would lose these changes; empty the tables by hand if they may go",
                 schema=schema,
             )

@@ -11,6 +11,7 @@ from migration.errors import ApplicationTableError, TargetOccupiedError, TargetP
 from migration.mapping_file.mapping_file_conflicts import disagreements
 from migration.mapping_file_model import OnConflict
 from migration.model import IfExists, ObjectResult, ObjectState, TablePlan
+from migration.name_lists import some
 from migration.schema_translation.source_plan import PlannedSource
 from migration.schema_translation.table_ddl import create_table
 from migration.schema_translation.table_selection import (
@@ -26,7 +27,6 @@ from migration.target.application_tables.load_rights import load_rights
 from migration.target.application_tables.row_transfer import refuse_restless
 from migration.target.application_tables.standing_search_tables import search_tables
 from migration.target.application_tables.table_load_order import parents_first
-from migration.target.cutover.occupied_names import NAMES_LISTED, listed
 from migration.target.missing_rights import refuse_lacking
 from migration.target.pg_catalog.application_table_facts import (
     ApplicationTable,
@@ -52,6 +52,10 @@ if TYPE_CHECKING:
 
 STANDS_ALREADY: Final = "which stands already"
 """How the line of a table ends of which nothing else is to be said."""
+
+
+_REASONS_SHOWN = 20
+"""Each is one to be mended, and stands nowhere else."""
 
 
 def plan_data_only(
@@ -129,8 +133,7 @@ def check_tables(
     full = [table.name for table in tables if holds_rows(connection, table)]
     if full and if_exists is IfExists.REFUSE:
         raise TargetOccupiedError(
-            f"The tables hold rows already: {listed(full)}",
-            details=f"All of them: {', '.join(full)}" if len(full) > NAMES_LISTED else "",
+            f"The tables hold rows already: {some(full)}",
             remedy="Empty them, put the source's rows in their place with --if-exists replace (the old ones are kept),"
             " or among them with --if-exists merge",
             **place,
@@ -144,14 +147,14 @@ def check_tables(
     outside = sorted({key.child_name for key in incoming if key.refers(connection)})
     if outside:
         raise TargetOccupiedError(
-            f"Tables to be emptied are referred to by rows of others: {listed(outside)}",
+            f"Tables to be emptied are referred to by rows of others: {some(outside)}",
             remedy="Migrate these too, or empty them by hand, or what they refer to",
             **place,
         )
     elsewhere = foreign_partitions(connection, sorted(own)) if full else []
     if elsewhere:
         raise TargetOccupiedError(
-            f"Rows in partitions on other servers could not be put back exactly: {listed(elsewhere)}",
+            f"Rows in partitions on other servers could not be put back exactly: {some(elsewhere)}",
             remedy="Detach these partitions, or empty the tables by hand",
             **place,
         )
@@ -160,7 +163,7 @@ def check_tables(
     if fixed:
         names = [key.name for key in circular if key.child in fixed]
         raise TargetPermissionError(
-            f"Tables refer to each other in a circle, and the keys are not deferrable: {listed(names)}",
+            f"Tables refer to each other in a circle, and the keys are not deferrable: {some(names)}",
             remedy="Connect as the tables' owner, who can put the check off, or make the keys DEFERRABLE",
             **place,
         )
@@ -190,7 +193,7 @@ class _SourcePlanner:
         missing = [table.name for table in chosen if there.get(table.name) not in standing]
         if missing:
             raise ApplicationTableError(
-                f"The target has no tables for {listed(missing)}",
+                f"The target has no tables for {some(missing)}",
                 schema=self._schema,
                 remedy="Let the application create them, or leave them out with --exclude",
             )
@@ -219,7 +222,8 @@ class _SourcePlanner:
         if self._problems:
             left_out = ",".join(self._missing) or "TABLE.COLUMN"
             raise ApplicationTableError(
-                "The rows do not fit into the application's tables: " + "; ".join(self._problems),
+                "The rows do not fit into the application's tables: "
+                + some(self._problems, _REASONS_SHOWN, separator="; "),
                 schema=self._schema,
                 remedy="Change the tables, rename columns with --mapping, or leave them out with --exclude"
                 f" {shlex.quote(left_out)}",

@@ -103,11 +103,17 @@ def load_rights(
     for (schema, table), privileges in grants.items():
         wanted = ", ".join(privileges)
         lacking.append(
-            MissingRight(f"{wanted} on {table}", f"GRANT {wanted} ON {quoted(schema, table)} TO {role}")
+            MissingRight(
+                f"{wanted} on",
+                f"GRANT {wanted} ON {quoted(schema, table)} TO {role}",
+                table,
+                f"GRANT {wanted} ON ALL TABLES IN SCHEMA {quoted(schema)} TO {role}",
+            )
         )
     for row in connection.execute(text(_SEQUENCES), oids):
         grant = f"GRANT {row.privilege} ON SEQUENCE {quoted(row.schema, row.sequence)} TO {role}"
-        lacking.append(MissingRight(f"{row.privilege} on the sequence {row.sequence}", grant))
+        of_all = f"GRANT {row.privilege} ON ALL SEQUENCES IN SCHEMA {quoted(row.schema)} TO {role}"
+        lacking.append(MissingRight(f"{row.privilege} on the sequence", grant, row.sequence, of_all))
     functions = connection.execute(text(_FUNCTIONS), oids).scalars()
     lacking += [
         MissingRight(f"call {name}", f"GRANT EXECUTE ON FUNCTION {name} TO {role}") for name in functions

@@ -8,8 +8,8 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from migration.application_errors import MergeConflictError
+from migration.name_lists import some
 from migration.target.application_tables.row_refusal_errors import refusal_of
-from migration.target.cutover.occupied_names import listed
 from migration.target.sql_statements import quoted, run_sql
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def refuse_referred_changes(
             found.append(f"{key.child} ({', '.join(key.columns)}): {rows:,} rows, foreign key {key.name}")
     if found:
         raise MergeConflictError(
-            f"Rows refer to values of {arrival.table.name} that the source's rows would write over: {listed(found)}",
+            f"Rows refer to values of {arrival.table.name} that the source's rows would write over: {some(found)}",
             schema=arrival.table.schema,
             table=arrival.table.name,
             remedy="Nothing was changed. Bring these rows in line with the source first, or keep the target's with"

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 from migration.convoy_error import Place
 from migration.errors import TargetChangedError
+from migration.name_lists import some
 from migration.target.application_tables.incoming_foreign_keys import (
     incoming_keys,
     key_rights,
     keys_taken_off,
 )
 from migration.target.application_tables.row_transfer import triggers_at_rest
-from migration.target.cutover.occupied_names import listed
 from migration.target.missing_rights import refuse_lacking
 from migration.target.pg_catalog.application_table_facts import (
     ApplicationTable,
@@ -80,7 +80,7 @@ def kept_rows(
     if now != then:
         raise TargetChangedError(
             "Columns have been added, dropped, renamed or changed since the run:"
-            f" {listed(sorted({name for name, _ in now ^ then}))}",
+            f" {some(sorted({name for name, _ in now ^ then}))}",
             remedy="Take these changes back, then roll back again; nothing was changed",
             **place,
         )
@@ -111,7 +111,7 @@ def refuse_referring(connection: Connection, tables: Sequence[ApplicationTable],
     referring = sorted({key.child_name for key in incoming if key.refers(connection)})
     if referring:
         raise TargetChangedError(
-            f"Rows of other tables refer to the run's: {listed(referring)}",
+            f"Rows of other tables refer to the run's: {some(referring)}",
             remedy="Remove these rows, or what they refer to by, then roll back again; nothing was changed",
             schema=schema,
         )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from migration.convoy_error import Place
 from migration.errors import TargetOccupiedError, TargetPermissionError
 from migration.model import IfExists
+from migration.name_lists import some
 from migration.target.pg_catalog.schema_relations import relations_named, types_named
 
 if TYPE_CHECKING:
@@ -16,9 +17,6 @@ if TYPE_CHECKING:
 
     from migration.model import TablePlan
     from migration.target.pg_catalog.schema_relations import Relation
-
-NAMES_LISTED = 10
-"""More than these are counted in a sentence, not named."""
 
 
 def view_names(plans: Sequence[TablePlan]) -> list[str]:
@@ -48,13 +46,13 @@ def relations_to_replace(
     place: Place = {"schema": schema}
     if taken:
         raise TargetOccupiedError(
-            f"The target schema has data types of the same names as tables: {listed(taken)}",
+            f"The target schema has data types of the same names as tables: {some(taken)}",
             remedy="Choose another schema with --target-schema, or rename or drop the types",
             **place,
         )
     if found and if_exists is IfExists.REFUSE:
         raise TargetOccupiedError(
-            f"The target schema already holds {listed([f'{r.kind} {r.name}' for r in found])}",
+            f"The target schema already holds {some([f'{r.kind} {r.name}' for r in found])}",
             remedy="Replace them with --if-exists replace (they are kept for rollback), or choose --target-schema",
             **place,
         )
@@ -67,21 +65,15 @@ def relations_to_replace(
     if others:
         names = [f"partition {r.name}" if r.is_partition else f"{r.kind} {r.name}" for r in others]
         raise TargetOccupiedError(
-            f"Only tables can be replaced, and the target schema holds {listed(names)}",
+            f"Only tables can be replaced, and the target schema holds {some(names)}",
             remedy="Rename or drop them, or choose --target-schema",
             **place,
         )
     foreign = [relation.name for relation in found if not relation.may_alter]
     if foreign:
         raise TargetPermissionError(
-            f"Tables to replace belong to another role: {listed(foreign)}",
+            f"Tables to replace belong to another role: {some(foreign)}",
             remedy="Connect as their owner, or grant its role to yours",
             **place,
         )
     return found
-
-
-def listed(names: Sequence[str]) -> str:
-    """Return names for a sentence: the first ten, and how many more there are."""
-    shown = ", ".join(names[:NAMES_LISTED])
-    return f"{shown} and {len(names) - NAMES_LISTED} more" if len(names) > NAMES_LISTED else shown

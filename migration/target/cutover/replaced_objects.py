@@ -14,6 +14,7 @@ from sqlalchemy.exc import DBAPIError
 from migration.attached_object_kinds import ATTACHED_KINDS
 from migration.cutover_errors import ObjectsInTheWayError
 from migration.model import Finding, FindingKind, ObjectResult, ObjectState
+from migration.name_lists import some, unnamed
 from migration.target.attached_objects.attachment_reader import (
     BUILT_BEFOREHAND,
     Attachment,
@@ -37,7 +38,6 @@ from migration.target.attached_objects.outside_dependents import (
     with_their_dependents,
 )
 from migration.target.cutover.cutover_lock_timeout import LOCK_TIMEOUT
-from migration.target.cutover.occupied_names import listed
 from migration.target.loading.index_and_constraint_creation import build_object, building, is_refusal
 from migration.target.loading.staging_schema import sequences_make_way
 from migration.target.pg_catalog.schema_relations import (
@@ -134,11 +134,11 @@ class Replacement:
         kinds = sorted({one.attachment.kind for one in refused} | set(signed))
         raise ObjectsInTheWayError(
             f"Tables to replace are used by other objects, or have some, that cannot go over to the new ones:"
-            f" {listed([str(one) for one in refused])}",
+            f" {some([str(one) for one in refused])}",
             schema=self.schema,
             remedy="Make them fit the source, choose --target-schema, or sign for their loss with"
             f" --drop-dependents {','.join(kinds)} (each is then listed as a finding, and comes back with a rollback)",
-            details="\n".join([*(str(one) for one in refused[_SHOWN:]), *self._said_of_the_rest()]),
+            details="\n".join([*(str(one) for one in unnamed(refused)), *self._said_of_the_rest()]),
         )
 
     def _said_of_the_rest(self) -> list[str]:
@@ -153,9 +153,6 @@ class Replacement:
 
     def _outsiders(self) -> list[tuple[str, str]]:
         return [(kind, name) for kind, name in (label.split(" ", 1) for label in self.outside)]
-
-
-_SHOWN = 10
 
 
 def foresee(

@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from migration.cutover_errors import StagingLostError
+from migration.name_lists import some
 from migration.target.attached_objects.outside_dependents import read_outsiders
-from migration.target.cutover.occupied_names import listed, relations_to_replace
+from migration.target.cutover.occupied_names import relations_to_replace
 from migration.target.cutover.privilege_transfer import grant_defaults
 from migration.target.cutover.relation_move import moving, translated
 from migration.target.cutover.replaced_objects import (
@@ -94,7 +95,7 @@ def cut_over(
         missing = sorted({plan.target_name for plan in plans} - {relation.name for relation in staged})
         if missing:
             raise StagingLostError(
-                f"Staged tables are gone: {listed(missing)}",
+                f"Staged tables are gone: {some(missing)}",
                 schema=staging_schema,
                 remedy="Start the run again; no table that users see was changed",
             )

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from migration.errors import TargetChangedError
 from migration.model import ObjectResult, ObjectState
+from migration.name_lists import some
 from migration.target.attached_objects.attachment_reader import names_looked_up_in
 from migration.target.attached_objects.attachment_transfer import make_object
 from migration.target.attached_objects.outside_dependents import give_back
-from migration.target.cutover.occupied_names import listed
 from migration.target.cutover.relation_move import ALTER, move_relation, translated
 from migration.target.cutover.replaced_objects import Replacement, put_aside
 from migration.target.missing_rights import owner_rights, refuse_lacking, schema_rights
@@ -59,7 +59,7 @@ def roll_back(
         hanging = dependents(connection, [relation.oid for relation in own])
         if hanging:
             raise TargetChangedError(
-                f"Other objects use the run's tables now: {listed(hanging)}",
+                f"Other objects use the run's tables now: {some(hanging)}",
                 schema=schema,
                 remedy="Drop them, then roll back again; nothing was changed",
             )
@@ -104,7 +104,7 @@ def _still_there(
     ]
     if changed:
         raise TargetChangedError(
-            f"Tables {which} have been dropped, replaced, renamed or moved since: {listed(changed)}",
+            f"Tables {which} have been dropped, replaced, renamed or moved since: {some(changed)}",
             schema=schema,
             remedy="Put them back by hand from what is left; nothing was changed",
         )

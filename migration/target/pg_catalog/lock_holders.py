@@ -10,8 +10,8 @@ from typing import Final
 from sqlalchemy import Connection, text
 
 from migration.convoy_error import NextStep
+from migration.name_lists import NAMES_SHOWN, some
 
-_SHOWN: Final = 3
 # Which modes conflict: https://www.postgresql.org/docs/current/explicit-locking.html#TABLE-LOCK-COMPATIBILITY
 _CONFLICTING: Final = {
     "ACCESS EXCLUSIVE": (
@@ -98,11 +98,8 @@ def name_holders(holders: Sequence[LockHolder]) -> str:
     by_session: dict[str, list[str]] = {}
     for holder in holders:
         by_session.setdefault(holder.words(), []).append(holder.relation)
-    said = [
-        f"{words} holds {', '.join(relations[:_SHOWN])}{_more(relations)}"
-        for words, relations in list(by_session.items())[:_SHOWN]
-    ]
-    return "; ".join(said) + _more(list(by_session))
+    said = [f"{words} holds {some(relations)}" for words, relations in by_session.items()]
+    return some(said, separator="; ")
 
 
 def ways_to_end(holders: Sequence[LockHolder]) -> tuple[NextStep, ...]:
@@ -110,16 +107,12 @@ def ways_to_end(holders: Sequence[LockHolder]) -> tuple[NextStep, ...]:
     pids = list(dict.fromkeys(holder.pid for holder in holders if holder.pid is not None))
     return tuple(
         NextStep(f"End that session, with what it has not committed (process {pid})", _terminate(pid))
-        for pid in pids[:_SHOWN]
+        for pid in pids[:NAMES_SHOWN]
     )
 
 
 def _terminate(pid: int) -> str:
     return f"SELECT pg_terminate_backend({pid})"
-
-
-def _more(names: Sequence[str]) -> str:
-    return f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
 
 
 def _clock(moment: datetime) -> str:

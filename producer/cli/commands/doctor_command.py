@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from producer.cli.doctor.check_result import CheckResult, Clock
+    from producer.cli.target_options import Target
 
 
 @click.command(
@@ -70,11 +72,21 @@ def doctor(target_schema: str, **values: Any) -> int:
             is_asked_for=source is not click.core.ParameterSource.DEFAULT,
         )
     results += clock_results(clocks)
+    results = [pastable(result, target) for result in results]
     if output.as_json:
         _print_json(results)
     else:
         _print(results)
     return _status(results)
+
+
+def pastable(result: CheckResult, target: Target) -> CheckResult:
+    """Return a result whose commands reach the target that was looked at."""
+    from producer.cli.output.command_lines import fit_command, fit_text
+
+    return replace(
+        result, remedy=fit_text(result.remedy, target), command=fit_command(result.command, target)
+    )
 
 
 def _status(results: Sequence[CheckResult]) -> int:

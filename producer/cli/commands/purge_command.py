@@ -75,7 +75,26 @@ def _is_agreed(record: RunRecord) -> bool:
             setting="--yes",
             remedy="Add --yes to give up what the run keeps",
         )
-    return click.confirm(f"Give it up, so that run {record.id} cannot be rolled back or retried?", err=True)
+    if can_be_rolled_back(record):
+        question = f"Give it up, so that run {record.id} cannot be rolled back or retried?"
+    else:
+        question = f"Give it up? {_standing(record)}."
+    return click.confirm(question, err=True)
+
+
+def can_be_rolled_back(record: RunRecord) -> bool:
+    """Whether a purge takes a way back, and not only room on a disk."""
+    from migration.ledger.allowed_acts import RunAct, is_allowed
+
+    return bool(record.cutover) and is_allowed(record, RunAct.ROLLBACK)
+
+
+def _standing(record: RunRecord) -> str:
+    """Return what becomes of a run that could not be rolled back anyway."""
+    from migration.ledger.allowed_acts import described
+    from migration.report.text_formatting import phrase
+
+    return f"Run {record.id} is {phrase(described(record))}, and stays so; there is nothing to roll back"
 
 
 def _print_kept(record: RunRecord, kept: Sequence[Leftover]) -> None:
@@ -88,9 +107,10 @@ def _print_purge(record: RunRecord, done: Purge) -> None:
     from migration.report.text_formatting import count, printable, size
 
     total = size(sum(found.bytes for found in done.gone))
-    click.echo(
-        f"Removed {count(len(done.gone), 'thing')} ({total}); run {record.id} can no longer be rolled back."
+    after = (
+        f"Run {record.id} can no longer be rolled back" if can_be_rolled_back(record) else _standing(record)
     )
+    click.echo(f"Removed {count(len(done.gone), 'thing')} ({total}). {after}.")
     for removal in done.stays:
         click.echo(f"  {kept_line(removal.leftover)} stays: {printable('; '.join(removal.in_the_way))}")
 

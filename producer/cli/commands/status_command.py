@@ -109,7 +109,7 @@ def _describe(record: RunRecord, progress: RunProgress, target: Target) -> list[
     from migration.report.next_commands import repeat
     from migration.report.text_formatting import count
     from migration.ways_on import WayOn
-    from producer.cli.output.command_lines import command_line
+    from producer.cli.output.command_lines import command_line, fit_command, fit_text
     from producer.cli.output.progress_display import activity, facts, presence
 
     sources = ", ".join(f"{source.label} ({source.location})" for source in record.options.sources)
@@ -124,18 +124,18 @@ def _describe(record: RunRecord, progress: RunProgress, target: Target) -> list[
         lines.append(f"          {', '.join(details)}")
     if not progress.phase.is_end:
         lines.append(f"There     {presence(progress)}")
-    lines += [f"Waits     {wait}" for wait in progress.waits]
+    lines += [f"Waits     {fit_text(wait, target)}" for wait in progress.waits]
     if progress.findings:
         lines.append(f"Findings  {count(progress.findings, 'finding')}")
     if progress.error:
-        lines.append(f"Error     {progress.error}")
+        lines.append(f"Error     {fit_text(progress.error, target)}")
     if progress.phase is Phase.READY:
         lines.append(f"Go on     {command_line(target, 'cutover', record.id)}")
         lines.append(f"Or drop   {command_line(target, 'cancel', record.id)}")
     elif progress.way_on is not None and not progress.way_on.leads_on:
         lines.append(f"Or drop   {command_line(target, 'cancel', record.id)}")
         if progress.way_on is WayOn.START_OVER:
-            lines.append(f"Anew      {repeat(record.options, record.options.mode)}")
+            lines.append(f"Anew      {fit_command(repeat(record.options, record.options.mode), target)}")
     elif record.can_go_on or progress.paused_at is not None or progress.is_abandoned:
         lines.append(f"Go on     {command_line(target, record.goes_on_by, record.id)}")
     elif not progress.phase.is_end:

@@ -91,7 +91,7 @@ def _lacking_on_schema(connection: Connection, lacking: MissingRight, *, is_aske
     return CheckResult(
         "rights",
         Health.WARNING if may_create and not is_asked_for else Health.FAILED,
-        f"The role {session_role(connection)} may not {lacking.action}",
+        f"The role {session_role(connection)} may not {lacking.words}",
         "Name the schema that runs go into, as in `migration-cli doctor --target-schema NAME`; for runs into this one"
         f" run: {lacking.grant}",
         lacking.grant,

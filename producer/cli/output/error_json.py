@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 import click
 
@@ -12,12 +12,12 @@ from migration.convoy_error import ConvoyError, NextStep
 from migration.error_record import error_record
 from migration.errors import RetryableError, TargetError, UsageError
 from migration.secret_text import without_secrets
-from producer.cli.output.command_lines import fit_command, program
+from producer.cli.output.command_lines import fit_error, program
 from producer.cli.output.error_output import without_passwords
 from producer.cli.target_options import Target
 
 # --target-pass is left out: no command that is handed on holds a password.
-_TARGET_FLAGS = ("--target-url", "--target-host", "--target-port", "--target-db", "--target-user")
+_TARGET_FLAGS = ("--target", "--target-url", "--target-host", "--target-port", "--target-db", "--target-user")
 
 
 def print_error_json(error: ConvoyError, arguments: Sequence[str]) -> None:
@@ -25,16 +25,22 @@ def print_error_json(error: ConvoyError, arguments: Sequence[str]) -> None:
 
     Args:
         error: any.
-        arguments: of the command; the commands in `next_steps` get the flags that name its target.
+        arguments: of the command.
     """
     if "--json" not in _own(arguments):
         return
-    target = _target(arguments)
     record = error_record(error, _clean)
-    record["next_steps"] = [
-        step | {"command": fit_command(step["command"], target)} for step in record["next_steps"]
-    ]
     click.echo(json.dumps({"error": record}, indent=2))
+
+
+def make_pastable(error: ConvoyError, arguments: Sequence[str]) -> None:
+    """Let the commands that an error names work as pasted: with the target and sources of a command that met it.
+
+    Args:
+        error: any; its sentences and next steps are changed.
+        arguments: of the command.
+    """
+    fit_error(error, _target(arguments), _values(arguments, {"--source"}))
 
 
 def of_click(error: click.ClickException) -> ConvoyError:
@@ -74,14 +80,35 @@ def _own(arguments: Sequence[str]) -> Sequence[str]:
 
 
 def _target(arguments: Sequence[str]) -> Target:
-    flags: dict[str, str] = {}
+    """Return the target as it was named on the command line, or else by the settings."""
+    flags = dict(_pairs(arguments, _TARGET_FLAGS))
+    if not flags:
+        return Target(_url_of_settings(), "", None, ())
+    words = tuple(part for pair in flags.items() for part in pair)
+    return Target(flags.get("--target-url", ""), flags.get("--target-db", ""), None, words)
+
+
+def _url_of_settings() -> str:
+    from migration.settings import load_settings
+
+    try:
+        url = load_settings().target_url
+    except ConvoyError:  # which may be the very error that is told
+        return ""
+    return _clean(url.get_secret_value()) if url is not None else ""
+
+
+def _values(arguments: Sequence[str], names: Collection[str]) -> tuple[str, ...]:
+    return tuple(value for _, value in _pairs(arguments, names))
+
+
+def _pairs(arguments: Sequence[str], names: Collection[str]) -> Iterator[tuple[str, str]]:
+    """Yield flag and value of those flags that have these names, without passwords."""
     words = iter(_own(arguments))
     for word in words:
         name, equals, value = word.partition("=")
-        if name in _TARGET_FLAGS:
-            flags[name] = _clean(value if equals else next(words, ""))
-    pairs = tuple(part for pair in flags.items() for part in pair)
-    return Target(flags.get("--target-url", ""), flags.get("--target-db", ""), None, pairs)
+        if name in names:
+            yield name, _clean(value if equals else next(words, ""))
 
 
 def _clean(text: str) -> str:

@@ -26,7 +26,7 @@ from migration.model import Phase
 from migration.report import next_commands
 from migration.report.report_builder import build_report
 from migration.start_commands import start_command
-from producer.cli.output.command_lines import command_line, with_target
+from producer.cli.output.command_lines import command_line, fit_text, with_target
 from producer.cli.output.error_output import without_passwords
 from producer.cli.output.progress_display import View, make_view
 from producer.cli.output.report_output import put_out
@@ -107,7 +107,7 @@ def watch(session: Session, run_id: str, view: View, *, verbose: bool) -> RunPro
             told.clear()  # what held the run up before may do so again
             _tell(["PostgreSQL answers again."], view, told)
         answered = now
-        _tell(progress.waits, view, told)
+        _tell([fit_text(wait, session.target) for wait in progress.waits], view, told)
         view.show(progress)
         if progress.phase.is_end:
             return progress

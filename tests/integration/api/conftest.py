@@ -18,7 +18,7 @@ from sqlalchemy import Engine
 from api.__main__ import Server
 from api.app import create_app
 from migration.ledger.ledger_database import open_ledger
-from tests.support.api import TOKEN, api_settings
+from tests.support.api import TOKEN, api_settings, check_problem
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,12 @@ class RunningApi:
     server: Server
     thread: threading.Thread
     client: httpx.Client
+
+
+def _check_whole(answer: httpx.Response) -> None:
+    if answer.headers.get("content-type") == "application/problem+json":
+        answer.read()
+    check_problem(answer)
 
 
 @pytest.fixture
@@ -58,6 +64,7 @@ def api(target_url: str, valkey_url: str, root: Path) -> Iterator[RunningApi]:
         with httpx.Client(
             base_url=url, headers={"Authorization": f"Bearer {TOKEN}"}, timeout=20, trust_env=False
         ) as client:
+            client.event_hooks["response"] = [_check_whole]
             deadline = time.monotonic() + 20
             while not server.started and time.monotonic() < deadline:
                 time.sleep(0.01)

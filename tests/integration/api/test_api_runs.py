@@ -21,6 +21,9 @@ from migration.mapping_file.mapping_file_reader import read_mapping
 from migration.model import IdentifierPolicy, IfExists, Mode, Phase, Source
 from migration.queue import CONTROL_QUEUE
 from tests.integration.api.conftest import RunningApi
+from tests.support.api import listed_answers
+
+JSON = {"Content-Type": "application/json"}
 
 V1 = "/api/v1/migration"
 NO_RUN = "018f0000-0000-7000-8000-000000000000"
@@ -324,3 +327,48 @@ def test_mapping_that_cannot_be_is_refused_with_its_place(api: RunningApi) -> No
 
     assert answer.status_code == 422
     assert "Did you mean rename" in answer.text
+
+
+@pytest.mark.parametrize("act", ["cutover", "resume", "cancel", "pause", "rollback"])
+def test_a_refused_act_has_status_and_problem_that_errors_json_names(api: RunningApi, act: str) -> None:
+    run_id = start(api)["run_id"]
+    set_phase(api, run_id, Phase.COMPLETED)
+    answer = api.client.post(f"/api/v1/migration/{run_id}/{act}")
+    problem = answer.json()
+    name = problem["type"].removeprefix("urn:convoy:problem:")
+    assert (answer.status_code, problem["code"], name) == (409, "run-state-conflict", f"{act}-refused")
+    assert (409, name) in listed_answers()["run-state-conflict"]
+
+
+def test_no_answer_is_listed_that_a_known_code_never_comes_with() -> None:
+    assert listed_answers()["run-unknown"] == {(404, "run-not-found")}
+    assert listed_answers()["run-purged"] == {(409, "rollback-refused")}
+    assert 422 not in {status for status, _ in listed_answers()["run-state-conflict"]}
+
+
+def test_a_wrong_path_method_and_key_have_a_code(api: RunningApi) -> None:
+    path = "/api/v1/migration"
+    key = {"Idempotency-Key": "one"}
+    start(api, **key)
+    found = {
+        api.client.get("/api/v1/nix").json()["code"],
+        api.client.delete(path).json()["code"],
+        api.client.get(f"{path}/schema/question").json()["code"],
+        api.client.get(f"{path}/schema/nix").json()["code"],
+        api.client.get(f"{path}/snapshots/{'0' * 64}").json()["code"],
+        api.client.get(path, headers={"Authorization": "Bearer x"}).json()["code"],
+        api.client.post(f"{path}/start", content=b" " * 2_000_000, headers=JSON).json()["code"],
+        api.client.post(f"{path}/start", content=b"x").json()["code"],
+        api.client.post(f"{path}/dry-run", json={"sources": ["school.db"]}, headers=key).json()["code"],
+    }
+    assert found == {
+        "not-found",
+        "method-not-allowed",
+        "ambiguous-table",
+        "table-not-found",
+        "snapshot-not-found",
+        "unauthorized",
+        "too-large",
+        "unsupported-media-type",
+        "idempotency-key-reused",
+    }

@@ -9,6 +9,7 @@ import click
 import jsonschema_rs
 import pytest
 
+from api.problem_kinds import OWN_PROBLEMS
 from documentation.error_list import errors_json
 from documentation.http_api_page import openapi
 from documentation.metrics_page import metric_lines
@@ -102,12 +103,12 @@ def test_metrics_are_found_and_each_says_what_it_counts() -> None:
 def test_the_list_of_errors_is_closed() -> None:
     document = json.loads(errors_json())
     by_code = {error["code"]: error for error in document["errors"]}
-    assert by_code.keys() == {kind.code for kind in error_classes()}
+    assert by_code.keys() == {kind.code for kind in error_classes()} | OWN_PROBLEMS.keys()
     assert document["fields"] == list(Place.__annotations__)
     for error in by_code.values():
         assert error["meaning"], error
         assert error["remedy"], error
-        assert error["is_a"] in by_code or error["code"] == "unexpected-error"
+        assert error["is_a"] in by_code or error["code"] in {"unexpected-error", *OWN_PROBLEMS}
         assert "](" not in error["meaning"] + error["remedy"], "links make no sense outside of a page"
 
 
@@ -132,8 +133,23 @@ def test_errors_json_keeps_to_the_form_that_its_readers_are_promised() -> None:
                 "type": "array",
                 "items": {
                     "type": "object",
-                    "required": ["code", "exit_status", "http_status", "problem", "retryable", "fields"],
-                    "properties": {"retryable": {"type": "boolean"}, "http_status": {"minimum": 400}},
+                    "required": ["code", "exit_status", "http", "retryable", "fields", "meaning", "remedy"],
+                    "properties": {
+                        "retryable": {"type": "boolean"},
+                        "exit_status": {"type": ["integer", "null"]},
+                        "meaning": {"minLength": 1},
+                        "remedy": {"minLength": 1},
+                        "http": {
+                            "type": "array",
+                            "minItems": 1,
+                            "items": {
+                                "type": "object",
+                                "required": ["status", "problem"],
+                                "additionalProperties": False,
+                                "properties": {"status": {"minimum": 300}, "problem": {"type": "string"}},
+                            },
+                        },
+                    },
                 },
             },
             "next_steps": {

@@ -14,7 +14,7 @@ from sqlalchemy.exc import DBAPIError
 from migration.convoy_error import NextStep
 from migration.errors import CommandInterruptedError, UnknownRunError
 from producer.cli import main
-from producer.cli.output.error_json import print_error_json
+from producer.cli.output.error_json import make_pastable, print_error_json
 
 Capture = pytest.CaptureFixture[str]
 
@@ -133,6 +133,7 @@ def test_commands_reach_the_target_without_a_password(
     arguments: list[str], command: str, capsys: Capture
 ) -> None:
     error = UnknownRunError("x", next_steps=(NextStep("List the runs", "migration-cli status"),))
+    make_pastable(error, ["resume", "0", *arguments, "--json"])
     print_error_json(error, ["resume", "0", *arguments, "--json"])
     out = capsys.readouterr().out
     (step,) = json.loads(out)["error"]["next_steps"]
