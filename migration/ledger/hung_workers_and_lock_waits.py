@@ -7,7 +7,7 @@ one that is stopped (SIGSTOP, a frozen container, a machine without memory) show
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -16,6 +16,7 @@ from sqlalchemy import Connection, text
 from migration.ledger.disk_room_notices import read_full_disks
 from migration.ledger.event_names import EventName
 from migration.model import Phase
+from migration.target.session_waits import sessions_in_words
 
 _WORTH_A_WORD_SECONDS = 45.0
 """Longer than between two signs of life of a worker."""
@@ -101,14 +102,6 @@ _LAST_WAIT = text(
     """
 )
 _MOVES = [EventName.PHASE.value, EventName.PLANNED.value, EventName.SENT.value]
-_SESSIONS = text(
-    """
-    SELECT format('process %s of PostgreSQL (role %s%s, %s)', pid, usename,
-                  CASE WHEN application_name <> '' THEN ', ' || application_name ELSE '' END,
-                  coalesce(state, 'state unknown'))
-    FROM pg_catalog.pg_stat_activity WHERE pid = ANY(:pids) ORDER BY pid
-    """
-)
 _END = text(
     """
     SELECT count(pg_catalog.pg_terminate_backend(o.pid))
@@ -169,13 +162,9 @@ def read_waits(connection: Connection, run_id: str, phase: Phase) -> tuple[str, 
     return tuple(told)
 
 
-def describe_sessions(connection: Connection, pids: list[int]) -> tuple[str, ...]:
+def describe_sessions(connection: Connection, pids: Sequence[int]) -> tuple[str, ...]:
     """Return a few words on each session: process id, role, application and state, never its statements."""
-    if not pids:
-        return ()
-    known = tuple(connection.execute(_SESSIONS, {"pids": pids}).scalars())
-    # 0 stands for a prepared transaction, which has no session.
-    return known or ("a prepared transaction",)
+    return sessions_in_words(lambda statement: connection.execute(text(statement)).all(), pids)
 
 
 def _clock(moment: datetime) -> str:

@@ -39,12 +39,12 @@ def cleanup(is_sure: bool, with_replaced: bool, **values: Any) -> int:
     from migration.ledger.ledger_database import open_ledger
     from migration.steps.leftovers.leftover_removal import find_leftovers, leftover_places, remove_leftovers
     from producer.cli.cli_settings import read_settings
-    from producer.cli.output.lock_wait_notes import lock_waits_told, session_name
+    from producer.cli.output.server_wait_notes import server_waits_told, session_name
     from producer.cli.target_options import reach
 
     settings = read_settings()
     target, output = take_target(values, settings), take_output(values)
-    with reach(target, settings) as url, lock_waits_told(url):
+    with reach(target, settings) as url, server_waits_told(url):
         engine = open_ledger(url, session_name())
         try:
             places = leftover_places(engine, settings, with_replaced=with_replaced)

@@ -169,12 +169,12 @@ def _known_run(run: str, values: dict[str, Any]) -> Iterator[tuple[Engine, RunRe
     from migration.ledger.ledger_database import open_ledger
     from migration.ledger.run_records import find_run
     from producer.cli.cli_settings import read_settings
-    from producer.cli.output.lock_wait_notes import lock_waits_told, session_name
+    from producer.cli.output.server_wait_notes import server_waits_told, session_name
     from producer.cli.target_options import reach
 
     settings = read_settings()
     target = take_target(values, settings)
-    with reach(target, settings) as url, lock_waits_told(url):
+    with reach(target, settings) as url, server_waits_told(url):
         engine = open_ledger(url, session_name())
         try:
             yield engine, find_run(engine, run), target, settings

@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 import click
 
 from migration.errors import SettingError
+from producer.cli.command_interruption import taking_its_time
 from producer.cli.command_options import target_flags, target_or_embedded, verbose_flag, worker_flag
 from producer.cli.option_values import worker_count
 from producer.cli.target_options import DEFAULT_DATABASE, EMBEDDED, Target, open_embedded
@@ -45,6 +46,7 @@ def up(workers: int | None, **values: Any) -> int:
     from migration.ledger.ledger_database import open_ledger
     from migration.target.target_connection import redact, with_password
     from producer.cli.cli_settings import read_settings
+    from producer.cli.output.server_wait_notes import server_waits_told, session_name
     from producer.embedded.embedded_cluster import LocalCluster
 
     settings = read_settings()
@@ -53,7 +55,9 @@ def up(workers: int | None, **values: Any) -> int:
     if target.password:
         settings = settings.model_copy(update={"target_password": SecretStr(target.password)})
     if not target.is_embedded:
-        open_ledger(with_password(target.url, target.password)).dispose()
+        url = with_password(target.url, target.password)
+        with server_waits_told(url):
+            open_ledger(url, session_name()).dispose()
     cluster = LocalCluster(
         target=target.url,
         open_database=partial(open_embedded, target, may_make=True),
@@ -80,7 +84,8 @@ def up(workers: int | None, **values: Any) -> int:
         click.echo("\nStopping.", err=True)
         return 0
     finally:
-        cluster.stop()
+        with taking_its_time():
+            cluster.stop()
 
 
 @click.command(
