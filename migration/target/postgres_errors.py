@@ -20,6 +20,7 @@ from migration.errors import (
     ServerAwayError,
     TargetBusyError,
     TargetDatabaseMissingError,
+    TargetLimitError,
     TargetLoginError,
     TargetOccupiedError,
     TargetPermissionError,
@@ -103,6 +104,19 @@ def _full_disk(cause: BaseException, message: str, place: Place) -> ConvoyError 
     return TemporaryDiskFullError(f"A disk of this machine is full: {message}", remedy=MAKE_ROOM, **place)
 
 
+def state_of(error: BaseException) -> str:
+    """Return the SQLSTATE of an error, or of one that it was raised from; empty: the server has said nothing."""
+    seen: set[int] = set()
+    one: BaseException | None = error
+    while one is not None and id(one) not in seen:
+        seen.add(id(one))
+        state = getattr(getattr(one, "orig", one), "sqlstate", None)
+        if state:
+            return str(state)
+        one = one.__cause__
+    return ""
+
+
 def lacks_locks(error: Exception) -> bool:
     """Tell whether the server's table of locks is full: a setting's name, in a hint, is not translated."""
     cause = error.orig if isinstance(error, DBAPIError) else error
@@ -164,6 +178,17 @@ _REFUSED_LOGINS: Final = (
 """What servers and poolers say of a login that they refuse; of a pooler without a SQLSTATE that says so."""
 
 
+_CANCELLED_BY: Final = (
+    "Find out what does so, if it comes again: pg_cancel_backend, a program that ends long statements, the"
+    " query_timeout of a pooler; no statement_timeout of role or database holds in Convoy's sessions"
+)
+_NOT_BY_SETTING: Final = (
+    "If it comes again, look for what ends sessions: a pooler's own limits (PgBouncer: idle_transaction_timeout), or an"
+    " administrator; such settings of role or database are 0 in Convoy's sessions"
+)
+RAISE_LIMIT: Final = (
+    "Raise the setting that it names, where it is set: for the role, the database or the server"
+)
 _STATES: Final[dict[str, tuple[type[ConvoyError], str, str]]] = {
     # https://www.postgresql.org/docs/current/errcodes-appendix.html; five characters win over the class.
     "08": (ConnectionLostError, "The connection to PostgreSQL was lost", ""),
@@ -172,15 +197,30 @@ _STATES: Final[dict[str, tuple[type[ConvoyError], str, str]]] = {
     "57P01": (ServerAwayError, "PostgreSQL is being shut down", ""),
     "57P02": (ServerAwayError, "PostgreSQL crashed and restarts", ""),
     "57P03": (ServerAwayError, "PostgreSQL does not accept connections at the moment", ""),
-    "57P05": (ServerAwayError, "PostgreSQL closed an idle connection", ""),
-    "57014": (RetryableError, "The statement was cancelled on the server", ""),
-    "25P03": (ServerAwayError, "PostgreSQL closed an idle transaction", ""),
+    "57P05": (ServerAwayError, "PostgreSQL closed an idle connection", _NOT_BY_SETTING),
+    "57014": (
+        RetryableError,
+        "The statement was cancelled on the server",
+        _CANCELLED_BY,
+    ),
+    "25P03": (ServerAwayError, "PostgreSQL closed an idle transaction", _NOT_BY_SETTING),
+    "25P04": (ServerAwayError, "PostgreSQL ended a transaction for its length", _NOT_BY_SETTING),
     "53300": (
         TargetBusyError,
         "PostgreSQL has no free connection",
         "Raise max_connections or use fewer workers",
     ),
-    "53200": (TargetBusyError, "PostgreSQL has no memory left", ""),
+    "53200": (
+        TargetBusyError,
+        "PostgreSQL has no memory left",
+        "Give the server more, or let fewer workers at it (--workers)",
+    ),
+    "53": (TargetLimitError, "A limit of the server is met", RAISE_LIMIT),
+    "54": (
+        TargetLimitError,
+        "PostgreSQL refused",
+        "What is too large for it is listed in docs/limits.md: leave it out with --exclude, or map it otherwise",
+    ),
     "58030": (
         DiskError,
         "The disk of the PostgreSQL server failed",
@@ -223,6 +263,16 @@ _LOGIN_REMEDIES: Final[tuple[tuple[str, type[TargetUnreachableError], str], ...]
     ("does not exist", TargetDatabaseMissingError, "Create it, or name another one"),
     ("pg_hba.conf", TargetLoginError, "Allow this host and user in the server's pg_hba.conf"),
     *((sign, TargetLoginError, _CHECK_LOGIN) for sign in _REFUSED_LOGINS),
+    (
+        "too many connections for role",
+        TargetUnreachableError,
+        "Raise the role's limit (ALTER ROLE NAME CONNECTION LIMIT 100), or use fewer workers",
+    ),
+    (
+        "too many connections for database",
+        TargetUnreachableError,
+        "Raise the database's limit (ALTER DATABASE NAME CONNECTION LIMIT 100), or use fewer workers",
+    ),
     ("too many", TargetUnreachableError, "Use fewer workers, or raise max_connections"),
     ("SSL", TargetUnreachableError, "Check sslmode and the certificates"),
     ("resolve host", TargetUnreachableError, "Check the spelling of the host"),

@@ -14,10 +14,9 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from psycopg.conninfo import make_conninfo
 
 from tests.support.lost_standby import lost_standby, replicating_server
-from tests.support.shell import PATIENCE_SECONDS, Shell, make_database, wait_until
+from tests.support.shell import Shell, make_database
 
 ENDED_SECONDS = 30
 """A hang is what is looked for; the command itself takes a quarter of it, on a machine that has time."""
@@ -134,9 +133,7 @@ def test_a_server_that_takes_no_cancelling_does_not_keep_a_command(
     with locked(shell.target, "runs"):
         process = shell.start("status")
         told(process, "Waiting for a lock")
-        sessions = "SELECT pid FROM pg_stat_activity WHERE application_name = 'convoy cli {}'".format(
-            process.pid
-        )
+        sessions = f"SELECT pid FROM pg_stat_activity WHERE application_name = 'convoy cli {process.pid}'"
         with frozen([pid for (pid,) in shell.query(sessions)]):
             # When it is to end
             status, _, err = ended(process, *numbers)
@@ -157,9 +154,10 @@ def test_the_doctor_tells_of_a_standby_that_is_gone(shell: Shell) -> None:
 def test_the_doctor_says_where_the_role_may_not_see_the_standbys(shell: Shell) -> None:
     assert shell.run("status")[0] == 0
     shell.execute(
-        "CREATE ROLE plain LOGIN; GRANT ALL ON SCHEMA convoy TO plain; GRANT ALL ON ALL TABLES IN SCHEMA convoy TO plain"
+        "CREATE ROLE plain LOGIN; GRANT ALL ON SCHEMA convoy TO plain;"
+        "GRANT ALL ON ALL TABLES IN SCHEMA convoy TO plain"
     )
-    shell.environment["MIGRATION_TARGET_URL"] = make_conninfo(shell.target, user="plain")
+    shell.environment["MIGRATION_TARGET_URL"] = shell.target.replace("postgres@", "plain@", 1)
     with lost_standby(shell.target):
         _, out, _ = shell.run("doctor")
     assert "! commits: synchronous_standby_names = 'nobody', and the role plain may not see whether" in out
