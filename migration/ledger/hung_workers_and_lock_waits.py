@@ -15,6 +15,7 @@ from sqlalchemy import Connection, text
 
 from migration.ledger.disk_room_notices import read_full_disks
 from migration.ledger.event_names import EventName
+from migration.ledger.waits_for_strangers import OWN
 from migration.model import Phase
 from migration.target.session_waits import sessions_in_words
 
@@ -61,7 +62,7 @@ class Hold:
 
 # The visible version of a locked row carries the locker's transaction in xmax; its connection holds the lock on that.
 _HOLDS = text(
-    """
+    f"""
     SELECT s.id AS step_id, s.phase, s.worker, l.pid AS backend, s.claimed_at AS since,
            extract(epoch FROM clock_timestamp() - s.claimed_at)::float8 AS held_seconds,
            CASE WHEN c.id IS NOT NULL THEN format('chunk %s of table %s', c.position, t.name)
@@ -86,7 +87,7 @@ _HOLDS = text(
         s.table_id, (SELECT table_id FROM convoy.chunks WHERE id = s.chunk_id))
     LEFT JOIN convoy.chunks c ON c.id = s.chunk_id
     WHERE s.run_id = :run_id AND s.state = 'running' AND s.lease_expires_at < clock_timestamp()
-      AND a.datname = current_database()
+      AND a.datname = current_database() AND {OWN}
     ORDER BY s.claimed_at, s.id
     """
 )
