@@ -1,7 +1,7 @@
 """Who else keeps Convoy's processes from their work: sessions of others with locks, a standby that is gone.
 
-A worker passes over a step that is locked (SKIP LOCKED), and waits for nothing: the run stands still, and neither it nor
-PostgreSQL says why. Producers and workers that do wait are seen by the wait that their sessions show.
+A worker passes over a step that is locked (SKIP LOCKED), and waits for nothing: the run stands still, and neither it
+nor PostgreSQL says why. Producers and workers that do wait are seen by the wait that their sessions show.
 """
 
 from __future__ import annotations
@@ -71,7 +71,8 @@ def lockers_of_steps(connection: Connection) -> str:
     lockers = sorted(pid or 0 for pid in connection.execute(_LOCKERS).scalars())
     if not lockers:
         return ""
-    return f"Workers pass over steps that others have locked, as {_named(connection, lockers)} may: {_way_out(lockers)}."
+    whose = _named(connection, lockers)
+    return f"Workers pass over steps that others have locked, as {whose} may: {_way_out(lockers)}."
 
 
 def blocked_processes(connection: Connection) -> list[str]:

@@ -10,7 +10,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from migration.certificate_dates import remedy_of_dates
-from migration.convoy_error import ConvoyError, Place
+from migration.convoy_error import ConvoyError, NextStep, Place
 from migration.cutover_errors import TooFewLocksError
 from migration.errors import (
     ConnectionLostError,
@@ -30,6 +30,7 @@ from migration.errors import (
 )
 from migration.full_disk import is_full, lacks_shared_memory
 from migration.full_disk_errors import DiskFullError, TemporaryDiskFullError
+from migration.target.session_waits import WITHOUT_STANDBY, SilentServerError
 
 
 def translate(error: Exception, **place: Unpack[Place]) -> ConvoyError:
@@ -48,9 +49,21 @@ def translate(error: Exception, **place: Unpack[Place]) -> ConvoyError:
         return TargetBusyError(
             "All connections to PostgreSQL are in use, and none became free in time", **place
         )
+    if isinstance(cause, SilentServerError) and cause.wait:
+        return _waiting_server(cause, place)
     message = _first_line(cause or error)
     known = _full_disk(cause or error, message, place) or _refused_login(cause or error, message, place)
     return known if known is not None else _by_state(error, cause or error, message, place)
+
+
+def _waiting_server(silence: SilentServerError, place: Place) -> TargetBusyError:
+    lift = (NextStep("Let COMMITs return that wait for a standby", WITHOUT_STANDBY),)
+    return TargetBusyError(
+        f"{silence.what}, which waits itself for {silence.wait}",
+        remedy="What was asked for may be done all the same: look before you ask again",
+        next_steps=lift if WITHOUT_STANDBY in silence.wait else (),
+        **place,
+    )
 
 
 def _by_state(error: Exception, cause: BaseException, message: str, place: Place) -> ConvoyError:

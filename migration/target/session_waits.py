@@ -9,6 +9,21 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
+import psycopg
+
+
+class SilentServerError(psycopg.OperationalError):
+    """The server has not answered in time. `wait` says what its session waits for; empty: that is not known."""
+
+    def __init__(self, what: str, wait: str = "") -> None:
+        super().__init__(what, wait)
+        self.what = what
+        self.wait = wait
+
+    def __str__(self) -> str:
+        return self.what
+
+
 Ask = Callable[[str], Sequence[Any]]
 """Sends one statement without parameters, and returns its rows."""
 

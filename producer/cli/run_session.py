@@ -55,7 +55,7 @@ class Session:
     def waits_told(self) -> AbstractContextManager[None]:
         """Say on stderr, while the block lasts, what its statements wait for."""
         from migration.target.target_connection import with_password
-        from producer.cli.output.server_wait_notes import server_waits_told
+        from producer.cli.server_wait_notes import server_waits_told
 
         url = self.target.url if self.cluster is None else self.cluster.target_url
         return server_waits_told(with_password(url, self.target.password))
@@ -180,7 +180,7 @@ def _ledger(url: str, password: str | None) -> Iterator[tuple[Engine, str]]:
     """Yield the engine and the URL without its password."""
     from migration.ledger.ledger_database import open_ledger
     from migration.target.target_connection import redact, with_password
-    from producer.cli.output.server_wait_notes import server_waits_told, session_name
+    from producer.cli.server_wait_notes import server_waits_told, session_name
 
     full_url = with_password(url, password)
     with server_waits_told(full_url):

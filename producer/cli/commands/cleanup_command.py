@@ -39,7 +39,7 @@ def cleanup(is_sure: bool, with_replaced: bool, **values: Any) -> int:
     from migration.ledger.ledger_database import open_ledger
     from migration.steps.leftovers.leftover_removal import find_leftovers, leftover_places, remove_leftovers
     from producer.cli.cli_settings import read_settings
-    from producer.cli.output.server_wait_notes import server_waits_told, session_name
+    from producer.cli.server_wait_notes import server_waits_told, session_name
     from producer.cli.target_options import reach
 
     settings = read_settings()

@@ -169,7 +169,7 @@ def _known_run(run: str, values: dict[str, Any]) -> Iterator[tuple[Engine, RunRe
     from migration.ledger.ledger_database import open_ledger
     from migration.ledger.run_records import find_run
     from producer.cli.cli_settings import read_settings
-    from producer.cli.output.server_wait_notes import server_waits_told, session_name
+    from producer.cli.server_wait_notes import server_waits_told, session_name
     from producer.cli.target_options import reach
 
     settings = read_settings()

@@ -36,7 +36,7 @@ def status(run: str | None, follows: bool, limit: int, **values: Any) -> int:
     from migration.ledger.ledger_database import open_ledger
     from migration.ledger.run_records import find_run, list_runs
     from producer.cli.cli_settings import read_settings
-    from producer.cli.output.server_wait_notes import server_waits_told, session_name
+    from producer.cli.server_wait_notes import server_waits_told, session_name
     from producer.cli.target_options import reach
 
     settings = read_settings()

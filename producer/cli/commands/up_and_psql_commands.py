@@ -46,7 +46,7 @@ def up(workers: int | None, **values: Any) -> int:
     from migration.ledger.ledger_database import open_ledger
     from migration.target.target_connection import redact, with_password
     from producer.cli.cli_settings import read_settings
-    from producer.cli.output.server_wait_notes import server_waits_told, session_name
+    from producer.cli.server_wait_notes import server_waits_told, session_name
     from producer.embedded.embedded_cluster import LocalCluster
 
     settings = read_settings()

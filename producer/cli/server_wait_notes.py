@@ -16,9 +16,9 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from migration.convoy_error import ConvoyError
+from migration.secret_text import without_secrets
 from migration.target.session_waits import lock_in_words, wait_in_words
 from migration.target.target_connection import make_engine
-from producer.cli.output.error_output import without_passwords
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -77,7 +77,7 @@ def _tell(engine: Engine, over: threading.Event) -> None:
         for words in found.values():
             if words and words not in told and not over.is_set():
                 told.add(words)
-                click.echo(without_passwords(f"Waiting for {words}."), err=True)
+                click.echo(without_secrets(f"Waiting for {words}."), err=True)
         over.wait(_LOOK_SECONDS)
 
 
