@@ -43,10 +43,9 @@ def up(workers: int | None, **values: Any) -> int:
     """
     from pydantic import SecretStr
 
-    from migration.ledger.ledger_database import open_ledger
     from migration.target.target_connection import redact, with_password
     from producer.cli.cli_settings import read_settings
-    from producer.cli.server_wait_notes import server_waits_told, session_name
+    from producer.cli.opened_ledger import opened_ledger
     from producer.embedded.embedded_cluster import LocalCluster
 
     settings = read_settings()
@@ -56,8 +55,8 @@ def up(workers: int | None, **values: Any) -> int:
         settings = settings.model_copy(update={"target_password": SecretStr(target.password)})
     if not target.is_embedded:
         url = with_password(target.url, target.password)
-        with server_waits_told(url):
-            open_ledger(url, session_name()).dispose()
+        with opened_ledger(url):
+            pass
     cluster = LocalCluster(
         target=target.url,
         open_database=partial(open_embedded, target, may_make=True),
@@ -67,7 +66,8 @@ def up(workers: int | None, **values: Any) -> int:
     )
     try:
         cluster.start()
-        open_ledger(with_password(cluster.target_url, target.password)).dispose()
+        with opened_ledger(with_password(cluster.target_url, target.password)):
+            pass
         web = _start_web(cluster, settings)
         cluster.wait_ready()
         click.echo(f"PostgreSQL  {redact(cluster.target_url)}")
