@@ -15,6 +15,7 @@ import pytest
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import DBAPIError
 
+from migration.errors import TargetUnreachableError
 from migration.ledger.run_records import RunRecord, create_run, read_run
 from migration.ledger.run_requests import request_resume
 from migration.ledger.step_records import take_unsent
@@ -25,8 +26,10 @@ from migration.run_options import RunOptions
 from migration.settings import Settings
 from migration.steps.step_context import StepContext
 from migration.steps.step_execution import run_step
+from migration.target.postgres_errors import translate
 from migration.target.session_bounds import SessionBounds
-from migration.target.target_connection import make_engine, renew_sessions
+from migration.target.setting_limits import explain_limit
+from migration.target.target_connection import connect, make_engine, renew_sessions
 from producer import run_state_machine
 from producer.run_state_machine import Runner
 from tests.support.direct import Direct, quiet_steps
@@ -205,3 +208,52 @@ def test_a_producer_moves_a_run_on_once_the_limit_is_lifted(
         assert not refused(runner.engine)
     finally:
         runner.engine.dispose()
+
+
+@pytest.mark.parametrize(
+    ("limit", "remedy"),
+    [
+        ("ALTER ROLE {role}", "ALTER ROLE NAME CONNECTION LIMIT"),
+        ("ALTER DATABASE {database}", "ALTER DATABASE NAME"),
+    ],
+)
+def test_a_connection_limit_of_role_or_database_is_told_from_the_servers(
+    loader: Loader, limit: str, remedy: str
+) -> None:
+    database = psycopg.conninfo.conninfo_to_dict(loader.url)["dbname"]
+    loader.run(f"{limit.format(role=loader.name, database=database)} CONNECTION LIMIT 0")
+    with pytest.raises(TargetUnreachableError) as refused:
+        connect(loader.url, "convoy test")
+    assert remedy in refused.value.remedy
+
+
+@pytest.mark.parametrize(
+    ("statement", "where", "lift"),
+    [
+        ("ALTER ROLE {role} SET", 'the role "{role}"', 'ALTER ROLE "{role}" RESET temp_file_limit'),
+        ("ALTER DATABASE {database} SET", 'the database "{database}"', 'ALTER DATABASE "{database}" RESET'),
+        (
+            "ALTER ROLE {role} IN DATABASE {database} SET",
+            'the role "{role}" in the database "{database}"',
+            'ALTER ROLE "{role}" IN DATABASE "{database}" RESET temp_file_limit',
+        ),
+    ],
+)
+def test_what_lifts_a_limit_is_what_has_set_it(loader: Loader, statement: str, where: str, lift: str) -> None:
+    # Given a limit that is set somewhere
+    names = {"role": loader.name, "database": psycopg.conninfo.conninfo_to_dict(loader.url)["dbname"]}
+    loader.run(f"{statement.format(**names)} temp_file_limit = '64kB'")
+    engine = make_engine(loader.url, "convoy test")
+    try:
+        with pytest.raises(DBAPIError) as met:
+            sort(engine)
+        # When it is met
+        error = translate(met.value)
+        explain_limit(error, met.value, loader.url)
+        # Then it is said where, and what is to be typed lifts it
+        assert f"temp_file_limit is 64kB, set for {where.format(**names)}" in error.remedy
+        assert lift.format(**names) in error.next_steps[0].command
+        loader.run(error.next_steps[0].command)
+        assert not refused(engine)
+    finally:
+        engine.dispose()
