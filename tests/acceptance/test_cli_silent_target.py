@@ -9,7 +9,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 import psycopg
@@ -158,7 +158,8 @@ def test_the_doctor_says_where_the_role_may_not_see_the_standbys(shell: Shell) -
         "GRANT ALL ON ALL TABLES IN SCHEMA convoy TO plain"
     )
     shell.environment["MIGRATION_TARGET_URL"] = shell.target.replace("postgres@", "plain@", 1)
-    with lost_standby(shell.target):
+    # What a standby connects by: that there is one is seen by every role, and which it is by few
+    with lost_standby(shell.target), closing(psycopg.connect(f"{shell.target}&replication=true")):
         _, out, _ = shell.run("doctor")
     assert "! commits: synchronous_standby_names = 'nobody', and the role plain may not see whether" in out
     assert "pg_read_all_stats" in out
