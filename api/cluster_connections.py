@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 from fastapi import Depends, Request
 from sqlalchemy.exc import DBAPIError
 
+from api.ledger_waits import lockers_of_ledger, wait_of_sessions
 from api.server_watch import LOOK_BOUND_SECONDS, LOOK_SECONDS, NoAnswerError, ServerWatch
 from api.wake_up_calls import WakeUpCalls
 from migration.convoy_error import ConvoyError
@@ -163,9 +164,15 @@ class Cluster:
         if isinstance(last.problem, NoAnswerError) or last.age_seconds < LOOK_SECONDS:
             raise self._silent()
 
-    def _silent(self) -> TargetUnreachableError:
+    def lockers_of_ledger(self) -> str:
+        """Return who keeps requests from the ledger's tables, and what ends that; empty: nobody that is known."""
+        return lockers_of_ledger(self._full_url)
+
+    def _silent(self, wait: str = "") -> TargetUnreachableError:
         return TargetUnreachableError(
-            "PostgreSQL does not answer",
+            f"PostgreSQL does not answer, since it waits for {wait}"
+            if wait
+            else "PostgreSQL does not answer",
             remedy="Try again once it does; what runs there is in the ledger and goes on by itself",
             **place_of(self._full_url),
         )
@@ -185,7 +192,7 @@ class Cluster:
         try:
             opening.result(_OPENING_WAIT_SECONDS)
         except NotYetError:
-            raise self._silent() from None
+            raise self._silent(wait_of_sessions(self._full_url, _SESSION)) from None
 
     def _open(self, opening: Future[None]) -> None:
         try:

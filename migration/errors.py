@@ -370,6 +370,12 @@ class TargetRefusedError(PermanentError):
     code = "target-refused"
 
 
+class TargetLimitError(TargetRefusedError):
+    """A limit that the server, the database or the role has set is met: temporary files, depth, connections."""
+
+    code = "target-limit"
+
+
 class RowsChangedError(PermanentError):
     """A trigger, rule or policy of the target drops or changes rows on their way in."""
 

@@ -53,8 +53,10 @@ from migration.observers.standard_observers import STANDARD_OBSERVERS
 from migration.queue import check_broker, send_steps
 from migration.steps.run_cancellation import remove_staging
 from migration.steps.step_context import target_url
-from migration.target.postgres_errors import translate
-from migration.target.target_connection import PoolSize, redact
+from migration.target.connection_pool import is_of_session
+from migration.target.postgres_errors import state_of, translate
+from migration.target.setting_limits import explain_limit
+from migration.target.target_connection import PoolSize, redact, renew_sessions
 from migration.target_name_errors import TargetsFileError
 from producer.passing_faults import PassingFaults
 from producer.shared_brokers import SharedBrokerNotice, tell_of_unknown_run
@@ -106,6 +108,8 @@ class Runner:
         self._calls: dict[str, bool] = {}
         """Runs that a thread of this process moves now, and whether there was a call for them meanwhile."""
         self._calls_lock = threading.Lock()
+        self._tried_anew: set[str] = set()
+        """Runs that would have failed of what a session has begun with, and are tried in new sessions."""
         self._faults = PassingFaults()
         self._timers: dict[str, threading.Timer] = {}
         """Runs that are looked at again soon."""
@@ -210,18 +214,36 @@ class Runner:
             self._note_waiting(run, problem)
         except Exception as problem:  # noqa: BLE001
             # A run must end with a reason, not with a stack in a log.
-            reason = problem if isinstance(problem, ConvoyError) else translate(problem, run=run_id)
-            passing = isinstance(reason, RetryableError | TargetUnreachableError)
-            final = not passing or self._faults.is_last(run, reason)
-            self.observers.tell(RunMoveFailed(run_id, run.phase, str(reason), problem, final))
-            if final:
-                self._fail(run, reason)
-            else:
-                self._note_waiting(run, reason)
+            return self._goes_on_after(run, problem)
         else:
             self.room.end(run_id)
             self._faults.forget(run_id)
+            self._tried_anew.discard(run_id)
             return goes_on
+        return False
+
+    def _goes_on_after(self, run: RunRecord, problem: Exception) -> bool:
+        """Fail a run, or say what holds it up; True: it is to be tried again at once, in new sessions.
+
+        Those that stand keep the settings of role and database that they have begun with.
+        """
+        reason = problem if isinstance(problem, ConvoyError) else translate(problem, run=run.id)
+        passing = isinstance(reason, RetryableError | TargetUnreachableError)
+        if is_of_session(state_of(problem)):
+            renew_sessions(self.engine)
+            if not passing and run.id not in self._tried_anew:
+                self._tried_anew.add(run.id)
+                logger.info("The run is tried once more, in new sessions: %s", reason)
+                return True
+            reason.place = {"run": run.id, "phase": run.phase.value, **reason.place}
+            explain_limit(reason, problem, target_url(self.settings))
+        self._tried_anew.discard(run.id)
+        final = not passing or self._faults.is_last(run, reason)
+        self.observers.tell(RunMoveFailed(run.id, run.phase, str(reason), problem, final))
+        if final:
+            self._fail(run, reason)
+        else:
+            self._note_waiting(run, reason)
         return False
 
     def _waits_for_cutover(self, run: RunRecord) -> bool:

@@ -7,7 +7,7 @@ one that is stopped (SIGSTOP, a frozen container, a machine without memory) show
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -15,7 +15,9 @@ from sqlalchemy import Connection, text
 
 from migration.ledger.disk_room_notices import read_full_disks
 from migration.ledger.event_names import EventName
+from migration.ledger.waits_for_strangers import OWN
 from migration.model import Phase
+from migration.target.session_waits import sessions_in_words
 
 _WORTH_A_WORD_SECONDS = 45.0
 """Longer than between two signs of life of a worker."""
@@ -60,7 +62,7 @@ class Hold:
 
 # The visible version of a locked row carries the locker's transaction in xmax; its connection holds the lock on that.
 _HOLDS = text(
-    """
+    f"""
     SELECT s.id AS step_id, s.phase, s.worker, l.pid AS backend, s.claimed_at AS since,
            extract(epoch FROM clock_timestamp() - s.claimed_at)::float8 AS held_seconds,
            CASE WHEN c.id IS NOT NULL THEN format('chunk %s of table %s', c.position, t.name)
@@ -85,7 +87,7 @@ _HOLDS = text(
         s.table_id, (SELECT table_id FROM convoy.chunks WHERE id = s.chunk_id))
     LEFT JOIN convoy.chunks c ON c.id = s.chunk_id
     WHERE s.run_id = :run_id AND s.state = 'running' AND s.lease_expires_at < clock_timestamp()
-      AND a.datname = current_database()
+      AND a.datname = current_database() AND {OWN}
     ORDER BY s.claimed_at, s.id
     """
 )
@@ -101,14 +103,6 @@ _LAST_WAIT = text(
     """
 )
 _MOVES = [EventName.PHASE.value, EventName.PLANNED.value, EventName.SENT.value]
-_SESSIONS = text(
-    """
-    SELECT format('process %s of PostgreSQL (role %s%s, %s)', pid, usename,
-                  CASE WHEN application_name <> '' THEN ', ' || application_name ELSE '' END,
-                  coalesce(state, 'state unknown'))
-    FROM pg_catalog.pg_stat_activity WHERE pid = ANY(:pids) ORDER BY pid
-    """
-)
 _END = text(
     """
     SELECT count(pg_catalog.pg_terminate_backend(o.pid))
@@ -169,13 +163,9 @@ def read_waits(connection: Connection, run_id: str, phase: Phase) -> tuple[str, 
     return tuple(told)
 
 
-def describe_sessions(connection: Connection, pids: list[int]) -> tuple[str, ...]:
+def describe_sessions(connection: Connection, pids: Sequence[int]) -> tuple[str, ...]:
     """Return a few words on each session: process id, role, application and state, never its statements."""
-    if not pids:
-        return ()
-    known = tuple(connection.execute(_SESSIONS, {"pids": pids}).scalars())
-    # 0 stands for a prepared transaction, which has no session.
-    return known or ("a prepared transaction",)
+    return sessions_in_words(lambda statement: connection.execute(text(statement)).all(), pids)
 
 
 def _clock(moment: datetime) -> str:

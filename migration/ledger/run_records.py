@@ -70,10 +70,16 @@ class RunRecord:
         return "cutover" if self.options.hold and was_cutting_over else "resume"
 
 
+def new_run_id() -> str:
+    """Return the id of a run that is to be written, for who must know it before."""
+    return str(uuid6.uuid7())
+
+
 def create_run(
     engine: Engine,
     options: RunOptions,
     *,
+    run_id: str = "",
     person: Person | None = None,
     cluster: str = "",
     observers: Observers = STANDARD_OBSERVERS,
@@ -83,11 +89,12 @@ def create_run(
     Args:
         engine: of the ledger.
         options: of the run.
+        run_id: of `new_run_id`; empty: one is made.
         person: who asks for it; None: the user of this process.
         cluster: the one that alone begins the run (`cluster_of_run`); empty: any that serves everybody.
         observers: are told.
     """
-    run_id = str(uuid6.uuid7())
+    run_id = run_id or new_run_id()
     entered = PhaseEntered(run_id, Phase.PENDING, None)
     prefix = f"convoy_{uuid.UUID(run_id).hex}"
     with engine.begin() as connection:

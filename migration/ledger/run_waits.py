@@ -13,6 +13,7 @@ from migration.ledger.hung_workers_and_lock_waits import read_waits
 from migration.ledger.process_presence import STEPS_AT_WORK, count_alive, is_any_at_work
 from migration.ledger.run_records import RunRecord
 from migration.ledger.waits_behind_others import waits_behind_others
+from migration.ledger.waits_for_strangers import blocked_processes, locked_steps, lockers_of_steps
 from migration.model import Phase
 from migration.start_commands import start_command
 
@@ -71,6 +72,7 @@ def waits_of(connection: Connection, run: RunRecord) -> tuple[str, ...]:
         *([cutover] if cutover else []),
         *read_waits(connection, run.id, run.phase),
     ]
+    told += [] if run.paused_at is not None else blocked_processes(connection)
     if not told and _is_quiet(connection, run) and (behind := waits_behind_others(connection, run)):
         told.append(behind)
     return tuple(dict.fromkeys(told))
@@ -98,16 +100,25 @@ def _said(connection: Connection, run: RunRecord) -> list[str]:
             "No worker has given a sign of life, so nobody takes the run's steps: start one with "
             f"`{start_command('worker')}`."
         )
-    elif (
-        not said and _is_quiet(connection, run) and connection.execute(_UNTAKEN, {"run_id": run.id}).scalar()
-    ):
-        # Those that are there hear of steps by the broker alone.
-        there = "Does the broker answer (`migration-cli doctor`)? " if alive.workers else ""
-        said.append(
-            f"{UNTAKEN_STEPS} {there}Is one running on this broker, with this very target? "
+    locked = locked_steps(connection, run.id)
+    said += locked
+    if not said and _is_quiet(connection, run) and connection.execute(_UNTAKEN, {"run_id": run.id}).scalar():
+        said.append(_why_untaken(connection, alive.workers))
+    return said
+
+
+def _why_untaken(connection: Connection, workers: int) -> str:
+    """Return why steps wait that nobody has in hand."""
+    if told := lockers_of_steps(connection):
+        return told
+    if not workers:
+        return (
+            f"{UNTAKEN_STEPS} Is one running on this broker, with this very target? "
             f"Start it with: {start_command('worker')}"
         )
-    return said
+    # They hear of steps by the broker alone.
+    there = "1 worker gives" if workers == 1 else f"{workers} workers give"
+    return f"{UNTAKEN_STEPS} {there} signs of life: does the broker answer them? Look with `migration-cli doctor`."
 
 
 def _needs_workers(connection: Connection, run: RunRecord) -> bool:

@@ -33,7 +33,7 @@ from migration.steps.step_outcome import StepOutcome
 from migration.steps.trial_load import Trial, find_risks, try_rows
 from migration.target.application_tables.row_refusal_errors import Refusal
 from migration.target.loading.copy_encoder import CopyEncoder
-from migration.target.postgres_errors import translate
+from migration.target.postgres_errors import state_of, translate
 from migration.target.sql_statements import driver_connection
 from migration.validation.loss_count import LossCount
 from migration.validation.row_digest import DigestSum, hash_together
@@ -45,6 +45,9 @@ from migration.value_conversion.orphan_row_removal import OrphanRows
 from migration.value_conversion.packed_values import classes_to_read
 from migration.value_conversion.raw_batch import RawBatch
 from migration.value_conversion.rules.conversion_rule import AskServer
+
+_LIMIT_OF_SETTING = "53"
+"""The class of SQLSTATEs of what a setting limits, and no other type of a column helps against."""
 
 
 class ChunkStream:
@@ -295,7 +298,7 @@ def _refused_by_server(
 ) -> ConvoyError:
     """Return what stopped the COPY of a chunk, with its place and what to do about it."""
     found = translate(error, table=table.plan.name, chunk=chunk.position, step=step.id)
-    if not found.remedy and isinstance(found, TargetRefusedError):
+    if isinstance(found, TargetRefusedError) and state_of(error)[:2] != _LIMIT_OF_SETTING:
         found.remedy = (
             "Give the table's columns other types with --mapping, or leave it out with"
             f" --exclude {table.plan.name}; no table that users see was changed"

@@ -88,6 +88,7 @@ class SignsOfPresence:
         return silent
 
     def _say(self, statement: str, **more: Any) -> None:
-        with connect(target_url(self._settings), _SESSION) as connection:
+        # It is worth no wait: neither for a disk nor for a standby that is gone.
+        with connect(target_url(self._settings), _SESSION, wait_for_disk=False) as connection:
             connection.execute("SET LOCAL statement_timeout = '5s'")
             connection.execute(statement, {**asdict(self._identity), **more})

@@ -31,7 +31,7 @@ from migration.source.row_reading.snapshot_reader import SnapshotReader
 from migration.source.snapshots.snapshot_access import SnapshotAccess
 from migration.source_schema import SourceTable
 from migration.target.loading.table_readback import TargetReader
-from migration.target.target_connection import make_engine, with_password
+from migration.target.target_connection import make_engine, renew_sessions, with_password
 
 _MOST_TABLES = 1_000
 """Tables that a process remembers before it forgets them all."""
@@ -217,6 +217,11 @@ class StepContext:
             if self._target_reader is not None:
                 reader, self._target_reader = self._target_reader, None
                 reader.__exit__(None, None, None)
+
+    def renew_sessions(self) -> None:
+        """Close all sessions, or let them be opened anew: settings of role and database are as they are then."""
+        renew_sessions(self.engine)
+        self.forget_connections()
 
     def back_off(self) -> None:
         """Pause after an attempt that something passing has ended: longer each time in a row, so that it can pass."""

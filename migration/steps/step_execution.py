@@ -16,7 +16,6 @@ from migration.errors import (
     ConnectionLostError,
     InternalError,
     RejectedValueError,
-    RetryableError,
     ServerAwayError,
     StageUnreachableError,
     TargetUnreachableError,
@@ -48,6 +47,7 @@ from migration.observers.run_happenings import (
     StepGivenBack,
     step_fields,
 )
+from migration.steps.attempt_failure import is_passing, place_of_step, reason_of
 from migration.steps.copy_step import copy_chunk
 from migration.steps.index_build_step import build_objects
 from migration.steps.keepalive_thread import keepalive
@@ -60,7 +60,9 @@ from migration.steps.step_context import StepContext
 from migration.steps.step_group import WORK
 from migration.steps.step_outcome import StepOutcome
 from migration.steps.validate_step import validate_source
-from migration.target.postgres_errors import translate
+from migration.target.connection_pool import is_of_session
+from migration.target.postgres_errors import state_of, translate
+from migration.target.setting_limits import explain_limit
 
 logger = logging.getLogger(__name__)
 
@@ -244,44 +246,73 @@ def _about(step: Step) -> str:
 
 
 def _work_on(context: StepContext, connection: Connection, step: Step, observed: ObservedStep) -> bool:
+    """Work on a claimed step; before it fails for good, once more at once where its sessions may be at fault.
+
+    They keep the settings of role and database that they have begun with, however long ago somebody has mended those.
+    """
     started = time.monotonic()
     try:
-        with (
-            keepalive(context.target_url, context.session_name, _keepalive_seconds(context)),
-            connection.begin(),
-        ):
-            if not lock_step(connection, step.id):
-                return False
-            outcome = _work_of(context, connection, step)(context, connection, step)
-            finish_step(connection, step.id, outcome.result)
-            count_steps(connection, _work_done(context, connection, [step], [outcome]))
+        return _attempt(context, connection, step, observed)
     except Exception as error:  # noqa: BLE001  # every failure belongs into the ledger, none may stop the queue
-        context.forget_connections()
-        reason = error if isinstance(error, ConvoyError) else translate(error, step=step.id)
-        passing = isinstance(reason, RetryableError | TargetUnreachableError)
-        blameless = isinstance(
-            reason, DiskFullError | ServerAwayError | StageUnreachableError | TargetUnreachableError
-        )
-        is_last = step.attempts >= context.settings.max_attempts and not blameless
-        if passing and is_last:
-            reason.details = f"It was the last of {step.attempts} attempts"
-        final = not passing or is_last
-        seconds = time.monotonic() - started
-        context.observers.tell(StepAttemptFailed(observed, str(reason), error, final, seconds))
-        _give_back(context, step, observed, reason, final=final, counts=not blameless)
-        if isinstance(reason, DiskFullError):
-            context.await_room(reason, step.run_id)
-        elif passing:
-            context.back_off()
-        if isinstance(reason, RejectedValueError):
-            _stop_run(context, step, reason)
-        return False
+        if not is_of_session(state_of(error)) or is_passing(reason_of(error, step)):
+            return _note_failure(context, step, observed, error, time.monotonic() - started)
+        logger.info("The step is tried once more, in new sessions: %s", error)
+    context.renew_sessions()
+    started = time.monotonic()
+    try:
+        with context.engine.connect() as fresh:
+            return _attempt(context, fresh, step, observed)
+    except Exception as error:  # noqa: BLE001  # as above
+        return _note_failure(context, step, observed, error, time.monotonic() - started)
+
+
+def _attempt(context: StepContext, connection: Connection, step: Step, observed: ObservedStep) -> bool:
+    """Do a step's work and mark it done, in one transaction; False where somebody else has it."""
+    started = time.monotonic()
+    with (
+        keepalive(context.target_url, context.session_name, _keepalive_seconds(context)),
+        connection.begin(),
+    ):
+        if not lock_step(connection, step.id):
+            return False
+        outcome = _work_of(context, connection, step)(context, connection, step)
+        finish_step(connection, step.id, outcome.result)
+        count_steps(connection, _work_done(context, connection, [step], [outcome]))
     context.note_success()
     seconds = time.monotonic() - started
     context.observers.tell(
         StepDone(observed, seconds, outcome.table, outcome.rows, outcome.rows_quarantined, outcome.bytes)
     )
     return True
+
+
+def _note_failure(
+    context: StepContext, step: Step, observed: ObservedStep, error: Exception, seconds: float
+) -> bool:
+    """Give a step back, or let it fail for good; return False, since it is not done."""
+    context.forget_connections()
+    reason = reason_of(error, step)
+    passing = is_passing(reason)
+    blameless = isinstance(
+        reason, DiskFullError | ServerAwayError | StageUnreachableError | TargetUnreachableError
+    )
+    is_last = step.attempts >= context.settings.max_attempts and not blameless
+    if passing and is_last:
+        reason.details = f"It was the last of {step.attempts} attempts"
+    final = not passing or is_last
+    if is_of_session(state_of(error)):
+        context.renew_sessions()
+        reason.place = {**place_of_step(step), **reason.place}
+        explain_limit(reason, error, context.target_url)
+    context.observers.tell(StepAttemptFailed(observed, str(reason), error, final, seconds))
+    _give_back(context, step, observed, reason, final=final, counts=not blameless)
+    if isinstance(reason, DiskFullError):
+        context.await_room(reason, step.run_id)
+    elif passing:
+        context.back_off()
+    if isinstance(reason, RejectedValueError):
+        _stop_run(context, step, reason)
+    return False
 
 
 def _work_done(

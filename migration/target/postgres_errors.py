@@ -10,7 +10,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from migration.certificate_dates import remedy_of_dates
-from migration.convoy_error import ConvoyError, Place
+from migration.convoy_error import ConvoyError, NextStep, Place
 from migration.cutover_errors import TooFewLocksError
 from migration.errors import (
     ConnectionLostError,
@@ -20,6 +20,7 @@ from migration.errors import (
     ServerAwayError,
     TargetBusyError,
     TargetDatabaseMissingError,
+    TargetLimitError,
     TargetLoginError,
     TargetOccupiedError,
     TargetPermissionError,
@@ -29,6 +30,7 @@ from migration.errors import (
 )
 from migration.full_disk import is_full, lacks_shared_memory
 from migration.full_disk_errors import DiskFullError, TemporaryDiskFullError
+from migration.target.session_waits import WITHOUT_STANDBY, SilentServerError
 
 
 def translate(error: Exception, **place: Unpack[Place]) -> ConvoyError:
@@ -47,9 +49,21 @@ def translate(error: Exception, **place: Unpack[Place]) -> ConvoyError:
         return TargetBusyError(
             "All connections to PostgreSQL are in use, and none became free in time", **place
         )
+    if isinstance(cause, SilentServerError) and cause.wait:
+        return _waiting_server(cause, place)
     message = _first_line(cause or error)
     known = _full_disk(cause or error, message, place) or _refused_login(cause or error, message, place)
     return known if known is not None else _by_state(error, cause or error, message, place)
+
+
+def _waiting_server(silence: SilentServerError, place: Place) -> TargetBusyError:
+    lift = (NextStep("Let COMMITs return that wait for a standby", WITHOUT_STANDBY),)
+    return TargetBusyError(
+        f"{silence.what}, which waits itself for {silence.wait}",
+        remedy="What was asked for may be done all the same: look before you ask again",
+        next_steps=lift if WITHOUT_STANDBY in silence.wait else (),
+        **place,
+    )
 
 
 def _by_state(error: Exception, cause: BaseException, message: str, place: Place) -> ConvoyError:
@@ -101,6 +115,19 @@ def _full_disk(cause: BaseException, message: str, place: Place) -> ConvoyError 
             f"The disk of the PostgreSQL server is full: {message}", remedy=MAKE_ROOM, **place
         )
     return TemporaryDiskFullError(f"A disk of this machine is full: {message}", remedy=MAKE_ROOM, **place)
+
+
+def state_of(error: BaseException) -> str:
+    """Return the SQLSTATE of an error, or of one that it was raised from; empty: the server has said nothing."""
+    seen: set[int] = set()
+    one: BaseException | None = error
+    while one is not None and id(one) not in seen:
+        seen.add(id(one))
+        state = getattr(getattr(one, "orig", one), "sqlstate", None)
+        if state:
+            return str(state)
+        one = one.__cause__
+    return ""
 
 
 def lacks_locks(error: Exception) -> bool:
@@ -167,6 +194,17 @@ _REFUSED_LOGINS: Final = (
 """What servers and poolers say of a login that they refuse; of a pooler without a SQLSTATE that says so."""
 
 
+_CANCELLED_BY: Final = (
+    "Find out what does so, if it comes again: pg_cancel_backend, a program that ends long statements, the"
+    " query_timeout of a pooler; no statement_timeout of role or database holds in Convoy's sessions"
+)
+_NOT_BY_SETTING: Final = (
+    "If it comes again, look for what ends sessions: a pooler's own limits (PgBouncer: idle_transaction_timeout), or an"
+    " administrator; such settings of role or database are 0 in Convoy's sessions"
+)
+RAISE_LIMIT: Final = (
+    "Raise the setting that it names, where it is set: for the role, the database or the server"
+)
 _STATES: Final[dict[str, tuple[type[ConvoyError], str, str]]] = {
     # https://www.postgresql.org/docs/current/errcodes-appendix.html; five characters win over the class.
     "08": (ConnectionLostError, "The connection to PostgreSQL was lost", ""),
@@ -175,15 +213,30 @@ _STATES: Final[dict[str, tuple[type[ConvoyError], str, str]]] = {
     "57P01": (ServerAwayError, "PostgreSQL is being shut down", ""),
     "57P02": (ServerAwayError, "PostgreSQL crashed and restarts", ""),
     "57P03": (ServerAwayError, "PostgreSQL does not accept connections at the moment", ""),
-    "57P05": (ServerAwayError, "PostgreSQL closed an idle connection", ""),
-    "57014": (RetryableError, "The statement was cancelled on the server", ""),
-    "25P03": (ServerAwayError, "PostgreSQL closed an idle transaction", ""),
+    "57P05": (ServerAwayError, "PostgreSQL closed an idle connection", _NOT_BY_SETTING),
+    "57014": (
+        RetryableError,
+        "The statement was cancelled on the server",
+        _CANCELLED_BY,
+    ),
+    "25P03": (ServerAwayError, "PostgreSQL closed an idle transaction", _NOT_BY_SETTING),
+    "25P04": (ServerAwayError, "PostgreSQL ended a transaction for its length", _NOT_BY_SETTING),
     "53300": (
         TargetBusyError,
         "PostgreSQL has no free connection",
         "Raise max_connections or use fewer workers",
     ),
-    "53200": (TargetBusyError, "PostgreSQL has no memory left", ""),
+    "53200": (
+        TargetBusyError,
+        "PostgreSQL has no memory left",
+        "Give the server more, or let fewer workers at it (--workers)",
+    ),
+    "53": (TargetLimitError, "A limit of the server is met", RAISE_LIMIT),
+    "54": (
+        TargetLimitError,
+        "PostgreSQL refused",
+        "What is too large for it is listed in docs/limits.md: leave it out with --exclude, or map it otherwise",
+    ),
     "58030": (
         DiskError,
         "The disk of the PostgreSQL server failed",
@@ -241,6 +294,16 @@ _LOGIN_REMEDIES: Final[tuple[tuple[str, type[TargetUnreachableError], str], ...]
         "Let the database be used (ALTER DATABASE ... ALLOW_CONNECTIONS true), or name another one",
     ),
     *((sign, TargetLoginError, _CHECK_LOGIN) for sign in _REFUSED_LOGINS),
+    (
+        "too many connections for role",
+        TargetUnreachableError,
+        "Raise the role's limit (ALTER ROLE NAME CONNECTION LIMIT 100), or use fewer workers",
+    ),
+    (
+        "too many connections for database",
+        TargetUnreachableError,
+        "Raise the database's limit (ALTER DATABASE NAME CONNECTION LIMIT 100), or use fewer workers",
+    ),
     ("too many", TargetUnreachableError, "Use fewer workers, or raise max_connections"),
     ("SSL", TargetUnreachableError, "Check sslmode and the certificates"),
     ("resolve host", TargetUnreachableError, "Check the spelling of the host"),

@@ -7,6 +7,7 @@ that swallows what is sent, keeps to no limit: there the client has to look at t
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
@@ -14,10 +15,15 @@ import psycopg
 from psycopg import errors
 from psycopg.abc import PQGen
 
+from migration.target.session_waits import SilentServerError, waits_of_process
+
 Result = TypeVar("Result")
 
 _GRACE_SECONDS: Final = 2.0
 """Between the server's limit and the client's: its word is the better one."""
+_ASKED_FROM_SECONDS: Final = 5.0
+"""Who waits for less long has no time to ask what for."""
+_ANSWER_SECONDS: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,5 +66,31 @@ class _Bounded(psycopg.Connection[Any]):
         try:
             return super().wait(gen, interval, longest)
         except errors._WaitTimeout:  # noqa: SLF001 - psycopg has no other name for it
+            wait = self._wait_of_server() if longest >= _ASKED_FROM_SECONDS else ""
             self.pgconn.finish()  # whatever the server still sends belongs to nobody
-            raise psycopg.OperationalError(f"PostgreSQL has not answered for {longest:.0f} s") from None
+            raise SilentServerError(f"PostgreSQL has not answered for {longest:.0f} s", wait) from None
+
+    def _wait_of_server(self) -> str:
+        """Return what the session waits for, and have it wait no longer: its client is not there any more."""
+        with suppress(psycopg.Error):
+            with _Asking.connect(
+                self.info.dsn, password=self.info.password, connect_timeout=2, autocommit=True
+            ) as other:
+                wait = waits_of_process(
+                    lambda sql: other.execute(sql.encode()).fetchall(), self.info.backend_pid
+                )
+            # A COMMIT that waits for a standby notices no client that leaves, and would keep its connection for ever.
+            self.cancel_safe(timeout=_ANSWER_SECONDS)
+            return wait
+        return ""
+
+
+class _Asking(psycopg.Connection[Any]):
+    """A connection that looks at another one, and is not waited for itself."""
+
+    def wait(self, gen: PQGen[Result], interval: float = 0.1, timeout: float | None = None) -> Result:
+        try:
+            return super().wait(gen, interval, _ANSWER_SECONDS if timeout is None else timeout)
+        except errors._WaitTimeout:  # noqa: SLF001 - as above
+            self.pgconn.finish()
+            raise psycopg.OperationalError("no answer") from None

@@ -13,12 +13,12 @@ from urllib.parse import quote
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
-from sqlalchemy import Engine, create_engine
+from sqlalchemy import Engine, create_engine, event
 
 from migration.convoy_error import ConvoyError, NextStep, Place
 from migration.errors import TargetEncodingError, TargetPermissionError, TargetUrlError
 from migration.secret_text import ESCAPE_IT, has_bare_password
-from migration.target.connection_pool import ClosingPool
+from migration.target.connection_pool import ClosingPool, renew_after
 from migration.target.json_reading import use_read_json
 from migration.target.postgres_errors import translate, unreachable
 from migration.target.session_bounds import SessionBounds
@@ -267,7 +267,7 @@ def make_engine(
         bounds: as for `connect`.
         pool: of connections.
     """
-    return create_engine(
+    engine = create_engine(
         "postgresql+psycopg://",
         creator=lambda: connect(url, application_name, wait_for_disk=wait_for_disk, bounds=bounds),
         poolclass=ClosingPool,
@@ -276,6 +276,14 @@ def make_engine(
         pool_timeout=pool.wait_seconds,
         pool_pre_ping=True,
     )
+    event.listen(engine, "handle_error", renew_after)
+    return engine
+
+
+def renew_sessions(engine: Engine) -> None:
+    """Let no session of an engine be used again that stands now."""
+    if isinstance(engine.pool, ClosingPool):
+        engine.pool.renew()
 
 
 def _parse(url: str) -> dict[str, Any]:

@@ -25,7 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if arguments is not None:
         return run(list(arguments))
     gc.set_threshold(_COLLECT_EVERY)
-    status = run(sys.argv[1:])
+    status = run(sys.argv[1:], is_process=True)
     # The interpreter's last collection would take a quarter of a second to free what the kernel frees at once. Where
     # DuckDB is loaded it has to be taken: its binding prints every object on stderr that is not freed by then.
     if "_duckdb" not in sys.modules:

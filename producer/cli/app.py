@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
+from functools import partial
 from importlib import import_module
-from types import FrameType
-from typing import NoReturn
 
 import click
 
 from migration.convoy_error import ConvoyError
 from migration.errors import CommandInterruptedError
 from migration.exit_status import ExitStatus
+from producer.cli.command_interruption import (
+    ended_in_time,
+    have_last_words,
+    last_words,
+    take_signals,
+)
 from producer.cli.output.error_json import make_pastable, of_click, of_crash, of_database, print_error_json
 from producer.cli.output.error_output import report_crash, report_error
 from producer.cli.output.log_lines import show_log_lines
@@ -97,20 +101,22 @@ def commands(context: click.Context, mode: str | None) -> None:  # noqa: ARG001 
         context.default_map = {name: flag_defaults(commands, context, name)}
 
 
-def run(arguments: list[str]) -> int:
-    """Run one command line and return the exit status."""
-    signal.signal(signal.SIGTERM, _interrupt)
+def run(arguments: list[str], *, is_process: bool = False) -> int:
+    """Run one command line and return the exit status; `is_process`: this process does nothing else afterwards."""
+    take_signals()
+    have_last_words(None)
     # What is written stays its owner's to read and enter (a mask of 0777 takes that, too), and no stranger's to change.
     before = os.umask(0o077)
     os.umask(before & 0o077 | 0o002)
-    try:
-        show_log_lines(verbose="--verbose" in arguments)
-        status = _answer(arguments)
-    except BrokenPipeError:
-        sys.stderr.close()  # whoever read the output has seen enough
-        return 0
-    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001  # the last resort: one sentence for each
-        return _end(error, arguments)
+    with ended_in_time(partial(_end_at_last, arguments), to_the_end=is_process):
+        try:
+            show_log_lines(verbose="--verbose" in arguments)
+            status = _answer(arguments)
+        except BrokenPipeError:
+            sys.stderr.close()  # whoever read the output has seen enough
+            return 0
+        except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001  # the last resort: one sentence for each
+            return _end(error, arguments)
     return status if isinstance(status, int) else 0
 
 
@@ -150,6 +156,12 @@ def _end(problem: Exception | KeyboardInterrupt, arguments: list[str]) -> int:
     return status
 
 
+def _end_at_last(arguments: list[str]) -> None:
+    """Say what is said of a command that was interrupted: it waits for something, and ends without having it."""
+    known = last_words()
+    _end(KeyboardInterrupt() if known is None else known, arguments)
+
+
 def named_by_mode(arguments: list[str]) -> list[str]:
     """Return the arguments with `--mode X` written as the command `X`.
 
@@ -176,8 +188,3 @@ def named_by_mode(arguments: list[str]) -> list[str]:
     if len(set(modes)) > 1:
         raise click.UsageError(f"Name one command only, not {' and '.join(modes)}.")
     return [modes[0], *rest]
-
-
-def _interrupt(_number: int, _frame: FrameType | None) -> NoReturn:
-    """End on SIGTERM as on Ctrl-C: stop what was started, say how to resume."""
-    raise KeyboardInterrupt

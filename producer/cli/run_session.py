@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
@@ -16,6 +16,7 @@ import click
 from pydantic import SecretStr
 
 from migration.own_cluster import new_cluster_name
+from producer.cli.command_interruption import taking_its_time
 from producer.cli.target_options import Target, open_embedded
 from producer.embedded.embedded_cluster import LocalCluster
 
@@ -50,6 +51,14 @@ class Session:
     def cluster_name(self) -> str:
         """The cluster that alone begins the runs of this command; empty: any that serves everybody."""
         return self.cluster.name if self.cluster is not None else ""
+
+    def waits_told(self) -> AbstractContextManager[None]:
+        """Say on stderr, while the block lasts, what its statements wait for."""
+        from migration.target.target_connection import with_password
+        from producer.cli.server_wait_notes import server_waits_told
+
+        url = self.target.url if self.cluster is None else self.cluster.target_url
+        return server_waits_told(with_password(url, self.target.password))
 
     def send(self, run_id: str) -> None:
         """Ask the producer to move a run on.
@@ -152,7 +161,8 @@ def _started(
         cluster.start(meanwhile=_import_libraries, wait_for_forks=False)
         yield cluster
     finally:
-        cluster.stop()
+        with taking_its_time():
+            cluster.stop()
 
 
 def _import_libraries() -> None:
@@ -170,8 +180,11 @@ def _ledger(url: str, password: str | None) -> Iterator[tuple[Engine, str]]:
     """Yield the engine and the URL without its password."""
     from migration.ledger.ledger_database import open_ledger
     from migration.target.target_connection import redact, with_password
+    from producer.cli.server_wait_notes import server_waits_told, session_name
 
-    engine = open_ledger(with_password(url, password), "convoy cli")
+    full_url = with_password(url, password)
+    with server_waits_told(full_url):
+        engine = open_ledger(full_url, session_name())
     try:
         yield engine, redact(url)
     finally:

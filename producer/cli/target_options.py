@@ -123,6 +123,7 @@ def reach(target: Target, settings: Settings) -> Iterator[str]:
         ConvoyError: the embedded server does not start, or the database that is meant is not in it.
     """
     from migration.target.target_connection import with_password
+    from producer.cli.command_interruption import taking_its_time
 
     if not target.is_embedded:
         yield with_password(target.url, target.password)
@@ -146,7 +147,8 @@ def reach(target: Target, settings: Settings) -> Iterator[str]:
     try:
         yield open_embedded(target, server, may_make=False)
     finally:
-        server.stop()
+        with taking_its_time():
+            server.stop()
 
 
 def _named(flags: TargetFlags, settings: Settings) -> Target:

@@ -36,29 +36,24 @@ def cleanup(is_sure: bool, with_replaced: bool, **values: Any) -> int:
 
     With --json nobody is asked: it lists, and removes with --yes. What a run needs to be resumed or rolled back stays.
     """
-    from migration.ledger.ledger_database import open_ledger
     from migration.steps.leftovers.leftover_removal import find_leftovers, leftover_places, remove_leftovers
     from producer.cli.cli_settings import read_settings
-    from producer.cli.output.lock_wait_notes import lock_waits_told, session_name
+    from producer.cli.opened_ledger import opened_ledger
     from producer.cli.target_options import reach
 
     settings = read_settings()
     target, output = take_target(values, settings), take_output(values)
-    with reach(target, settings) as url, lock_waits_told(url):
-        engine = open_ledger(url, session_name())
-        try:
-            places = leftover_places(engine, settings, with_replaced=with_replaced)
-            found = find_leftovers(places)
-            leftovers = [leftover for _, leftover in found]
-            if output.as_json:
-                removals = list(remove_leftovers(found)) if is_sure else []
-                _print_json(leftovers, removals, target)
-            else:
-                _print(leftovers, target)
-                removals = list(remove_leftovers(found)) if _is_agreed(leftovers, is_sure) else []
-                _print_removals(removals)
-        finally:
-            engine.dispose()
+    with reach(target, settings) as url, opened_ledger(url) as engine:
+        places = leftover_places(engine, settings, with_replaced=with_replaced)
+        found = find_leftovers(places)
+        leftovers = [leftover for _, leftover in found]
+        if output.as_json:
+            removals = list(remove_leftovers(found)) if is_sure else []
+            _print_json(leftovers, removals, target)
+        else:
+            _print(leftovers, target)
+            removals = list(remove_leftovers(found)) if _is_agreed(leftovers, is_sure) else []
+            _print_removals(removals)
     return ExitStatus.FINDINGS if any(removal.in_the_way for removal in removals) else ExitStatus.PROVED
 
 

@@ -34,26 +34,22 @@ def purge(run: str, is_sure: bool, **values: Any) -> int:
     Afterwards the run can neither be rolled back nor its quarantine retried. Its tables and its record stay.
     With --json nobody is asked: it lists, and removes with --yes.
     """
-    from migration.ledger.ledger_database import open_ledger
     from migration.ledger.run_records import find_run
     from migration.steps.leftovers.purged_run import find_kept, purge_run
     from producer.cli.cli_settings import read_settings
+    from producer.cli.opened_ledger import opened_ledger
     from producer.cli.target_options import reach
 
     settings = read_settings()
     target, output = take_target(values, settings), take_output(values)
     done: Purge | None = None
-    with reach(target, settings) as url:
-        engine = open_ledger(url, "convoy cli")
-        try:
-            record = find_run(engine, run)
-            kept = find_kept(engine, settings, record.id)
-            if not output.as_json:
-                _print_kept(record, kept)
-            if is_sure or (not output.as_json and _is_agreed(record)):
-                done = purge_run(engine, settings, record.id)
-        finally:
-            engine.dispose()
+    with reach(target, settings) as url, opened_ledger(url) as engine:
+        record = find_run(engine, run)
+        kept = find_kept(engine, settings, record.id)
+        if not output.as_json:
+            _print_kept(record, kept)
+        if is_sure or (not output.as_json and _is_agreed(record)):
+            done = purge_run(engine, settings, record.id)
     if output.as_json:
         _print_json(record, kept, done)
     elif done is not None:

@@ -142,19 +142,15 @@ def retry(run: str, mapping: Path | None, **values: Any) -> int:
 
 @contextmanager
 def _opened(run: str, values: dict[str, Any]) -> Iterator[tuple[Engine, RunRecord, Target, Settings, Output]]:
-    from migration.ledger.ledger_database import open_ledger
     from migration.ledger.run_records import find_run
     from producer.cli.cli_settings import read_settings
+    from producer.cli.opened_ledger import opened_ledger
     from producer.cli.target_options import reach
 
     settings = read_settings()
     target, output = take_target(values, settings), take_output(values)
-    with reach(target, settings) as url:
-        engine = open_ledger(url, "convoy cli")
-        try:
-            yield engine, find_run(engine, run), target, settings, output
-        finally:
-            engine.dispose()
+    with reach(target, settings) as url, opened_ledger(url) as engine:
+        yield engine, find_run(engine, run), target, settings, output
 
 
 def _print_json(record: RunRecord, found: list[Quarantined], total: int, following: int | None) -> None:

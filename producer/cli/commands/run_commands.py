@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import signal
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +11,7 @@ import click
 from migration.convoy_error import ConvoyError
 from migration.errors import CommandInterruptedError
 from migration.model import Mode
+from producer.cli.command_interruption import pressed, undisturbed, without_signals
 from producer.cli.command_options import (
     accept_flag,
     data_only_flag,
@@ -39,6 +38,8 @@ from producer.cli.run_argument import run_argument
 if TYPE_CHECKING:
     from producer.cli.run_session import Session
     from producer.embedded.early_start import EarlyStart
+
+_LAST_LOOK_SECONDS = 2.0
 
 
 @click.command(
@@ -195,7 +196,8 @@ def _go_on(run: str, values: dict[str, Any], request: Callable[[Session, str], N
 
             record = find_run(session.engine, run)
             try:
-                request(session, record.id)
+                with session.waits_told():
+                    request(session, record.id)
                 session.send(record.id)
             except KeyboardInterrupt:
                 return end_interrupted(session, record.id, output)
@@ -234,14 +236,16 @@ def _start_with(early: EarlyStart | None, mode: Mode, values: dict[str, Any]) ->
     ) as session:
         from dataclasses import replace
 
-        from migration.ledger.run_records import create_run
+        from migration.ledger.run_records import create_run, new_run_id
 
-        run_id = ""
+        run_id = new_run_id()
+        is_written = False
         try:
-            with undisturbed():
+            with undisturbed(), session.waits_told():
                 named = target.name or session.target_name
                 options = replace(options, target=session.target_url, target_name=named)
-                run_id = create_run(session.engine, options, cluster=session.cluster_name)
+                create_run(session.engine, options, run_id=run_id, cluster=session.cluster_name)
+                is_written = True
             try:
                 session.send(run_id)
             except ConvoyError:
@@ -250,14 +254,14 @@ def _start_with(early: EarlyStart | None, mode: Mode, values: dict[str, Any]) ->
                 # No producer was told of it, and none is to find it later.
                 request_cancel(session.engine, run_id)
                 raise
-            with undisturbed():  # half an import could not be done again
+            with without_signals():  # half an import could not be done again
                 # What takes long to import comes when the run is on its way.
                 from producer.cli.output.run_follower import follow
             status = follow(session, run_id, output)
         except KeyboardInterrupt:  # it came before the run was followed
             from producer.cli.output.run_follower import end_interrupted
 
-            if not run_id:
+            if not is_written and not _stands(session, run_id):
                 raise
             return end_interrupted(session, run_id, output)
         except CommandInterruptedError as error:
@@ -269,11 +273,18 @@ def _start_with(early: EarlyStart | None, mode: Mode, values: dict[str, Any]) ->
         return status
 
 
-@contextmanager
-def undisturbed() -> Iterator[None]:
-    """Let Ctrl-C and SIGTERM wait until the block is through: a run in the ledger has a name to resume it by."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+def _stands(session: Session, run_id: str) -> bool:
+    """Whether the ledger has a run whose writing was interrupted: a COMMIT that waited may have gone through."""
+    from migration.errors import UnknownRunError
+    from migration.ledger.run_records import find_run
+    from migration.target.postgres_errors import translate
+
     try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        with pressed(_LAST_LOOK_SECONDS):
+            find_run(session.engine, run_id)
+    except UnknownRunError:
+        return False
+    except Exception as error:  # noqa: BLE001  # it is all the same: nobody will know
+        click.echo(f"warning: {translate(error, run=run_id)}", err=True)
+        return False
+    return True

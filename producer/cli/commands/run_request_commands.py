@@ -166,17 +166,12 @@ def pause(run: str, **values: Any) -> int:
 @contextmanager
 def _known_run(run: str, values: dict[str, Any]) -> Iterator[tuple[Engine, RunRecord, Target, Settings]]:
     """Take the target out of a command's values; yield its ledger, the run whose id begins so, target, settings."""
-    from migration.ledger.ledger_database import open_ledger
     from migration.ledger.run_records import find_run
     from producer.cli.cli_settings import read_settings
-    from producer.cli.output.lock_wait_notes import lock_waits_told, session_name
+    from producer.cli.opened_ledger import opened_ledger
     from producer.cli.target_options import reach
 
     settings = read_settings()
     target = take_target(values, settings)
-    with reach(target, settings) as url, lock_waits_told(url):
-        engine = open_ledger(url, session_name())
-        try:
-            yield engine, find_run(engine, run), target, settings
-        finally:
-            engine.dispose()
+    with reach(target, settings) as url, opened_ledger(url) as engine:
+        yield engine, find_run(engine, run), target, settings

@@ -33,26 +33,21 @@ if TYPE_CHECKING:
 @verbose_flag
 def status(run: str | None, follows: bool, limit: int, **values: Any) -> int:
     """Show how far a run is, or list the latest runs of a target."""
-    from migration.ledger.ledger_database import open_ledger
     from migration.ledger.run_records import find_run, list_runs
     from producer.cli.cli_settings import read_settings
-    from producer.cli.output.lock_wait_notes import lock_waits_told, session_name
+    from producer.cli.opened_ledger import opened_ledger
     from producer.cli.target_options import reach
 
     settings = read_settings()
     target, output = take_target(values, settings), take_output(values)
-    with reach(target, settings) as url, lock_waits_told(url):
-        engine = open_ledger(url, session_name())
-        try:
-            if run is None:
-                _print_runs(list_runs(engine, limit), output)
-                return 0
-            record = find_run(engine, run)
-            if follows:  # of an ended run, too: the exit status is that of the run, whoever was faster
-                return _follow(engine, record, target, settings, output)
-            return _print_run(engine, record, target, settings, output)
-        finally:
-            engine.dispose()
+    with reach(target, settings) as url, opened_ledger(url) as engine:
+        if run is None:
+            _print_runs(list_runs(engine, limit), output)
+            return 0
+        record = find_run(engine, run)
+        if follows:  # of an ended run, too: the exit status is that of the run, whoever was faster
+            return _follow(engine, record, target, settings, output)
+        return _print_run(engine, record, target, settings, output)
 
 
 def _follow(engine: Engine, record: RunRecord, target: Target, settings: Settings, output: Output) -> int:

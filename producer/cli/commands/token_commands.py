@@ -159,8 +159,8 @@ def _json(answer: object) -> str:
 
 @contextmanager
 def _ledger(values: dict[str, Any]) -> Iterator[tuple[Engine, Output]]:
-    from migration.ledger.ledger_database import open_ledger
     from producer.cli.cli_settings import read_settings
+    from producer.cli.opened_ledger import opened_ledger
     from producer.cli.target_options import reach
 
     settings = read_settings()
@@ -171,9 +171,5 @@ def _ledger(values: dict[str, Any]) -> Iterator[tuple[Engine, Output]]:
             setting="--target",
             remedy="Leave --target out",
         )
-    with reach(target, settings) as url:
-        engine = open_ledger(url, "convoy cli")
-        try:
-            yield engine, output
-        finally:
-            engine.dispose()
+    with reach(target, settings) as url, opened_ledger(url) as engine:
+        yield engine, output

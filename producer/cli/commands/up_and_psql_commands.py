@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 import click
 
 from migration.errors import SettingError
+from producer.cli.command_interruption import taking_its_time
 from producer.cli.command_options import target_flags, target_or_embedded, verbose_flag, worker_flag
 from producer.cli.option_values import worker_count
 from producer.cli.target_options import DEFAULT_DATABASE, EMBEDDED, Target, open_embedded
@@ -42,9 +43,9 @@ def up(workers: int | None, **values: Any) -> int:
     """
     from pydantic import SecretStr
 
-    from migration.ledger.ledger_database import open_ledger
     from migration.target.target_connection import redact, with_password
     from producer.cli.cli_settings import read_settings
+    from producer.cli.opened_ledger import opened_ledger
     from producer.embedded.embedded_cluster import LocalCluster
 
     settings = read_settings()
@@ -53,7 +54,9 @@ def up(workers: int | None, **values: Any) -> int:
     if target.password:
         settings = settings.model_copy(update={"target_password": SecretStr(target.password)})
     if not target.is_embedded:
-        open_ledger(with_password(target.url, target.password)).dispose()
+        url = with_password(target.url, target.password)
+        with opened_ledger(url):
+            pass
     cluster = LocalCluster(
         target=target.url,
         open_database=partial(open_embedded, target, may_make=True),
@@ -63,7 +66,8 @@ def up(workers: int | None, **values: Any) -> int:
     )
     try:
         cluster.start()
-        open_ledger(with_password(cluster.target_url, target.password)).dispose()
+        with opened_ledger(with_password(cluster.target_url, target.password)):
+            pass
         web = _start_web(cluster, settings)
         cluster.wait_ready()
         click.echo(f"PostgreSQL  {redact(cluster.target_url)}")
@@ -80,7 +84,8 @@ def up(workers: int | None, **values: Any) -> int:
         click.echo("\nStopping.", err=True)
         return 0
     finally:
-        cluster.stop()
+        with taking_its_time():
+            cluster.stop()
 
 
 @click.command(

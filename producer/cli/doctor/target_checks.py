@@ -69,6 +69,8 @@ def check_target_database(
                     )
             with told("ledger", results):
                 results.append(_ledger(connection))
+            with told("commits", results):
+                results += _commits(connection)
 
             def seconds() -> float:
                 return float(
@@ -139,6 +141,27 @@ def _server(connection: Connection) -> list[CheckResult]:
             )
         )
     return results
+
+
+def _commits(connection: Connection) -> list[CheckResult]:
+    """Return what keeps a COMMIT from returning: nothing else tells of it, and whoever commits waits for ever."""
+    from migration.target.session_waits import WITHOUT_STANDBY, missing_standby
+
+    found, is_certain = missing_standby(lambda statement: connection.execute(text(statement)).all())
+    if not found:
+        return []
+    return [
+        CheckResult(
+            "commits",
+            Health.FAILED if is_certain else Health.WARNING,
+            f"{found}: every COMMIT waits for one"
+            if is_certain
+            else f"{found}: without one, every COMMIT waits",
+            "Start the standby, or let a superuser change the setting"
+            + ("" if is_certain else "; GRANT pg_read_all_stats lets the role see it"),
+            WITHOUT_STANDBY,
+        )
+    ]
 
 
 def _ledger(connection: Connection) -> CheckResult:

@@ -26,6 +26,7 @@ from migration.model import Phase
 from migration.report import next_commands
 from migration.report.report_builder import build_report
 from migration.start_commands import start_command
+from producer.cli.command_interruption import have_last_words, interruption_is_over, pressed
 from producer.cli.output.command_lines import command_line, fit_text, with_target
 from producer.cli.output.error_output import without_passwords
 from producer.cli.output.progress_display import View, make_view
@@ -45,6 +46,7 @@ _GLANCE_SECONDS = 0.04
 _SHORT_SECONDS = 10.0
 _CHECK_SECONDS = 1.0
 _SILENCE_SECONDS = 120.0
+_LAST_WORD_SECONDS = 3.0
 _NOTABLE_SECONDS = 3.0
 _UNHEARD_SECONDS = 15.0
 _UNTOLD = frozenset({"error_details"})
@@ -61,6 +63,7 @@ def follow(session: Session, run_id: str, output: Output) -> int:
         click.echo(f"Run {run_id}", err=True)
         if session.cluster is not None:
             click.echo(f"Logs in {session.cluster.logs}", err=True)
+    have_last_words(lambda: _interrupted(session, run_id, goes_on=session.cluster is None))
     try:
         with make_view() as view:
             watch(session, run_id, view, verbose=output.verbose)
@@ -222,16 +225,22 @@ def end_interrupted(session: Session, run_id: str, output: Output) -> int:
     Raises:
         CommandInterruptedError: it has not come to its end.
     """
+    have_last_words(lambda: _interrupted(session, run_id, goes_on=session.cluster is None))
     if session.cluster is not None and _was_through(session, run_id):
+        interruption_is_over()
         return finish(session, run_id, output)
-    raise _interrupted(session, run_id)
+    error = _interrupted(
+        session, run_id, goes_on=session.cluster is None and not _is_abandoned(session, run_id)
+    )
+    have_last_words(lambda: error)  # all is said; what is left may still wait for something
+    raise error
 
 
-def _interrupted(session: Session, run_id: str) -> CommandInterruptedError:
-    """Say how to go on, stop what would go on unseen, and return what to end with."""
+def _interrupted(session: Session, run_id: str, *, goes_on: bool) -> CommandInterruptedError:
+    """Say how to go on, and return what to end with. `goes_on`: others move the run."""
     drop = NextStep("Give up and remove the staging schema", next_commands.cancel(run_id))
     click.echo("", err=True)
-    if session.cluster is None and not _is_abandoned(session, run_id):
+    if goes_on:
         click.echo("The run goes on in the cluster.", err=True)
         click.echo(f"Follow it:  {command_line(session.target, 'status', run_id, '--follow')}", err=True)
         click.echo(f"Stop it:    {command_line(session.target, 'cancel', run_id)}", err=True)
@@ -246,18 +255,26 @@ def _interrupted(session: Session, run_id: str) -> CommandInterruptedError:
 
 
 def _is_abandoned(session: Session, run_id: str) -> bool:
-    with contextlib.suppress(Exception):  # whoever cannot ask says what is usual
+    # Whoever cannot ask says what is usual.
+    with contextlib.suppress(Exception, KeyboardInterrupt), pressed(_LAST_WORD_SECONDS):
         return read_progress(session.engine, run_id).is_abandoned
     return False
 
 
 def _was_through(session: Session, run_id: str) -> bool:
-    """Stop an interrupted run, unless its end comes first: a cutover that has begun is waited for."""
+    """Stop an interrupted run, unless its end comes first: a cutover that has begun is waited for, for a moment."""
     try:
-        phase = _stop_run(session, run_id, InterruptedRunError("The run was interrupted"))
+        with pressed(_LAST_WORD_SECONDS), session.waits_told():
+            phase = _stop_run(session, run_id, InterruptedRunError("The run was interrupted"))
     except Exception as error:  # noqa: BLE001  # what is not committed when the cluster stops is rolled back
         # PostgreSQL may be busy or away, or its disk full. `resume` goes on all the same.
         click.echo(f"warning: {_translated(error, run_id)}", err=True)
+        return False
+    except KeyboardInterrupt:  # it takes too long, or somebody cannot wait
+        click.echo(
+            "warning: PostgreSQL has not answered in time, and may not know that the run was stopped.",
+            err=True,
+        )
         return False
     if phase in (Phase.COMPLETED, Phase.COMPLETED_WITH_FINDINGS):
         click.echo("\nThe run was through before it could be stopped.", err=True)
