@@ -6,6 +6,7 @@ where it fails: what was refused by the proxy would be looked for at the address
 
 from __future__ import annotations
 
+import http.client
 import re
 import urllib.error
 import urllib.request
@@ -27,6 +28,8 @@ def fetch_reason(error: BaseException) -> str:
         error = error.reason
     if isinstance(error, urllib.error.URLError):
         return str(error.reason)
+    if isinstance(error, http.client.RemoteDisconnected):
+        return "the connection was closed without an answer"
     told = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
     return _OF_OPENSSL.sub("", told) or type(error).__name__
 

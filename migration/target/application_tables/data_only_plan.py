@@ -11,7 +11,7 @@ from migration.errors import ApplicationTableError, TargetOccupiedError, TargetP
 from migration.mapping_file.mapping_file_conflicts import disagreements
 from migration.mapping_file_model import OnConflict
 from migration.model import IfExists, ObjectResult, ObjectState, TablePlan
-from migration.name_lists import some
+from migration.name_lists import some, unnamed
 from migration.schema_translation.source_plan import PlannedSource
 from migration.schema_translation.table_ddl import create_table
 from migration.schema_translation.table_selection import (
@@ -134,6 +134,8 @@ def check_tables(
     if full and if_exists is IfExists.REFUSE:
         raise TargetOccupiedError(
             f"The tables hold rows already: {some(full)}",
+            # Whoever empties them has to know each.
+            details=f"All of them: {', '.join(full)}" if unnamed(full) else "",
             remedy="Empty them, put the source's rows in their place with --if-exists replace (the old ones are kept),"
             " or among them with --if-exists merge",
             **place,

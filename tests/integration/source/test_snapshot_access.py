@@ -137,7 +137,8 @@ def test_after_a_failure_the_whole_host_rests(scene_of: Scenes, monkeypatch: pyt
             second.path(frozen)
         # All of it: host, reason and remedy, for this is what a run's `status` mostly shows.
         assert socket.gethostname() in caught.value.what
-        assert "Connection refused" in caught.value.what or "reset" in caught.value.what
+        # A connection that is taken and closed at once is reset or ended, as it falls out.
+        assert any(word in caught.value.what for word in ("Connection refused", "reset", "was closed"))
         assert "MIGRATION_STAGE_URL" in caught.value.remedy
         assert proxy.answered == 0
         monkeypatch.setattr(snapshot_cache, "_REST_SECONDS", 0.0)

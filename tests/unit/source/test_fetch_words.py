@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import ssl
 import urllib.error
 
@@ -108,6 +109,10 @@ def test_the_proxy_is_the_one_that_urllib_takes(monkeypatch, location, environme
         (urllib.error.URLError("no host given"), "no host given"),
         (urllib.error.URLError(urllib.error.URLError(TimeoutError("timed out"))), "timed out"),
         (TimeoutError(), "TimeoutError"),
+        (
+            http.client.RemoteDisconnected("Remote end closed connection without response"),
+            "the connection was closed without an answer",
+        ),
         (
             urllib.error.URLError(
                 ssl.SSLCertVerificationError(
