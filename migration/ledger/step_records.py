@@ -10,7 +10,19 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import Connection, Engine, Float, bindparam, func, literal_column, or_, select, text, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Engine,
+    Float,
+    bindparam,
+    func,
+    literal_column,
+    or_,
+    select,
+    text,
+    update,
+)
 
 from migration.ledger.event_names import EventName
 from migration.ledger.ledger_tables import chunks, events, steps
@@ -244,7 +256,7 @@ def finish_steps(connection: Connection, results: Sequence[tuple[int, Any]]) -> 
 SHORTEST_PAUSE_SECONDS: Final = 0.2
 LONGEST_PAUSE_SECONDS: Final = 20.0
 # Up to half of it less by chance, so that those who were refused for each other's sake do not come back at once.
-_DUE: Final = literal_column(
+_DUE: Final[ColumnElement[Any]] = literal_column(
     f"clock_timestamp() + (0.5 + random() / 2) * least(interval '{LONGEST_PAUSE_SECONDS} s', greatest("
     f"interval '{SHORTEST_PAUSE_SECONDS} s', 2 * (claimed_at - finished_at)))"
 )

@@ -74,10 +74,7 @@ def reader_who_removes_convoy(scenario: Scenario) -> None:
     home, temporary = scenario.folder / "home", scenario.folder / "tmp"
     for folder in (home / ".local" / "state" / "convoy", temporary):
         folder.mkdir(parents=True)
-    del_names = ("XDG_STATE_HOME",)
-    scenario.environment = {
-        name: value for name, value in scenario.environment.items() if name not in del_names
-    }
+    scenario.environment.pop("XDG_STATE_HOME", None)
     scenario.environment |= {
         "HOME": str(home),
         "TMPDIR": str(temporary),
