@@ -166,6 +166,11 @@ def _note(
         told.append(f"No producer is alive: start one with `{start_command('producer')}`.")
     if not any(process.alive for process in workers):
         told.append(f"No worker is alive: start one with `{start_command('worker')}`.")
+    told += [
+        f"{process.elsewhere.sentence()} ({process.name}). {process.elsewhere.remedy()}."
+        for process in (*producers, *workers)
+        if process.alive and process.elsewhere is not None
+    ]
     silent = [process.name for process in (*producers, *workers) if not process.alive]
     if silent:
         told.append(f"No sign of life for {ALIVE_SECONDS:.0f} s from {', '.join(silent[:10])}.")

@@ -20,7 +20,7 @@ from api.server_watch import Look
 from api.target_clusters import ClustersDep
 from migration.full_disk import is_full
 from migration.ledger.disk_room_notices import DISK_NAMES, FullDisk, full_server
-from migration.ledger.process_presence import PresenceCount
+from migration.ledger.process_presence import PresenceCount, ProcessKind
 from migration.named_targets import DEFAULT_TARGET
 from migration.queue import QueueLengths
 
@@ -110,7 +110,8 @@ async def readyz(cluster: ClusterDep, clusters: ClustersDep) -> Readiness:
         worker=Somebody(parts["worker"]),
         ledger_age_seconds=ages["ledger_age_seconds"],
         broker_age_seconds=ages["broker_age_seconds"],
-        note=" ".join(filter(None, (_note(parts, targets, waited_for), *clusters.gone()))) or None,
+        note=" ".join(filter(None, (_note(parts, _elsewhere(ledger), targets, waited_for), *clusters.gone())))
+        or None,
         **of_targets,
     )
 
@@ -147,11 +148,24 @@ def _shown_disks(waited_for: Mapping[str, tuple[FullDisk, ...]]) -> str:
     return f"full: {', '.join(name for name in DISK_NAMES if name in full)}" if full else "ok"
 
 
+def _elsewhere(look: Look[LedgerState] | None) -> dict[str, str]:
+    """Return what is said instead of that no process of a kind is there: one is, and does not serve."""
+    alive = look.found.alive if look is not None and look.found is not None else None
+    found = [alive.instead_of(kind) for kind in ProcessKind] if alive is not None else []
+    return {one.kind.value: f"{one.sentence()}; runs wait for one that does." for one in found if one}
+
+
 def _note(
-    parts: dict[str, str], targets: dict[str, str], waited_for: Mapping[str, tuple[FullDisk, ...]]
+    parts: dict[str, str],
+    elsewhere: dict[str, str],
+    targets: dict[str, str],
+    waited_for: Mapping[str, tuple[FullDisk, ...]],
 ) -> str | None:
-    missing = [kind for kind in ("producer", "worker") if parts[kind] == Somebody.NONE]
-    told = [f"No {' and no '.join(missing)} has given a sign of life; runs wait for one."] if missing else []
+    missing = [
+        kind for kind in ("producer", "worker") if parts[kind] == Somebody.NONE and kind not in elsewhere
+    ]
+    told = list(elsewhere.values())
+    told += [f"No {' and no '.join(missing)} has given a sign of life; runs wait for one."] if missing else []
     out = [f"{name} ({state})" for name, state in targets.items() if state not in {"ok", "unknown"}]
     told += [f"Not ready among the targets: {', '.join(out)}; their runs wait."] if out else []
     for name, disks in waited_for.items():

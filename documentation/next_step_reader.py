@@ -39,7 +39,7 @@ _SPOKEN: Final = {
 }
 """Purpose → its command, where that is put together out of sight of the place that names the purpose."""
 
-_SQL: Final = re.compile(r"(SELECT|GRANT|ALTER|CREATE|DROP|REVOKE|SET|RESET|REFRESH|COMMENT)\b")
+_SQL: Final = re.compile(r"(SELECT|ROLLBACK|GRANT|ALTER|CREATE|DROP|REVOKE|SET|RESET|REFRESH|COMMENT)\b")
 _REBUILT: Final = {"migration/error_record.py", "migration/report/error_report_builder.py"}
 """Places that also make steps again from what was stored: these have their purpose as `step["purpose"]`."""
 

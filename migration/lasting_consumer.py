@@ -125,3 +125,12 @@ class LastingConsumer(Consumer):  # type: ignore[misc]
             with suppress(Exception):
                 step()
         self.connection = None
+
+
+def queues_of(consumer: Any) -> tuple[str, ...] | None:
+    """Return the names of the queues that a consumer takes messages from now; None while it has no connection.
+
+    What Celery was started with (`-Q`), and what was added and cancelled since (`celery control`).
+    """
+    taken = consumer.task_consumer
+    return None if taken is None else tuple(str(queue.name) for queue in list(taken.queues))

@@ -6,8 +6,10 @@ version before. Every option is set here, and a test reads each of them back.
 
 from __future__ import annotations
 
+import json
 import socket
 import ssl
+from base64 import b64decode
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -39,6 +41,7 @@ _SENDING = {"max_retries": 1, "interval_start": 0.0, "interval_step": 0.0, "inte
 _BACKEND = "migration.unheard_results:UnheardResults"
 _SHOWN_CHARACTERS = 18
 _MOST_SHOWN = 300
+_MOST_READ = 5_000
 # On Redis the lowest number is served first; 0, 3, 6 and 9 have lists of their own. What has begun is ended first, so
 # that runs which were asked for at once end one after the other, and not all of them at the end.
 _BEGUN = 3
@@ -271,9 +274,36 @@ def read_queue_lengths(url: str, seconds: float) -> QueueLengths:
         pipe = client.pipeline(transaction=False)
         for queue in (CONTROL_QUEUE, COPY_QUEUE):
             for priority in _PRIORITIES:
-                pipe.llen(f"{queue}{_PRIORITY_SEPARATOR}{priority}" if priority else queue)
+                pipe.llen(_list_name(queue, priority))
         found = [int(length) for length in pipe.execute()]
     return QueueLengths(sum(found[: len(_PRIORITIES)]), sum(found[len(_PRIORITIES) :]))
+
+
+def read_waiting_calls(url: str, run_id: str) -> int:
+    """Return for how many steps of a run messages lie in the queue of the workers, among the newest thousands.
+
+    Raises:
+        BrokerError: the broker does not answer.
+    """
+    with broker_client(url) as client:
+        pipe = client.pipeline(transaction=False)
+        for priority in _PRIORITIES:
+            pipe.lrange(_list_name(COPY_QUEUE, priority), 0, _MOST_READ - 1)
+        messages = [message for found in pipe.execute() for message in found]
+    return sum(_steps_called_for(message, run_id) for message in messages)
+
+
+def _steps_called_for(message: str, run_id: str) -> int:
+    """Return for how many steps of a run a message of kombu's wakes a worker; 0 for one that is not ours."""
+    try:
+        called, count, *_ = json.loads(b64decode(json.loads(message)["body"]))[0]
+        return int(count) if called == run_id else 0
+    except (KeyError, TypeError, ValueError):
+        return 0
+
+
+def _list_name(queue: str, priority: int) -> str:
+    return f"{queue}{_PRIORITY_SEPARATOR}{priority}" if priority else queue
 
 
 def broker_address(url: str) -> str:

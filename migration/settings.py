@@ -44,7 +44,7 @@ DEFAULT: Final = "default"
 ENVIRONMENT: Final = "environment"
 DOTENV: Final = ".env"
 _FLOWER_PORT: Final = "FLOWER_PORT"
-_BELOW_STATE: Final = {
+BELOW_STATE: Final = {
     "snapshot_dir": "snapshots",
     "embedded_dir": "postgres",
     "report_dir": "reports",
@@ -356,7 +356,7 @@ def _completed(settings: Settings) -> Settings:
     given = settings.model_fields_set
     moved: dict[str, Any] = {
         name: state.path / below
-        for name, below in _BELOW_STATE.items()
+        for name, below in BELOW_STATE.items()
         # A database is to be found again: a folder that a restart takes away is no place for it.
         if name not in given and (state.stays or name != "embedded_dir")
     }

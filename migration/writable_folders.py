@@ -12,8 +12,23 @@ from migration.convoy_error import NextStep
 from migration.file_name_text import is_text
 from migration.folder_errors import FolderNotWritableError
 from migration.full_disk import is_full
+from migration.settings import BELOW_STATE, PREFIX, Settings, state_folder
 
 TEMPORARY_SETTING: Final = "TMPDIR"
+_STATE_SETTING: Final = "state_dir"
+
+
+def setting_of_folder(settings: Settings, name: str) -> str:
+    """Return the variable that has put a folder where it is, which is the one to change: its own, or that of them all.
+
+    Args:
+        settings: of the process, with all folders placed.
+        name: of the folder's own setting: `snapshot_dir`.
+    """
+    below = state_folder(settings).path / BELOW_STATE[name]
+    folder: Path = settings.log_folder if name == "log_dir" else getattr(settings, name)
+    is_below = below.absolute() == folder.absolute()
+    return f"{PREFIX}{(_STATE_SETTING if is_below else name).upper()}"
 
 
 def writable_folder(folder: Path, *, holds: str, setting: str, mode: int = 0o777) -> Path:

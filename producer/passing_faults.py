@@ -39,9 +39,18 @@ class PassingFaults:
         self._lock = threading.Lock()
         self._known: dict[str, _Faults] = {}
 
-    def is_last(self, run: RunRecord, reason: ConvoyError) -> bool:
-        """Note a fault, and tell whether the run is not to be tried again; then `reason` says how often it was."""
-        if not isinstance(reason, RetryableError) or isinstance(reason, _WAITED_FOR):
+    def is_last(self, run: RunRecord, reason: ConvoyError, *, server_stayed_up: bool = False) -> bool:
+        """Note a fault, and tell whether the run is not to be tried again; then `reason` says how often it was.
+
+        Args:
+            run: that was held up.
+            reason: what has held it up.
+            server_stayed_up: whether a server that is said to be away has been there all the while.
+        """
+        is_waited_for = isinstance(reason, _WAITED_FOR) and not (
+            server_stayed_up and isinstance(reason, ServerAwayError)
+        )
+        if not isinstance(reason, RetryableError) or is_waited_for:
             return False
         with self._lock:
             faults = self._known.get(run.id)

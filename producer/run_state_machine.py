@@ -19,6 +19,7 @@ from migration.errors import (
     BrokerError,
     RetryableError,
     RunFailedError,
+    ServerAwayError,
     TargetUnreachableError,
     UnknownRunError,
     UsageError,
@@ -41,6 +42,7 @@ from migration.ledger.step_records import (
     count_states,
     first_failure,
     forget_sending,
+    seconds_until_due,
     take_unsent,
 )
 from migration.ledger.table_records import read_tables
@@ -55,6 +57,7 @@ from migration.steps.run_cancellation import remove_staging
 from migration.steps.step_context import target_url
 from migration.target.connection_pool import is_of_session
 from migration.target.postgres_errors import state_of, translate
+from migration.target.server_uptime import has_stayed_up
 from migration.target.setting_limits import explain_limit
 from migration.target.target_connection import PoolSize, redact, renew_sessions
 from migration.target_name_errors import TargetsFileError
@@ -65,6 +68,7 @@ from producer.step_messages import (
     MAX_STEPS_PER_MESSAGE,
     describe_messages,
     group_steps,
+    leave_out_called,
 )
 from producer.transitions.cutover_blockers import name_blockers
 from producer.transitions.phase_transitions import move_on
@@ -203,6 +207,7 @@ class Runner:
             return False
         if self._waits_for_cutover(run):
             return False
+        begun = time.monotonic()
         try:
             with log_fields(phase=run.phase.value):
                 goes_on = self._work_on(run)
@@ -214,7 +219,7 @@ class Runner:
             self._note_waiting(run, problem)
         except Exception as problem:  # noqa: BLE001
             # A run must end with a reason, not with a stack in a log.
-            return self._goes_on_after(run, problem)
+            return self._goes_on_after(run, problem, time.monotonic() - begun)
         else:
             self.room.end(run_id)
             self._faults.forget(run_id)
@@ -222,8 +227,10 @@ class Runner:
             return goes_on
         return False
 
-    def _goes_on_after(self, run: RunRecord, problem: Exception) -> bool:
+    def _goes_on_after(self, run: RunRecord, problem: Exception, seconds: float) -> bool:
         """Fail a run, or say what holds it up; True: it is to be tried again at once, in new sessions.
+
+        `seconds`: how long it was moved; a server that has been up all the while has not gone down.
 
         Those that stand keep the settings of role and database that they have begun with.
         """
@@ -238,7 +245,10 @@ class Runner:
             reason.place = {"run": run.id, "phase": run.phase.value, **reason.place}
             explain_limit(reason, problem, target_url(self.settings))
         self._tried_anew.discard(run.id)
-        final = not passing or self._faults.is_last(run, reason)
+        stays = isinstance(reason, ServerAwayError) and has_stayed_up(
+            target_url(self.settings), producer_session(), seconds
+        )
+        final = not passing or self._faults.is_last(run, reason, server_stayed_up=stays)
         self.observers.tell(RunMoveFailed(run.id, run.phase, str(reason), problem, final))
         if final:
             self._fail(run, reason)
@@ -361,8 +371,14 @@ class Runner:
     def _dispatch(self, run: RunRecord) -> None:
         """Send what is unsent of the phase, and of the one that is worked on ahead: a chord for each."""
         self._send(run, run.phase)
+        phases = [run.phase]
         if run.phase in WORKED_AHEAD:
-            self._send(run, WORKED_AHEAD[run.phase])
+            phases.append(WORKED_AHEAD[run.phase])
+            self._send(run, phases[-1])
+        with self.engine.begin() as connection:
+            due_seconds = seconds_until_due(connection, run.id, phases)
+        if due_seconds is not None:
+            self._look_again(run.id, due_seconds)
 
     def _send(self, run: RunRecord, phase: Phase) -> None:
         limit = MAX_MESSAGES * MAX_STEPS_PER_MESSAGE
@@ -370,16 +386,19 @@ class Runner:
             waiting = take_unsent(connection, run.id, phase, limit)
             if not waiting:
                 return
-            counts = group_steps(waiting, run.options.workers)
-            shown = describe_messages(connection, phase, waiting, counts)
         try:
             self._check_broker(run.id)  # at once, where publishing tries for a while
-            send_steps(self.app, run.id, counts, shown, self.target)
+            uncalled = leave_out_called(self.engine, str(self.app.conf.broker_url), run.id, waiting)
+            counts = group_steps(uncalled, run.options.workers)
+            if counts:
+                with self.engine.begin() as connection:
+                    shown = describe_messages(connection, phase, uncalled, counts)
+                send_steps(self.app, run.id, counts, shown, self.target)
         except BrokerError:
             forget_sending(self.engine, [step.id for step in waiting])
             raise
         # Not before: it ends what was said of a broker that did not answer.
-        sent = StepsSent(run.id, phase, len(counts), len(waiting))
+        sent = StepsSent(run.id, phase, len(counts), len(uncalled))
         with self.engine.begin() as connection:
             EventLogObserver(connection).observe(sent)
         self.observers.tell(sent)

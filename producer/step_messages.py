@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import accumulate
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Engine
 
-from migration.ledger.step_records import Waiting, name_steps
+from migration.ledger.step_records import Waiting, count_sent, name_steps
 from migration.model import Phase
+from migration.queue import read_waiting_calls
 
 MAX_MESSAGES = 1_000
 """Headers of one chord: each carries the chord's body, and their counter is one key of the broker."""
@@ -40,6 +41,28 @@ def group_steps(waiting: Sequence[Waiting], workers: int) -> list[int]:
     if count:
         counts.append(count)
     return counts
+
+
+def leave_out_called(
+    engine: Engine, broker: str, run_id: str, waiting: Sequence[Waiting]
+) -> Sequence[Waiting]:
+    """Return the steps that messages are to be sent for: without those whose messages still lie on the broker.
+
+    Only steps that were sent before may have some there. Nobody has taken them, and with each look of the watchdog
+    there would be more of them. Steps are marked as sent before the broker is asked: who takes a message after that
+    finds them.
+
+    Raises:
+        BrokerError: the broker does not answer.
+    """
+    if not any(step.is_again for step in waiting):
+        return waiting
+    called = read_waiting_calls(broker, run_id)
+    if not called:
+        return waiting
+    with engine.begin() as connection:
+        owed = count_sent(connection, run_id) - called
+    return waiting[: max(0, owed)]
 
 
 def describe_messages(

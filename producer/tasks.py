@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from celery import signals
 
-from migration.lasting_consumer import loop_turns
+from migration.lasting_consumer import loop_turns, queues_of
 from migration.ledger.process_presence import ProcessIdentity, ProcessKind
 from migration.log_context import log_fields
 from migration.named_targets import NamedTargets
@@ -58,7 +59,9 @@ def register(app: Celery) -> None:
         presence.append(
             TargetFollowers(
                 targets,
-                lambda _name, settings: SignsOfPresence(settings, identity, loop_turns.are_going_on),
+                lambda _name, settings: SignsOfPresence(
+                    settings, identity, loop_turns.are_going_on, partial(queues_of, sender)
+                ),
             )
         )
         presence[-1].start()

@@ -91,7 +91,7 @@ export function alertsOf({status}) {
   const isToldOf = word => said.some(sentence => sentence.toLowerCase().includes(word));
   if (status.producers_alive === 0 && !isToldOf("producer"))
     said.push("No producer is there: nobody moves this run until one is started.");
-  if (status.workers_alive === 0 && !isToldOf("no worker"))
+  if (status.workers_alive === 0 && !isToldOf("no worker") && !isToldOf("a worker is there"))
     said.push("No worker is there: nothing is done until one is started.");
   return said;
 }

@@ -157,7 +157,8 @@ export function workerList(run, runId) {
       alive
         ? nothing
         : html`<p class="warn-text">
-            <strong>No worker is there.</strong> Nothing is done until one is started.
+            <strong>${workers?.some(worker => worker.alive) ? "No worker takes steps." : "No worker is there."}</strong>
+            Nothing is done until one is started.
             ${run.cluster?.note ?? ""}
           </p>`
     }

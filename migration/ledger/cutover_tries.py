@@ -74,6 +74,19 @@ def pause_seconds(tries: int, lock_timeout_seconds: float, chance: float) -> flo
     return lock_timeout_seconds * factor * (1 + _JITTER * chance)
 
 
+def pause_within_patience(tries: int, options: RunOptions, elapsed_seconds: float) -> float | None:
+    """Return how long to let others be after so many tries; None where the time for them is used up.
+
+    The last try is made at the end of that time, or after the shortest of all pauses where less of it is left.
+    """
+    left = options.cutover_patience_seconds - elapsed_seconds
+    if left <= 0:
+        return None
+    chance = random.random()  # noqa: S311 # nosec B311 - spreads tries, keeps no secret
+    pause = pause_seconds(tries, options.cutover_lock_timeout_seconds, chance)
+    return min(pause, max(left, options.cutover_lock_timeout_seconds * PAUSE_FACTOR))
+
+
 def wait_of_cutover(connection: Connection, run: RunRecord) -> CutoverWait | None:
     """Return what an asked-for cutover waits for; None where it can be tried now, or where there is none to try."""
     if run.phase is not Phase.CUTTING_OVER:
@@ -115,10 +128,11 @@ def put_off_cutover(
         waiting = RunWaiting(run.id, run.phase, sentence)
         values = {"run_id": run.id, "kind": EventName.WAITING.value, "since": since}
         tries = connection.execute(_TRIES, values).scalar_one() + 1
-        pause = pause_seconds(tries, run.options.cutover_lock_timeout_seconds, random.random())  # noqa: S311 # nosec B311 - spreads tries, keeps no secret
+        elapsed = (now - since).total_seconds()
+        pause = pause_within_patience(tries, run.options, elapsed)
+        if pause is None:
+            return _out_of_patience(run, blocked, elapsed)
         next_at = now + timedelta(seconds=pause)
-        if next_at > since + timedelta(seconds=run.options.cutover_patience_seconds):
-            return _out_of_patience(run, blocked, (now - since).total_seconds())
         EventLogObserver(connection).observe(waiting)
         connection.execute(
             update(runs).where(runs.c.id == run.id).values(cutover_since=since, cutover_next_at=next_at)

@@ -8,11 +8,13 @@ who is not there.
 from __future__ import annotations
 
 import os
+import shlex
 import socket
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Any, Final
 
 from sqlalchemy import Connection, Row, text
@@ -36,6 +38,14 @@ class ProcessKind(StrEnum):
     WORKER = "worker"
 
 
+QUEUES: Final[Mapping[ProcessKind, str]] = MappingProxyType(
+    {ProcessKind.PRODUCER: "control", ProcessKind.WORKER: "copy"}
+)
+"""From which queue each kind has to take messages, to be of use; a test holds them beside `migration.queue`."""
+_TAKES: Final = " takes "
+_LONGEST_QUEUES: Final = 200
+
+
 @dataclass(frozen=True, slots=True)
 class ProcessIdentity:
     """A process of the cluster. `name` is Celery's node name, `slots` how much it does at once."""
@@ -46,6 +56,42 @@ class ProcessIdentity:
     host: str = field(default_factory=socket.gethostname)
     pid: int = field(default_factory=os.getpid)
     version: str = field(default_factory=convoy_version)
+
+    def announced(self, queues: Collection[str] | None) -> dict[str, Any]:
+        """Return the values of a sign of life.
+
+        Who takes from other queues than its own says so behind its version: a ledger of the version before has no place
+        of its own for it, and an announcement without them is that of a process which serves.
+
+        Args:
+            queues: from which it takes messages now; None: it does not know.
+        """
+        values = asdict(self)
+        if queues is not None and QUEUES[self.kind] not in queues:
+            values["version"] += _TAKES + ", ".join(sorted(queues))[:_LONGEST_QUEUES]
+        return values
+
+
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """A living process that takes nothing from the queue of its kind; `queues` names what it takes from, or nothing."""
+
+    kind: ProcessKind
+    name: str
+    queues: str
+
+    def sentence(self) -> str:
+        """Return what is wrong with it, without its name: some who read this need no token."""
+        wanted = QUEUES[self.kind]
+        if not self.queues:
+            return f"A {self.kind} is there and takes from no queue: its consumer of `{wanted}` is cancelled"
+        return f"A {self.kind} is there and takes from `{self.queues}`, not `{wanted}`"
+
+    def remedy(self) -> str:
+        """Return what makes it serve."""
+        wanted, app = QUEUES[self.kind], shlex.quote(f"{self.kind}.app")
+        command = f"celery -A {app} control add_consumer {wanted} -d {shlex.quote(self.name)}"
+        return f"Start it with `-Q {wanted}`, or have it take from there by `{command}`"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,16 +116,31 @@ class ProcessPresence:
     started_at: datetime
     seen_at: datetime
     alive: bool
+    elsewhere: Elsewhere | None = None
     doing: tuple[CurrentWork, ...] = ()
+
+    @property
+    def serves(self) -> bool:
+        """Whether it is alive, and takes messages from the queue of its kind."""
+        return self.alive and self.elsewhere is None
 
 
 @dataclass(frozen=True, slots=True)
 class PresenceCount:
-    """How many producers and workers are alive, and whether any worker has ever been seen."""
+    """How many producers and workers are alive and take messages from the queue of their kind.
+
+    `knows_workers` says whether any worker has ever been seen, `elsewhere` which processes live and do not serve.
+    """
 
     producers: int
     workers: int
     knows_workers: bool
+    elsewhere: tuple[Elsewhere, ...] = ()
+
+    def instead_of(self, kind: ProcessKind) -> Elsewhere | None:
+        """Return a process of a kind of which none serves, and this one lives; None where one does, or none is."""
+        serve = self.producers if kind is ProcessKind.PRODUCER else self.workers
+        return None if serve else next((one for one in self.elsewhere if one.kind is kind), None)
 
 
 # psycopg's own style: a sign of life is given on a connection of its own, without an engine.
@@ -101,6 +162,7 @@ WHERE kind = %(kind)s AND name = %(name)s AND host = %(host)s AND pid = %(pid)s
 _IS_ALIVE: Final = (
     f"stopped_at IS NULL AND seen_at > clock_timestamp() - make_interval(secs => {ALIVE_SECONDS})"
 )
+_SERVES: Final = f"{_IS_ALIVE} AND strpos(version, '{_TAKES}') = 0"
 # Of a name that was started anew, on another host or as another process, the living one counts.
 _READ: Final = text(
     f"""
@@ -114,9 +176,11 @@ _READ: Final = text(
 )
 _COUNT: Final = text(
     f"""
-    SELECT count(DISTINCT name) FILTER (WHERE kind = '{ProcessKind.PRODUCER}' AND {_IS_ALIVE}) AS producers,
-           count(DISTINCT name) FILTER (WHERE kind = '{ProcessKind.WORKER}' AND {_IS_ALIVE}) AS workers,
-           coalesce(bool_or(kind = '{ProcessKind.WORKER}'), false) AS knows_workers
+    SELECT count(DISTINCT name) FILTER (WHERE kind = '{ProcessKind.PRODUCER}' AND {_SERVES}) AS producers,
+           count(DISTINCT name) FILTER (WHERE kind = '{ProcessKind.WORKER}' AND {_SERVES}) AS workers,
+           coalesce(bool_or(kind = '{ProcessKind.WORKER}'), false) AS knows_workers,
+           coalesce(jsonb_agg(jsonb_build_array(kind, name, version) ORDER BY kind, name)
+                    FILTER (WHERE {_IS_ALIVE} AND NOT ({_SERVES})), '[]') AS elsewhere
     FROM convoy.processes
     """
 )
@@ -157,7 +221,15 @@ _MOST_AT_ONCE: Final = 20
 def count_alive(connection: Connection) -> PresenceCount:
     """Return how many producers and workers have given a sign of life just now; for metrics, too."""
     found = connection.execute(_COUNT).one()
-    return PresenceCount(found.producers, found.workers, found.knows_workers)
+    elsewhere = (_elsewhere(ProcessKind(kind), name, version) for kind, name, version in found.elsewhere)
+    return PresenceCount(
+        found.producers, found.workers, found.knows_workers, tuple(one for one in elsewhere if one)
+    )
+
+
+def _elsewhere(kind: ProcessKind, name: str, version: str) -> Elsewhere | None:
+    _, takes, queues = version.partition(_TAKES)
+    return Elsewhere(kind, name, queues) if takes else None
 
 
 def read_processes(connection: Connection, ended_phases: Iterable[str]) -> tuple[ProcessPresence, ...]:
@@ -176,7 +248,9 @@ def read_processes(connection: Connection, ended_phases: Iterable[str]) -> tuple
 def _presence(row: Row[Any], doing: dict[str, list[CurrentWork]]) -> ProcessPresence:
     kind = ProcessKind(row.kind)
     work = doing.get(row.name, ()) if kind is ProcessKind.WORKER and row.alive else ()
-    return ProcessPresence(**{**row._asdict(), "kind": kind}, doing=tuple(work))
+    elsewhere = _elsewhere(kind, row.name, row.version)
+    told = {**row._asdict(), "kind": kind, "version": row.version.partition(_TAKES)[0]}
+    return ProcessPresence(**told, elsewhere=elsewhere, doing=tuple(work))
 
 
 def workers_at(connection: Connection, run_id: str) -> tuple[str, ...]:

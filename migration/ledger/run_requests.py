@@ -171,7 +171,13 @@ def request_resume(
         locked.connection.execute(
             update(steps)
             .where(steps.c.id.in_(lost))
-            .values(state=StepState.PENDING.value, attempts=0, sent_at=None, lease_expires_at=None)
+            .values(
+                state=StepState.PENDING.value,
+                attempts=0,
+                sent_at=None,
+                finished_at=None,
+                lease_expires_at=func.clock_timestamp(),
+            )
         )
         forget_tries(locked.connection, run_id)
         locked.note(RunResumed(run_id, phase))

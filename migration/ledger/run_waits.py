@@ -10,7 +10,7 @@ from migration.ledger.cutover_tries import why_cutover_waits
 from migration.ledger.event_names import EventName
 from migration.ledger.frozen_producers import is_producer_connected
 from migration.ledger.hung_workers_and_lock_waits import read_waits
-from migration.ledger.process_presence import STEPS_AT_WORK, count_alive, is_any_at_work
+from migration.ledger.process_presence import STEPS_AT_WORK, ProcessKind, count_alive, is_any_at_work
 from migration.ledger.run_records import RunRecord
 from migration.ledger.waits_behind_others import waits_behind_others
 from migration.ledger.waits_for_strangers import blocked_processes, locked_steps, lockers_of_steps
@@ -90,12 +90,17 @@ def _said(connection: Connection, run: RunRecord) -> list[str]:
         said.append(f"The last attempt at a step failed, and is made again: {failure}")
     alive = count_alive(connection)
     is_new = not _is_quiet(connection, run, _ABSENT_SECONDS)
-    if not is_new and not alive.producers and not is_producer_connected(connection):
+    idle_producer, idle_worker = map(alive.instead_of, (ProcessKind.PRODUCER, ProcessKind.WORKER))
+    if not is_new and idle_producer is not None:
+        said.append(f"{idle_producer.sentence()}, so nobody moves the run. {idle_producer.remedy()}.")
+    elif not is_new and not alive.producers and not is_producer_connected(connection):
         said.append(
             "No producer is connected to this database, so nobody moves the run: start one with "
             f"`{start_command('producer')}`, or `resume` it."
         )
-    if not is_new and not alive.workers and _needs_workers(connection, run):
+    if not is_new and idle_worker is not None and _needs_workers(connection, run):
+        said.append(f"{idle_worker.sentence()}, so nobody takes the run's steps. {idle_worker.remedy()}.")
+    elif not is_new and not alive.workers and _needs_workers(connection, run):
         said.append(
             "No worker has given a sign of life, so nobody takes the run's steps: start one with "
             f"`{start_command('worker')}`."

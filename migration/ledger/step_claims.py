@@ -75,6 +75,7 @@ _IN_TURN: Final = f"""
                    floor(ln(greatest(coalesce(v.bytes, 0) / {LEVEL_BYTES}::float8, 0.5)) / ln(2)) AS level
             FROM convoy.runs r LEFT JOIN convoy.run_service v ON v.run_id = r.id
             WHERE r.phase IN ('profiling', 'copying', 'indexing', 'validating') AND r.paused_at IS NULL
+              AND r.id <> ALL (CAST(:set_aside AS uuid[]))
               AND (r.max_workers IS NULL OR r.max_workers > (
                   SELECT count(*) FROM convoy.steps s WHERE s.run_id = r.id AND s.state = 'running'))
         ) r
@@ -139,7 +140,8 @@ _LOCK_ALL: Final = text(
 _RETURN: Final = text(
     """
     WITH returned AS (
-        UPDATE convoy.steps SET state = 'pending', attempts = attempts - 1, lease_expires_at = NULL, sent_at = NULL
+        UPDATE convoy.steps SET state = 'pending', attempts = attempts - 1, lease_expires_at = clock_timestamp(),
+               sent_at = NULL
         WHERE id = ANY(:step_ids) AND state = 'running' AND worker = :worker AND attempts = 1
         RETURNING chunk_id, phase
     )
@@ -207,6 +209,7 @@ def claim_group(
     *,
     most: int = MOST_IN_A_GROUP,
     lost_seconds: float = LOST_SECONDS,
+    set_aside: Sequence[str] = (),
 ) -> list[Step]:
     """Count an attempt at the step whose turn it is and take its lease, in transactions of its own.
 
@@ -219,6 +222,7 @@ def claim_group(
         lease_seconds: how long the steps are its own without a sign of life.
         most: steps to claim at once, at least 1.
         lost_seconds: how long ago a step was claimed that is taken from a worker which does not hold it.
+        set_aside: ids of runs whose steps are not wanted.
 
     Returns:
         The heaviest first; empty where nothing waits that may be started now.
@@ -229,6 +233,7 @@ def claim_group(
         "lost_seconds": lost_seconds,
         "most": min(most, MOST_IN_A_GROUP),
         "small_bytes": SMALL_BYTES,
+        "set_aside": list(set_aside),
     }
     return _taken(connection, _CLAIM_IN_TURN, values)
 

@@ -6,11 +6,23 @@ A worker that runs a step holds the lock of the step's row until its work is com
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import Connection, Engine, bindparam, func, select, text, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Engine,
+    Float,
+    bindparam,
+    func,
+    literal_column,
+    or_,
+    select,
+    text,
+    update,
+)
 
 from migration.ledger.event_names import EventName
 from migration.ledger.ledger_tables import chunks, events, steps
@@ -63,11 +75,12 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A step that waits to be sent."""
+    """A step that waits to be sent. `is_again` where it may have been before: a message for it may still lie there."""
 
     id: int
     weight: int
     attempts: int
+    is_again: bool = False
 
 
 def add_steps(connection: Connection, run_id: str, phase: Phase, new: Sequence[NewStep]) -> None:
@@ -127,7 +140,10 @@ def first_failure(connection: Connection, run_id: str, phase: Phase) -> Failure 
 
 
 def take_unsent(connection: Connection, run_id: str, phase: Phase, limit: int) -> list[Waiting]:
-    """Mark the unsent steps of the phase's first unfinished stage as sent, and return them, largest first."""
+    """Mark the unsent steps of the phase's first unfinished stage as sent, and return them, largest first.
+
+    Those are left that wait for a time of theirs (`give_back`).
+    """
     of_phase = (steps.c.run_id == run_id, steps.c.phase == phase.value)
     stage = (
         select(func.min(steps.c.stage))
@@ -141,6 +157,7 @@ def take_unsent(connection: Connection, run_id: str, phase: Phase, limit: int) -
             steps.c.stage == stage,
             steps.c.state == StepState.PENDING.value,
             steps.c.sent_at.is_(None),
+            or_(steps.c.lease_expires_at.is_(None), steps.c.lease_expires_at <= func.clock_timestamp()),
         )
         .order_by(steps.c.weight.desc(), steps.c.id)
         .limit(limit)
@@ -149,9 +166,38 @@ def take_unsent(connection: Connection, run_id: str, phase: Phase, limit: int) -
         update(steps)
         .where(steps.c.id.in_(chosen))
         .values(sent_at=func.clock_timestamp())
-        .returning(steps.c.id, steps.c.weight, steps.c.attempts)
+        .returning(steps.c.id, steps.c.weight, steps.c.attempts, steps.c.lease_expires_at.is_not(None))
     )
     return sorted((Waiting(*row) for row in rows), key=lambda step: (-step.weight, step.id))
+
+
+def seconds_until_due(connection: Connection, run_id: str, phases: Collection[Phase]) -> float | None:
+    """Return when the first of a run's steps that wait for their time may be sent; None where none does."""
+    due = connection.execute(
+        select(
+            func.extract("epoch", func.min(steps.c.lease_expires_at) - func.clock_timestamp()).cast(Float)
+        ).where(
+            steps.c.run_id == run_id,
+            steps.c.phase.in_([phase.value for phase in phases]),
+            steps.c.state == StepState.PENDING.value,
+            steps.c.sent_at.is_(None),
+            steps.c.lease_expires_at.is_not(None),
+        )
+    ).scalar()
+    return None if due is None else max(0.0, due)
+
+
+def count_sent(connection: Connection, run_id: str) -> int:
+    """Return how many steps of a run wait for a worker that a message wakes."""
+    return connection.execute(
+        select(func.count())
+        .select_from(steps)
+        .where(
+            steps.c.run_id == run_id,
+            steps.c.state == StepState.PENDING.value,
+            steps.c.sent_at.is_not(None),
+        )
+    ).scalar_one()
 
 
 _NAMES: Final = text(
@@ -207,8 +253,20 @@ def finish_steps(connection: Connection, results: Sequence[tuple[int, Any]]) -> 
     )
 
 
+SHORTEST_PAUSE_SECONDS: Final = 0.2
+LONGEST_PAUSE_SECONDS: Final = 20.0
+# Up to half of it less by chance, so that those who were refused for each other's sake do not come back at once.
+_DUE: Final[ColumnElement[Any]] = literal_column(
+    f"clock_timestamp() + (0.5 + random() / 2) * least(interval '{LONGEST_PAUSE_SECONDS} s', greatest("
+    f"interval '{SHORTEST_PAUSE_SECONDS} s', 2 * (claimed_at - finished_at)))"
+)
+
+
 def give_back(connection: Connection, step: Step, error: str, *, final: bool, counts: bool = True) -> None:
     """Record a failed attempt: the step fails for good, or waits to be sent again.
+
+    It is sent again after a pause twice as long as the one before this attempt, so that what disturbs it may pass; no
+    worker sleeps meanwhile. `lease_expires_at` holds the time: a step that waits has no lease.
 
     An attempt does not count in which the step cannot be to blame. Nothing is recorded where another worker has taken
     the step since: this one was stopped for a while.
@@ -226,6 +284,7 @@ def give_back(connection: Connection, step: Step, error: str, *, final: bool, co
             error=error,
             attempts=step.attempts if counts else step.attempts - 1,
             sent_at=None,
+            lease_expires_at=None if final else _DUE,
             finished_at=func.clock_timestamp(),
         )
     )
@@ -278,7 +337,7 @@ def recover_stalled(connection: Connection, run_id: str, phase: Phase, quiet_sec
                        < clock_timestamp() - make_interval(secs => :quiet_seconds) AS is_quiet
                 FROM phase_steps
             )
-            UPDATE convoy.steps SET sent_at = NULL
+            UPDATE convoy.steps SET sent_at = NULL, lease_expires_at = clock_timestamp()
             WHERE id IN (SELECT id FROM phase_steps, quiet
                          WHERE is_quiet AND state = 'pending' AND sent_at IS NOT NULL)
             RETURNING id

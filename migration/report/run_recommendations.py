@@ -241,7 +241,14 @@ def _keyless(situation: Situation) -> Iterator[Recommendation]:
             Urgency.SHOULD,
             f"Give {some(table.name for table in keyless)} a primary key",
             f"{count(len(keyless), 'table')} without a key: logical replication, most ORMs and naming a differing row"
-            " need one. Rows were compared as a whole, duplicates included.",
+            " need one. Rows were compared as a whole, duplicates included."
+            + (
+                " A column of yours makes the table another one than the source's: `rollback` refuses from then on, and"
+                " `validate` says extra_column and extra_constraint (status 1) unless"
+                " `--ignore extra_column,extra_constraint` is given. Add it when you are sure, after the last of both."
+                if situation.has_migrated
+                else ""
+            ),
             tuple(
                 f"ALTER TABLE {qualified(table)} ADD COLUMN row_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY;"
                 for table in keyless[:_KEYS_DRAFTED]

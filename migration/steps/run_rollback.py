@@ -8,7 +8,6 @@ The second count reads again only what was written to meanwhile.
 from __future__ import annotations
 
 import itertools
-import random
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,7 +19,7 @@ from sqlalchemy.exc import DBAPIError
 from migration.convoy_error import ConvoyError, NextStep
 from migration.cutover_errors import CutoverBlockedError, CutoverPatienceError
 from migration.errors import RunStateError
-from migration.ledger.cutover_tries import CutoverTerms, pause_seconds
+from migration.ledger.cutover_tries import CutoverTerms, pause_within_patience
 from migration.ledger.run_acts import Act, Person, act_of, read_acts
 from migration.ledger.run_records import RunRecord, find_run, read_run
 from migration.ledger.run_results import save_objects
@@ -154,9 +153,9 @@ def roll_back_patiently(
         try:
             return _try(engine, request, looks, options.cutover_lock_timeout_seconds)
         except CutoverBlockedError as blocked:
-            seconds = pause_seconds(tries, options.cutover_lock_timeout_seconds, random.random())  # noqa: S311 # nosec B311 - spreads tries, keeps no secret
             elapsed = time.monotonic() - begun
-            if elapsed + seconds > options.cutover_patience_seconds:
+            seconds = pause_within_patience(tries, options, elapsed)
+            if seconds is None:
                 again = f"migration-cli rollback {run_id}"
                 raise CutoverPatienceError(
                     f"The rollback was tried for {elapsed:,.0f} s, and others were in the way to the end:"

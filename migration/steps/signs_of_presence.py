@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
-from dataclasses import asdict
 from typing import Any, Final
 
 import psycopg
@@ -37,14 +36,21 @@ class SignsOfPresence:
         settings: of the process.
         identity: its name and kind.
         takes_messages: whether it still does what it is there for; a thread lives on in a process that hangs.
+        queues: from which queues it takes them now; None while that is not known.
     """
 
     def __init__(
-        self, settings: Settings, identity: ProcessIdentity, takes_messages: Callable[[], bool] = lambda: True
+        self,
+        settings: Settings,
+        identity: ProcessIdentity,
+        takes_messages: Callable[[], bool] = lambda: True,
+        queues: Callable[[], Collection[str] | None] = lambda: None,
     ) -> None:
         self._settings = settings
         self._identity = identity
         self._takes_messages = takes_messages
+        self._queues = queues
+        self._known_queues: Collection[str] | None = None
         self._was_silent = False
         self._ended = threading.Event()
         self._is_first = True
@@ -88,7 +94,9 @@ class SignsOfPresence:
         return silent
 
     def _say(self, statement: str, **more: Any) -> None:
+        queues = self._queues()
+        self._known_queues = self._known_queues if queues is None else queues
         # It is worth no wait: neither for a disk nor for a standby that is gone.
         with connect(target_url(self._settings), _SESSION, wait_for_disk=False) as connection:
             connection.execute("SET LOCAL statement_timeout = '5s'")
-            connection.execute(statement, {**asdict(self._identity), **more})
+            connection.execute(statement, {**self._identity.announced(self._known_queues), **more})

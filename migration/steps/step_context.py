@@ -113,6 +113,9 @@ class StepContext:
         self.room = RoomNotice(self.engine)
         self.disturbances = 0
         """Attempts in a row that something passing has ended: a lost connection, a deadlock, a lock."""
+        self._set_aside: dict[str, float] = {}
+        """Runs that wait for room on a disk, and until when (`time.monotonic`) this process leaves them alone."""
+        self._without_room: set[str] = set()
         self._runs: dict[str, RunRecord] = {}
         self._tables: dict[int, tuple[int, PlannedTable]] = {}
         """By their ids, with the version that the ledger has to show again: see `read_table_versions`."""
@@ -233,16 +236,45 @@ class StepContext:
         self.room.give(error, run_id, pause_seconds + _NEXT_ATTEMPT_SECONDS)
         time.sleep(pause_seconds)
 
-    def _next_pause_seconds(self) -> float:
+    def set_aside(self, error: DiskFullError, run_id: str) -> None:
+        """Leave a run alone for as long as `await_room` would pause, and say meanwhile which disk is full.
+
+        Others may have room: another tablespace, or nothing to write.
+        """
+        pause_seconds = self._next_pause_seconds()
+        self.room.give(error, run_id, pause_seconds + _NEXT_ATTEMPT_SECONDS)
+        self._set_aside[run_id] = time.monotonic() + pause_seconds
+        self._without_room.add(run_id)
+
+    def waits_for_room(self, run_id: str) -> bool:
+        """Return whether this process has found no room for a run at its last attempt."""
+        return run_id in self._without_room
+
+    def runs_set_aside(self) -> list[str]:
+        """Return the ids of runs that this process leaves alone for now."""
+        now = time.monotonic()
+        self._set_aside = {run: until for run, until in self._set_aside.items() if until > now}
+        return list(self._set_aside)
+
+    def note_disturbance(self) -> None:
+        """Take note of an attempt that something passing has ended; its step waits in the ledger, nobody here does."""
         self.disturbances += 1
+
+    def _next_pause_seconds(self) -> float:
+        self.note_disturbance()
         longest = min(_LONGEST_PAUSE_SECONDS, _SHORTEST_PAUSE_SECONDS * 2**self.disturbances)
         return random.uniform(longest / 2, longest)  # noqa: S311 # nosec B311 - so that processes do not come all at once
 
-    def note_success(self) -> None:
-        """Take note that an attempt went well: whatever disturbed the ones before has passed."""
-        if self.disturbances:
+    def note_success(self, run_id: str) -> None:
+        """Take note that an attempt at a run went well: whatever disturbed the ones before has passed.
+
+        Other runs may still wait for room, on another disk or tablespace.
+        """
+        if self.disturbances or self._without_room:
             self.disturbances = 0
-            self.room.end()
+            self._without_room.discard(run_id)
+            self._set_aside.pop(run_id, None)
+            self.room.end(run_id if self._without_room else None)
 
     def close(self) -> None:
         """Close everything."""

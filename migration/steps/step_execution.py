@@ -62,6 +62,7 @@ from migration.steps.step_outcome import StepOutcome
 from migration.steps.validate_step import validate_source
 from migration.target.connection_pool import is_of_session
 from migration.target.postgres_errors import state_of, translate
+from migration.target.server_uptime import has_stayed_up
 from migration.target.setting_limits import explain_limit
 
 logger = logging.getLogger(__name__)
@@ -71,6 +72,8 @@ Work = Callable[[StepContext, Connection, Step], StepOutcome]
 
 _PAUSES_SECONDS = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0)
 _KEEPALIVE_SECONDS = 20.0
+_LOOK_SECONDS = 0.5
+"""Between two looks for something else to do than what waits for room."""
 
 _WORK: dict[Phase, Work] = {
     Phase.PROFILING: profile_chunk,
@@ -97,9 +100,16 @@ def run_step(context: StepContext, step_id: int) -> bool:
 
 
 def run_next_steps(
-    context: StepContext, most: int = MOST_IN_A_GROUP, *, lost_seconds: float = LOST_SECONDS
+    context: StepContext,
+    most: int = MOST_IN_A_GROUP,
+    *,
+    lost_seconds: float = LOST_SECONDS,
+    waits_for_room: bool = False,
 ) -> list[Step]:
     """Run the step whose turn it is once, and its small brothers; the arguments are those of `claim_group`.
+
+    Runs that this process has set aside wait for room on a disk. With `waits_for_room`, one of them is taken in the end
+    where nothing else comes meanwhile.
 
     Returns:
         The steps, whatever came of them; empty where nothing waits that may be started now.
@@ -107,12 +117,25 @@ def run_next_steps(
     lease_seconds = context.settings.lease_seconds
     with context.engine.connect() as connection:
 
-        def take() -> list[Step]:
+        def take(set_aside: Sequence[str]) -> list[Step]:
             return claim_group(
-                connection, context.worker, lease_seconds, most=most, lost_seconds=lost_seconds
+                connection,
+                context.worker,
+                lease_seconds,
+                most=most,
+                lost_seconds=lost_seconds,
+                set_aside=set_aside,
             )
 
-        while steps := _at_once(context, connection, take):
+        def take_in_turn() -> list[Step]:
+            while True:
+                set_aside = context.runs_set_aside()
+                found = _at_once(context, connection, partial(take, set_aside))
+                if found or not set_aside or not waits_for_room:
+                    return found
+                time.sleep(_LOOK_SECONDS)
+
+        while steps := take_in_turn():
             if len(steps) > 1:
                 _run_group(context, connection, steps)
                 break
@@ -148,7 +171,7 @@ def _run_group(context: StepContext, connection: Connection, steps: Sequence[Ste
         return
     finally:
         context.end_step()
-    context.note_success()
+    context.note_success(steps[0].run_id)
     each_seconds = (time.monotonic() - started) / len(steps)
     context.observers.tell(
         *(
@@ -278,7 +301,7 @@ def _attempt(context: StepContext, connection: Connection, step: Step, observed:
         outcome = _work_of(context, connection, step)(context, connection, step)
         finish_step(connection, step.id, outcome.result)
         count_steps(connection, _work_done(context, connection, [step], [outcome]))
-    context.note_success()
+    context.note_success(step.run_id)
     seconds = time.monotonic() - started
     context.observers.tell(
         StepDone(observed, seconds, outcome.table, outcome.rows, outcome.rows_quarantined, outcome.bytes)
@@ -293,9 +316,7 @@ def _note_failure(
     context.forget_connections()
     reason = reason_of(error, step)
     passing = is_passing(reason)
-    blameless = isinstance(
-        reason, DiskFullError | ServerAwayError | StageUnreachableError | TargetUnreachableError
-    )
+    blameless = _is_blameless(context, reason, seconds)
     is_last = step.attempts >= context.settings.max_attempts and not blameless
     if passing and is_last:
         reason.details = f"It was the last of {step.attempts} attempts"
@@ -307,12 +328,22 @@ def _note_failure(
     context.observers.tell(StepAttemptFailed(observed, str(reason), error, final, seconds))
     _give_back(context, step, observed, reason, final=final, counts=not blameless)
     if isinstance(reason, DiskFullError):
-        context.await_room(reason, step.run_id)
+        context.set_aside(reason, step.run_id)
     elif passing:
-        context.back_off()
+        context.note_disturbance()
     if isinstance(reason, RejectedValueError):
         _stop_run(context, step, reason)
     return False
+
+
+def _is_blameless(context: StepContext, reason: ConvoyError, seconds: float) -> bool:
+    """Whether an attempt of so many seconds does not count. Whose session was ended has to ask why.
+
+    A server that has been up all the while has not gone down: somebody ends sessions, and may do so for ever.
+    """
+    if isinstance(reason, ServerAwayError):
+        return not has_stayed_up(context.target_url, context.session_name, seconds)
+    return isinstance(reason, DiskFullError | StageUnreachableError | TargetUnreachableError)
 
 
 def _work_done(
@@ -367,7 +398,7 @@ def _give_back(
     that it needs may be what is lacking.
     """
     happening = StepGivenBack(observed, error, final)
-    is_news = not (isinstance(error, DiskFullError) and context.disturbances)
+    is_news = not (isinstance(error, DiskFullError) and context.waits_for_room(step.run_id))
 
     def write() -> None:
         with context.engine.begin() as connection:

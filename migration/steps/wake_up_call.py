@@ -67,7 +67,7 @@ def answer_call(
                 return
             # Small steps are cheap together, and stay so where a worker goes on.
             most = answer.count if answer.count > 0 else count
-            steps = run_next_steps(context, most, lost_seconds=lost_seconds)
+            steps = run_next_steps(context, most, lost_seconds=lost_seconds, waits_for_room=answer.count > 0)
             is_ended = not steps
             answer.follow(steps, is_late=time.monotonic() > begun + EXTRA_SECONDS)
         except Exception:  # the chord must fire; the ledger knows which steps are open

@@ -52,6 +52,8 @@ def translate(error: Exception, **place: Unpack[Place]) -> ConvoyError:
     if isinstance(cause, SilentServerError) and cause.wait:
         return _waiting_server(cause, place)
     message = _first_line(cause or error)
+    if (refused := _refused_while_connected(error, message, place)) is not None:
+        return refused
     known = _full_disk(cause or error, message, place) or _refused_login(cause or error, message, place)
     return known if known is not None else _by_state(error, cause or error, message, place)
 
@@ -90,6 +92,39 @@ def _by_state(error: Exception, cause: BaseException, message: str, place: Place
     if not isinstance(cause, psycopg.Error | AdbcError | SQLAlchemyError):
         return InternalError(f"{type(cause).__name__}: {message}", **place)
     return TargetRefusedError(f"PostgreSQL refused: {message}", **place)
+
+
+def session_stands(error: Exception) -> bool:
+    """Tell whether the server goes on with the session in which it has said this: ERROR ends a statement, FATAL all.
+
+    The severity that no locale translates tells (https://www.postgresql.org/docs/current/protocol-error-fields.html).
+    A SQLSTATE does not: a trigger of somebody else's raises whichever it likes, and a foreign data wrapper hands on the
+    one of another server. Who does not say it (a pooler, libpq itself) is taken at the SQLSTATE's word.
+    """
+    if isinstance(error, DBAPIError) and error.connection_invalidated:
+        return False
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    if isinstance(cause, AdbcError):
+        return ("PG_DIAG_SEVERITY_NONLOCALIZED", b"ERROR") in (cause.details or ())
+    return getattr(getattr(cause, "diag", None), "severity_nonlocalized", None) == "ERROR"
+
+
+def _refused_while_connected(error: Exception, message: str, place: Place) -> ConvoyError | None:
+    """Return what a refusal amounts to that has the SQLSTATE of a lost session, in one that stands."""
+    state = getattr(error.orig if isinstance(error, DBAPIError) else error, "sqlstate", None) or ""
+    kind, *_ = _STATES.get(state) or _STATES.get(state[:2]) or (ConvoyError,)
+    if not issubclass(kind, ConnectionLostError | TargetUnreachableError) or not session_stands(error):
+        return None
+    statement = f" to {_shown_statement(error)}" if isinstance(error, DBAPIError) and error.statement else ""
+    told = f"PostgreSQL answers{statement} with SQLSTATE {state}, and the session stands: {message}"
+    remedy = "Look for who raises it: an event trigger, trigger, rule or foreign server of the target"
+    refusal = RetryableError if issubclass(kind, ConnectionLostError) else TargetRefusedError
+    return refusal(told, remedy=remedy, **place)
+
+
+def _shown_statement(error: DBAPIError) -> str:
+    statement = " ".join(str(error.statement).split())
+    return statement if len(statement) <= _LONGEST_STATEMENT else f"{statement[:_LONGEST_STATEMENT]} ..."
 
 
 def _refused_login(cause: BaseException, message: str, place: Place) -> ConvoyError | None:
@@ -157,6 +192,7 @@ def too_few_locks(tables: int, **place: Unpack[Place]) -> TooFewLocksError:
     )
 
 
+_LONGEST_STATEMENT: Final = 160
 _NO_MEMORY: Final = "53200"
 _UNIQUE_VIOLATION: Final = "23505"
 _INTERNAL_ERROR: Final = "XX000"
@@ -210,7 +246,7 @@ _STATES: Final[dict[str, tuple[type[ConvoyError], str, str]]] = {
     "08": (ConnectionLostError, "The connection to PostgreSQL was lost", ""),
     "40": (RetryableError, "PostgreSQL rolled the transaction back", ""),
     "55P03": (TargetBusyError, "Another session holds a lock that is needed", ""),
-    "57P01": (ServerAwayError, "PostgreSQL is being shut down", ""),
+    "57P01": (ServerAwayError, "PostgreSQL is being shut down, or somebody has ended the session", ""),
     "57P02": (ServerAwayError, "PostgreSQL crashed and restarts", ""),
     "57P03": (ServerAwayError, "PostgreSQL does not accept connections at the moment", ""),
     "57P05": (ServerAwayError, "PostgreSQL closed an idle connection", _NOT_BY_SETTING),

@@ -10,7 +10,7 @@ import click
 from migration.process_settings import setting_warnings
 from migration.settings import Settings, load_settings, state_folder
 from migration.state_folder import HERE
-from migration.writable_folders import current_folder, writable_folder
+from migration.writable_folders import current_folder, setting_of_folder, writable_folder
 
 
 def read_settings() -> Settings:
@@ -49,9 +49,13 @@ def check_folders(settings: Settings, report: Path | None) -> None:
         FolderNotWritableError: one of them takes no files.
     """
     if settings.broker_url is None:  # otherwise the producer makes snapshots, on its host
-        writable_folder(settings.snapshot_dir, holds="snapshots", setting="MIGRATION_SNAPSHOT_DIR")
+        writable_folder(
+            settings.snapshot_dir, holds="snapshots", setting=setting_of_folder(settings, "snapshot_dir")
+        )
     if report is None:
-        writable_folder(settings.report_dir, holds="reports", setting="MIGRATION_REPORT_DIR")
+        writable_folder(
+            settings.report_dir, holds="reports", setting=setting_of_folder(settings, "report_dir")
+        )
     else:
         writable_folder(report, holds="the report", setting="--report")
 

@@ -128,6 +128,7 @@ def reach(target: Target, settings: Settings) -> Iterator[str]:
     if not target.is_embedded:
         yield with_password(target.url, target.password)
         return
+    from migration.writable_folders import setting_of_folder
     from producer.embedded.embedded_postgres import EmbeddedPostgres
 
     if not (settings.embedded_dir / "PG_VERSION").exists():
@@ -142,7 +143,7 @@ def reach(target: Target, settings: Settings) -> Iterator[str]:
                 ),
             ),
         )
-    server = EmbeddedPostgres(settings.embedded_dir)
+    server = EmbeddedPostgres(settings.embedded_dir, setting=setting_of_folder(settings, "embedded_dir"))
     server.start()
     try:
         yield open_embedded(target, server, may_make=False)

@@ -26,6 +26,7 @@ from migration.full_disk_errors import DiskFullError
 from migration.own_cluster import OWN_CLUSTER_VARIABLE
 from migration.settings import Settings
 from migration.trace_export import FLUSH_SECONDS
+from migration.writable_folders import setting_of_folder
 from producer.embedded.early_start import PROCESS, EarlyStart
 from producer.embedded.embedded_postgres import EmbeddedPostgres
 from producer.embedded.embedded_valkey import EmbeddedValkey
@@ -78,7 +79,7 @@ class LocalCluster:
         self.target_url = "" if target == EMBEDDED else target
         self.workers = workers
         self.settings = settings
-        self._log_folder = LogFolder(settings.log_folder)
+        self._log_folder = LogFolder(settings.log_folder, setting_of_folder(settings, "log_dir"))
         self.logs = self._log_folder.path
         self._open_database = open_database
         self._worker_processes = worker_processes
@@ -160,7 +161,11 @@ class LocalCluster:
     def _start_postgres(self) -> None:
         supervisor, _ = self._running()
         if not self.target_url:
-            self._postgres = EmbeddedPostgres(self.settings.embedded_dir, supervisor=supervisor)
+            self._postgres = EmbeddedPostgres(
+                self.settings.embedded_dir,
+                supervisor=supervisor,
+                setting=setting_of_folder(self.settings, "embedded_dir"),
+            )
             self._postgres.start()
             self.target_url = self._open_database(self._postgres)
 

@@ -26,6 +26,9 @@ from migration.full_disk_errors import DiskFullError
 from migration.writable_folders import writable_folder
 from producer.embedded.supervisor_client import Program, SupervisorClient, tail
 from producer.embedded.unprivileged_folders import (
+    check_can_be_entered,
+    check_may_run_as,
+    check_socket_folder,
     check_user_has_name,
     lacking_rights,
     passable_folder,
@@ -65,7 +68,8 @@ class EmbeddedPostgres:
     """A PostgreSQL server on a Unix socket, with its data in `folder`.
 
     Several commands may use the same folder at the same time: the first starts the server, the last stops it.
-    `settings` are added to the server's command line and win over postgresql.conf.
+    `settings` are added to the server's command line and win over postgresql.conf; `setting` is the variable that has
+    put the folder where it is.
     """
 
     def __init__(
@@ -74,8 +78,10 @@ class EmbeddedPostgres:
         *,
         settings: Mapping[str, str] | None = None,
         supervisor: SupervisorClient | None = None,
+        setting: str = _SETTING,
     ) -> None:
         self.folder = folder
+        self.setting = setting
         self.settings = _LOAD_SETTINGS | _shared_memory_settings() | dict(settings or {})
         self.log = folder.absolute() / "server.log"
         self._port = int(self.settings.get("port", _DEFAULT_PORT))
@@ -92,21 +98,11 @@ class EmbeddedPostgres:
             FolderNotWritableError: the data folder, or the one above it, takes no files.
             ConvoyError: the extra is not installed, or the server does not start; holds the end of its log.
         """
-        # The folder above holds the locks under which commands share the server.
-        above = writable_folder(
-            self.folder.parent, holds="the embedded PostgreSQL and its locks", setting=_SETTING
-        )
-        folder = above / self.folder.name
-        if "\n" in str(folder) or "\r" in str(folder):
-            raise EmbeddedFolderError(
-                "PostgreSQL keeps no data below a folder with a line break in its name",
-                file=str(folder),
-                remedy=f"Name another one in {_SETTING}",
-            )
-        user = server_user(folder)
-        programs = self.programs(folder)
+        folder, user, programs = self.check_place()
         if user is None:
-            folder = writable_folder(folder, holds="the embedded PostgreSQL", setting=_SETTING, mode=0o700)
+            folder = writable_folder(
+                folder, holds="the embedded PostgreSQL", setting=self.setting, mode=0o700
+            )
             folder = folder.resolve()
         else:
             programs = passable_programs(programs, user)
@@ -139,6 +135,40 @@ class EmbeddedPostgres:
         except BaseException:
             self.stop()
             raise
+
+    def check_place(self) -> tuple[Path, tuple[int, int] | None, Path]:
+        """Refuse what `start` would refuse; nothing is made but the folder above the data, if it was not there.
+
+        Returns:
+            The data folder, uid and gid that the server runs as (None: those of this process), its programs' folder.
+
+        Raises:
+            FolderNotWritableError: the data folder, or the one above it, takes no files.
+            ConvoyError: the extra is not installed, or there is no user for the server, or none that may have data.
+        """
+        # The folder above holds the locks under which commands share the server.
+        above = writable_folder(
+            self.folder.parent, holds="the embedded PostgreSQL and its locks", setting=self.setting
+        )
+        folder = above / self.folder.name
+        if "\n" in str(folder) or "\r" in str(folder):
+            raise EmbeddedFolderError(
+                "PostgreSQL keeps no data below a folder with a line break in its name",
+                file=str(folder),
+                remedy=f"Name another one in {_SETTING}",
+            )
+        user = server_user(folder)
+        programs = self.programs(folder)
+        if not (folder / "PG_VERSION").exists():
+            check_user_has_name(user)
+        if user is None:
+            if folder.exists():
+                writable_folder(folder, holds="the embedded PostgreSQL", setting=self.setting)
+        else:
+            check_may_run_as(user, folder)
+            check_can_be_entered(folder, user)
+        check_socket_folder(folder.resolve(), user)
+        return folder, user, programs
 
     def lacks_room(self) -> bool:
         """Whether the disk of the data is so full that the server cannot start, or has ended for that.
@@ -308,7 +338,6 @@ def _starting(lock: Path) -> Iterator[None]:
 
 def _create(programs: Path, folder: Path, user: tuple[int, int] | None) -> None:
     """Make a new data folder. Only processes of the folder's owner (and root) reach the socket: trust is enough."""
-    check_user_has_name(user)
     command = [
         str(programs / "bin" / "initdb"),
         *("--pgdata", str(folder), "--username", "postgres", "--auth", "trust", "--encoding", "UTF8"),

@@ -21,12 +21,14 @@ _IN_USE: Final = ".in-use"
 class LogFolder:
     """A new folder below `parent`, which stays at least until `release`, or the end of this process.
 
+    `setting` is the variable that has put it there.
+
     Raises:
         FolderNotWritableError: `parent` takes no files.
     """
 
-    def __init__(self, parent: Path) -> None:
-        parent = writable_folder(parent, holds="logs", setting="MIGRATION_LOG_DIR")
+    def __init__(self, parent: Path, setting: str = "MIGRATION_LOG_DIR") -> None:
+        parent = writable_folder(parent, holds="logs", setting=setting)
         self.path = parent / f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}"
         self.path.mkdir(parents=True, exist_ok=True)
         self._lock = FileLock(self.path / _IN_USE)

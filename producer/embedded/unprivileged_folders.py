@@ -13,6 +13,7 @@ import os
 import pwd
 import shutil
 import stat
+import subprocess
 import tempfile
 from pathlib import Path
 
@@ -77,18 +78,51 @@ def check_user_has_name(user: tuple[int, int] | None) -> None:
         ) from None
 
 
+def check_may_run_as(user: tuple[int, int], folder: Path) -> None:
+    """Refuse where root may not start programs as another user, as in a container that dropped capabilities.
+
+    Raises:
+        EmbeddedFolderError: it may not.
+    """
+    try:
+        subprocess.run(["/bin/true"], user=user[0], group=user[1], extra_groups=[], check=False)
+    except PermissionError as error:
+        raise lacking_rights(folder) from error
+    except FileNotFoundError:  # a machine without it; the server itself will tell
+        return
+
+
+def check_can_be_entered(folder: Path, user: tuple[int, int]) -> None:
+    """Refuse data that its server's user cannot reach; only a new folder can be made elsewhere.
+
+    Raises:
+        EmbeddedFolderError: a folder on the way is closed, and data are there already.
+    """
+    folder = folder.resolve()
+    if _is_kept_elsewhere(_closed(folder, user)) and folder.is_dir() and any(folder.iterdir()):
+        raise EmbeddedFolderError(
+            "The data folder of the embedded PostgreSQL cannot be entered by the user that it runs as",
+            file=str(folder),
+            remedy="Name a folder that all users may pass through in MIGRATION_EMBEDDED_DIR",
+        )
+
+
+def _closed(folder: Path, user: tuple[int, int]) -> list[Path]:
+    return [parent for parent in folder.parents if parent.exists() and not _may_pass(parent, user)]
+
+
+def _is_kept_elsewhere(closed: list[Path]) -> bool:
+    """Whether folders are closed that may not be opened to others: only private temporary ones may."""
+    temporary = temporary_place().resolve()
+    return bool(closed) and not all(temporary in parent.parents for parent in closed)
+
+
 def passable_folder(folder: Path, user: tuple[int, int]) -> Path:
     """Return `folder`, or where it links to, such that `user` owns it and can reach it."""
+    check_can_be_entered(folder, user)
     folder = folder.resolve()
-    closed = [parent for parent in folder.parents if parent.exists() and not _may_pass(parent, user)]
-    temporary = temporary_place().resolve()
-    if closed and not all(temporary in parent.parents for parent in closed):
-        if folder.is_dir() and any(folder.iterdir()):
-            raise EmbeddedFolderError(
-                "The data folder of the embedded PostgreSQL cannot be entered by the user that it runs as",
-                file=str(folder),
-                remedy="Name a folder that all users may pass through in MIGRATION_EMBEDDED_DIR",
-            )
+    closed = _closed(folder, user)
+    if _is_kept_elsewhere(closed):
         folder.mkdir(parents=True, exist_ok=True)
         folder.rmdir()
         place = Path(tempfile.mkdtemp(prefix=f"{folder.name}-", dir=_ensure(_SHARED_STATE)))
@@ -152,13 +186,35 @@ def passable_programs(install: Path, user: tuple[int, int]) -> Path:
 
 def socket_folder(data: Path, user: tuple[int, int] | None) -> Path:
     """Return the folder for the server's socket: the data folder, or a private one where its path is too long."""
-    if len(os.fsencode(data / ".s.PGSQL.5432")) < _SOCKET_PATH_BYTES:
+    if _holds_a_socket(data):
         return data
     owner = (os.geteuid(), os.getegid()) if user is None else user
-    folder = temporary_place() / f"convoy-{owner[0]}-{_digest(data)}"
+    folder = _short_folder(data, owner)
     with contextlib.suppress(FileExistsError):
         folder.mkdir(mode=0o700)
         os.chown(folder, *owner)
+    check_socket_folder(data, user)
+    return folder
+
+
+def _holds_a_socket(data: Path) -> bool:
+    return len(os.fsencode(data / ".s.PGSQL.5432")) < _SOCKET_PATH_BYTES
+
+
+def _short_folder(data: Path, owner: tuple[int, int]) -> Path:
+    return temporary_place() / f"convoy-{owner[0]}-{_digest(data)}"
+
+
+def check_socket_folder(data: Path, user: tuple[int, int] | None) -> None:
+    """Refuse a folder for the server's socket that is not private; one that is not there yet will be.
+
+    Raises:
+        EmbeddedFolderError: somebody else may put a socket there.
+    """
+    owner = (os.geteuid(), os.getegid()) if user is None else user
+    folder = _short_folder(data, owner)
+    if _holds_a_socket(data) or not os.path.lexists(folder):
+        return
     found = folder.lstat()
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != owner[0] or found.st_mode & 0o077:
         raise EmbeddedFolderError(
@@ -166,7 +222,6 @@ def socket_folder(data: Path, user: tuple[int, int] | None) -> Path:
             file=str(folder),
             remedy="Remove it, or name a shorter path in MIGRATION_EMBEDDED_DIR",
         )
-    return folder
 
 
 def _may_pass(path: Path, user: tuple[int, int]) -> bool:

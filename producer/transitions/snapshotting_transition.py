@@ -31,7 +31,7 @@ from migration.source.source_budget import SourceBudget
 from migration.source.source_path import full_location
 from migration.source_schema import SourceObject, SourceSchema
 from migration.target.application_tables.bookkeeping_comparison import check_versions
-from migration.writable_folders import writable_folder
+from migration.writable_folders import setting_of_folder, writable_folder
 from producer.transitions.snapshot_publication import publication
 
 if TYPE_CHECKING:
@@ -117,7 +117,9 @@ def start_flushes(context: TransitionContext, run: RunRecord, frozen: list[_Froz
 
 def _freeze(context: TransitionContext, source: Source, run: RunRecord) -> _Frozen:
     folder = writable_folder(
-        context.settings.snapshot_dir, holds="snapshots", setting="MIGRATION_SNAPSHOT_DIR"
+        context.settings.snapshot_dir,
+        holds="snapshots",
+        setting=setting_of_folder(context.settings, "snapshot_dir"),
     )
     known = context.settings.source_urls
     urls = known.get_secret_value().split() if known is not None else []

@@ -16,8 +16,9 @@ from typing import Any
 import psycopg
 import pytest
 
+from migration.announced_targets import announce_target
 from tests.support.api import TOKEN
-from tests.support.shell import Shell
+from tests.support.shell import Shell, make_database
 from tests.support.stages import serve_snapshots
 
 
@@ -120,6 +121,19 @@ def test_a_broker_without_processes_and_one_that_is_away(shell: Shell, valkey_ur
     status, out, err = shell.run("doctor")
     assert (status, "hidden-word" in out + err) == (2, False)
     assert "The message broker does not answer" in out
+
+
+def test_a_cluster_of_another_target_is_refused_as_by_migrate(shell: Shell, valkey_url: str) -> None:
+    broker = f"{valkey_url.removesuffix('/0')}/5"
+    shell.environment["MIGRATION_BROKER_URL"] = broker
+    announce_target(broker, "1/else", "postgresql://else/where", lasts_seconds=300)
+    status, found = checks(shell)
+    told = found["target of the cluster"]
+    assert (status, told["health"]) == (2, "failed")
+    assert "This cluster writes to postgresql://else/where" in told["found"]
+    make_database(shell.folder / "a.db", rows=3)
+    status, _, err = shell.run("migrate", "--source", "a.db")
+    assert (status, "This cluster writes to postgresql://else/where" in err) == (2, True)
 
 
 def test_a_worker_of_another_version_is_named(shell: Shell, valkey_url: str) -> None:

@@ -25,6 +25,7 @@ from tests.support.documentation import (
 from tests.support.documentation_scenario import Scenario, Script
 from tests.support.documentation_situations import (
     application_that_has_made_its_tables,
+    reader_who_removes_convoy,
     shop_that_is_migrated,
 )
 from tests.support.replacement import pg_dump
@@ -83,6 +84,9 @@ def scripts_for(target: str) -> dict[str, Script]:
                 f"migration-cli dry-run {library}": 1,
                 f"migration-cli migrate {library} --report first": 1,
             }
+        ),
+        "docs/install.md": Script(
+            before={'migration-cli purge "$RUN" --yes': reader_who_removes_convoy},
         ),
         "docs/how-to/developer-evening.md": Script(
             placeholders={"postgresql://me@host/shop": f"'{target}'"},
@@ -149,3 +153,25 @@ def test_blocks_do_what_the_page_says(page: Path, scenario: Scenario) -> None:
         # Tests that start tests: this shows that the arguments name some, and leaves them to the run it is part of.
         scenario.environment["PYTEST_ADDOPTS"] = "--collect-only -q"
     scenario.play(page, scripts_for(scenario.target).get(page_name(page), Script()))
+    if page == ROOT / "docs" / "install.md":
+        nothing_is_left(scenario)
+
+
+def nothing_is_left(scenario: Scenario) -> None:
+    """What the page removes is gone, and what is not Convoy's stands."""
+    with psycopg.connect(scenario.target) as connection:
+        schemas = connection.execute(
+            "SELECT nspname FROM pg_namespace WHERE nspname LIKE 'convoy%'"
+        ).fetchall()
+        (rows,) = connection.execute("SELECT count(*) FROM whole.book").fetchone() or (0,)
+    home = scenario.folder / "home"
+    assert (schemas, rows > 0) == ([], True)
+    assert not (scenario.folder / ".convoy").exists()
+    assert not (home / ".local" / "state" / "convoy").exists()
+    assert not list((scenario.folder / "tmp").glob("convoy-*"))
+    assert (home / ".bashrc").read_text(encoding="utf-8").split() == [
+        "alias",
+        "before=true",
+        "alias",
+        "after=true",
+    ]

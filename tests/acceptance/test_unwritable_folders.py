@@ -283,18 +283,48 @@ def test_a_user_without_a_name_is_told_what_postgresql_lacks(world: Path) -> Non
     (world / "work").chmod(0o777)
     (world / "tmp").chmod(0o777)
     python = [part.replace(f"={nobody()}", f"={NAMELESS}") for part in who.python]
-    done = subprocess.run(
-        [*python, *CLI[1:], *MIGRATE],
-        cwd=world / "work",
-        env={"PATH": os.environ["PATH"], "TMPDIR": str(world / "tmp"), **who.environment},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=SECONDS,
-        check=False,
-    )
 
-    refused(done, f"user {NAMELESS}", "/etc/passwd", "--target-url")
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [*python, *CLI[1:], *arguments],
+            cwd=world / "work",
+            env={"PATH": os.environ["PATH"], "TMPDIR": str(world / "tmp"), **who.environment},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=SECONDS,
+            check=False,
+        )
+
+    refused(run(*MIGRATE), f"user {NAMELESS}", "/etc/passwd", "--target-url")
+    doctor = run("doctor", "--target-url", "embedded")
+    assert doctor.returncode == 2
+    assert f"PostgreSQL makes no data folder for user {NAMELESS}" in doctor.stdout
+    assert not (world / "work" / ".convoy" / "postgres").exists()
+
+
+def test_setting_that_has_put_all_folders_where_they_are_is_the_one_that_is_named(world: Path) -> None:
+    """Once it is corrected, nothing else is refused; a folder that was named by itself is moved by itself."""
+    closed = "/dev/null/below"
+    first = command(world, *MIGRATE, MIGRATION_STATE_DIR=closed)
+    refused(first, "MIGRATION_STATE_DIR", f"{closed}/")
+    assert "MIGRATION_SNAPSHOT_DIR" not in first.stderr
+    second = command(
+        world, *MIGRATE, MIGRATION_STATE_DIR=closed, MIGRATION_SNAPSHOT_DIR=str(world / "snapshots")
+    )
+    refused(second, "MIGRATION_STATE_DIR")
+    assert "MIGRATION_REPORT_DIR" not in second.stderr
+    own = command(
+        world,
+        *MIGRATE,
+        MIGRATION_STATE_DIR=str(world / "state"),
+        MIGRATION_SNAPSHOT_DIR=f"{closed}/snapshots",
+    )
+    refused(own, "MIGRATION_SNAPSHOT_DIR")
+    doctor = command(world, "doctor", MIGRATION_STATE_DIR=closed)
+    assert doctor.returncode == 2
+    assert doctor.stdout.count("export MIGRATION_STATE_DIR=FOLDER") >= 4
+    assert "MIGRATION_EMBEDDED_DIR" not in doctor.stdout
 
 
 def test_a_read_only_medium_with_a_write_ahead_log_is_read_whole(world: Path) -> None:

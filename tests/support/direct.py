@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,7 +21,7 @@ from migration.ledger.ledger_database import open_ledger
 from migration.ledger.ledger_tables import runs
 from migration.ledger.run_records import RunRecord, create_run, read_run
 from migration.ledger.run_requests import fail_run
-from migration.ledger.step_records import count_states, first_failure, take_unsent
+from migration.ledger.step_records import count_states, first_failure, seconds_until_due, take_unsent
 from migration.model import Phase, Source, StepState
 from migration.observers.run_observer import Observers
 from migration.observers.standard_observers import STANDARD_OBSERVERS
@@ -75,8 +76,10 @@ class Direct:
                 fail_run(self.ledger, run, error)
 
     def work(self, run: RunRecord) -> bool:
-        """Run the steps that wait in the phase of a run; return whether there were any."""
+        """Run the steps of a run's phase that wait, for a time of theirs too; return whether there were any."""
         with self.ledger.begin() as connection:
+            if due_seconds := seconds_until_due(connection, run.id, [run.phase]):
+                time.sleep(due_seconds)
             waiting = take_unsent(connection, run.id, run.phase, _ALL_STEPS)
         for step in waiting:
             run_step(self.context, step.id)

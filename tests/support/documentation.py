@@ -43,6 +43,7 @@ CHECKED_OTHERWISE = {
         "README.md",
         """migration-cli psql -c 'SELECT * FROM "Artist" ORDER BY 1 LIMIT 3'""",
     ): IN_A_FRESH_ENVIRONMENT,
+    ("docs/install.md", "pip uninstall -y convoy-migrate"): IN_A_FRESH_ENVIRONMENT,
     ("CONTRIBUTING.md", "git clone REPOSITORY convoy && cd convoy"): ".ci/run runs in a fresh clone",
     (
         "CONTRIBUTING.md",

@@ -9,6 +9,7 @@ from pathlib import Path
 import psycopg
 
 from tests.support.documentation_scenario import Scenario
+from tests.support.replacement import pg_dump
 from tests.support.shell import make_database
 from tests.support.sqlite_dump import gzipped, shell_dump
 
@@ -63,6 +64,27 @@ def shop_that_is_migrated(scenario: Scenario) -> None:
     make_database(scenario.folder / "shop.db", rows=20)
     status, out, err = scenario.shell("migration-cli migrate --source shop.db --workers 1")
     assert status == 0, out + err
+
+
+def reader_who_removes_convoy(scenario: Scenario) -> None:
+    """With a home and temporary files of their own: what is removed there must be nobody else's.
+
+    A run has replaced the tables of another one, and completion stands between lines of the reader's.
+    """
+    home, temporary = scenario.folder / "home", scenario.folder / "tmp"
+    for folder in (home / ".local" / "state" / "convoy", temporary):
+        folder.mkdir(parents=True)
+    scenario.environment.pop("XDG_STATE_HOME", None)
+    scenario.environment |= {
+        "HOME": str(home),
+        "TMPDIR": str(temporary),
+        "PATH": f"{pg_dump(scenario.target).parent}:{scenario.environment['PATH']}",
+    }
+    completion = (scenario.folder / "migration-cli.bash").read_text(encoding="utf-8")
+    (home / ".bashrc").write_text(f"alias before=true\n{completion}\nalias after=true\n", encoding="utf-8")
+    database(scenario, "whole.db")
+    for _ in range(2):
+        migrated(scenario, "whole.db")
 
 
 def run_with_quarantine(scenario: Scenario) -> None:

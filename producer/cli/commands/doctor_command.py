@@ -47,7 +47,7 @@ def doctor(target_schema: str, **values: Any) -> int:
     from migration.schema_translation.request_refusals import check_schema_name
     from migration.target.target_connection import with_password
     from producer.cli.cli_settings import read_settings
-    from producer.cli.doctor.broker_checks import check_broker_server
+    from producer.cli.doctor.broker_checks import check_broker_server, check_cluster_of_target
     from producer.cli.doctor.check_result import clock_results, told
     from producer.cli.doctor.host_checks import check_host
     from producer.cli.doctor.stage_checks import check_stage
@@ -71,6 +71,10 @@ def doctor(target_schema: str, **values: Any) -> int:
             clocks,
             is_asked_for=source is not click.core.ParameterSource.DEFAULT,
         )
+        if settings.broker_url is not None:
+            results += check_cluster_of_target(
+                settings, with_password(target.url, target.password), target.name
+            )
     results += clock_results(clocks)
     results = [pastable(result, target) for result in results]
     if output.as_json:

@@ -83,9 +83,11 @@ def look_into(source: Source, settings: Settings) -> list[TableFacts]:
     from migration.source.snapshot_connection import open_snapshot
     from migration.source.snapshots.snapshot_creation import take_snapshot
     from migration.source.source_budget import SourceBudget
-    from migration.writable_folders import writable_folder
+    from migration.writable_folders import setting_of_folder, writable_folder
 
-    place = writable_folder(settings.snapshot_dir, holds="snapshots", setting="MIGRATION_SNAPSHOT_DIR")
+    place = writable_folder(
+        settings.snapshot_dir, holds="snapshots", setting=setting_of_folder(settings, "snapshot_dir")
+    )
     with owned_folder(place, ".look-") as folder:
         snapshot = take_snapshot(source, folder, budget=SourceBudget.of(settings))
         schema = read_schema(snapshot.path)

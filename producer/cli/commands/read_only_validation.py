@@ -23,7 +23,7 @@ from migration.source.snapshots.snapshot_creation import take_snapshot
 from migration.source.source_budget import SourceBudget
 from migration.target.target_connection import make_engine, redact
 from migration.validation.database_comparison import validate_database
-from migration.writable_folders import writable_folder
+from migration.writable_folders import setting_of_folder, writable_folder
 from producer.cli.output.report_output import put_out
 from producer.cli.target_options import reach
 
@@ -49,7 +49,9 @@ def validate_reading_only(options: RunOptions, target: Target, settings: Setting
         ReportNotWrittenError: the folder of the report cannot be written to.
     """
     began = datetime.now(UTC)
-    folder = writable_folder(settings.snapshot_dir, holds="snapshots", setting="MIGRATION_SNAPSHOT_DIR")
+    folder = writable_folder(
+        settings.snapshot_dir, holds="snapshots", setting=setting_of_folder(settings, "snapshot_dir")
+    )
     tables: list[TableReport] = []
     findings: list[Finding] = []
     sources: list[SourceReport] = []

@@ -9,7 +9,9 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from redis import Redis
 from redis.exceptions import RedisError
+from sqlalchemy.exc import DBAPIError
 
+from migration.convoy_error import ConvoyError
 from migration.start_commands import ClusterProcess, start_command
 from producer.cli.doctor.check_result import CheckResult, Clock, Health, compare_clocks, told
 
@@ -164,6 +166,31 @@ def _processes(settings: Settings) -> list[CheckResult]:
             )
         )
     results += compare_versions(own_version(), found)
+    return results
+
+
+def check_cluster_of_target(settings: Settings, url: str, target_name: str) -> list[CheckResult]:
+    """Return whether the cluster on the broker writes to the target that a command would open, as the command asks it.
+
+    Args:
+        settings: with the broker's URL.
+        url: of the target, with its password.
+        target_name: what `--target` calls it; empty: nothing.
+    """
+    from migration.announced_targets import check_target_is_announced
+    from migration.ledger.ledger_database import target_identity
+    from migration.target.target_connection import make_engine, redact
+
+    results: list[CheckResult] = []
+    engine = make_engine(url, "convoy doctor")
+    try:
+        identity = target_identity(engine)
+    except (ConvoyError, DBAPIError):  # said already, of the target itself
+        return []
+    finally:
+        engine.dispose()
+    with told("target of the cluster", results):
+        check_target_is_announced(str(settings.broker_url), identity, redact(url), target_name)
     return results
 
 

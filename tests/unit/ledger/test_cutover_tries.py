@@ -5,7 +5,12 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from migration.ledger.cutover_tries import PAUSE_FACTOR, CutoverTerms, pause_seconds
+from migration.ledger.cutover_tries import (
+    PAUSE_FACTOR,
+    CutoverTerms,
+    pause_seconds,
+    pause_within_patience,
+)
 from migration.run_options import RunOptions
 
 chances = st.floats(0, 1)
@@ -31,6 +36,22 @@ def test_usual_patience_holds_some_twenty_tries() -> None:
         tries += 1
         elapsed += 2 + pause_seconds(tries, 2, 0)
     assert 15 < tries < 30
+
+
+@given(tries=st.integers(1, 50), seconds=timeouts, patience=st.floats(0, 1_000), chance=st.floats(0, 1))
+def test_patience_is_used_up_before_a_run_gives_up(
+    tries: int, seconds: float, patience: float, chance: float
+) -> None:
+    """It ends no earlier than it was to, and no later than one try and its shortest pause after that."""
+    options = RunOptions(cutover_lock_timeout_seconds=seconds, cutover_patience_seconds=patience)
+    elapsed = patience * chance
+    pause = pause_within_patience(tries, options, elapsed)
+    if elapsed >= patience:
+        assert pause is None
+        return
+    assert pause is not None
+    assert seconds * PAUSE_FACTOR <= pause + 1e-9
+    assert elapsed + pause <= patience + seconds * PAUSE_FACTOR + 1e-6
 
 
 def test_terms_replace_only_what_they_name() -> None:
