@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 from fastapi import Depends, Request
 from sqlalchemy.exc import DBAPIError
 
-from api.ledger_waits import lockers_of_ledger, wait_of_sessions
+from api.ledger_waits import wait_of_sessions
 from api.server_watch import LOOK_BOUND_SECONDS, LOOK_SECONDS, NoAnswerError, ServerWatch
 from api.wake_up_calls import WakeUpCalls
 from migration.convoy_error import ConvoyError
@@ -163,10 +163,6 @@ class Cluster:
             return
         if isinstance(last.problem, NoAnswerError) or last.age_seconds < LOOK_SECONDS:
             raise self._silent()
-
-    def lockers_of_ledger(self) -> str:
-        """Return who keeps requests from the ledger's tables, and what ends that; empty: nobody that is known."""
-        return lockers_of_ledger(self._full_url)
 
     def _silent(self, wait: str = "") -> TargetUnreachableError:
         return TargetUnreachableError(

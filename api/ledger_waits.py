@@ -10,7 +10,7 @@ import psycopg
 
 from migration.convoy_error import ConvoyError
 from migration.target.session_bounds import SessionBounds
-from migration.target.session_waits import sessions_in_words, waits_of_process
+from migration.target.session_waits import waits_of_process
 from migration.target.target_connection import connect
 
 _LOOK: Final = SessionBounds(connect_seconds=2, statement_seconds=1, lock_seconds=0.5)
@@ -18,16 +18,6 @@ _WAITING: Final = """
 SELECT pid FROM pg_catalog.pg_stat_activity
 WHERE application_name = '{name}' AND usename = current_user AND datname = current_database()
   AND state = 'active' AND wait_event_type IN ('Lock', 'IPC')
-"""
-# The name of the table is looked up in the catalog: whatever is locked, this waits for nothing.
-_LOCKERS: Final = """
-SELECT DISTINCT l.pid FROM pg_catalog.pg_locks l
-JOIN pg_catalog.pg_class c ON c.oid = l.relation JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid
-WHERE n.nspname = 'convoy' AND l.granted AND l.mode <> 'AccessShareLock'
-  AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database())
-  AND NOT (a.application_name = 'convoy' OR a.application_name LIKE 'convoy %')
-ORDER BY l.pid
 """
 
 
@@ -46,18 +36,6 @@ def wait_of_sessions(url: str, application_name: str) -> str:
         for (process,) in ask(_WAITING.format(name=application_name)):
             if found := waits_of_process(ask, process):
                 return found
-    return ""
-
-
-def lockers_of_ledger(url: str) -> str:
-    """Return which sessions of others hold locks on tables of the ledger, and what ends them; empty: none."""
-    with suppress(ConvoyError, psycopg.Error), connect(url, "convoy api waits", bounds=_LOOK) as other:
-        ask = _asking(other)
-        processes = [int(process) for (process,) in ask(_LOCKERS)]
-        if processes:
-            ends = "; ".join(f"SELECT pg_terminate_backend({process})" for process in processes)
-            whose = " and ".join(sessions_in_words(ask, processes))
-            return f"Tables of the ledger are locked by {whose}: let it commit or roll back, or end it with {ends}"
     return ""
 
 

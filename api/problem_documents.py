@@ -9,13 +9,12 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from sqlalchemy.exc import SQLAlchemyError
-from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
@@ -26,14 +25,9 @@ from migration.error_record import error_record, place_in
 from migration.ledger.ledger_errors import ledger_error
 from migration.name_lists import NAMES_SHOWN
 from migration.secret_text import without_secrets
-from migration.target.postgres_errors import state_of
-
-if TYPE_CHECKING:
-    from api.cluster_connections import Cluster
 
 MEDIA_TYPE = "application/problem+json"
 TYPE_PREFIX = "urn:convoy:problem:"
-_LOCKED = "55P03"
 RETRY_SECONDS = 5
 """When a client may come back after a 503 (RFC 9110, section 10.2.3)."""
 
@@ -132,12 +126,7 @@ async def _on_convoy(request: Request, error: Exception) -> Response:
 
 
 async def _on_database(request: Request, error: Exception) -> Response:
-    reason = ledger_error(error)
-    cluster: Cluster | None = getattr(request.app.state, "cluster", None)
-    # Of several targets, the error does not say which.
-    if state_of(error) == _LOCKED and cluster is not None and cluster.shown_target is None:
-        reason.remedy = await run_in_threadpool(cluster.lockers_of_ledger) or reason.remedy
-    return problem_response(from_convoy(reason), request.url.path)
+    return problem_response(from_convoy(ledger_error(error)), request.url.path)
 
 
 async def _on_validation(request: Request, error: Exception) -> Response:

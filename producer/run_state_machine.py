@@ -14,17 +14,13 @@ from sqlalchemy.exc import DBAPIError
 from migration.announced_targets import announce_target, withdraw_targets
 from migration.convoy_error import ConvoyError
 from migration.cutover_errors import CutoverBlockedError
-from migration.error_record import error_from_record
 from migration.errors import (
     BrokerError,
     RetryableError,
-    RunFailedError,
     ServerAwayError,
     TargetUnreachableError,
     UnknownRunError,
-    UsageError,
 )
-from migration.exit_status import ExitStatus
 from migration.full_disk_errors import DiskFullError
 from migration.ledger.cluster_of_run import begins_here
 from migration.ledger.cutover_tries import put_off_cutover, wait_of_cutover
@@ -38,7 +34,6 @@ from migration.ledger.run_records import RunRecord, read_run
 from migration.ledger.run_requests import fail_run
 from migration.ledger.step_records import (
     WORKED_AHEAD,
-    Failure,
     count_states,
     first_failure,
     forget_sending,
@@ -47,7 +42,7 @@ from migration.ledger.step_records import (
 )
 from migration.ledger.table_records import read_tables
 from migration.log_context import log_fields
-from migration.model import Mode, Phase, StepState
+from migration.model import Phase, StepState
 from migration.named_targets import NamedTargets
 from migration.observers.run_happenings import RunMoveFailed, RunWaiting, StepsSent
 from migration.observers.run_observer import Observers
@@ -61,6 +56,7 @@ from migration.target.server_uptime import has_stayed_up
 from migration.target.setting_limits import explain_limit
 from migration.target.target_connection import PoolSize, redact, renew_sessions
 from migration.target_name_errors import TargetsFileError
+from producer.failed_step_errors import error_of_step
 from producer.passing_faults import PassingFaults
 from producer.shared_brokers import SharedBrokerNotice, tell_of_unknown_run
 from producer.step_messages import (
@@ -402,17 +398,3 @@ class Runner:
         with self.engine.begin() as connection:
             EventLogObserver(connection).observe(sent)
         self.observers.tell(sent)
-
-
-def error_of_step(run: RunRecord, failure: Failure) -> ConvoyError:
-    """Return the error of a run whose step gave up: the step's own, with the run's place before it."""
-    if failure.details is None:
-        error: ConvoyError = RunFailedError(failure.error or "A step failed")
-    else:
-        error = error_from_record(failure.details)
-    error.place = {"run": run.id, "phase": run.phase.value, **error.place}
-    # Steps have run, so something may have been changed, whatever the class of the error says; but for a dry-run's,
-    # which ends as the run would that changes nothing either.
-    if run.options.mode is not Mode.DRY_RUN or not isinstance(error, UsageError):
-        error.exit_status = ExitStatus.FAILED
-    return error

@@ -9,22 +9,11 @@ from functools import partial
 from typing import TypeVar
 
 from sqlalchemy import Connection
-from sqlalchemy.exc import DBAPIError
 
-from migration.convoy_error import ConvoyError
 from migration.errors import (
-    ConnectionLostError,
     InternalError,
-    RejectedValueError,
-    ServerAwayError,
-    StageUnreachableError,
-    TargetUnreachableError,
     WorkerDiedError,
 )
-from migration.full_disk_errors import DiskFullError
-from migration.ledger.event_log_observer import EventLogObserver
-from migration.ledger.run_records import read_run
-from migration.ledger.run_requests import fail_run
 from migration.ledger.step_claims import (
     LOST_SECONDS,
     MOST_IN_A_GROUP,
@@ -35,20 +24,19 @@ from migration.ledger.step_claims import (
     lock_step,
     return_untried,
 )
-from migration.ledger.step_records import Step, finish_step, finish_steps, give_back
+from migration.ledger.step_records import Step, finish_step, finish_steps
 from migration.ledger.work_totals import WorkDone, count_steps
 from migration.log_context import log_fields
 from migration.model import Mode, Phase
 from migration.observers.run_happenings import (
     ObservedStep,
-    StepAttemptFailed,
     StepClaimed,
     StepDone,
-    StepGivenBack,
     step_fields,
 )
-from migration.steps.attempt_failure import is_passing, place_of_step, reason_of
+from migration.steps.attempt_failure import is_passing, reason_of
 from migration.steps.copy_step import copy_chunk
+from migration.steps.failed_attempts import give_step_back, note_failure
 from migration.steps.index_build_step import build_objects
 from migration.steps.keepalive_thread import keepalive
 from migration.steps.orphan_row_step import find_orphans
@@ -61,16 +49,13 @@ from migration.steps.step_group import WORK
 from migration.steps.step_outcome import StepOutcome
 from migration.steps.validate_step import validate_source
 from migration.target.connection_pool import is_of_session
-from migration.target.postgres_errors import state_of, translate
-from migration.target.server_uptime import has_stayed_up
-from migration.target.setting_limits import explain_limit
+from migration.target.postgres_errors import state_of
 
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 Work = Callable[[StepContext, Connection, Step], StepOutcome]
 
-_PAUSES_SECONDS = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0)
 _KEEPALIVE_SECONDS = 20.0
 _LOOK_SECONDS = 0.5
 """Between two looks for something else to do than what waits for room."""
@@ -238,7 +223,7 @@ def _work_on_claimed(context: StepContext, connection: Connection, step: Step) -
         finally:
             context.end_step()
     died = WorkerDiedError(f"Its worker died {context.settings.max_attempts} times", step=step.id)
-    _give_back(context, step, observed, died, final=True)
+    give_step_back(context, step, observed, died, final=True)
     return False
 
 
@@ -278,7 +263,7 @@ def _work_on(context: StepContext, connection: Connection, step: Step, observed:
         return _attempt(context, connection, step, observed)
     except Exception as error:  # noqa: BLE001  # every failure belongs into the ledger, none may stop the queue
         if not is_of_session(state_of(error)) or is_passing(reason_of(error, step)):
-            return _note_failure(context, step, observed, error, time.monotonic() - started)
+            return note_failure(context, step, observed, error, time.monotonic() - started)
         logger.info("The step is tried once more, in new sessions: %s", error)
     context.renew_sessions()
     started = time.monotonic()
@@ -286,7 +271,7 @@ def _work_on(context: StepContext, connection: Connection, step: Step, observed:
         with context.engine.connect() as fresh:
             return _attempt(context, fresh, step, observed)
     except Exception as error:  # noqa: BLE001  # as above
-        return _note_failure(context, step, observed, error, time.monotonic() - started)
+        return note_failure(context, step, observed, error, time.monotonic() - started)
 
 
 def _attempt(context: StepContext, connection: Connection, step: Step, observed: ObservedStep) -> bool:
@@ -309,43 +294,6 @@ def _attempt(context: StepContext, connection: Connection, step: Step, observed:
     return True
 
 
-def _note_failure(
-    context: StepContext, step: Step, observed: ObservedStep, error: Exception, seconds: float
-) -> bool:
-    """Give a step back, or let it fail for good; return False, since it is not done."""
-    context.forget_connections()
-    reason = reason_of(error, step)
-    passing = is_passing(reason)
-    blameless = _is_blameless(context, reason, seconds)
-    is_last = step.attempts >= context.settings.max_attempts and not blameless
-    if passing and is_last:
-        reason.details = f"It was the last of {step.attempts} attempts"
-    final = not passing or is_last
-    if is_of_session(state_of(error)):
-        context.renew_sessions()
-        reason.place = {**place_of_step(step), **reason.place}
-        explain_limit(reason, error, context.target_url)
-    context.observers.tell(StepAttemptFailed(observed, str(reason), error, final, seconds))
-    _give_back(context, step, observed, reason, final=final, counts=not blameless)
-    if isinstance(reason, DiskFullError):
-        context.set_aside(reason, step.run_id)
-    elif passing:
-        context.note_disturbance()
-    if isinstance(reason, RejectedValueError):
-        _stop_run(context, step, reason)
-    return False
-
-
-def _is_blameless(context: StepContext, reason: ConvoyError, seconds: float) -> bool:
-    """Whether an attempt of so many seconds does not count. Whose session was ended has to ask why.
-
-    A server that has been up all the while has not gone down: somebody ends sessions, and may do so for ever.
-    """
-    if isinstance(reason, ServerAwayError):
-        return not has_stayed_up(context.target_url, context.session_name, seconds)
-    return isinstance(reason, DiskFullError | StageUnreachableError | TargetUnreachableError)
-
-
 def _work_done(
     context: StepContext, connection: Connection, steps: Sequence[Step], outcomes: Sequence[StepOutcome]
 ) -> WorkDone:
@@ -365,14 +313,6 @@ def _keepalive_seconds(context: StepContext) -> float:
     return min(context.settings.silence_seconds / 4, _KEEPALIVE_SECONDS)
 
 
-def _stop_run(context: StepContext, step: Step, reason: RejectedValueError) -> None:
-    """Fail the run now: nobody waits for the chunks that others have in their hands."""
-    with context.engine.begin() as connection:
-        run = read_run(connection, step.run_id)
-    if run.phase is step.phase:
-        fail_run(context.engine, run, reason, observers=context.observers)
-
-
 def _work_of(context: StepContext, connection: Connection, step: Step) -> Work:
     if step.phase is Phase.VALIDATING and context.run(connection, step.run_id).options.mode is Mode.VALIDATE:
         return validate_source
@@ -381,39 +321,3 @@ def _work_of(context: StepContext, connection: Connection, step: Step) -> Work:
     if step.phase is Phase.COPYING and step.chunk_id is None:
         return find_orphans
     return _WORK[step.phase]
-
-
-def _give_back(
-    context: StepContext,
-    step: Step,
-    observed: ObservedStep,
-    error: ConvoyError,
-    *,
-    final: bool,
-    counts: bool = True,
-) -> None:
-    """Write the failed attempt down; a server that is away is waited for, or the attempt would count.
-
-    So is room for it. Of a disk that is full, the log of the run gets one entry and not one for each attempt: the room
-    that it needs may be what is lacking.
-    """
-    happening = StepGivenBack(observed, error, final)
-    is_news = not (isinstance(error, DiskFullError) and context.waits_for_room(step.run_id))
-
-    def write() -> None:
-        with context.engine.begin() as connection:
-            give_back(connection, step, str(error), final=final, counts=counts)
-            if is_news:
-                EventLogObserver(connection).observe(happening)
-
-    for pause in (*_PAUSES_SECONDS, None):
-        try:
-            once_there_is_room(context, step.run_id, write)
-        except (ConvoyError, DBAPIError) as problem:
-            passing = isinstance(translate(problem), ConnectionLostError | TargetUnreachableError)
-            if pause is None or not passing:
-                raise
-            time.sleep(pause)
-        else:
-            break
-    context.observers.tell(happening)

@@ -6,8 +6,8 @@ that swallows what is sent, keeps to no limit: there the client has to look at t
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
@@ -24,6 +24,7 @@ _GRACE_SECONDS: Final = 2.0
 _ASKED_FROM_SECONDS: Final = 5.0
 """Who waits for less long has no time to ask what for."""
 _ANSWER_SECONDS: Final = 1.0
+_asking = threading.BoundedSemaphore(2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,17 +73,23 @@ class _Bounded(psycopg.Connection[Any]):
 
     def _wait_of_server(self) -> str:
         """Return what the session waits for, and have it wait no longer: its client is not there any more."""
-        with suppress(psycopg.Error):
-            with _Asking.connect(
-                self.info.dsn, password=self.info.password, connect_timeout=2, autocommit=True
-            ) as other:
-                wait = waits_of_process(
-                    lambda sql: other.execute(sql.encode()).fetchall(), self.info.backend_pid
-                )
-            # A COMMIT that waits for a standby notices no client that leaves, and would keep its connection for ever.
-            self.cancel_safe(timeout=_ANSWER_SECONDS)
-            return wait
-        return ""
+        if not _asking.acquire(timeout=_ANSWER_SECONDS):
+            return ""  # where a server does not answer at all, it need not be asked by everybody
+        try:
+            return self._asked_and_cancelled()
+        except psycopg.Error:
+            return ""
+        finally:
+            _asking.release()
+
+    def _asked_and_cancelled(self) -> str:
+        with _Asking.connect(
+            self.info.dsn, password=self.info.password, connect_timeout=2, autocommit=True
+        ) as other:
+            wait = waits_of_process(lambda sql: other.execute(sql.encode()).fetchall(), self.info.backend_pid)
+        # A COMMIT that waits for a standby notices no client that leaves, and would keep its connection for ever.
+        self.cancel_safe(timeout=_ANSWER_SECONDS)
+        return wait
 
 
 class _Asking(psycopg.Connection[Any]):

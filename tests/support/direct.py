@@ -29,7 +29,7 @@ from migration.run_options import RunOptions
 from migration.settings import Settings
 from migration.steps.step_context import StepContext
 from migration.steps.step_execution import run_step
-from producer.run_state_machine import error_of_step
+from producer.failed_step_errors import error_of_step
 from producer.transitions.phase_transitions import move_on
 from producer.transitions.transition_context import TransitionContext
 

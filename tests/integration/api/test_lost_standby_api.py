@@ -67,18 +67,6 @@ def _commit(engine: object) -> None:
         connection.execute(text("INSERT INTO public.commits VALUES (2)"))
 
 
-def test_who_keeps_a_request_from_the_ledger_is_named(api: RunningApi, target_url: str) -> None:
-    started = api.client.post(f"{RUNS}/start", json={"sources": ["school.db"]})
-    assert started.status_code == 202, started.text
-    with psycopg.connect(target_url, application_name="psql") as connection:
-        connection.execute("LOCK TABLE convoy.runs")
-        answer = api.client.get(f"{RUNS}/{started.json()['run_id']}/status", timeout=40)
-        pid = connection.info.backend_pid
-    assert answer.status_code == 503, answer.text
-    assert f"locked by process {pid} of PostgreSQL (role postgres, psql" in answer.json()["detail"]
-    assert f"SELECT pg_terminate_backend({pid})" in answer.json()["detail"]
-
-
 def test_what_the_opening_of_the_ledger_waits_for_is_named(
     target_url: str, valkey_url: str, root: Path
 ) -> None:

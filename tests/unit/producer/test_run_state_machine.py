@@ -6,7 +6,7 @@ from migration.error_record import error_record
 from migration.errors import ConnectionLostError, RunFailedError, TargetOccupiedError
 from migration.ledger.step_records import Failure
 from migration.model import Phase
-from producer.run_state_machine import error_of_step
+from producer.failed_step_errors import error_of_step
 from tests.unit.report.factories import RUN_ID, run_record
 
 RUN = run_record(Phase.COPYING)
