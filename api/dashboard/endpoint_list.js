@@ -97,7 +97,19 @@ async function show() {
   );
 }
 
+const AGAIN_MS = 5000;
+
+/** Asks until there is an answer, and says meanwhile what is wrong. */
+async function showOnceToldOf() {
+  try {
+    await show();
+  } catch (error) {
+    const said = error instanceof TypeError ? "The server cannot be reached." : error.message;
+    render(html`<p class="bad-text" role="alert">${said} It is asked for again by itself.</p>`, document.getElementById("endpoints"));
+    setTimeout(showOnceToldOf, AGAIN_MS);
+  }
+}
+
 applyScheme();
-show().catch(error => {
-  document.getElementById("endpoints").textContent = `${error.message} Load the page again.`;
-});
+render(html`<p class="soft">Asking the server …</p>`, document.getElementById("endpoints"));
+showOnceToldOf();
