@@ -87,7 +87,7 @@ const TAKEN_OUT = ["cancelled", "rolled_back"];
 export function rowsSaid({loaded, quarantined, total}, {mode, status}) {
   if (!total) return "none: there are no rows";
   const isDry = mode === "dry-run";
-  const done = isDry ? "would be loaded" : TAKEN_OUT.includes(status) ? "had been loaded" : "loaded";
+  const done = isDry ? "would be loaded" : loaded && TAKEN_OUT.includes(status) ? "had been loaded" : "loaded";
   const kept = quarantined ? `, ${number(quarantined)} ${isDry ? "would stay out" : "in quarantine"}` : "";
   if (isDry && !WELL_ENDED.includes(status)) {
     const tried = loaded + quarantined;
