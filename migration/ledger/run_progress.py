@@ -56,8 +56,8 @@ class RunProgress:
     `workers_alive` count who is there for any run. `last_progress_at` is when a step was last done, or a phase entered.
     `waits` are sentences on what takes longer than it should: who holds a chunk or a lock; that somebody has paused the
     run; that nobody is there to move it (`is_abandoned`) or to work on it. `version` is what `since` takes. `way_on` is
-    what helps after a failure; None where the run has not failed, or somebody has given it up. `stopped_in` is the phase
-    that a failed or cancelled run was in before; None for others.
+    what helps after a failure; None where the run has not failed, or somebody has given it up. `stopped_in` is the
+    phase that a failed or cancelled run was in before; None for others.
     """
 
     run_id: str

@@ -6,12 +6,22 @@ import sqlite3
 from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
+from typing import Any, Final
 
 from migration.ledger.run_requests import request_cancel
 from migration.model import Mode, OnError, Phase
 from migration.steps.run_rollback import roll_back_run
 from tests.support.direct import Direct, quiet_steps
 
+_WAY: Final = (
+    Phase.PENDING,
+    Phase.SNAPSHOTTING,
+    Phase.PROFILING,
+    Phase.COPYING,
+    Phase.INDEXING,
+    Phase.VALIDATING,
+    Phase.CUTTING_OVER,
+)
 RunsByName = Mapping[str, str]
 """Ids by name: the mode, and how the run has ended or where it stands, such as `validate cancelled`."""
 
@@ -58,7 +68,7 @@ def _stopped(direct: Direct, path: Path, mode: Mode, until: Phase, made: dict[st
 
 
 def _migrations(direct: Direct, sound: Path, spoiled: Path, made: dict[str, str]) -> None:
-    def migrate(ending: Phase, path: Path, name: str = "", **options: object) -> str:
+    def migrate(ending: Phase, path: Path, name: str = "", **options: Any) -> str:
         run = direct.migrate(path, target_schema=f"s{len(made)}", **options)
         assert run.phase is ending, (ending, run.phase, run.error)
         made[f"migrate {name or ending}"] = run.id
@@ -75,16 +85,17 @@ def _migrations(direct: Direct, sound: Path, spoiled: Path, made: dict[str, str]
     back = migrate(Phase.COMPLETED_WITH_FINDINGS, spoiled, "rolled_back")
     roll_back_run(direct.ledger, back)
     migrate(Phase.FAILED, sound.with_name("gone.db"), "failed at once")
-    for phase in (Phase.PENDING, Phase.SNAPSHOTTING, Phase.PROFILING, Phase.COPYING, Phase.INDEXING, Phase.VALIDATING, Phase.CUTTING_OVER):
+    for phase in _WAY:
         _stopped(direct, spoiled, Mode.MIGRATE, phase, made)
 
 
 def _dry_runs(direct: Direct, sound: Path, spoiled: Path, made: dict[str, str]) -> None:
-    for ending, path, options in (
+    endings: tuple[tuple[Phase, Path, dict[str, Any]], ...] = (
         (Phase.COMPLETED, sound, {}),
         (Phase.COMPLETED_WITH_FINDINGS, spoiled, {}),
         (Phase.FAILED, spoiled, {"on_error": OnError.ABORT}),
-    ):
+    )
+    for ending, path, options in endings:
         run = direct.migrate(path, target_schema=f"s{len(made)}", mode=Mode.DRY_RUN, **options)
         assert run.phase is ending, (ending, run.phase, run.error)
         made[f"dry-run {ending}"] = run.id
@@ -95,12 +106,12 @@ def _dry_runs(direct: Direct, sound: Path, spoiled: Path, made: dict[str, str]) 
 def _comparisons(direct: Direct, sound: Path, spoiled: Path, made: dict[str, str]) -> None:
     base = direct.migrate(sound, target_schema="stands")
     assert base.phase is Phase.COMPLETED
-    for ending, path, options in (
-        (Phase.COMPLETED, sound, {"target_schema": "stands"}),
-        (Phase.COMPLETED_WITH_FINDINGS, spoiled, {"target_schema": "stands"}),
-        (Phase.FAILED, sound.with_name("gone.db"), {"target_schema": "stands"}),
+    for ending, path in (
+        (Phase.COMPLETED, sound),
+        (Phase.COMPLETED_WITH_FINDINGS, spoiled),
+        (Phase.FAILED, sound.with_name("gone.db")),
     ):
-        run = direct.migrate(path, mode=Mode.VALIDATE, **options)
+        run = direct.migrate(path, mode=Mode.VALIDATE, target_schema="stands")
         assert run.phase is ending, (ending, run.phase, run.error)
         made[f"validate {ending}"] = run.id
     for phase in (Phase.PENDING, Phase.SNAPSHOTTING, Phase.VALIDATING):
