@@ -9,7 +9,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Page, Request, Route, expect
 
 from migration.model import Mode, Phase
 from tests.support.api import TOKEN
@@ -63,9 +63,11 @@ def _is_asked(url: str) -> bool:
 def requests_of(page: Page, watched: WatchedPage, place: str) -> list[str]:
     """Return the paths that a page asks for of its own accord."""
     asked: dict[str, None] = {}
-    listener = lambda request: (
-        asked.setdefault(urlsplit(request.url).path) if _is_asked(request.url) else None
-    )  # noqa: E731
+
+    def listener(request: Request) -> None:
+        if _is_asked(request.url):
+            asked[urlsplit(request.url).path] = None
+
     page.on("request", listener)
     watched.open(place)
     page.wait_for_load_state("networkidle") if place == "/docs" else page.wait_for_timeout(2_800)
