@@ -45,7 +45,7 @@ const because = reason => (reason ? `: ${reason}${/[.!?:`]$/.test(reason) ? "" :
 
 /** Which table an error is of, where its name alone does not say it: there are several sources, and it names none. */
 export function whichTable({error_details: details}, nameOf) {
-  const {table, source} = details?.place || {};
+  const {table, source} = details || {};
   if (!table || source) return "";
   const name = nameOf(table);
   return name === table ? "" : ` The table is ${name}.`;

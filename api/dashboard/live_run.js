@@ -83,11 +83,18 @@ export class LiveRun {
   /** Asks for everything now. */
   askAll() {
     this.#loop("status", () => this.#askStatus(), PACE_MS);
+    if (this.status) this.#askParts();
+  }
+
+  /** What a run's page needs besides depends on what the run does: it is asked for once that is known. */
+  #askParts() {
     this.#askOfCopy();
     this.#loop("cluster", () => this.#askCluster(), SELDOM_MS);
   }
 
+  /** Of a comparison there is neither map nor speed. */
   #askOfCopy() {
+    if (!copies(this.status.mode)) return;
     this.#loop("map", () => this.#askOf("map", `chunk-map?cells=${MAP_CELLS}`), PACE_MS);
     this.#loop("speed", () => this.#askOf("speed", "throughput"), PACE_MS);
   }
@@ -149,10 +156,11 @@ export class LiveRun {
     this.status = status;
     this.#seen.set("status", Date.now());
     this.troubles.delete("status");
-    if (!copies(status.mode)) for (const name of ["map", "speed"]) this.troubles.delete(name);
+    if (this.isOver) this.troubles.delete("cluster"); // nobody works on it any more
     this.#show();
     this.#tell();
-    if (this.isOver !== wasOver) this.#askOfCopy(); // the last figures, or that it goes on
+    if (!before) this.#askParts();
+    else if (this.isOver !== wasOver) this.#askOfCopy(); // the last figures, or that it goes on
     // A run that is over may be rolled back, resumed or given up, by whomever: its log tells of it.
     if (!this.isOver || (before && endOf(status) !== endOf(before))) this.#follow();
   }
@@ -172,9 +180,7 @@ export class LiveRun {
     if (this.events.length > EVENTS_KEPT) this.events.splice(0, this.events.length - EVENTS_KEPT);
   }
 
-  /** Of a comparison there is neither map nor speed. */
   async #askOf(name, what) {
-    if (this.status && !copies(this.status.mode)) return;
     this.#take({[name]: await ask(`${RUNS}/${encodeURIComponent(this.#id)}/${what}`, {signal: this.#end.signal})});
   }
 
