@@ -73,7 +73,10 @@ function endpoint(method, path, operation, all) {
 
 async function show() {
   const answer = await fetch("/openapi.json");
-  if (!answer.ok) throw new Error(`The server answered with status ${answer.status}.`);
+  if (!answer.ok) {
+    const {detail} = await answer.json().catch(() => ({}));
+    throw new Error(detail || `The server answered with status ${answer.status}.`);
+  }
   const document_ = await answer.json(),
     all = document_.components.schemas,
     groups = new Map();

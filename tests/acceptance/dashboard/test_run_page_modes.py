@@ -30,7 +30,7 @@ PARTS: Final = ("[aria-label=Progress]", "section:has(#tables-head)", "section:h
 NEVER: Final = {
     # A comparison copies nothing, has no chunks, and keeps nothing apart.
     "validate": r"load|copied|copying|\bchunk|quarantine|tried|rows/s|stops the run|Values read|migration|\bof 0\b",
-    "dry-run": r"(?<!would be )loaded|copied|copying|in quarantine|stayed out|of the copy|stops the run|migration",
+    "dry-run": r"(?<![Ww]ould be )loaded|copied|copying|in quarantine|stayed out|of the copy|stops the run|migration",
     "migrate": r"would|tried|trial|stops the run",
 }
 NEVER_AT_AN_END: Final = r"\byet\b|to be (copied|tried)|Asking|time left|in all|once the|NaN|undefined|null"

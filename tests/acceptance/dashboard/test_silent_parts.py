@@ -26,7 +26,7 @@ BUSY: Final = {
 }
 TROUBLE: Final = ".trouble, .section-trouble, #endpoints [role=alert], #top .warn-text"
 EMPTY: Final = re.compile(
-    r"Nothing (?:has|was|is) |No run (?:yet|fits)|No database|\bNone\b|There are none|No chunk|\b0 (?:entries|chunks)"
+    r"Nothing (?:has happened|(?:was|is) (?:copied|tried))|No run (?:yet|fits)|No database|\bNone\b|There are none|No chunk|\b0 (?:entries|chunks)"
     r"|Choose two finished"
 )
 
@@ -47,7 +47,7 @@ def places(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Itera
         "running run": f"#/runs/{copied.id}",
         "comparison": f"#/runs/{compared.id}",
         "report": f"#/runs/{ended.id}/report",
-        "two runs": f"#/compare?a={ended.id}&b={copied.id}",
+        "two runs": f"#/compare?a={ended.id}&b={compared.id}",
         "list": "#/runs",
         "form": "#/start",
         "endpoints": "/docs",
