@@ -270,3 +270,17 @@ def test_tables_of_several_sources_are_told_apart_in_every_part(
     watched.open("#/runs")
     line = page.locator("tbody tr", has=page.locator(f"a[href='#/runs/{twins['kept']}']"))
     expect(line).to_contain_text("migration into a schema for each source")
+
+
+def test_percent_is_of_the_way_that_a_run_has_to_go(api: ApiProcess, runs: RunsByName) -> None:
+    """A comparison that has only begun to compare is not at 85 percent, where a migration would be."""
+    percents = {
+        name: ask(api, f"{runs[name]}/status")["percent"]
+        for name in ("validate validating", "dry-run copying", "migrate validating", "validate completed")
+    }
+    assert percents == {
+        "validate validating": 5.0,
+        "dry-run copying": 20.0,
+        "migrate validating": 85.0,
+        "validate completed": 100.0,
+    }

@@ -26,8 +26,8 @@ BUSY: Final = {
 }
 TROUBLE: Final = ".trouble, .section-trouble, #endpoints [role=alert], #top .warn-text"
 EMPTY: Final = re.compile(
-    r"Nothing (?:has happened|(?:was|is) (?:copied|tried))|No run (?:yet|fits)|No database|\bNone\b|There are none|No chunk|\b0 (?:entries|chunks)"
-    r"|Choose two finished"
+    r"Nothing (?:has happened|(?:was|is) (?:copied|tried))|No run (?:yet|fits)|No database|\bNone\b|There are none"
+    r"|No chunk|\b0 (?:entries|chunks)|Choose two finished"
 )
 
 
