@@ -100,15 +100,17 @@ class ChunkPage(BaseModel):
 
 
 class ThroughputAnswer(BaseModel):
-    """Rows and bytes that were copied, in equal spans of `seconds_per_span` since `started_at`.
+    """What was loaded, in equal spans of `seconds_per_span` since `started_at`.
 
-    A chunk counts whole in the span in which it was committed. The lists are empty, and `started_at` null, before the
-    first was begun.
+    `rows` were loaded, as `rows.done` of the status counts them (a dry-run: would be), `rows_quarantined` were read,
+    too, and kept apart; `bytes` are those of the values that were read. A chunk counts whole in the span in which it
+    was committed. The lists are empty, and `started_at` null, before the first was begun.
     """
 
     started_at: datetime | None
     seconds_per_span: float
     rows: list[int]
+    rows_quarantined: list[int]
     bytes: list[int]
 
 
@@ -174,11 +176,12 @@ def throughput(
         int, Query(ge=1, le=1_000, description="At most so many spans of time, of half a second at least.")
     ] = 120,
 ) -> ThroughputAnswer:
-    """Show how much was copied when, from the first chunk until now, or until the last."""
+    """Show how much was loaded when, from the first chunk until now, or until the last."""
     found = read_throughput(cluster.engine(), run.id, spans, is_over=run.phase.is_end)
     return ThroughputAnswer(
         started_at=found.started_at,
         seconds_per_span=found.seconds_per_span,
         rows=list(found.rows),
+        rows_quarantined=list(found.rows_quarantined),
         bytes=list(found.bytes),
     )

@@ -34,10 +34,11 @@ class Producer(BaseModel):
 
 
 class Doing(BaseModel):
-    """A step that a worker has in hand; without table or chunk it is of all of them."""
+    """A step that a worker has in hand; without table or chunk it is of all of them. `source` is that of the table."""
 
     run_id: str
     phase: str
+    source: str | None
     table: str | None
     chunk: int | None
 
@@ -131,7 +132,13 @@ def read_cluster(cluster: ClusterDep, clusters: ClustersDep) -> ClusterState:
                 seen_at=process.seen_at,
                 alive=process.alive,
                 doing=[
-                    Doing(run_id=work.run_id, phase=work.phase, table=work.table, chunk=work.chunk)
+                    Doing(
+                        run_id=work.run_id,
+                        phase=work.phase,
+                        source=work.source,
+                        table=work.table,
+                        chunk=work.chunk,
+                    )
                     for work in process.doing
                 ],
             )

@@ -125,7 +125,8 @@ LEDGER_METRICS: Final = (
     LedgerMetric(
         "convoy_rows_copied_total",
         "counter",
-        "Rows that were committed in PostgreSQL by copying.",
+        "Rows that were loaded into PostgreSQL by copying, and committed; those that were read and kept out are in"
+        " convoy_rows_quarantined_total.",
         _rows_copied,
     ),
     LedgerMetric(
@@ -140,7 +141,7 @@ LEDGER_METRICS: Final = (
     LedgerMetric(
         "convoy_rows_quarantined_total",
         "counter",
-        "Rows that were kept out of PostgreSQL.",
+        "Rows that were read and kept out of PostgreSQL.",
         _rows_quarantined,
     ),
     LedgerMetric(

@@ -73,6 +73,8 @@ class Run(BaseModel):
     status: Phase
     sources: list[str]
     target_schema: str
+    schema_per_source: bool
+    """Each source has a schema of its own, by its label; `target_schema` counts for none then."""
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
@@ -92,6 +94,7 @@ class Run(BaseModel):
             status=run.phase,
             sources=[source.label for source in run.options.sources],
             target_schema=run.options.target_schema,
+            schema_per_source=run.options.schema_per_source,
             created_at=run.created_at,
             started_at=run.started_at,
             finished_at=run.finished_at,
@@ -115,7 +118,7 @@ class RunList(BaseModel):
 
 
 class Amount(BaseModel):
-    """How much of something is copied."""
+    """How much of something is done; of bytes, how much was read. The pace is that of the whole copy."""
 
     total: int
     done: int
@@ -123,7 +126,7 @@ class Amount(BaseModel):
 
 
 class RowAmount(Amount):
-    """`done` were loaded; `quarantined` were read, too, and kept apart."""
+    """`done` were loaded (a dry-run: would be), as many `per_second`; `quarantined` were read, too, and kept apart."""
 
     quarantined: int
 
@@ -136,7 +139,11 @@ class QueueSizes(TypedDict):
 
 
 class TableStatus(BaseModel):
-    """One table of a run; `percent` is by bytes, or by rows where it holds none. `rows_done` were loaded."""
+    """One table of a run; `percent` is by bytes, or by rows where it holds none. `rows_done` were loaded.
+
+    Once both sides were compared, `rows_target` were read in the target, and `equal` is what came of it; null before.
+    A table of a run that does nothing but compare is `done` then.
+    """
 
     source: str
     name: str
@@ -147,6 +154,8 @@ class TableStatus(BaseModel):
     rows_quarantined: int
     bytes_total: int
     bytes_done: int
+    rows_target: int | None
+    equal: bool | None
 
 
 class Status(BaseModel):
@@ -167,6 +176,8 @@ class Status(BaseModel):
     phase: Phase
     resume_phase: Phase | None
     """Where a failed run stopped, and where `resume` goes on."""
+    stopped_in: Phase | None
+    """The phase that a failed or cancelled run was stopped in; null for others."""
     way_on: WayOn | None
     """What helps a run that has failed: `resume`, once the cause is repaired; `either` that or a new run; `start_over`,
     a new run like this one, because this one would fail again; `ask_anew`, a new run that is asked for otherwise."""
@@ -219,6 +230,7 @@ def status_of(
         status=progress.phase,
         phase=progress.phase,
         resume_phase=run.resume_phase,
+        stopped_in=progress.stopped_in,
         way_on=progress.way_on,
         given_up_at=run.given_up_at,
         finished=progress.phase.is_end,
@@ -275,6 +287,8 @@ def _table(table: TableProgress) -> dict[str, Any]:
         "rows_quarantined": table.rows_quarantined,
         "bytes_total": table.bytes_total,
         "bytes_done": table.bytes_done,
+        "rows_target": table.rows_target,
+        "equal": table.equal,
     }
 
 

@@ -1,10 +1,11 @@
 // Every chunk as a cell. Where there are more chunks than cells, a cell stands for neighbours, and opens to show each of them.
 import {nothing} from "./vendored/lit-html/lit-html.js";
 import {RUNS, ask, withQuery} from "./api_requests.js";
+import {SectionQuestion} from "./section_question.js";
 import {during} from "./event_words.js";
 import {MAP_CELLS} from "./live_run.js";
-import {isMeasured, stoppedIn} from "./run_figures.js";
-import {chunkSaid} from "./run_words.js";
+import {isMeasured, stoppedIn, tableNamer} from "./run_figures.js";
+import {chunkSaid, copies} from "./run_words.js";
 import {breakable, html} from "./shown_text.js";
 import {count, dayAndTime, duration, number, size, timeOfDay, words} from "./text_formats.js";
 
@@ -19,8 +20,10 @@ function lookOf(cell) {
   return cell.done ? "mixed" : "pending";
 }
 
-function said(cell, at) {
-  const kept = cell.quarantined ? `, ${count(cell.quarantined, "row")} in quarantine` : "";
+const keptWord = isDry => (isDry ? "would stay out" : "in quarantine");
+
+function said(cell, at, isDry) {
+  const kept = cell.quarantined ? `, ${count(cell.quarantined, "row")} ${keptWord(isDry)}` : "";
   if (cell.chunks === 1) {
     const state = cell.failed ? "failed" : cell.running ? "running" : cell.done ? "done" : "waiting";
     return `Chunk ${at + 1}: ${state}${kept}`;
@@ -38,86 +41,91 @@ function said(cell, at) {
     .join(", ")}${kept}`;
 }
 
-/** The cells are of the copy, whatever the run does: before it and where it was stopped, that is said. */
-function stateSaid(run) {
-  const stopped = stoppedIn(run);
-  if (stopped) return `, ${words(run.status.status)}${during(stopped)}`;
-  return isMeasured(run) || run.status.status === "cancelled" ? " of the copy" : ", to be copied";
+/** The cells are of the copy once it has begun: before it and where it was stopped, that is said. */
+function stateSaid(run, map) {
+  const {mode, status} = run.status,
+    stopped = stoppedIn(run),
+    isDry = mode === "dry-run";
+  if (stopped) return `, ${words(status)}${during(stopped, mode)}`;
+  if (!isMeasured(run) && map.phase === "profiling") return `, being profiled, to be ${isDry ? "tried" : "copied"} then`;
+  return isDry ? " of the trial copy" : " of the copy";
+}
+
+/** Why there is no chunk, once the server has said that there is none. */
+function noneSaid({status}, stopped) {
+  if (stopped) return `None was cut: ${words(status.status)}${during(stopped, status.mode)}.`;
+  return status.finished ? "None: there was nothing to cut." : "No chunk yet: the sources are split once they are frozen.";
 }
 
 export class ChunkMap {
   #id;
   #redraw;
   #scope = {};
-  #own = null;
+  #own;
   #chosen = null;
-  #chunks = null;
-  #trouble = "";
+  #detailed;
   #at = 0;
-  #asked = 0;
 
   constructor(runId, redraw) {
     this.#id = runId;
     this.#redraw = redraw;
+    this.#own = new SectionQuestion(redraw);
+    this.#detailed = new SectionQuestion(redraw);
   }
 
-  /** Shows one table alone. */
-  async choose(source, table) {
-    await this.#enter({source, table}, table);
+  close() {
+    this.#own.close();
+    this.#detailed.close();
+  }
+
+  /** Shows one table alone, by the name that tells it from others. */
+  async choose(source, table, name) {
+    await this.#enter({source, table}, name);
     document.getElementById("chunks-head")?.scrollIntoView({block: "start"});
     document.getElementById("chunks-head")?.focus({preventScroll: true});
   }
 
   async #enter(scope, title) {
     this.#scope = {...scope, title};
-    this.#own = null;
-    this.#chosen = this.#chunks = null;
+    this.#own.forget();
+    this.#leave();
     this.#at = 0;
     await this.refresh();
   }
 
+  #leave() {
+    this.#chosen = null;
+    this.#detailed.forget();
+    this.#redraw();
+  }
+
   /** Asks for the part that is shown, where it is not the whole run; called as the run moves. */
   async refresh() {
-    const asked = ++this.#asked,
-      {title, ...part} = this.#scope;
-    try {
-      const answer = title ? await ask(withQuery(`${RUNS}/${this.#id}/chunk-map`, {cells: MAP_CELLS, ...part})) : null;
-      if (asked !== this.#asked) return;
-      this.#own = answer;
-      this.#trouble = "";
-      if (this.#chosen) await this.#load(this.#chosen);
-    } catch (error) {
-      this.#trouble = error.message;
-    }
-    this.#redraw();
+    const {title, ...part} = this.#scope;
+    const path = withQuery(`${RUNS}/${this.#id}/chunk-map`, {cells: MAP_CELLS, ...part});
+    // What has no answer is asked for again by itself, and not before the server wants it.
+    if (this.#chosen && !this.#detailed.trouble) this.#load(this.#chosen);
+    if (title && !this.#own.trouble) await this.#own.ask(() => ask(path));
   }
 
-  async #load(cell) {
+  #load(cell) {
     const {source, table} = this.#scope;
-    const answer = await ask(
-      withQuery(`${RUNS}/${this.#id}/chunks`, {
-        source,
-        table,
-        after: Math.max(0, cell.first - 1),
-        last: cell.last,
-        limit: MOST_LISTED,
-      }),
-    );
-    if (this.#chosen === cell) this.#chunks = answer.chunks;
+    const path = withQuery(`${RUNS}/${this.#id}/chunks`, {
+      source,
+      table,
+      after: Math.max(0, cell.first - 1),
+      last: cell.last,
+      limit: MOST_LISTED,
+    });
+    return this.#detailed.ask(async () => (await ask(path)).chunks);
   }
 
-  async #open(cell, at) {
+  #open(cell, at) {
     this.#at = at;
+    this.#detailed.forget();
     this.#chosen = cell;
-    this.#chunks = null;
     this.#redraw();
-    try {
-      await this.#load(cell);
-      this.#trouble = "";
-    } catch (error) {
-      this.#trouble = error.message;
-    }
-    this.#redraw();
+    this.#load(cell);
   }
 
   #onKey(event, cells) {
@@ -140,7 +148,14 @@ export class ChunkMap {
   }
 
   view(run) {
-    const map = this.#scope.title ? this.#own : run.map;
+    if (!copies(run.status.mode)) return nothing;
+    const isOwn = Boolean(this.#scope.title),
+      map = isOwn ? this.#own.answer : run.map;
+    const trouble = isOwn ? this.#own.said() : run.troubleSaid("map"),
+      isAsked = isOwn ? !this.#own.trouble : !run.troubles.has("map");
+    const isDry = run.status.mode === "dry-run",
+      stopped = stoppedIn(run),
+      nameOf = tableNamer(run.tables.values());
     const cells = map?.cells || [],
       isSummed = map && map.chunks > cells.length;
     this.#at = Math.min(this.#at, Math.max(0, cells.length - 1));
@@ -150,7 +165,7 @@ export class ChunkMap {
           Chunks${this.#scope.title ? html` of ${breakable(this.#scope.title)}` : nothing}
         </h2>
         <span class="soft"
-          >${map ? `${count(map.chunks, "chunk")}${stateSaid(run)}${isSummed ? `; a cell stands for up to ${number(Math.ceil(map.chunks / cells.length))}` : ""}` : ""}</span
+          >${map?.chunks ? `${count(map.chunks, "chunk")}${stateSaid(run, map)}${isSummed ? `; a cell stands for up to ${number(Math.ceil(map.chunks / cells.length))}` : ""}` : ""}</span
         >
         ${this.#scope.title ? html`<button type="button" class="small push" @click=${() => this.#enter({}, "")}>All chunks</button>` : nothing}
       </div>
@@ -168,8 +183,8 @@ export class ChunkMap {
                   return html`<div
                     role="option"
                     class=${`cell ${look}`}
-                    aria-label=${said(cell, at)}
-                    title=${said(cell, at)}
+                    aria-label=${said(cell, at, isDry)}
+                    title=${said(cell, at, isDry)}
                     aria-selected=${this.#chosen?.first === cell.first}
                     tabindex=${at === this.#at ? 0 : -1}
                     @click=${() => this.#open(cell, at)}
@@ -183,41 +198,37 @@ export class ChunkMap {
                   ["done", "done"],
                   ["running", "running"],
                   ["pending", "waits"],
-                  ["kept", "rows in quarantine"],
+                  ["kept", isDry ? "rows would stay out" : "rows in quarantine"],
                   ["failed", "failed"],
                 ].map(
                   ([look, label]) =>
                     html`<li><span class=${`cell ${look}`} aria-hidden="true">${SIGNS[look]}</span>${label}</li>`,
                 )}
               </ul>`
-          : html`<p class="soft">
-              ${map ? "No chunk yet: the sources are split once they are frozen." : "Asking the server …"}
-            </p>`
+          : map || isAsked
+            ? html`<p class="soft">${map ? noneSaid(run, stopped) : "Asking the server …"}</p>`
+            : nothing
       }
-      ${this.#trouble ? html`<p class="bad-text">${this.#trouble}</p>` : nothing}
-      ${this.#chosen ? this.#detail() : nothing}
+      ${trouble} ${this.#chosen ? this.#detail(nameOf, isDry) : nothing}
     </section>`;
   }
 
-  #detail() {
+  #detail(nameOf, isDry) {
     const cell = this.#chosen,
-      close = () => {
-        this.#chosen = this.#chunks = null;
-        this.#redraw();
-      };
+      chunks = this.#detailed.answer;
     const head = html`<div class="card-head">
       <h3>
-        ${this.#chunks?.length === 1 ? chunkSaid(this.#chunks[0]) : `The ${count(cell.chunks, "chunk")} of this cell`}
+        ${chunks?.length === 1 ? chunkSaid(chunks[0], nameOf(chunks[0].table, chunks[0].source)) : `The ${count(cell.chunks, "chunk")} of this cell`}
       </h3>
       ${cell.chunks > 1 ? html`<button type="button" class="small push" @click=${() => this.#enter({...this.#scope, first: cell.first, last: cell.last}, `${this.#scope.title || "one cell"}`)}>A cell for each</button>` : nothing}
-      <button type="button" class=${`small ${cell.chunks > 1 ? "" : "push"}`} @click=${close}>Close</button>
-    </div>`;
-    if (!this.#chunks)
+      <button type="button" class=${`small ${cell.chunks > 1 ? "" : "push"}`} @click=${() => this.#leave()}>Close</button>
+    </div>
+    ${this.#detailed.said()}`;
+    if (!chunks)
       return html`<div class="chunk-detail">
-        ${head}
-        <p class="soft">Asking the server …</p>
+        ${head}${this.#detailed.trouble ? nothing : html`<p class="soft">Asking the server …</p>`}
       </div>`;
-    if (this.#chunks.length === 1) return html`<div class="chunk-detail">${head}${this.#one(this.#chunks[0])}</div>`;
+    if (chunks.length === 1) return html`<div class="chunk-detail">${head}${this.#one(chunks[0], isDry)}</div>`;
     return html`<div class="chunk-detail">
       ${head}
       <div class="scroll" tabindex="0" role="region" aria-label="Chunks of this cell">
@@ -234,10 +245,10 @@ export class ChunkMap {
             </tr>
           </thead>
           <tbody>
-            ${this.#chunks.map(
+            ${chunks.map(
               chunk =>
                 html`<tr>
-                  <td>${breakable(chunk.table)}</td>
+                  <td>${breakable(nameOf(chunk.table, chunk.source))}</td>
                   <td class="num">${chunk.position + 1}</td>
                   <td>${chunk.state}</td>
                   <td class="num">${chunk.attempts}</td>
@@ -252,7 +263,7 @@ export class ChunkMap {
     </div>`;
   }
 
-  #one(chunk) {
+  #one(chunk, isDry) {
     const {after, upto, columns} = chunk.key_range;
     const range = [
       after ? `above ${after.join(", ")}` : "from the first",
@@ -266,14 +277,14 @@ export class ChunkMap {
         "Rows",
         chunk.rows_loaded === null
           ? number(chunk.rows)
-          : `${number(chunk.rows_loaded)} of ${number(chunk.rows)}${chunk.rows_quarantined ? `, ${number(chunk.rows_quarantined)} in quarantine` : ""}`,
+          : `${number(chunk.rows_loaded)} ${isDry ? "would be loaded" : "loaded"}${chunk.rows_quarantined ? `, ${number(chunk.rows_quarantined)} ${keptWord(isDry)}` : ""} of ${number(chunk.rows)}`,
       ],
       ["Size", size(chunk.bytes)],
       ["Keys", `${(columns || []).join(", ") || "whole table"} ${range}`],
       ["Begun", dayAndTime(chunk.started_at)],
       ["Ended", timeOfDay(chunk.finished_at)],
-      ["Copying took", duration(chunk.seconds)],
-    ];
+      chunk.seconds !== null && [isDry ? "The trial took" : "Copying took", duration(chunk.seconds)],
+    ].filter(Boolean);
     return html`<dl class="facts">
         ${facts.map(
           ([name, value]) =>

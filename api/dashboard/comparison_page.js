@@ -1,71 +1,59 @@
 // Two runs beside each other: figures, phases, findings, tables.
 import {nothing} from "./vendored/lit-html/lit-html.js";
-import {ProblemError, RUNS, ask} from "./api_requests.js";
-import {draw, showTrouble} from "./page_screen.js";
-import {MODE_SAID, badge} from "./run_words.js";
+import {RUNS, ask} from "./api_requests.js";
+import {announce, draw} from "./page_screen.js";
+import {tableNamer} from "./run_figures.js";
+import {MODE_SAID, badge, copies, phaseSaid, placeOf} from "./run_words.js";
+import {SectionQuestion} from "./section_question.js";
 import {breakable, html} from "./shown_text.js";
 import {count, dayAndTime, duration, number, size, words} from "./text_formats.js";
 
 const MOST_TABLES = 200;
 
-/** Where a run's tables go: the sources of tenants have the same names. */
-const placeOf = run => (run.target ? `${run.target}, schema ${run.target_schema}` : `schema ${run.target_schema}`);
+/** `migration into schema shop`, `comparison with blue, schema shop`. */
+const purposeSaid = run =>
+  `${MODE_SAID[run.mode]} ${copies(run.mode) ? "into" : "with"} ${run.target || run.schema_per_source ? "" : "schema "}${placeOf(run)}`;
 
 export function comparisonPage(_, parameters) {
-  const sides = {a: parameters.get("a") || "", b: parameters.get("b") || ""},
-    reports = {a: null, b: null},
-    refusals = {a: "", b: ""};
-  let runs = null,
-    isClosed = false;
+  const sides = {a: parameters.get("a") || "", b: parameters.get("b") || ""};
+  let isClosed = false,
+    said = "";
+  const onNews = () => {
+    if (isClosed) return;
+    const trouble = Object.values(questions).find(question => question.trouble)?.trouble.message ?? "";
+    if (trouble !== said) announce(trouble || "The server has told what was missing.");
+    said = trouble;
+    show();
+  };
+  const questions = {runs: new SectionQuestion(onNews), a: new SectionQuestion(onNews), b: new SectionQuestion(onNews)};
 
-  async function load(side) {
-    reports[side] = null;
-    refusals[side] = "";
+  function load(side) {
     const id = sides[side];
-    if (!id) return;
-    try {
-      const report = await ask(`${RUNS}/${encodeURIComponent(id)}/summary`);
-      if (sides[side] === id) reports[side] = report;
-    } catch (error) {
-      if (error instanceof ProblemError) refusals[side] = error.message;
-      else showTrouble(error, null, loadAll);
-    }
-    if (!isClosed) show();
-  }
-
-  async function loadAll() {
-    try {
-      runs = (await ask(`${RUNS}?limit=200`)).runs;
-      if (isClosed) return;
-      showTrouble(null);
-      await Promise.all([load("a"), load("b")]);
-    } catch (error) {
-      if (!isClosed) showTrouble(error, null, loadAll);
-    }
-    if (!isClosed) show();
+    questions[side].forget();
+    if (id) questions[side].ask(() => ask(`${RUNS}/${encodeURIComponent(id)}/summary`));
   }
 
   function choose(side, id) {
     sides[side] = id;
     history.replaceState(null, "", `#/compare?a=${sides.a}&b=${sides.b}`);
-    show();
     load(side);
+    show();
   }
 
   function picker(side, label) {
-    const known = (runs || []).filter(run => run.finished_at),
+    const known = (questions.runs.answer ?? []).filter(run => run.finished_at),
       chosen = known.find(run => run.run_id === sides[side]);
     // A list shows as much of a line as it is wide: what is chosen stands below it, whole.
     return html`<div class="picker">
       <label
         >${label}
       <select @change=${event => choose(side, event.target.value)}>
-        <option value="" ?selected=${!sides[side]}>Choose a finished run</option>
+        <option value="" ?selected=${!sides[side]}>Choose a run that has ended or is held</option>
         ${sides[side] && !chosen ? html`<option value=${sides[side]} selected>${sides[side]}</option>` : nothing}
         ${known.map(
           run =>
             html`<option value=${run.run_id} ?selected=${run.run_id === sides[side]}>
-              ${run.sources.join(", ")} · ${MODE_SAID[run.mode]} into ${placeOf(run)} ·
+              ${run.sources.join(", ")} · ${purposeSaid(run)} ·
               ${new Date(run.created_at).toLocaleString("en-GB", {dateStyle: "medium", timeStyle: "short"})} ·
               …${run.run_id.slice(-6)}
             </option>`,
@@ -75,7 +63,7 @@ export function comparisonPage(_, parameters) {
       ${
         sides[side]
           ? html`<p class="soft small-text">
-              ${chosen ? html`${MODE_SAID[chosen.mode]} into ${breakable(placeOf(chosen))} · ` : nothing}<span
+              ${chosen ? html`${breakable(purposeSaid(chosen))} · ` : nothing}<span
                 class="id any-break"
                 >${sides[side]}</span
               >
@@ -86,28 +74,48 @@ export function comparisonPage(_, parameters) {
   }
 
   function show() {
-    const {a, b} = reports;
+    const {answer: a, trouble: noA} = questions.a,
+      {answer: b, trouble: noB} = questions.b;
+    const isAsking = (sides.a && !a && !noA) || (sides.b && !b && !noB) || (!questions.runs.answer && !questions.runs.trouble);
     draw(
       "content",
       html`<div class="head"><h1 tabindex="-1">Compare two runs</h1></div>
         <div class="card">
           <div class="fields">${picker("a", "First run")}${picker("b", "Second run")}</div>
-          ${["a", "b"].map(side => (refusals[side] ? html`<p class="warn-text">${side === "a" ? "First" : "Second"} run: ${refusals[side]}</p>` : nothing))}
+          ${[
+            ["runs", "The list of runs"],
+            ["a", "First run"],
+            ["b", "Second run"],
+          ].map(([name, label]) => (questions[name].trouble ? html`<div class="told-by">${label}: ${questions[name].said()}</div>` : nothing))}
         </div>
-        ${a && b ? both(a, b) : html`<p class="soft">${runs === null ? "Asking the server …" : "Choose two finished runs: a dry-run and its migration, or the same migration twice."}</p>`}`,
+        ${
+          a && b
+            ? both(a, b)
+            : isAsking
+              ? html`<p class="soft">Asking the server …</p>`
+              : sides.a && sides.b
+                ? nothing
+                : html`<p class="soft">Choose two finished runs: a dry-run and its migration, or the same migration twice.</p>`
+        }`,
     );
   }
 
   show();
-  loadAll();
+  questions.runs.ask(async () => (await ask(`${RUNS}?limit=200`)).runs);
+  load("a");
+  load("b");
   return {
     title: "Compare two runs",
     close() {
       isClosed = true;
+      for (const question of Object.values(questions)) question.close();
     },
   };
 }
 
+// A comparison reads what others have loaded: of it there is no such figure, rather than 0.
+const rowsLoaded = report => (copies(report.mode) ? sum(report, "rows_loaded") : null);
+const rowsKept = report => (copies(report.mode) ? sum(report, "rows_quarantined") : null);
 const sum = (report, name) => report.tables.reduce((total, table) => total + (table[name] || 0), 0);
 const findingKey = finding =>
   [finding.kind, finding.table, finding.column, finding.key, finding.message].join("\u0000");
@@ -133,7 +141,7 @@ function both(a, b) {
   const name = report =>
     html`${breakable(report.sources.map(source => source.label).join(", "))}
       <span class="soft small-text">${MODE_SAID[report.mode]}, ${dayAndTime(report.created_at)}</span>
-      <div>${badge(report.status)}</div>`;
+      <div>${badge(report.status, report.mode)}</div>`;
   const head = html`<thead>
     <tr>
       <th><span class="unseen">What</span></th>
@@ -169,8 +177,8 @@ function both(a, b) {
             <tbody>
               ${figure("Tables", a.tables.length, b.tables.length)}
               ${figure("Rows in the sources", sum(a, "rows_source"), sum(b, "rows_source"))}
-              ${figure("Rows loaded", sum(a, "rows_loaded"), sum(b, "rows_loaded"))}
-              ${figure("Rows in quarantine", a.quarantine.total, b.quarantine.total)}
+              ${figure("Rows loaded", rowsLoaded(a), rowsLoaded(b))}
+              ${figure("Rows in quarantine", rowsKept(a), rowsKept(b))}
               ${figure("Size", sum(a, "bytes"), sum(b, "bytes"), size)}
               ${figure("Findings", a.findings_total, b.findings_total)}
               ${figure("Attempts beyond the first", a.retries, b.retries)}
@@ -185,19 +193,19 @@ function both(a, b) {
           <table>
             ${head}
             <tbody>
-              ${phases.map(phase => figure(words(phase), seconds(a, phase), seconds(b, phase), duration))}
+              ${phases.map(phase => figure(phaseSaid(phase, a.mode === b.mode ? a.mode : null), seconds(a, phase), seconds(b, phase), duration))}
             </tbody>
           </table>
         </div>
       </section>
     </div>
     <div class="two">
-      ${findingsOf("Findings of the first alone", onlyA)}${findingsOf("Findings of the second alone", onlyB)}
+      ${findingsOf("Findings of the first alone", onlyA, tableNamer(a.tables))}${findingsOf("Findings of the second alone", onlyB, tableNamer(b.tables))}
     </div>
     ${tablesOf(a, b)}`;
 }
 
-const findingsOf = (title, findings) =>
+const findingsOf = (title, findings, nameOf) =>
   html`<section class="card">
     <h2>${title}</h2>
     ${
@@ -207,7 +215,7 @@ const findingsOf = (title, findings) =>
                 finding =>
                   html`<li>
                     <strong>${words(finding.kind)}</strong>
-                    ${breakable([finding.table, finding.column].filter(Boolean).join("."))}
+                    ${breakable([nameOf(finding.table), finding.column].filter(Boolean).join("."))}
                     <div class="soft">${finding.message}</div>
                   </li>`,
               )}

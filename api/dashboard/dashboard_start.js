@@ -2,7 +2,7 @@
 import {nothing} from "./vendored/lit-html/lit-html.js";
 import {ask, keepToken, onRefusedToken, token} from "./api_requests.js";
 import {applyScheme, schemeSwitch} from "./colour_scheme.js";
-import {announce, draw, showTrouble} from "./page_screen.js";
+import {announce, clearTrouble, draw} from "./page_screen.js";
 import {rights} from "./token_rights.js";
 import {comparisonPage} from "./comparison_page.js";
 import {reportPage} from "./report_page.js";
@@ -53,6 +53,7 @@ function drawTop() {
         ${flower ? html`<a href=${flower} rel="noreferrer">Flower</a>` : nothing} <a href="/docs">Endpoints</a>
       </nav>
       ${schemeSwitch()}
+      ${token() && rights.trouble ? html`<span class="warn-text small-text" title=${rights.trouble}>What your token may do is not known now</span>` : nothing}
       ${token() ? html`<button type="button" class="small" title=${rights.said()} @click=${() => signOut("")}>Sign out</button>` : nothing}`,
   );
 }
@@ -72,16 +73,16 @@ async function watchToken() {
 async function learnRights() {
   try {
     rights.learn(await ask("/api/v1/token"));
-    drawTop();
-  } catch {
-    // Whatever it is, the page's own requests say so, and the server has the last word on what a token may do.
+  } catch (error) {
+    rights.miss(error); // everything is offered, and the server has the last word on what a token may do
   }
+  drawTop();
 }
 
 /** `reason` is a sentence on why somebody has to sign in. */
 function showPage(reason = "") {
   open?.close();
-  showTrouble(null);
+  clearTrouble();
   draw("content", nothing);
   drawTop();
   const [path, query] = decodeURI(location.hash.slice(1)).split("?");

@@ -2,7 +2,8 @@
 import {nothing} from "./vendored/lit-html/lit-html.js";
 import {findingLine} from "./found_trouble.js";
 import {pasteBlock} from "./page_screen.js";
-import {PHASE_TELLS} from "./run_words.js";
+import {tableNamer} from "./run_figures.js";
+import {phaseTells} from "./run_words.js";
 import {html} from "./shown_text.js";
 import {bar} from "./table_list.js";
 import {count, duration, number, size} from "./text_formats.js";
@@ -12,7 +13,7 @@ const LEVELS = {proved: "good", attention: "warn", failed: "bad", neutral: "ende
 /** While it runs. */
 export function dryRunProgress(status) {
   return html`<div class="verdict">
-    <p><strong>Dry-run:</strong> ${PHASE_TELLS[status?.status] || "waits for a producer"} …</p>
+    <p><strong>Dry-run:</strong> ${status ? (phaseTells(status.status, "dry-run") ?? "stands still") : "is asked for"} …</p>
     ${bar(status?.percent || 0, "running", "Dry-run")}
     ${(status?.waits || []).map(sentence => html`<p class="warn-text">${sentence}</p>`)}
     <p class="soft small-text">
@@ -73,7 +74,7 @@ export function dryRunVerdict(report) {
       report.findings.length
         ? html`<h4>${lossy.length ? "What would be lost or not come along" : "What was found"}</h4>
             <ul class="findings">
-              ${report.findings.slice(0, 50).map(findingLine)}
+              ${report.findings.slice(0, 50).map(finding => findingLine(finding, tableNamer(report.tables)))}
             </ul>`
         : nothing
     }

@@ -73,7 +73,10 @@ function endpoint(method, path, operation, all) {
 
 async function show() {
   const answer = await fetch("/openapi.json");
-  if (!answer.ok) throw new Error(`The server answered with status ${answer.status}.`);
+  if (!answer.ok) {
+    const {detail} = await answer.json().catch(() => ({}));
+    throw new Error(detail || `The server answered with status ${answer.status}.`);
+  }
   const document_ = await answer.json(),
     all = document_.components.schemas,
     groups = new Map();
@@ -97,7 +100,19 @@ async function show() {
   );
 }
 
+const AGAIN_MS = 5000;
+
+/** Asks until there is an answer, and says meanwhile what is wrong. */
+async function showOnceToldOf() {
+  try {
+    await show();
+  } catch (error) {
+    const said = error instanceof TypeError ? "The server cannot be reached." : error.message;
+    render(html`<p class="bad-text" role="alert">${said} It is asked for again by itself.</p>`, document.getElementById("endpoints"));
+    setTimeout(showOnceToldOf, AGAIN_MS);
+  }
+}
+
 applyScheme();
-show().catch(error => {
-  document.getElementById("endpoints").textContent = `${error.message} Load the page again.`;
-});
+render(html`<p class="soft">Asking the server …</p>`, document.getElementById("endpoints"));
+showOnceToldOf();

@@ -1,16 +1,19 @@
 // What the log of a run says, a sentence for each kind of entry: never the names and values that programs read.
-import {PHASE_TELLS} from "./run_words.js";
-import {count, words} from "./text_formats.js";
+import {PHASE_TELLS, phaseSaid, phaseTells} from "./run_words.js";
+import {count} from "./text_formats.js";
 
-const BEGUN = phase => `${words(phase)[0].toUpperCase()}${words(phase).slice(1)}: ${PHASE_TELLS[phase]}.`;
+function begun(phase, mode) {
+  const name = phaseSaid(phase, mode);
+  return `${name[0].toUpperCase()}${name.slice(1)}: ${phaseTells(phase, mode)}.`;
+}
 
 const PHASE_SAID = {
   pending: () => "The run waits for a producer.",
   completed: () => "The run is completed.",
   completed_with_findings: () => "The run is completed, with findings.",
   ready: () => "Everything is proved. The run is held, and waits for somebody to let it cut over.",
-  failed: left => `The run has failed${during(left)}.`,
-  cancelled: left => `The run is cancelled${during(left)}.`,
+  failed: (left, mode) => `The run has failed${during(left, mode)}.`,
+  cancelled: (left, mode) => `The run is cancelled${during(left, mode)}.`,
   rolled_back: () => "The run is rolled back.",
 };
 
@@ -28,37 +31,46 @@ const ACT_SAID = {
 };
 
 /** ` during profiling`, ` before it began`, ` while it was held`; nothing where it is not known. */
-export function during(phase) {
+export function during(phase, mode) {
   if (!phase) return "";
-  return {pending: " before it began", ready: " while it was held"}[phase] || ` during ${words(phase)}`;
+  const name = phaseSaid(phase, mode);
+  return (
+    {pending: " before it began", ready: " while it was held"}[phase] || ` during ${name.includes(" copy") ? "the " : ""}${name}`
+  );
 }
 
-const ofPhase = data => (data.phase ? ` of ${words(data.phase)}` : "");
+const ofPhase = (data, {mode}) => (data.phase ? ` of ${phaseSaid(data.phase, mode)}` : "");
 /** A reason that the server gives, as the end of a sentence. */
 const because = reason => (reason ? `: ${reason}${/[.!?:`]$/.test(reason) ? "" : "."}` : ".");
+
+/** Which table an error is of, where its name alone does not say it: there are several sources, and it names none. */
+export function whichTable({error_details: details}, nameOf) {
+  const {table, source} = details || {};
+  if (!table || source) return "";
+  const name = nameOf(table);
+  return name === table ? "" : ` The table is ${name}.`;
+}
 const who = data => `${data.person || "somebody"}${data.host ? ` at ${data.host}` : ""}`;
 
-/** Sentences by kind. `left` is the phase that the run was in before. */
+/** Sentences by kind. `run` is {left, mode, nameOf}: the phase before, what the run is for, and how a table is called. */
 const SAID = {
-  phase: (data, left) =>
-    PHASE_SAID[data.phase]?.(left) ?? (PHASE_TELLS[data.phase] ? BEGUN(data.phase) : "The run has moved on."),
+  phase: (data, {left, mode}) =>
+    PHASE_SAID[data.phase]?.(left, mode) ?? (PHASE_TELLS[data.phase] ? begun(data.phase, mode) : "The run has moved on."),
   planned: data => `Planned: ${count(data.chunks, "chunk")} of ${count(data.tables, "table")}.`,
-  sent: data => `${count(data.steps, "step")}${ofPhase(data)} went to the workers.`,
-  resend: data =>
-    `${count((data.lost || 0) + (data.stalled || 0), "step")}${ofPhase(data)} will be sent again: ${[
+  sent: (data, run) => `${count(data.steps, "step")}${ofPhase(data, run)} went to the workers.`,
+  resend: (data, run) =>
+    `${count((data.lost || 0) + (data.stalled || 0), "step")}${ofPhase(data, run)} will be sent again: ${[
       data.lost ? `the messages of ${data.lost} were lost` : "",
       data.stalled ? `the workers of ${data.stalled} were heard of no more` : "",
     ]
       .filter(Boolean)
       .join(", ")}.`,
-  step_failed: data =>
-    data.final
-      ? `A step${ofPhase(data)} failed, and is not tried again${because(data.error)}`
-      : `A step${ofPhase(data)} failed, and is tried again${because(data.error)}`,
+  step_failed: (data, run) =>
+    `A step${ofPhase(data, run)} failed, and is ${data.final ? "not tried" : "tried"} again${because(data.error)}${whichTable(data, run.nameOf)}`,
   worker_stopped: data => `The connections of the silent worker ${data.worker || ""} were ended, so that its work can go on.`,
   waiting: data => `It waits${because(data.reason)}`,
-  failed: data => `It failed${during(data.phase)}${because(data.error)}`,
-  paused: data => `It stands still${during(data.phase)}.`,
+  failed: (data, run) => `It failed${during(data.phase, run.mode)}${because(data.error)}${whichTable(data, run.nameOf)}`,
+  paused: (data, run) => `It stands still${during(data.phase, run.mode)}.`,
   resume: () => "It goes on.",
   cutover: () => "The producer was told to cut over.",
   retry: data =>
@@ -72,12 +84,12 @@ const OF_WORK = new Set(["planned", "sent", "resend", "step_failed", "worker_sto
 const isStop = event => event.kind === "phase" && event.data.phase !== "ready" && !(event.data.phase in PHASE_TELLS);
 
 /** The log with a sentence for each entry, in the order in which a person reads it: `{event, said}`. */
-export function sentencesOf(events) {
+export function sentencesOf(events, mode, nameOf = name => name) {
   const ordered = [];
   let endAt = null,
     left = null;
   for (const event of events) {
-    const entry = {event, said: (SAID[event.kind] || (() => "Something that this page has no words for."))(event.data, left)};
+    const entry = {event, said: (SAID[event.kind] || (() => "Something that this page has no words for."))(event.data, {left, mode, nameOf})};
     if (OF_WORK.has(event.kind) && endAt !== null) {
       ordered.splice(endAt++, 0, entry);
       continue;

@@ -2,6 +2,7 @@
 import {nothing} from "./vendored/lit-html/lit-html.js";
 import {RUNS, ask, withQuery} from "./api_requests.js";
 import {pasteBlock} from "./page_screen.js";
+import {SectionQuestion} from "./section_question.js";
 import {breakable, html} from "./shown_text.js";
 import {bytesOf, count, hex, number, readable, words} from "./text_formats.js";
 
@@ -12,59 +13,56 @@ const HEX_SHOWN = 256;
 /** The findings of a run, by page. */
 export class FindingsList {
   #id;
-  #redraw;
-  #found = [];
-  #total = 0;
-  #next = null;
-  #trouble = "";
+  #page;
   #seen = -1;
 
   constructor(runId, redraw) {
     this.#id = runId;
-    this.#redraw = redraw;
+    this.#page = new SectionQuestion(redraw);
   }
 
-  /** Asks anew where the run has more findings than were known. */
-  async refresh(total) {
+  close() {
+    this.#page.close();
+  }
+
+  /** Asks anew where the run has other findings than were known. */
+  refresh(total) {
     if (total === this.#seen) return;
     this.#seen = total;
-    await this.#load(`${RUNS}/${this.#id}/findings?limit=${PAGE}`, []);
+    this.#load(`${RUNS}/${this.#id}/findings?limit=${PAGE}`, []);
   }
 
-  async #load(path, before) {
-    try {
+  #load(path, before) {
+    this.#page.ask(async () => {
       const page = await ask(path);
-      this.#found = [...before, ...page.findings];
-      this.#total = page.total;
-      this.#next = page.next;
-      this.#trouble = "";
-    } catch (error) {
-      this.#seen = -1;
-      this.#trouble = error.message;
-    }
-    this.#redraw();
+      return {...page, findings: [...before, ...page.findings]};
+    });
   }
 
-  view() {
-    if (!this.#total && !this.#trouble) return nothing;
+  /** `open`: how many the run has that nobody has signed for. */
+  view(open, nameOf) {
+    const {answer, trouble} = this.#page;
+    if (!trouble && !(answer ? answer.total : open)) return nothing;
+    const signed = answer ? answer.total - open : 0;
     return html`<section class="card" aria-labelledby="findings-head">
       <div class="card-head">
         <h2 id="findings-head">Findings</h2>
-        <span class="soft">${number(this.#total)}</span>
+        ${answer ? html`<span class="soft">${number(answer.total)}${signed > 0 ? `, ${number(signed)} of them signed for` : ""}</span>` : nothing}
       </div>
-      ${this.#trouble ? html`<p class="bad-text">${this.#trouble}</p>` : nothing}
+      ${this.#page.said()} ${answer || trouble ? nothing : html`<p class="soft">Asking the server …</p>`}
       <ul class="findings">
-        ${this.#found.map(findingLine)}
+        ${(answer?.findings ?? []).map(finding => findingLine(finding, nameOf))}
       </ul>
-      ${this.#next ? html`<button type="button" class="small" @click=${() => this.#load(this.#next, this.#found)}>Show more findings</button>` : nothing}
+      ${answer?.next ? html`<button type="button" class="small" @click=${() => this.#load(answer.next, answer.findings)}>Show more findings</button>` : nothing}
     </section>`;
   }
 }
 
-export function findingLine(finding) {
-  const place = [finding.table, finding.column].filter(Boolean).join(".");
+/** `nameOf` tells a table from those of other sources (run_figures.js). What became of the run, its status says. */
+export function findingLine(finding, nameOf = name => name) {
+  const place = [nameOf(finding.table), finding.column].filter(Boolean).join(".");
   const level = finding.is_error
-    ? ["bad", "×", "stops the run"]
+    ? ["bad", "×", "error"]
     : finding.accepted_by
       ? ["ended", "✓", "signed for"]
       : ["warn", "!", "to look at"];
@@ -95,73 +93,64 @@ const typeIn = mapping => Object.values(Object.values(mapping.tables)[0].columns
 export class QuarantineBrowser {
   #id;
   #redraw;
-  #groups = null;
-  #hasMore = false;
+  #groups;
   #open = new Map();
-  #trouble = "";
   #seen = 0;
 
   constructor(runId, redraw) {
     this.#id = runId;
     this.#redraw = redraw;
+    this.#groups = new SectionQuestion(redraw);
   }
 
-  async refresh(rows) {
+  close() {
+    this.#groups.close();
+    for (const values of this.#open.values()) values.close();
+  }
+
+  refresh(rows) {
     if (!rows || rows === this.#seen) return;
     this.#seen = rows;
-    try {
-      const answer = await ask(`${RUNS}/${this.#id}/quarantine-groups`);
-      this.#groups = answer.groups;
-      this.#hasMore = answer.more;
-      this.#trouble = "";
-    } catch (error) {
-      this.#seen = 0;
-      this.#trouble = error.message;
-    }
-    this.#redraw();
+    this.#groups.ask(() => ask(`${RUNS}/${this.#id}/quarantine-groups`));
   }
 
-  async #show(group, key) {
+  #show(group, key) {
     const {source, table, column, reason} = group;
-    await this.#load(
-      key,
-      withQuery(`${RUNS}/${this.#id}/quarantine`, {source, table, column, reason, limit: VALUES}),
-      [],
-    );
+    this.#open.set(key, new SectionQuestion(this.#redraw));
+    this.#load(key, withQuery(`${RUNS}/${this.#id}/quarantine`, {source, table, column, reason, limit: VALUES}), []);
   }
 
-  async #load(key, path, before) {
-    try {
+  #load(key, path, before) {
+    this.#open.get(key).ask(async () => {
       const page = await ask(path);
-      this.#open.set(key, {values: [...before, ...page.values], next: page.next});
-      this.#trouble = "";
-    } catch (error) {
-      this.#trouble = error.message;
-    }
-    this.#redraw();
+      return {values: [...before, ...page.values], next: page.next};
+    });
   }
 
-  view(rows) {
-    if (!rows && !this.#trouble) return nothing;
+  view(rows, nameOf, isDry) {
+    const {answer, trouble} = this.#groups;
+    if (!rows && !trouble) return nothing;
     return html`<section class="card" aria-labelledby="quarantine-head">
       <div class="card-head">
         <h2 id="quarantine-head">Quarantine</h2>
-        <span class="soft">${count(rows, "row")} stayed out, with their original bytes kept</span>
+        <span class="soft"
+          >${count(rows, "row")} ${isDry ? "would stay out; the original bytes of the values are kept" : "stayed out, with their original bytes kept"}</span
+        >
       </div>
-      ${this.#trouble ? html`<p class="bad-text">${this.#trouble}</p>` : nothing}
-      ${this.#groups ? this.#groups.map(group => this.#group(group)) : html`<p class="soft">Asking the server …</p>`}
-      ${this.#hasMore ? html`<p class="soft">There are more kinds of trouble than are shown: GET …/quarantine has every value.</p>` : nothing}
+      ${this.#groups.said()} ${answer || trouble ? nothing : html`<p class="soft">Asking the server …</p>`}
+      ${(answer?.groups ?? []).map(group => this.#group(group, nameOf))}
+      ${answer?.more ? html`<p class="soft">There are more kinds of trouble than are shown: GET …/quarantine has every value.</p>` : nothing}
     </section>`;
   }
 
-  #group(group) {
+  #group(group, nameOf) {
     const key = JSON.stringify([group.source, group.table, group.column, group.reason]),
       open = this.#open.get(key);
-    const place = [group.table, group.column].filter(Boolean).join(".");
+    const place = [nameOf(group.table, group.source), group.column].filter(Boolean).join(".");
     return html`<details
       class="group"
       @toggle=${event => {
-        if (event.target.open && !open) this.#show(group, key);
+        if (event.target.open && !this.#open.has(key)) this.#show(group, key);
       }}
     >
       <summary>
@@ -179,7 +168,8 @@ export class QuarantineBrowser {
               ${pasteBlock(group.mapping_toml, "lines of the mapping file")}${pasteBlock(JSON.stringify(group.mapping), "mapping of the form")}`
           : nothing
       }
-      ${open ? this.#values(open, key, place) : html`<p class="soft">Asking the server …</p>`}
+      ${open?.said() ?? nothing}
+      ${open?.answer ? this.#values(open.answer, key, place) : open?.trouble ? nothing : html`<p class="soft">Asking the server …</p>`}
     </details>`;
   }
 

@@ -1,7 +1,11 @@
 // One run as the server tells it, asked for again and again: no more often than it answers, and not while nobody looks.
-import {ProblemError, RUNS, ask, openStream, withQuery} from "./api_requests.js";
+import {ProblemError, RUNS, SilenceError, ask, openStream, withQuery} from "./api_requests.js";
+import {copies} from "./run_words.js";
+import {restAfter, sectionTrouble} from "./section_question.js";
 
-const PACE_MS = 1000; // between two questions for the status, or the map and the speed
+const PACE_MS = 1000; // between two questions for the status, the map or the speed
+const FOLLOW_AGAIN_MS = 2000; // after the stream of events broke off
+const SETTLING_MS = 1500;
 const CALM_MS = 15000; // of a run that is at its end: somebody else may roll it back
 const SELDOM_MS = 2500; // for the cluster
 const EFFORT = 6; // a status that takes long to answer is asked for so many times less often
@@ -15,15 +19,16 @@ export class LiveRun {
   status = null;
   /** `source\u0000name` → table, in the order of the ledger. */
   tables = new Map();
+  /** What the map, the speed and /api/v1/cluster say; null before they have. */
   map = null;
   speed = null;
-  /** What /api/v1/cluster says; null before it has. */
   cluster = null;
   events = [];
-  /** When the server last answered. */
-  seenAt = null;
-  trouble = null;
+  /** Whether the log has told anything yet: without it, that nothing has happened is not known. */
+  hasLog = false;
   isUnknown = false;
+  /** What was asked for without an answer: status, map, speed, cluster or events → the error. */
+  troubles = new Map();
 
   #id;
   #tell;
@@ -31,6 +36,7 @@ export class LiveRun {
   #end = new AbortController();
   #version = null;
   #lastEvent = 0;
+  #seen = new Map();
   /** What came since the status did: shown with the next one, so that no part of the page is ahead of another. */
   #arrived = {};
   #arrivedEvents = [];
@@ -49,6 +55,21 @@ export class LiveRun {
     this.#follow();
   }
 
+  /** Why the status is missing, so that all that is shown is old; null: it is not. */
+  get trouble() {
+    return this.troubles.get("status") ?? null;
+  }
+
+  /** When the server last told the status. */
+  get seenAt() {
+    return this.#seen.get("status") ?? null;
+  }
+
+  /** What is wrong with one of the answers, as a line; nothing where all are missing, which stands above the page. */
+  troubleSaid(name) {
+    return sectionTrouble(this.trouble ? null : this.troubles.get(name), this.#seen.get(name));
+  }
+
   get isOver() {
     return Boolean(this.status?.finished);
   }
@@ -62,8 +83,20 @@ export class LiveRun {
   /** Asks for everything now. */
   askAll() {
     this.#loop("status", () => this.#askStatus(), PACE_MS);
-    this.#loop("map", () => this.#askMap(), PACE_MS);
+    if (this.status) this.#askParts();
+  }
+
+  /** What a run's page needs besides depends on what the run does: it is asked for once that is known. */
+  #askParts() {
+    this.#askOfCopy();
     this.#loop("cluster", () => this.#askCluster(), SELDOM_MS);
+  }
+
+  /** Of a comparison there is neither map nor speed. */
+  #askOfCopy() {
+    if (!copies(this.status.mode)) return;
+    this.#loop("map", () => this.#askOf("map", `chunk-map?cells=${MAP_CELLS}`), PACE_MS);
+    this.#loop("speed", () => this.#askOf("speed", "throughput"), PACE_MS);
   }
 
   #loop(name, question, pace) {
@@ -75,14 +108,17 @@ export class LiveRun {
       let rest = pace;
       try {
         await question();
+        if (this.#turns.get(name) !== turn) return;
+        this.#mend(name);
+        if (this.isOver) rest = CALM_MS;
       } catch (error) {
-        if (this.#end.signal.aborted) return;
-        if (name === "status") this.#fail(error);
-        rest = Math.max(2 * pace, error.retryMs || 0);
+        if (this.#end.signal.aborted || this.#turns.get(name) !== turn) return;
+        this.#fail(name, error);
+        rest = restAfter(error, 2 * pace);
       }
       if (this.#end.signal.aborted || this.isUnknown || this.#turns.get(name) !== turn) return;
       const effort = EFFORT * (performance.now() - begun);
-      rest = Math.max(this.isOver ? CALM_MS : rest, effort);
+      rest = Math.max(rest, effort);
       this.#timers.set(
         name,
         setTimeout(() => document.hidden || once(), rest),
@@ -91,13 +127,21 @@ export class LiveRun {
     once();
   }
 
-  #fail(error) {
-    if (error instanceof ProblemError && error.status === 404) {
+  #fail(name, error) {
+    if (name === "status" && error instanceof ProblemError && error.status === 404) {
       this.isUnknown = true;
       this.#end.abort();
     } else {
-      this.trouble = error;
+      this.troubles.set(name, error);
     }
+    this.#tell();
+  }
+
+  /** It has answered: what came is shown at once where trouble stood in its place. */
+  #mend(name) {
+    this.#seen.set(name, Date.now());
+    if (!this.troubles.delete(name)) return;
+    this.#show();
     this.#tell();
   }
 
@@ -110,11 +154,13 @@ export class LiveRun {
     for (const table of status.tables) this.tables.set(`${table.source}\u0000${table.name}`, table);
     this.#version = status.version;
     this.status = status;
-    this.seenAt = Date.now();
-    this.trouble = null;
+    this.#seen.set("status", Date.now());
+    this.troubles.delete("status");
+    if (this.isOver) this.troubles.delete("cluster"); // nobody works on it any more
     this.#show();
     this.#tell();
-    if (this.isOver !== wasOver) this.#loop("map", () => this.#askMap(), PACE_MS); // the last figures, or that it goes on
+    if (!before) this.#askParts();
+    else if (this.isOver !== wasOver) this.#askOfCopy(); // the last figures, or that it goes on
     // A run that is over may be rolled back, resumed or given up, by whomever: its log tells of it.
     if (!this.isOver || (before && endOf(status) !== endOf(before))) this.#follow();
   }
@@ -134,14 +180,8 @@ export class LiveRun {
     if (this.events.length > EVENTS_KEPT) this.events.splice(0, this.events.length - EVENTS_KEPT);
   }
 
-  async #askMap() {
-    const about = `${RUNS}/${encodeURIComponent(this.#id)}`,
-      signal = this.#end.signal;
-    const [map, speed] = await Promise.all([
-      ask(`${about}/chunk-map?cells=${MAP_CELLS}`, {signal}),
-      ask(`${about}/throughput`, {signal}),
-    ]);
-    this.#take({map, speed});
+  async #askOf(name, what) {
+    this.#take({[name]: await ask(`${RUNS}/${encodeURIComponent(this.#id)}/${what}`, {signal: this.#end.signal})});
   }
 
   async #askCluster() {
@@ -162,24 +202,38 @@ export class LiveRun {
   async #readOn() {
     const signal = this.#end.signal;
     while (!signal.aborted && !this.isUnknown) {
+      let rest = FOLLOW_AGAIN_MS,
+        settling = 0;
       try {
         const body = await openStream(
           `${RUNS}/${encodeURIComponent(this.#id)}/events`,
           {"Last-Event-ID": String(this.#lastEvent)},
           signal,
         );
-        const reader = body.pipeThrough(new TextDecoderStream()).getReader();
-        if (await this.#read(reader)) return;
+        // What there is comes at once: a stream that stays open and silent has nothing to tell.
+        settling = setTimeout(() => this.#heard([]), SETTLING_MS);
+        if (await this.#read(body.pipeThrough(new TextDecoderStream()).getReader())) return;
       } catch (error) {
-        if (signal.aborted || (error instanceof ProblemError && error.status === 404)) return;
+        if (signal.aborted) return;
+        const isKnown = error instanceof ProblemError || error instanceof SilenceError;
+        this.#fail("events", isKnown ? error : new SilenceError(false));
+        rest = restAfter(error, FOLLOW_AGAIN_MS);
+      } finally {
+        clearTimeout(settling);
       }
-      await new Promise(done => setTimeout(done, 2000));
+      await new Promise(done => setTimeout(done, rest));
     }
   }
 
-  /** Reads events until the stream breaks off; true: the run is at its end. */
+  #heard(events) {
+    this.#take({hasLog: true}, events);
+    this.#mend("events");
+  }
+
+  /** Reads events until the stream breaks off; true: the run is at its end. Throws SilenceError where it tells nothing. */
   async #read(reader) {
-    let rest = "";
+    let rest = "",
+      hasTold = false;
     for (let part = await reader.read(); !part.done; part = await reader.read()) {
       rest += part.value;
       const blocks = rest.split("\n\n");
@@ -187,7 +241,7 @@ export class LiveRun {
       const events = [];
       for (const block of blocks) {
         if (/^event: end$/m.test(block)) {
-          this.#take({}, events);
+          this.#heard(events);
           return true;
         }
         const data = /^data: (.*)$/m.exec(block)?.[1];
@@ -196,8 +250,12 @@ export class LiveRun {
         this.#lastEvent = event.id;
         events.push(event);
       }
-      if (events.length) this.#take({}, events);
+      if (events.length) {
+        hasTold = true;
+        this.#heard(events);
+      }
     }
+    if (!hasTold && !this.hasLog) throw new SilenceError(false);
     return false;
   }
 }

@@ -18,23 +18,39 @@ export function draw(id, template) {
   }
 }
 
-let said = "";
-/** Says a sentence to screen readers, politely and never twice in a row. */
+let said = "",
+  together = [];
+/** Says a sentence to screen readers, politely and never twice in a row. What comes at once is said together. */
 export function announce(sentence) {
   if (sentence === said) return;
   said = sentence;
-  element("announcer").textContent = visibleLine(sentence);
+  together.push(sentence);
+  if (together.length > 1) return;
+  queueMicrotask(() => {
+    element("announcer").textContent = visibleLine(together.join(" "));
+    together = [];
+  });
+}
+
+let isTroubled = false;
+
+/** Nothing stands above the pages any more, and nothing is said of it: another page is shown. */
+export function clearTrouble() {
+  isTroubled = false;
+  draw("trouble", nothing);
 }
 
 /**
- * The line above all pages: nothing while the server answers.
+ * The line above all pages: nothing while the server answers; that it does so again is said.
  * `since` is when it last did; without one there is nothing on the page to be from then.
  */
 export function showTrouble(error, since, retry) {
   if (!error) {
-    draw("trouble", nothing);
+    if (isTroubled) announce(`The server answers again since ${clock(Date.now())}.`);
+    clearTrouble();
     return;
   }
+  isTroubled = true;
   const stale = since ? `No answer since ${clock(since)}; the numbers are from then. ` : "";
   const sentence = `${stale}${error.message}`;
   draw(

@@ -1,10 +1,12 @@
 // The report of a finished run: the verdict in three parts, what became of each table and column, what to do next.
 import {nothing} from "./vendored/lit-html/lit-html.js";
-import {ProblemError, RUNS, ask, fetchFile} from "./api_requests.js";
+import {RUNS, ask, fetchFile} from "./api_requests.js";
 import {recommendations} from "./dry_run_verdict.js";
 import {findingLine} from "./found_trouble.js";
 import {draw, pasteBlock, saveFile, showTrouble} from "./page_screen.js";
-import {MODE_SAID, badge, rowsSaid} from "./run_words.js";
+import {tableNamer} from "./run_figures.js";
+import {MODE_SAID, badge, copies, equalitySaid, phaseSaid, rowsSaid} from "./run_words.js";
+import {isRefusal, restAfter} from "./section_question.js";
 import {breakable, html, visibleLine} from "./shown_text.js";
 import {count, dayAndTime, duration, number, size, words} from "./text_formats.js";
 
@@ -16,21 +18,36 @@ const PART_SAID = {
   not_checked: ["ended", "–", "not compared"],
 };
 
+const NONE_KNOWN = {
+  failed: "the run failed before it had read them",
+  cancelled: "the run was cancelled before it had read them",
+  completed: "the sources have none",
+  completed_with_findings: "there was none to look at",
+};
+
 export function reportPage([id]) {
   let report = null,
     refusal = "",
+    timer = 0,
+    nameOf = name => name,
     isClosed = false,
     tablesShown = PAGE,
     objectsShown = PAGE;
 
   async function load() {
+    clearTimeout(timer);
     try {
       report = await ask(`${RUNS}/${encodeURIComponent(id)}/summary`);
-      if (!isClosed) showTrouble(null);
+      if (isClosed) return;
+      nameOf = tableNamer(report.tables);
+      showTrouble(null);
     } catch (error) {
       if (isClosed) return;
-      if (error instanceof ProblemError && [404, 409].includes(error.status)) refusal = error.message;
-      else showTrouble(error, null, load);
+      if (isRefusal(error)) refusal = error.message;
+      else {
+        showTrouble(error, null, load);
+        timer = setTimeout(load, restAfter(error));
+      }
     }
     if (!isClosed) show();
   }
@@ -38,8 +55,9 @@ export function reportPage([id]) {
   async function save(name, file) {
     try {
       saveFile(await fetchFile(`${RUNS}/${encodeURIComponent(id)}/${name}`), file);
+      if (!isClosed) showTrouble(null);
     } catch (error) {
-      showTrouble(error, null, () => save(name, file));
+      if (!isClosed) showTrouble(error, null, () => save(name, file));
     }
   }
 
@@ -57,17 +75,13 @@ export function reportPage([id]) {
   }
 
   function tableRow(table) {
-    const equal =
-      table.equal === null
-        ? ["ended", "–", "not compared"]
-        : table.equal
-          ? ["good", "✓", "equal"]
-          : ["bad", "×", "differs"];
+    const equal = equalitySaid(table.equal),
+      name = nameOf(table.name, table.source);
     return html`<tr>
       <td class="wide">
         <details>
-          <summary>${breakable(table.name)} <span class="soft">→ ${breakable(table.target)}</span></summary>
-          <div class="scroll" tabindex="0" role="region" aria-label=${`Columns of ${table.name}`}>
+          <summary>${breakable(name)} ${table.target ? html`<span class="soft">→ ${breakable(table.target)}</span>` : nothing}</summary>
+          <div class="scroll" tabindex="0" role="region" aria-label=${`Columns of ${name}`}>
             <table>
               <thead>
                 <tr>
@@ -97,14 +111,28 @@ export function reportPage([id]) {
         </details>
       </td>
       <td class="num">
-        ${rowsSaid(report.mode === "dry-run" ? table.rows_source - table.rows_quarantined : table.rows_loaded, table.rows_quarantined, table.rows_source, report.mode)}
+        ${tableRows(table)}
       </td>
-      <td class="num">${size(table.bytes)}</td>
-      <td class="num">${duration(table.seconds)}</td>
+      ${
+        copies(report.mode)
+          ? html`<td class="num">${table.bytes ? size(table.bytes) : "–"}</td>
+              <td class="num">${table.chunks_done ? duration(table.seconds) : "–"}</td>`
+          : nothing
+      }
       <td>
         <span class=${`badge ${equal[0]}`}><span aria-hidden="true">${equal[1]}</span> ${equal[2]}</span>
       </td>
     </tr>`;
+  }
+
+  /** What became of a table's rows. How far a dry-run got that was stopped, its report does not say of each. */
+  function tableRows(table) {
+    const {rows_source: total, rows_quarantined: quarantined} = table;
+    if (!copies(report.mode)) return `${number(total)} in the source, ${number(table.rows_target)} in the target`;
+    if (report.mode === "migrate") return rowsSaid({loaded: table.rows_loaded, quarantined, total}, report);
+    if (!["completed", "completed_with_findings"].includes(report.status))
+      return `${number(total)} in the source${table.chunks_done < table.chunks ? ", not all tried" : ""}`;
+    return rowsSaid({loaded: total - quarantined, quarantined, total}, report);
   }
 
   function show() {
@@ -131,12 +159,12 @@ export function reportPage([id]) {
       "content",
       html` <div class="head">
           <div>
-            <h1 tabindex="-1">Report: ${breakable(report.sources.map(source => source.label).join(", "))}</h1>
+            <h1 tabindex="-1">Report${report.sources.length ? html`: ${breakable(report.sources.map(source => source.label).join(", "))}` : nothing}</h1>
             <p class="soft small-text">
               ${MODE_SAID[report.mode]} · <a href=${`#/runs/${id}`}><code class="id">${report.run_id}</code></a>
             </p>
           </div>
-          ${badge(report.status)}
+          ${badge(report.status, report.mode)}
         </div>
         <section class=${`card verdict ${LEVELS[verdict.level]}`} aria-labelledby="verdict-head">
           <h2 id="verdict-head">${verdict.headline}</h2>
@@ -147,12 +175,16 @@ export function reportPage([id]) {
               <dt>Took</dt>
               <dd>${duration(report.seconds)}</dd>
             </div>
+            ${
+              report.throughput.rows_per_s
+                ? html`<div>
+                    <dt>Speed, of the whole phase</dt>
+                    <dd>${number(Math.round(report.throughput.rows_per_s))} rows/s read</dd>
+                  </div>`
+                : nothing
+            }
             <div>
-              <dt>Speed</dt>
-              <dd>${number(Math.round(report.throughput.rows_per_s))} rows/s</dd>
-            </div>
-            <div>
-              <dt>Ended</dt>
+              <dt>${{ready: "Held since", rolled_back: "Rolled back"}[report.status] ?? "Ended"}</dt>
               <dd>${dayAndTime(report.finished_at)}</dd>
             </div>
           </dl>
@@ -183,14 +215,19 @@ export function reportPage([id]) {
             <h2 id="tables-head">Tables</h2>
             <span class="soft">${number(report.tables.length)}</span>
           </div>
-          <div class="scroll" tabindex="0" role="region" aria-label="Rows of tables">
+          ${report.tables.length ? nothing : html`<p class="soft pad">None is known: ${NONE_KNOWN[report.status] ?? "the run has read none"}.</p>`}
+          <div class="scroll" tabindex="0" role="region" aria-label="Rows of tables" ?hidden=${!report.tables.length}>
             <table>
               <thead>
                 <tr>
                   <th>Table</th>
                   <th class="num">Rows</th>
-                  <th class="num">Size</th>
-                  <th class="num">Took</th>
+                  ${
+                    copies(report.mode)
+                      ? html`<th class="num">Size</th>
+                          <th class="num">Took</th>`
+                      : nothing
+                  }
                   <th>Both sides</th>
                 </tr>
               </thead>
@@ -224,7 +261,7 @@ export function reportPage([id]) {
                   <span class="soft">${number(report.findings_total)}</span>
                 </div>
                 <ul class="findings">
-                  ${report.findings.map(findingLine)}
+                  ${report.findings.map(finding => findingLine(finding, nameOf))}
                 </ul>
               </section>`
             : nothing
@@ -234,7 +271,7 @@ export function reportPage([id]) {
             ? html`<section class="card" aria-labelledby="signed-head">
                 <h2 id="signed-head">Signed for</h2>
                 <ul class="findings">
-                  ${report.accepted.map(findingLine)}
+                  ${report.accepted.map(finding => findingLine(finding, nameOf))}
                 </ul>
               </section>`
             : nothing
@@ -290,7 +327,7 @@ export function reportPage([id]) {
             </div>
             <div>
               <dt>Phases</dt>
-              <dd>${report.phases.map(phase => html`<div>${words(phase.name)} ${duration(phase.seconds)}</div>`)}</dd>
+              <dd>${report.phases.map(phase => html`<div>${phaseSaid(phase.name, report.mode)} ${duration(phase.seconds)}</div>`)}</dd>
             </div>
           </dl>
         </section>
@@ -317,6 +354,7 @@ export function reportPage([id]) {
     title: "Report",
     close() {
       isClosed = true;
+      clearTimeout(timer);
     },
   };
 }

@@ -3,9 +3,9 @@ import {nothing, render} from "./vendored/lit-html/lit-html.js";
 import {ProblemError, RUNS, post} from "./api_requests.js";
 import {announce} from "./page_screen.js";
 import {rowsOf} from "./run_figures.js";
-import {stateOf} from "./run_words.js";
+import {copies, phaseSaid, stateOf} from "./run_words.js";
 import {html} from "./shown_text.js";
-import {count, number, words} from "./text_formats.js";
+import {count, number} from "./text_formats.js";
 import {rights} from "./token_rights.js";
 
 // A failed run that was cancelled keeps its end, and goes on no more.
@@ -32,8 +32,8 @@ const ACTS = {
     label: "Pause",
     scope: "run",
     when: status => !status.finished && !status.paused_at,
-    tells: () => [
-      "Lets the run stand still: chunks that are being copied now are ended, and no more are begun.",
+    tells: status => [
+      `Lets the run stand still: what ${copies(status.mode) ? "chunks" : "sources"} are worked on now is ended, and no more are begun.`,
       "Nothing is lost. Resume lets it go on where it stopped.",
     ],
   },
@@ -46,7 +46,9 @@ const ACTS = {
       status.status === "failed"
         ? "Lets the failed run go on in the phase where it stopped. Repair the cause first, or it will fail again."
         : "Lets the paused run go on.",
-      `${number(status.chunks_done)} of ${count(status.chunks_total, "chunk")} are copied, and are not copied again.`,
+      copies(status.mode)
+        ? `${number(status.chunks_done)} of ${count(status.chunks_total, "chunk")} are ${status.mode === "dry-run" ? "tried, and are not tried" : "copied, and are not copied"} again.`
+        : "Sources that are compared already are not compared again.",
     ],
   },
   cancel: {
@@ -57,7 +59,7 @@ const ACTS = {
     tells: (status, rows) => [
       "Stops the run for good: it can never be resumed.",
       status.mode === "migrate"
-        ? `The ${count(rows.loaded, "row")} that it has copied are removed with its staging schema. No table that users see has changed, and none will.`
+        ? `${rows.loaded ? `The ${count(rows.loaded, "row")} that it has loaded are removed with its staging schema` : "It has loaded nothing yet"}. No table that users see has changed, and none will.`
         : "It has written nothing, so nothing is removed.",
       "The source is not touched.",
     ],
@@ -117,7 +119,7 @@ function openDialog(name, act, run, runId, onDone) {
     const {status} = run;
     const isLate = !isBusy && !act.when(status);
     const sentences = isLate
-      ? [`The run is ${words(stateOf(status))} by now: “${act.label}” makes no sense any more.`]
+      ? [`The run is ${phaseSaid(stateOf(status), status.mode)} by now: “${act.label}” makes no sense any more.`]
       : act.tells(status, rowsOf(run)).filter(Boolean);
     render(
       html`<dialog

@@ -2,6 +2,21 @@
 import {serverNow} from "./api_requests.js";
 import {PHASES} from "./run_words.js";
 
+/**
+ * The name of a table as it is told from others: with its source, where there are several. Without `source` it is looked
+ * for among `tables` (`source`, `name`); where several have one of that name, all of them are named.
+ */
+export function tableNamer(tables) {
+  const all = [...tables],
+    isOne = new Set(all.map(table => table.source)).size < 2;
+  return (name, source = null) => {
+    if (isOne || !name) return name;
+    const sources = source === null ? all.filter(table => table.name === name).map(table => table.source) : [source];
+    if (!sources.length) return name;
+    return sources.length === 1 ? `${sources[0]}.${name}` : `${name} (of ${sources.join(" or ")})`;
+  };
+}
+
 /** Rows of a run: `{total, loaded, quarantined}`. */
 export const rowsOf = ({status: {rows}}) => ({total: rows.total, loaded: rows.done, quarantined: rows.quarantined});
 
@@ -34,12 +49,7 @@ const BEFORE_THE_PLAN = ["pending", "snapshotting", "profiling"];
 const OWN_ENDS = ["completed", "completed_with_findings"];
 
 /** The phase that a run was stopped in; null: it was not, or that is not known. */
-export function stoppedIn({status, events}) {
-  if (status.status === "failed") return status.resume_phase;
-  if (status.status !== "cancelled") return null;
-  const left = events.filter(event => event.kind === "phase" && [...PHASES, "ready"].includes(event.data.phase)).pop();
-  return left?.data.phase ?? null;
-}
+export const stoppedIn = ({status}) => status.stopped_in;
 
 /** Whether the sources are read and measured, so that sizes are those of the whole. */
 export const isMeasured = run => !BEFORE_THE_PLAN.includes(stoppedIn(run) ?? run.status.status);
@@ -68,11 +78,11 @@ export function quietSeconds(status, now) {
 
 /** Seconds until the copy is done, at each span of a throughput: as one would have said then, from the pace so far. */
 export function secondsLeft(speed, totalRows) {
-  let copied = 0;
+  let read = 0; // what is kept apart is done, too
   return speed.rows.map((rows, at) => {
-    copied += rows;
+    read += rows + speed.rows_quarantined[at];
     const passed = (at + 1) * speed.seconds_per_span;
-    return copied ? (Math.max(0, totalRows - copied) * passed) / copied : null;
+    return read ? (Math.max(0, totalRows - read) * passed) / read : null;
   });
 }
 

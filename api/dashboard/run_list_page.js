@@ -2,8 +2,8 @@
 import {nothing} from "./vendored/lit-html/lit-html.js";
 import {repeat} from "./vendored/lit-html/directives/repeat.js";
 import {RUNS, ask} from "./api_requests.js";
-import {draw, showTrouble} from "./page_screen.js";
-import {MODE_SAID, PHASES, badge, stateOf} from "./run_words.js";
+import {announce, draw, showTrouble} from "./page_screen.js";
+import {MODE_SAID, PHASES, badge, copies, placeOf, stateOf} from "./run_words.js";
 import {breakable, html} from "./shown_text.js";
 import {dayAndTime, duration, number, taken} from "./text_formats.js";
 
@@ -28,6 +28,7 @@ export function runListPage() {
     source = "",
     state = "",
     mode = "",
+    silence = "", // why older runs are not told
     missing = "", // which targets' ledgers do not answer
     seenAt = null,
     timer = 0,
@@ -72,6 +73,7 @@ export function runListPage() {
   function filter(change) {
     change();
     older = [];
+    silence = "";
     show();
     wait(TYPING_MS);
   }
@@ -80,11 +82,15 @@ export function runListPage() {
     try {
       const answer = await ask(next);
       if (isClosed) return;
+      silence = "";
       older = [...older, ...answer.runs];
       next = answer.next;
       show();
     } catch (error) {
-      if (!isClosed) showTrouble(error, seenAt, load);
+      if (isClosed) return;
+      silence = `${error.message} The older runs are not shown.`;
+      announce(silence);
+      show();
     }
   }
 
@@ -93,12 +99,12 @@ export function runListPage() {
       <td class="wide">
         <a class="strong" href=${`#/runs/${run.run_id}`}>${breakable(run.sources.join(", ") || run.run_id)}</a>
         <div class="soft small-text">
-          ${MODE_SAID[run.mode]} into ${breakable(run.target ? `${run.target}, schema ${run.target_schema}` : run.target_schema)} ·
+          ${MODE_SAID[run.mode]} ${copies(run.mode) ? "into" : "with"} ${breakable(placeOf(run))} ·
           <span class="id" title=${run.run_id}>…${run.run_id.slice(-8)}</span>
         </div>
         ${run.error ? html`<div class="bad-text small-text clamp" title=${run.error}>${run.error}</div>` : nothing}
       </td>
-      <td>${badge(stateOf(run))}</td>
+      <td>${badge(stateOf(run), run.mode)}</td>
       <td class="num">${dayAndTime(run.created_at)}</td>
       <td class="num">${duration(taken(run))}</td>
     </tr>`;
@@ -171,9 +177,10 @@ export function runListPage() {
                       ${repeat(shown, run => run.run_id, line)}
                     </tbody>
                   </table>
-                  ${shown.length ? nothing : html`<p class="soft pad">No run fits.</p>`}
+                  ${shown.length ? nothing : html`<p class="soft pad">${missing ? "Of the runs that are known here, none fits." : "No run fits."}</p>`}
                 </div>
-                ${next ? html`<p><button type="button" @click=${more}>Show older runs</button></p>` : nothing}`
+                ${silence ? html`<p class="bad-text section-trouble">${silence}</p>` : nothing}
+                ${next ? html`<p><button type="button" @click=${more}>${silence ? "Ask for older runs again" : "Show older runs"}</button></p>` : nothing}`
         }`,
     );
   }

@@ -2,18 +2,20 @@
 import {nothing} from "./vendored/lit-html/lit-html.js";
 import {ChunkMap} from "./chunk_map.js";
 import {FindingsList, QuarantineBrowser} from "./found_trouble.js";
+import {whichTable} from "./event_words.js";
 import {LiveRun} from "./live_run.js";
 import {announce, copyText, draw, showTrouble} from "./page_screen.js";
 import {actionBar, refreshDialog} from "./run_actions.js";
-import {alertsOf, rowsOf} from "./run_figures.js";
+import {alertsOf, rowsOf, tableNamer} from "./run_figures.js";
 import {eventLog, figures, phaseTimeline, progressLine, workerList} from "./run_sections.js";
-import {MODE_SAID, WAYS_ON, badge, stateOf} from "./run_words.js";
+import {MODE_SAID, WAYS_ON, badge, copies, phaseSaid, stateOf} from "./run_words.js";
 import {breakable, html, visibleLine} from "./shown_text.js";
 import {TableList} from "./table_list.js";
-import {count, words} from "./text_formats.js";
+import {count} from "./text_formats.js";
 import {ThroughputChart} from "./throughput_chart.js";
 
 const EVENTS_AT_ONCE = 100;
+const PARTS = {map: "chunks", speed: "speed", cluster: "workers", events: "events"};
 
 export function runPage([id]) {
   let eventsShown = EVENTS_AT_ONCE,
@@ -21,6 +23,7 @@ export function runPage([id]) {
     isClosed = false,
     lastSaid = "",
     lastMap = null,
+    silent = "",
     done = "";
   // Answers come in bursts: what they change is drawn once, with the next frame.
   const redraw = () => {
@@ -34,7 +37,7 @@ export function runPage([id]) {
   const chunks = new ChunkMap(id, redraw),
     findings = new FindingsList(id, redraw),
     quarantine = new QuarantineBrowser(id, redraw);
-  const tables = new TableList(redraw, (source, table) => chunks.choose(source, table));
+  const tables = new TableList(redraw, (source, table, name) => chunks.choose(source, table, name));
   const chart = new ThroughputChart();
   const run = new LiveRun(id, onNews);
 
@@ -48,6 +51,7 @@ export function runPage([id]) {
         chunks.refresh();
       }
       say();
+      sayWhatIsMissing();
     }
     redraw();
   }
@@ -55,9 +59,23 @@ export function runPage([id]) {
   /** What a listener has to know: a new state, a new reason to wait. Not each figure. */
   function say() {
     const {status} = run;
-    const sentence = [`Run ${words(stateOf(status))}.`, ...alertsOf(run), status.error || ""].filter(Boolean).join(" ");
+    const sentence = [`Run ${phaseSaid(stateOf(status), status.mode)}.`, ...alertsOf(run), status.error || ""].filter(Boolean).join(" ");
     if (sentence !== lastSaid) announce(sentence);
     lastSaid = sentence;
+  }
+
+  /** Parts of the page that the server does not tell now, and that it tells them again. */
+  function sayWhatIsMissing() {
+    const now = run.trouble ? silent : Object.keys(PARTS).filter(name => run.troubles.has(name)).map(name => PARTS[name]).join(", ");
+    if (now === silent) return;
+    announce(now ? `The server does not tell now: ${now}.` : `The server tells again: ${silent}.`);
+    silent = now;
+  }
+
+  /** In which table it failed, where the name in the sentence is one of several. */
+  function whereSaid(nameOf) {
+    const failure = run.events.filter(event => event.kind === "failed").pop();
+    return failure ? whichTable(failure.data, nameOf) : "";
   }
 
   function onActed(name, answer) {
@@ -70,7 +88,7 @@ export function runPage([id]) {
     redraw();
   }
 
-  function nameOf() {
+  function title() {
     const ofTables = [...new Set([...run.tables.values()].map(table => table.source))];
     const sources = ofTables.length ? ofTables : (run.status?.sources ?? []); // before the plan there are no tables
     if (!sources.length) return "Run";
@@ -99,18 +117,19 @@ export function runPage([id]) {
     }
     const {status} = run,
       rows = rowsOf(run),
-      alerts = alertsOf(run);
+      alerts = alertsOf(run),
+      nameOf = tableNamer(run.tables.values());
     draw(
       "content",
       html` <div class="head">
           <div>
-            <h1 tabindex="-1">${breakable(nameOf())}</h1>
+            <h1 tabindex="-1">${breakable(title())}</h1>
             <p class="soft small-text">
-              ${MODE_SAID[status.mode]}${status.target ? ` into ${status.target}` : ""} · <code class="id">${status.run_id}</code>
+              ${MODE_SAID[status.mode]}${status.target ? ` ${copies(status.mode) ? "into" : "with"} ${status.target}` : ""} · <code class="id">${status.run_id}</code>
               <button type="button" class="link" @click=${event => copyText(event, status.run_id)}>Copy id</button>
             </p>
           </div>
-          ${badge(stateOf(status))}
+          ${badge(stateOf(status), status.mode)}
         </div>
         ${
           alerts.length
@@ -123,7 +142,7 @@ export function runPage([id]) {
           status.error
             ? html`<div class="failure">
                 <h2>Why it ${status.status === "failed" ? "failed" : "stopped"}</h2>
-                <p>${status.error}</p>
+                <p>${status.error}${status.status === "failed" ? whereSaid(nameOf) : ""}</p>
                 ${WAYS_ON[status.way_on] ? html`<p>${WAYS_ON[status.way_on]}</p>` : nothing}
               </div>`
             : nothing
@@ -138,7 +157,7 @@ export function runPage([id]) {
           </div>
         </section>
         <div class="columns">
-          <div>${tables.view(run)}${chunks.view(run)}${quarantine.view(rows.quarantined)}${findings.view()}</div>
+          <div>${tables.view(run)}${chunks.view(run)}${quarantine.view(rows.quarantined, nameOf, status.mode === "dry-run")}${findings.view(status.findings, nameOf)}</div>
           <div>
             ${chart.view(run)}${workerList(run, id)}
             ${eventLog(run, eventsShown, () => {
@@ -151,7 +170,7 @@ export function runPage([id]) {
     chart.update(run);
     refreshDialog();
     document.title = visibleLine(
-      `${nameOf()}: ${words(stateOf(status))}${status.finished ? "" : ` ${Math.floor(status.percent)} %`} · Convoy`,
+      `${title()}: ${phaseSaid(stateOf(status), status.mode)}${status.finished ? "" : ` ${Math.floor(status.percent)} %`} · Convoy`,
     );
   }
 
@@ -161,6 +180,9 @@ export function runPage([id]) {
     close() {
       isClosed = true;
       run.close();
+      chunks.close();
+      findings.close();
+      quarantine.close();
       chart.close();
     },
   };

@@ -3,9 +3,9 @@ import {nothing} from "./vendored/lit-html/lit-html.js";
 import {repeat} from "./vendored/lit-html/directives/repeat.js";
 import {serverNow} from "./api_requests.js";
 import {during, sentencesOf} from "./event_words.js";
-import {isMeasured, phaseTimes, quietSeconds, rowsOf, spanOf, stoppedIn, workersOf} from "./run_figures.js";
+import {isMeasured, phaseTimes, quietSeconds, rowsOf, spanOf, stoppedIn, tableNamer, workersOf} from "./run_figures.js";
 import {bar} from "./table_list.js";
-import {PHASE_TELLS, phasesOf, rowsSaid} from "./run_words.js";
+import {copies, phaseSaid, phaseTells, phasesOf, rowsSaid} from "./run_words.js";
 import {breakable, html} from "./shown_text.js";
 import {clock, count, dayAndTime, duration, number, size, timeOfDay, words} from "./text_formats.js";
 
@@ -19,7 +19,7 @@ export function phaseTimeline(run) {
   const times = phaseTimes(run.events, status.finished);
   const isReady = status.status === "ready",
     isFailed = status.status === "failed";
-  const left = stoppedIn(run) ?? (status.status === "cancelled" ? "pending" : status.status);
+  const left = stoppedIn(run) ?? status.status;
   const here = isReady || left === "ready" ? "cutting_over" : left;
   const at = phases.indexOf(here);
   return html`<ol class="phases" aria-label="Phases">
@@ -40,10 +40,10 @@ export function phaseTimeline(run) {
         look
       ];
       return html`<li class=${look} aria-current=${look === "now" ? "step" : nothing}>
-        <span class="sign" aria-hidden="true">${sign}</span> <span class="phase-name">${words(phase)}</span
+        <span class="sign" aria-hidden="true">${sign}</span> <span class="phase-name">${phaseSaid(phase, status.mode)}</span
         ><span class="unseen">, ${told}</span>
         <span class="phase-time"
-          >${spent && look !== "ahead" ? duration(spent.seconds) : look === "now" ? PHASE_TELLS[phase] : ""}</span
+          >${spent && look !== "ahead" ? duration(spent.seconds) : look === "now" ? phaseTells(phase, status.mode) : ""}</span
         >
       </li>`;
     })}
@@ -60,42 +60,40 @@ export function progressLine(run) {
       ? "failed"
       : "running";
   const stopped = {cancelled: "cancelled at ", failed: "stopped at "}[status.status] || "";
-  const where = stopped ? during(stoppedIn(run)) : "";
+  const where = stopped ? during(stoppedIn(run), status.mode) : "";
+  const here = phaseSaid(status.phase, status.mode);
   const parts = [`${where ? `${words(status.status)}${where}, at ` : stopped}${status.percent} % of the whole run`];
   if (run.trouble) parts.push(`as of ${clock(run.seenAt)}`);
   const quiet = quietSeconds(status, run.trouble ? run.seenAt : serverNow());
   if (!status.finished && status.phase_percent !== null)
-    parts.push(`${status.phase_percent} % of ${words(status.phase)}`);
+    parts.push(`${status.phase_percent} % of ${here}`);
   if (quiet !== null) {
     parts.push(`no progress for ${duration(quiet)}`);
   } else if (!status.finished && !status.paused_at && status.status !== "ready") {
     parts.push(
       eta === null
-        ? `time left for ${words(status.phase)}: not known yet`
-        : `about ${duration(eta)} left for ${words(status.phase)}`,
+        ? `time left for ${here}: not known yet`
+        : `about ${duration(eta)} left for ${here}`,
     );
   }
   return html`${bar(status.percent, state, "Whole run")}
     <p class="progress-said">${parts.join(" · ")}</p>`;
 }
 
-export function figures(run) {
+const hasCopied = ({status}) => status.rows.done + status.rows.quarantined > 0;
+
+/** What a run has come to that copies, or tries to. */
+function figuresOfCopy(run, notYet) {
   const {status} = run,
     rows = rowsOf(run),
     isDry = status.mode === "dry-run",
-    span = spanOf(run),
-    stopped = stoppedIn(run),
     isWhole = isMeasured(run);
-  const notYet = what => (stopped ? `not ${what}: ${words(status.status)}${during(stopped)}` : `not ${what} yet`);
-  const all = [
-    [
-      "Rows",
-      isWhole || rows.total > 0
-        ? rowsSaid(rows.loaded, rows.quarantined, rows.total, status.mode)
-        : notYet("counted"),
-      "wide-fact",
+  return [
+    ["Rows", isWhole || rows.total > 0 ? rowsSaid(rows, status) : notYet("counted"), "wide-fact"],
+    hasCopied(run) && [
+      isDry ? "Speed of the trial copy" : "Speed of the copy",
+      `${number(Math.round(status.rows.per_second))} rows/s ${isDry ? "would be loaded" : "loaded"} · ${size(status.bytes.per_second)}/s read`,
     ],
-    ["Speed of the copy", `${number(Math.round(status.rows.per_second))} rows/s · ${size(status.bytes.per_second)}/s`],
     ["Values read", isWhole ? `${size(status.bytes.done)} of ${size(status.bytes.total)}` : notYet("measured")],
     [
       "Chunks",
@@ -103,18 +101,55 @@ export function figures(run) {
         ? `${number(status.chunks_done)} of ${number(status.chunks_total)} ${isDry ? "tried" : "copied"}`
         : notYet("cut"),
     ],
+  ];
+}
+
+/** What a comparison has come to. Its tables are known as they are compared. */
+function figuresOfComparison(run, notYet) {
+  const tables = [...run.tables.values()].filter(table => table.equal !== null);
+  if (!tables.length) return [["Tables", notYet("compared"), "wide-fact"]];
+  const sum = name => tables.reduce((total, table) => total + (table[name] ?? 0), 0);
+  const differing = tables.filter(table => !table.equal).length;
+  return [
+    ["Rows compared", `${number(sum("rows_total"))} in the source, ${number(sum("rows_target"))} in the target`, "wide-fact"],
+    [
+      "Tables compared",
+      differing ? `${number(differing)} of ${number(tables.length)} differ` : `${number(tables.length)}, all equal`,
+    ],
+  ];
+}
+
+/** When it ended, or since when it is held, and what its end was. */
+function endSaid({status}, ended) {
+  if (status.status === "ready") return ["Held since", dayAndTime(ended)];
+  return ended && ["Ended", dayAndTime(ended)];
+}
+
+export function figures(run) {
+  const {status} = run,
+    span = spanOf(run),
+    stopped = stoppedIn(run);
+  const notYet = what =>
+    stopped
+      ? `not ${what}: ${words(status.status)}${during(stopped, status.mode)}`
+      : `${status.finished ? "none" : "not"} ${what}${status.finished ? "" : " yet"}`;
+  const all = [
+    ...(copies(status.mode) ? figuresOfCopy : figuresOfComparison)(run, notYet),
     ["Findings", number(status.findings)],
-    ["Time taken", duration(span.seconds)],
-    ["Started", dayAndTime(span.begun)],
+    span.seconds !== null && ["Time taken", duration(span.seconds)],
+    span.begun && ["Started", dayAndTime(span.begun)],
     status.finished
-      ? ["Ended", dayAndTime(span.ended)]
+      ? endSaid(run, span.ended)
       : status.last_progress_at
         ? ["Last progress", timeOfDay(status.last_progress_at)]
-        : ["Last event", timeOfDay(run.events.at(-1)?.at)],
-  ];
-  if (status.status === "rolled_back") all.push(["Rolled back", dayAndTime(status.finished_at)]);
-  if (!status.finished && status.queue)
-    all.push(["Messages that wait", `${number(status.queue.copy)} to copy · ${number(status.queue.control)} to steer`]);
+        : run.events.length && ["Last event", timeOfDay(run.events.at(-1)?.at)],
+    status.status === "rolled_back" && ["Rolled back", dayAndTime(status.finished_at)],
+    !status.finished &&
+      status.queue && [
+        "Messages that wait",
+        `${number(status.queue.copy)} to work · ${number(status.queue.control)} to steer`,
+      ],
+  ].filter(Boolean);
   return html`<dl class="facts">
     ${all.map(
       ([name, value, look]) =>
@@ -127,18 +162,21 @@ export function figures(run) {
 }
 
 /** A group of small chunks that a worker has taken together is one line. */
-function doingSaid(doing, runId) {
+function doingSaid(doing, {status, tables}, runId) {
+  const nameOf = tableNamer(tables.values());
   const groups = new Map();
   for (const work of doing) {
-    const key = JSON.stringify([work.run_id, work.phase, work.table]);
+    const key = JSON.stringify([work.run_id, work.phase, work.source, work.table]);
     groups.set(key, [...(groups.get(key) || []), work]);
   }
   return [...groups.values()].map(works => {
-    const {run_id: id, phase, table, chunk} = works[0];
+    const {run_id: id, phase, source, table, chunk} = works[0],
+      isHere = id === runId;
+    const name = isHere ? nameOf(table, source) : table;
     const which = works.length > 1 ? `, ${count(works.length, "chunk")}` : chunk === null ? "" : `, chunk ${chunk}`;
     return html`<div>
-      ${words(phase)} ${table ? breakable(table) : ""}${which}
-      ${id === runId ? nothing : html`<span class="soft">of <a href=${`#/runs/${id}`}>another run</a></span>`}
+      ${phaseSaid(phase, isHere ? status.mode : null)} ${name ? breakable(name) : ""}${which}
+      ${isHere ? nothing : html`<span class="soft">of <a href=${`#/runs/${id}`}>another run</a></span>`}
     </div>`;
   });
 }
@@ -162,21 +200,23 @@ export function workerList(run, runId) {
             ${run.cluster?.note ?? ""}
           </p>`
     }
+    ${run.troubleSaid("cluster")}
+    ${workers || run.troubles.has("cluster") ? nothing : html`<p class="soft">Asking the server …</p>`}
     <ul class="workers">
       ${repeat(
         workers || [],
         worker => worker.name,
-        worker => workerLine(worker, runId),
+        worker => workerLine(worker, run, runId),
       )}
     </ul>
   </section>`;
 }
 
-function workerLine(worker, runId) {
+function workerLine(worker, run, runId) {
   const does = !worker.alive
     ? html`<span class="warn-text">not heard of since ${timeOfDay(worker.seen_at)}</span>`
     : worker.doing.length
-      ? doingSaid(worker.doing, runId)
+      ? doingSaid(worker.doing, run, runId)
       : html`<span class="soft">idle</span>`;
   return html`<li class=${worker.alive ? nothing : "gone"}>
     <strong>${breakable(worker.name)}</strong>
@@ -187,14 +227,15 @@ function workerLine(worker, runId) {
 
 /** The log, newest first; `shown` is how many entries. */
 export function eventLog(run, shown, onMore) {
-  const newest = sentencesOf(run.events)
+  const newest = sentencesOf(run.events, run.status.mode, tableNamer(run.tables.values()))
     .slice(-(shown || EVENTS_SHOWN))
     .reverse();
   return html`<section class="card" aria-labelledby="events-head">
     <div class="card-head">
       <h2 id="events-head">Events</h2>
-      <span class="soft">${count(run.events.length, "entry", "entries")}, newest first</span>
+      ${run.hasLog ? html`<span class="soft">${count(run.events.length, "entry", "entries")}, newest first</span>` : nothing}
     </div>
+    ${run.troubleSaid("events")}
     ${
       newest.length
         ? html`<ol class="events" tabindex="0" aria-label="Events, newest first">
@@ -204,7 +245,11 @@ export function eventLog(run, shown, onMore) {
               ({event, said}) => html`<li>${timeOfDay(event.at)} ${said}</li>`,
             )}
           </ol>`
-        : html`<p class="soft">Nothing has happened yet.</p>`
+        : run.hasLog
+          ? html`<p class="soft">Nothing has happened yet.</p>`
+          : run.troubles.has("events")
+            ? nothing
+            : html`<p class="soft">Asking the server …</p>`
     }
     ${run.events.length > newest.length ? html`<button type="button" class="small" @click=${onMore}>Show earlier entries</button>` : nothing}
   </section>`;

@@ -1,7 +1,8 @@
 // Which databases go along: those that the server finds below its root, or a path that somebody types.
 import {nothing} from "./vendored/lit-html/lit-html.js";
 import {repeat} from "./vendored/lit-html/directives/repeat.js";
-import {ProblemError, ask} from "./api_requests.js";
+import {ask} from "./api_requests.js";
+import {SectionQuestion} from "./section_question.js";
 import {breakable, html} from "./shown_text.js";
 import {count, dayAndTime, size} from "./text_formats.js";
 
@@ -12,28 +13,22 @@ export class SourceChoice {
   chosen = new Set();
   #redraw;
   #onChange;
-  #found = null;
-  #note = "";
-  #trouble = "";
+  #list;
   #filter = "";
 
   constructor(redraw, onChange) {
     this.#redraw = redraw;
     this.#onChange = onChange;
+    this.#list = new SectionQuestion(redraw);
     this.load();
   }
 
-  async load() {
-    this.#trouble = "";
-    try {
-      const answer = await ask("/api/v1/sources?limit=500");
-      this.#found = answer.sources;
-      this.#note = answer.note || "";
-    } catch (error) {
-      this.#found = [];
-      this.#trouble = error instanceof ProblemError ? error.message : `${error.message} The databases are not listed.`;
-    }
-    this.#redraw();
+  close() {
+    this.#list.close();
+  }
+
+  load() {
+    this.#list.ask(() => ask("/api/v1/sources?limit=500"));
   }
 
   /** Paths for the request: what is ticked, and what is typed. */
@@ -54,7 +49,8 @@ export class SourceChoice {
   }
 
   view() {
-    const found = this.#found || [],
+    const {answer, trouble} = this.#list;
+    const found = answer?.sources ?? [],
       wanted = this.#filter.toLowerCase();
     const fitting = found.filter(source => source.path.toLowerCase().includes(wanted)),
       shown = fitting.slice(0, SHOWN);
@@ -64,8 +60,9 @@ export class SourceChoice {
         What lies below the folder that this server reads from (MIGRATION_SOURCE_ROOT).
         ${this.chosen.size ? html`<strong>${count(this.chosen.size, "database")} chosen.</strong>` : nothing}
       </p>
-      ${this.#trouble ? html`<p class="warn-text">${this.#trouble} <button type="button" class="link" @click=${() => this.load()}>Ask again</button></p>` : nothing}
-      ${this.#found === null ? html`<p class="soft">Looking …</p>` : nothing}
+      ${this.#list.said()}
+      ${trouble ? html`<p class="warn-text">The databases are not listed. <button type="button" class="link" @click=${() => this.load()}>Ask again</button></p>` : nothing}
+      ${answer || trouble ? nothing : html`<p class="soft">Looking …</p>`}
       ${
         found.length > 8
           ? html`<label
@@ -107,8 +104,8 @@ export class SourceChoice {
         )}
       </ul>
       ${fitting.length > SHOWN ? html`<p class="soft">${fitting.length - SHOWN} more: type a part of the path to find them.</p>` : nothing}
-      ${this.#found && !found.length && !this.#trouble ? html`<p class="soft">No database lies there.</p>` : nothing}
-      ${this.#note ? html`<p class="soft">${this.#note}</p>` : nothing}
+      ${answer && !found.length && !trouble ? html`<p class="soft">No database lies there.</p>` : nothing}
+      ${answer?.note ? html`<p class="soft">${answer.note}</p>` : nothing}
       <label
         ><span>Or paths below that folder, one a line; a folder or <code>*.db</code> stands for all in it</span
         ><textarea name="typed" rows="1" spellcheck="false" @input=${() => this.#onChange()}></textarea>

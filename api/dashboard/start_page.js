@@ -3,6 +3,7 @@ import {nothing} from "./vendored/lit-html/lit-html.js";
 import {CLUSTER, RUNS, ask, newKey, post} from "./api_requests.js";
 import {dryRunProgress, dryRunRefusal, dryRunVerdict} from "./dry_run_verdict.js";
 import {announce, draw} from "./page_screen.js";
+import {SectionQuestion, isRefusal, restAfter} from "./section_question.js";
 import {html} from "./shown_text.js";
 import {SourceChoice} from "./source_choice.js";
 import {optionFields, readOptions, readTarget} from "./start_options.js";
@@ -10,6 +11,9 @@ import {count, number} from "./text_formats.js";
 import {rights} from "./token_rights.js";
 
 const PACE_MS = 700;
+
+/** Whether a dry-run has come to its end, and has a report that says what would happen. */
+const hasVerdict = status => ["completed", "completed_with_findings"].includes(status?.status);
 
 export function startPage() {
   let isClosed = false,
@@ -25,7 +29,7 @@ export function startPage() {
   const sources = new SourceChoice(() => {
     if (!isClosed) show();
   }, onChange);
-  let targets = [];
+  const targets = new SectionQuestion(onChange);
   const form = () => document.getElementById("start-form");
 
   function request() {
@@ -88,24 +92,23 @@ export function startPage() {
     while (!isClosed) {
       let pace = PACE_MS;
       try {
-        tried.status = await ask(`${RUNS}/${tried.id}/status?tables=none`);
+        if (!tried.status?.finished) tried.status = await ask(`${RUNS}/${tried.id}/status?tables=none`);
+        if (hasVerdict(tried.status)) tried.report = await ask(`${RUNS}/${tried.id}/summary`);
+        if (complaint) announce("The server answers again.");
         complaint = "";
         if (tried.status.finished) break;
       } catch (error) {
-        complaint = `${error.message} The dry-run goes on; it is asked for again.`;
-        pace = Math.max(PACE_MS, error.retryMs || 0);
+        if (isRefusal(error)) throw error;
+        // A word is said once, and not each time that it is asked in vain.
+        if (!complaint) announce(error.message);
+        complaint = `${error.message} ${tried.status?.finished ? "The dry-run has ended; its verdict" : "The dry-run goes on; it"} is asked for again.`;
+        pace = restAfter(error, PACE_MS);
       }
       if (isClosed) return;
       show();
       await new Promise(done => setTimeout(done, pace));
     }
-    if (isClosed) return;
-    if (["completed", "completed_with_findings"].includes(tried.status.status)) {
-      tried.report = await ask(`${RUNS}/${tried.id}/summary`);
-      announce(tried.report.verdict.headline);
-    } else {
-      announce(tried.status.error || "The dry-run has failed.");
-    }
+    if (!isClosed) announce(tried.report?.verdict.headline ?? (tried.status.error || "The dry-run was stopped."));
   }
 
   async function migrate() {
@@ -137,7 +140,9 @@ export function startPage() {
         First comes a dry-run: it reads and converts every value and writes nothing. What it finds stands here then.
       </p>`;
     if (dryRun.report) return dryRunVerdict(dryRun.report);
-    return dryRun.status?.finished ? dryRunRefusal(dryRun.status) : dryRunProgress(dryRun.status);
+    const {status} = dryRun;
+    if (status?.finished && !hasVerdict(status)) return dryRunRefusal(status);
+    return status?.finished ? html`<p class="soft">The dry-run has ended. Its verdict is asked for …</p>` : dryRunProgress(status);
   }
 
   /** The last step: allowed when what was tried is what is asked for, and whoever asks has said that it was read. */
@@ -211,7 +216,8 @@ export function startPage() {
                     >`,
                 )}
               </div>
-              ${optionFields(targets)}
+              ${targets.trouble ? html`<div class="told-by">Whether there are several targets is not known, and without a choice a run goes into the default one: ${targets.said()}</div>` : nothing}
+              ${optionFields(targets.answer ?? [])}
             </fieldset>
           </div>
           <section class="card decision" aria-labelledby="outcome-head">
@@ -237,21 +243,14 @@ export function startPage() {
     );
   }
 
-  async function findTargets() {
-    try {
-      targets = (await ask(CLUSTER)).targets || [];
-    } catch {
-      targets = []; // the run would go into the default one; what is wrong, the sources say
-    }
-    onChange();
-  }
-
   show();
-  findTargets();
+  targets.ask(async () => (await ask(CLUSTER)).targets || []);
   return {
     title: "New run",
     close() {
       isClosed = true;
+      targets.close();
+      sources.close();
     },
   };
 }

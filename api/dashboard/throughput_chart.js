@@ -1,7 +1,9 @@
-// How fast rows were copied, and how long it would still have taken, painted by uPlot.
+// How fast rows were loaded, and how long it would still have taken, painted by uPlot.
 import uPlot from "./vendored/uplot/uPlot.esm.js";
 import {themeColour} from "./colour_scheme.js";
+import {nothing} from "./vendored/lit-html/lit-html.js";
 import {secondsLeft} from "./run_figures.js";
+import {copies} from "./run_words.js";
 import {html} from "./shown_text.js";
 import {count, duration, number} from "./text_formats.js";
 
@@ -15,6 +17,7 @@ export class ThroughputChart {
   #place = null;
   #data = null;
   #said = "";
+  #isDry = false;
   #repaint = () => {
     this.#plot?.destroy();
     this.#plot = null;
@@ -37,21 +40,26 @@ export class ThroughputChart {
   /** Says in words what the picture shows. */
   view(run) {
     const {speed, status} = run;
-    const hasData = speed && speed.rows.some(rows => rows > 0);
-    const rates = hasData ? speed.rows.map(rows => rows / speed.seconds_per_span) : [];
-    const total = hasData ? speed.rows.reduce((sum, rows) => sum + rows, 0) : 0;
-    const average = hasData ? total / (speed.rows.length * speed.seconds_per_span) : 0;
-    const isWorthAPicture = hasData && rates.length >= FEWEST_SPANS;
-    this.#said = hasData
-      ? `${count(total, "row")} copied in ${duration(speed.rows.length * speed.seconds_per_span)}, ${number(Math.round(average))} rows a second on average${isWorthAPicture ? ` and ${number(Math.round(Math.max(...rates)))} at the most` : ""}.`
-      : status.finished
-        ? "Nothing was copied."
-        : "Nothing is copied yet.";
+    if (!copies(status.mode)) return nothing;
+    const hasData = Boolean(speed?.rows.some((rows, at) => rows + speed.rows_quarantined[at] > 0));
+    const isWorthAPicture = hasData && speed.rows.length >= FEWEST_SPANS;
+    this.#isDry = status.mode === "dry-run";
+    if (hasData) this.#said = this.#inWords(run, isWorthAPicture);
+    else if (speed) this.#said = `Nothing ${status.finished ? "was" : "is"} ${this.#isDry ? "tried" : "copied"}${status.finished ? "" : " yet"}.`;
+    else this.#said = run.troubles.has("speed") ? "" : "Asking the server …";
     return html`<section class="card" aria-labelledby="speed-head">
-      <div class="card-head"><h2 id="speed-head">Speed of the copy</h2></div>
-      <p class="soft small-text">${this.#said}</p>
+      <div class="card-head"><h2 id="speed-head">Speed of the ${this.#isDry ? "trial copy" : "copy"}</h2></div>
+      ${this.#said ? html`<p class="soft small-text">${this.#said}</p>` : nothing} ${run.troubleSaid("speed")}
       <div id="speed-chart" class="chart" role="img" aria-label=${this.#said} ?hidden=${!isWorthAPicture}></div>
     </section>`;
+  }
+
+  /** The rows and their pace are those of the status, as they stand above: one number for one thing. */
+  #inWords({speed, status: {rows}}, hasPicture) {
+    const most = Math.max(...speed.rows) / speed.seconds_per_span;
+    const what = this.#isDry ? "would be loaded, tried" : "loaded";
+    const peak = hasPicture ? ` and ${number(Math.round(most))} at the most` : "";
+    return `${count(rows.done, "row")} ${what} in ${duration(speed.rows.length * speed.seconds_per_span)}, ${number(Math.round(rows.per_second))} rows a second on average${peak}.`;
   }
 
   /** To be called after the page was drawn. */
@@ -107,7 +115,7 @@ export class ThroughputChart {
         series: [
           {value: (_, at) => (at === null ? "–" : new Date(at * 1000).toLocaleTimeString("en-GB"))},
           {
-            label: "rows a second",
+            label: this.#isDry ? "rows a second that would be loaded" : "rows loaded a second",
             stroke: accent,
             width: 2,
             fill: `color-mix(in srgb, ${accent} 12%, transparent)`,
@@ -115,7 +123,7 @@ export class ThroughputChart {
             points: {show: false},
           },
           {
-            label: "time left for the copy",
+            label: this.#isDry ? "time left for the trial copy" : "time left for the copy",
             scale: "left",
             stroke: warm,
             width: 1.5,

@@ -5,13 +5,21 @@ const SAID = {read: "look", run: "start, pause and resume runs", admin: "cancel,
 class TokenRights {
   #scopes = null;
   #name = "";
+  /** Why the server has not told lately, as a sentence; empty: it has. */
+  trouble = "";
 
   learn({name, scopes}) {
+    this.trouble = "";
     this.#name = name;
     this.#scopes = scopes;
   }
 
+  miss(error) {
+    this.trouble = `${error.message} It is asked for again by itself.`;
+  }
+
   forget() {
+    this.trouble = "";
     this.#scopes = null;
     this.#name = "";
   }

@@ -65,14 +65,17 @@ class ChunkMap:
 
 @dataclass(frozen=True, slots=True)
 class Throughput:
-    """Rows and bytes of the chunks that were copied, in equal spans of time since the first was begun.
+    """What the chunks that are done came to, in equal spans of time since the first was begun.
 
-    A chunk counts whole in the span in which it was committed. `rows` and `bytes` are empty before the first.
+    A chunk counts whole in the span in which it was committed. `rows` were loaded (a dry-run: would be),
+    `rows_quarantined` read and kept apart, `bytes` are those of the values that were read. All are empty before the
+    first.
     """
 
     started_at: datetime | None
     seconds_per_span: float
     rows: tuple[int, ...]
+    rows_quarantined: tuple[int, ...]
     bytes: tuple[int, ...]
 
 
@@ -178,11 +181,13 @@ _SPANS: Final = text(
         SELECT least(sized.spans - 1,
                      greatest(0, floor(extract(epoch FROM c.finished_at - sized.first) / sized.seconds)))::int
                    AS span,
-               sum(c.rows)::bigint AS rows, sum(c.bytes)::bigint AS bytes
+               sum(c.rows_loaded)::bigint AS rows, sum(c.rows_quarantined)::bigint AS rows_quarantined,
+               sum(c.bytes)::bigint AS bytes
         FROM convoy.chunks c, sized WHERE c.run_id = :run_id AND c.state = 'done' AND c.finished_at IS NOT NULL
         GROUP BY 1
     )
-    SELECT sized.first, sized.seconds, coalesce(counted.rows, 0) AS rows, coalesce(counted.bytes, 0) AS bytes
+    SELECT sized.first, sized.seconds, coalesce(counted.rows, 0) AS rows,
+           coalesce(counted.rows_quarantined, 0) AS rows_quarantined, coalesce(counted.bytes, 0) AS bytes
     FROM sized CROSS JOIN generate_series(0, sized.spans - 1) AS place LEFT JOIN counted ON counted.span = place
     ORDER BY place
     """
@@ -190,16 +195,20 @@ _SPANS: Final = text(
 
 
 def read_throughput(engine: Engine, run_id: str, spans: int, *, is_over: bool) -> Throughput:
-    """Return how much was copied when, in at most so many spans of time; `is_over`: nothing more is copied."""
+    """Return how much was loaded when, in at most so many spans of time; `is_over`: nothing more is loaded."""
     with engine.connect() as connection:
         rows = connection.execute(
             _SPANS, {"run_id": run_id, "spans": spans, "shortest": SHORTEST_SPAN_SECONDS, "is_over": is_over}
         ).all()
     if not rows:
-        return Throughput(None, 0.0, (), ())
+        return Throughput(None, 0.0, (), (), ())
     first = rows[0]
     return Throughput(
-        first.first, first.seconds, tuple(row.rows for row in rows), tuple(row.bytes for row in rows)
+        first.first,
+        first.seconds,
+        tuple(row.rows for row in rows),
+        tuple(row.rows_quarantined for row in rows),
+        tuple(row.bytes for row in rows),
     )
 
 

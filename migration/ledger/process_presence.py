@@ -100,6 +100,8 @@ class CurrentWork:
 
     run_id: str
     phase: str
+    source: str | None
+    """Of the table."""
     table: str | None
     chunk: int | None
 
@@ -204,13 +206,14 @@ _ANY_AT_WORK: Final = text(f"SELECT EXISTS (SELECT {STEPS_AT_WORK})")
 _FORGET: Final = text("DELETE FROM convoy.processes WHERE host = :host AND pid = ANY(:pids)")
 _DOING: Final = text(
     f"""
-    SELECT node, run_id::text, phase, table_name, chunk FROM (
-        SELECT s.node, s.run_id, s.phase, t.name AS table_name, c.position AS chunk,
+    SELECT node, run_id::text, phase, source, table_name, chunk FROM (
+        SELECT s.node, s.run_id, s.phase, o.label AS source, t.name AS table_name, c.position AS chunk,
                row_number() OVER (PARTITION BY s.node ORDER BY s.claimed_at, s.id) AS place
         FROM (SELECT s.* {STEPS_AT_WORK}) s
         JOIN convoy.runs r ON r.id = s.run_id AND NOT (r.phase = ANY(:ends))
         LEFT JOIN convoy.chunks c ON c.id = s.chunk_id
-        LEFT JOIN convoy.tables t ON t.id = coalesce(s.table_id, c.table_id)) found
+        LEFT JOIN convoy.tables t ON t.id = coalesce(s.table_id, c.table_id)
+        LEFT JOIN convoy.sources o ON o.id = t.source_id) found
     WHERE place <= :most ORDER BY node, place
     """
 )
@@ -241,7 +244,8 @@ def read_processes(connection: Connection, ended_phases: Iterable[str]) -> tuple
     """
     doing: dict[str, list[CurrentWork]] = {}
     for row in connection.execute(_DOING, {"ends": list(ended_phases), "most": _MOST_AT_ONCE}):
-        doing.setdefault(row.node, []).append(CurrentWork(row.run_id, row.phase, row.table_name, row.chunk))
+        work = CurrentWork(row.run_id, row.phase, row.source, row.table_name, row.chunk)
+        doing.setdefault(row.node, []).append(work)
     return tuple(_presence(row, doing) for row in connection.execute(_READ))
 
 

@@ -23,7 +23,7 @@ from migration.ledger.table_progress import (
     read_totals,
     read_version,
 )
-from migration.model import Phase
+from migration.model import Mode, Phase
 from migration.ways_on import WayOn, way_on
 
 _SPAN_PERCENT: dict[Phase, tuple[float, float]] = {
@@ -37,6 +37,12 @@ _SPAN_PERCENT: dict[Phase, tuple[float, float]] = {
     Phase.CUTTING_OVER: (99, 100),
 }
 """Where each phase begins and ends on the way from 0 to 100: typical shares of a run's time."""
+_END_PERCENT: Final = 99.0
+"""A hundred only once it has ended."""
+_LAST_PHASE: Final = {Mode.DRY_RUN: Phase.COPYING, Mode.VALIDATE: Phase.VALIDATING}
+"""Of runs that do a part of a migration: all that is left to 100 percent is its share."""
+_PHASE_BEFORE: Final = {Phase.COPYING: Phase.PROFILING, Phase.VALIDATING: Phase.SNAPSHOTTING}
+"""In these."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +56,8 @@ class RunProgress:
     `workers_alive` count who is there for any run. `last_progress_at` is when a step was last done, or a phase entered.
     `waits` are sentences on what takes longer than it should: who holds a chunk or a lock; that somebody has paused the
     run; that nobody is there to move it (`is_abandoned`) or to work on it. `version` is what `since` takes. `way_on` is
-    what helps after a failure; None where the run has not failed, or somebody has given it up.
+    what helps after a failure; None where the run has not failed, or somebody has given it up. `stopped_in` is the
+    phase that a failed or cancelled run was in before; None for others.
     """
 
     run_id: str
@@ -82,6 +89,7 @@ class RunProgress:
     tables_scope: TableScope = TableScope.ALL
     version: str = ""
     way_on: WayOn | None = None
+    stopped_in: Phase | None = None
 
 
 _STEPS_SQL = """
@@ -100,7 +108,7 @@ WHERE run_id = :run_id AND phase IN (:phase, :ahead)
 
 _COPY_SECONDS_SQL = """
 SELECT extract(epoch FROM
-           CASE WHEN bool_and(state = 'done') THEN max(finished_at) ELSE clock_timestamp() END
+           CASE WHEN :is_over OR bool_and(state = 'done') THEN max(finished_at) ELSE clock_timestamp() END
            - min(claimed_at))::float8
 FROM convoy.steps WHERE run_id = :run_id AND phase = 'copying'
 """
@@ -160,7 +168,8 @@ def _read(connection: Connection, run_id: str, scope: TableScope, since: TableVe
             "entering": EventName.PHASE.value,
         },
     ).one()
-    copy_seconds = connection.execute(text(_COPY_SECONDS_SQL), {"run_id": run_id}).scalar() or 0.0
+    copying = {"run_id": run_id, "is_over": run.phase.is_end}
+    copy_seconds = connection.execute(text(_COPY_SECONDS_SQL), copying).scalar() or 0.0
     # What steps of a stopped run say stays as it was when their workers were stopped.
     workers = () if run.phase.is_end else workers_at(connection, run_id)
     alive = count_alive(connection)
@@ -178,7 +187,7 @@ def _read(connection: Connection, run_id: str, scope: TableScope, since: TableVe
         run_id=run.id,
         mode=run.mode,
         phase=run.phase,
-        percent=_percent(phase, step.done, step.total, step.ahead_done, step.ahead_total),
+        percent=_percent(Mode(run.mode), phase, step.done, step.total, step.ahead_done, step.ahead_total),
         rows_total=totals.rows_total,
         rows_done=totals.rows_done,
         bytes_total=totals.bytes_total,
@@ -204,6 +213,7 @@ def _read(connection: Connection, run_id: str, scope: TableScope, since: TableVe
         tables_scope=scope,
         version=version.token,
         way_on=_way_on(connection, run_id) if run.phase is Phase.FAILED and run.given_up_at is None else None,
+        stopped_in=phase if run.phase is not phase else None,
     )
 
 
@@ -239,11 +249,16 @@ def _tables(
     return TableScope.ALL, read_all_tables(connection, run_id)
 
 
-def _percent(working_phase: Phase, done: int, total: int, ahead_done: int = 0, ahead_total: int = 0) -> float:
+def _percent(
+    mode: Mode, working_phase: Phase, done: int, total: int, ahead_done: int = 0, ahead_total: int = 0
+) -> float:
     span = _SPAN_PERCENT.get(working_phase)
     if span is None:
         return 100.0
     first, last = span
+    if working_phase is _LAST_PHASE.get(mode):
+        first, last = _SPAN_PERCENT[_PHASE_BEFORE[working_phase]][1], _END_PERCENT
+        return round(first + (last - first) * (done / total if total else 0.0), 1)
     # What is done ahead counts as much now as it will in its own phase: the next one begins where this one ends.
     first_ahead, last_ahead = _SPAN_PERCENT[WORKED_AHEAD.get(working_phase, working_phase)]
     ahead = (last_ahead - first_ahead) * (ahead_done / ahead_total if ahead_total else 0.0)

@@ -35,6 +35,8 @@ class TableProgress:
     """One table; rows and bytes are those of the copy. `state` is pending, running, done or failed.
 
     `rows_done` are those that were loaded: what was kept apart counts as `rows_quarantined`, and for no other.
+    `rows_target` were read in the target, and `equal` is what came of the comparison; None: it was not compared. A run
+    that does nothing but compare has no chunks: there, a table is done once it is compared.
     """
 
     source: str
@@ -45,6 +47,8 @@ class TableProgress:
     bytes_done: int
     state: str
     rows_quarantined: int = 0
+    rows_target: int | None = None
+    equal: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +145,7 @@ WITH clock AS (
 _TABLES: Final = """
 SELECT s.label AS source, t.name, t.rows AS rows_total, c.rows_done, coalesce(c.bytes_total, 0) AS bytes_total,
        coalesce(c.bytes_done, 0) AS bytes_done, coalesce(c.rows_quarantined, 0) AS rows_quarantined,
-       coalesce(c.state, 'pending') AS state
+       coalesce(c.state, CASE WHEN t.equal IS NULL THEN 'pending' ELSE 'done' END) AS state, t.rows_target, t.equal
 FROM convoy.tables t
 JOIN convoy.sources s ON s.id = t.source_id
 LEFT JOIN (

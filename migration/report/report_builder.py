@@ -38,7 +38,7 @@ from migration.report.report_model import (
     Throughput,
 )
 from migration.report.retried_rows import with_retries
-from migration.report.run_facts import Facts
+from migration.report.run_facts import Facts, TableFacts
 from migration.report.run_facts_reader import read_facts
 from migration.report.run_recommendations import Situation, recommend
 from migration.report.run_timeline import build_timeline, phase_totals
@@ -142,7 +142,7 @@ def assemble(facts: Facts) -> Report:
         accepted=accepted,
         quarantine=quarantine,
         phases=phases,
-        throughput=_throughput(options.mode, tables, phases),
+        throughput=_throughput(options.mode, facts.tables, phases),
         recommendations=recommend(
             Situation(
                 run_id=run.id,
@@ -381,20 +381,17 @@ def _hex(original: bytes, full_bytes: int) -> str:
     return original[:PREVIEW_BYTES].hex() + ("…" if full_bytes > PREVIEW_BYTES else "")
 
 
-def _throughput(mode: Mode, tables: Sequence[TableReport], phases: Sequence[PhaseReport]) -> Throughput:
+def _throughput(mode: Mode, tables: Sequence[TableFacts], phases: Sequence[PhaseReport]) -> Throughput:
     """Return the speed of the phase that matters in this mode; zero where it took no time."""
     spent = {phase.name: phase.seconds for phase in phases}
-    copying, profiling = spent.get(Phase.COPYING.value, 0.0), spent.get(Phase.PROFILING.value, 0.0)
-    seconds = {
-        Mode.MIGRATE: copying,
-        Mode.DRY_RUN: copying or profiling,
-        Mode.VALIDATE: spent.get(Phase.VALIDATING.value, 0.0),
-    }[mode]
+    compares = mode is Mode.VALIDATE
+    seconds = spent.get((Phase.VALIDATING if compares else Phase.COPYING).value, 0.0)
     if seconds <= 0:
         return Throughput()
     rows, size = 0, 0.0
     for table in tables:
-        moved = table.rows_loaded + table.rows_quarantined if mode is Mode.MIGRATE else table.rows_source
-        rows += moved
-        size += table.bytes * (moved / table.rows_source if table.rows_source else 0.0)
+        # Of a run that was stopped, no more than it has come to: rows of chunks that are done, or tables compared.
+        read = table.rows if compares else table.rows_loaded + table.rows_quarantined
+        rows += read
+        size += table.bytes * (read / table.rows if table.rows else 0.0)
     return Throughput(round(rows / seconds, 1), round(size / seconds, 1))

@@ -84,6 +84,12 @@ class Situation:
 
 Rule = Callable[[Situation], Iterator[Recommendation]]
 
+_RESUMED = {
+    Mode.MIGRATE: "The ledger knows which chunks are committed; a resumed run copies only the others.",
+    Mode.DRY_RUN: "The ledger knows which chunks were tried; a resumed run tries only the others.",
+    Mode.VALIDATE: "The ledger knows which sources were compared; a resumed run compares only the others.",
+}
+
 
 def _resume(situation: Situation) -> Iterator[Recommendation]:
     if situation.status is not Phase.FAILED or situation.is_given_up:
@@ -108,7 +114,7 @@ def _resume(situation: Situation) -> Iterator[Recommendation]:
         yield Recommendation(
             Urgency.MUST,
             "Repair the cause, then resume",
-            "The ledger knows which chunks are committed; a resumed run copies only the others.",
+            _RESUMED[situation.options.mode],
             (next_commands.go_on(situation.run_id, situation.goes_on_by).command,),
         )
 

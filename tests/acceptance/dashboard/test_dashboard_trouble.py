@@ -75,6 +75,11 @@ def test_an_api_that_goes_away_is_said_with_the_time_and_one_that_comes_back_is_
     api.start()
     expect(trouble(page)).to_have_count(0)
     expect(page.get_by_text("all 30 loaded")).to_be_visible()
+    # Who listens is told that it is back: what was said last must not stay the last word.
+    expect(page.locator("#announcer")).to_contain_text(
+        re.compile(r"The server answers again since \d\d:\d\d:\d\d")
+    )
+    expect(page.locator("#announcer")).not_to_contain_text("No answer")
 
 
 def test_a_run_of_which_nothing_was_read_yet_has_its_name_and_no_figures(

@@ -202,8 +202,11 @@ def test_throughput_counts_every_chunk_that_is_done_once(api: RunningApi) -> Non
 
     found = api.client.get(f"{V1}/{run_id}/throughput?spans=4").json()
 
-    assert nothing == {"started_at": None, "seconds_per_span": 0.0, "rows": [], "bytes": []}
-    assert sum(found["rows"]) == 30
+    assert nothing == {
+        "started_at": None, "seconds_per_span": 0.0, "rows": [], "rows_quarantined": [], "bytes": [],
+    }  # fmt: skip
+    assert sum(found["rows"]) == 24  # loaded, as the status says
+    assert sum(found["rows_quarantined"]) == 6
     assert sum(found["bytes"]) == 300
     assert len(found["rows"]) <= 4
     assert found["seconds_per_span"] >= 0.5
