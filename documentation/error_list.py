@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final
 
-from api.problem_kinds import OWN_PROBLEMS, OWN_RETRYABLE, kinds_of, problem_kind
+from api.problem_kinds import OWN_PROBLEMS, OWN_RETRYABLE, ProblemKind, kinds_of, problem_kind
 from documentation.markdown_parts import code, page, table
 from documentation.next_step_reader import next_step_templates
 from migration.convoy_error import ConvoyError, Place
@@ -80,7 +82,7 @@ def _own_error(name: str, row: list[str]) -> dict[str, Any]:
         "is_a": None,
         "exit_status": None,
         "http": [{"status": int(problem_kind(name).status), "problem": name}],
-        "retryable": name in OWN_RETRYABLE,
+        "retryable": name in OWN_RETRYABLE or _is_outage([problem_kind(name)]),
         "fields": [],
         "meaning": _plain(meaning),
         "remedy": _plain(remedy),
@@ -105,11 +107,16 @@ def _error(kind: type[ConvoyError], row: list[str]) -> dict[str, Any]:
         "is_a": base.code if issubclass(base, ConvoyError) else None,
         "exit_status": int(kind.exit_status),
         "http": [{"status": int(found.status), "problem": found.name} for found in kinds_of(kind)],
-        "retryable": issubclass(kind, RetryableError),
+        "retryable": issubclass(kind, RetryableError) or _is_outage(kinds_of(kind)),
         "fields": [field for field in Place.__annotations__ if field in named],
         "meaning": _plain(meaning),
         "remedy": _plain(remedy),
     }
+
+
+def _is_outage(kinds: Iterable[ProblemKind]) -> bool:
+    """Whether it is answered with 503, which says that the same request may be sent again (RFC 9110, 15.6.4)."""
+    return any(found.status is HTTPStatus.SERVICE_UNAVAILABLE for found in kinds)
 
 
 def _plain(text: str) -> str:

@@ -159,3 +159,10 @@ def test_errors_json_keeps_to_the_form_that_its_readers_are_promised() -> None:
         },
     }
     jsonschema_rs.validate(schema, json.loads(text("errors.json")))
+
+
+def test_what_the_api_answers_with_retry_after_is_retryable_in_the_list() -> None:
+    errors = json.loads(errors_json())["errors"]
+    outages = [error for error in errors if any(answer["status"] == 503 for answer in error["http"])]
+    assert len(outages) > 10
+    assert [error["code"] for error in outages if not error["retryable"]] == []
