@@ -175,22 +175,39 @@ def end_session(direct: Direct, connection: Connection) -> None:
         administrator.execute("SELECT pg_terminate_backend(%s, 5000)", (pid,))
 
 
-def test_sessions_that_the_server_ends_use_up_no_attempt(
-    direct: Direct, build: Callable[[str], Path]
-) -> None:
-    run = direct.start(build(SCRIPT), until=Phase.COPYING, target_schema="attempts")
-    ((step_id,), *_) = direct.query("SELECT id FROM convoy.steps WHERE phase = 'copying' ORDER BY id")
-    times = direct.context.settings.max_attempts + 1
+def end_attempts(direct: Direct, step_id: int, times: int) -> None:
+    """Let an administrator end the session of as many attempts at a step, on a server that stays up."""
     with quiet_steps():
         for _ in range(times):
             with disturbed(direct.context.engine, 3, partial(end_session, direct)) as seen:
                 assert not run_step(direct.context, step_id)
             assert len(seen) > 3
             direct.context.disturbances = 0  # no need to wait longer each time
-    assert direct.query(f"SELECT state, attempts FROM convoy.steps WHERE id = {step_id}") == [("pending", 0)]
+
+
+def test_sessions_that_an_administrator_ends_are_attempts_and_the_last_one_is_left(
+    direct: Direct, build: Callable[[str], Path]
+) -> None:
+    run = direct.start(build(SCRIPT), until=Phase.COPYING, target_schema="attempts")
+    ((step_id,), *_) = direct.query("SELECT id FROM convoy.steps WHERE phase = 'copying' ORDER BY id")
+    times = direct.context.settings.max_attempts - 1
+    end_attempts(direct, step_id, times)
+    assert direct.query(f"SELECT state, attempts FROM convoy.steps WHERE id = {step_id}") == [
+        ("pending", times)
+    ]
     ended = direct.finish(run.id)
     assert (ended.phase, ended.error) == (Phase.COMPLETED, None)
-    assert direct.query(f"SELECT attempts FROM convoy.steps WHERE id = {step_id}") == [(1,)]
+
+
+def test_sessions_that_are_ended_for_ever_end_the_run_with_a_reason(
+    direct: Direct, build: Callable[[str], Path]
+) -> None:
+    run = direct.start(build(SCRIPT), until=Phase.COPYING, target_schema="for_ever")
+    ((step_id,), *_) = direct.query("SELECT id FROM convoy.steps WHERE phase = 'copying' ORDER BY id")
+    end_attempts(direct, step_id, direct.context.settings.max_attempts)
+    ended = direct.finish(run.id)
+    assert ended.phase is Phase.FAILED
+    assert "terminating connection due to administrator command" in (ended.error or "")
 
 
 @pytest.mark.parametrize("phase", TRANSITIONS)
