@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final
@@ -81,7 +81,7 @@ def _own_error(name: str, row: list[str]) -> dict[str, Any]:
         "class": None,
         "is_a": None,
         "exit_status": None,
-        "http": [{"status": int(problem_kind(name).status), "problem": name}],
+        **_answers([problem_kind(name)]),
         "retryable": name in OWN_RETRYABLE or _is_outage([problem_kind(name)]),
         "fields": [],
         "meaning": _plain(meaning),
@@ -106,11 +106,20 @@ def _error(kind: type[ConvoyError], row: list[str]) -> dict[str, Any]:
         "class": kind.__name__,
         "is_a": base.code if issubclass(base, ConvoyError) else None,
         "exit_status": int(kind.exit_status),
-        "http": [{"status": int(found.status), "problem": found.name} for found in kinds_of(kind)],
+        **_answers(kinds_of(kind)),
         "retryable": issubclass(kind, RetryableError) or _is_outage(kinds_of(kind)),
         "fields": [field for field in Place.__annotations__ if field in named],
         "meaning": _plain(meaning),
         "remedy": _plain(remedy),
+    }
+
+
+def _answers(kinds: Sequence[ProblemKind]) -> dict[str, Any]:
+    """Return the answer that an error has mostly, and all that it may have."""
+    return {
+        "http_status": int(kinds[0].status),
+        "problem": kinds[0].name,
+        "http": [{"status": int(found.status), "problem": found.name} for found in kinds],
     }
 
 

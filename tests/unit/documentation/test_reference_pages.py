@@ -133,7 +133,17 @@ def test_errors_json_keeps_to_the_form_that_its_readers_are_promised() -> None:
                 "type": "array",
                 "items": {
                     "type": "object",
-                    "required": ["code", "exit_status", "http", "retryable", "fields", "meaning", "remedy"],
+                    "required": [
+                        "code",
+                        "exit_status",
+                        "http_status",
+                        "problem",
+                        "http",
+                        "retryable",
+                        "fields",
+                        "meaning",
+                        "remedy",
+                    ],
                     "properties": {
                         "retryable": {"type": "boolean"},
                         "exit_status": {"type": ["integer", "null"]},
