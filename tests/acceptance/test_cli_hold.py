@@ -161,7 +161,7 @@ def test_command_that_waits_for_a_lock_says_whose(shell: Shell, command: str) ->
         # Whole looks are over, and told, when a later one begins; idle its session is before the first, too.
         look = (
             "SELECT extract(epoch FROM query_start) FROM pg_stat_activity"
-            " WHERE application_name = 'convoy cli lock waits' AND query_start IS NOT NULL"
+            " WHERE application_name = 'convoy cli server waits' AND query_start IS NOT NULL"
         )
         assert wait_until(lambda: bool(shell.query(look)))
         ((first,),) = shell.query(look)
