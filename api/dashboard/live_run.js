@@ -147,7 +147,8 @@ export class LiveRun {
 
   async #askStatus() {
     const before = this.status,
-      wasOver = this.isOver;
+      wasOver = this.isOver,
+      wasAway = this.trouble !== null;
     const path = withQuery(`${RUNS}/${encodeURIComponent(this.#id)}/status`, {tables: "all", since: this.#version});
     const status = await ask(path, {signal: this.#end.signal});
     if (status.tables_scope === "all") this.tables = new Map(); // else those that have changed since the last answer
@@ -155,11 +156,11 @@ export class LiveRun {
     this.#version = status.version;
     this.status = status;
     this.#seen.set("status", Date.now());
-    this.troubles.delete("status");
+    if (wasAway) this.troubles.clear(); // of the same silence: each part is asked anew before anything is said of it
     if (this.isOver) this.troubles.delete("cluster"); // nobody works on it any more
     this.#show();
     this.#tell();
-    if (!before) this.#askParts();
+    if (!before || wasAway) this.#askParts();
     else if (this.isOver !== wasOver) this.#askOfCopy(); // the last figures, or that it goes on
     // A run that is over may be rolled back, resumed or given up, by whomever: its log tells of it.
     if (!this.isOver || (before && endOf(status) !== endOf(before))) this.#follow();
