@@ -52,7 +52,7 @@ def test_role_of_any_name_migrates_replaces_compares_and_rolls_back(shop: Replac
 
 
 def test_what_a_role_grants_by_default_comes_with_new_tables_and_no_others_defaults(
-    shop: Replacement, postgres_url: str
+    shop: Replacement,
 ) -> None:
     """One whose name folds to another's must not read that one's defaults."""
     own = shop.query("SELECT current_user")[0][0]
