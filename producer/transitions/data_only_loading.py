@@ -61,8 +61,8 @@ def load_schema(
     remove_own_schema(connection, staging, None, then="resume the run")
     save_objects(connection, run.id, [told_apart(run, schema, result) for result in loaded.results])
     add_findings(connection, run.id, [signed(finding, run.options) for finding in loaded.findings])
-    differing = {finding.table for finding in loaded.findings if finding.is_error}
+    differing = {(finding.source, finding.table) for finding in loaded.findings if finding.is_error}
     for table in tables:
-        if table.name in differing:
+        if (planned(table).source_label, table.name) in differing:
             save_difference(connection, table.id)
     return loaded.record

@@ -12,7 +12,7 @@ from migration.ledger.chunk_records import read_all_loaded, read_loaded
 from migration.ledger.digest_records import stored_digest
 from migration.ledger.ledger_tables import steps
 from migration.ledger.run_results import add_findings, save_schema_checked, save_verdicts
-from migration.ledger.table_records import TableRecord, read_tables
+from migration.ledger.table_records import TableRecord, planned, read_tables
 from migration.model import Mode, Phase
 from migration.source.snapshots.snapshot_access import SnapshotAccess
 from migration.steps.digest_renewal import renew_digests
@@ -117,8 +117,13 @@ def finish_validating(
     save_schema_checked(connection, compared.schema.checked)
     save_verdicts(connection, {one.table.id: (one.source, one.target) for one in compared.tables})
     for one in compared.tables:
-        add_findings(connection, run.id, one.findings)
-    unequal = [one.table.name for one in compared.tables if one.source != one.target]
+        label = planned(one.table).source_label
+        add_findings(connection, run.id, [finding.of(label) for finding in one.findings])
+    unequal = [
+        run.options.table_names.table(planned(one.table).source_label, one.table.name)
+        for one in compared.tables
+        if one.source != one.target
+    ]
     if not unequal:
         note_signatures(connection, run, [one.table for one in compared.tables])
         return before_cutover(connection, run)

@@ -96,7 +96,7 @@ def _damage(label: str, snapshot: Snapshot) -> list[Finding]:
     return [
         Finding(
             FindingKind.DAMAGED_RANGE, d.table, f"source {label}: {d.message}", None, d.key, is_error=False
-        )
+        ).of(label)
         for d in snapshot.damage
     ]
 
