@@ -41,7 +41,10 @@ CREATE TRIGGER users_log AFTER INSERT ON users BEGIN DELETE FROM orders WHERE id
 CREATE VIEW odd AS SELECT id, sqlite_version() AS version FROM users;
 UPDATE sqlite_sequence SET seq = 9223372036854775807 WHERE name = 'users';
 """
-LONG = "WITH n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 400) SELECT group_concat(hex(randomblob(16)), '') FROM n"
+LONG = """
+WITH n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 400)
+SELECT group_concat(hex(randomblob(16)), '') FROM n
+"""
 """Longer than an entry of an index may be, however well it is compressed."""
 
 
@@ -123,14 +126,8 @@ def test_each_kind_of_trouble_names_its_source_and_the_other_is_clean(
 
     told = on_terminal(report)
     findings = told[told.index("Findings:") : told.index("Schema:")]
-    for place in (
-        "users.name",
-        "orders.user_id",
-        "users",
-        f"{north}: trigger users_log",
-        f"{north}: view odd",
-    ):
-        assert (place if place.startswith(north) else f" {north}.{place}") in findings, findings
+    for place in (".users.name", ".orders", ".users", ": trigger users_log", ": view odd"):
+        assert f" {north}{place}" in findings, findings
     assert south not in findings
     assert f"({north}.users.name)" in report.verdict.headline
     assert f"{north}.users.name" in told[told.index("Quarantine:") : told.index("Findings:")]
@@ -142,7 +139,7 @@ def test_each_kind_of_trouble_names_its_source_and_the_other_is_clean(
 
     page = render_html(report)
     assert f'<td class="name">{north}.users.name</td>' in page
-    assert f'<td class="name">{north}.orders.user_id</td>' in page
+    assert f'<td class="name">{north}.orders</td>' in page
     assert f"{south}.users" not in page[page.index('id="findings"') :].partition("</section>")[0]
 
     failed = {suite.get("name"): suite.get("failures") for suite in ET.fromstring(render_junit(report))}  # noqa: S314
@@ -276,7 +273,8 @@ def test_rows_of_an_application_are_told_with_their_source(tenants: Tenants) -> 
     north, south = tenants.labels
     for label in tenants.labels:
         tenants.direct.query(
-            f"CREATE SCHEMA {label}; CREATE TABLE {label}.users (id integer PRIMARY KEY, name text, note text, code integer);"
+            f"CREATE SCHEMA {label};"
+            f"CREATE TABLE {label}.users (id integer PRIMARY KEY, name text, note text, code integer);"
             f"CREATE TABLE {label}.orders (id integer PRIMARY KEY, user_id integer);"
         )
     tenants.direct.query(f"INSERT INTO {south}.users VALUES (1, 'another', 'row', 1)")
