@@ -62,7 +62,7 @@ class RunOptions:
     salvage: bool = False
     """Take what can still be read of a damaged source, and list the rest."""
     accept: tuple[str, ...] = ()
-    """Losses that somebody signs for: `LOSS`, `TABLE.COLUMN:LOSS`, `skipped:KIND`."""
+    """Losses that somebody signs for: `LOSS`, `TABLE.COLUMN:LOSS`, `LABEL.TABLE.COLUMN:LOSS`, `skipped:KIND`."""
     accepted_by: str = ""
     """Who signs."""
     ignore: tuple[str, ...] = ()

@@ -2,7 +2,7 @@
 import {nothing} from "./vendored/lit-html/lit-html.js";
 import {RUNS, ask} from "./api_requests.js";
 import {announce, draw} from "./page_screen.js";
-import {placeOf, tableNamer} from "./run_figures.js";
+import {tableNamer, whereFound} from "./run_figures.js";
 import {MODE_SAID, badge, copies, phaseSaid, placeOf} from "./run_words.js";
 import {SectionQuestion} from "./section_question.js";
 import {breakable, html} from "./shown_text.js";
@@ -220,7 +220,7 @@ const findingsOf = (title, findings, nameOf) =>
                 finding =>
                   html`<li>
                     <strong>${words(finding.kind)}</strong>
-                    ${breakable(placeOf(finding, nameOf))}
+                    ${breakable(whereFound(finding, nameOf))}
                     <div class="soft">${finding.message}</div>
                   </li>`,
               )}

@@ -2,7 +2,7 @@
 import {nothing} from "./vendored/lit-html/lit-html.js";
 import {RUNS, ask, withQuery} from "./api_requests.js";
 import {pasteBlock} from "./page_screen.js";
-import {placeOf} from "./run_figures.js";
+import {whereFound} from "./run_figures.js";
 import {SectionQuestion} from "./section_question.js";
 import {breakable, html} from "./shown_text.js";
 import {bytesOf, count, hex, number, readable, words} from "./text_formats.js";
@@ -61,7 +61,7 @@ export class FindingsList {
 
 /** `nameOf` tells a table from those of other sources (run_figures.js). What became of the run, its status says. */
 export function findingLine(finding, nameOf = name => name) {
-  const place = placeOf(finding, nameOf);
+  const place = whereFound(finding, nameOf);
   const level = finding.is_error
     ? ["bad", "×", "error"]
     : finding.accepted_by

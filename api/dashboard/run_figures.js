@@ -19,7 +19,7 @@ export function tableNamer(tables) {
 }
 
 /** What a finding is about: table and column. An object of no single table has its source's label in place of one. */
-export function placeOf(finding, nameOf) {
+export function whereFound(finding, nameOf) {
   const isOfSource = finding.kind === "skipped_object" && finding.table === finding.source;
   return [isOfSource ? finding.table : nameOf(finding.table, finding.source), finding.column].filter(Boolean).join(".");
 }
