@@ -19,6 +19,12 @@ from migration.report.text_formatting import count, phrase
 from migration.report.verdict_model import Verdict, VerdictLevel
 
 _TABLES_NAMED: Final = 5
+_UNCHANGED: Final = {
+    Mode.MIGRATE: "no table that users see has changed",
+    Mode.DRY_RUN: "nothing was written",
+    Mode.VALIDATE: "neither side was changed, and nothing is proved",
+}
+"""What a run that did not reach its end leaves behind."""
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+|\n+")
 
 
@@ -103,7 +109,7 @@ def _judge(outcome: Outcome) -> Verdict:
     if outcome.status is Phase.FAILED:
         return _failed(outcome)
     if outcome.status is Phase.CANCELLED:
-        headline = f"Cancelled while {phrase(outcome.last_phase)}: no table that users see has changed."
+        headline = f"Cancelled while {phrase(outcome.last_phase)}: {_UNCHANGED[outcome.mode]}."
         return Verdict(VerdictLevel.NEUTRAL, headline)
     if outcome.status is Phase.ROLLED_BACK:
         return Verdict(
@@ -152,10 +158,11 @@ def _failed(outcome: Outcome) -> Verdict:
         else ""
     )
     headline, remedy = _first_sentence(outcome.error or "no reason was recorded")
+    unchanged = _UNCHANGED[outcome.mode]
     return Verdict(
         VerdictLevel.FAILED,
         f"Failed while {phrase(outcome.last_phase)}: {headline}",
-        f"{remedy}No table that users see has changed.{progress}",
+        f"{remedy}{unchanged[0].upper()}{unchanged[1:]}.{progress}",
     )
 
 

@@ -197,7 +197,12 @@ _COLUMNS = (
         lambda r: r.mode is not Mode.DRY_RUN,
     ),
     _Column("Equal", _equal, is_shown=lambda r: r.mode is not Mode.DRY_RUN, justify="left"),
-    _Column("Size", lambda t: Text(size(t.bytes)), lambda r: size(r.bytes)),
+    _Column(
+        "Size",
+        lambda t: Text(size(t.bytes)),
+        lambda r: size(r.bytes),
+        lambda r: r.mode is not Mode.VALIDATE,  # which profiles nothing
+    ),
     _Column(
         "Time",
         lambda t: Text(duration(t.seconds) if t.seconds else "", style="dim"),

@@ -7,6 +7,7 @@ import pytest
 from migration.model import Mode, Phase
 from migration.report.report_builder import assemble
 from migration.report.report_model import Report
+from migration.report.run_facts import Facts
 from migration.report.verdict_model import PartState, VerdictLevel
 from tests.unit.report import factories, scenarios
 
@@ -121,6 +122,22 @@ def test_cancelled_run_is_neither_good_nor_bad():
     report = assemble(scenarios.cancelled_facts())
     assert report.verdict.headline == "Cancelled while copying: no table that users see has changed."
     assert (report.verdict.level, report.exit_status) == (VerdictLevel.NEUTRAL, 130)
+
+
+@pytest.mark.parametrize(
+    ("mode", "words"),
+    [
+        (Mode.DRY_RUN, "nothing was written."),
+        (Mode.VALIDATE, "neither side was changed, and nothing is proved."),
+    ],
+)
+def test_rehearsal_or_comparison_that_ends_early_does_not_speak_of_users_tables(mode: Mode, words: str):
+    def of_mode(facts: Facts) -> Report:
+        run = replace(facts.run, mode=mode.value, options=replace(facts.run.options, mode=mode))
+        return assemble(replace(facts, run=run))
+
+    assert of_mode(scenarios.cancelled_facts()).verdict.headline == f"Cancelled while copying: {words}"
+    assert of_mode(scenarios.failed_facts()).verdict.detail.lower().endswith(words)
 
 
 def test_rolled_back_run_lasts_as_long_as_the_migration_did():
