@@ -64,7 +64,9 @@ def orphan_query(key: ForeignKeyFacts) -> str:
     return f"SELECT c.* FROM {child} c WHERE {filled} AND NOT EXISTS (SELECT FROM {parent} p WHERE {on});"
 
 
-def foreign_key_advice(unvalidated: Sequence[ForeignKeyFacts]) -> Iterator[Recommendation]:
+def foreign_key_advice(
+    unvalidated: Sequence[ForeignKeyFacts], names: TableNames = _OF_ONE_SOURCE
+) -> Iterator[Recommendation]:
     """Yield how to find orphan rows and to validate the keys of a run afterwards."""
     if unvalidated:
         lines = []
@@ -72,12 +74,15 @@ def foreign_key_advice(unvalidated: Sequence[ForeignKeyFacts]) -> Iterator[Recom
             child = quoted(key.schema, key.table)
             lines.append(orphan_query(key))
             lines.append(f"ALTER TABLE {child} VALIDATE CONSTRAINT {quoted(key.name)};")
-        names = ", ".join(f"{key.name} on {key.table}" for key in unvalidated[:_KEYS_SHOWN])
+        # By its schema, which is the source's label where tables of one name came.
+        told = ", ".join(
+            f"{key.name} on {names.table(key.schema, key.table)}" for key in unvalidated[:_KEYS_SHOWN]
+        )
         yield Recommendation(
             Urgency.SHOULD,
             "Find the orphan rows, then validate the foreign keys",
             f"{count(len(unvalidated), 'foreign key holds', 'foreign keys hold')} for new rows and not for all old"
-            f" ones (NOT VALID): {names}. The source held rows whose parent is missing, or a replaced table had the key"
+            f" ones (NOT VALID): {told}. The source held rows whose parent is missing, or a replaced table had the key"
             " so. Insert the parents, or delete or correct the orphans; then VALIDATE. A migration with --on-orphan"
             " keeps such rows apart, or takes the reference away.",
             tuple(lines),

@@ -190,7 +190,7 @@ def _lossy(situation: Situation) -> Iterator[Recommendation]:
 
 def _schema(situation: Situation) -> Iterator[Recommendation]:
     orphans = situation.findings_of(FindingKind.ORPHAN_ROWS)
-    yield from foreign_key_advice(situation.unvalidated)
+    yield from foreign_key_advice(situation.unvalidated, situation.names)
     if situation.options.mode is Mode.DRY_RUN:
         yield from orphan_choice(orphans, situation.options)
     else:

@@ -15,6 +15,7 @@ from migration.ledger.run_results import add_findings, save_schema_checked, save
 from migration.ledger.table_records import TableRecord, planned, read_tables
 from migration.model import Mode, Phase
 from migration.source.snapshots.snapshot_access import SnapshotAccess
+from migration.source_table_names import errors_of_source
 from migration.steps.digest_renewal import renew_digests
 from migration.steps.run_schema_names import staging_schema
 from migration.steps.step_context import read_planned_table
@@ -68,14 +69,15 @@ def _compare_digests(context: TransitionContext, run: RunRecord) -> list[_Compar
         tables = read_tables(connection, run.id)
         loaded = read_all_loaded(connection, {table.id for table in tables})
         stands = _read_back(connection, run)
-    digests = [
-        (table, *_comparable(context, run, table, loaded[table.id].digests, stands.get(table.id, ())))
-        for table in tables
-    ]
-    return [
-        _Comparison(table, source, target, find_difference(context, run, table) if source != target else [])
-        for table, source, target in digests
-    ]
+    compared: list[_Comparison] = []
+    for table in tables:
+        with errors_of_source(run.options.table_names.label(planned(table).source_label)):
+            source, target = _comparable(
+                context, run, table, loaded[table.id].digests, stands.get(table.id, ())
+            )
+            found = find_difference(context, run, table) if source != target else []
+        compared.append(_Comparison(table, source, target, found))
+    return compared
 
 
 def _comparable(

@@ -132,6 +132,11 @@ class TableRetry:
         """Number → refusal of the rows that the table does not take."""
 
     @property
+    def source(self) -> str:
+        """Label of its source."""
+        return self._table.plan.source_label
+
+    @property
     def arrival(self) -> RowTransfer:
         """The rows on their way into the table."""
         return self._waiting.arrival
