@@ -9,7 +9,7 @@ from sqlalchemy import delete, select
 
 from migration.ledger.ledger_tables import findings, objects, quarantine, steps
 from migration.ledger.run_results import add_findings, read_transform_totals
-from migration.ledger.table_records import planned, read_sources, read_tables
+from migration.ledger.table_records import read_sources, read_tables
 from migration.mapping_file.loss_signatures import loss_findings, signed, skipped_finding
 from migration.model import FindingKind, ObjectState, Phase
 from migration.schema_translation.table_selection import left_out_on_request
@@ -109,8 +109,7 @@ class _Owners:
         self._labels = set(_labels(connection, run).values())
         self._planned: set[tuple[str, str, str]] = set()
         self._tables: dict[str, tuple[str, str]] = {}
-        for table in read_tables(connection, run.id):
-            plan = planned(table)
+        for plan in [table.plan for table in read_tables(connection, run.id) if table.plan is not None]:
             owner = owner_name(run, plan.target_schema, plan.target_name)
             self._tables[owner] = (plan.source_label, plan.target_name)
             self._planned |= {(item.kind, owner, item.name) for item in plan.objects}

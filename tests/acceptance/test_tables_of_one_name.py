@@ -62,8 +62,10 @@ class Tenants:
             return self.direct.finish(create_run(self.direct.ledger, RunOptions(**chosen)))
 
     def report(self, **options: Any) -> Report:
-        """Run them, and return what is reported."""
-        return build_report(self.direct.ledger, self.run(**options).id)
+        """Run them to a good end, and return what is reported."""
+        report = build_report(self.direct.ledger, self.run(**options).id)
+        assert report.error is None
+        return report
 
     @property
     def labels(self) -> list[str]:
