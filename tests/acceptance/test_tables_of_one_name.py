@@ -292,6 +292,28 @@ def test_rows_of_an_application_are_told_with_their_source(tenants: Tenants) -> 
     assert equal[north, "users"] is not False
 
 
+def test_what_an_application_lacks_for_one_source_is_named_with_it(tenants: Tenants) -> None:
+    north, south = tenants.labels
+    for label, more in ((north, ""), (south, ", name text, note text, code integer")):
+        tenants.direct.query(
+            f"CREATE SCHEMA {label}; CREATE TABLE {label}.users (id integer PRIMARY KEY{more});"
+            f"CREATE TABLE {label}.orders (id integer PRIMARY KEY, user_id integer);"
+        )
+    run = tenants.run(mode=Mode.DRY_RUN, data_only=True)
+    assert run.phase is Phase.FAILED
+    assert f"--exclude {north}.users.name,{north}.users.note,{north}.users.code" in (run.error or "")
+
+
+def test_a_wish_of_a_mapping_file_that_cannot_be_is_told_with_its_source(tenants: Tenants) -> None:
+    north, south = tenants.labels
+    mapping = read_mapping({"sources": {south: {"tables": {"users": {"key": ["code"]}}}}}, "m.toml")
+    make(Path(tenants.sources[1].location), "INSERT INTO users (id, code) VALUES (8, NULL)")
+    run = tenants.run(mode=Mode.DRY_RUN, mapping=mapping)
+    assert run.phase is Phase.FAILED
+    assert f"source {south}, table users" in (run.error or "")
+    assert north not in (run.error or "")
+
+
 def test_tables_that_differ_are_named_with_their_sources(tenants: Tenants) -> None:
     _, south = tenants.labels
     chosen = RunOptions(sources=tenants.sources, schema_per_source=True)
