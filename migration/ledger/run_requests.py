@@ -7,7 +7,7 @@ from typing import Final
 from sqlalchemy import Engine, func, select, update
 
 from migration.convoy_error import ConvoyError, NextStep
-from migration.errors import RunStateError, TargetPermissionError
+from migration.errors import RunStateError
 from migration.exit_status import ExitStatus
 from migration.ledger.allowed_acts import RunAct, described, is_allowed
 from migration.ledger.cutover_tries import CutoverTerms, forget_tries
@@ -53,10 +53,10 @@ def enter_failed(locked: LockedRun, error: ConvoyError) -> None:
 
 def _tell_of_staged(error: ConvoyError, run: RunRecord) -> None:
     """Let an error be one of a run that has staged tables and goes on with them, wherever it is usually found."""
+    if error.exit_status == ExitStatus.UNUSABLE_INPUT:  # usually found before anything is created
+        error.exit_status = ExitStatus.FAILED
     if not way_on(error.code).leads_on:
         return
-    if isinstance(error, TargetPermissionError):  # usually found before anything is created
-        error.exit_status = ExitStatus.FAILED
     if error.next_steps and not any(f" {run.id}" in step.command for step in error.next_steps):
         resume = NextStep("Go on where it stopped, once that is done", f"migration-cli resume {run.id}")
         error.next_steps = (*error.next_steps, resume)
@@ -237,7 +237,7 @@ def _no_cutover(run: RunRecord) -> RunStateError:
 def _held(run_id: str) -> RunStateError:
     steps = (
         NextStep("Put its tables in place", f"migration-cli cutover {run_id}"),
-        NextStep("Give up and remove the staging schema", f"migration-cli cancel {run_id}"),
+        NextStep("Give up and remove what it has staged", f"migration-cli cancel {run_id}"),
     )
     return RunStateError(
         "The run is ready and held before its cutover; there is nothing to resume",

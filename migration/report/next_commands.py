@@ -148,7 +148,7 @@ def next_steps(
     if status is Phase.READY:
         return (
             NextStep("Put the tables in place, in one transaction", cutover(run_id)),
-            NextStep("Give up and remove the staging schema", cancel(run_id)),
+            NextStep("Give up and remove what it has staged", cancel(run_id)),
         )
     if not status.is_end:
         return (
@@ -169,7 +169,7 @@ def go_on(run_id: str, command: str) -> NextStep:
 
 def _after_failure(run_id: str, options: RunOptions, goes_on_by: str, way: WayOn) -> tuple[NextStep, ...]:
     on = go_on(run_id, goes_on_by)
-    drop = NextStep("Give up and remove the staging schema", cancel(run_id))
+    drop = NextStep("Give up and remove what it has staged", cancel(run_id))
     start_over = NextStep("Start over", repeat(options, options.mode))
     return {
         WayOn.RESUME: (on, drop),
@@ -189,7 +189,7 @@ def _whose_rows_count(run_id: str, options: RunOptions) -> tuple[NextStep, ...]:
         for choice, what in choices.items()
         if choice is not options.on_conflict
     ]
-    return (*again, NextStep("Give up and remove the staging schema", cancel(run_id)))
+    return (*again, NextStep("Give up and remove what it has staged", cancel(run_id)))
 
 
 def _after_success(run_id: str, options: RunOptions, signing: str) -> tuple[NextStep, ...]:

@@ -41,11 +41,17 @@ _SETTINGS: Final = {
 # Each would end a session that waits on purpose: for a snapshot, for the next step, for a user's lock.
 _TIMEOUTS_SINCE: Final = {"idle_session_timeout": 140_000, "transaction_timeout": 170_000}
 
+# A worker of a forced parallel plan does not know what a session began with: its reset values are the server's.
+_FORCED_PLANS: Final = "debug_parallel_query"
+_FORCED_PLANS_BEFORE: Final = "force_parallel_mode"
+_FORCED_PLANS_SINCE: Final = 160_000
+
 
 def session_settings(server_version: int) -> dict[str, str]:
     """Return name → value of every setting that each session begins with; `server_version` as libpq has it, 150018."""
     settings = dict(_SETTINGS)
     settings |= {name: "0" for name, since in _TIMEOUTS_SINCE.items() if server_version >= since}
+    settings[_FORCED_PLANS if server_version >= _FORCED_PLANS_SINCE else _FORCED_PLANS_BEFORE] = "off"
     if server_version >= _CHECK_INTERVAL_SINCE:
         # The server notices a killed client within a second, and its row locks go.
         settings["client_connection_check_interval"] = "1s"

@@ -43,6 +43,8 @@ SETTINGS = {
     "createrole_self_grant": "set",
     "default_table_access_method": "heap",
     "plpgsql.variable_conflict": "use_column",
+    "force_parallel_mode": "on",
+    "debug_parallel_query": "on",
 }
 
 

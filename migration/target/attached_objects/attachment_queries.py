@@ -139,12 +139,13 @@ UNION ALL SELECT CASE k.contype WHEN 'c' THEN 'check' WHEN 'p' THEN 'primary_key
        ARRAY[pg_catalog.format('ALTER TABLE %s ADD CONSTRAINT %I %s', rel.t, k.conname,
                                pg_catalog.pg_get_constraintdef(k.oid, true))], '', ''
     FROM rel JOIN pg_catalog.pg_constraint k ON k.conrelid = rel.oid AND k.contype IN ('c', 'p', 'u', 'x', 'f')
-UNION ALL SELECT 'extended_statistics', s.stxname, x.definition, ARRAY[x.definition]
+UNION ALL SELECT 'extended_statistics', s.stxname, x.definition,
+       CASE WHEN NOT pg_catalog.pg_has_role(s.stxowner, 'USAGE') THEN '{}' ELSE ARRAY[x.definition]
        || CASE WHEN coalesce((pg_catalog.to_jsonb(s) ->> 'stxstattarget')::int, -1) < 0 THEN '{}' ELSE ARRAY[
             pg_catalog.format('ALTER STATISTICS %I SET STATISTICS %s', s.stxname,
                               pg_catalog.to_jsonb(s) ->> 'stxstattarget')]
           END || pg_catalog.format('ALTER STATISTICS %I OWNER TO %I', s.stxname,
-              pg_catalog.pg_get_userbyid(s.stxowner)),
+              pg_catalog.pg_get_userbyid(s.stxowner)) END,
        '', ''
     FROM rel JOIN pg_catalog.pg_statistic_ext s ON s.stxrelid = rel.oid
     CROSS JOIN LATERAL (SELECT pg_catalog.replace(pg_catalog.pg_get_statisticsobjdef(s.oid),

@@ -45,6 +45,7 @@ _NO_WORDS: Final = {
     "generated_column": "the source has values of its own for this column",
     "default": "its numbers come from a sequence, and the source's column counts otherwise",
     "sequence": "it stands in another schema than its table",
+    "extended_statistics": "it belongs to another role",
     "collation": "the run builds the column with another collation",
     "access_method": "the run builds tables with the access method that is usual here",
     "inheritance": "a table cannot leave its parent and come back exactly as it was",

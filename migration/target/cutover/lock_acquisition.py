@@ -39,7 +39,9 @@ _LOCKABLE: Final = text(
     "SELECT c.oid::bigint AS oid, n.nspname AS schema, c.relname AS name, c.relkind::text AS kind"
     " FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
     " WHERE c.relkind IN ('r', 'p') AND (n.nspname = ANY(:staged)"
-    " OR c.oid = ANY(CAST(:oids AS oid[])) OR (n.nspname, c.relname) IN"
+    # Of a table that a key refers to, REFERENCES is all that is needed: it is locked as the key is made.
+    " OR (c.oid = ANY(CAST(:oids AS oid[])) AND pg_catalog.has_table_privilege(c.oid, 'UPDATE, DELETE, TRUNCATE'))"
+    " OR (n.nspname, c.relname) IN"
     " (SELECT * FROM unnest(CAST(:schemas AS text[]), CAST(:names AS text[])))) ORDER BY c.oid"
 )
 _SERVER: Final = text(

@@ -188,14 +188,48 @@ def foresee(
         attached = read_attachments(connection, [relation.oid for relation in replaced], schema)
         moves = [Move(one.name, attached[one.oid], made[one.name].oid) for one in replaced]
         result.add(transfer(connection, moves, (trial_schema, schema), ATTACHED_KINDS))
-        outsiders = read_outsiders(connection, [relation.oid for relation in standing], schema)
-        reasons = {one.oid: try_outsider(connection, one, trial_schema, schema) for one in outsiders}
-        left = _add_outsiders(connection, result, outsiders, reasons, schema)
-        result.lacking = rights_to_leave(connection, left)
+        _judge_outsiders(connection, result, standing, trial_schema)
     finally:
         if attempt.is_active and not connection.invalidated:
             attempt.rollback()
     return result
+
+
+def foresee_outsiders(
+    connection: Connection,
+    schema: str,
+    standing: Sequence[Relation],
+    staging: str,
+    lost: Sequence[NotCarried],
+) -> Replacement:
+    """Return what will become of what uses `standing` from outside, by making it for staged tables and undoing it.
+
+    Args:
+        connection: in a transaction; no lock on what others use is left in it.
+        schema: the target schema.
+        standing: the tables and views that are replaced.
+        staging: the schema of those that replace them.
+        lost: what is known to stay behind already.
+    """
+    result = Replacement(schema, lost=list(lost))
+    attempt = connection.begin_nested()
+    try:
+        run_sql(connection, f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'")
+        _judge_outsiders(connection, result, standing, staging)
+    finally:
+        if attempt.is_active and not connection.invalidated:
+            attempt.rollback()
+    return result
+
+
+def _judge_outsiders(
+    connection: Connection, result: Replacement, standing: Sequence[Relation], trial_schema: str
+) -> None:
+    """Note what becomes of outsiders, and what the role may not take out of the way of those that stay behind."""
+    outsiders = read_outsiders(connection, [relation.oid for relation in standing], result.schema)
+    reasons = {one.oid: try_outsider(connection, one, trial_schema, result.schema) for one in outsiders}
+    left = _add_outsiders(connection, result, outsiders, reasons)
+    result.lacking = rights_to_leave(connection, left)
 
 
 def _add_outsiders(
@@ -203,12 +237,11 @@ def _add_outsiders(
     result: Replacement,
     outsiders: Sequence[Outsider],
     reasons: dict[int, str | None],
-    schema: str,
 ) -> list[Outsider]:
     """Note what becomes of outsiders; return those that are lost, with what uses these."""
     result.outside += [f"{one.kind} {one.name}" for one in outsiders if reasons[one.oid] is None]
     lost = with_their_dependents(
-        connection, [one for one in outsiders if reasons[one.oid] is not None], schema
+        connection, [one for one in outsiders if reasons[one.oid] is not None], result.schema
     )
     result.lost += [
         one.not_carried(reasons.get(one.oid) or "it reads a view that stays behind") for one in lost
@@ -283,15 +316,24 @@ def hand_over(
 
 
 def hand_over_outsiders(
-    connection: Connection, outsiders: Sequence[Outsider], previous: str, result: Replacement
+    connection: Connection,
+    outsiders: Sequence[Outsider],
+    previous: str,
+    result: Replacement,
+    signed: Collection[str],
 ) -> None:
-    """Let views and foreign keys use the new tables; what cannot goes to, or stays with, the replaced ones."""
+    """Let views and foreign keys use the new tables; what cannot goes to, or stays with, the replaced ones.
+
+    Raises:
+        ObjectsInTheWayError: an object that stays behind is not among the `signed` kinds; nothing is taken away.
+    """
     reasons: dict[int, str | None] = {}
     for one in outsiders:
         reasons[one.oid], record = carry_outsider(connection, one, result.schema)
         if record:
             result.outsiders.append(record)
-    lost = _add_outsiders(connection, result, outsiders, reasons, result.schema)
+    lost = _add_outsiders(connection, result, outsiders, reasons)
+    result.check(signed)
     result.outsiders += [leave_outsider(connection, one, previous) for one in lost]
 
 

@@ -14,12 +14,14 @@ from migration.target.cutover.relation_move import moving, translated
 from migration.target.cutover.replaced_objects import (
     Replacement,
     build_beforehand,
+    foresee_outsiders,
     hand_over,
     hand_over_outsiders,
     put_aside,
 )
 from migration.target.cutover.row_horizon import read_horizon
 from migration.target.cutover.schema_turns import make_schema
+from migration.target.missing_rights import refuse_lacking
 from migration.target.pg_catalog.catalog_identity import read_identities
 from migration.target.pg_catalog.schema_relations import (
     Relation,
@@ -27,6 +29,7 @@ from migration.target.pg_catalog.schema_relations import (
     relations_named,
 )
 from migration.target.pg_catalog.table_parts import read_parts
+from migration.target.pg_catalog.table_settings import read_settings
 from migration.target.pg_catalog.table_signature import read_signatures
 from migration.target.sql_statements import quoted, run_all, run_sql
 
@@ -109,20 +112,20 @@ def cut_over(
         run_all(connection, usual + [moving(relation, schema) for relation in staged])
         made = {relation.name: relation for relation in staged}
         hand_over(connection, aside.replaced, made, aside.lost, aside.replacement)
-        hand_over_outsiders(connection, aside.outsiders, previous_schema, aside.replacement)
-        aside.replacement.check(signed)
+        hand_over_outsiders(connection, aside.outsiders, previous_schema, aside.replacement, signed)
         replaced = [relation for relation, _ in aside.replaced]
         rights_lost = grant_defaults(connection, schema, staged, replaced)
         run_sql(connection, f"DROP SCHEMA {quoted(staging_schema)}")
         oids = [relation.oid for relation in (*staged, *replaced)]
         parts, signatures = read_parts(connection, oids), read_signatures(connection, oids)
-        identities = read_identities(connection, oids)
+        identities, settings = read_identities(connection, oids), read_settings(connection, oids)
 
         def looked_at(one: Relation) -> dict[str, Any]:
             return _recorded(one) | {
                 "shape": parts.get(one.oid, []),
                 "signature": signatures.get(one.oid, []),
                 "identity": identities.get(one.oid, []),
+                "settings": settings.get(one.oid, []),
             }
 
         horizon = read_horizon(connection)
@@ -152,7 +155,9 @@ def prepare_replacement(
     """Make for the staged tables what takes time and the replaced ones have: indexes, constraints. Nobody waits yet.
 
     Raises:
-        ObjectsInTheWayError: one of them cannot be made, and nobody has signed for its loss.
+        ObjectsInTheWayError: one of them, or of what uses the replaced tables, cannot be made, and nobody has signed
+            for its loss.
+        TargetPermissionError: the role may not take those out of the way that somebody has signed for.
     """
     schema = plans[0].target_schema
     with translated(schema=schema):
@@ -161,7 +166,10 @@ def prepare_replacement(
             return []
         staged = relations_in(connection, staging_schema, _MOVABLE)
         lost = build_beforehand(connection, staging_schema, schema, standing, staged)
-        Replacement(schema, lost=lost).check(signed)
+        # Before any lock is asked for: on what belongs to others there is none to be had.
+        foreseen = foresee_outsiders(connection, schema, standing, staging_schema, lost)
+        foreseen.check(signed)
+        refuse_lacking(connection, foreseen.lacking, schema=schema)
     return lost
 
 

@@ -238,7 +238,7 @@ def end_interrupted(session: Session, run_id: str, output: Output) -> int:
 
 def _interrupted(session: Session, run_id: str, *, goes_on: bool) -> CommandInterruptedError:
     """Say how to go on, and return what to end with. `goes_on`: others move the run."""
-    drop = NextStep("Give up and remove the staging schema", next_commands.cancel(run_id))
+    drop = NextStep("Give up and remove what it has staged", next_commands.cancel(run_id))
     click.echo("", err=True)
     if goes_on:
         click.echo("The run goes on in the cluster.", err=True)

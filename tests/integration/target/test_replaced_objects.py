@@ -16,6 +16,8 @@ import pytest
 from sqlalchemy import event
 
 from migration.attached_object_kinds import ATTACHED_KINDS, DROPPABLE_KINDS
+from migration.exit_status import ExitStatus
+from migration.ledger.run_requests import request_cutover
 from migration.model import FindingKind, Mode, ObjectState, Phase
 from migration.target.attached_objects.attachment_reader import read_attachments
 from migration.target.pg_catalog.schema_relations import relations_in
@@ -314,6 +316,60 @@ def test_object_of_another_role_that_is_signed_for_is_refused_before_anything_is
     assert "theirs" in (run.error or "")
     assert "Run: GRANT " in (run.error or "")
     assert run.resume_phase is Phase.PROFILING
+    assert shop.dump() == before
+
+
+LATE_OBJECTS = {
+    "view": "CREATE VIEW shop.theirs AS SELECT * FROM shop.sale",
+    "materialized view": "CREATE MATERIALIZED VIEW shop.theirs AS SELECT * FROM shop.sale",
+    "foreign key": "CREATE TABLE shop.theirs (sale bigint CONSTRAINT to_sale REFERENCES shop.sale (id))",
+    "statistics": "CREATE STATISTICS shop.theirs ON customer_id, price FROM shop.sale",
+    "child": "CREATE TABLE shop.theirs () INHERITS (shop.sale)",
+    "function": (
+        "CREATE FUNCTION shop.theirs() RETURNS bigint LANGUAGE SQL"
+        " BEGIN ATOMIC SELECT count(*) FROM shop.sale; END"
+    ),
+    "publication": "CREATE PUBLICATION {other}_theirs FOR TABLE shop.sale",
+}
+
+
+@pytest.mark.parametrize(
+    ("kind", "signed"),
+    [*((kind, ()) for kind in LATE_OBJECTS), ("view", DROPPABLE_KINDS), ("foreign key", DROPPABLE_KINDS)],
+)
+def test_object_of_another_role_made_during_a_hold_is_refused_as_before_a_run(
+    shop: Replacement, roles: tuple[str, str, str], kind: str, signed: tuple[str, ...]
+) -> None:
+    held = shop.migrate(*signed, hold=True)
+    assert held.phase is Phase.READY, held.error
+    shop.execute(LATE_OBJECTS[kind].replace("{other}", roles[2]), owner=True)
+    before = shop.dump()
+    request_cutover(shop.direct.ledger, held.id)
+    late = shop.direct.finish(held.id)
+    foretold = shop.migrate(*signed, mode=Mode.DRY_RUN)
+    assert late.phase is foretold.phase is Phase.FAILED
+    told, early = shop.report(late).error_details, shop.report(foretold).error_details
+    assert told is not None
+    assert early is not None
+    assert (told.code, told.message) == (early.code, early.message)
+    assert "theirs" in told.message or "to_sale" in told.message
+    assert (told.exit_status, early.exit_status) == (ExitStatus.FAILED, ExitStatus.UNUSABLE_INPUT)
+    commands = [step.command for step in shop.report(late).next_steps]
+    assert any(command.startswith(f"migration-cli cutover {held.id}") for command in commands), commands
+    assert shop.dump() == before
+
+
+def test_key_to_a_table_that_the_role_may_only_refer_to_goes_over(
+    shop: Replacement, roles: tuple[str, str, str]
+) -> None:
+    shop.execute("CREATE TABLE shop.region (id bigint PRIMARY KEY)", "INSERT INTO shop.region VALUES (1), (2)",
+                 f"GRANT REFERENCES, SELECT ON shop.region TO {roles[0]}", owner=True)  # fmt: skip
+    shop.execute("ALTER TABLE sale ADD CONSTRAINT to_region FOREIGN KEY (customer_id) REFERENCES region")
+    before = shop.dump()
+    run = shop.migrate()
+    assert (run.error, run.phase) == (None, Phase.COMPLETED)
+    assert shop.dump() == before
+    shop.roll_back(run)
     assert shop.dump() == before
 
 

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import pytest
+
 from migration.error_record import error_record
-from migration.errors import ConnectionLostError, RunFailedError, TargetOccupiedError
+from migration.errors import (
+    ConnectionLostError,
+    RunFailedError,
+    TargetOccupiedError,
+    TargetPermissionError,
+)
 from migration.ledger.step_records import Failure
-from migration.model import Phase
+from migration.model import Mode, Phase
 from producer.failed_step_errors import error_of_step
 from tests.unit.report.factories import RUN_ID, run_record
 
@@ -27,6 +36,13 @@ def test_the_error_of_a_step_becomes_that_of_its_run() -> None:
 def test_a_step_that_gave_up_is_never_unusable_input() -> None:
     step = TargetOccupiedError("A relation stands there")
     assert error_of_step(RUN, Failure(str(step), error_record(step))).exit_status == 3
+
+
+@pytest.mark.parametrize("mode", [Mode.DRY_RUN, Mode.VALIDATE])
+def test_a_step_of_a_run_that_changes_nothing_keeps_its_own_status(mode: Mode) -> None:
+    run = replace(RUN, options=replace(RUN.options, mode=mode))
+    step = TargetPermissionError("The role loader may not read shop.sale")
+    assert error_of_step(run, Failure(str(step), error_record(step))).exit_status == 2
 
 
 def test_a_step_of_an_older_ledger_fails_its_run_by_its_text() -> None:
