@@ -10,7 +10,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -135,8 +135,9 @@ class Heard:
 
     def _read(self) -> None:
         assert self._process.stderr is not None
-        for line in self._process.stderr:
-            self.text += line
+        with suppress(ValueError):  # closed meanwhile
+            for line in self._process.stderr:
+                self.text += line
 
     def to_the_end(self) -> str:
         self._thread.join(PATIENCE_SECONDS)
@@ -189,8 +190,16 @@ def _is_new(shell: Shell) -> str:
     return f"id::text NOT IN ({known})"
 
 
+def _put_away(process: subprocess.Popen[str]) -> None:
+    process.kill()
+    process.wait()
+    for stream in (process.stdout, process.stderr):
+        assert stream is not None
+        stream.close()
+
+
 @pytest.mark.parametrize(
-    ("name", "table", "moment"), ALL if "CONVOY_SLOW_TESTS" in os.environ else FEW, ids="-".join
+    ("name", "table", "moment"), ALL if "CONVOY_SLOW_TESTS" in os.environ else FEW, ids=str
 )
 def test_a_command_says_who_has_locked_the_ledger_and_ends_when_told_to(
     shell: Shell, name: str, table: str, moment: str
@@ -208,7 +217,7 @@ def test_a_command_says_who_has_locked_the_ledger_and_ends_when_told_to(
         if moment == "before":
             locker.lock(table)
         process = shell.start(*(word.format(run=run) for word in case.words))
-        stack.callback(process.kill)
+        stack.callback(_put_away, process)
         heard = Heard(process)
         if moment != "before":
             assert wait_until(lambda: has_come(locker) or process.poll() is not None)
