@@ -35,7 +35,7 @@ _SENDING = (
 
 @dataclass(slots=True)
 class LastSight:
-    """How a run goes on as it was last seen, for a ledger that does not answer: a command's words before its id."""
+    """How a run goes on as it was last seen, for a server that is away: the command before its id."""
 
     goes_on_by: str = "resume"
 

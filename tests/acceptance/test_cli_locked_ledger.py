@@ -26,7 +26,7 @@ LOCKER = "somebody's psql"
 PATIENCE_SECONDS = 20.0
 """For a word on what is waited for, and from a signal to the end; on a quiet machine a quarter of it."""
 _WAYS = re.compile(
-    r"^(?:Go on with|See how it has ended|See what has become of it|Follow it): +migration-cli (.*)$",
+    r"^(?:Go on with|See how it has ended|See how it stands|See what has become of it|Follow it): +migration-cli (.*)$",
     re.MULTILINE,
 )
 

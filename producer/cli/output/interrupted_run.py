@@ -1,7 +1,7 @@
 """How a run stands that its command is interrupted at, how it goes on, and what stops it.
 
 The ledger may be what is waited for: it is asked for a moment only, beside the thread that a signal has come to, and
-where it does not answer the run goes on as it was last seen.
+where it does not answer, how to see what has become of the run is all that can be said.
 """
 
 from __future__ import annotations
@@ -13,7 +13,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import click
+from psycopg.errors import LockNotAvailable
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 
 from migration.convoy_error import ConvoyError, NextStep
 from migration.errors import CommandInterruptedError, InterruptedRunError
@@ -34,8 +36,8 @@ _LAST_WORD_SECONDS: Final = 3.0
 _REPORT_SECONDS: Final = 5.0
 _ANSWER_SECONDS: Final = 2.0
 _LOCK_TIMEOUT: Final = text("SET LOCAL lock_timeout = '1s'")
-_SEE_ITS_END: Final = "status"
-"""Instead of the command by which a run goes on, for one that is at its end."""
+_SEE: Final = "status"
+"""Instead of the command by which a run goes on, for one that is at its end, or may be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +49,19 @@ class WayOn:
 
 
 def way_on(session: Session, run_id: str) -> WayOn:
-    """Return how a run goes on in the state that it is really in; as it was last seen where nobody can say that."""
-    run = _read_in_time(session, run_id)
-    return _way(run_id, session.last_sight.goes_on_by if run is None else _goes_on_by(run))
+    """Return how a run goes on in the state that it is really in.
+
+    Where the server is away it goes on as it was last seen, and where the ledger is locked nobody knows: the run may
+    have come to its end.
+    """
+    asked = _ask_in_time(session, run_id)
+    if isinstance(asked, RunRecord):
+        return _way(run_id, _goes_on_by(asked))
+    if asked is None:
+        return WayOn(
+            (_SEE, run_id), NextStep("See how it stands, and goes on", f"migration-cli status {run_id}")
+        )
+    return _way(run_id, session.last_sight.goes_on_by)
 
 
 def note_sight(session: Session, progress: RunProgress) -> None:
@@ -58,17 +70,17 @@ def note_sight(session: Session, progress: RunProgress) -> None:
     if progress.phase is Phase.READY:
         last.goes_on_by = "cutover"
     elif progress.phase.is_end and not progress.phase.can_go_on:
-        last.goes_on_by = _SEE_ITS_END
+        last.goes_on_by = _SEE
     elif progress.phase is not Phase.CUTTING_OVER:  # then it is as whoever began it has asked for
         last.goes_on_by = "resume"
 
 
 def _goes_on_by(run: RunRecord) -> str:
-    return _SEE_ITS_END if run.phase.is_end and not run.can_go_on else run.goes_on_by
+    return _SEE if run.phase.is_end and not run.can_go_on else run.goes_on_by
 
 
 def _way(run_id: str, command: str) -> WayOn:
-    if command == _SEE_ITS_END:
+    if command == _SEE:
         words = (command, run_id, "--follow")
         return WayOn(
             words, NextStep("See how it has ended, and write its report", f"migration-cli {' '.join(words)}")
@@ -76,22 +88,26 @@ def _way(run_id: str, command: str) -> WayOn:
     return WayOn((command, run_id), next_commands.go_on(run_id, command))
 
 
-def _read_in_time(session: Session, run_id: str) -> RunRecord | None:
-    """Return what the ledger knows of a run; None where it does not say so at once.
+def _ask_in_time(session: Session, run_id: str) -> RunRecord | Exception | None:
+    """Return what the ledger knows of a run, or why it cannot be asked; None where it keeps silent.
 
     Another thread asks: this one may be the one that ends a command whose main thread is held up.
     """
-    found: list[RunRecord] = []
+    heard: list[RunRecord | Exception | None] = []
 
     def ask() -> None:
-        with contextlib.suppress(Exception), session.engine.begin() as connection:
-            connection.execute(_LOCK_TIMEOUT)
-            found.append(read_run(connection, run_id))
+        try:
+            with session.engine.begin() as connection:
+                connection.execute(_LOCK_TIMEOUT)
+                heard.append(read_run(connection, run_id))
+        except Exception as error:  # noqa: BLE001  # whoever asks has an error of its own to tell
+            is_locked = isinstance(error, DBAPIError) and isinstance(error.orig, LockNotAvailable)
+            heard.append(None if is_locked else error)
 
     asking = threading.Thread(target=ask, name="asks how the run stands", daemon=True)
     asking.start()
     asking.join(_ANSWER_SECONDS)
-    return found[0] if found else None
+    return heard[0] if heard else None
 
 
 def speak_last_of(session: Session, run_id: str) -> None:
@@ -140,7 +156,7 @@ def stop_interrupted(session: Session, run_id: str, finish: Callable[[], int]) -
     """
     speak_last_of(session, run_id)
     if session.cluster is not None and _was_through(session, run_id):
-        session.last_sight.goes_on_by = _SEE_ITS_END
+        session.last_sight.goes_on_by = _SEE
         more_time(_REPORT_SECONDS)
         with contextlib.suppress(KeyboardInterrupt), pressed(_REPORT_SECONDS):
             status = finish()
@@ -165,7 +181,11 @@ def _interrupted(session: Session, run_id: str, *, goes_on: bool) -> CommandInte
         return CommandInterruptedError("Interrupted", next_steps=(watch_on, drop), run=run_id)
     way = way_on(session, run_id)
     line = command_line(session.target, *way.words)
-    if way.words[0] == _SEE_ITS_END:
+    if way.words == (_SEE, run_id):
+        click.echo("Interrupted; the ledger does not say how far the run has come.", err=True)
+        click.echo(f"See how it stands:  {line}", err=True)
+        return CommandInterruptedError("Interrupted", next_steps=(way.step,), run=run_id)
+    if way.words[0] == _SEE:
         click.echo("Interrupted; the run is at its end.", err=True)
         click.echo(f"See how it has ended:  {line}", err=True)
         return CommandInterruptedError("Interrupted", next_steps=(way.step,), run=run_id)
