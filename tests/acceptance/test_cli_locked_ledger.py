@@ -11,13 +11,17 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import psycopg
 import pytest
 
+from migration.errors import InterruptedRunError
 from migration.ledger.ledger_tables import metadata
+from migration.ledger.run_records import create_run, find_run, list_runs
+from migration.ledger.run_requests import fail_run
+from migration.target.target_connection import make_engine
 from producer.embedded.embedded_postgres import EmbeddedPostgres
 from tests.support.shell import Shell, is_gone, make_database, session_of, wait_until
 
@@ -33,7 +37,7 @@ _WAYS = re.compile(
 
 @dataclass(frozen=True)
 class Case:
-    """A command, the schema of the run that it takes, and how often it can be asked for."""
+    """A command, and the schema of the run that it takes."""
 
     words: tuple[str, ...]
     schema: str = ""
@@ -91,20 +95,22 @@ def folder(server_url: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     with psycopg.connect(server_url, autocommit=True) as connection:
         connection.execute("CREATE DATABASE seed TEMPLATE template0")
     shell = Shell(folder, server_url.replace("/postgres?", "/seed?", 1))
-    for schema, flags in (
-        ("done", ()),
-        ("held", ("--hold",)),
-        ("stopped", ("--hold",)),
-        ("moving", ("--hold",)),
-    ):
+    for schema, flags in (("done", ()), ("held", ("--hold",))):
         status, _, err = shell.run("migrate", "--source", "shop.db", "--target-schema", schema, *flags)
         assert status == 0, err
-    shell.execute(
-        "UPDATE convoy.runs SET phase = 'failed', resume_phase = 'validating', error = 'stopped'"
-        " WHERE options ->> 'target_schema' = 'stopped';"
-        "UPDATE convoy.runs SET phase = 'validating' WHERE options ->> 'target_schema' = 'moving'"
-    )
+    _stand_still(shell.target)
     return folder
+
+
+def _stand_still(url: str) -> None:
+    """Add a run that failed before it had staged anything, and one that nobody has begun with."""
+    engine = make_engine(url, "somebody")
+    options = list_runs(engine)[-1].options
+    for schema in ("stopped", "moving"):
+        run = create_run(engine, replace(options, target_schema=schema))
+        if schema == "stopped":
+            fail_run(engine, find_run(engine, run), InterruptedRunError("It was stopped"))
+    engine.dispose()
 
 
 @pytest.fixture
@@ -170,7 +176,10 @@ class Locker:
         return self._looker.execute(statement.encode()).fetchone() is not None
 
 
-_BEFORE_AND_AFTER = {"stopped": ("failed", "('ready')"), "held": ("ready", "('completed', 'failed')")}
+_BEFORE_AND_AFTER = {
+    "stopped": ("failed", "('completed', 'failed')"),
+    "held": ("ready", "('completed', 'failed')"),
+}
 
 
 def _phase_told(moment: str, shell: Shell, schema: str) -> Callable[[Locker], bool]:

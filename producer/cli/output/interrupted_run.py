@@ -81,10 +81,10 @@ def _goes_on_by(run: RunRecord) -> str:
 
 def _way(run_id: str, command: str) -> WayOn:
     if command == _SEE:
-        words = (command, run_id, "--follow")
-        return WayOn(
-            words, NextStep("See how it has ended, and write its report", f"migration-cli {' '.join(words)}")
+        see = NextStep(
+            "See how it has ended, and write its report", f"migration-cli status {run_id} --follow"
         )
+        return WayOn((_SEE, run_id, "--follow"), see)
     return WayOn((command, run_id), next_commands.go_on(run_id, command))
 
 
@@ -115,17 +115,17 @@ def speak_last_of(session: Session, run_id: str) -> None:
     have_last_words(lambda: _interrupted(session, run_id, goes_on=session.cluster is None))
 
 
-def speak_last_before(target: Target, *words: str) -> None:
+def speak_last_before(target: Target, command: str, run: str) -> None:
     """Have a command that is interrupted before it has asked anything of a run say how to do so.
 
     Args:
         target: that it works on.
-        words: to type again.
+        command: that it is.
+        run: as it was named.
     """
-    step = NextStep("Ask for it again: nothing was asked of the run yet", f"migration-cli {' '.join(words)}")
-    have_last_words(
-        lambda: _ended("Interrupted; nothing was asked of the run yet.", "Go on with:", target, words, step)
-    )
+    step = NextStep("Ask for it again: nothing was asked of the run yet", f"migration-cli {command} {run}")
+    words = "Interrupted; nothing was asked of the run yet.", "Go on with:"
+    have_last_words(lambda: _ended(*words, target, (command, run), step))
 
 
 def speak_last_beside(target: Target, run: str) -> None:
