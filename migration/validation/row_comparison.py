@@ -21,7 +21,7 @@ import pyarrow.compute as pc
 from migration.model import Finding, FindingKind, TablePlan
 from migration.validation.canonical_form import canonical_table
 from migration.validation.row_hashing import duck, hash_rows
-from migration.validation.value_display import show_row, show_values
+from migration.validation.value_display import show_difference, show_row, show_values
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -266,6 +266,7 @@ def _differing(
     ]
     values = [
         f"{column.name} is {left_shown} in the source and {right_shown} in the target"
+        f"{show_difference(left, right, left_shown, right_shown)}"
         for column, left, right, left_shown, right_shown in zip(
             table.columns, one, other, one_shown, other_shown, strict=True
         )

@@ -7,7 +7,7 @@ the schema of the table in the search path, so that a table in another schema re
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import text
@@ -65,6 +65,7 @@ SELECT k.conrelid::bigint AS oid, k.conname AS name, k.contype::text AS kind, k.
        ARRAY(SELECT a.attname::text FROM unnest(k.conkey) WITH ORDINALITY u(n, p)
              JOIN pg_catalog.pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = u.n ORDER BY u.p) AS columns,
        parent.relname AS parent, parent.relnamespace = child.relnamespace AS is_near,
+       pg_catalog.quote_ident(home.nspname) || '.' || pg_catalog.quote_ident(parent.relname) AS parent_place,
        ARRAY(SELECT a.attname::text FROM unnest(k.confkey) WITH ORDINALITY u(n, p)
              JOIN pg_catalog.pg_attribute a ON a.attrelid = k.confrelid AND a.attnum = u.n ORDER BY u.p)
            AS parent_columns,
@@ -77,6 +78,7 @@ SELECT k.conrelid::bigint AS oid, k.conname AS name, k.contype::text AS kind, k.
        CASE WHEN k.contype = 'c' THEN pg_catalog.pg_get_expr(k.conbin, k.conrelid) END AS condition
 FROM pg_catalog.pg_constraint k JOIN pg_catalog.pg_class child ON child.oid = k.conrelid
 LEFT JOIN pg_catalog.pg_class parent ON parent.oid = k.confrelid
+LEFT JOIN pg_catalog.pg_namespace home ON home.oid = parent.relnamespace
 WHERE k.conrelid = ANY(CAST(:oids AS oid[])) AND k.contype IN ('p', 'u', 'f', 'c', 'x')
   AND NOT EXISTS (SELECT FROM pg_catalog.pg_constraint above WHERE above.oid = k.conparentid
                   AND above.conrelid = k.conrelid)
@@ -188,6 +190,8 @@ class ConstraintShape:
     parent: str | None
     is_near: bool
     """The parent stands in the same schema."""
+    parent_place: str | None = field(compare=False)
+    """The parent with its schema, quoted where that is needed."""
     parent_columns: tuple[str, ...]
     on_delete: str
     on_update: str

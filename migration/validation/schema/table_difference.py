@@ -191,7 +191,13 @@ def _foreign_keys(pair: TablePair) -> Iterator[Finding]:
         words = f"foreign key on ({', '.join(ours.columns)}) to {ours.parent}"
         candidates = [c for c in left if _pairs(c) == _pairs(ours) and c.parent == ours.parent and c.is_near]
         if not candidates:
-            yield _found(pair, FindingKind.FOREIGN_KEY, f"No {words}")
+            namesake = next((c for c in left if _pairs(c) == _pairs(ours) and c.parent == ours.parent), None)
+            if namesake is None:
+                yield _found(pair, FindingKind.FOREIGN_KEY, f"No {words}")
+            else:
+                left.remove(namesake)
+                message = f"The {words} refers to {namesake.parent_place} instead"
+                yield _found(pair, FindingKind.FOREIGN_KEY, message)
             continue
         best = min(
             candidates,
@@ -213,9 +219,8 @@ def _foreign_keys(pair: TablePair) -> Iterator[Finding]:
             yield _found(pair, FindingKind.FOREIGN_KEY_ACTION, message)
     if "foreign key" not in pair.unknown_kinds:
         for extra in left:
-            message = (
-                f"A foreign key on ({', '.join(extra.columns)}) to {extra.parent} stands in the target alone"
-            )
+            parent = extra.parent if extra.is_near else extra.parent_place
+            message = f"A foreign key on ({', '.join(extra.columns)}) to {parent} stands in the target alone"
             yield _found(pair, FindingKind.EXTRA_CONSTRAINT, message)
 
 

@@ -184,6 +184,43 @@ def test_infinite_dates_differ_and_can_be_shown(validate: Validate, target: psyc
     assert {f.key for f in result.findings if f.kind is K.DIFFERING_ROW} == {"id = 1", "id = 2"}
 
 
+@pytest.mark.parametrize("kind", ["date", "timestamp", "timestamptz", "time"])
+def test_times_of_the_target_are_named_as_the_server_writes_them(
+    validate: Validate, target: psycopg.Connection, kind: str
+) -> None:
+    days = [
+        "infinity",
+        "-infinity",
+        "0044-03-15 BC",
+        "0001-12-31 BC",
+        "4713-01-01 BC",
+        "9999-12-31",
+        "12345-06-07",
+    ]
+    written = {
+        "date": [*days, "5874897-12-31"],
+        "timestamp": [*days, "294276-12-31 23:59:59.999999", "0044-03-15 23:59:59.000001 BC"],
+        "timestamptz": [*days, "294276-12-31 23:59:59.999999"],
+        "time": ["24:00:00", "00:00:00", "23:59:59.999999"],
+    }[kind]
+    target.execute(f"SET timezone = UTC; CREATE TABLE t (id int PRIMARY KEY, v {kind})".encode())
+    with target.cursor() as cursor:
+        cursor.executemany(f"INSERT INTO t VALUES (%s, %s::{kind})".encode(), list(enumerate(written)))
+    said = target.execute("SELECT id, v::text FROM t ORDER BY id").fetchall()
+    source = "12:00:00" if kind == "time" else "2024-05-06"
+    rows = ", ".join(f"({number}, '{source}')" for number in range(len(written)))
+    result = validate(
+        f"CREATE TABLE t (id INTEGER PRIMARY KEY, v {kind.upper()}); INSERT INTO t VALUES {rows};"
+    )
+    found = {f.key: f.message for f in result.tables[0].findings if f.kind is K.DIFFERING_ROW}
+    for number, text in said:
+        # All fractions and Z are told; otherwise it is the server's word.
+        shown = found[f"id = {number}"].rpartition(" in the source and ")[2].removesuffix(" in the target")
+        assert shown.replace(".000000", "").replace("Z", "") == text.replace("+00", ""), found[
+            f"id = {number}"
+        ]
+
+
 def test_table_without_key_is_compared_as_a_bag(validate: Validate, target: psycopg.Connection) -> None:
     target.execute("CREATE TABLE t (v text); INSERT INTO t VALUES ('a'), ('a'), ('b')")
     result = validate("CREATE TABLE t (v TEXT); INSERT INTO t VALUES ('a'), ('b'), ('b')")

@@ -89,6 +89,13 @@ CHANGES: dict[str, tuple[str, set[FindingKind]]] = {
         f"{ANOTHER_KEY} REFERENCES author ON DELETE SET NULL",
         {K.FOREIGN_KEY_ACTION},
     ),
+    "foreign key to a namesake elsewhere": (
+        (
+            "CREATE SCHEMA elsewhere; CREATE TABLE elsewhere.author (id bigint PRIMARY KEY);"
+            f" {ANOTHER_KEY} REFERENCES elsewhere.author ON DELETE CASCADE NOT VALID"
+        ),
+        {K.FOREIGN_KEY},
+    ),
     "foreign key added": (
         'ALTER TABLE book ADD FOREIGN KEY (shelf) REFERENCES "Odd Name" NOT VALID',
         {K.EXTRA_CONSTRAINT},

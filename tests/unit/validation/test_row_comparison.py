@@ -140,3 +140,30 @@ def test_findings_account_for_every_difference(source: Rows, target: Rows) -> No
     assert times[MISSING] + times[DIFFERING] == missing.total()
     assert times[EXTRA] + times[DIFFERING] == extra.total()
     assert bool(times) == bool(missing or extra)
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "words"),
+    [
+        ("\u00e9t\u00e9", "e\u0301te\u0301", r"from character 1 on '\xe9t\xe9' and 'e\u0301te\u0301'"),
+        ("a" * 70 + "b", "a" * 70 + "c", "from character 71 on 'b' and 'c'"),
+        ("a" * 70, "a" * 70 + "c", "from character 71 on '' and 'c'"),
+        ("pay", "p\u0430y", r"from character 2 on 'ay' and '\u0430y'"),
+        ("ab", "a\u200bb", r"from character 2 on 'b' and '\u200bb'"),
+        ("a b", "a\u00a0b", r"from character 2 on ' b' and '\xa0b'"),
+        ("end", "end ", "from character 4 on '' and ' '"),
+        ("plain", "plane", ""),
+        ("", "x", ""),
+    ],
+)
+def test_texts_that_look_alike_are_told_by_their_code_points(left: str, right: str, words: str) -> None:
+    _, found = diff(KEYED, [(1, left, "1")], [(1, right, "1")])
+    assert found.kind is DIFFERING
+    _, _, more = found.message.partition(" in the target")
+    assert more == (f" ({words})" if words else "")
+
+
+def test_long_bytes_are_told_from_where_they_differ() -> None:
+    keyed = plan({"id": "bigint", "v": "bytea"}, "id")
+    _, found = diff(keyed, [(1, b"a" * 100 + b"\x00")], [(1, b"a" * 100 + b"\x01")])
+    assert r"(from byte 101 on \x00 and \x01)" in found.message
