@@ -116,7 +116,10 @@ def run(arguments: list[str], *, is_process: bool = False) -> int:
             status = _answer(arguments)
         except BrokenPipeError:  # of a stream that this process does not keep: its reader has seen enough
             return 0
-        except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001  # the last resort: one sentence for each
+        except (KeyboardInterrupt, click.exceptions.Abort) as signal:
+            # Wherever it came: who has a run says how that goes on.
+            return _end(last_words() or signal, arguments)
+        except Exception as error:  # noqa: BLE001  # the last resort: one sentence for each
             return _end(error, arguments)
         return _delivered(status if isinstance(status, int) else 0, arguments)
 
