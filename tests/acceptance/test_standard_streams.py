@@ -1,4 +1,4 @@
-"""What becomes of a command's output says nothing of its run: closed, full, or read by nobody, the status is the run's."""
+"""What becomes of the output of a command says nothing of its run: the status is the run's, closed, full or unread."""
 
 from __future__ import annotations
 
