@@ -18,7 +18,7 @@ from migration.schema_translation.table_selection import left_out_on_request
 from migration.source_table_names import TableNames
 from migration.target.application_tables.standing_search_tables import STAYS_EMPTY
 from migration.target.sql_statements import quoted
-from migration.value_conversion.orphan_row_policy import ORPHAN_TO_NULL
+from migration.value_conversion.named_losses import ORPHAN_TO_NULL
 
 _OBJECTS_SHOWN = 8
 _KEYS_SHOWN = 10

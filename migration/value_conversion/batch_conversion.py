@@ -11,8 +11,7 @@ import pyarrow.compute as pc
 
 from migration.model import Rejection, StorageClass, ValueKind
 from migration.value_conversion.declared_meaning import classes_dropped
-from migration.value_conversion.named_losses import CLASS_DROPPED, LOSSES
-from migration.value_conversion.orphan_row_policy import ORPHAN_TO_NULL
+from migration.value_conversion.named_losses import CLASS_DROPPED, LOSSES, ORPHAN_TO_NULL
 from migration.value_conversion.packed_values import pack, packed_type
 from migration.value_conversion.row_conversion import (
     NULL_REASON,

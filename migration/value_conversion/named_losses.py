@@ -42,6 +42,8 @@ CLASS_DROPPED: Final = "class_dropped"
 CUT_BY_TYPE: Final = "cut_by_type"
 RESPELLED_BY_SERVER: Final = "respelled_by_server"
 TARGET_ROW_KEPT: Final = "target_row_kept"
+ORPHAN_TO_NULL: Final = "orphan_to_null"
+"""The transform of `--on-orphan set-null`, too."""
 
 OFFSET_TO_UTC: Final = "offset_to_utc"
 """No loss: of a column of moments it is counted, and told."""
@@ -65,6 +67,7 @@ LOSSES: Final[Mapping[str, str]] = MappingProxyType(
         CUT_BY_TYPE: "the column's type cut or rounded them",
         RESPELLED_BY_SERVER: "the server spells a text otherwise",
         TARGET_ROW_KEPT: "another row stood under its key, and was kept",
+        ORPHAN_TO_NULL: "a reference to a row that is not there became NULL",
         "nul_replaced": "the character NUL was replaced",
         "nfc_normalised": "characters were composed",
         "trimmed": "white space at the ends was taken off",

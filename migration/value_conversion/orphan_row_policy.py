@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from migration.model import ColumnPlan
     from migration.source_schema import SourceTable
 
-ORPHAN_TO_NULL: Final = "orphan_to_null"
-"""The transform of `set-null`. It is lossy: the key that pointed nowhere is gone."""
 
 _INTEGERS: Final = frozenset({ValueKind.INT16, ValueKind.INT32, ValueKind.INT64})
 _FLOATS: Final = frozenset({ValueKind.FLOAT32, ValueKind.FLOAT64})
