@@ -30,6 +30,7 @@ from migration.errors import (
 )
 from migration.full_disk import is_full, lacks_shared_memory
 from migration.full_disk_errors import DiskFullError, TemporaryDiskFullError
+from migration.target.own_schemas import missing_ledger, speaks_of_missing_ledger
 from migration.target.session_waits import WITHOUT_STANDBY, SilentServerError
 
 
@@ -54,7 +55,8 @@ def translate(error: Exception, **place: Unpack[Place]) -> ConvoyError:
     message = _first_line(cause or error)
     if (refused := _refused_while_connected(error, message, place)) is not None:
         return refused
-    known = _full_disk(cause or error, message, place) or _refused_login(cause or error, message, place)
+    if (known := missing_ledger(**place) if speaks_of_missing_ledger(error) else None) is None:
+        known = _full_disk(cause or error, message, place) or _refused_login(cause or error, message, place)
     return known if known is not None else _by_state(error, cause or error, message, place)
 
 

@@ -84,13 +84,17 @@ def open_session(
     quiet: bool,
     early: EarlyStart | None = None,
     may_make_database: bool,
+    may_make_ledger: bool = True,
 ) -> Iterator[Session]:
     """Open the ledger on the configured cluster, or on one of its own that runs for the time of the block.
+
+    `may_make_ledger` false: for a run that only a ledger knows that stands.
 
     Raises:
         BrokerError: the configured broker does not answer.
         UsageError: the configured cluster writes to another database.
         TargetError: PostgreSQL cannot be reached or used.
+        LedgerMissingError: there is no ledger, and none may be made.
         ConvoyError: the local cluster does not start.
     """
     if settings.broker_url is not None:
@@ -101,7 +105,7 @@ def open_session(
         from migration.queue import check_broker
 
         check_broker(settings.broker_url)
-        with _ledger(target.url, target.password) as (engine, shown):
+        with _ledger(target.url, target.password, may_make=may_make_ledger) as (engine, shown):
             name = check_target_is_announced(settings.broker_url, target_identity(engine), shown, target.name)
             yield Session(engine, settings, target, shown, None, name)
         return
@@ -115,13 +119,13 @@ def open_session(
             _started(
                 target, settings, workers, quiet=quiet, early=early, may_make_database=may_make_database
             ) as cluster,
-            _ledger(cluster.target_url, target.password) as (engine, shown),
+            _ledger(cluster.target_url, target.password, may_make=may_make_ledger) as (engine, shown),
         ):
             yield _session_on(cluster, engine, settings, target, shown)
         return
     # A wrong address should cost no start of a cluster.
     with (
-        _ledger(target.url, target.password) as (engine, shown),
+        _ledger(target.url, target.password, may_make=may_make_ledger) as (engine, shown),
         _started(target, settings, workers, quiet=quiet, early=early, may_make_database=False) as cluster,
     ):
         yield _session_on(cluster, engine, settings, target, shown)
@@ -176,7 +180,7 @@ def _import_libraries() -> None:
 
 
 @contextmanager
-def _ledger(url: str, password: str | None) -> Iterator[tuple[Engine, str]]:
+def _ledger(url: str, password: str | None, *, may_make: bool) -> Iterator[tuple[Engine, str]]:
     """Yield the engine and the URL without its password."""
     from migration.ledger.ledger_database import open_ledger
     from migration.target.target_connection import redact, with_password
@@ -184,7 +188,7 @@ def _ledger(url: str, password: str | None) -> Iterator[tuple[Engine, str]]:
 
     full_url = with_password(url, password)
     with server_waits_told(full_url):
-        engine = open_ledger(full_url, session_name())
+        engine = open_ledger(full_url, session_name(), may_make=may_make)
     try:
         yield engine, redact(url)
     finally:

@@ -43,7 +43,7 @@ def purge(run: str, is_sure: bool, **values: Any) -> int:
     settings = read_settings()
     target, output = take_target(values, settings), take_output(values)
     done: Purge | None = None
-    with reach(target, settings) as url, opened_ledger(url) as engine:
+    with reach(target, settings) as url, opened_ledger(url, may_make=False) as engine:
         record = find_run(engine, run)
         kept = find_kept(engine, settings, record.id)
         if not output.as_json:

@@ -26,6 +26,7 @@ from migration.model import Phase
 from migration.report import next_commands
 from migration.report.report_builder import build_report
 from migration.start_commands import start_command
+from migration.version_errors import LedgerMissingError
 from producer.cli.command_interruption import have_last_words, interruption_is_over, pressed
 from producer.cli.output.command_lines import command_line, fit_text, with_target
 from producer.cli.output.error_output import without_passwords
@@ -72,6 +73,9 @@ def follow(session: Session, run_id: str, output: Output) -> int:
         return finish(session, run_id, output)
     except KeyboardInterrupt:
         return end_interrupted(session, run_id, output)
+    except LedgerMissingError as error:
+        error.exit_status = ExitStatus.FAILED  # the run had begun
+        raise
     except ConvoyError as error:
         if session.cluster is not None:
             with contextlib.suppress(Exception):  # PostgreSQL may be what is gone
@@ -208,6 +212,8 @@ def _bear(error: Exception, run_id: str, silent_seconds: float) -> ConvoyError:
     """Let a lost connection pass for a while, and return what it is; raise anything else."""
     reason = _translated(error, run_id)
     passing = isinstance(reason, RetryableError | TargetUnreachableError)
+    if isinstance(reason, LedgerMissingError):  # it was taken away, and comes back by somebody's hand
+        raise reason from error
     if not passing or silent_seconds > _SILENCE_SECONDS:
         raise reason from error
     return reason

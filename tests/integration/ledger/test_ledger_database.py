@@ -20,13 +20,14 @@ from migration.ledger.ledger_database import (
     open_ledger,
     upgrade_ledger,
 )
-from migration.ledger.ledger_tables import LEDGER_SCHEMA, metadata
+from migration.ledger.ledger_tables import metadata
 from migration.ledger.run_lock import run_lock
 from migration.ledger.run_progress import read_progress
 from migration.ledger.run_records import find_run, list_runs
 from migration.ledger.run_requests import request_cancel, request_resume
 from migration.model import Phase
 from migration.observers.run_happenings import PhaseEntered
+from migration.target.own_schemas import LEDGER_SCHEMA
 from migration.target.target_connection import make_engine
 
 # Of pg_catalog, all that makes up the tables, but for the order of their columns, which versions append.
