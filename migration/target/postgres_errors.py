@@ -55,7 +55,8 @@ def translate(error: Exception, **place: Unpack[Place]) -> ConvoyError:
     message = _first_line(cause or error)
     if (refused := _refused_while_connected(error, message, place)) is not None:
         return refused
-    if (known := missing_ledger(**place) if speaks_of_missing_ledger(error) else None) is None:
+    known: ConvoyError | None = missing_ledger(**place) if speaks_of_missing_ledger(error) else None
+    if known is None:
         known = _full_disk(cause or error, message, place) or _refused_login(cause or error, message, place)
     return known if known is not None else _by_state(error, cause or error, message, place)
 
@@ -349,7 +350,7 @@ _LOGIN_REMEDIES: Final[tuple[tuple[str, type[TargetUnreachableError], str], ...]
 )
 
 
-def unreachable(error: psycopg.Error, place: Place) -> ConvoyError:
+def unreachable(error: psycopg.Error | AdbcError, place: Place) -> ConvoyError:
     """Return what a connection that was refused amounts to, with the remedy that fits its text."""
     message = _first_line(error)
     if (full := _full_disk(error, message, place)) is not None:

@@ -31,6 +31,7 @@ from producer.cli.command_interruption import have_last_words, interruption_is_o
 from producer.cli.output.command_lines import command_line, fit_text, with_target
 from producer.cli.output.error_output import without_passwords
 from producer.cli.output.progress_display import View, make_view
+from producer.cli.output.refused_processes import RefusedProcesses
 from producer.cli.output.report_output import put_out
 from producer.snapshot_removal import prune_snapshots
 
@@ -94,6 +95,7 @@ def watch(session: Session, run_id: str, view: View, *, verbose: bool) -> RunPro
     last_event = 0
     hinted = False
     told: set[str] = set()
+    refusals = RefusedProcesses(session, session.cluster) if session.cluster is not None else None
     while True:
         now = time.monotonic()
         if session.cluster is not None and now - checked > _CHECK_SECONDS:
@@ -114,11 +116,17 @@ def watch(session: Session, run_id: str, view: View, *, verbose: bool) -> RunPro
             told.clear()  # what held the run up before may do so again
             _tell(["PostgreSQL answers again."], view, told)
         answered = now
-        _tell([fit_text(wait, session.target) for wait in progress.waits], view, told)
+        waits = progress.waits if refusals is None else refusals.waits_of(progress)
+        _tell([fit_text(wait, session.target) for wait in waits], view, told)
         view.show(progress)
         if progress.phase.is_end:
             return progress
-        if progress.phase is Phase.PENDING and now - begun > _UNHEARD_SECONDS and not hinted:
+        if (
+            session.cluster is None
+            and progress.phase is Phase.PENDING
+            and now - begun > _UNHEARD_SECONDS
+            and not hinted
+        ):
             hinted = True
             view.note(
                 "No producer has taken the run yet. Is one running on this broker, with this very target? "
