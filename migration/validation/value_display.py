@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 _LONGEST: Final = 60
 _MOST_COLUMNS: Final = 8
 _QUOTED: Final = frozenset({ValueKind.TEXT, ValueKind.JSON, ValueKind.UUID})
+_NO_NUMBERS: Final = {"inf": "Infinity", "-inf": "-Infinity", "nan": "NaN"}
+"""Python's words for them → the server's."""
 _WINDOW: Final = 12
 _EPOCH: Final = date(1970, 1, 1)
 _CYCLE_YEARS: Final = 400
@@ -50,10 +52,8 @@ def show_values(array: pa.Array[Any], column: ColumnPlan) -> list[str]:
         numbers = array.view(pa.int32() if pa.types.is_date32(array.type) else pa.int64()).to_pylist()
         return ["NULL" if number is None else _TEMPORAL[column.kind](number) for number in numbers]
     floats = pa.types.is_floating(array.type)
-    return [
-        "NULL" if value is None else str(value)
-        for value in (array if floats else array.cast(pa.string())).to_pylist()
-    ]
+    values = (array if floats else array.cast(pa.string())).to_pylist()
+    return ["NULL" if value is None else _NO_NUMBERS.get(str(value), str(value)) for value in values]
 
 
 def show_row(columns: Sequence[ColumnPlan], values: Sequence[str]) -> str:

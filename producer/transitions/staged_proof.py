@@ -36,6 +36,7 @@ from migration.target.pg_catalog.catalog_identity import (
 )
 from migration.target.pg_catalog.guard_triggers import read_marks
 from migration.target.pg_catalog.schema_relations import relations_in, relations_named, relations_with
+from migration.target.pg_catalog.table_settings import read_settings
 from migration.target.pg_catalog.table_signature import changed_lines, read_signatures
 from migration.target.sql_statements import quoted, run_sql
 
@@ -105,6 +106,7 @@ def note_signatures(connection: Connection, run: RunRecord, tables: Sequence[Tab
     }
     lines = read_signatures(connection, list(oids.values()))
     bound = read_identities(connection, list(oids.values()))
+    settings = read_settings(connection, list(oids.values()))
     positions = read_positions(connection, list(oids.values()))
     proved: dict[int, dict[str, Any]] = {}
     for table in tables:
@@ -118,6 +120,7 @@ def note_signatures(connection: Connection, run: RunRecord, tables: Sequence[Tab
         proved[table.id] = {
             "lines": lines.get(oid, []),
             "identity": now,
+            "settings": settings.get(oid, []),
             "positions": positions.get(oid, {}),
         }
     for schema in target_schemas([planned(table) for table in tables]):
@@ -163,11 +166,13 @@ def check_staged(connection: Connection, run: RunRecord, tables: Sequence[TableR
     oids = list(staged.values())
     marks, signatures = read_marks(connection, oids), read_signatures(connection, oids)
     bound, positions = read_identities(connection, oids), read_positions(connection, oids)
+    settings = read_settings(connection, oids)
     for table in checked:
         noted, oid = proved[table.id], staged.get(table.id, 0)
         then = _noted(noted.signature)
         named = changed_identity(then["identity"], bound.get(oid, [])) if "identity" in then else []
         made = changed_lines(then["lines"], signatures.get(oid, [])) if "lines" in then else []
+        made += changed_lines(then["settings"], settings.get(oid, [])) if "settings" in then else []
         if named:  # rows of another table tell nothing of this one
             raise _changed(run, table, "since its proof", [*made, *named])
         is_kept = noted.guard is not None and noted.guard == marks.get(oid)

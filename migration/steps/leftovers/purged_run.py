@@ -29,6 +29,7 @@ from migration.steps.leftovers.leftover_stage_objects import LeftoverStageObject
 from migration.target.cutover.row_horizon import read_ages, recorded_horizon
 from migration.target.pg_catalog.schema_relations import relations_in
 from migration.target.pg_catalog.table_parts import read_parts
+from migration.target.pg_catalog.table_settings import read_settings
 from migration.target.pg_catalog.table_signature import changed_lines, read_signatures
 from migration.target.schema_removal import in_use_by_others, remove_schema_in_portions
 from migration.target.sql_statements import quoted
@@ -163,6 +164,7 @@ def _changes(connection: Connection, run: RunRecord, leftover: Leftover) -> list
         if "signature" in entry and entry["kind"] == "table"
     }
     parts, signatures = read_parts(connection, list(noted)), read_signatures(connection, list(noted))
+    settings = read_settings(connection, list(noted))
     changes = []
     for relation in relations_in(connection, leftover.name, ("table",)):
         if relation.oid not in noted:
@@ -176,6 +178,9 @@ def _changes(connection: Connection, run: RunRecord, leftover: Leftover) -> list
             f"{line} ({name})"
             for line in changed_lines(entry["shape"], parts.get(relation.oid, []))
             or changed_lines(entry["signature"], signatures.get(relation.oid, []))
+            or changed_lines(
+                entry.get("settings", ()), settings.get(relation.oid, []) if "settings" in entry else ()
+            )
         ]
     return changes
 

@@ -43,6 +43,7 @@ from migration.target.pg_catalog.catalog_identity import (
     read_identities,
 )
 from migration.target.pg_catalog.table_parts import COLUMN, read_parts
+from migration.target.pg_catalog.table_settings import read_settings
 from migration.target.pg_catalog.table_signature import changed_lines, read_signatures
 from migration.target.sql_statements import driver_connection, quoted, run_sql
 from migration.validation.row_comparison import count_rows_apart
@@ -115,11 +116,17 @@ class LaterWriteCount:
         """
         oids = [table.relation.oid for table in tables]
         parts, signatures = read_parts(self._connection, oids), read_signatures(self._connection, oids)
-        identities = read_identities(self._connection, oids)
+        identities, settings = read_identities(self._connection, oids), read_settings(self._connection, oids)
         looks = {}
         for table in tables:
             oid = table.relation.oid
-            shape = _difference(table, parts.get(oid, []), signatures.get(oid, []), identities.get(oid, []))
+            shape = _difference(
+                table,
+                parts.get(oid, []),
+                signatures.get(oid, []),
+                settings.get(oid, []),
+                identities.get(oid, []),
+            )
             with _every_row_seen(self._connection, table):
                 looks[oid] = self._look(table, shape, (earlier or {}).get(oid))
         return looks
@@ -257,7 +264,7 @@ def _is_cast(table: WatchedTable) -> bool:
 
 
 def _difference(
-    table: WatchedTable, shape: list[str], signature: list[str], identity: list[str]
+    table: WatchedTable, shape: list[str], signature: list[str], settings: list[str], identity: list[str]
 ) -> tuple[str, ...]:
     """Return what belongs to a table now and did not at the cutover, and what did and does not.
 
@@ -270,6 +277,7 @@ def _difference(
     lines = (
         changed_lines(then, shape)
         or changed_lines(table.entry.get("signature", signature), signature)
+        or changed_lines(table.entry.get("settings", settings), settings)
         or changed_identity(
             of_the_table_alone(table.entry.get("identity", identity)), of_the_table_alone(identity)
         )

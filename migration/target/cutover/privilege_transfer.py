@@ -25,7 +25,9 @@ _DEFAULT_GRANTS: Final = (
     " FROM pg_catalog.pg_default_acl d JOIN pg_catalog.pg_namespace n ON n.oid = d.defaclnamespace"
     " CROSS JOIN LATERAL pg_catalog.aclexplode(d.defaclacl) a"
     " LEFT JOIN pg_catalog.pg_roles r ON r.oid = a.grantee"
-    " WHERE n.nspname = :schema AND d.defaclobjtype = 'r' AND d.defaclrole = current_user::regrole"
+    " WHERE n.nspname = :schema AND d.defaclobjtype = 'r'"
+    # As a name: a cast to regrole would read it as SQL, which folds and splits what is not quoted.
+    " AND pg_catalog.pg_get_userbyid(d.defaclrole) = current_user"
 )
 
 

@@ -29,6 +29,7 @@ from migration.target.pg_catalog.schema_relations import (
     relations_named,
 )
 from migration.target.pg_catalog.table_parts import read_parts
+from migration.target.pg_catalog.table_settings import read_settings
 from migration.target.pg_catalog.table_signature import read_signatures
 from migration.target.sql_statements import quoted, run_all, run_sql
 
@@ -117,13 +118,14 @@ def cut_over(
         run_sql(connection, f"DROP SCHEMA {quoted(staging_schema)}")
         oids = [relation.oid for relation in (*staged, *replaced)]
         parts, signatures = read_parts(connection, oids), read_signatures(connection, oids)
-        identities = read_identities(connection, oids)
+        identities, settings = read_identities(connection, oids), read_settings(connection, oids)
 
         def looked_at(one: Relation) -> dict[str, Any]:
             return _recorded(one) | {
                 "shape": parts.get(one.oid, []),
                 "signature": signatures.get(one.oid, []),
                 "identity": identities.get(one.oid, []),
+                "settings": settings.get(one.oid, []),
             }
 
         horizon = read_horizon(connection)

@@ -91,13 +91,14 @@ def test_worker_on_another_queue_or_none_is_told_everywhere_and_counts_once_it_s
             assert [wait for wait in progress.waits if wait.startswith(said)]
             assert not [wait for wait in progress.waits if "No worker" in wait]
             deadline = time.monotonic() + PATIENCE_SECONDS
-            while (ready := api.get("/readyz").json()).get("worker") != "none":
+            # A machine that is busy keeps the worker from its next sign of life: then it is none, for a moment.
+            while (ready := api.get("/readyz").json()).get("worker") != "none" or said not in ready["note"]:
                 assert time.monotonic() < deadline, ready
                 time.sleep(0.2)
-            assert said in ready["note"]
             assert "worker@here" not in ready["note"]
-            state = api.get("/api/v1/cluster").json()
-            assert said in state["note"]
+            while said not in ((state := api.get("/api/v1/cluster").json())["note"] or ""):
+                assert time.monotonic() < deadline, state
+                time.sleep(0.2)
             assert " takes " not in state["workers"][0]["version"]
             assert "convoy_workers_alive 0" in api.get("/metrics").text
             app.control.cancel_consumer("cpoy", destination=["worker@here"])

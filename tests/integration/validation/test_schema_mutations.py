@@ -90,8 +90,10 @@ CHANGES: dict[str, tuple[str, set[FindingKind]]] = {
         {K.FOREIGN_KEY_ACTION},
     ),
     "foreign key to a namesake elsewhere": (
-        "CREATE SCHEMA elsewhere; CREATE TABLE elsewhere.author (id bigint PRIMARY KEY);"
-        f" {ANOTHER_KEY} REFERENCES elsewhere.author ON DELETE CASCADE NOT VALID",
+        (
+            "CREATE SCHEMA elsewhere; CREATE TABLE elsewhere.author (id bigint PRIMARY KEY);"
+            f" {ANOTHER_KEY} REFERENCES elsewhere.author ON DELETE CASCADE NOT VALID"
+        ),
         {K.FOREIGN_KEY},
     ),
     "foreign key added": (
