@@ -71,7 +71,7 @@ def missing_ledger(**place: Unpack[Place]) -> LedgerMissingError:
     Args:
         place: what was worked on. A whole id of a run lets the error name what that has staged.
     """
-    what = "The ledger is not in this database any more"
+    what = "The ledger is not in this database any more, or not whole"
     place["schema"] = LEDGER_SCHEMA
     run_id = place.get("run", "")
     staging = staging_schema_of(run_id)
@@ -91,7 +91,7 @@ def missing_ledger(**place: Unpack[Place]) -> LedgerMissingError:
     return LedgerMissingError(
         what,
         remedy=f"{back}, and go on with `{on.command}`. Where it is lost for good, nobody knows the"
-        f" run: what that has staged stands in schema {staging}, which `{drop.command}` drops",
+        f" run: what that has staged, if anything, stands in schema {staging}, which `{drop.command}` drops",
         next_steps=(on, drop),
         **place,
     )
