@@ -18,9 +18,10 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
-_BARE: Final = text(
-    "SET LOCAL search_path = pg_catalog"
-)  # so that all other names are written with their schema
+_COMPRESSION: Final = "@compression"
+_COMPRESSION_SINCE: Final = (14,)
+# So that all other names are written with their schema.
+_BARE: Final = text("SET LOCAL search_path = pg_catalog")
 
 
 def _granted(rights_sql: str) -> str:
@@ -32,9 +33,8 @@ def _usual(arguments_sql: str) -> str:
     return _granted(f"pg_catalog.acldefault({arguments_sql})")
 
 
-# Columns that a server may not have yet (compression, statistics as NULL, publications of columns) are read from JSON.
-_SETTINGS: Final = text(
-    f"""
+# What a server may not know yet (publications of columns and by filters, since 15) is read from JSON.
+_SETTINGS: Final = f"""
     WITH root AS (
         SELECT c.oid, c.reltype, c.reltoastrelid FROM pg_catalog.pg_class c WHERE c.oid = ANY(CAST(:oids AS oid[]))
     ), member AS (
@@ -88,13 +88,12 @@ _SETTINGS: Final = text(
     SELECT m.root::bigint, pg_catalog.concat_ws(' ', nullif(m.label, 'itself'), 'column',
         pg_catalog.quote_ident(a.attname), 'has',
         CASE WHEN a.attstorage <> t.typstorage THEN 'storage ' || a.attstorage::text END,
-        'compression ' || nullif(pg_catalog.to_jsonb(a) ->> 'attcompression', ''),
-        'options ' || pg_catalog.array_to_string(a.attoptions, ', '), 'statistics ' || x.target)
+        'compression ' || nullif({_COMPRESSION}::text, ''),
+        'options ' || pg_catalog.array_to_string(a.attoptions, ', '), 'statistics ' || nullif(a.attstattarget, -1))
     FROM member m JOIN pg_catalog.pg_attribute a ON a.attrelid = m.oid AND a.attnum > 0 AND NOT a.attisdropped
     JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
-    CROSS JOIN LATERAL (SELECT nullif((pg_catalog.to_jsonb(a) ->> 'attstattarget')::int, -1) AS target) x
-    WHERE a.attstorage <> t.typstorage OR nullif(pg_catalog.to_jsonb(a) ->> 'attcompression', '') IS NOT NULL
-       OR a.attoptions IS NOT NULL OR x.target IS NOT NULL
+    WHERE a.attstorage <> t.typstorage OR nullif({_COMPRESSION}::text, '') IS NOT NULL
+       OR a.attoptions IS NOT NULL OR nullif(a.attstattarget, -1) IS NOT NULL
     UNION ALL
     SELECT i.indrelid::bigint, pg_catalog.concat_ws(' ', 'index', pg_catalog.pg_get_indexdef(i.indexrelid),
         CASE WHEN i.indisclustered THEN 'rows are clustered by it' END,
@@ -118,7 +117,7 @@ _SETTINGS: Final = text(
         OR pg_catalog.to_jsonb(r) ->> 'prqual' IS NOT NULL)
     UNION ALL
     SELECT s.stxrelid::bigint, pg_catalog.concat_ws(' ', pg_catalog.pg_get_statisticsobjdef(s.oid), 'target',
-        nullif((pg_catalog.to_jsonb(s) ->> 'stxstattarget')::int, -1))
+        nullif(s.stxstattarget, -1))
     FROM pg_catalog.pg_statistic_ext s WHERE s.stxrelid = ANY(CAST(:oids AS oid[]))
     UNION ALL
     SELECT o.root::bigint, pg_catalog.concat_ws(' ', 'comment on', o.label, nullif(d.objsubid, 0),
@@ -128,8 +127,7 @@ _SETTINGS: Final = text(
     SELECT o.root::bigint, pg_catalog.concat_ws(' ', 'security label of', o.label, nullif(l.objsubid, 0),
         'for', l.provider, pg_catalog.quote_literal(l.label))
     FROM described o JOIN pg_catalog.pg_seclabel l ON l.classoid = o.catalog AND l.objoid = o.oid
-    """
-)
+"""
 
 
 def read_settings(connection: Connection, oids: Sequence[int]) -> dict[int, list[str]]:
@@ -137,7 +135,11 @@ def read_settings(connection: Connection, oids: Sequence[int]) -> dict[int, list
     lines: dict[int, list[str]] = {}
     looking = connection.begin_nested()  # sets a search path, which goes with it
     connection.execute(_BARE)
-    for row in connection.execute(_SETTINGS, {"oids": list(oids)}):
+    compression = (
+        "a.attcompression" if (connection.dialect.server_version_info or ()) >= _COMPRESSION_SINCE else "''"
+    )
+    statement = text(_SETTINGS.replace(_COMPRESSION, compression))
+    for row in connection.execute(statement, {"oids": list(oids)}):
         lines.setdefault(row.oid, []).append(row.line)
     looking.rollback()
     return {oid: sorted(found) for oid, found in lines.items()}
