@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from migration.identifiers import PLACEHOLDER, quote_literal
 from migration.model import StorageClass, ValueKind
-from migration.schema_translation.expression_translation import Untranslatable
+from migration.schema_translation.expression_nodes import Untranslatable
 from migration.sqlite_names import folded
 from migration.value_conversion.row_conversion import column_context
 from migration.value_conversion.rules import RULES, Context, Misfit, rules_for

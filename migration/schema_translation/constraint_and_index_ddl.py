@@ -9,7 +9,8 @@ from migration.identifiers import Namespace, fold, quote_identifier, shorten
 from migration.mapping_file_model import OnOrphan
 from migration.model import ObjectState, TargetObject
 from migration.schema_translation.comment_ddl import commented, table_comments
-from migration.schema_translation.expression_translation import Untranslatable, translate_expression
+from migration.schema_translation.expression_nodes import Untranslatable
+from migration.schema_translation.expression_translation import translate_expression
 from migration.schema_translation.json_checks import translate_check
 from migration.schema_translation.mapped_table import MappedTable
 from migration.schema_translation.table_ddl import column_list, qualified, set_sequence

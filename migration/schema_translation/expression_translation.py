@@ -14,6 +14,13 @@ from sqlglot.errors import ErrorLevel, SqlglotError
 
 from migration.identifiers import PLACEHOLDER
 from migration.model import ColumnPlan, ValueKind
+from migration.schema_translation.expression_nodes import (
+    Untranslatable,
+    in_place_of,
+    kind_of_column,
+    remember_kind,
+)
+from migration.schema_translation.operator_meanings import align_operators
 from migration.sqlite_names import folded
 
 if TYPE_CHECKING:
@@ -50,13 +57,8 @@ _REFUSED: Final = (
     exp.Cast,
 )
 _COMPARISONS: Final = (exp.EQ, exp.NEQ, exp.NullSafeEQ, exp.NullSafeNEQ, exp.In, exp.Is)
-_KIND = "convoy_kind"
 _TEXT_AFFINITY: Final = ("CHAR", "CLOB", "TEXT")
 _WHOLE = re.compile(r"0|[1-9][0-9]{0,17}")
-
-
-class Untranslatable(Exception):  # noqa: N818 - not an error of the run: an object that is reported
-    """An expression that PostgreSQL has no equal for; the message says why."""
 
 
 def parse_expression(sql: str) -> exp.Expression:
@@ -111,11 +113,6 @@ def print_postgres(tree: exp.Expression) -> str:
     return sql
 
 
-def remember_kind(node: exp.Expression, kind: ValueKind) -> None:
-    """Note on a column what kind its values are, for `align_literals`."""
-    node.meta[_KIND] = kind
-
-
 def compared_as(plan: ColumnPlan) -> ValueKind | None:
     """Return the kind to `remember_kind`; None for texts in a column that SQLite does not compare as text.
 
@@ -135,7 +132,7 @@ def align_literals(tree: exp.Expression) -> None:
     for node in list(tree.walk()):
         if isinstance(node, _COMPARISONS):
             operands = [node.this, node.args.get("expression"), *node.args.get("expressions", [])]
-            kinds = {o.meta.get(_KIND) for o in operands if isinstance(o, exp.Column)}
+            kinds = {kind_of_column(o) for o in operands if isinstance(o, exp.Column)}
             for operand in operands:
                 if ValueKind.BOOL in kinds:
                     _to_boolean(operand)
@@ -145,7 +142,7 @@ def align_literals(tree: exp.Expression) -> None:
             pattern = node.args.get("expression")
             if not isinstance(node.parent, exp.Escape) and "\\" in (getattr(pattern, "name", "") or ""):
                 raise Untranslatable("LIKE has a backslash, which means itself in SQLite only")
-            node.replace(exp.ILike(this=node.this, expression=pattern))
+            node.replace(in_place_of(node, exp.ILike))
 
 
 def _to_boolean(operand: exp.Expression | None) -> None:
@@ -221,4 +218,5 @@ def translate_expression(sql: str, columns: Mapping[str, ColumnPlan]) -> str:
     check_words(tree)
     root = exp.Paren(this=resolve_columns(tree, columns))
     align_literals(root)
+    align_operators(root)
     return print_postgres(root.this)

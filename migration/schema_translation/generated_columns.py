@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Final
 from sqlglot import exp
 
 from migration.model import ColumnPlan, ValueKind
+from migration.schema_translation.expression_nodes import Untranslatable
 from migration.schema_translation.expression_translation import (
-    Untranslatable,
     parse_expression,
     print_postgres,
     resolve_columns,

@@ -14,7 +14,7 @@ from migration.name_lists import some
 from migration.schema_translation.column_defaults import translate_default
 from migration.schema_translation.comment_ddl import commented
 from migration.schema_translation.constraint_and_index_ddl import ObjectPlanner, sequence_names
-from migration.schema_translation.expression_translation import Untranslatable
+from migration.schema_translation.expression_nodes import Untranslatable
 from migration.schema_translation.generated_columns import translate_generated
 from migration.schema_translation.mapped_table import MappedTable
 from migration.schema_translation.requested_names import claim_names, rename_reason

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from sqlglot import exp
 
-from migration.schema_translation.expression_translation import Untranslatable
+from migration.schema_translation.expression_nodes import Untranslatable
 from migration.sqlite_names import folded
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from typing import Final
 
 from sqlglot import exp
 
-from migration.schema_translation.expression_translation import Untranslatable
+from migration.schema_translation.expression_nodes import Untranslatable, in_place_of
 from migration.sqlite_names import folded
 
 _SAME: Final = (
@@ -34,7 +34,6 @@ _SAME: Final = (
     exp.Sign,
     exp.StrPosition,
     exp.Trim,
-    exp.Unicode,
     exp.Upper,
     # of many rows
     exp.Avg,
@@ -95,9 +94,9 @@ def fold_ascii(query: exp.Expression) -> None:
             if isinstance(node.parent, exp.Escape) and node.parent.expression.name.isalpha():
                 raise Untranslatable("LIKE has a letter for its ESCAPE")
             text, pattern = (
-                _translated(part, ascii_uppercase, ascii_lowercase) for part in node.iter_expressions()
+                _translated(part, ascii_uppercase, ascii_lowercase) for part in (node.this, node.expression)
             )
-            node.replace(exp.Like(this=text, expression=pattern))
+            node.replace(in_place_of(node, exp.Like, this=text, expression=pattern))
 
 
 def _translated(text: exp.Expr, letters: str, by: str) -> exp.Expr:

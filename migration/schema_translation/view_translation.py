@@ -13,14 +13,14 @@ from sqlglot import exp
 
 from migration.identifiers import PLACEHOLDER
 from migration.model import ValueKind
+from migration.schema_translation.expression_nodes import Untranslatable, remember_kind
 from migration.schema_translation.expression_translation import (
-    Untranslatable,
     align_literals,
     compared_as,
     parse_statement,
     print_postgres,
-    remember_kind,
 )
+from migration.schema_translation.operator_meanings import align_operators
 from migration.schema_translation.table_ddl import qualified
 from migration.schema_translation.table_keys import collation_of
 from migration.schema_translation.view_collations import FoldingColumns
@@ -115,6 +115,7 @@ class ViewTranslator:
             for identifier in join.args.get("using") or []:
                 _rename(identifier, self._spelling(identifier.name, None, aliases) or identifier.name)
         align_literals(query)
+        align_operators(query)
         fold_ascii(query)
         body = print_postgres(query).replace(f'"{_SCHEMA_MARK}"', PLACEHOLDER)
         listed = f" ({', '.join(_quoted(column) for column in columns)})" if columns else ""
