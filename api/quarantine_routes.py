@@ -15,7 +15,8 @@ from api.response_models import PREFIX
 from api.run_location import KnownRun, RunCluster
 from migration.ledger.ledger_tables import quarantine, sources, tables
 from migration.report.quarantine_advice import advice_for
-from migration.report.text_formatting import toml_name
+from migration.report.text_formatting import toml_name, toml_table
+from migration.source_table_names import TableNames
 
 router = APIRouter(prefix=f"{PREFIX}/{{id}}", tags=["results"])
 
@@ -74,17 +75,24 @@ def quarantine_groups(run: KnownRun, cluster: RunCluster) -> QuarantineGroups:
         found = [row._asdict() for row in connection.execute(statement)]
     can_map = not run.options.data_only
     return QuarantineGroups(
-        groups=[_group(row, can_map=can_map) for row in found[:MOST_GROUPS]], more=len(found) > MOST_GROUPS
+        groups=[_group(row, run.options.table_names, can_map=can_map) for row in found[:MOST_GROUPS]],
+        more=len(found) > MOST_GROUPS,
     )
 
 
-def _group(row: dict[str, Any], *, can_map: bool) -> QuarantineGroup:
+def _group(row: dict[str, Any], names: TableNames, *, can_map: bool) -> QuarantineGroup:
     advice = advice_for(row["reason"])
     table, column = row["table"], row["column"]
     # A row that is too large as a whole is kept out by no column.
     holds = advice.holds if can_map and column else ""
-    wanted = {"tables": {table: {"columns": {column: {"type": holds}}}}} if holds else None
-    lines = f'[tables.{toml_name(table)}.columns.{toml_name(column)}]\ntype = "{holds}"' if holds else None
+    label = names.label(row["source"])
+    wanted: dict[str, Any] = {"tables": {table: {"columns": {column: {"type": holds}}}}}
+    wanted = {"sources": {label: wanted}} if label else wanted
+    lines = f'[{toml_table(label, table)}.columns.{toml_name(column)}]\ntype = "{holds}"'
     return QuarantineGroup(
-        **row, title=advice.title, detail=advice.detail, mapping=wanted, mapping_toml=lines
+        **row,
+        title=advice.title,
+        detail=advice.detail,
+        mapping=wanted if holds else None,
+        mapping_toml=lines if holds else None,
     )

@@ -161,7 +161,8 @@ class Options(_Strict):
     accept: Annotated[
         tuple[Annotated[str, Field(min_length=1, max_length=400)], ...], Field(max_length=1_000)
     ] = ()
-    """Losses that you sign for: `LOSS`, `TABLE.COLUMN:LOSS`, or `skipped:KIND` of objects that do not come along."""
+    """Losses that you sign for: `LOSS`, `TABLE.COLUMN:LOSS`, `LABEL.TABLE.COLUMN:LOSS` of one source, or `skipped:KIND`
+    of objects that do not come along."""
     accepted_by: Annotated[str, Field(max_length=200)] = ""
     """Who signs, for the report."""
     hold: bool = False

@@ -339,6 +339,8 @@ class RolledBackObject(BaseModel):
     name: str
     state: str
     reason: str
+    owner: str = ""
+    """The target schema, where each source has one of its own."""
 
 
 class FindingLine(BaseModel):
@@ -355,6 +357,8 @@ class FindingLine(BaseModel):
     """What `accept` may sign for; empty where nothing may."""
     accepted_by: str | None
     """Who has signed for it: such a finding costs no status. Null: nobody."""
+    source: str
+    """Label of the source that it is about; empty where it is of none, or of all."""
 
 
 class FindingPage(BaseModel):

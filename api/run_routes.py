@@ -311,7 +311,9 @@ def rollback(
         run_id=run.id,
         status=Phase.ROLLED_BACK,
         objects=[
-            RolledBackObject(kind=item.kind, name=item.name, state=item.state, reason=item.reason)
+            RolledBackObject(
+                kind=item.kind, name=item.name, state=item.state, reason=item.reason, owner=item.owner
+            )
             for item in result.objects
         ],
         written_since=[WrittenTable(**found.recorded()) for found in result.writes],

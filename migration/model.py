@@ -6,7 +6,7 @@ Words are those of docs/architecture.md; units stand in the names.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Final
 
@@ -386,3 +386,9 @@ class Finding:
     """What `--accept` may sign for: the name of a loss, or `skipped:KIND`; empty where nothing may."""
     accepted_by: str = ""
     """Who has signed for it; such a finding is kept and costs no status."""
+    source: str = ""
+    """Label of the source that it is about; empty where it is of none, or of all."""
+
+    def of(self, source: str) -> Finding:
+        """Return it as one about a source. Tables of one name may stand in several."""
+        return replace(self, source=source)

@@ -7,6 +7,7 @@ from typing import Final
 
 from migration.mapping_file_model import MappingFile, OnConflict, OnOrphan
 from migration.model import IdentifierPolicy, IfExists, Mode, OnError, Source
+from migration.source_table_names import TableNames
 
 MAX_BATCH_ROWS: Final = 1_000_000
 MAX_CHUNK_ROWS: Final = 1_000_000_000
@@ -61,7 +62,7 @@ class RunOptions:
     salvage: bool = False
     """Take what can still be read of a damaged source, and list the rest."""
     accept: tuple[str, ...] = ()
-    """Losses that somebody signs for: `LOSS`, `TABLE.COLUMN:LOSS`, `skipped:KIND`."""
+    """Losses that somebody signs for: `LOSS`, `TABLE.COLUMN:LOSS`, `LABEL.TABLE.COLUMN:LOSS`, `skipped:KIND`."""
     accepted_by: str = ""
     """Who signs."""
     ignore: tuple[str, ...] = ()
@@ -82,3 +83,8 @@ class RunOptions:
     """The API's Idempotency-Key header: a second request with the same key gets the same run."""
     idempotency_sha256: str = ""
     """Of the request that came with the key, which tells it from others whatever its sources have become since."""
+
+    @property
+    def table_names(self) -> TableNames:
+        """How the tables of the run are named where people read of them."""
+        return TableNames.among(source.label for source in self.sources)

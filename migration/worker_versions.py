@@ -1,6 +1,6 @@
 """Which processes are on a broker, and of which version they are: asked by Celery's remote control, never stored.
 
-A version is that of the package and of the ledger it needs, `0.2.0+ledger.0013`: processes of one package whose ledgers
+A version is that of the package and of the ledger it needs, `0.2.0+ledger.0014`: processes of one package whose ledgers
 differ, as between two commits, are not the same.
 """
 

@@ -2,7 +2,7 @@
 import {nothing} from "./vendored/lit-html/lit-html.js";
 import {RUNS, ask} from "./api_requests.js";
 import {announce, draw} from "./page_screen.js";
-import {tableNamer} from "./run_figures.js";
+import {tableNamer, whereFound} from "./run_figures.js";
 import {MODE_SAID, badge, copies, phaseSaid, placeOf} from "./run_words.js";
 import {SectionQuestion} from "./section_question.js";
 import {breakable, html} from "./shown_text.js";
@@ -117,8 +117,12 @@ export function comparisonPage(_, parameters) {
 const rowsLoaded = report => (copies(report.mode) ? sum(report, "rows_loaded") : null);
 const rowsKept = report => (copies(report.mode) ? sum(report, "rows_quarantined") : null);
 const sum = (report, name) => report.tables.reduce((total, table) => total + (table[name] || 0), 0);
-const findingKey = finding =>
-  [finding.kind, finding.table, finding.column, finding.key, finding.message].join("\u0000");
+/** Runs of one source are compared whatever it is called in each. */
+const findingKeyer = (...reports) => {
+  const isOne = reports.every(report => report.sources.length < 2);
+  return ({kind, source, table, column, key, message}) =>
+    [kind, isOne ? "" : source, table, column, key, message].join("\u0000");
+};
 
 /** How the second differs from the first, with its sign; for durations also by what factor. */
 function change(first, second, form) {
@@ -152,7 +156,8 @@ function both(a, b) {
   </thead>`;
   const seconds = (report, phase) => report.phases.find(entry => entry.name === phase)?.seconds ?? null;
   const phases = [...new Set([...a.phases, ...b.phases].map(phase => phase.name))];
-  const keysA = new Set(a.findings.map(findingKey)),
+  const findingKey = findingKeyer(a, b),
+    keysA = new Set(a.findings.map(findingKey)),
     keysB = new Set(b.findings.map(findingKey));
   const onlyA = a.findings.filter(finding => !keysB.has(findingKey(finding))),
     onlyB = b.findings.filter(finding => !keysA.has(findingKey(finding)));
@@ -215,7 +220,7 @@ const findingsOf = (title, findings, nameOf) =>
                 finding =>
                   html`<li>
                     <strong>${words(finding.kind)}</strong>
-                    ${breakable([nameOf(finding.table), finding.column].filter(Boolean).join("."))}
+                    ${breakable(whereFound(finding, nameOf))}
                     <div class="soft">${finding.message}</div>
                   </li>`,
               )}

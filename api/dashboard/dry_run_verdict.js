@@ -2,7 +2,7 @@
 import {nothing} from "./vendored/lit-html/lit-html.js";
 import {findingLine} from "./found_trouble.js";
 import {pasteBlock} from "./page_screen.js";
-import {tableNamer} from "./run_figures.js";
+import {ownedName, tableNamer} from "./run_figures.js";
 import {phaseTells} from "./run_words.js";
 import {html} from "./shown_text.js";
 import {bar} from "./table_list.js";
@@ -83,7 +83,7 @@ export function dryRunVerdict(report) {
       skipped.length && !report.findings.length
         ? html`<h4>What would not come along</h4>
             <ul>
-              ${skipped.map(item => html`<li>${item.kind} ${item.name}: ${item.reason}</li>`)}
+              ${skipped.map(item => html`<li>${item.kind} ${ownedName(item, report.sources)}: ${item.reason}</li>`)}
             </ul>`
         : nothing
     }

@@ -2,6 +2,7 @@
 import {nothing} from "./vendored/lit-html/lit-html.js";
 import {RUNS, ask, withQuery} from "./api_requests.js";
 import {pasteBlock} from "./page_screen.js";
+import {whereFound} from "./run_figures.js";
 import {SectionQuestion} from "./section_question.js";
 import {breakable, html} from "./shown_text.js";
 import {bytesOf, count, hex, number, readable, words} from "./text_formats.js";
@@ -60,7 +61,7 @@ export class FindingsList {
 
 /** `nameOf` tells a table from those of other sources (run_figures.js). What became of the run, its status says. */
 export function findingLine(finding, nameOf = name => name) {
-  const place = [nameOf(finding.table), finding.column].filter(Boolean).join(".");
+  const place = whereFound(finding, nameOf);
   const level = finding.is_error
     ? ["bad", "×", "error"]
     : finding.accepted_by
@@ -87,7 +88,7 @@ export function findingLine(finding, nameOf = name => name) {
 
 /** What becomes of values that a mapping lets in, by the type of their column. */
 const KEPT_AS = {bytea: "their bytes are kept undecoded", text: "they are kept as text, letter by letter"};
-const typeIn = mapping => Object.values(Object.values(mapping.tables)[0].columns)[0].type;
+const typeIn = ({tables, sources}) => Object.values(Object.values(tables ?? Object.values(sources)[0].tables)[0].columns)[0].type;
 
 /** Rows that stayed out: by column and reason, each with its values and what to paste. */
 export class QuarantineBrowser {

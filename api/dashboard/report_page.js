@@ -4,7 +4,7 @@ import {RUNS, ask, fetchFile} from "./api_requests.js";
 import {recommendations} from "./dry_run_verdict.js";
 import {findingLine} from "./found_trouble.js";
 import {draw, pasteBlock, saveFile, showTrouble} from "./page_screen.js";
-import {tableNamer} from "./run_figures.js";
+import {ownedName, tableNamer} from "./run_figures.js";
 import {MODE_SAID, badge, copies, equalitySaid, phaseSaid, rowsSaid} from "./run_words.js";
 import {isRefusal, restAfter} from "./section_question.js";
 import {breakable, html, visibleLine} from "./shown_text.js";
@@ -286,7 +286,7 @@ export function reportPage([id]) {
                     .map(
                       item =>
                         html`<li>
-                          <strong>${item.kind} ${breakable(item.name)}</strong> ${words(item.state)}: ${item.reason}
+                          <strong>${item.kind} ${breakable(ownedName(item, report.sources))}</strong> ${words(item.state)}: ${item.reason}
                         </li>`,
                     )}
                 </ul>

@@ -10,12 +10,22 @@ export function tableNamer(tables) {
   const all = [...tables],
     isOne = new Set(all.map(table => table.source)).size < 2;
   return (name, source = null) => {
-    if (isOne || !name) return name;
-    const sources = source === null ? all.filter(table => table.name === name).map(table => table.source) : [source];
+    if (isOne) return name;
+    if (!name) return source || "";
+    const sources = !source ? all.filter(table => table.name === name).map(table => table.source) : [source];
     if (!sources.length) return name;
     return sources.length === 1 ? `${sources[0]}.${name}` : `${name} (of ${sources.join(" or ")})`;
   };
 }
+
+/** What a finding is about: table and column. An object of no single table has its source's label in place of one. */
+export function whereFound(finding, nameOf) {
+  const isOfSource = finding.kind === "skipped_object" && finding.table === finding.source;
+  return [isOfSource ? finding.table : nameOf(finding.table, finding.source), finding.column].filter(Boolean).join(".");
+}
+
+/** The name of a schema object, with its table or source where there are several sources. */
+export const ownedName = ({name, owner}, sources) => (sources.length > 1 && owner ? `${name} (${owner})` : name);
 
 /** Rows of a run: `{total, loaded, quarantined}`. */
 export const rowsOf = ({status: {rows}}) => ({total: rows.total, loaded: rows.done, quarantined: rows.quarantined});

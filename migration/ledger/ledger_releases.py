@@ -25,7 +25,7 @@ class Age(StrEnum):
 
 
 def age_of(version: str | None, beside: str) -> Age:
-    """Return how a version stands to another: `0.2.0+ledger.0013`, or None of one that is older than the question.
+    """Return how a version stands to another: `0.2.0+ledger.0014`, or None of one that is older than the question.
 
     The release counts first, then the ledger's revision: two commits of one release differ in that alone.
     """

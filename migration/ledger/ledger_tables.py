@@ -235,6 +235,7 @@ findings = Table(
     Column("is_error", Boolean, nullable=False),
     Column("loss", Text, nullable=False, server_default=""),
     Column("accepted_by", Text),
+    Column("source", Text, nullable=False, server_default=""),
     Index("findings_run", "run_id"),
 )
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Select, delete, func, insert, select, update
+from sqlalchemy import Connection, Select, delete, func, insert, or_, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from migration.ledger.digest_records import chunk_digest, named_algorithm
@@ -87,7 +87,8 @@ def read_quarantine(
     Args:
         connection: of the ledger.
         run_id: the run's full id.
-        tables_named: only entries of tables of these names in the source; empty: of all.
+        tables_named: only entries of tables of these names in the source (`users`, or `north.users` of one source);
+            empty: of all.
         after: only entries with a larger id; the id of a page's last entry leads to the next page.
         limit: entries to return at most.
         original_bytes: how much of each value to return.
@@ -135,7 +136,9 @@ def _entries(original: Any, run_id: str, tables_named: Sequence[str]) -> Select[
         .where(quarantine.c.run_id == run_id)
         .order_by(quarantine.c.id)
     )
-    return statement.where(tables.c.name.in_(tables_named)) if tables_named else statement
+    full = sources.c.label + "." + tables.c.name
+    named = or_(tables.c.name.in_(tables_named), full.in_(tables_named))
+    return statement.where(named) if tables_named else statement
 
 
 def _quarantined(row: Any) -> Quarantined:

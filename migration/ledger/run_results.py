@@ -138,6 +138,7 @@ def add_findings(connection: Connection, run_id: str, found: Iterable[Finding]) 
             "is_error": finding.is_error,
             "loss": finding.loss,
             "accepted_by": finding.accepted_by or None,
+            "source": finding.source,
         }
         for finding in found
     ]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from migration.errors import UnknownLossError
 from migration.mapping_file.accepted_losses import is_requested
 from migration.model import Finding, FindingKind
+from migration.source_table_names import full_name
 from migration.sqlite_names import folded
 from migration.value_conversion.named_losses import LOSSES, TRANSFORM_LOSSES
 
@@ -43,7 +44,10 @@ SKIPPED_KINDS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """One entry of `--accept`. `place` is TABLE.COLUMN in lower case, or empty: all; `names` are losses of findings."""
+    """One entry of `--accept`; `names` are losses of findings.
+
+    `place` is in lower case: LABEL.TABLE.COLUMN, TABLE.COLUMN of whatever source, or empty: all.
+    """
 
     place: str
     names: frozenset[str]
@@ -52,7 +56,11 @@ class Signature:
         """Tell whether it signs for a finding."""
         if not finding.loss or finding.loss not in self.names:
             return False
-        return not self.place or folded(f"{finding.table}.{finding.column}") == self.place
+        return not self.place or self.place in _places(finding.source, finding.table, finding.column or "")
+
+
+def _places(source: str, table: str, column: str) -> set[str]:
+    return {folded(f"{table}.{column}"), folded(full_name(source, table, column))}
 
 
 def skipped_loss(kind: str) -> str:
@@ -77,7 +85,9 @@ def read_signature(entry: str) -> Signature:
         names = [*sorted({*LOSSES, *TRANSFORM_LOSSES}), f"{SKIPPED}:KIND"]
         raise _unknown(entry, f"There is no loss {name!r}", names, known)
     if separator and not place.strip():
-        raise _unknown(entry, f"{entry!r} names no column", ("TABLE.COLUMN:LOSS",), "")
+        raise _unknown(
+            entry, f"{entry!r} names no column", ("TABLE.COLUMN:LOSS", "LABEL.TABLE.COLUMN:LOSS"), ""
+        )
     return Signature(folded(place.strip()), frozenset({known, *TRANSFORM_LOSSES.get(known, ())}))
 
 
@@ -93,19 +103,23 @@ def check_signatures(sources: Iterable[tuple[str, SourceSchema]], options: RunOp
     Raises:
         UnknownLossError: one does not.
     """
-    there = {
-        folded(f"{table.name}.{column.name}"): f"{table.name}.{column.name}"
-        for _, schema in sources
-        for table in schema.tables
-        for column in table.columns
-    }
+    plain: dict[str, str] = {}
+    of_labels: dict[str, dict[str, str]] = {}
+    for label, schema in sources:
+        full = of_labels.setdefault(folded(f"{label}."), {})
+        for table in schema.tables:
+            for column in table.columns:
+                plain[folded(f"{table.name}.{column.name}")] = f"{table.name}.{column.name}"
+                name = full_name(label, table.name, column.name)
+                full[folded(name)] = name
     for entry in options.accept:
         place = read_signature(entry).place
-        if place and place not in there:
+        there = next((full for start, full in of_labels.items() if place.startswith(start)), plain)
+        if place and place not in plain and place not in there:
             tables = {name.rpartition(".")[0] for name in there}
-            table = place.partition(".")[0]
+            start = place.rpartition(".")[0]
             names = [
-                name for key, name in there.items() if table not in tables or key.startswith(f"{table}.")
+                name for key, name in there.items() if start not in tables or key.startswith(f"{start}.")
             ]
             raise _unknown(entry, f"No source has a column {entry.rpartition(':')[0]}", names, place)
 
@@ -129,15 +143,24 @@ def signed(finding: Finding, options: RunOptions, asked: ColumnOverride | None =
 
 
 def loss_finding(
-    table: str, column: str, loss: str, count: int, keys: Sequence[str] = (), *, is_error: bool = False
+    source: str,
+    table: str,
+    column: str,
+    loss: str,
+    count: int,
+    keys: Sequence[str] = (),
+    *,
+    is_error: bool = False,
 ) -> Finding:
     """Return the finding that values of a column cannot be had back. `keys` are those of some rows."""
     values = "1 value" if count == 1 else f"{count:,} values"
     message = f"{values} cannot be had back from the target ({loss}): {LOSSES[loss]}"
-    return Finding(FindingKind.LOSSY_VALUE, table, message, column, "; ".join(keys) or None, is_error, loss)
+    found = Finding(FindingKind.LOSSY_VALUE, table, message, column, "; ".join(keys) or None, is_error, loss)
+    return found.of(source)
 
 
 def loss_findings(
+    source: str,
     table: str,
     losses: Iterable[tuple[str, str, int, Sequence[str]]],
     options: RunOptions,
@@ -148,6 +171,7 @@ def loss_findings(
     """Return the findings of what rows of a table have lost: of all rows that are stored, whatever way they came.
 
     Args:
+        source: label of the source.
         table: its name in the source.
         losses: column, name of the loss, number of values, and the keys of some rows.
         options: with what is signed for, and the mapping file that the rows went through.
@@ -155,7 +179,11 @@ def loss_findings(
         is_error: whether a value that cannot be had back makes the two sides different.
     """
     return [
-        signed(loss_finding(table, column, loss, count, keys, is_error=is_error), options, asked.get(column))
+        signed(
+            loss_finding(source, table, column, loss, count, keys, is_error=is_error),
+            options,
+            asked.get(column),
+        )
         for column, loss, count, keys in losses
     ]
 

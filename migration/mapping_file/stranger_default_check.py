@@ -125,6 +125,7 @@ def check_stranger_defaults(mapping: MappingFile) -> None:
                     f"default {reason}",
                     remedy="Set it with ALTER TABLE after the migration, or start the run on the command line",
                     mapping=mapping.name,
+                    source=table.source or "",
                     table=table.table,
                     column=column.column,
                 )

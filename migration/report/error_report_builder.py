@@ -22,9 +22,8 @@ from migration.model import IfExists, OnError
 from migration.report import next_commands
 from migration.report.report_model import ErrorReport
 from migration.report.run_facts import Facts
-from migration.report.text_formatting import printable
+from migration.report.text_formatting import clean_text
 from migration.run_options import RunOptions
-from migration.secret_text import without_secrets
 
 # Remedies that name a flag: the command with it is known only here, where the run's options are.
 _AROUND: Final[Mapping[str, tuple[str, Callable[[RunOptions], RunOptions]]]] = {
@@ -51,15 +50,18 @@ def report_error(facts: Facts) -> ErrorReport | None:
     if record is None:
         return None
     place: dict[str, Any] = {
-        name: _text(value) if isinstance(value, str) else value for name, value in place_in(record).items()
+        name: clean_text(value) if isinstance(value, str) else value
+        for name, value in place_in(record).items()
     }
-    steps = tuple(NextStep(_text(step["purpose"]), _text(step["command"])) for step in record["next_steps"])
+    steps = tuple(
+        NextStep(clean_text(step["purpose"]), clean_text(step["command"])) for step in record["next_steps"]
+    )
     return ErrorReport(
         code=record["code"],
-        message=_text(record["message"]),
-        what=_text(record["what"]),
-        remedy=_text(record["remedy"]),
-        details=_text(record["details"]),
+        message=clean_text(record["message"]),
+        what=clean_text(record["what"]),
+        remedy=clean_text(record["remedy"]),
+        details=clean_text(record["details"]),
         exit_status=record["exit_status"],
         next_steps=(*steps, *_ways_around(record["code"], facts.run, record["remedy"])),
         **{"run": facts.run.id, **place},
@@ -79,7 +81,3 @@ def _ways_around(code: str, run: RunRecord, remedy: str) -> tuple[NextStep, ...]
     purpose, change = _AROUND[code]
     changed = change(run.options)
     return () if changed == run.options else (NextStep(purpose, next_commands.repeat(changed, changed.mode)),)
-
-
-def _text(value: str) -> str:
-    return "\n".join(printable(line) for line in without_secrets(value).splitlines())

@@ -18,8 +18,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from migration.model import Mode
-from migration.report.report_model import Report, TableReport, WorkSpan
+from migration.report.report_model import Report, TableReport
 from migration.report.text_formatting import count, duration, phrase, shown_text, size
+from migration.report.timeline_model import WorkSpan
 from migration.report.verdict_parts import describe_part
 
 TEMPLATE: Final = "report.html.j2"

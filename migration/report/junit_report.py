@@ -11,11 +11,13 @@ from xml.etree import ElementTree as ET  # nosec B405 - it writes, and parses no
 
 from migration.finding_kinds import FindingKind, FindingWeight, VerdictPart
 from migration.report.report_model import TableReport
+from migration.source_table_names import full_name
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from migration.report.report_model import FindingReport, Report
+    from migration.source_table_names import TableNames
 
 _WHOLE = "the run"
 _MOST_NAMED = 200
@@ -30,13 +32,15 @@ def render_junit(report: Report) -> bytes:
     root = ET.Element(
         "testsuites", name=f"Convoy {report.mode.value} {report.run_id}", time=f"{report.seconds:.3f}"
     )
-    known = {table.name for table in report.tables}
+    names = report.table_names
+    known = {_place(names, table.source, table.name) for table in report.tables}
     for table in report.tables:
-        found = [finding for finding in report.findings if finding.table == table.name]
-        _suite(root, f"{table.source}.{table.name}", table, found)
-    others = [finding for finding in report.findings if finding.table not in known]
+        place = _place(names, table.source, table.name)
+        found = [one for one in report.findings if _place(names, one.source, one.table) == place]
+        _suite(root, full_name(table.source, table.name), table, found, names)
+    others = [one for one in report.findings if _place(names, one.source, one.table) not in known]
     if others or report.error:
-        _suite(root, _WHOLE, None, others, report.error)
+        _suite(root, _WHOLE, None, others, names, report.error)
     for name in ("tests", "failures", "errors", "skipped"):
         root.set(name, str(sum(int(suite.get(name, "0")) for suite in root)))
     return bytes(ET.tostring(root, encoding="utf-8", xml_declaration=True))
@@ -47,6 +51,7 @@ def _suite(
     name: str,
     table: TableReport | None,
     findings: Sequence[FindingReport],
+    names: TableNames,
     error: str | None = None,
 ) -> None:
     suite = ET.SubElement(root, "testsuite", name=name)
@@ -56,8 +61,8 @@ def _suite(
         of_part = [finding for finding in findings if _belongs(finding, part, findings)]
         counted = [finding for finding in of_part if finding.weight is FindingWeight.DIFFERENCE]
         for finding in counted[:_MOST_NAMED]:
-            failure = ET.SubElement(case, "failure", type=finding.kind.value, message=_line(finding))
-            failure.text = _line(finding)
+            failure = ET.SubElement(case, "failure", type=finding.kind.value, message=_line(finding, names))
+            failure.text = _line(finding, names)
         if not counted and _fails_untold(table, part):
             ET.SubElement(case, "failure", type="different", message=f"The two sides differ in {part.value}")
             failures += 1
@@ -66,7 +71,7 @@ def _suite(
         elif _is_open(table, part):
             ET.SubElement(case, "skipped", message="not compared")
             skipped += 1
-        said = [f"{f.weight.value}: {f.kind.value}: {_line(f)}" for f in of_part if f not in counted]
+        said = [f"{f.weight.value}: {f.kind.value}: {_line(f, names)}" for f in of_part if f not in counted]
         if said:
             ET.SubElement(case, "system-out").text = "\n".join(said[:_MOST_NAMED])
     if error:
@@ -98,7 +103,11 @@ def _is_open(table: TableReport | None, part: VerdictPart) -> bool:
     return table.schema_checked is None if part is VerdictPart.SCHEMA else table.equal is None
 
 
-def _line(finding: FindingReport) -> str:
-    column = f".{finding.column}" if finding.column else ""
+def _place(names: TableNames, source: str, table: str) -> tuple[str, str]:
+    """Return what tells a table from others: of one source, an earlier version has written findings without it."""
+    return (names.label(source), table)
+
+
+def _line(finding: FindingReport, names: TableNames) -> str:
     key = f" at {finding.key}" if finding.key else ""
-    return f"{finding.table}{column}{key}: {finding.message}"
+    return f"{names.place(finding)}{key}: {finding.message}"

@@ -10,12 +10,13 @@ from sqlalchemy import Row
 from migration.model import ObjectState
 from migration.report.text_formatting import printable
 from migration.schema_translation.table_selection import left_out_on_request
+from migration.source_table_names import TableNames
 
 
-def left_behind(objects: Iterable[Row[Any]]) -> tuple[str, ...]:
-    """Return these names from the lines of a run about its objects."""
+def left_behind(objects: Iterable[Row[Any]], names: TableNames) -> tuple[str, ...]:
+    """Return these names from the lines of a run about its objects, as `names` has them."""
     return tuple(
-        printable(row.name)
+        printable(names.table(row.owner, row.name))
         for row in objects
         if row.kind == "table"
         and row.state == ObjectState.SKIPPED.value

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from migration.report.report_model import FindingReport
     from migration.run_options import RunOptions
+    from migration.source_table_names import TableNames
 
 
 _ALIKE_SHOWN: Final = 3
@@ -37,7 +38,7 @@ def signing_line(findings: Sequence[FindingReport], options: RunOptions) -> str:
     return next_commands.repeat(signed, Mode.VALIDATE if after else Mode.MIGRATE)
 
 
-def fold_losses(findings: Sequence[FindingReport]) -> tuple[list[FindingReport], int]:
+def fold_losses(findings: Sequence[FindingReport], names: TableNames) -> tuple[list[FindingReport], int]:
     """Return findings of which those of one loss in many columns are one line, and how many lines that saves.
 
     The report's files have each of them, with the keys of some rows.
@@ -52,10 +53,10 @@ def fold_losses(findings: Sequence[FindingReport]) -> tuple[list[FindingReport],
         if finding.kind is not FindingKind.LOSSY_VALUE or len(group) <= _ALIKE_SHOWN:
             shown.append(finding)
         elif finding is group[0]:
-            places = some(f"{f.table}.{f.column}" for f in group)
+            places = some(names.place(f) for f in group)
             what = f"values of {len(group):,} columns cannot be had back from the target ({finding.loss}):"
             message = f"{what} {LOSSES.get(finding.loss, finding.loss)}; in {places}"
-            shown.append(replace(finding, table="", column=None, key=None, message=message))
+            shown.append(replace(finding, source="", table="", column=None, key=None, message=message))
     return shown, len(findings) - len(shown)
 
 
@@ -67,7 +68,7 @@ def loss_advice(lossy: Sequence[FindingReport], options: RunOptions) -> Iterator
     """Yield the choice: `lossy` are the findings of values that cannot be had back and nobody has signed for."""
     if not lossy:
         return
-    places = some(f"{f.table}.{f.column}" for f in lossy)
+    places = some(options.table_names.place(f) for f in lossy)
     command = signing_line(lossy, options)
     other = (
         "have the application give its column a type that holds them"

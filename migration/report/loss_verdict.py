@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from migration.model import FindingKind
 from migration.report.text_formatting import count
 from migration.report.verdict_model import Verdict, VerdictLevel
+from migration.source_table_names import TableNames
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -14,11 +15,9 @@ if TYPE_CHECKING:
     from migration.report.report_model import FindingReport
 
 
-def lossy_places(findings: Sequence[FindingReport]) -> tuple[str, ...]:
-    """Return the columns, with their tables, of which values cannot be had back."""
-    places = (
-        f"{finding.table}.{finding.column}" for finding in findings if finding.kind is FindingKind.LOSSY_VALUE
-    )
+def lossy_places(findings: Sequence[FindingReport], names: TableNames) -> tuple[str, ...]:
+    """Return the columns, with their tables as `names` has them, of which values cannot be had back."""
+    places = (names.place(finding) for finding in findings if finding.kind is FindingKind.LOSSY_VALUE)
     return tuple(dict.fromkeys(places))
 
 
@@ -41,7 +40,7 @@ def judge_losses(
             f" ({', '.join(lossy[:3])}{more}), and nobody has signed for that.",
             verdict.detail,
         )
-    signed = lossy_places(accepted)
+    signed = lossy_places(accepted, TableNames(has_several_sources=True))  # only counted
     if not signed:
         return verdict
     by = ", ".join(dict.fromkeys(finding.accepted_by for finding in accepted if finding.accepted_by))

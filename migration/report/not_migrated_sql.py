@@ -16,6 +16,7 @@ from migration.report.sql_drafts import DraftNames
 from migration.report.text_formatting import count, printable
 from migration.secret_text import without_secrets
 from migration.source_schema import SourceColumn, SourceSchema, TableKind
+from migration.source_table_names import TableNames
 from migration.target.loading.index_and_constraint_creation import LIMIT_MET
 from migration.target.sql_statements import quoted
 
@@ -48,7 +49,7 @@ def build_stubs(facts: Facts) -> tuple[StubReport, ...]:
             continue
         of_table = planned.get((row.kind, row.owner, row.name))
         if of_table is not None:
-            stubs.append(_planned_stub(row, *of_table))
+            stubs.append(_planned_stub(row, *of_table, facts.run.options.table_names))
         else:
             stubs.append(_source_stub(row, facts.schemas.get(row.owner), places.get(row.owner)))
     return tuple(stub for stub in stubs if stub is not None)
@@ -87,9 +88,9 @@ def _surroundings(facts: Facts, label: str) -> DraftNames:
     return DraftNames(schema, {plan.name.lower(): plan for plan in plans})
 
 
-def _planned_stub(row: Row[Any], item: TargetObject, plan: TablePlan) -> StubReport:
+def _planned_stub(row: Row[Any], item: TargetObject, plan: TablePlan, names: TableNames) -> StubReport:
     # Views hang on the first table, and belong to the source.
-    owner = plan.source_label if item.kind == "view" else item.table
+    owner = plan.source_label if item.kind == "view" else names.table(plan.source_label, item.table)
     draft = draft_of_limited(item, plan, row.reason) or sql_drafts.draft_of_planned(item, plan)
     return _stub(row, owner, item.source_sql, draft)
 

@@ -15,12 +15,14 @@ from migration.report.run_facts import ForeignKeyFacts
 from migration.report.text_formatting import count
 from migration.run_options import RunOptions
 from migration.schema_translation.table_selection import left_out_on_request
+from migration.source_table_names import TableNames
 from migration.target.application_tables.standing_search_tables import STAYS_EMPTY
 from migration.target.sql_statements import quoted
 from migration.value_conversion.orphan_row_policy import ORPHAN_TO_NULL
 
 _OBJECTS_SHOWN = 8
 _KEYS_SHOWN = 10
+_OF_ONE_SOURCE: Final = TableNames()
 
 OBJECT_ADVICE: Final = {
     "view": "PostgreSQL needs SQL of its own here; the reason beside each says what stood in the way.",
@@ -62,7 +64,9 @@ def orphan_query(key: ForeignKeyFacts) -> str:
     return f"SELECT c.* FROM {child} c WHERE {filled} AND NOT EXISTS (SELECT FROM {parent} p WHERE {on});"
 
 
-def foreign_key_advice(unvalidated: Sequence[ForeignKeyFacts]) -> Iterator[Recommendation]:
+def foreign_key_advice(
+    unvalidated: Sequence[ForeignKeyFacts], names: TableNames = _OF_ONE_SOURCE
+) -> Iterator[Recommendation]:
     """Yield how to find orphan rows and to validate the keys of a run afterwards."""
     if unvalidated:
         lines = []
@@ -70,12 +74,15 @@ def foreign_key_advice(unvalidated: Sequence[ForeignKeyFacts]) -> Iterator[Recom
             child = quoted(key.schema, key.table)
             lines.append(orphan_query(key))
             lines.append(f"ALTER TABLE {child} VALIDATE CONSTRAINT {quoted(key.name)};")
-        names = ", ".join(f"{key.name} on {key.table}" for key in unvalidated[:_KEYS_SHOWN])
+        # By its schema, which is the source's label where tables of one name came.
+        told = ", ".join(
+            f"{key.name} on {names.table(key.schema, key.table)}" for key in unvalidated[:_KEYS_SHOWN]
+        )
         yield Recommendation(
             Urgency.SHOULD,
             "Find the orphan rows, then validate the foreign keys",
             f"{count(len(unvalidated), 'foreign key holds', 'foreign keys hold')} for new rows and not for all old"
-            f" ones (NOT VALID): {names}. The source held rows whose parent is missing, or a replaced table had the key"
+            f" ones (NOT VALID): {told}. The source held rows whose parent is missing, or a replaced table had the key"
             " so. Insert the parents, or delete or correct the orphans; then VALIDATE. A migration with --on-orphan"
             " keeps such rows apart, or takes the reference away.",
             tuple(lines),
@@ -86,7 +93,7 @@ def orphan_choice(orphans: Sequence[FindingReport], options: RunOptions) -> Iter
     """Yield, for a dry-run, what can be made of orphan rows, with a command line for each of the other choices."""
     if not orphans:
         return
-    tables = some(finding.table for finding in orphans)
+    tables = some(options.table_names.table(finding.source, finding.table) for finding in orphans)
     yield Recommendation(
         Urgency.SHOULD,
         "Decide what becomes of the orphan rows",
@@ -105,8 +112,9 @@ def orphan_choice(orphans: Sequence[FindingReport], options: RunOptions) -> Iter
 
 def orphan_loss(tables: Sequence[TableReport]) -> Iterator[Recommendation]:
     """Yield what to keep where references became NULL."""
+    names = TableNames.among(table.source for table in tables)
     places = [
-        f"{table.name}.{column.name}"
+        names.column(table.source, table.name, column.name)
         for table in tables
         for column in table.columns
         if any(transform.name == ORPHAN_TO_NULL for transform in column.transforms)
@@ -131,13 +139,22 @@ def _listed(names: Sequence[str]) -> str:
 
 
 def object_advice(
-    objects: Sequence[ObjectReport], missing: Sequence[FindingReport], *, data_only: bool = False
+    objects: Sequence[ObjectReport],
+    missing: Sequence[FindingReport],
+    names: TableNames = _OF_ONE_SOURCE,
+    *,
+    data_only: bool = False,
 ) -> Iterator[Recommendation]:
     """Yield one recommendation for each kind of object that was skipped, and one for tables without their index.
 
-    `data_only`: how the application searches, and what else it has around its tables, is its own affair.
+    `names` are those of the run. `data_only`: how the application searches, and what else it has around its tables, is
+    its own affair.
     """
-    bare = [item.name for item in objects if item.kind == "virtual" and item.state is ObjectState.CHANGED]
+    bare = [
+        names.owned(item.name, item.owner)
+        for item in objects
+        if item.kind == "virtual" and item.state is ObjectState.CHANGED
+    ]
     if bare:
         yield Recommendation(
             Urgency.SHOULD,
@@ -153,25 +170,26 @@ def object_advice(
         if item.state is ObjectState.SKIPPED and not on_purpose:
             skipped.setdefault(_kind(item.kind), []).append(item)
     if data_only:
-        yield from _search_advice(skipped.pop("virtual", ()))
+        yield from _search_advice(skipped.pop("virtual", ()), names)
     for kind, items in skipped.items():
         plural = _PLURALS.get(kind, kind + "s")
         yield Recommendation(
             Urgency.SHOULD,
             f"See to {count(len(items), _SINGULARS.get(kind, kind), plural)} that did not come along",
-            f"{_listed([item.name for item in items])}. {OBJECT_ADVICE.get(kind, _ANY_OBJECT)}",
+            f"{_listed([names.owned(item.name, item.owner) for item in items])}."
+            f" {OBJECT_ADVICE.get(kind, _ANY_OBJECT)}",
         )
     if missing and not skipped:
         yield Recommendation(
             Urgency.SHOULD,
             "Add the constraints that are missing",
-            "; ".join(f"{finding.table}: {finding.message}" for finding in missing[:_OBJECTS_SHOWN]),
+            "; ".join(f"{names.place(finding)}: {finding.message}" for finding in missing[:_OBJECTS_SHOWN]),
         )
 
 
-def _search_advice(items: Sequence[ObjectReport]) -> Iterator[Recommendation]:
+def _search_advice(items: Sequence[ObjectReport], names: TableNames) -> Iterator[Recommendation]:
     """Yield what to do about tables of an application in which nothing of the source is found."""
-    empty = [item.name for item in items if STAYS_EMPTY in item.reason]
+    empty = [names.owned(item.name, item.owner) for item in items if STAYS_EMPTY in item.reason]
     if empty:
         yield Recommendation(
             Urgency.SHOULD,
@@ -180,7 +198,7 @@ def _search_advice(items: Sequence[ObjectReport]) -> Iterator[Recommendation]:
             " empty in PostgreSQL: what was written before the move is not found there. Start its own command for it,"
             " or bring the rows along: --tables names the table, and a mapping file the columns.",
         )
-    others = [item.name for item in items if item.name not in empty]
+    others = [names.owned(item.name, item.owner) for item in items if STAYS_EMPTY not in item.reason]
     if others:
         yield Recommendation(
             Urgency.SHOULD,

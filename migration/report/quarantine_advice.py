@@ -13,7 +13,8 @@ from typing import Final
 
 from migration.report.epoch_advice import mapping_entries
 from migration.report.report_model import QuarantineSample, Recommendation, TableReport, Urgency
-from migration.report.text_formatting import count, toml_name
+from migration.report.text_formatting import count, toml_name, toml_table
+from migration.source_table_names import TableNames
 from migration.target.sql_statements import quoted
 
 _REASONS_SHOWN = 3
@@ -245,11 +246,13 @@ def _widening(
         return []
     places = list(dict.fromkeys((sample.source, sample.table, sample.column) for sample in samples))
     named = {(table.source, table.name): table for table in tables}
+    names = TableNames.among(table.source for table in tables)
     lines = []
     for source, table, column in places[:_COLUMNS_SHOWN]:
         if not data_only:
             lines.append(
-                f'[tables.{toml_name(table)}.columns.{toml_name(column)}] # of the mapping file\ntype = "{holds}"'
+                f"[{toml_table(names.label(source), table)}.columns.{toml_name(column)}] # of the mapping file\n"
+                f'type = "{holds}"'
             )
             continue
         report = named.get((source, table))

@@ -9,15 +9,15 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Engine, Row
+from sqlalchemy import Engine
 
 from migration.errors import UnknownRunError
-from migration.finding_kinds import KIND_FACTS, weigh
 from migration.model import Finding, FindingKind, Mode, ObjectState, Phase
 from migration.report import next_commands
 from migration.report.dry_run_estimate import build_dry_run
 from migration.report.error_report_builder import report_error
 from migration.report.evidence_builder import build_evidence
+from migration.report.finding_lines import lost_rows, report_finding
 from migration.report.left_behind_names import left_behind
 from migration.report.loss_advice import signing_line
 from migration.report.loss_verdict import lossy_places
@@ -26,7 +26,6 @@ from migration.report.options_report import options_report, target_report
 from migration.report.report_files import write_report
 from migration.report.report_model import (
     FailedStep,
-    FindingReport,
     ObjectReport,
     ObjectScore,
     PhaseReport,
@@ -46,7 +45,7 @@ from migration.report.run_verdict import Outcome, exit_status, judge
 from migration.report.source_entries import source_report
 from migration.report.table_report_builder import build_table
 from migration.report.terminal_report import print_report
-from migration.report.text_formatting import preview, printable
+from migration.report.text_formatting import clean_text, preview, printable
 from migration.report.verdict_parts import count_differences, is_schema_uncompared, judge_parts
 from migration.run_options import RunOptions
 from migration.secret_text import without_secrets
@@ -82,22 +81,22 @@ def assemble(facts: Facts) -> Report:
     tables = tuple(build_table(table, options) for table in facts.tables)
     findings = tuple(report_finding(row, options.ignore) for row in facts.findings)
     accepted = tuple(report_finding(row, options.ignore) for row in facts.accepted)
-    lost = tuple(_lost_rows(table) for table in tables if table.conserved is False)
-    known = {finding.table for finding in findings if finding.kind is FindingKind.CONSERVATION}
-    findings += tuple(finding for finding in lost if finding.table not in known)
+    lost = tuple(lost_rows(table) for table in tables if table.conserved is False)
+    known = {(f.source, f.table) for f in findings if f.kind is FindingKind.CONSERVATION}
+    findings += tuple(finding for finding in lost if (finding.source, finding.table) not in known)
     findings_total = facts.findings_total + len(findings) - len(facts.findings)
     objects = tuple(
         ObjectReport(
             printable(row.kind),
             printable(row.name),
             ObjectState(row.state),
-            _text(row.reason),
+            clean_text(row.reason),
             printable(row.owner),
         )
         for row in facts.objects
     )
     stubs = build_stubs(facts)
-    error = _text(run.error) if run.error else None
+    error = clean_text(run.error) if run.error else None
     details = report_error(facts) if error else None
     counts = Counter({FindingKind(kind): n for kind, n in facts.finding_counts.items()})
     counts = counts or Counter(FindingKind(row.kind) for row in facts.findings)
@@ -110,13 +109,13 @@ def assemble(facts: Facts) -> Report:
         findings=findings_total,
         differences=count_differences(counts, options.ignore),
         has_error_finding=any(finding.is_error for finding in findings),
-        lossy=lossy_places(findings),
+        lossy=lossy_places(findings, options.table_names),
         schema_differences=schema.differing,
         compares_schema=not options.data_only,
         schema_not_compared=is_schema_uncompared(counts, options.ignore),
         accepted=accepted,
         damaged=sum(finding.kind is FindingKind.DAMAGED_RANGE for finding in findings),
-        left_behind=left_behind(facts.objects),
+        left_behind=left_behind(facts.objects, options.table_names),
         skip_validation=options.skip_validation,
         selects=bool(options.tables or options.exclude or options.catalog),
         error=error,
@@ -181,7 +180,8 @@ def assemble(facts: Facts) -> Report:
                 row.position,
                 row.attempts,
                 printable(row.worker),
-                _text(row.error),
+                clean_text(row.error),
+                printable(row.source),
             )
             for row in facts.failed_steps
         ),
@@ -241,7 +241,7 @@ def assemble_without_ledger(
         findings=len(findings),
         differences=differences,
         has_error_finding=any(finding.is_error for finding in findings),
-        lossy=lossy_places(findings),
+        lossy=lossy_places(findings, options.table_names),
         schema_differences=schema.differing,
         compares_schema=not options.data_only,
         schema_not_compared=is_schema_uncompared(counts, options.ignore),
@@ -290,11 +290,6 @@ def _scores(objects: Sequence[ObjectReport]) -> tuple[ObjectScore, ...]:
     )
 
 
-def _text(value: str) -> str:
-    # Line by line: a server's message keeps its lines, and loses its escapes.
-    return "\n".join(printable(line) for line in without_secrets(value).splitlines())
-
-
 def _iso(time: datetime | None) -> str | None:
     return time.isoformat() if time else None
 
@@ -320,36 +315,10 @@ def _schemas(facts: Facts) -> str:
     return printable(", ".join(planned) or facts.run.options.target_schema)
 
 
-def report_finding(found: Finding | Row[Any], ignored: Sequence[str]) -> FindingReport:
-    """Return a finding, or a row of convoy.findings, as it is reported."""
-    kind = FindingKind(found.kind)
-    return FindingReport(
-        kind,
-        printable(found.table),
-        _text(found.message),
-        printable(found.column) if found.column is not None else None,
-        printable(found.key) if found.key is not None else None,
-        found.is_error,
-        found.loss,
-        _text(found.accepted_by) if found.accepted_by else "",
-        KIND_FACTS[kind].part,
-        weigh(kind, ignored),
-    )
-
-
-def _lost_rows(table: TableReport) -> FindingReport:
-    return FindingReport(
-        FindingKind.CONSERVATION,
-        table.name,
-        f"The source holds {table.rows_source:,} rows; {table.rows_loaded:,} were loaded and"
-        f" {table.rows_quarantined:,} quarantined, which is not the same number.",
-    )
-
-
 def _quarantine(facts: Facts, tables: Sequence[TableReport]) -> QuarantineReport:
     by_reason: dict[str, int] = {}
     for reason, number in facts.quarantine_reasons.items():
-        text = _text(reason)
+        text = clean_text(reason)
         by_reason[text] = by_reason.get(text, 0) + number
     return QuarantineReport(
         total=sum(table.rows_quarantined for table in tables),
@@ -365,7 +334,7 @@ def _quarantine(facts: Facts, tables: Sequence[TableReport]) -> QuarantineReport
                 original=without_secrets(preview(bytes(row.original), PREVIEW_CHARS)),
                 original_hex=_hex(bytes(row.original), row.original_bytes),
                 original_bytes=row.original_bytes,
-                reason=_text(row.reason),
+                reason=clean_text(row.reason),
             )
             for row in facts.quarantine_sample
         ),

@@ -15,7 +15,9 @@ from migration.convoy_error import NextStep
 from migration.finding_kinds import FindingWeight, VerdictPart
 from migration.model import FindingKind, Mode, ObjectState, Phase, StorageClass
 from migration.report.evidence_model import EvidenceReport
+from migration.report.timeline_model import Timeline
 from migration.report.verdict_model import Verdict
+from migration.source_table_names import TableNames
 
 REPORT_VERSION = 1
 """Grows when a field changes its meaning or goes away; new fields do not count."""
@@ -169,6 +171,8 @@ class FindingReport:
     part: VerdictPart = VerdictPart.ROWS
     weight: FindingWeight = FindingWeight.DIFFERENCE
     """What it does to the exit status."""
+    source: str = ""
+    """Label of the source that it is about; empty where it is of none, or of all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,36 +206,6 @@ class PhaseReport:
 
     name: str
     seconds: float
-
-
-@dataclass(frozen=True, slots=True)
-class PhaseSpan:
-    """One stay in a phase, in seconds since the run began."""
-
-    name: str
-    start: float
-    end: float
-
-
-@dataclass(frozen=True, slots=True)
-class WorkSpan:
-    """Steps of one phase that one worker did without a pause worth showing, in seconds since the run began."""
-
-    worker: str
-    phase: str
-    start: float
-    end: float
-    steps: int = 1
-    tables: tuple[str, ...] = ()
-    failed: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Timeline:
-    """When what happened, and on which worker."""
-
-    phases: tuple[PhaseSpan, ...] = ()
-    work: tuple[WorkSpan, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -307,6 +281,8 @@ class FailedStep:
     attempts: int
     worker: str
     error: str
+    source: str = ""
+    """Label of the table's source."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -382,6 +358,11 @@ class Report:
     stubs_file: str = ""
     """Name of the file beside report.json that holds the stubs; empty where there are none."""
     report_version: int = REPORT_VERSION
+
+    @property
+    def table_names(self) -> TableNames:
+        """How sentences name the tables."""
+        return TableNames.among(source.label for source in self.sources)
 
     @property
     def rows_source(self) -> int:

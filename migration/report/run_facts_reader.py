@@ -26,6 +26,11 @@ SAMPLES_PER_REASON = 3
 """For each table, column and reason: a report shows kinds of trouble, the ledger holds all of it."""
 ORIGINAL_LIMIT_BYTES = 1_024
 FAILED_STEPS_LIMIT = 50
+_STEPS_WITH_TABLES = (
+    steps.outerjoin(chunks, chunks.c.id == steps.c.chunk_id)
+    .outerjoin(ledger_tables, ledger_tables.c.id == func.coalesce(steps.c.table_id, chunks.c.table_id))
+    .outerjoin(sources, sources.c.id == ledger_tables.c.source_id)
+)
 
 
 def read_facts(engine: Engine, run_id: str) -> Facts:
@@ -190,12 +195,9 @@ def _read_works(connection: Connection, run_id: str, end: datetime) -> tuple[Wor
             ),
             func.coalesce(ledger_tables.c.name, ""),
             steps.c.state == StepState.FAILED.value,
+            func.coalesce(sources.c.label, ""),
         )
-        .select_from(
-            steps.outerjoin(chunks, chunks.c.id == steps.c.chunk_id).outerjoin(
-                ledger_tables, ledger_tables.c.id == func.coalesce(steps.c.table_id, chunks.c.table_id)
-            )
-        )
+        .select_from(_STEPS_WITH_TABLES)
         .where(steps.c.run_id == run_id, steps.c.claimed_at.is_not(None), steps.c.worker.is_not(None))
     )
     return tuple(Work(*row) for row in connection.execute(statement))
@@ -210,12 +212,9 @@ def _read_failed_steps(connection: Connection, run_id: str) -> tuple[Row[Any], .
             steps.c.attempts,
             func.coalesce(steps.c.worker, "").label("worker"),
             func.coalesce(steps.c.error, "").label("error"),
+            func.coalesce(sources.c.label, "").label("source"),
         )
-        .select_from(
-            steps.outerjoin(chunks, chunks.c.id == steps.c.chunk_id).outerjoin(
-                ledger_tables, ledger_tables.c.id == func.coalesce(steps.c.table_id, chunks.c.table_id)
-            )
-        )
+        .select_from(_STEPS_WITH_TABLES)
         .where(steps.c.run_id == run_id, steps.c.state == StepState.FAILED.value)
         .order_by(steps.c.id)
         .limit(FAILED_STEPS_LIMIT)

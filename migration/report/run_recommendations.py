@@ -38,6 +38,7 @@ from migration.report.run_facts import ForeignKeyFacts
 from migration.report.spoiled_uuid_advice import spoiled_uuid_advice
 from migration.report.text_formatting import count
 from migration.run_options import RunOptions
+from migration.source_table_names import TableNames
 from migration.ways_on import WayOn
 
 VACUUM_STATEMENTS = 10
@@ -76,6 +77,11 @@ class Situation:
     def has_migrated(self) -> bool:
         """Whether tables of this run stand in the target schema."""
         return self.is_done and self.options.mode is Mode.MIGRATE
+
+    @property
+    def names(self) -> TableNames:
+        """How sentences name the tables."""
+        return self.options.table_names
 
     def findings_of(self, *kinds: FindingKind) -> list[FindingReport]:
         """Return the findings of these kinds."""
@@ -131,7 +137,7 @@ def _unequal(situation: Situation) -> Iterator[Recommendation]:
     )
     yield Recommendation(
         Urgency.MUST,
-        f"Do not use {some(table.name for table in unequal)} yet",
+        f"Do not use {some(situation.names.table(t.source, t.name) for t in unequal)} yet",
         f"{count(len(unequal), 'table')} of the target {'is' if len(unequal) == 1 else 'are'} not what the source"
         f" holds.{where} Somebody else may write to one of the two sides; stop that and compare again.",
         (next_commands.repeat(situation.options, Mode.VALIDATE),),
@@ -169,7 +175,7 @@ def _unproved(situation: Situation) -> Iterator[Recommendation]:
 def _damaged(situation: Situation) -> Iterator[Recommendation]:
     damaged = situation.findings_of(FindingKind.DAMAGED_RANGE)
     if damaged:
-        hurt = some(f.table for f in damaged if f.table) or "no table by name"
+        hurt = some(situation.names.place(f) for f in damaged if f.table) or "no table by name"
         yield Recommendation(
             Urgency.MUST,
             "Look for a backup of the damaged source",
@@ -184,19 +190,22 @@ def _lossy(situation: Situation) -> Iterator[Recommendation]:
 
 def _schema(situation: Situation) -> Iterator[Recommendation]:
     orphans = situation.findings_of(FindingKind.ORPHAN_ROWS)
-    yield from foreign_key_advice(situation.unvalidated)
+    yield from foreign_key_advice(situation.unvalidated, situation.names)
     if situation.options.mode is Mode.DRY_RUN:
         yield from orphan_choice(orphans, situation.options)
     else:
         yield from orphan_loss(situation.tables)
     missing = situation.findings_of(FindingKind.MISSING_CONSTRAINT)
-    yield from object_advice(situation.objects, missing, data_only=situation.options.data_only)
+    yield from object_advice(
+        situation.objects, missing, situation.names, data_only=situation.options.data_only
+    )
     sequences = situation.findings_of(FindingKind.SEQUENCE)
     if sequences:
         yield Recommendation(
             Urgency.MUST,
             "Set the sequences before the first INSERT",
-            f"The next value of {some(f.table for f in sequences)} is taken or cannot be stored: see the findings.",
+            f"The next value of {some(situation.names.table(f.source, f.table) for f in sequences)} is taken or cannot"
+            " be stored: see the findings.",
         )
 
 
@@ -226,7 +235,10 @@ def _widened(situation: Situation) -> Iterator[Recommendation]:
     if asked and situation.is_done:
         yield from epoch_advice(situation.tables)
     if wide and situation.is_done:
-        shown = some(f"{t.name}.{c.name} ({c.declared or 'no type'} → {c.target_type})" for t, c in wide)
+        shown = some(
+            f"{situation.names.column(t.source, t.name, c.name)} ({c.declared or 'no type'} → {c.target_type})"
+            for t, c in wide
+        )
         yield Recommendation(
             Urgency.SHOULD,
             "Teach the application the wider types",
@@ -245,7 +257,7 @@ def _keyless(situation: Situation) -> Iterator[Recommendation]:
     if keyless and not situation.options.data_only:
         yield Recommendation(
             Urgency.SHOULD,
-            f"Give {some(table.name for table in keyless)} a primary key",
+            f"Give {some(situation.names.table(t.source, t.name) for t in keyless)} a primary key",
             f"{count(len(keyless), 'table')} without a key: logical replication, most ORMs and naming a differing row"
             " need one. Rows were compared as a whole, duplicates included."
             + (
@@ -334,7 +346,7 @@ def _waiting_for_others(situation: Situation) -> Iterator[Recommendation]:
     if slowest and slowest.chunks == 1 and slowest.seconds > 10:  # noqa: PLR2004
         yield Recommendation(
             Urgency.MAY,
-            f"Cut {slowest.name} into smaller chunks next time",
+            f"Cut {situation.names.table(slowest.source, slowest.name)} into smaller chunks next time",
             f"One worker copied it alone for {slowest.seconds:.0f} s. --chunk-rows sets the size of a chunk.",
         )
 

@@ -11,8 +11,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from migration.model import Phase
-from migration.report.report_model import PhaseReport, PhaseSpan, Timeline, WorkSpan
+from migration.report.report_model import PhaseReport
 from migration.report.text_formatting import printable
+from migration.report.timeline_model import PhaseSpan, Timeline, WorkSpan
+from migration.source_table_names import TableNames
 
 SPANS_PER_WORKER = 200
 """Gaps shorter than this share of the run are not worth a new bar."""
@@ -37,6 +39,7 @@ class Work:
     end: datetime
     table: str = ""
     failed: bool = False
+    source: str = ""
 
 
 def phase_spans(changes: Sequence[PhaseChange], origin: datetime, end: datetime) -> tuple[PhaseSpan, ...]:
@@ -63,7 +66,12 @@ def work_spans(works: Iterable[Work], origin: datetime, end: datetime) -> tuple[
     """Return what each worker did, with neighbouring steps of a phase joined. `works` may come in any order."""
     gap = max((end - origin).total_seconds() / SPANS_PER_WORKER, 0.001)
     spans: list[WorkSpan] = []
-    shown = (replace(work, table=printable(work.table)) for work in works)
+    done = list(works)
+    names = TableNames.among(work.source for work in done if work.table)
+    shown = (
+        replace(work, table=printable(names.table(work.source, work.table)) if work.table else "")
+        for work in done
+    )
     for work in sorted(shown, key=lambda work: (work.worker, work.start)):
         start = max((work.start - origin).total_seconds(), 0.0)
         stop = max((work.end - origin).total_seconds(), start)

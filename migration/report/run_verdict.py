@@ -17,6 +17,7 @@ from migration.report.loss_verdict import judge_losses
 from migration.report.report_model import FindingReport, TableReport
 from migration.report.text_formatting import count, phrase
 from migration.report.verdict_model import Verdict, VerdictLevel
+from migration.source_table_names import TableNames
 
 _TABLES_NAMED: Final = 5
 _UNCHANGED: Final = {
@@ -221,7 +222,8 @@ def _judge_validation(outcome: Outcome) -> Verdict:
 
 def _judge_migration(outcome: Outcome) -> Verdict:
     if outcome.unequal:
-        names = ", ".join(table.name for table in outcome.unequal[:5])
+        named = TableNames.among(table.source for table in outcome.tables)
+        names = ", ".join(named.table(table.source, table.name) for table in outcome.unequal[:5])
         return Verdict(
             VerdictLevel.FAILED,
             f"Not proved: {count(len(outcome.unequal), 'table')} of {len(outcome.tables):,} differ: {names}.",

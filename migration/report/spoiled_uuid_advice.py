@@ -9,6 +9,7 @@ from migration.name_lists import some
 from migration.report.report_model import Recommendation, Urgency
 from migration.report.text_formatting import count
 from migration.schema_translation.uuid_columns import says_uuid
+from migration.source_table_names import TableNames
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -18,8 +19,9 @@ if TYPE_CHECKING:
 
 def spoiled_uuid_advice(tables: Sequence[TableReport]) -> Iterator[Recommendation]:
     """Yield one recommendation if columns that are declared for UUIDs hold numbers."""
+    names = TableNames.among(table.source for table in tables)
     spoiled = {
-        f"{table.name}.{column.name}": numbers
+        names.column(table.source, table.name, column.name): numbers
         for table in tables
         for column in table.columns
         if says_uuid(column.declared)

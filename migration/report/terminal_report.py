@@ -217,7 +217,8 @@ def _print_failed_steps(report: Report, console: Console) -> None:
     _heading("What gave up", console)
     for step in report.failed_steps[:FINDINGS_SHOWN]:
         chunk = f", chunk {step.chunk}" if step.chunk is not None else ""
-        place = f"{phrase(step.phase)} {step.table}{chunk}".strip()
+        table = report.table_names.table(step.source, step.table)
+        place = f"{phrase(step.phase)} {table}{chunk}".strip()
         tried = f"after {count(step.attempts, 'attempt')} (last on {step.worker})"
         _say(f"{place}, {tried}: {step.error}", console)
     _print_more(len(report.failed_steps) - FINDINGS_SHOWN, console)
@@ -239,7 +240,8 @@ def _print_forecast(report: Report, console: Console) -> None:
     if odd:
         _heading("Types that differ from what the file declares", console)
         for table, column in odd[:FINDINGS_SHOWN]:
-            change = f"{table.name}.{column.name}: {column.declared or 'no type'} → {column.target_type}"
+            name = report.table_names.column(table.source, table.name, column.name)
+            change = f"{name}: {column.declared or 'no type'} → {column.target_type}"
             _say(f"{change}  ({column.reason})", console)
         _print_more(len(odd) - FINDINGS_SHOWN, console)
 
@@ -255,7 +257,7 @@ def _print_quarantine(report: Report, console: Console) -> None:
     for title in ("For example", "Key", "Stored as", "Value"):
         grid.add_column(title, overflow="fold")
     for sample in quarantine.sample[:SAMPLES_SHOWN]:
-        place = f"{sample.table}.{sample.column}"
+        place = report.table_names.column(sample.source, sample.table, sample.column)
         grid.add_row(
             Text(place), Text(sample.key), Text(sample.storage_class), Text(sample.original, style="yellow")
         )
@@ -271,7 +273,8 @@ def _print_transforms(report: Report, console: Console) -> None:
         for column in table.columns:
             for transform in column.transforms:
                 values[transform.name] += transform.values
-                places.setdefault(transform.name, []).append(f"{table.name}.{column.name}")
+                place = report.table_names.column(table.source, table.name, column.name)
+                places.setdefault(transform.name, []).append(place)
     if not values:
         return
     written = "that would be written" if report.mode is Mode.DRY_RUN else "written"
@@ -284,13 +287,12 @@ def _print_findings(report: Report, console: Console) -> None:
     if not report.findings:
         return
     _heading(f"Findings: {report.findings_total:,}", console)
-    shown, folded = fold_losses(report.findings)
+    shown, folded = fold_losses(report.findings, report.table_names)
     for finding in shown[:FINDINGS_SHOWN]:
         mark = _WEIGHT_MARKS[finding.weight] if not finding.is_error else ("✘ ", "red")
-        place = f" {finding.table}" if finding.table else ""  # empty: it is about the whole run
-        column = f".{finding.column}" if finding.column else ""
+        place = report.table_names.place(finding)  # empty: it is about the whole run
         key = f" at {finding.key}" if finding.key else ""
-        what = f"{place}{column}{key}: {finding.message}"
+        what = f"{' ' if place else ''}{place}{key}: {finding.message}"
         _say(Text.assemble(mark, (phrase(finding.kind.value), "bold"), what), console)
     _print_more(report.findings_total - folded - FINDINGS_SHOWN, console)
 
@@ -299,9 +301,9 @@ def _print_accepted(report: Report, console: Console) -> None:
     if not report.accepted:
         return
     _heading(f"Signed for: {count(len(report.accepted), 'finding')}", console)
-    shown, folded = fold_losses(report.accepted)
+    shown, folded = fold_losses(report.accepted, report.table_names)
     for finding in shown[:FINDINGS_SHOWN]:
-        place = f"{finding.table}.{finding.column}" if finding.column else finding.table
+        place = report.table_names.place(finding)
         what = f"{f' {place}' if place else ''}: {finding.message}  (by {finding.accepted_by})"
         _say(Text.assemble(("✓ ", "green"), (finding.loss, "bold"), what), console)
     _print_more(len(report.accepted) - folded - FINDINGS_SHOWN, console)
@@ -329,7 +331,9 @@ def _print_objects(report: Report, console: Console) -> None:
     for item in other[:OBJECTS_SHOWN]:
         style = "red" if item.state is ObjectState.SKIPPED else "yellow"
         line = Text.assemble(
-            (item.state.value, style), f" {item.kind} {item.name}", (f"  {item.reason}", "dim")
+            (item.state.value, style),
+            f" {item.kind} {report.table_names.owned(item.name, item.owner)}",
+            (f"  {item.reason}", "dim"),
         )
         _say(line, console)
     _print_more(len(other) - OBJECTS_SHOWN, console)

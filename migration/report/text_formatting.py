@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from migration.secret_text import without_secrets
+
 _BYTE_UNITS: Final = ("B", "kB", "MB", "GB", "TB", "PB")
 # The joiners are invisible and yet part of words (Persian, Hindi) and of emoji.
 _JOINERS: Final = frozenset("\u200c\u200d")
@@ -44,6 +46,11 @@ def shown_text(text: str) -> str:
         return text
     lines = "\n".join("\t".join(printable(part) for part in line.split("\t")) for line in text.split("\n"))
     return _RIGHT_TO_LEFT.sub(lambda found: f"\u2068{found[0]}\u2069", lines)
+
+
+def clean_text(text: str) -> str:
+    """Return a message of a server, line by line: it keeps its lines, and loses passwords and escapes."""
+    return "\n".join(printable(line) for line in without_secrets(text).splitlines())
 
 
 def preview(original: bytes, limit: int) -> str:
@@ -109,3 +116,9 @@ def toml_name(name: str) -> str:
         return name
     escaped = name.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'
+
+
+def toml_table(label: str, table: str) -> str:
+    """Return the section of a mapping file that is about a table; without a label, about those of all sources."""
+    start = f"sources.{toml_name(label)}." if label else ""
+    return f"{start}tables.{toml_name(table)}"

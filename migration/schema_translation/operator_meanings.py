@@ -7,6 +7,7 @@ whole numbers where they are stored as such, gives NULL, and has no limit. https
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from sqlglot import exp
@@ -73,22 +74,19 @@ def align_operators(tree: exp.Expression) -> None:
         Untranslatable: it cannot be made to give the same; says why.
     """
     for node in list(tree.walk()):
-        if isinstance(node, exp.DPipe):
-            for operand in (node.this, node.expression):
-                if not _is_same_text(operand):
-                    raise Untranslatable(f"{_said(operand)} looks otherwise as text in PostgreSQL")
-        elif isinstance(node, _COMPARISONS):
-            _check_comparison(node)
-        elif isinstance(node, _SHIFTS):
-            _align_shift(node)
-        elif isinstance(node, (exp.Div, exp.Mod)):
-            _align_division(node)
-        elif isinstance(node, (exp.Limit, exp.Offset)):
-            _align_limit(node)
-    for node in list(tree.walk()):
+        for kinds, align in _ALIGNED:
+            if isinstance(node, kinds):
+                align(node)
+    for node in list(tree.walk()):  # last: what is cast is no column any more
         if isinstance(node, _ARITHMETIC):
             for operand in (node.this, node.args.get("expression")):
                 _align_number(operand)
+
+
+def _check_texts(node: exp.Expr) -> None:
+    for operand in (node.this, node.args["expression"]):
+        if not _is_same_text(operand):
+            raise Untranslatable(f"{_said(operand)} looks otherwise as text in PostgreSQL")
 
 
 def _align_number(operand: exp.Expr | None) -> None:
@@ -172,3 +170,12 @@ def _align_limit(node: exp.Expr) -> None:
 
 def _said(node: exp.Expr | None) -> str:
     return node.sql(dialect="sqlite") if node is not None else ""
+
+
+_ALIGNED: Final[Sequence[tuple[tuple[type[exp.Expr], ...], Callable[[exp.Expr], None]]]] = (
+    ((exp.DPipe,), _check_texts),
+    (_COMPARISONS, _check_comparison),
+    (_SHIFTS, _align_shift),
+    ((exp.Div, exp.Mod), _align_division),
+    ((exp.Limit, exp.Offset), _align_limit),
+)

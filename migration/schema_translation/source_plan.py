@@ -34,6 +34,7 @@ from migration.schema_translation.view_translation import (
     tables_read,
 )
 from migration.source_schema import GeneratedKind, TableKind
+from migration.source_table_names import errors_of_source
 from migration.sqlite_names import folded
 
 if TYPE_CHECKING:
@@ -79,12 +80,17 @@ def plan_sources(sources: Sequence[ProfiledSource], options: RunOptions) -> list
     """
     planners = [_SourcePlanner(source, options) for source in sources]
     spaces: dict[str, Namespace] = {}
-    for planner in planners:
+    for source, planner in zip(sources, planners, strict=True):
         space = spaces.setdefault(planner.target_schema, Namespace())
-        space.reserve(planner.map_tables())
+        with errors_of_source(options.table_names.label(source.label)):
+            space.reserve(planner.map_tables())
     for planner in planners:
         planner.name_views(spaces[planner.target_schema])
-    return [planner.plan(spaces[planner.target_schema]) for planner in planners]
+    planned: list[PlannedSource] = []
+    for source, planner in zip(sources, planners, strict=True):
+        with errors_of_source(options.table_names.label(source.label)):
+            planned.append(planner.plan(spaces[planner.target_schema]))
+    return planned
 
 
 def plan_source(

@@ -299,9 +299,10 @@ def _refused_by_server(
     """Return what stopped the COPY of a chunk, with its place and what to do about it."""
     found = translate(error, table=table.plan.name, chunk=chunk.position, step=step.id)
     if isinstance(found, TargetRefusedError) and state_of(error)[:2] != _LIMIT_OF_SETTING:
+        name = table.run.options.table_names.table(table.source.label, table.plan.name)
         found.remedy = (
             "Give the table's columns other types with --mapping, or leave it out with"
-            f" --exclude {table.plan.name}; no table that users see was changed"
+            f" --exclude {name}; no table that users see was changed"
         )
     return found
 

@@ -37,6 +37,8 @@ def note_failure(
     """Give a step back, or let it fail for good; return False, since it is not done."""
     context.forget_connections()
     reason = reason_of(error, step)
+    if step.table is not None and context.has_several_sources(step.run_id):
+        reason.place = {"source": step.source or "", **reason.place}
     passing = is_passing(reason)
     blameless = _is_blameless(context, reason, seconds)
     is_last = step.attempts >= context.settings.max_attempts and not blameless

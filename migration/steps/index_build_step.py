@@ -115,7 +115,7 @@ def _build_stage(connection: Connection, run: RunRecord, step: Step) -> StepOutc
             left = replace(item, sql=item.adopt_sql) if has_index else item
             result, findings = build_object(connection, left, schema)
             results.append(told_apart(run, plan.target_schema, result))
-            found.extend(findings)
+            found += [finding.of(plan.source_label) for finding in findings]
         if step.table_id is not None and not apart:  # an index on an expression has statistics of its own
             gather_statistics(connection, schema, plan.target_name, len(plan.columns))
     save_objects(connection, run.id, results)
@@ -153,7 +153,11 @@ def build_tables(context: StepContext, connection: Connection, steps: Sequence[S
         for (number, _), (result, _) in zip(items, built, strict=True)
     ]
     save_objects(connection, run.id, results)
-    found = [signed(finding, run.options) for _, findings in built for finding in findings]
+    found = [
+        signed(finding.of(tables[number].plan.source_label), run.options)
+        for (number, _), (_, findings) in zip(items, built, strict=True)
+        for finding in findings
+    ]
     add_findings(connection, run.id, found)
     counts = Counter(number for number, _ in items)
     return [StepOutcome({"objects": counts[number]}, table.plan.name) for number, table in enumerate(tables)]
@@ -181,5 +185,6 @@ def _build_apart(connection: Connection, run: RunRecord, step: Step) -> StepOutc
         return StepOutcome({"objects": 0}, plan.name)
     result, findings = build_object(connection, item, schema)
     save_objects(connection, run.id, [told_apart(run, plan.target_schema, result)])
-    add_findings(connection, run.id, [signed(finding, run.options) for finding in findings])
+    of_source = [finding.of(plan.source_label) for finding in findings]
+    add_findings(connection, run.id, [signed(finding, run.options) for finding in of_source])
     return StepOutcome({"objects": 1}, plan.name)

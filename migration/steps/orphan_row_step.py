@@ -33,6 +33,7 @@ from migration.model import (
 from migration.owned_folders import owned_folder
 from migration.schema_translation.foreign_keys import Reference
 from migration.source_schema import SourceTable
+from migration.source_table_names import errors_of_source
 from migration.steps.orphan_references import NO_SUCH_KEY, searched
 from migration.steps.rejection_spool import TEMPORARY_REMEDY
 from migration.steps.step_context import PlannedTable, StepContext
@@ -76,8 +77,10 @@ def find_orphans(context: StepContext, connection: Connection, step: Step) -> St
     keys = dict.fromkeys(wanted.standing_alone, (0, False))
     keys |= {name: _key_parts(table.declared) for name, table in tables.items()}
     findings: list[Finding] = []
+    label = next((table.plan.source_label for table in tables.values()), "")
     try:
         with (
+            errors_of_source(run.options.table_names.label(label)),
             owned_folder(temporary_place(), "convoy-orphans-") as folder,
             OrphanSearch(wanted.references, plans, keys, folder) as search,
         ):
@@ -92,7 +95,7 @@ def find_orphans(context: StepContext, connection: Connection, step: Step) -> St
             for reference in wanted.references:
                 found = search.found(reference, _SAMPLES)
                 if found.rows and not _is_told_by_quarantine(reference):
-                    findings.append(_finding(reference, found, run.options.mode))
+                    findings.append(_finding(reference, found, run.options.mode).of(label))
     except (duckdb.Error, sqlite3.Error, OSError) as error:
         what = f"The search for orphan rows cannot go on: {error}"
         if is_full(error):

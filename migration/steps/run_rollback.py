@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine
@@ -254,7 +254,11 @@ def _reverse(
         record, previous = part["record"], part["previous_schema"]
         aside = kept_schema(previous) if are_kept and record else None
         reverse = take_back if record.get("data_only") else roll_back
-        results.extend(reverse(connection, record, previous, aside))
+        done = reverse(connection, record, previous, aside)
+        if run.options.schema_per_source:  # tables of one name may go out of two schemas
+            schema = record.get("target_schema", "")
+            done = [one if one.owner or one.kind == "schema" else replace(one, owner=schema) for one in done]
+        results.extend(done)
         kept += [aside] if aside else []
     return results, kept
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from migration.ledger.run_records import RunRecord
-from migration.model import ObjectResult, TablePlan
+from migration.model import Finding, ObjectResult, TablePlan
 
 
 def target_schemas(plans: Sequence[TablePlan]) -> list[str]:
@@ -34,11 +34,24 @@ def kept_schema(previous: str) -> str:
     return re.sub(r"_previous(?=(_[0-9]+)?$)", "_kept", previous)
 
 
+def owner_name(run: RunRecord, target_schema: str, table: str) -> str:
+    """Return what lines about objects of a table have as their owner: tables of one name may stand in two schemas."""
+    return f"{target_schema}.{table}" if run.options.schema_per_source and table else table
+
+
 def told_apart(run: RunRecord, target_schema: str, result: ObjectResult) -> ObjectResult:
     """Return a line about an object of a table such that tables of one name in two schemas keep a line each."""
-    if not run.options.schema_per_source or not result.owner:
-        return result
-    return replace(result, owner=f"{target_schema}.{result.owner}")
+    return replace(result, owner=owner_name(run, target_schema, result.owner))
+
+
+def of_sources(plans: Sequence[TablePlan], target_schema: str, found: Sequence[Finding]) -> list[Finding]:
+    """Return findings that name tables and views of a target schema as they are called there, each with its source."""
+    inside = [plan for plan in plans if plan.target_schema == target_schema]
+    labels = {item.name: plan.source_label for plan in inside for item in plan.objects if item.kind == "view"}
+    labels |= {plan.target_name: plan.source_label for plan in inside}
+    all_labels = set(labels.values())
+    only = all_labels.pop() if len(all_labels) == 1 else ""
+    return [finding.of(labels.get(finding.table, only)) for finding in found]
 
 
 def _numbered(run: RunRecord, base: str, target_schema: str) -> str:

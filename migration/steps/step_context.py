@@ -138,6 +138,11 @@ class StepContext:
             known = self._runs[run_id] = read_run(connection, run_id)
         return known
 
+    def has_several_sources(self, run_id: str) -> bool:
+        """Whether a run that this process has seen has several sources, so that errors tell which; asks nobody."""
+        known = self._runs.get(run_id)
+        return known is not None and known.options.table_names.has_several_sources
+
     def planned_table(self, connection: Connection, run_id: str, table_id: int) -> PlannedTable:
         """Return a planned table, read from the ledger once for all its chunks."""
         return self.planned_tables(connection, run_id, [table_id])[table_id]

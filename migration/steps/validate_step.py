@@ -9,6 +9,7 @@ from migration.ledger.run_results import add_findings, save_comparison
 from migration.ledger.step_records import Step
 from migration.ledger.table_records import add_table, read_sources
 from migration.source.snapshots.snapshot_creation import check_unchanged
+from migration.source_table_names import errors_of_source
 from migration.steps.step_context import StepContext
 from migration.steps.step_outcome import StepOutcome
 from migration.validation.database_comparison import validate_database
@@ -20,7 +21,8 @@ def validate_source(context: StepContext, connection: Connection, step: Step) ->
     source = next(s for s in read_sources(connection, run.id) if s.id == step.spec["source_id"])
     snapshot = context.snapshot_path(source)
     others = [o for s in read_sources(connection, run.id) if s.id != source.id for o in s.schema.names]
-    result = validate_database(snapshot, source.label, context.target_url, run.options, expected=others)
+    with errors_of_source(run.options.table_names.label(source.label)):
+        result = validate_database(snapshot, source.label, context.target_url, run.options, expected=others)
     for table in result.tables:
         table_id, _ = add_table(connection, run.id, source.id, table.name, [])
         save_comparison(

@@ -136,6 +136,7 @@ def validate_database(
         results = []
         for table in wanted:
             result = job.validate(table)
+            result = replace(result, findings=tuple(found.of(source_label) for found in result.findings))
             results.append(result)
             if on_table is not None:
                 on_table(result)
@@ -161,7 +162,13 @@ def validate_database(
                 expected=list(known),
                 parents=match_items(referred_to, standing),
             )
-    return ValidationResult(source_label, tuple(results), tuple(compared.findings), compared.checked)
+    # In a schema of several sources, what none of them has belongs to none.
+    is_alone = options.schema_per_source or len(options.sources) <= 1
+    found = [
+        one if one.kind is FindingKind.EXTRA_TABLE and not is_alone else one.of(source_label)
+        for one in compared.findings
+    ]
+    return ValidationResult(source_label, tuple(results), tuple(found), compared.checked)
 
 
 def _check_rights(

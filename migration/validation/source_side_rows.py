@@ -52,6 +52,7 @@ class SourceSide:
     ) -> None:
         self._reader = reader
         self._table = table
+        self._source = plan.source_label
         self._columns = plan.copied_columns
         self._options = options
         self._connection = connection
@@ -104,7 +105,9 @@ class SourceSide:
             for name, named in self._named.items()
         ]
         asked = {column.name: column.override for column in self._table.columns}
-        lost = loss_findings(self._table.name, self.losses.found(), self._options, asked, is_error=True)
+        lost = loss_findings(
+            self._source, self._table.name, self.losses.found(), self._options, asked, is_error=True
+        )
         wishes = [
             (column.name, problem)
             for column in self._table.columns

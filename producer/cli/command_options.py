@@ -184,8 +184,8 @@ def accept_flag(command: Decorated) -> Decorated:
         "--accept",
         multiple=True,
         metavar="LOSS,...",
-        help="Sign for a loss by its name, for one of a column as TABLE.COLUMN:LOSS, for objects that do not come along"
-        " as skipped:KIND. The report says who signed.",
+        help="Sign for a loss by its name, for one of a column as TABLE.COLUMN:LOSS (of one source as"
+        " LABEL.TABLE.COLUMN:LOSS), for objects that do not come along as skipped:KIND. The report says who signed.",
     )(command)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import update
@@ -14,7 +15,13 @@ from migration.ledger.table_records import planned, read_sources, read_tables
 from migration.model import IfExists
 from migration.schema_translation.request_refusals import check_schema_name
 from migration.source.snapshots.snapshot_access import SnapshotAccess
-from migration.steps.run_schema_names import previous_schema, staging_schema, target_schemas, told_apart
+from migration.steps.run_schema_names import (
+    of_sources,
+    previous_schema,
+    staging_schema,
+    target_schemas,
+    told_apart,
+)
 from migration.target.cutover.lock_acquisition import (
     AGAINST_WRITERS,
     EXCLUSIVE,
@@ -91,9 +98,9 @@ def _extras(connection: Connection, plans: list[TablePlan], records: list[dict[s
         record = done["record"]
         names = {plan.target_name: plan.name for plan in plans if plan.target_schema == schema}
         shapes = read_shapes(connection, schema, [one["name"] for one in record["tables"]], inside=False)
-        standing = {names.get(name, name): shape for name, shape in shapes.items()}
-        carried = {names.get(one["name"], one["name"]) for one in record["replaced"]}
-        found += extra_findings(connection, standing, carried=carried)
+        carried = {one["name"] for one in record["replaced"]}
+        extras = of_sources(plans, schema, extra_findings(connection, shapes, carried=carried))
+        found += [replace(one, table=names.get(one.table, one.table)) for one in extras]
     looking.rollback()
     return found
 
@@ -192,5 +199,6 @@ def _show_tables(
         lost=lost,
     )
     save_objects(connection, run.id, [told_apart(run, schema, result) for result in done.results])
-    add_findings(connection, run.id, done.findings)
+    plans = [planned(table) for table in tables]
+    add_findings(connection, run.id, of_sources(plans, schema, done.findings))
     return done.record

@@ -8,6 +8,7 @@ from migration.ledger.run_results import add_findings, save_difference, save_obj
 from migration.ledger.table_records import planned, read_sources, read_tables
 from migration.mapping_file.loss_signatures import signed
 from migration.model import OnError
+from migration.source_table_names import errors_of_source
 from migration.steps.refused_row_quarantine import quarantine_refused, stop_at_refused
 from migration.steps.run_schema_names import previous_schema, staging_schema, told_apart
 from migration.target.application_tables.data_only_cutover import load_rows
@@ -52,17 +53,19 @@ def load_schema(
         first_only=aborts,
         may_fire=run.options.fire_triggers,
     )
+    labels = {plan.target_name: run.options.table_names.label(plan.source_label) for plan in plans}
     for refused in loaded.refused:
-        if aborts:
-            raise stop_at_refused(connection, settings, run.id, by_name[refused.table], staging, refused)
-        quarantine_refused(connection, settings, run.id, by_name[refused.table], staging, refused)
+        with errors_of_source(labels[refused.table]):
+            if aborts:
+                raise stop_at_refused(connection, settings, run.id, by_name[refused.table], staging, refused)
+            quarantine_refused(connection, settings, run.id, by_name[refused.table], staging, refused)
     if loaded.refused:
         rewrite_losses(connection, run, read_tables(connection, run.id))
     remove_own_schema(connection, staging, None, then="resume the run")
     save_objects(connection, run.id, [told_apart(run, schema, result) for result in loaded.results])
     add_findings(connection, run.id, [signed(finding, run.options) for finding in loaded.findings])
-    differing = {finding.table for finding in loaded.findings if finding.is_error}
+    differing = {(finding.source, finding.table) for finding in loaded.findings if finding.is_error}
     for table in tables:
-        if table.name in differing:
+        if (planned(table).source_label, table.name) in differing:
             save_difference(connection, table.id)
     return loaded.record

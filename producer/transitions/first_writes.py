@@ -29,15 +29,16 @@ if TYPE_CHECKING:
 def add_first_writes(connection: Connection, run: RunRecord, tables: Sequence[TableRecord]) -> None:
     """Write a finding for each table that stands and refuses what its application writes first."""
     told = {
-        (row.table, row.column)
+        (row.source, row.table, row.column)
         for row in connection.execute(
-            select(findings.c.table, findings.c.column).where(
+            select(findings.c.source, findings.c.table, findings.c.column).where(
                 findings.c.run_id == run.id, findings.c.kind == FindingKind.FIRST_WRITE_FAILS.value
             )
         )
     }
     found = try_first_writes(connection, _first_writes(connection, run, tables))
-    add_findings(connection, run.id, [one for one in found if (one.table, one.column) not in told])
+    new = [one for one in found if (one.source, one.table, one.column) not in told]
+    add_findings(connection, run.id, new)
 
 
 def foresee_first_writes(connection: Connection, run: RunRecord) -> None:
@@ -81,4 +82,5 @@ def _first_write(plan: TablePlan, table: SourceTable) -> FirstWrite:
         plan.target_name,
         numbered=frozenset(names[name] for name in (table.rowid_alias,) if name in names),
         defaulted=frozenset(names[name] for name in defaults if name in names),
+        source_label=plan.source_label,
     )

@@ -35,7 +35,9 @@ def save_foreseen_merges(connection: Connection, run: RunRecord, tables: list[Ta
     if on_conflict is OnConflict.ABORT:
         for schema in target_schemas(list(plans.values())):
             of_schema = {
-                plan.name: counts[id_] for id_, plan in plans.items() if plan.target_schema == schema
+                run.options.table_names.table(plan.source_label, plan.name): counts[id_]
+                for id_, plan in plans.items()
+                if plan.target_schema == schema
             }
             refuse_conflicts(of_schema, schema)
     results, findings = [], []
@@ -47,7 +49,7 @@ def save_foreseen_merges(connection: Connection, run: RunRecord, tables: list[Ta
         line = count.result(plan.name, plan.source_label, inserted, on_conflict)
         results.append(told_apart(run, plan.target_schema, line))
         if count.differing and on_conflict is OnConflict.TARGET:
-            findings.append(count.kept(plan.name))
+            findings.append(count.kept(plan.name).of(plan.source_label))
     save_objects(connection, run.id, results)
     add_findings(connection, run.id, findings)
 

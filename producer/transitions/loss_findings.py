@@ -9,10 +9,11 @@ from sqlalchemy import delete, select
 
 from migration.ledger.ledger_tables import findings, objects, quarantine, steps
 from migration.ledger.run_results import add_findings, read_transform_totals
-from migration.ledger.table_records import read_sources
+from migration.ledger.table_records import read_sources, read_tables
 from migration.mapping_file.loss_signatures import loss_findings, signed, skipped_finding
 from migration.model import FindingKind, ObjectState, Phase
 from migration.schema_translation.table_selection import left_out_on_request
+from migration.steps.run_schema_names import owner_name
 from migration.value_conversion.batch_conversion import LOST_NAMED
 from migration.value_conversion.named_losses import LOSSES, TARGET_ROW_KEPT
 
@@ -52,7 +53,8 @@ def add_losses(
         tables: of the run.
         held: id of a table → keys of rows that have gone to the quarantine since, as reports show them.
     """
-    names = {table.id: table.name for table in tables}
+    labels = _labels(connection, run)
+    names = {table.id: (labels[table.source_id], table.name) for table in tables}
     asked = _asked(connection, run, tables)
     keys = _keys_named(connection, run, held)
     losses: dict[int, list[tuple[str, str, int, list[str]]]] = {}
@@ -64,37 +66,64 @@ def add_losses(
         add_findings(
             connection,
             run.id,
-            loss_findings(names[table_id], found, run.options, asked.get(table_id, {})),
+            loss_findings(*names[table_id], found, run.options, asked.get(table_id, {})),
         )
 
 
 def add_skipped(connection: Connection, run: RunRecord) -> None:
     """Write a finding for each object that did not come along and that nobody has asked to leave out.
 
-    Those that could be planned and not built have theirs already, which says what the server has said.
+    Those that could be planned and not built have theirs already, which says what the server has said. Objects of one
+    name may stand in several sources: it is of the same one.
     """
     told = list(
         connection.execute(
-            select(findings.c.loss, findings.c.message).where(
+            select(findings.c.source, findings.c.loss, findings.c.message).where(
                 findings.c.run_id == run.id, findings.c.loss.startswith("skipped:")
             )
         ).all()
     )
+    owners = _Owners(connection, run)
     skipped = connection.execute(
         select(objects.c.kind, objects.c.name, objects.c.owner, objects.c.reason)
         .where(objects.c.run_id == run.id, objects.c.state == ObjectState.SKIPPED.value)
         .order_by(objects.c.id)
     ).all()
     found = [
-        skipped_finding(row.kind, row.name, row.owner, row.reason)
+        skipped_finding(row.kind, row.name, table, row.reason).of(source)
         for row in skipped
+        for source, table in [owners.of(row.kind, row.owner, row.name)]
         if not left_out_on_request(row.kind, row.reason)
         and not any(
-            loss == f"skipped:{row.kind}" and message.startswith(f"{row.kind} {row.name} ")
-            for loss, message in told
+            (of, loss) == (source, f"skipped:{row.kind}") and message.startswith(f"{row.kind} {row.name} ")
+            for of, loss, message in told
         )
     ]
     add_findings(connection, run.id, [signed(finding, run.options) for finding in found])
+
+
+class _Owners:
+    """To which source and table the report's lines about objects belong: a line has the one or the other as owner."""
+
+    def __init__(self, connection: Connection, run: RunRecord) -> None:
+        self._labels = set(_labels(connection, run).values())
+        self._planned: set[tuple[str, str, str]] = set()
+        self._tables: dict[str, tuple[str, str]] = {}
+        for plan in [table.plan for table in read_tables(connection, run.id) if table.plan is not None]:
+            owner = owner_name(run, plan.target_schema, plan.target_name)
+            self._tables[owner] = (plan.source_label, plan.target_name)
+            self._planned |= {(item.kind, owner, item.name) for item in plan.objects}
+
+    def of(self, kind: str, owner: str, name: str) -> tuple[str, str]:
+        """Return the source and the table of an object; in place of the latter the label of what is a source's own."""
+        if len(self._labels) == 1:
+            return next(iter(self._labels)), owner
+        is_of_source = owner in self._labels and (kind, owner, name) not in self._planned
+        return (owner, owner) if is_of_source else self._tables.get(owner, ("", owner))
+
+
+def _labels(connection: Connection, run: RunRecord) -> dict[int, str]:
+    return {source.id: source.label for source in read_sources(connection, run.id)}
 
 
 def _asked(

@@ -18,7 +18,7 @@ from migration.schema_translation.left_behind_tables import LeftBehind, without_
 from migration.schema_translation.source_plan import ProfiledSource, plan_sources
 from migration.source.row_reading.column_profile import merge_profiles
 from migration.steps.orphan_references import searched
-from migration.steps.run_schema_names import staging_schema, target_schemas, told_apart
+from migration.steps.run_schema_names import of_sources, staging_schema, target_schemas, told_apart
 from migration.target.application_tables.data_only_plan import plan_data_only
 from migration.target.loading.staging_schema import create_staging
 from migration.target.loading.table_trial import refused_tables
@@ -66,7 +66,10 @@ def finish_profiling(_context: TransitionContext, locked: LockedRun, _prepared: 
         left_behind |= refused
     save_objects(connection, run.id, results)
     if run.options.data_only:
-        add_findings(connection, run.id, list(unnamed_sequences(connection, target_schemas(plans))))
+        for schema in target_schemas(plans):
+            label = schema if run.options.schema_per_source else ""
+            unnamed = unnamed_sequences(connection, [schema])
+            add_findings(connection, run.id, [finding.of(label) for finding in unnamed])
     sizes = read_chunk_sizes(connection, run.id)
     add_steps(connection, run.id, Phase.COPYING, _orphan_steps(connection, run, plans))
     add_steps(
@@ -107,7 +110,8 @@ def _foresee_replacements(
     """Say what becomes of objects that others own; what stays behind is a finding once it does, or of a dry-run."""
     found = foresee_replacements(connection, plans, run.options, f"{run.staging_schema}_trial")
     if run.options.mode is Mode.DRY_RUN:
-        add_findings(connection, run.id, [finding for one in found for finding in one.findings()])
+        for one in found:
+            add_findings(connection, run.id, of_sources(plans, one.schema, one.findings()))
     return [told_apart(run, one.schema, result) for one in found for result in one.results()]
 
 
@@ -151,7 +155,10 @@ def _refused(connection: Connection, run: RunRecord, plans: list[TablePlan], sta
         if run.options.mapping is not None and not table.is_limit:
             # Without the file, types and defaults are Convoy's own; with it, they may be what the server does not know.
             raise MappingFileError(
-                table.reason, remedy="Correct the mapping file", table=table.plan.target_name
+                table.reason,
+                remedy="Correct the mapping file",
+                source=run.options.table_names.label(table.plan.source_label),
+                table=table.plan.target_name,
             )
     return {(table.plan.source_label, table.plan.name): table.reason for table in refused}
 

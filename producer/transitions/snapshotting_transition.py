@@ -30,6 +30,7 @@ from migration.source.snapshots.snapshot_retention import note_use
 from migration.source.source_budget import SourceBudget
 from migration.source.source_path import full_location
 from migration.source_schema import SourceObject, SourceSchema
+from migration.source_table_names import errors_of_source
 from migration.target.application_tables.bookkeeping_comparison import check_versions
 from migration.writable_folders import setting_of_folder, writable_folder
 from producer.transitions.snapshot_publication import publication
@@ -63,7 +64,11 @@ def freeze_sources(context: TransitionContext, run: RunRecord) -> list[_Frozen]:
         VersionsDifferError: the applications of both sides are not at the same version.
     """
     refuse_by_name(run.options)
-    frozen = [_freeze(context, source, run) for source in run.options.sources]
+    names = run.options.table_names
+    frozen: list[_Frozen] = []
+    for source in run.options.sources:
+        with errors_of_source(names.label(source.label)):
+            frozen.append(_freeze(context, source, run))
     schemas = [(found.record.label, found.record.schema) for found in frozen]
     check_names(schemas, run.options)
     check_mapping(schemas, run.options)
@@ -71,9 +76,11 @@ def freeze_sources(context: TransitionContext, run: RunRecord) -> list[_Frozen]:
     with context.engine.connect() as connection:
         check_versions(connection, schemas, run.options)
     budget = SourceBudget.of(context.settings)
-    mapped = [
-        replace(found, record=_as_mapped(found.record, run.options.mapping, budget)) for found in frozen
-    ]
+    mapped: list[_Frozen] = []
+    for found in frozen:
+        with errors_of_source(names.label(found.record.label)):
+            record = _as_mapped(found.record, run.options.mapping, budget)
+        mapped.append(replace(found, record=record))
     if run.options.mode is not Mode.VALIDATE:
         check_collisions([(found.record.label, found.record.schema) for found in mapped], run.options)
     return mapped
@@ -155,7 +162,9 @@ def _freeze(context: TransitionContext, source: Source, run: RunRecord) -> _Froz
         given_bytes=snapshot.given.bytes if snapshot.given else None,
     )
     damage = [
-        Finding(FindingKind.DAMAGED_RANGE, d.table, f"source {source.label}: {d.message}", None, d.key, False)
+        Finding(
+            FindingKind.DAMAGED_RANGE, d.table, f"source {source.label}: {d.message}", None, d.key, False
+        ).of(source.label)
         for d in snapshot.damage
     ]
     return _Frozen(record, chunks, damage)

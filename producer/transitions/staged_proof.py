@@ -242,7 +242,7 @@ class PlacementWatch:
                 table.name,
                 f"An event trigger of the database has changed it while it was put in place: {_some(lines)}",
                 is_error=False,
-            )
+            ).of(planned(table).source_label)
             for table_id, oid in self._oids.items()
             for table in [self._tables[table_id]]
             if (lines := self._unexpected(table, self._before.get(oid, []), after.get(oid, [])))
@@ -347,6 +347,7 @@ def _changed(run: RunRecord, table: TableRecord, when: str, found: Sequence[str]
     return StagingChangedError(
         f"The staged table was changed {when}: {_some(found)}",
         run=run.id,
+        source=run.options.table_names.label(planned(table).source_label),
         table=table.name,
         schema=staging_schema(run, planned(table).target_schema),
         remedy="Nothing was put in place. Find out who writes there, cancel the run and migrate again",

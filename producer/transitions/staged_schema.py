@@ -12,7 +12,7 @@ from migration.finding_kinds import FindingKind
 from migration.ledger.ledger_tables import objects
 from migration.ledger.table_records import planned, read_tables
 from migration.model import Finding, ObjectState
-from migration.steps.run_schema_names import staging_schema, target_schemas
+from migration.steps.run_schema_names import of_sources, owner_name, staging_schema, target_schemas
 from migration.validation.schema.schema_verdict import compare_as_planned
 
 if TYPE_CHECKING:
@@ -40,18 +40,24 @@ def compare_staged(context: TransitionContext, run: RunRecord) -> StagedSchema:
     with context.engine.connect() as connection:
         tables = read_tables(connection, run.id)
         states = connection.execute(
-            select(objects.c.name, objects.c.state).where(objects.c.run_id == run.id)
+            select(objects.c.owner, objects.c.name, objects.c.state).where(objects.c.run_id == run.id)
         ).all()
         connection.rollback()
         for schema in target_schemas([planned(table) for table in tables]):
             inside = [table for table in tables if planned(table).target_schema == schema]
             plans = [planned(table) for table in inside]
             planned_so = {i.name for plan in plans for i in plan.objects if i.state is ObjectState.CHANGED}
+            # Objects of one name may stand in several schemas.
+            owners = {owner_name(run, schema, plan.target_name) for plan in plans}
+            owners |= {plan.source_label for plan in plans}
             not_built = {
                 name
-                for name, state in states
-                if state == ObjectState.SKIPPED.value
-                or (state == ObjectState.CHANGED.value and name not in planned_so)
+                for owner, name, state in states
+                if owner in owners
+                and (
+                    state == ObjectState.SKIPPED.value
+                    or (state == ObjectState.CHANGED.value and name not in planned_so)
+                )
             }
             try:
                 compared = compare_as_planned(
@@ -59,10 +65,11 @@ def compare_staged(context: TransitionContext, run: RunRecord) -> StagedSchema:
                 )
             except PermanentError as error:
                 message = f"The schema was not compared: {error.what}"
-                result.findings.append(Finding(FindingKind.SCHEMA_ONLY_BUILT, "", message, is_error=False))
+                found = Finding(FindingKind.SCHEMA_ONLY_BUILT, "", message, is_error=False)
+                result.findings += of_sources(plans, schema, [found])
                 continue
             result.findings += compared.findings
             for table, plan in zip(inside, plans, strict=True):
-                if plan.name in compared.checked:
-                    result.checked[table.id] = compared.checked[plan.name]
+                if plan.target_name in compared.checked:
+                    result.checked[table.id] = compared.checked[plan.target_name]
     return result

@@ -12,9 +12,10 @@ from migration.ledger.chunk_records import read_all_loaded, read_loaded
 from migration.ledger.digest_records import stored_digest
 from migration.ledger.ledger_tables import steps
 from migration.ledger.run_results import add_findings, save_schema_checked, save_verdicts
-from migration.ledger.table_records import TableRecord, read_tables
+from migration.ledger.table_records import TableRecord, planned, read_tables
 from migration.model import Mode, Phase
 from migration.source.snapshots.snapshot_access import SnapshotAccess
+from migration.source_table_names import errors_of_source
 from migration.steps.digest_renewal import renew_digests
 from migration.steps.run_schema_names import staging_schema
 from migration.steps.step_context import read_planned_table
@@ -68,14 +69,15 @@ def _compare_digests(context: TransitionContext, run: RunRecord) -> list[_Compar
         tables = read_tables(connection, run.id)
         loaded = read_all_loaded(connection, {table.id for table in tables})
         stands = _read_back(connection, run)
-    digests = [
-        (table, *_comparable(context, run, table, loaded[table.id].digests, stands.get(table.id, ())))
-        for table in tables
-    ]
-    return [
-        _Comparison(table, source, target, find_difference(context, run, table) if source != target else [])
-        for table, source, target in digests
-    ]
+    compared: list[_Comparison] = []
+    for table in tables:
+        with errors_of_source(run.options.table_names.label(planned(table).source_label)):
+            source, target = _comparable(
+                context, run, table, loaded[table.id].digests, stands.get(table.id, ())
+            )
+            found = find_difference(context, run, table) if source != target else []
+        compared.append(_Comparison(table, source, target, found))
+    return compared
 
 
 def _comparable(
@@ -117,8 +119,13 @@ def finish_validating(
     save_schema_checked(connection, compared.schema.checked)
     save_verdicts(connection, {one.table.id: (one.source, one.target) for one in compared.tables})
     for one in compared.tables:
-        add_findings(connection, run.id, one.findings)
-    unequal = [one.table.name for one in compared.tables if one.source != one.target]
+        label = planned(one.table).source_label
+        add_findings(connection, run.id, [finding.of(label) for finding in one.findings])
+    unequal = [
+        run.options.table_names.table(planned(one.table).source_label, one.table.name)
+        for one in compared.tables
+        if one.source != one.target
+    ]
     if not unequal:
         note_signatures(connection, run, [one.table for one in compared.tables])
         return before_cutover(connection, run)

@@ -28,6 +28,7 @@ from migration.observers.run_observer import Observers
 from migration.observers.standard_observers import STANDARD_OBSERVERS
 from migration.settings import Settings, load_settings
 from migration.source.snapshots.snapshot_access import SnapshotAccess
+from migration.source_table_names import errors_of_source
 from migration.steps.digest_renewal import renew_digests
 from migration.steps.leftovers.purged_run import refuse_purged
 from migration.steps.quarantine_retry.table_retry import RetriedTable, TableRetry
@@ -104,14 +105,23 @@ def _retry(
         held: dict[int, list[HeldChunk]] = {}
         for chunk in held_chunks(connection, run_id):
             held.setdefault(chunk.table_id, []).append(chunk)
-        retries = [
-            TableRetry(connection, run, table_id, held[table_id], mapping, number, snapshots)
-            for number, table_id in enumerate(held, 1)
-        ]
+        names = run.options.table_names
+        labels = {source.id: names.label(source.label) for source in read_sources(connection, run_id)}
+        of_tables = {table.id: labels[table.source_id] for table in read_tables(connection, run_id)}
+        retries: list[TableRetry] = []
+        for number, table_id in enumerate(held, 1):
+            with errors_of_source(of_tables[table_id]):
+                retry = TableRetry(connection, run, table_id, held[table_id], mapping, number, snapshots)
+                retries.append(retry)
         for retry in retries:
-            retry.load()
+            with errors_of_source(names.label(retry.source)):
+                retry.load()
         _insert(connection, run, retries)
-        results = tuple(retry.finish() for retry in retries)
+        done: list[RetriedTable] = []
+        for retry in retries:
+            with errors_of_source(names.label(retry.source)):
+                done.append(retry.finish())
+        results = tuple(done)
         phase = _close(locked, results, mapping)
     return RetryResult(run_id, phase, results)
 

@@ -132,6 +132,11 @@ class TableRetry:
         """Number → refusal of the rows that the table does not take."""
 
     @property
+    def source(self) -> str:
+        """Label of its source."""
+        return self._table.plan.source_label
+
+    @property
     def arrival(self) -> RowTransfer:
         """The rows on their way into the table."""
         return self._waiting.arrival
@@ -256,8 +261,8 @@ class TableRetry:
     def _lost(self) -> list[Finding]:
         """Return what the stored rows have lost: signed for by who started the run, or by the mapping of today."""
         asked = {column.name: column.override for column in self._replay.declared.columns}
-        name, options = self._table.plan.name, self._replay.options
-        return loss_findings(name, self._losses.found(), options, asked)
+        plan, options = self._table.plan, self._replay.options
+        return loss_findings(plan.source_label, plan.name, self._losses.found(), options, asked)
 
     def _prove(self) -> bool:
         """Prove the whole table, or where it was written to since, the rows that got in; return whether it was.
@@ -279,7 +284,8 @@ class TableRetry:
         stood = read_digests(self._connection, self._table.id)
         if self._run.options.data_only:
             found = computed_differences(self._connection, self._standing, self.arrival)
-            add_findings(self._connection, self._run.id, found)
+            label = self._table.plan.source_label
+            add_findings(self._connection, self._run.id, [finding.of(label) for finding in found])
             differs = found or is_different(self._connection, self._table.id)
             if stood is not None:
                 save_changed_rows(self._connection, self._table.id, source, combine([stood, came]))

@@ -14,6 +14,7 @@ from migration.errors import RowsChangedError, TargetChangedError
 from migration.mapping_file_model import OnConflict
 from migration.model import Finding, FindingKind, IfExists, ObjectResult, ObjectState
 from migration.name_lists import some
+from migration.source_table_names import TableNames
 from migration.target.application_tables.computed_columns import computed_differences
 from migration.target.application_tables.data_only_plan import check_tables, takes_over
 from migration.target.application_tables.load_rights import load_rights
@@ -146,7 +147,9 @@ def load_rows(
         ]
         merged = take_standing(connection, plans, loads, staging_schema) if is_merged else []
         if on_conflict is OnConflict.ABORT:
-            refuse_conflicts({one.plan.name: one.count for one in merged}, schema)
+            names = TableNames.among(plan.source_label for plan in plans)
+            told = {names.table(one.plan.source_label, one.plan.name): one.count for one in merged}
+            refuse_conflicts(told, schema)
         results, refused = _insert(
             connection, loads, staging_schema, first_only=first_only, may_fire=may_fire
         )
@@ -157,12 +160,17 @@ def load_rows(
         if merged:
             results += settle(connection, merged, on_conflict, may_fire=may_fire)
             if on_conflict is OnConflict.TARGET:
-                findings += [one.count.kept(one.plan.name) for one in merged if one.count.differing]
+                findings += [
+                    one.count.kept(one.plan.name).of(one.plan.source_label)
+                    for one in merged
+                    if one.count.differing
+                ]
         for plan, load in zip(plans, loads, strict=True):
             if not is_merged:
                 _prove(connection, load)
-            findings += computed_differences(connection, plan, load)
-            findings += inherited_rows(connection, plan.name, load.table.oid)
+            found = computed_differences(connection, plan, load)
+            found += inherited_rows(connection, plan.name, load.table.oid)
+            findings += [one.of(plan.source_label) for one in found]
         results += advance_sequences(connection, standing, given_out)
         sums = {table.name: fingerprint(connection, table.own_rows) for table in standing}
         record = {
@@ -182,13 +190,14 @@ def load_rows(
             ],
             "sequences": before,
         }
+    labels = {plan.target_name: plan.source_label for plan in plans}
     findings += [
         Finding(
             FindingKind.TRIGGER_FIRED,
             table,
             f"The {trigger.kind} {trigger.name} fired while {sums[table].rows:,} rows went in (--fire-triggers)",
             is_error=False,
-        )
+        ).of(labels[table])
         for table, trigger in fired
     ]
     return LoadedRows(record, results, refused, findings)

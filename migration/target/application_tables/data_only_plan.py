@@ -21,6 +21,7 @@ from migration.schema_translation.table_selection import (
     why_left_out,
 )
 from migration.source_schema import TableKind
+from migration.source_table_names import errors_of_source
 from migration.target.application_tables.bookkeeping_comparison import compare_bookkeeping
 from migration.target.application_tables.incoming_foreign_keys import incoming_keys, key_rights
 from migration.target.application_tables.load_rights import load_rights
@@ -66,7 +67,11 @@ def plan_data_only(
     Raises:
         UsageError: a table, or a column of the source, is not there; lists all that are missing.
     """
-    return [_SourcePlanner(connection, source, options).plan() for source in sources]
+    planned: list[PlannedSource] = []
+    for source in sources:
+        with errors_of_source(options.table_names.label(source.label)):
+            planned.append(_SourcePlanner(connection, source, options).plan())
+    return planned
 
 
 def plan_for(
@@ -256,7 +261,8 @@ class _SourcePlanner:
             if leaves_out(self._options, self._source.label, table.name, missing):
                 self._say("column", f"{table.name}.{missing}", LEFT_OUT, ObjectState.SKIPPED)
             else:
-                self._missing.append(f"{table.name}.{missing}")
+                names = self._options.table_names
+                self._missing.append(names.column(self._source.label, table.name, missing))
                 self._problems.append(
                     f"{table.name}.{missing} is not there (the target's {standing.name} has no such column)"
                 )

@@ -66,7 +66,7 @@ def refuse_conflicts(counts: Mapping[str, MergeCount], schema: str) -> None:
     """Make sure that no row differs from what stands under its key.
 
     Args:
-        counts: table of the source → its rows.
+        counts: table of the source, as people read of it → its rows.
         schema: the schema that they go into.
 
     Raises:

@@ -72,6 +72,7 @@ class FirstWrite:
     name: str
     numbered: frozenset[str]
     defaulted: frozenset[str]
+    source_label: str = ""
 
 
 def try_first_writes(connection: Connection, writes: Sequence[FirstWrite]) -> list[Finding]:
@@ -334,9 +335,10 @@ class _Trial:
         return [self._finding(f"An INSERT that leaves all to the database is refused: {reason}", column)]
 
     def _finding(self, message: str, column: str | None) -> Finding:
-        return Finding(
+        found = Finding(
             FindingKind.FIRST_WRITE_FAILS, self._write.source_name, message, column, is_error=False
         )
+        return found.of(self._write.source_label)
 
 
 def _reason(error: DBAPIError) -> str:

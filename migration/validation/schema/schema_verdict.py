@@ -196,6 +196,8 @@ def compare_as_planned(
 ) -> SchemaComparison:
     """Compare tables that a run has built with its plan, in `schema`. The transaction is rolled back.
 
+    Those that were compared are called as in the target: two sources may have one of a name.
+
     Args:
         connection: to the target.
         schema: the staging schema, unquoted.
@@ -218,7 +220,8 @@ def compare_as_planned(
         for plan, wanted in zip(everything, found, strict=True):
             if isinstance(wanted, str) or plan.target_name not in shapes:
                 why = wanted if isinstance(wanted, str) else "the table is gone"
-                result.findings.append(_only_built(plan.name, f"The schema was not compared: {why}"))
+                told = _only_built(plan.name, f"The schema was not compared: {why}")
+                result.findings.append(told.of(plan.source_label))
                 continue
             pair = TablePair(
                 name=plan.name,
@@ -233,9 +236,11 @@ def compare_as_planned(
                 ),
                 same_value=partial(same_default, connection, schema),
             )
-            result.findings += table_findings(pair)
+            result.findings += [found.of(plan.source_label) for found in table_findings(pair)]
             shape = wanted.shape
-            result.checked[plan.name] = len(shape.columns) + len(shape.constraints) + len(shape.indexes)
+            result.checked[plan.target_name] = (
+                len(shape.columns) + len(shape.constraints) + len(shape.indexes)
+            )
         return result
     finally:
         connection.rollback()

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from migration.ledger.quarantine_records import Quarantined
     from migration.ledger.run_records import RunRecord
     from migration.settings import Settings
+    from migration.source_table_names import TableNames
     from migration.steps.quarantine_retry.retry_transaction import RetryResult
     from producer.cli.command_options import Output
     from producer.cli.target_options import Target
@@ -36,7 +37,13 @@ def quarantine() -> None:
 
 
 def _tables_flag(command: Any) -> Any:
-    return click.option("--table", "tables", multiple=True, metavar="A,B", help="Only these tables.")(command)
+    return click.option(
+        "--table",
+        "tables",
+        multiple=True,
+        metavar="A,B",
+        help="Only these tables; LABEL.TABLE: of one source.",
+    )(command)
 
 
 @quarantine.command(
@@ -136,7 +143,7 @@ def retry(run: str, mapping: Path | None, **values: Any) -> int:
         answer = {"stored": result.stored, "remaining": result.remaining, **msgspec.to_builtins(result)}
         click.echo(msgspec.json.format(msgspec.json.encode(answer), indent=2))
     else:
-        _print_result(result)
+        _print_result(result, record.options.table_names)
     return report.exit_status
 
 
@@ -196,7 +203,7 @@ def _print_list(
         lines.append(
             (
                 str(entry.id),
-                printable(entry.table, _SHOWN_CHARS),
+                printable(record.options.table_names.table(entry.source, entry.table), _SHOWN_CHARS),
                 printable(key, _SHOWN_CHARS),
                 printable(entry.column, _SHOWN_CHARS),
                 entry.storage_class.value,
@@ -212,14 +219,14 @@ def _print_list(
         click.echo(f"{count(total, 'value')} in all; go on with: {more}")
 
 
-def _print_result(result: RetryResult) -> None:
+def _print_result(result: RetryResult, names: TableNames) -> None:
     from migration.report.text_formatting import count, printable
 
     if not result.tables:
         click.echo("Nothing is in quarantine.")
         return
     for table in result.tables:
-        name = printable(table.name)
+        name = printable(names.table(table.source, table.name))
         if table.stored:
             proof = (
                 f"but values of them cannot be had back ({printable(', '.join(table.lost))}),"

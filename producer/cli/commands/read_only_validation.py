@@ -21,6 +21,7 @@ from migration.secret_text import without_secrets
 from migration.source.schema_reading.schema_introspection import read_schema
 from migration.source.snapshots.snapshot_creation import take_snapshot
 from migration.source.source_budget import SourceBudget
+from migration.source_table_names import errors_of_source
 from migration.target.target_connection import make_engine, redact
 from migration.validation.database_comparison import validate_database
 from migration.writable_folders import setting_of_folder, writable_folder
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from migration.settings import Settings
     from migration.source.snapshots.snapshot_creation import Snapshot
     from migration.source_schema import SourceSchema
+    from migration.source_table_names import TableNames
     from migration.validation.database_comparison import TableValidation, ValidationResult
     from producer.cli.command_options import Output
     from producer.cli.target_options import Target
@@ -70,13 +72,14 @@ def validate_reading_only(options: RunOptions, target: Target, settings: Setting
             location = printable(without_secrets(source.location))
             of = snapshot.given or snapshot
             sources.append(SourceReport(printable(source.label), location, of.sha256, of.bytes))
-            findings += _damage(source.label, snapshot)
+            findings += _damage(source.label, snapshot, options.table_names)
             others = [
                 name for label, schema in schemas.items() if label != source.label for name in schema.names
             ]
-            result = validate_database(
-                snapshot.path, source.label, url, options, expected=others, budget=budget
-            )
+            with errors_of_source(options.table_names.label(source.label)):
+                result = validate_database(
+                    snapshot.path, source.label, url, options, expected=others, budget=budget
+                )
             findings += result.findings
             tables += _tables(result, schemas[source.label])
         version = _server_version(url)
@@ -90,13 +93,15 @@ def validate_reading_only(options: RunOptions, target: Target, settings: Setting
     return report.exit_status
 
 
-def _damage(label: str, snapshot: Snapshot) -> list[Finding]:
+def _damage(label: str, snapshot: Snapshot, names: TableNames) -> list[Finding]:
     for damage in snapshot.damage:
-        click.echo(f"  ! {printable(damage.table)}: {printable(damage.message)}", err=True)
+        click.echo(
+            f"  ! {printable(names.table(label, damage.table))}: {printable(damage.message)}", err=True
+        )
     return [
         Finding(
             FindingKind.DAMAGED_RANGE, d.table, f"source {label}: {d.message}", None, d.key, is_error=False
-        )
+        ).of(label)
         for d in snapshot.damage
     ]
 

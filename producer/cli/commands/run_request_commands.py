@@ -96,7 +96,8 @@ def _print_rollback(record: RunRecord, result: RollbackResult, target: Target, o
     click.echo(f"Run {record.id} is rolled back.")
     for item in result.objects:
         reason = f": {item.reason}" if item.reason else ""
-        click.echo(f"  {item.state.value}  {item.kind} {printable(item.name)}{reason}")
+        name = record.options.table_names.owned(item.name, item.owner)
+        click.echo(f"  {item.state.value}  {item.kind} {printable(name)}{reason}")
     if result.writes:
         click.echo("Written since the cutover:")
     for found in result.writes:

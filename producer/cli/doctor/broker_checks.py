@@ -212,7 +212,7 @@ def compare_versions(own: str, found: Iterable[ProcessVersion]) -> list[CheckRes
     """Return which processes are older or newer than this command, and where something is to be installed.
 
     Args:
-        own: version of this command, `0.2.0+ledger.0013`.
+        own: version of this command, `0.2.0+ledger.0014`.
         found: the processes that have answered.
     """
     from migration.ledger.ledger_releases import Age, age_of

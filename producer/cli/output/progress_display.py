@@ -13,6 +13,7 @@ from migration.ledger.run_progress import RunProgress
 from migration.ledger.table_progress import TableProgress
 from migration.model import Mode, Phase
 from migration.report.text_formatting import count, printable, size
+from migration.source_table_names import TableNames
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -193,11 +194,12 @@ def render(progress: RunProgress) -> RenderableType:
     ]
     if progress.phase is Phase.COPYING:
         active, finished, waiting = by_state(progress)
+        names = TableNames.among(table.source for table in progress.tables)
         grid = Table.grid(padding=(0, 2, 0, 0))
         for table in active[:_SHOWN_TABLES]:
             total = max(table.bytes_total, 1)
             grid.add_row(
-                Text("  " + printable(table.name, _NAME_CHARS)),
+                Text("  " + printable(names.table(table.source, table.name), _NAME_CHARS)),
                 ProgressBar(total=total, completed=min(table.bytes_done, total), width=30),
                 Text(f"{table.rows_done:,} of {table.rows_total:,}", style="dim"),
             )

@@ -245,8 +245,10 @@ def test_tables_of_several_sources_are_told_apart_in_every_part(
 ) -> None:
     change(
         engine,
-        'INSERT INTO convoy.findings (run_id, kind, "table", "column", message, is_error) VALUES'
-        " (:id, 'lossy_value', 'note', 'words', 'a value is lossy', false)",
+        'INSERT INTO convoy.findings (run_id, kind, "table", "column", message, is_error, source) VALUES'
+        " (:id, 'lossy_value', 'note', 'words', 'a value is lossy', false, ''),"  # as an earlier version wrote it
+        " (:id, 'lossy_value', 'note', 'words', 'a value is lossy', false, 'linz'),"
+        " (:id, 'skipped_object', 'linz', NULL, 'trigger t did not come along', false, 'linz')",
         id=twins["kept"],
     )
     page = watched.page
@@ -255,7 +257,15 @@ def test_tables_of_several_sources_are_told_apart_in_every_part(
     groups = page.locator(".group summary strong")
     expect(groups).to_have_count(2)
     assert sorted(groups.all_inner_texts()) == ["graz.note.words", "linz.note.words"]
-    expect(page.locator(".findings li")).to_contain_text("note (of graz or linz).words")
+    findings = page.locator(".findings li")
+    expect(findings).to_have_count(3)
+    for place, finding in zip(
+        ("note (of graz or linz).words", "linz.note.words", "linz"), findings.all(), strict=True
+    ):
+        expect(finding.locator(".soft").first).to_have_text(place)
+    groups.last.click()
+    expect(page.locator(".group[open] pre").first).to_contain_text(".tables.note.columns.words]")
+    expect(page.locator(".group[open] pre").first).to_contain_text("[sources.")
     page.get_by_role("button", name="linz.note").click()
     expect(page.locator("#chunks-head")).to_have_text(re.compile(r"\s*Chunks of linz.note\s*"))
     page.locator(".chunks .cell").first.click()
@@ -263,7 +273,8 @@ def test_tables_of_several_sources_are_told_apart_in_every_part(
 
     watched.open(f"#/runs/{twins['stopped']}")
     for place in (".failure", ".events"):
-        expect(page.locator(place)).to_contain_text("The table is note (of graz or linz).")
+        expect(page.locator(place)).to_contain_text(re.compile("source (graz|linz), table note"))
+        expect(page.locator(place)).not_to_contain_text("The table is")
     watched.open(f"#/runs/{twins['kept']}/report")
     expect(page.locator("section:has(#tables-head)")).to_contain_text("graz.note")
 

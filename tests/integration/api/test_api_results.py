@@ -56,12 +56,13 @@ def test_findings_come_in_pages(api: RunningApi) -> None:
         found = [
             Finding(FindingKind.MISSING_ROW, "pupil", f"row {n} is missing", key=str(n)) for n in range(5)
         ]
-        add_findings(connection, run_id, found)
+        add_findings(connection, run_id, [found[0].of("school"), *found[1:]])
 
     count, entries = pages(api, f"{V1}/{run_id}/findings?limit=2", "findings")
 
     assert (count, [entry["key"] for entry in entries]) == (3, ["0", "1", "2", "3", "4"])
     assert entries[0]["kind"] == "missing_row"
+    assert [entry["source"] for entry in entries] == ["school", *[""] * 4]
     assert api.client.get(f"{V1}/{run_id}/findings").json()["total"] == 5
 
 

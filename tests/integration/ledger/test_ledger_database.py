@@ -25,8 +25,11 @@ from migration.ledger.run_lock import run_lock
 from migration.ledger.run_progress import read_progress
 from migration.ledger.run_records import find_run, list_runs
 from migration.ledger.run_requests import request_cancel, request_resume
-from migration.model import Phase
+from migration.ledger.run_results import add_findings
+from migration.ledger.table_records import SourceRecord, add_source, add_tables
+from migration.model import Finding, FindingKind, Phase
 from migration.observers.run_happenings import PhaseEntered
+from migration.source_schema import SourceSchema
 from migration.target.own_schemas import LEDGER_SCHEMA
 from migration.target.target_connection import make_engine
 
@@ -131,6 +134,28 @@ def test_ledger_of_an_earlier_version_is_upgraded(ledger: Engine, target_url: st
             ).get_current_revision()
             == newest_revision()
         )
+
+
+@pytest.mark.parametrize("earlier", ["0013", "0009"])
+def test_findings_of_an_earlier_version_get_the_source_that_alone_has_their_table(
+    ledger: Engine, target_url: str, new_run: Callable[..., str], earlier: str
+) -> None:
+    run_id = new_run()
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    with ledger.begin() as connection:
+        for label, tables in {"north": ["users", "of_north"], "south": ["users"]}.items():
+            source = SourceRecord(0, label, f"{label}.db", "s", "0", 1, SourceSchema(()))
+            add_tables(connection, run_id, add_source(connection, run_id, source), dict.fromkeys(tables, ()))
+        found = [Finding(FindingKind.SEQUENCE, table, "m").of("lost") for table in ("users", "of_north", "")]
+        add_findings(connection, run_id, found)
+        config.attributes["connection"] = connection
+        downgrade(config, earlier)
+    open_ledger(target_url, "test").dispose()
+    with ledger.connect() as connection:
+        statement = text('SELECT "table", source FROM convoy.findings WHERE run_id = :run')
+        told = dict(connection.execute(statement, {"run": run_id}).all())
+    assert told == {"users": "", "of_north": "north", "": ""}
 
 
 def test_many_processes_may_open_a_new_ledger_at_once(target_url: str) -> None:

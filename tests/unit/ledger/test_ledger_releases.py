@@ -18,12 +18,12 @@ RELEASE = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["
 @pytest.mark.parametrize(
     ("version", "beside", "age"),
     [
-        ("0.2.0+ledger.0013", "0.2.0+ledger.0013", Age.SAME),
-        ("0.1.0+ledger.0009", "0.2.0+ledger.0013", Age.OLDER),
-        ("0.2.0+ledger.0013", "0.1.0+ledger.0009", Age.NEWER),
-        ("0.2.0+ledger.0012", "0.2.0+ledger.0013", Age.OLDER),
+        ("0.2.0+ledger.0014", "0.2.0+ledger.0014", Age.SAME),
+        ("0.1.0+ledger.0009", "0.2.0+ledger.0014", Age.OLDER),
+        ("0.2.0+ledger.0014", "0.1.0+ledger.0009", Age.NEWER),
+        ("0.2.0+ledger.0013", "0.2.0+ledger.0014", Age.OLDER),
         ("0.10.0+ledger.0020", "0.9.0+ledger.0020", Age.NEWER),
-        (None, "0.2.0+ledger.0013", Age.OLDER),
+        (None, "0.2.0+ledger.0014", Age.OLDER),
     ],
 )
 def test_the_release_counts_before_the_revision(version: str | None, beside: str, age: Age) -> None:

@@ -22,7 +22,7 @@ SOURCE = (
     "shop",
     SourceSchema((SourceTable("Customer", TableKind.ORDINARY, (SourceColumn("Zip", "TEXT", 0),)),)),
 )
-RESPELLED = loss_finding("Customer", "Zip", "number_respelled", 2, ["1", "2"])
+RESPELLED = loss_finding("shop", "Customer", "Zip", "number_respelled", 2, ["1", "2"])
 
 
 @pytest.mark.parametrize(
@@ -33,6 +33,9 @@ RESPELLED = loss_finding("Customer", "Zip", "number_respelled", 2, ["1", "2"])
         ("NUMBER_RESPELLED", True),
         ("customer.zip:number_respelled", True),
         ("Customer.Name:number_respelled", False),
+        ("SHOP.customer.zip:number_respelled", True),
+        ("other.Customer.Zip:number_respelled", False),
+        ("shop.Zip:number_respelled", False),
         ("nul_stripped", False),
         ("skipped:view", False),
     ],
@@ -72,9 +75,14 @@ def test_unknown_name_is_refused_with_the_list_of_names(entry: str, names: str) 
 
 
 def test_unknown_column_is_refused_with_the_columns_that_there_are() -> None:
-    check_signatures([SOURCE], RunOptions(accept=("CUSTOMER.ZIP:nul_stripped", "skipped:view")))
+    accepted = ("CUSTOMER.ZIP:nul_stripped", "shop.customer.zip:nul_stripped", "skipped:view")
+    check_signatures([SOURCE], RunOptions(accept=accepted))
     with pytest.raises(UnknownLossError, match=r"no column|Customer\.Zip"):
         check_signatures([SOURCE], RunOptions(accept=("Customer.Zap:nul_stripped",)))
+    with pytest.raises(UnknownLossError, match=r"Did you mean shop\.Customer\.Zip"):
+        check_signatures([SOURCE], RunOptions(accept=("shop.Customer.Zap:nul_stripped",)))
+    with pytest.raises(UnknownLossError, match=r"No source has a column other\.Customer\.Zip"):
+        check_signatures([SOURCE], RunOptions(accept=("other.Customer.Zip:nul_stripped",)))
 
 
 @pytest.mark.parametrize(
@@ -90,7 +98,7 @@ def test_unknown_column_is_refused_with_the_columns_that_there_are() -> None:
     ],
 )
 def test_mapping_file_signs_for_what_it_says(loss: str, asked: ColumnOverride | None, by_file: bool) -> None:
-    finding = loss_finding("Customer", "Zip", loss, 1)
+    finding = loss_finding("shop", "Customer", "Zip", loss, 1)
     options = RunOptions(mapping=MappingFile("shop.toml", ()))
     assert signed(finding, options, asked).accepted_by == ("the mapping file shop.toml" if by_file else "")
 

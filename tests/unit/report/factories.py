@@ -229,6 +229,7 @@ def finding(
     error: bool = False,
     loss: str = "",
     accepted_by: str | None = None,
+    source: str = "",
 ) -> Any:
     return SimpleNamespace(
         kind=kind,
@@ -239,4 +240,5 @@ def finding(
         is_error=error,
         loss=loss,
         accepted_by=accepted_by,
+        source=source,
     )

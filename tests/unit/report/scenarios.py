@@ -237,6 +237,7 @@ def failed_facts(**changes: Any) -> Facts:
             SimpleNamespace(
                 phase="copying",
                 table="question_history",
+                source="school",
                 position=3,
                 attempts=5,
                 worker="copy@node2",
