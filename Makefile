@@ -24,7 +24,7 @@ PYTEST_ARGS ?= -n 3 --dist loadfile
 CHAOS_RESULTS ?= .cache/chaos/results.jsonl
 CHAOS_KILLS ?= 1000
 
-.PHONY: help setup demo migrate up test test-all test-fast apps apps-part apps-pins fuzz-api chaos upgrade-rehearsal live mutations lint audit types contracts check bench bench-full bench-words docs docs-serve reference pictures lock clean
+.PHONY: help setup demo migrate up test test-all test-fast apps apps-part apps-pins fuzz-api chaos upgrade-rehearsal locked-ledger live mutations lint audit types contracts check bench bench-full bench-words docs docs-serve reference pictures lock clean
 
 help: ## Show this list.
 	@echo "Usage: make TARGET"
@@ -80,6 +80,9 @@ chaos: $(SETUP_DONE) ## Run the fault tests in their long form and write docs/re
 
 upgrade-rehearsal: $(SETUP_DONE) ## Finish with this version what an earlier one has begun, with wheels and real servers: make upgrade-rehearsal [ARGS="--from COMMIT"]; five minutes.
 	@$(PYTHON_IN_VENV) -m tests.acceptance.upgrade.upgrade_rehearsal $(ARGS)
+
+locked-ledger: $(SETUP_DONE) ## Lock each table of the ledger against each command, before it begins, while it works and as it ends: an hour of one process.
+	@CONVOY_SLOW_TESTS=1 $(PYTHON_IN_VENV) -m pytest tests/acceptance/test_cli_locked_ledger.py $(PYTEST_ARGS)
 
 live: $(SETUP_DONE) ## Take databases of 300 MB ten times each while an application commits 200 times a second: some minutes.
 	@CONVOY_LIVE=1 $(PYTHON_IN_VENV) -m pytest tests/integration/source/test_live_database.py -v -s

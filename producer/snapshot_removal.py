@@ -6,7 +6,7 @@ import logging
 from collections.abc import Mapping
 from pathlib import Path
 
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 from sqlalchemy.exc import DBAPIError
 
 from migration.convoy_error import ConvoyError
@@ -16,6 +16,9 @@ from migration.source.snapshots.snapshot_retention import clear, judge, list_sna
 from migration.source.snapshots.snapshot_stage import SnapshotStage, open_stage
 
 logger = logging.getLogger(__name__)
+
+_SHORT_WAIT = text("SET LOCAL lock_timeout = '2s'")
+"""Room on a disk can wait: a later look removes what this one has left."""
 
 
 def prune_snapshots(engine: Engine, folder: Path, retention_hours: float) -> int:
@@ -67,6 +70,7 @@ def _prune(
 ) -> int:
     noted = {run_id for run_ids in on_shelf.values() for run_id in run_ids}
     with engine.connect() as connection:
+        connection.execute(_SHORT_WAIT)
         uses, users = read_uses(connection, on_shelf, noted)
     removed = clear(folder, uses, users, retention_seconds)
     if removed:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Connection, text
 
@@ -17,7 +18,7 @@ from migration.ledger.disk_room_notices import read_full_disks
 from migration.ledger.event_names import EventName
 from migration.ledger.waits_for_strangers import OWN
 from migration.model import Phase
-from migration.target.session_waits import sessions_in_words
+from migration.target.session_waits import root_blockers, sessions_in_words
 
 _WORTH_A_WORD_SECONDS = 45.0
 """Longer than between two signs of life of a worker."""
@@ -125,11 +126,15 @@ _USERS = text(
 
 def read_holds(connection: Connection, run_id: str) -> list[Hold]:
     """Return the run's steps that have been in a worker's hands for longer than a lease, the oldest first."""
+
+    def ask(statement: str) -> Sequence[Any]:
+        return connection.execute(text(statement)).all()
+
     holds = []
     for row in connection.execute(_HOLDS, {"run_id": run_id}):
         values = row._asdict()
         blocking = values.pop("blocking")
-        holds.append(Hold(**values, blockers=describe_sessions(connection, blocking)))
+        holds.append(Hold(**values, blockers=describe_sessions(connection, root_blockers(ask, blocking))))
     return holds
 
 

@@ -203,6 +203,7 @@ before) counts as long as its lease does.
 """
 _WORKERS_OF_RUN: Final = text(f"SELECT DISTINCT s.worker {STEPS_AT_WORK} AND s.run_id = :run_id ORDER BY 1")
 _ANY_AT_WORK: Final = text(f"SELECT EXISTS (SELECT {STEPS_AT_WORK})")
+_NO_WAIT: Final = text("SET LOCAL lock_timeout = '1s'")
 _FORGET: Final = text("DELETE FROM convoy.processes WHERE host = :host AND pid = ANY(:pids)")
 _DOING: Final = text(
     f"""
@@ -263,7 +264,11 @@ def workers_at(connection: Connection, run_id: str) -> tuple[str, ...]:
 
 
 def forget_processes(connection: Connection, pids: Iterable[int]) -> None:
-    """Forget processes of this host that were killed on purpose, and so said no goodbye."""
+    """Forget processes of this host that were killed on purpose, and so said no goodbye.
+
+    It is worth no wait: where somebody has locked the rows, an error says so, and they expire.
+    """
+    connection.execute(_NO_WAIT)
     values = {"host": socket.gethostname(), "pids": list(pids)}
     connection.execute(_FORGET, values)
 

@@ -65,7 +65,9 @@ class RunRecord:
 
     @property
     def goes_on_by(self) -> str:
-        """The command that lets it go on: a held run whose cutover was stopped is asked for its cutover again."""
+        """The command that lets it go on: a held run, and one whose cutover was stopped, is asked for its cutover."""
+        if self.phase is Phase.READY:
+            return "cutover"
         was_cutting_over = Phase.CUTTING_OVER in (self.phase, self.resume_phase)
         return "cutover" if self.options.hold and was_cutting_over else "resume"
 

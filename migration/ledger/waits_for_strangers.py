@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, text
 
-from migration.target.session_waits import STANDBY, sessions_in_words, wait_in_words
+from migration.target.session_waits import STANDBY, root_blockers, sessions_in_words, wait_in_words
 
 OWN: Final = "(a.application_name = 'convoy' OR a.application_name LIKE 'convoy %')"
 """Sessions `a` of Convoy's."""
@@ -82,7 +82,7 @@ def blocked_processes(connection: Connection) -> list[str]:
         if wait.kind != "Lock":
             told.append(f"{wait.name} waits for {wait_in_words(_asking(connection), wait.kind, wait.event)}.")
             continue
-        strangers = _strangers(connection, wait.blocking)
+        strangers = _strangers(connection, root_blockers(_asking(connection), wait.blocking))
         if strangers:
             whose = _named(connection, strangers)
             told.append(f"{wait.name} waits for a lock that is held by {whose}: {_way_out(strangers)}.")
@@ -102,7 +102,7 @@ def _asking(connection: Connection) -> Any:
 
 
 def _named(connection: Connection, pids: Sequence[int]) -> str:
-    return " and ".join(sessions_in_words(_asking(connection), pids))
+    return " and ".join(sessions_in_words(_asking(connection), pids)) or "a session that has just ended"
 
 
 def _way_out(pids: Sequence[int]) -> str:

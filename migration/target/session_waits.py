@@ -53,6 +53,17 @@ FROM pg_catalog.pg_stat_replication r
 """
 
 
+# Who is behind whom, to the end: 0 stands for a prepared transaction, which waits for nobody.
+_ROOTS: Final = """
+WITH RECURSIVE chain AS (
+    SELECT pid FROM unnest(CAST('{{{pids}}}' AS int[])) AS direct (pid)
+    UNION
+    SELECT behind.pid FROM chain CROSS JOIN LATERAL unnest(pg_catalog.pg_blocking_pids(chain.pid)) AS behind (pid)
+)
+SELECT pid FROM chain WHERE cardinality(pg_catalog.pg_blocking_pids(pid)) = 0 ORDER BY pid
+"""
+
+
 def wait_in_words(ask: Ask, kind: str, name: str) -> str:
     """Return what a session waits for and what to do, as words after "waits for"; empty: nothing to speak of."""
     return standby_in_words(ask) if (kind, name) == STANDBY else _WORDS.get((kind, name), "")
@@ -103,14 +114,35 @@ def waits_of_process(ask: Ask, process: int) -> str:
     return ""
 
 
+def root_blockers(ask: Ask, blocking: Sequence[int]) -> list[int]:
+    """Return who keeps a session from a lock in the end: of its blockers, those that wait for nobody themselves.
+
+    Who queues for a lock stands in the way of others, too, and to end him helps nobody.
+
+    Args:
+        ask: sends one statement.
+        blocking: what `pg_blocking_pids` says of the session; 0 stands for a prepared transaction.
+    """
+    if not blocking:
+        return []
+    direct = sorted({int(process) for process in blocking})
+    found = ask(_ROOTS.format(pids=",".join(map(str, direct))))
+    return [
+        int(process) for (process,) in found
+    ] or direct  # each waits for another: PostgreSQL ends one of them
+
+
 def lock_in_words(ask: Ask, blocking: Sequence[int]) -> str:
-    """Return who holds a lock that is waited for, and how to end them; empty where nobody does (any more)."""
-    sessions = sessions_in_words(ask, blocking)
+    """Return who holds a lock that is waited for, at the root, and how to end them; empty: nobody does (any more)."""
+    sessions = sessions_in_words(ask, root_blockers(ask, blocking))
     return f"a lock that is held by {' and '.join(sessions)}" if sessions else ""
 
 
 def sessions_in_words(ask: Ask, processes: Sequence[int]) -> tuple[str, ...]:
-    """Return a few words on each session: process id, role, application and state, never its statements."""
+    """Return a few words on each session: process id, role, application and state, never its statements.
+
+    Of 0, which stands for a prepared transaction, too; of sessions that have ended nothing.
+    """
     if not processes:
         return ()
     listed = ", ".join(str(int(process)) for process in processes)
@@ -120,5 +152,5 @@ def sessions_in_words(ask: Ask, processes: Sequence[int]) -> tuple[str, ...]:
         " coalesce(state, 'state unknown'))"
         f" FROM pg_catalog.pg_stat_activity WHERE pid IN ({listed}) ORDER BY pid"
     )
-    # 0 stands for a prepared transaction, which has no session.
-    return tuple(str(words) for (words,) in known) or ("a prepared transaction",)
+    sessions = tuple(str(words) for (words,) in known)
+    return (*sessions, "a prepared transaction") if 0 in processes else sessions  # it has no session

@@ -115,7 +115,10 @@ def run(arguments: list[str], *, is_process: bool = False) -> int:
         except BrokenPipeError:
             sys.stderr.close()  # whoever read the output has seen enough
             return 0
-        except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001  # the last resort: one sentence for each
+        except (KeyboardInterrupt, click.exceptions.Abort) as signal:
+            # Wherever it came: who has a run says how that goes on.
+            return _end(last_words() or signal, arguments)
+        except Exception as error:  # noqa: BLE001  # the last resort: one sentence for each
             return _end(error, arguments)
     return status if isinstance(status, int) else 0
 

@@ -140,6 +140,12 @@ def interruption_is_over() -> None:
         _State.last_resort.forget()
 
 
+def more_time(seconds: float) -> None:
+    """Let a command that has had its signal go on for so long, and its way out after that: it has work to end."""
+    if _State.last_resort is not None:
+        _State.last_resort.put_off(seconds)
+
+
 def have_last_words(tell: Callable[[], ConvoyError] | None) -> None:
     """Remember what prints how to go on with the run of this command, and returns the error that it ends with."""
     _State.last_words = tell
@@ -184,6 +190,10 @@ class _LastResort:
             if self._due is not None:
                 self._due = time.monotonic() + WAY_OUT_SECONDS
             self._stands_still = False
+
+    def put_off(self, seconds: float) -> None:
+        if self._due is not None:
+            self._due = time.monotonic() + seconds + WAY_OUT_SECONDS
 
     def forget(self) -> None:
         self._due = None

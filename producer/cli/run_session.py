@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import gc
 import os
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -33,6 +33,13 @@ _SENDING = (
 )
 
 
+@dataclass(slots=True)
+class LastSight:
+    """How a run goes on as it was last seen, for a server that is away: the command before its id."""
+
+    goes_on_by: str = "resume"
+
+
 @dataclass(frozen=True, slots=True)
 class Session:
     """An open ledger, and the broker of the cluster that works on it. `cluster` is None for one that runs elsewhere.
@@ -46,19 +53,12 @@ class Session:
     target_url: str
     cluster: LocalCluster | None
     target_name: str = ""
+    last_sight: LastSight = field(default_factory=LastSight)
 
     @property
     def cluster_name(self) -> str:
         """The cluster that alone begins the runs of this command; empty: any that serves everybody."""
         return self.cluster.name if self.cluster is not None else ""
-
-    def waits_told(self) -> AbstractContextManager[None]:
-        """Say on stderr, while the block lasts, what its statements wait for."""
-        from migration.target.target_connection import with_password
-        from producer.cli.server_wait_notes import server_waits_told
-
-        url = self.target.url if self.cluster is None else self.cluster.target_url
-        return server_waits_told(with_password(url, self.target.password))
 
     def send(self, run_id: str) -> None:
         """Ask the producer to move a run on.
@@ -67,7 +67,9 @@ class Session:
             BrokerError: the broker does not answer.
         """
         from migration.queue import make_app, send_advance
+        from producer.cli.server_wait_notes import take_note_of_answer
 
+        take_note_of_answer()  # the ledger has the run, and it is the broker's turn
         app = make_app(self.settings)
         try:
             send_advance(app, run_id, self.target_name)
@@ -119,16 +121,27 @@ def open_session(
             _started(
                 target, settings, workers, quiet=quiet, early=early, may_make_database=may_make_database
             ) as cluster,
-            _ledger(cluster.target_url, target.password, may_make=may_make_ledger) as (engine, shown),
+            _ledger(
+                cluster.target_url, target.password, cluster.session_patterns, may_make=may_make_ledger
+            ) as (engine, shown),
         ):
             yield _session_on(cluster, engine, settings, target, shown)
         return
     # A wrong address should cost no start of a cluster.
+    clusters: list[LocalCluster] = []
     with (
-        _ledger(target.url, target.password, may_make=may_make_ledger) as (engine, shown),
+        _ledger(target.url, target.password, lambda: _patterns(clusters), may_make=may_make_ledger) as (
+            engine,
+            shown,
+        ),
         _started(target, settings, workers, quiet=quiet, early=early, may_make_database=False) as cluster,
     ):
+        clusters.append(cluster)
         yield _session_on(cluster, engine, settings, target, shown)
+
+
+def _patterns(clusters: list[LocalCluster]) -> list[str]:
+    return [pattern for cluster in clusters for pattern in cluster.session_patterns()]
 
 
 def _session_on(
@@ -180,16 +193,12 @@ def _import_libraries() -> None:
 
 
 @contextmanager
-def _ledger(url: str, password: str | None, *, may_make: bool) -> Iterator[tuple[Engine, str]]:
-    """Yield the engine and the URL without its password."""
-    from migration.ledger.ledger_database import open_ledger
+def _ledger(
+    url: str, password: str | None, others: Callable[[], Sequence[str]] = tuple, *, may_make: bool
+) -> Iterator[tuple[Engine, str]]:
+    """Yield the engine and the URL without its password; `others`: of whose waits to speak, beside the command's."""
     from migration.target.target_connection import redact, with_password
-    from producer.cli.server_wait_notes import server_waits_told, session_name
+    from producer.cli.opened_ledger import opened_ledger
 
-    full_url = with_password(url, password)
-    with server_waits_told(full_url):
-        engine = open_ledger(full_url, session_name(), may_make=may_make)
-    try:
+    with opened_ledger(with_password(url, password), others, may_make=may_make) as engine:
         yield engine, redact(url)
-    finally:
-        engine.dispose()

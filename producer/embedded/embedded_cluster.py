@@ -91,6 +91,8 @@ class LocalCluster:
         self._postgres: EmbeddedPostgres | None = None
         self._valkey: EmbeddedValkey | None = None
         self._programs: dict[str, Program] = {}
+        self._unique = f"{os.getpid()}-{int(time.time())}"
+        """In the names of its Celery processes."""
         self._restarts: dict[str, int] = {}
         self.full_disk: DiskFullError | None = None
         """Why the embedded PostgreSQL is not up; None where it is."""
@@ -119,6 +121,12 @@ class LocalCluster:
     def pids(self) -> Mapping[str, int]:
         """Process ids by name: valkey, postgres, producer, worker1 ..."""
         return {} if self._supervisor is None else dict(self._supervisor.pids)
+
+    def session_patterns(self) -> tuple[str, ...]:
+        """Return patterns of LIKE for the `application_name` of the sessions of its producer and workers."""
+        producer = self.pids.get("producer")
+        workers = f"convoy %-{self._unique}@local%"
+        return (f"convoy producer %:{producer}", workers) if producer else ()
 
     @property
     def folder(self) -> Path | None:
@@ -186,7 +194,7 @@ class LocalCluster:
     def _start_processes(self) -> None:
         """Start producer and workers, all at the same time."""
         supervisor, _ = self._running()
-        unique = f"{os.getpid()}-{int(time.time())}"
+        unique = self._unique
         self._launch("producer", "producer", 4, f"producer-{unique}@local")
         processes = max(1, min(self._worker_processes, self.workers))
         for number in range(processes):

@@ -38,11 +38,13 @@ def purge(run: str, is_sure: bool, **values: Any) -> int:
     from migration.steps.leftovers.purged_run import find_kept, purge_run
     from producer.cli.cli_settings import read_settings
     from producer.cli.opened_ledger import opened_ledger
+    from producer.cli.output.interrupted_run import speak_last_beside
     from producer.cli.target_options import reach
 
     settings = read_settings()
     target, output = take_target(values, settings), take_output(values)
     done: Purge | None = None
+    speak_last_beside(target, run)
     with reach(target, settings) as url, opened_ledger(url, may_make=False) as engine:
         record = find_run(engine, run)
         kept = find_kept(engine, settings, record.id)

@@ -152,10 +152,12 @@ def _opened(run: str, values: dict[str, Any]) -> Iterator[tuple[Engine, RunRecor
     from migration.ledger.run_records import find_run
     from producer.cli.cli_settings import read_settings
     from producer.cli.opened_ledger import opened_ledger
+    from producer.cli.output.interrupted_run import speak_last_beside
     from producer.cli.target_options import reach
 
     settings = read_settings()
     target, output = take_target(values, settings), take_output(values)
+    speak_last_beside(target, run)
     with reach(target, settings) as url, opened_ledger(url, may_make=False) as engine:
         yield engine, find_run(engine, run), target, settings, output
 

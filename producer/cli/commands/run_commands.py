@@ -182,12 +182,14 @@ def _go_on(run: str, values: dict[str, Any], request: Callable[[Session, str], N
 
     with begin_early() as early:
         from producer.cli.cli_settings import check_folders, read_settings
+        from producer.cli.output.interrupted_run import speak_last_before
         from producer.cli.run_session import open_session
 
         settings = read_settings()
         target, output = take_target(values, settings), take_output(values)
         check_folders(settings, output.report)
         workers = worker_count(values["workers"])
+        speak_last_before(target, click.get_current_context().info_name or "resume", run)
         with open_session(
             target,
             settings,
@@ -201,9 +203,9 @@ def _go_on(run: str, values: dict[str, Any], request: Callable[[Session, str], N
             from producer.cli.output.run_follower import end_interrupted, follow
 
             record = find_run(session.engine, run)
+            session.last_sight.goes_on_by = record.goes_on_by
             try:
-                with session.waits_told():
-                    request(session, record.id)
+                request(session, record.id)
                 session.send(record.id)
             except KeyboardInterrupt:
                 return end_interrupted(session, record.id, output)
@@ -247,7 +249,7 @@ def _start_with(early: EarlyStart | None, mode: Mode, values: dict[str, Any]) ->
         run_id = new_run_id()
         is_written = False
         try:
-            with undisturbed(), session.waits_told():
+            with undisturbed():
                 named = target.name or session.target_name
                 options = replace(options, target=session.target_url, target_name=named)
                 create_run(session.engine, options, run_id=run_id, cluster=session.cluster_name)

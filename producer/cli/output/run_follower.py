@@ -8,31 +8,25 @@ from typing import TYPE_CHECKING
 
 import click
 
-from migration.convoy_error import ConvoyError, NextStep
-from migration.errors import (
-    CommandInterruptedError,
-    InterruptedRunError,
-    ReportNotWrittenError,
-    RetryableError,
-    TargetUnreachableError,
-)
+from migration.convoy_error import ConvoyError
+from migration.errors import ReportNotWrittenError, RetryableError, TargetUnreachableError
 from migration.exit_status import ExitStatus
 from migration.ledger.event_log import read_events
 from migration.ledger.process_presence import forget_processes
 from migration.ledger.run_progress import RunProgress, read_progress
-from migration.ledger.run_records import find_run, read_run
-from migration.ledger.run_requests import fail_run
+from migration.ledger.run_records import read_run
 from migration.model import Phase
-from migration.report import next_commands
 from migration.report.report_builder import build_report
 from migration.start_commands import start_command
 from migration.version_errors import LedgerMissingError
-from producer.cli.command_interruption import have_last_words, interruption_is_over, pressed
+from producer.cli.command_interruption import interruption_is_over
 from producer.cli.output.command_lines import command_line, fit_text, with_target
 from producer.cli.output.error_output import without_passwords
+from producer.cli.output.interrupted_run import note_sight, speak_last_of, stop_interrupted, stop_run, way_on
 from producer.cli.output.progress_display import View, make_view
 from producer.cli.output.refused_processes import RefusedProcesses
 from producer.cli.output.report_output import put_out
+from producer.cli.server_wait_notes import take_note_of_answer
 from producer.snapshot_removal import prune_snapshots
 
 if TYPE_CHECKING:
@@ -48,7 +42,6 @@ _GLANCE_SECONDS = 0.04
 _SHORT_SECONDS = 10.0
 _CHECK_SECONDS = 1.0
 _SILENCE_SECONDS = 120.0
-_LAST_WORD_SECONDS = 3.0
 _NOTABLE_SECONDS = 3.0
 _UNHEARD_SECONDS = 15.0
 _UNTOLD = frozenset({"error_details"})
@@ -65,7 +58,7 @@ def follow(session: Session, run_id: str, output: Output) -> int:
         click.echo(f"Run {run_id}", err=True)
         if session.cluster is not None:
             click.echo(f"Logs in {session.cluster.logs}", err=True)
-    have_last_words(lambda: _interrupted(session, run_id, goes_on=session.cluster is None))
+    speak_last_of(session, run_id)
     try:
         with make_view() as view:
             watch(session, run_id, view, verbose=output.verbose)
@@ -80,11 +73,11 @@ def follow(session: Session, run_id: str, output: Output) -> int:
     except ConvoyError as error:
         if session.cluster is not None:
             with contextlib.suppress(Exception):  # PostgreSQL may be what is gone
-                _stop_run(session, run_id, error)
-        goes_on_by = _goes_on_by(session, run_id)
+                stop_run(session, run_id, error)
+        way = way_on(session, run_id)
         if not isinstance(error, ReportNotWrittenError):
-            error.next_steps = (*error.next_steps, _go_on(run_id, goes_on_by))
-        click.echo(f"Go on with: {command_line(session.target, goes_on_by, run_id)}", err=True)
+            error.next_steps = (*error.next_steps, way.step)
+        click.echo(f"Go on with: {command_line(session.target, *way.words)}", err=True)
         raise
 
 
@@ -116,6 +109,8 @@ def watch(session: Session, run_id: str, view: View, *, verbose: bool) -> RunPro
             told.clear()  # what held the run up before may do so again
             _tell(["PostgreSQL answers again."], view, told)
         answered = now
+        take_note_of_answer()
+        note_sight(session, progress)
         waits = progress.waits if refusals is None else refusals.waits_of(progress)
         _tell([fit_text(wait, session.target) for wait in waits], view, told)
         view.show(progress)
@@ -201,7 +196,10 @@ def finish(session: Session, run_id: str, output: Output) -> int:
             click.echo(f"Nothing was changed. The report: {html_path}", err=True)
         elif session.cluster is not None:
             click.echo(f"Logs in {session.cluster.logs}", err=True)
-    _tidy_up(session)
+    try:
+        _tidy_up(session)
+    except KeyboardInterrupt:  # all is done and said; what is left is room on a disk, and rows that expire
+        interruption_is_over()
     return report.exit_status
 
 
@@ -218,7 +216,9 @@ def _build_report(session: Session, run_id: str) -> Report:
 
 def _bear(error: Exception, run_id: str, silent_seconds: float) -> ConvoyError:
     """Let a lost connection pass for a while, and return what it is; raise anything else."""
-    reason = _translated(error, run_id)
+    from migration.target.postgres_errors import translate
+
+    reason = translate(error, run=run_id)
     passing = isinstance(reason, RetryableError | TargetUnreachableError)
     if isinstance(reason, LedgerMissingError):  # it was taken away, and comes back by somebody's hand
         raise reason from error
@@ -227,95 +227,10 @@ def _bear(error: Exception, run_id: str, silent_seconds: float) -> ConvoyError:
     return reason
 
 
-def _translated(error: Exception, run_id: str) -> ConvoyError:
-    from migration.target.postgres_errors import translate
-
-    return translate(error, run=run_id)
-
-
 def end_interrupted(session: Session, run_id: str, output: Output) -> int:
     """Stop a run that a cluster of this command's own works on, and say how to go on; return the status of its end.
 
     Raises:
-        CommandInterruptedError: it has not come to its end.
+        CommandInterruptedError: it has not come to its end, or its report waits for something.
     """
-    have_last_words(lambda: _interrupted(session, run_id, goes_on=session.cluster is None))
-    if session.cluster is not None and _was_through(session, run_id):
-        interruption_is_over()
-        return finish(session, run_id, output)
-    error = _interrupted(
-        session, run_id, goes_on=session.cluster is None and not _is_abandoned(session, run_id)
-    )
-    have_last_words(lambda: error)  # all is said; what is left may still wait for something
-    raise error
-
-
-def _interrupted(session: Session, run_id: str, *, goes_on: bool) -> CommandInterruptedError:
-    """Say how to go on, and return what to end with. `goes_on`: others move the run."""
-    drop = NextStep("Give up and remove what it has staged", next_commands.cancel(run_id))
-    click.echo("", err=True)
-    if goes_on:
-        click.echo("The run goes on in the cluster.", err=True)
-        click.echo(f"Follow it:  {command_line(session.target, 'status', run_id, '--follow')}", err=True)
-        click.echo(f"Stop it:    {command_line(session.target, 'cancel', run_id)}", err=True)
-        watch_on = NextStep("Follow it; it goes on in the cluster", f"migration-cli status {run_id} --follow")
-        return CommandInterruptedError("Interrupted", next_steps=(watch_on, drop), run=run_id)
-    goes_on_by = _goes_on_by(session, run_id)
-    whose = "nobody moves the run" if session.cluster is None else "stopping the local cluster"
-    click.echo(f"Interrupted; {whose}. What was copied is kept.", err=True)
-    click.echo(f"Go on with:   {command_line(session.target, goes_on_by, run_id)}", err=True)
-    click.echo(f"Or drop it:   {command_line(session.target, 'cancel', run_id)}", err=True)
-    return CommandInterruptedError("Interrupted", next_steps=(_go_on(run_id, goes_on_by), drop), run=run_id)
-
-
-def _is_abandoned(session: Session, run_id: str) -> bool:
-    # Whoever cannot ask says what is usual.
-    with contextlib.suppress(Exception, KeyboardInterrupt), pressed(_LAST_WORD_SECONDS):
-        return read_progress(session.engine, run_id).is_abandoned
-    return False
-
-
-def _was_through(session: Session, run_id: str) -> bool:
-    """Stop an interrupted run, unless its end comes first: a cutover that has begun is waited for, for a moment."""
-    try:
-        with pressed(_LAST_WORD_SECONDS), session.waits_told():
-            phase = _stop_run(session, run_id, InterruptedRunError("The run was interrupted"))
-    except Exception as error:  # noqa: BLE001  # what is not committed when the cluster stops is rolled back
-        # PostgreSQL may be busy or away, or its disk full. `resume` goes on all the same.
-        click.echo(f"warning: {_translated(error, run_id)}", err=True)
-        return False
-    except KeyboardInterrupt:  # it takes too long, or somebody cannot wait
-        click.echo(
-            "warning: PostgreSQL has not answered in time, and may not know that the run was stopped.",
-            err=True,
-        )
-        return False
-    if phase in (Phase.COMPLETED, Phase.COMPLETED_WITH_FINDINGS):
-        click.echo("\nThe run was through before it could be stopped.", err=True)
-        return True
-    return False
-
-
-def _stop_run(session: Session, run_id: str, reason: ConvoyError) -> Phase:
-    """Mark a run as stopped, so that no later cluster on this target takes it up by itself; return how it ended."""
-    goes_on_by = _goes_on_by(session, run_id)
-    remedy = f"Go on with `{command_line(session.target, goes_on_by, run_id)}`"
-    what = reason.what.splitlines()[0]
-    error = type(reason)(what, remedy=remedy, next_steps=(_go_on(run_id, goes_on_by),), **reason.place)
-    # The run had begun, so something may have been changed, whatever the class of the error says.
-    error.exit_status = ExitStatus.FAILED
-    run = find_run(session.engine, run_id)
-    while not run.phase.is_end:
-        fail_run(session.engine, run, error)
-        run = find_run(session.engine, run_id)
-    return run.phase
-
-
-def _goes_on_by(session: Session, run_id: str) -> str:
-    with contextlib.suppress(Exception):  # whoever cannot ask says what is usual
-        return find_run(session.engine, run_id).goes_on_by
-    return "resume"
-
-
-def _go_on(run_id: str, command: str) -> NextStep:
-    return next_commands.go_on(run_id, command)
+    return stop_interrupted(session, run_id, lambda: finish(session, run_id, output))
