@@ -20,8 +20,9 @@ from typing import Any, Final
 
 from pydantic import SecretStr
 
+from migration.secret_files import read_secret_file
 from migration.secret_text import remember_secrets, secrets_of_url
-from migration.settings import PREFIX, Settings, read_secret_file
+from migration.settings import PREFIX, Settings
 from migration.small_file import read_small_file
 from migration.target_name_errors import TargetNameMissingError, TargetsFileError, UnknownTargetError
 

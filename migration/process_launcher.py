@@ -14,7 +14,8 @@ from types import MappingProxyType
 from typing import Final
 
 from migration.exit_status import ExitStatus
-from migration.settings import ENV_FILE, PREFIX, SECRETS, WITHOUT_ENV_FILE, env_file_values, read_secret_file
+from migration.secret_files import read_secret_file
+from migration.settings import ENV_FILE, PREFIX, SECRETS, WITHOUT_ENV_FILE, env_file_values
 
 _BROKER: Final = frozenset({"MIGRATION_BROKER_URL"})
 _TARGET: Final = frozenset({"MIGRATION_TARGET_URL", "MIGRATION_TARGET_PASSWORD", "PGPASSWORD", "PGPASSFILE"})

@@ -34,6 +34,7 @@ from pydantic_settings import (
 )
 
 from migration.errors import SettingError
+from migration.secret_files import read_secret_file
 from migration.secret_text import remember_secrets, secrets_of_url
 from migration.setting_urls import URL_SETTINGS, check_setting_url
 from migration.settings_file import SettingsFile, SettingsFileRefusedError, find_settings_file
@@ -53,12 +54,13 @@ BELOW_STATE: Final = {
 """Setting → what it is called below the folder of all that Convoy keeps."""
 PREFIX: Final = "MIGRATION_"
 ENV_FILE: Final = DOTENV
+_PLACES: Final = (ENVIRONMENT, DOTENV, DEFAULT)
+_OTHER_NAMES: Final = {"OTEL_EXPORTER_OTLP_ENDPOINT": "otlp_endpoint"}
 WITHOUT_ENV_FILE: Final = "CONVOY_WITHOUT_ENV_FILE"
 """Of a process that was given what it needs from `.env` already, and is to see nothing else of it."""
 SECRETS: Final = ("broker_url", "target_url", "target_password", "api_token", "signing_key", "source_urls")
 """Settings that are a secret or may hold one: each may come from a file instead, which `..._FILE` names."""
 LOG_LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
-_SECRET_BYTES: Final = 65_536
 _SECRET_VARIABLES: Final = ("PGPASSWORD", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")  # libraries read them
 
 
@@ -104,7 +106,7 @@ class Settings(BaseSettings):
     """Where the folders below are unless they are named themselves; elsewhere where this one cannot be made."""
     snapshot_dir: Path = Path(".convoy/snapshots")
     """Snapshots of sources; every worker must see the same folder, unless there is a stage."""
-    snapshot_retention_hours: float = Field(default=24.0, ge=0)
+    snapshot_retention_hours: float = Field(allow_inf_nan=False, default=24.0, ge=0)
     """How long a snapshot stays after the last run that needed it; a local cluster keeps it until the run's end."""
     stage_url: str | None = None
     """Where hosts that share no disk get their snapshots from: a folder, `s3://`, or the API as `http(s)://`."""
@@ -138,19 +140,19 @@ class Settings(BaseSettings):
     flower_url: str = "http://127.0.0.1:5555"
     """Where the dashboard's link to Flower leads."""
 
-    lease_seconds: float = Field(default=30.0, gt=0)
+    lease_seconds: float = Field(allow_inf_nan=False, default=30.0, gt=0)
     """A running step that holds no row lock after this time has lost its worker."""
-    watchdog_seconds: float = Field(default=30.0, gt=0)
+    watchdog_seconds: float = Field(allow_inf_nan=False, default=30.0, gt=0)
     """How often unfinished work is looked for that nobody does any more."""
-    silence_seconds: float = Field(default=120.0, gt=0)
+    silence_seconds: float = Field(allow_inf_nan=False, default=120.0, gt=0)
     """A worker that gave no sign of life for so long is stopped or frozen: its connections are ended."""
     max_attempts: int = Field(default=5, ge=1)
     """So often a step is tried before it fails, and its run with it."""
-    soft_time_limit_seconds: int = 3_300
+    soft_time_limit_seconds: int = Field(default=3_300, ge=1)
     """A step is told to end after so long: it is rolled back, and tried again."""
-    hard_time_limit_seconds: int = 3_600
+    hard_time_limit_seconds: int = Field(default=3_600, ge=1)
     """The process of a step is killed after so long."""
-    visibility_timeout_seconds: int = 7_200
+    visibility_timeout_seconds: int = Field(default=7_200, ge=1)
     """Must stay above the hard time limit: shorter, and Redis hands out running tasks a second time."""
     log_level: str = "INFO"
     """The least that is logged: DEBUG, INFO, WARNING or ERROR."""
@@ -175,6 +177,15 @@ class Settings(BaseSettings):
     def _check_level(cls, value: str) -> str:
         if value.upper() not in LOG_LEVELS:
             raise PydanticCustomError("log_level", f"The levels are {', '.join(LOG_LEVELS)}")
+        return value
+
+    @field_validator("visibility_timeout_seconds")
+    @classmethod
+    def _check_visibility(cls, value: int, info: ValidationInfo) -> int:
+        if value <= info.data.get("hard_time_limit_seconds", 0):
+            raise PydanticCustomError(
+                "visibility_timeout", "It has to be above MIGRATION_HARD_TIME_LIMIT_SECONDS"
+            )
         return value
 
     @model_validator(mode="before")
@@ -251,24 +262,6 @@ def _readable_tokens(settings: Settings) -> tuple[str, ...]:
         return ()
 
 
-def read_secret_file(file: Path, setting: str) -> str:
-    """Return what a file of one secret holds, without the line end.
-
-    Raises:
-        ValueError: it cannot be read; names the setting and never the content.
-    """
-    try:
-        if not file.is_file() or file.stat().st_size > _SECRET_BYTES:
-            file.stat()  # says it better where there is none
-            raise OSError(0, f"it is no regular file of {_SECRET_BYTES} bytes at most")
-        return file.read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is no text in UTF-8"
-        raise PydanticCustomError(
-            "secret_file", f"{setting} names {file}, which cannot be read: {reason}"
-        ) from None
-
-
 def env_file_values() -> dict[str, str | None]:
     """Return what `.env` sets; nothing where there is no such file, or a pipe that may never be filled.
 
@@ -324,14 +317,14 @@ def load_settings() -> Settings:
         _remember(settings)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
-        name = "_".join(map(str, first["loc"]))
+        name = _field_of("_".join(map(str, first["loc"])))
         origin = setting_origins().get(name, ENVIRONMENT)
         raise SettingError(
             f"{first['msg']}",
             setting=name if not name or origin.endswith(".toml") else f"{PREFIX}{name.upper()}",
-            file="" if origin in {ENVIRONMENT, DOTENV} else origin,
+            file="" if origin in _PLACES else origin,
             remedy="Correct it in the environment or in .env"
-            if origin in {ENVIRONMENT, DOTENV}
+            if origin in _PLACES
             else "Correct it there",
         ) from None
     except UnicodeDecodeError:
@@ -381,8 +374,16 @@ def setting_origins() -> Mapping[str, str]:
         (DOTENV, DotEnvSettingsSource(Settings)),
         (ENVIRONMENT, EnvSettingsSource(Settings)),
     ):
-        origins |= {name: origin for name in source() if name in origins}
-    return origins
+        origins |= {_field_of(name): origin for name in source() if _field_of(name) in origins}
+    # What came from a file is said by whatever has named that.
+    return origins | {
+        name: said for name in SECRETS if (said := origins.get(f"{name}_file", DEFAULT)) != DEFAULT
+    }
+
+
+def _field_of(name: str) -> str:
+    """Return the setting that a variable with another prefix, or the alias of one, stands for."""
+    return name.removeprefix(PREFIX).lower() if name.startswith(PREFIX) else _OTHER_NAMES.get(name, name)
 
 
 def _home_folder(variable: str, below_home: str) -> Path | None:

@@ -53,10 +53,10 @@ def enter_failed(locked: LockedRun, error: ConvoyError) -> None:
 
 def _tell_of_staged(error: ConvoyError, run: RunRecord) -> None:
     """Let an error be one of a run that has staged tables and goes on with them, wherever it is usually found."""
-    if error.exit_status == ExitStatus.UNUSABLE_INPUT:  # usually found before anything is created
-        error.exit_status = ExitStatus.FAILED
     if not way_on(error.code).leads_on:
         return
+    if error.exit_status == ExitStatus.UNUSABLE_INPUT:  # usually found before anything is created
+        error.exit_status = ExitStatus.FAILED
     if error.next_steps and not any(f" {run.id}" in step.command for step in error.next_steps):
         resume = NextStep("Go on where it stopped, once that is done", f"migration-cli resume {run.id}")
         error.next_steps = (*error.next_steps, resume)

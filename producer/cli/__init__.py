@@ -14,6 +14,10 @@ them for a tenth of their time."""
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and return its exit status (docs/architecture.md, "Exit status"); by default this process's."""
+    if arguments is None:
+        from producer.cli.output.standard_streams import keep_streams
+
+        keep_streams()  # before anything is opened
     from migration.secret_text import guard_output
     from producer.cli.app import run
 

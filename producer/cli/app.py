@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from functools import partial
 from importlib import import_module
 
@@ -21,6 +20,7 @@ from producer.cli.command_interruption import (
 from producer.cli.output.error_json import make_pastable, of_click, of_crash, of_database, print_error_json
 from producer.cli.output.error_output import report_crash, report_error
 from producer.cli.output.log_lines import show_log_lines
+from producer.cli.output.standard_streams import undelivered
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "migrate": ("run_commands", "migrate"),
@@ -47,6 +47,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
 }
 """Command → module of producer.cli.commands and name in it, in the order of the help."""
 
+_DO_MORE = {"run_commands", "run_request_commands", "purge_command", "cleanup_command", "quarantine_commands"}
+"""Modules of commands whose status speaks of a run, whatever becomes of their output."""
 _COMPLETION = "_MIGRATION_CLI_COMPLETE"
 """Set by a shell that asks what may come next; see completion_command.py."""
 
@@ -112,15 +114,24 @@ def run(arguments: list[str], *, is_process: bool = False) -> int:
         try:
             show_log_lines(verbose="--verbose" in arguments)
             status = _answer(arguments)
-        except BrokenPipeError:
-            sys.stderr.close()  # whoever read the output has seen enough
+        except BrokenPipeError:  # of a stream that this process does not keep: its reader has seen enough
             return 0
         except (KeyboardInterrupt, click.exceptions.Abort) as signal:
             # Wherever it came: who has a run says how that goes on.
             return _end(last_words() or signal, arguments)
         except Exception as error:  # noqa: BLE001  # the last resort: one sentence for each
             return _end(error, arguments)
-    return status if isinstance(status, int) else 0
+        return _delivered(status if isinstance(status, int) else 0, arguments)
+
+
+def _delivered(status: int, arguments: list[str]) -> int:
+    """Return the status of a command with regard to what it has printed: of one that only tells, that is all."""
+    problem = undelivered()
+    if problem is None:
+        return status
+    click.echo(f"error: What was printed is not whole: {problem.strerror}.", err=True)
+    does_more = any(COMMANDS.get(word, ("",))[0] in _DO_MORE for word in arguments)
+    return status if does_more else status or ExitStatus.FAILED
 
 
 def _answer(arguments: list[str]) -> object:
