@@ -323,9 +323,7 @@ def load_settings() -> Settings:
             f"{first['msg']}",
             setting=name if not name or origin.endswith(".toml") else f"{PREFIX}{name.upper()}",
             file="" if origin in _PLACES else origin,
-            remedy="Correct it in the environment or in .env"
-            if origin in _PLACES
-            else "Correct it there",
+            remedy="Correct it in the environment or in .env" if origin in _PLACES else "Correct it there",
         ) from None
     except UnicodeDecodeError:
         raise SettingError(
