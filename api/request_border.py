@@ -9,11 +9,13 @@ from __future__ import annotations
 import json
 import math
 import re
-from typing import Annotated, Any, Final, get_args, get_origin
+from types import UnionType
+from typing import Annotated, Any, Final, Union, get_args, get_origin
 
 from fastapi import Request, params
 from fastapi.dependencies.utils import get_flat_params
 from pydantic import AfterValidator
+from pydantic_core import PydanticCustomError
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -53,6 +55,31 @@ def check_time(written: object) -> object:
 
 BorderText = Annotated[str, AfterValidator(check_text)]
 """A text of a parameter or header."""
+
+
+def check_json_type(value: object, annotation: object) -> None:
+    """Refuse what pydantic would make a number or a truth value of: `true` for 1, `"5"` for 5, 0 for `false`.
+
+    Args:
+        value: of one member, as JSON has it.
+        annotation: of the member.
+
+    Raises:
+        PydanticCustomError: of the type that pydantic has for it.
+    """
+    kinds = _single_types(annotation)
+    numbers = kinds & {int, float}
+    if numbers and (isinstance(value, bool) or (isinstance(value, str) and str not in kinds)):
+        raise PydanticCustomError("float_type" if float in kinds else "int_type", "must be a number")
+    if bool in kinds and isinstance(value, int | float | str) and not isinstance(value, bool):
+        raise PydanticCustomError("bool_type", "must be true or false")
+
+
+def _single_types(annotation: object) -> set[object]:
+    """Return the types of single values that an annotation allows: not those of entries of a list."""
+    if get_origin(annotation) in {Union, UnionType, Annotated}:
+        return {kind for part in get_args(annotation) for kind in _single_types(part)}
+    return {annotation} if isinstance(annotation, type) else set()
 
 
 def _fault(value: object) -> str | None:

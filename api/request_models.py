@@ -9,9 +9,17 @@ from typing import Annotated, Any, Literal
 from zoneinfo import available_timezones
 
 import msgspec
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
-from api.request_border import check_document
+from api.request_border import check_document, check_json_type
 from migration.applications.profile_application import with_flags, with_profile
 from migration.attached_object_kinds import DROPPABLE_KINDS
 from migration.ignored_kinds import check_ignored
@@ -82,6 +90,12 @@ Patience = Annotated[float, Field(ge=0, le=MAX_PATIENCE_SECONDS)]
 
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _is_of_its_json_type(cls, value: Any, info: ValidationInfo) -> Any:
+        check_json_type(value, cls.model_fields[info.field_name or ""].annotation)
+        return value
 
 
 class _Document(_Strict):

@@ -101,6 +101,8 @@ class _Wrong:
 
     def __init__(self, error: Mapping[str, Any], body: object, model: object) -> None:
         self.type = str(error["type"])
+        if self.type in {"too_short", "too_long"} and isinstance(error.get("input"), str):
+            self.type = f"string_{self.type}"  # of a text that a check of this code has looked at before
         place, *rest = error["loc"]
         self.path: tuple[int | str, ...] = ()
         self.is_alternative = False
@@ -150,7 +152,7 @@ def _bound(kind: str, context: Mapping[str, Any]) -> str:
     limit = context.get("min_length", context.get("max_length"))
     words = {
         "members": "entry" if limit == 1 else "entries",
-        "letters": "letter" if limit == 1 else "letters",
+        "letters": "character" if limit == 1 else "characters",
     }
     return _BOUNDS[kind].format(**{**context, **words})
 

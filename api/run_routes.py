@@ -10,7 +10,8 @@ from http import HTTPStatus
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, Depends, Header, Query, Response
+from fastapi import APIRouter, Depends, Header, Query, Request, Response
+from fastapi.exceptions import RequestValidationError
 from pydantic import AwareDatetime, BeforeValidator
 from starlette.responses import HTMLResponse
 
@@ -73,8 +74,32 @@ one_run = APIRouter(prefix=f"{PREFIX}/{{id}}", tags=["runs"])
 
 IdempotencyKey = Annotated[
     BorderText | None,
-    Header(max_length=255, description="The same key again: the same run again, and no second one."),
+    Header(
+        min_length=1,
+        max_length=255,
+        description="The same key again: the same run again, and no second one. Given once, and not empty.",
+    ),
 ]
+
+
+def _one_key(request: Request) -> None:
+    """Refuse a request with several keys: which of them counts, nobody could tell."""
+    if len(request.headers.getlist("idempotency-key")) > 1:
+        wrong = {"error": ValueError("may be given once")}
+        raise RequestValidationError(
+            [
+                {
+                    "type": "value_error",
+                    "loc": ("header", "idempotency-key"),
+                    "msg": "",
+                    "input": None,
+                    "ctx": wrong,
+                }
+            ]
+        )
+
+
+_ONE_KEY = Depends(_one_key)
 
 _START = responses(
     HTTPStatus.FORBIDDEN,
@@ -102,7 +127,7 @@ def _create(
     return Accepted(run_id=run_id, status=phase, links=links(run_id), note=note)
 
 
-@router.post("/start", status_code=HTTPStatus.ACCEPTED, responses=_START, dependencies=[NEEDS_RUN])
+@router.post("/start", status_code=HTTPStatus.ACCEPTED, responses=_START, dependencies=[NEEDS_RUN, _ONE_KEY])
 def start(
     request: RunRequest, clusters: ClustersDep, caller: CallerDep, idempotency_key: IdempotencyKey = None
 ) -> Accepted:
@@ -110,7 +135,9 @@ def start(
     return _create(clusters, request, Mode.MIGRATE, idempotency_key, caller)
 
 
-@router.post("/dry-run", status_code=HTTPStatus.ACCEPTED, responses=_START, dependencies=[NEEDS_RUN])
+@router.post(
+    "/dry-run", status_code=HTTPStatus.ACCEPTED, responses=_START, dependencies=[NEEDS_RUN, _ONE_KEY]
+)
 def dry_run(
     request: RunRequest, clusters: ClustersDep, caller: CallerDep, idempotency_key: IdempotencyKey = None
 ) -> Accepted:
@@ -118,7 +145,9 @@ def dry_run(
     return _create(clusters, request, Mode.DRY_RUN, idempotency_key, caller)
 
 
-@router.post("/validate", status_code=HTTPStatus.ACCEPTED, responses=_START, dependencies=[NEEDS_RUN])
+@router.post(
+    "/validate", status_code=HTTPStatus.ACCEPTED, responses=_START, dependencies=[NEEDS_RUN, _ONE_KEY]
+)
 def validate(
     request: RunRequest, clusters: ClustersDep, caller: CallerDep, idempotency_key: IdempotencyKey = None
 ) -> Accepted:

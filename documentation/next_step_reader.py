@@ -33,6 +33,8 @@ _SPOKEN: Final = {
     " replace",
     "List the tables": "migration-cli list-tables --source {source}",
     "Give the role what it lacks": "GRANT {right} ON {object} TO {role}",
+    "Do what the remedy says": "migration-cli {command}",
+    "Raise the limit of {whose}": "ALTER {ROLE or DATABASE} {name} CONNECTION LIMIT {connections}",
     "Unpack it": "{program} {file}",
     "Do it, and sign for what is lost": "migration-cli {mode} {flags of the run} --accept {losses}",
     "Compare again, and sign for what is lost": "migration-cli validate {flags of the run} --accept {losses}",

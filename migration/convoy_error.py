@@ -14,6 +14,7 @@ from typing import TypedDict, Unpack, cast
 
 from migration.exit_status import ExitStatus
 from migration.file_name_text import shown_name
+from migration.pasted_commands import quoted_commands
 from migration.secret_text import without_secrets
 
 
@@ -106,6 +107,13 @@ def _tellable(words: str) -> str:
     return without_secrets(shown_name(words).replace("\0", "\\x00"))
 
 
+def _unnamed_steps(remedy: str, next_steps: tuple[NextStep, ...]) -> list[NextStep]:
+    """Return the commands of a remedy that are no next step; there, they may name the target, too."""
+    known = tuple(step.command for step in next_steps)
+    unnamed = dict.fromkeys(command for command in quoted_commands(remedy) if not command.startswith(known))
+    return [NextStep("Do what the remedy says", command) for command in unnamed]
+
+
 class ConvoyError(Exception):
     """An error that was raised on purpose; each class of migration/errors.py has a code that does not change.
 
@@ -113,7 +121,8 @@ class ConvoyError(Exception):
         what: what happened, as a sentence without a full stop.
         remedy: what the reader can do about it, as a sentence without a full stop.
         details: more for a person to read, such as the end of a log.
-        next_steps: the commands that the remedy names, SQL among them, most likely first.
+        next_steps: the commands that the remedy names, SQL among them, most likely first. A command that the remedy has
+            between backquotes is one of them, whoever has forgotten it.
         place: the fields of `Place` that apply; empty texts are dropped.
     """
 
@@ -138,7 +147,7 @@ class ConvoyError(Exception):
         self.what = what
         self.remedy = remedy
         self.details = details
-        self.next_steps = next_steps
+        self.next_steps = (*next_steps, *_unnamed_steps(remedy, next_steps))
         told = {name: shown_name(value) if isinstance(value, str) else value for name, value in place.items()}
         self.place = cast(Place, {name: value for name, value in told.items() if value != ""})  # noqa: TC006
 

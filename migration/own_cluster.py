@@ -8,6 +8,8 @@ from typing import Final
 
 OWN_CLUSTER_VARIABLE: Final = "CONVOY_CLUSTER_OF_COMMAND"
 """Set by the command, never by people."""
+REFUSALS_VARIABLE: Final = "CONVOY_REFUSALS_OF_CLUSTER"
+"""Folder in which its processes note for it which connections they were refused (`connection_refusals`)."""
 
 
 def new_cluster_name() -> str:

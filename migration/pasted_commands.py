@@ -77,6 +77,15 @@ def in_sentences(text: str, fit: Callable[[str], str]) -> str:
     return _QUOTED.sub(lambda found: f"`{fit(found[1])}`", text)
 
 
+def quoted_commands(text: str) -> list[str]:
+    """Return the commands that a text has between backquotes.
+
+    >>> quoted_commands("Look at it with `migration-cli status`, and try again")
+    ['migration-cli status']
+    """
+    return _QUOTED.findall(text)
+
+
 def _names_embedded(words: Sequence[str]) -> bool:
     """Whether a line names the embedded server, which it does only where that very one is meant."""
     return any(pair == ("--target-url", "embedded") for pair in pairwise(words))

@@ -29,6 +29,7 @@ from migration.log_context import log_fields
 from migration.observers.run_happenings import StepsRecovered, WorkerStopped
 from migration.steps.run_cancellation import remove_staging
 from migration.target.postgres_errors import translate
+from migration.version_errors import LedgerMissingError
 from producer.run_movers import RunMovers
 from producer.snapshot_removal import prune_snapshots, prune_stage
 
@@ -76,7 +77,9 @@ class Watchdog:
             except Exception as error:  # PostgreSQL may be down now; the next look may find it up
                 if not self._lacks_room(error):
                     logger.warning(
-                        "The watchdog could not look at the ledger; it will try again", exc_info=True
+                        "The watchdog could not look at the ledger; it will try again: %s",
+                        translate(error),
+                        exc_info=_stack_of(error),
                     )
 
     def look_once(self) -> None:
@@ -149,7 +152,10 @@ class Watchdog:
         except Exception as error:  # other runs may have what they need
             if not self._lacks_room(error):
                 logger.warning(
-                    "The watchdog could not look at run %s; it will try again", run_id, exc_info=True
+                    "The watchdog could not look at run %s; it will try again: %s",
+                    run_id,
+                    translate(error, run=run_id),
+                    exc_info=_stack_of(error),
                 )
 
     def _look_at(self, run_id: str, *, was_full: bool) -> None:
@@ -175,3 +181,8 @@ class Watchdog:
         if lost or stalled:
             observers.tell(recovered)
         self._runner.advance(run_id, wait=False)
+
+
+def _stack_of(error: Exception) -> Exception | None:
+    """Return what is logged with its stack; of a ledger that is away it would tell nobody more."""
+    return None if isinstance(translate(error), LedgerMissingError) else error

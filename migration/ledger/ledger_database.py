@@ -12,8 +12,8 @@ from sqlalchemy import Connection, Engine, text
 from migration.convoy_error import NextStep
 from migration.ledger.ledger_releases import shown_revision
 from migration.ledger.ledger_rights import check_ledger_rights
-from migration.ledger.ledger_tables import LEDGER_SCHEMA
 from migration.ledger.new_ledger import create_new_ledger
+from migration.target.own_schemas import LEDGER_SCHEMA, unknown_ledger
 from migration.target.postgres_errors import translate
 from migration.target.session_bounds import SessionBounds
 from migration.target.target_connection import PoolSize, make_engine
@@ -38,14 +38,16 @@ def open_ledger(
     wait_for_disk: bool = True,
     bounds: SessionBounds | None = None,
     pool: PoolSize | None = None,
+    may_make: bool = True,
 ) -> Engine:
     """Return an engine on the target database whose schema `convoy` is up to date.
 
     Without `wait_for_disk`, commits wait for the disk only where they are told to (`wait_for_disk`).
     Without `bounds`, an upgrade takes as long as it takes, and so does whatever is done with the engine. `pool`: how
-    many connections it has.
+    many connections it has. `may_make` false: for who asks for something that only a ledger knows that stands.
 
     Raises:
+        LedgerMissingError: there is none, and none may be made.
         TargetUnreachableError: no connection.
         LedgerTooNewError: a newer Convoy has made or upgraded the ledger.
         TargetPermissionError: the role may not create the schema, or not use the one that stands.
@@ -57,6 +59,8 @@ def open_ledger(
         with engine.begin() as connection:
             check_ledger_rights(connection)
             standing = standing_revisions(connection)
+            if standing is None and not may_make:
+                raise unknown_ledger()
             check_ledger_is_not_newer(standing or [])
             if standing != [newest_revision()]:
                 connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _UPGRADE_LOCK})

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import text
 
-from migration.ledger.ledger_tables import LEDGER_SCHEMA
 from migration.target.missing_rights import MissingRight, refuse_lacking, session_role
+from migration.target.own_schemas import LEDGER_SCHEMA
 from migration.target.sql_statements import quoted
 
 if TYPE_CHECKING:

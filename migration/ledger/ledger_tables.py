@@ -30,7 +30,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP
 
-LEDGER_SCHEMA = "convoy"
+from migration.target.own_schemas import LEDGER_SCHEMA
 
 metadata = MetaData(schema=LEDGER_SCHEMA)
 

@@ -12,7 +12,8 @@ from sqlalchemy import Connection
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import CreateIndex, CreateTable, ExecutableDDLElement
 
-from migration.ledger.ledger_tables import LEDGER_SCHEMA, metadata
+from migration.ledger.ledger_tables import metadata
+from migration.target.own_schemas import LEDGER_SCHEMA
 
 _VERSIONS = f"""CREATE TABLE {LEDGER_SCHEMA}.alembic_version (
     version_num VARCHAR(32) NOT NULL, CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)

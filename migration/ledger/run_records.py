@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -22,6 +21,7 @@ from migration.observers.run_happenings import PhaseEntered
 from migration.observers.run_observer import Observers
 from migration.observers.standard_observers import STANDARD_OBSERVERS
 from migration.run_options import RunOptions
+from migration.target.own_schemas import previous_schema_of, staging_schema_of
 from migration.trace_context import current_traceparent
 
 _MOST_LOOKED_AT: Final = 1_000
@@ -98,7 +98,6 @@ def create_run(
     """
     run_id = run_id or new_run_id()
     entered = PhaseEntered(run_id, Phase.PENDING, None)
-    prefix = f"convoy_{uuid.UUID(run_id).hex}"
     with engine.begin() as connection:
         connection.execute(
             insert(runs).values(
@@ -106,8 +105,8 @@ def create_run(
                 mode=options.mode.value,
                 phase=Phase.PENDING.value,
                 options=to_json(options),
-                staging_schema=f"{prefix}_staging",
-                previous_schema=f"{prefix}_previous",
+                staging_schema=staging_schema_of(run_id),
+                previous_schema=previous_schema_of(run_id),
                 traceparent=current_traceparent.get(),
             )
         )

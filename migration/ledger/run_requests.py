@@ -108,13 +108,7 @@ def request_pause(
     with transition(engine, run_id, observers) as locked:
         phase = locked.record.phase
         if not is_allowed(locked.record, RunAct.PAUSE):
-            go_on = "cutover" if phase is Phase.READY else "resume"
-            remedy = f"It stands still already; go on with `migration-cli {go_on} {run_id}`"
-            raise RunStateError(
-                f"The run is {described(locked.record)} and cannot be paused",
-                run=run_id,
-                remedy=remedy if locked.record.can_go_on else "",
-            )
+            raise _no_pause(locked.record)
         if locked.record.paused_at is None:
             locked.connection.execute(
                 update(runs).where(runs.c.id == run_id).values(paused_at=func.clock_timestamp())
@@ -223,15 +217,33 @@ def request_cutover(
 
 
 def _no_cutover(run: RunRecord) -> RunStateError:
+    steps: tuple[NextStep, ...] = ()
     if run.phase in (Phase.COMPLETED, Phase.COMPLETED_WITH_FINDINGS):
         remedy = "Its tables are in place already" if run.cutover else "It was no migration"
     elif run.phase is Phase.FAILED and run.can_go_on:
-        remedy = f"Go on with `migration-cli resume {run.id}`"
+        steps = (NextStep("Go on where it stopped", f"migration-cli resume {run.id}"),)
+        remedy = f"Go on with `{steps[0].command}`"
     elif run.phase.is_end:
         remedy = "Start a new run"
     else:
-        remedy = f"It is not proved yet; follow it with `migration-cli status {run.id} --follow`"
-    return RunStateError(f"The run is {described(run)} and cannot be cut over", run=run.id, remedy=remedy)
+        steps = (NextStep("Follow it to its end", f"migration-cli status {run.id} --follow"),)
+        remedy = f"It is not proved yet; follow it with `{steps[0].command}`"
+    return RunStateError(
+        f"The run is {described(run)} and cannot be cut over", run=run.id, remedy=remedy, next_steps=steps
+    )
+
+
+def _no_pause(run: RunRecord) -> RunStateError:
+    what = f"The run is {described(run)} and cannot be paused"
+    if not run.can_go_on:
+        return RunStateError(what, run=run.id)
+    if run.phase is Phase.READY or run.goes_on_by == "cutover":
+        on = NextStep("Put its tables in place", f"migration-cli cutover {run.id}")
+    else:
+        on = NextStep("Go on where it stopped", f"migration-cli resume {run.id}")
+    return RunStateError(
+        what, run=run.id, remedy=f"It stands still already; go on with `{on.command}`", next_steps=(on,)
+    )
 
 
 def _held(run_id: str) -> RunStateError:

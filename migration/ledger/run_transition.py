@@ -15,6 +15,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, Engine, func, select, text, update
 from sqlalchemy.exc import DBAPIError
 
+from migration.convoy_error import NextStep
 from migration.errors import InternalError, TargetBusyError, TransitionLostError
 from migration.ledger.event_log_observer import EventLogObserver
 from migration.ledger.ledger_database import wait_for_disk
@@ -165,7 +166,8 @@ def _lock(connection: Connection, run_id: str) -> LockedRun:
         raise TargetBusyError(
             f"The run is in the middle of a transition, and was not free for {LOCK_SECONDS} s",
             run=run_id,
-            remedy="Look at it with `migration-cli status`, and try again",
+            remedy=f"Look at it with `migration-cli status {run_id}`, and try again",
+            next_steps=(NextStep("See how far it is", f"migration-cli status {run_id}"),),
         ) from error
     connection.execute(text("SET LOCAL lock_timeout = 0"))
     return LockedRun(connection, read_run(connection, run_id))

@@ -12,10 +12,12 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from migration.catalog import catalog_names
+from migration.convoy_error import NextStep
 from migration.errors import MappingFileError, UnknownTableError, UsageError
 from migration.identifiers import column_namespace, shorten
 from migration.mapping_file.mapping_file_reader import suggest
-from migration.model import IfExists
+from migration.mapping_file_model import OnConflict
+from migration.model import IfExists, Mode
 from migration.sqlite_names import folded
 
 if TYPE_CHECKING:
@@ -68,6 +70,12 @@ def refuse_by_name(options: RunOptions, spelled: Spelling = as_flag) -> None:
             f"{spelled('if_exists')} merge is for {spelled('data_only')}: a migration makes tables of its own",
             setting=spelled("if_exists"),
             remedy=f"Load the rows into the tables that stand there, with {spelled('data_only')}",
+        )
+    # A comparison takes the flags of the migration that it follows.
+    decides = options.on_conflict is not OnConflict.ABORT and options.mode is not Mode.VALIDATE
+    if decides and options.if_exists is not IfExists.MERGE:
+        raise UsageError(
+            f"{spelled('on_conflict')} is for {spelled('if_exists')} merge", setting=spelled("on_conflict")
         )
     _check_tables(options, spelled)
     if options.mapping is not None:
@@ -123,9 +131,12 @@ def _check_tables(options: RunOptions, spelled: Spelling) -> None:
             endings = [folded(name).split(".", parts)[-1] for parts in range(name.count(".") + 1)]
             known = catalog_names()
             if known.isdisjoint(endings):
+                meant = suggest(endings[-1], known)
+                listing = NextStep("List the tables of the catalog", "migration-cli list-tables")
                 raise UnknownTableError(
                     f"The catalog {options.catalog} has no table {name}",
-                    remedy=suggest(endings[-1], known) or "List them with `migration-cli list-tables`",
+                    remedy=meant or f"List them with `{listing.command}`",
+                    next_steps=() if meant else (listing,),
                     table=name,
                 )
 

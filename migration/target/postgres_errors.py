@@ -30,6 +30,7 @@ from migration.errors import (
 )
 from migration.full_disk import is_full, lacks_shared_memory
 from migration.full_disk_errors import DiskFullError, TemporaryDiskFullError
+from migration.target.own_schemas import missing_ledger, speaks_of_missing_ledger
 from migration.target.session_waits import WITHOUT_STANDBY, SilentServerError
 
 
@@ -54,7 +55,9 @@ def translate(error: Exception, **place: Unpack[Place]) -> ConvoyError:
     message = _first_line(cause or error)
     if (refused := _refused_while_connected(error, message, place)) is not None:
         return refused
-    known = _full_disk(cause or error, message, place) or _refused_login(cause or error, message, place)
+    known: ConvoyError | None = missing_ledger(**place) if speaks_of_missing_ledger(error) else None
+    if known is None:
+        known = _full_disk(cause or error, message, place) or _refused_login(cause or error, message, place)
     return known if known is not None else _by_state(error, cause or error, message, place)
 
 
@@ -347,7 +350,7 @@ _LOGIN_REMEDIES: Final[tuple[tuple[str, type[TargetUnreachableError], str], ...]
 )
 
 
-def unreachable(error: psycopg.Error, place: Place) -> ConvoyError:
+def unreachable(error: psycopg.Error | AdbcError, place: Place) -> ConvoyError:
     """Return what a connection that was refused amounts to, with the remedy that fits its text."""
     message = _first_line(error)
     if (full := _full_disk(error, message, place)) is not None:

@@ -19,6 +19,7 @@ from migration.convoy_error import ConvoyError, NextStep, Place
 from migration.errors import TargetEncodingError, TargetPermissionError, TargetUrlError
 from migration.secret_text import ESCAPE_IT, has_bare_password
 from migration.target.connection_pool import ClosingPool, renew_after
+from migration.target.connection_refusals import note_refusal
 from migration.target.json_reading import use_read_json
 from migration.target.postgres_errors import translate, unreachable
 from migration.target.session_bounds import SessionBounds
@@ -171,7 +172,9 @@ def _connect(
     try:
         connection = kind.connect(conninfo, autocommit=True)
     except psycopg.Error as error:
-        raise unreachable(error, place) from error
+        refused = unreachable(error, place)
+        note_refusal(refused)
+        raise refused from error
     try:
         _begin_session(connection, conninfo, place, settings)
         use_read_json(connection)

@@ -86,13 +86,17 @@ def open_session(
     quiet: bool,
     early: EarlyStart | None = None,
     may_make_database: bool,
+    may_make_ledger: bool = True,
 ) -> Iterator[Session]:
     """Open the ledger on the configured cluster, or on one of its own that runs for the time of the block.
+
+    `may_make_ledger` false: for a run that only a ledger knows that stands.
 
     Raises:
         BrokerError: the configured broker does not answer.
         UsageError: the configured cluster writes to another database.
         TargetError: PostgreSQL cannot be reached or used.
+        LedgerMissingError: there is no ledger, and none may be made.
         ConvoyError: the local cluster does not start.
     """
     if settings.broker_url is not None:
@@ -103,7 +107,7 @@ def open_session(
         from migration.queue import check_broker
 
         check_broker(settings.broker_url)
-        with _ledger(target.url, target.password) as (engine, shown):
+        with _ledger(target.url, target.password, may_make=may_make_ledger) as (engine, shown):
             name = check_target_is_announced(settings.broker_url, target_identity(engine), shown, target.name)
             yield Session(engine, settings, target, shown, None, name)
         return
@@ -117,14 +121,19 @@ def open_session(
             _started(
                 target, settings, workers, quiet=quiet, early=early, may_make_database=may_make_database
             ) as cluster,
-            _ledger(cluster.target_url, target.password, cluster.session_patterns) as (engine, shown),
+            _ledger(
+                cluster.target_url, target.password, cluster.session_patterns, may_make=may_make_ledger
+            ) as (engine, shown),
         ):
             yield _session_on(cluster, engine, settings, target, shown)
         return
     # A wrong address should cost no start of a cluster.
     clusters: list[LocalCluster] = []
     with (
-        _ledger(target.url, target.password, lambda: _patterns(clusters)) as (engine, shown),
+        _ledger(target.url, target.password, lambda: _patterns(clusters), may_make=may_make_ledger) as (
+            engine,
+            shown,
+        ),
         _started(target, settings, workers, quiet=quiet, early=early, may_make_database=False) as cluster,
     ):
         clusters.append(cluster)
@@ -185,11 +194,11 @@ def _import_libraries() -> None:
 
 @contextmanager
 def _ledger(
-    url: str, password: str | None, others: Callable[[], Sequence[str]] = tuple
+    url: str, password: str | None, others: Callable[[], Sequence[str]] = tuple, *, may_make: bool
 ) -> Iterator[tuple[Engine, str]]:
     """Yield the engine and the URL without its password; `others`: of whose waits to speak, beside the command's."""
     from migration.target.target_connection import redact, with_password
     from producer.cli.opened_ledger import opened_ledger
 
-    with opened_ledger(with_password(url, password), others) as engine:
+    with opened_ledger(with_password(url, password), others, may_make=may_make) as engine:
         yield engine, redact(url)

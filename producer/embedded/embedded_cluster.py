@@ -23,7 +23,7 @@ from pydantic import SecretStr
 from migration.convoy_error import ConvoyError
 from migration.errors import LocalClusterError
 from migration.full_disk_errors import DiskFullError
-from migration.own_cluster import OWN_CLUSTER_VARIABLE
+from migration.own_cluster import OWN_CLUSTER_VARIABLE, REFUSALS_VARIABLE
 from migration.settings import Settings
 from migration.trace_export import FLUSH_SECONDS
 from migration.writable_folders import setting_of_folder
@@ -127,6 +127,11 @@ class LocalCluster:
         producer = self.pids.get("producer")
         workers = f"convoy %-{self._unique}@local%"
         return (f"convoy producer %:{producer}", workers) if producer else ()
+
+    @property
+    def folder(self) -> Path | None:
+        """Its private folder, which goes with it; None where it does not run."""
+        return None if self._early is None else self._early.folder
 
     def start(self, meanwhile: Callable[[], None] = lambda: None, *, wait_for_forks: bool = True) -> None:
         """Start everything; servers answer on return, Celery processes are still booting (`wait_ready`).
@@ -325,6 +330,7 @@ class LocalCluster:
                 env[f"MIGRATION_{name.upper()}"] = plain
         return env | {
             OWN_CLUSTER_VARIABLE: self.name,
+            REFUSALS_VARIABLE: str(self.folder or ""),
             "MIGRATION_BROKER_URL": self.broker_url,
             "MIGRATION_TARGET_URL": absolute_options(self.target_url),
             "MIGRATION_SNAPSHOT_DIR": str(self.settings.snapshot_dir.absolute()),

@@ -234,19 +234,21 @@ class EmbeddedPostgres:
             return self.url_for(default)
         if not name and len(there) <= 1:
             return self.url_for(there[0]) if there else self.ensure_database(default)
+        into = "migration-cli migrate --source FILE --target-url embedded"
         raise EmbeddedDatabaseError(
             f"The embedded server has no database {name or default!r}, and these: {', '.join(there) or 'none'}",
             file=str(self.folder),
             remedy=f"Name one of them, as --target-db {shlex.quote(there[0])}"
             if there
-            else "Migrate into it first, with `migration-cli migrate --source FILE --target-url embedded`",
+            else f"Migrate into it first, with `{into}`",
             next_steps=tuple(
                 NextStep(
                     f"See the runs into {found}",
                     f"migration-cli status --target-url embedded --target-db {shlex.quote(found)}",
                 )
                 for found in there
-            ),
+            )
+            or (NextStep("Make an embedded database, by migrating into it", into),),
         )
 
     def stop(self) -> None:

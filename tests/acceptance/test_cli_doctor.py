@@ -223,3 +223,16 @@ def test_a_stage_is_asked_as_a_worker_would(shell: Shell) -> None:
         status, found = checks(shell)
     assert (status, found["stage"]["health"]) == (2, "failed")
     assert "it answers 404" in found["stage"]["found"]
+
+
+def test_limit_of_connections_is_held_beside_what_a_run_needs(shell: Shell, target_url: str) -> None:
+    _, found = checks(shell)
+    assert found["connections"]["health"] == "ok"
+    shell.execute("CREATE ROLE doctor_of_few LOGIN CONNECTION LIMIT 3")
+    try:
+        _, found = checks(shell, "--target-url", f"{target_url}&user=doctor_of_few")
+        assert found["connections"]["health"] == "warning"
+        assert "the role doctor_of_few allows 3, of which 0 are in use" in found["connections"]["found"]
+        assert found["connections"]["command"].startswith("ALTER ROLE doctor_of_few CONNECTION LIMIT ")
+    finally:
+        shell.execute("DROP ROLE doctor_of_few")

@@ -93,6 +93,7 @@ def test_json_of_a_failing_command_is_its_error(shell: Shell) -> None:
     assert err.strip() == f"error: {error['message']}"
     assert "s3cret" not in out + err
 
+    assert shell.run("status")[0] == 0  # makes the ledger
     status, out, err = shell.run("rollback", "0000", "--target-url", shell.target, "--json")
     error = json.loads(out)["error"]
     assert (status, error["code"], error["run"]) == (2, "run-unknown", "0000")
@@ -122,8 +123,8 @@ def test_json_of_a_failed_run_is_its_report_with_the_error_as_data(shell: Shell)
     [
         (["migrate", "--source", "shop.db", "--tables", "nothing"], "nothing"),
         (["migrate", "--source", "hurt.db"], "hurt.db"),
-        (["resume", "0000"], "does not know this run"),
-        (["rollback", "0000"], "does not know this run"),
+        (["resume", "0000"], "There is no ledger in this database, so no run is known here"),
+        (["rollback", "0000"], "There is no ledger in this database, so no run is known here"),
         (
             ["migrate", "--source", "shop.db", "--target-url", "postgresql://me@127.0.0.1:1/x"],
             "Cannot connect",

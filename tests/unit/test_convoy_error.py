@@ -5,7 +5,8 @@ from typing import get_type_hints
 import pytest
 
 from migration import errors
-from migration.convoy_error import Place, place_parts
+from migration.convoy_error import NextStep, Place, place_parts
+from migration.errors import UsageError
 
 EVERYWHERE: Place = {
     name: 3 if kind is int else f"a {name}"  # type: ignore[misc]
@@ -66,3 +67,23 @@ def test_a_place_in_prose_is_no_argument() -> None:
         errors.UsageError("x", "table t")  # type: ignore[call-arg]
     with pytest.raises(TypeError, match="no field where"):
         errors.UsageError("x", where="table t")  # type: ignore[call-arg]
+
+
+@pytest.mark.parametrize(
+    ("steps", "commands"),
+    [
+        ((), ["migration-cli resume 1"]),
+        ((NextStep("Go on", "migration-cli resume 1"),), ["migration-cli resume 1"]),
+        # A remedy may name the target, which the step gets where it is shown
+        ((NextStep("Go on", "migration-cli resume"),), ["migration-cli resume"]),
+        (
+            (NextStep("Give it up", "migration-cli cancel 1"),),
+            ["migration-cli cancel 1", "migration-cli resume 1"],
+        ),
+    ],
+)
+def test_commands_of_the_remedy_are_always_next_steps(
+    steps: tuple[NextStep, ...], commands: list[str]
+) -> None:
+    error = UsageError("x", remedy="Go on with `migration-cli resume 1`", next_steps=steps)
+    assert [step.command for step in error.next_steps] == commands

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from alembic import context
 
-from migration.ledger.ledger_tables import LEDGER_SCHEMA, metadata
+from migration.ledger.ledger_tables import metadata
+from migration.target.own_schemas import LEDGER_SCHEMA
 
 context.configure(
     connection=context.config.attributes["connection"],

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, Engine, delete, text
 
+from migration.convoy_error import NextStep
 from migration.errors import RunStateError
 from migration.evidence_errors import RunPurgedError
 from migration.ledger.event_log_observer import EventLogObserver
@@ -86,10 +87,12 @@ def purge_run(
     with transition(engine, run_id, observers) as locked:
         connection, run = locked.connection, locked.record
         if not run.phase.is_end or (run.phase is Phase.FAILED and run.can_go_on):
+            first = NextStep("Give the run up", f"migration-cli cancel {run_id}")
             raise RunStateError(
                 f"The run is {run.phase} and needs what it keeps",
                 run=run_id,
-                remedy=f"Cancel it first: `migration-cli cancel {run_id}`",
+                remedy=f"Cancel it first: `{first.command}`",
+                next_steps=(first,),
             )
         schemas = [found for found in LeftoverSchemas(engine).find_in(connection) if found.run_id == run.id]
         gone = [*schemas, *_quarantine(connection, run)]

@@ -21,7 +21,8 @@ from adbc_driver_manager import Error as AdbcError
 from sqlalchemy import text
 
 from migration.model import ValueKind
-from migration.target.postgres_errors import translate
+from migration.target.connection_refusals import note_refusal
+from migration.target.postgres_errors import translate, unreachable
 from migration.target.session_settings import session_settings, settings_sql
 from migration.target.sql_statements import quoted, written_sql
 from migration.target.target_connection import (
@@ -103,6 +104,10 @@ def _connect(conninfo: str) -> adbc_driver_postgresql.dbapi.Connection:
     return adbc_driver_postgresql.dbapi.connect(without_statement_timeout(conninfo), autocommit=True)
 
 
+_NOT_CONNECTED = "Failed to connect"
+"""The driver's words of libpq's PQconnectdb; the SQLSTATE is libpq's, which has none."""
+
+
 class TargetReader:
     """Reads tables of the target; one connection of its own, opened in the process that uses it.
 
@@ -126,7 +131,11 @@ class TargetReader:
                 conninfo = beginning_with(conninfo, "quote_all_identifiers", "off")
             self._connection = _connect(conninfo)
         except AdbcError as error:
-            raise translate(error, **place_of(url)) from error
+            if _NOT_CONNECTED not in str(error):
+                raise translate(error, **place_of(url)) from error
+            refused = unreachable(error, place_of(url))
+            note_refusal(refused)
+            raise refused from error
         try:
             with self._connection.cursor() as cursor:
                 cursor.execute(settings_sql(session_settings(version)))

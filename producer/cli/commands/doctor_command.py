@@ -52,6 +52,7 @@ def doctor(target_schema: str, **values: Any) -> int:
     from producer.cli.doctor.host_checks import check_host
     from producer.cli.doctor.stage_checks import check_stage
     from producer.cli.doctor.target_checks import check_target_database, check_target_names
+    from producer.cli.option_values import worker_count
 
     settings = read_settings()
     target, output = target_or_embedded(values, settings), take_output(values)
@@ -69,6 +70,8 @@ def doctor(target_schema: str, **values: Any) -> int:
             with_password(target.url, target.password),
             target_schema,
             clocks,
+            # Of a cluster, each host says by its processes how many it has.
+            workers=worker_count(None) if settings.broker_url is None else 0,
             is_asked_for=source is not click.core.ParameterSource.DEFAULT,
         )
         if settings.broker_url is not None:

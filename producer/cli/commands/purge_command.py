@@ -45,7 +45,7 @@ def purge(run: str, is_sure: bool, **values: Any) -> int:
     target, output = take_target(values, settings), take_output(values)
     done: Purge | None = None
     speak_last_beside(target, run)
-    with reach(target, settings) as url, opened_ledger(url) as engine:
+    with reach(target, settings) as url, opened_ledger(url, may_make=False) as engine:
         record = find_run(engine, run)
         kept = find_kept(engine, settings, record.id)
         if not output.as_json:

@@ -158,7 +158,7 @@ def _opened(run: str, values: dict[str, Any]) -> Iterator[tuple[Engine, RunRecor
     settings = read_settings()
     target, output = take_target(values, settings), take_output(values)
     speak_last_beside(target, run)
-    with reach(target, settings) as url, opened_ledger(url) as engine:
+    with reach(target, settings) as url, opened_ledger(url, may_make=False) as engine:
         yield engine, find_run(engine, run), target, settings, output
 
 

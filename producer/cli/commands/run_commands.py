@@ -191,7 +191,13 @@ def _go_on(run: str, values: dict[str, Any], request: Callable[[Session, str], N
         workers = worker_count(values["workers"])
         speak_last_before(target, click.get_current_context().info_name or "resume", run)
         with open_session(
-            target, settings, workers, quiet=output.as_json, early=early, may_make_database=False
+            target,
+            settings,
+            workers,
+            quiet=output.as_json,
+            early=early,
+            may_make_database=False,
+            may_make_ledger=False,
         ) as session:
             from migration.ledger.run_records import find_run
             from producer.cli.output.run_follower import end_interrupted, follow

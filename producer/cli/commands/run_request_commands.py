@@ -176,5 +176,5 @@ def _known_run(run: str, values: dict[str, Any]) -> Iterator[tuple[Engine, RunRe
     settings = read_settings()
     target = take_target(values, settings)
     speak_last_beside(target, run)
-    with reach(target, settings) as url, opened_ledger(url) as engine:
+    with reach(target, settings) as url, opened_ledger(url, may_make=False) as engine:
         yield engine, find_run(engine, run), target, settings

@@ -40,7 +40,7 @@ def status(run: str | None, follows: bool, limit: int, **values: Any) -> int:
 
     settings = read_settings()
     target, output = take_target(values, settings), take_output(values)
-    with reach(target, settings) as url, opened_ledger(url) as engine:
+    with reach(target, settings) as url, opened_ledger(url, may_make=run is None) as engine:
         if run is None:
             _print_runs(list_runs(engine, limit), output)
             return 0

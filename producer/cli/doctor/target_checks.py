@@ -37,7 +37,7 @@ _BY_ERROR: Final[Mapping[type[ConvoyError], str]] = {
 
 
 def check_target_database(
-    url: str, schema: str, clocks: list[Clock], *, is_asked_for: bool = True
+    url: str, schema: str, clocks: list[Clock], *, workers: int, is_asked_for: bool = True
 ) -> list[CheckResult]:
     """Look at the target; nothing is written, the ledger is not made.
 
@@ -45,6 +45,7 @@ def check_target_database(
         url: with its password.
         schema: that tables are to go into.
         clocks: the server's is added.
+        workers: of a run whose connections are counted; 0: they are not.
         is_asked_for: whether somebody has named the schema; else runs may go into others.
     """
     from migration.ledger.ledger_rights import check_ledger_rights
@@ -58,6 +59,9 @@ def check_target_database(
         with told("PostgreSQL", results, _BY_ERROR), engine.connect() as connection:
             results += _server(connection)
             results.append(CheckResult(_SESSION, Health.OK, "UTF-8, a session of its own"))
+            if workers:
+                with told("connections", results):
+                    results.append(_connections(connection, workers))
             with told("rights", results):
                 check_ledger_rights(connection)
                 lacking = schema_rights(connection, schema, ["CREATE", "USAGE"])
@@ -141,6 +145,29 @@ def _server(connection: Connection) -> list[CheckResult]:
             )
         )
     return results
+
+
+def _connections(connection: Connection, workers: int) -> CheckResult:
+    """Return whether the role gets as many connections as a run of one command needs, beside those in use now."""
+    from migration.target.connection_limits import connection_limits, needed_connections
+
+    needed = needed_connections(workers)
+    limits = connection_limits(lambda statement: connection.execute(text(statement)).all(), needed)
+    needs = f"A run with {workers} workers needs up to {needed} connections"
+    own = 1  # this session, which a run does not have
+    if not limits:
+        return CheckResult("connections", Health.OK, f"{needs}; nothing limits them")
+    least = limits[0]
+    allows = f"{least.whose} allows {least.most}, of which {max(least.used - own, 0)} are in use"
+    if least.room + own >= needed:
+        return CheckResult("connections", Health.OK, f"{needs}, and {allows}")
+    return CheckResult(
+        "connections",
+        Health.WARNING,
+        f"{needs}, but {allows}",
+        "Raise the limit, or use fewer workers (--workers)",
+        least.lift,
+    )
 
 
 def _commits(connection: Connection) -> list[CheckResult]:

@@ -18,11 +18,13 @@ from migration.ledger.run_records import read_run
 from migration.model import Phase
 from migration.report.report_builder import build_report
 from migration.start_commands import start_command
+from migration.version_errors import LedgerMissingError
 from producer.cli.command_interruption import interruption_is_over
 from producer.cli.output.command_lines import command_line, fit_text, with_target
 from producer.cli.output.error_output import without_passwords
 from producer.cli.output.interrupted_run import note_sight, speak_last_of, stop_interrupted, stop_run, way_on
 from producer.cli.output.progress_display import View, make_view
+from producer.cli.output.refused_processes import RefusedProcesses
 from producer.cli.output.report_output import put_out
 from producer.cli.server_wait_notes import take_note_of_answer
 from producer.snapshot_removal import prune_snapshots
@@ -65,6 +67,9 @@ def follow(session: Session, run_id: str, output: Output) -> int:
         return finish(session, run_id, output)
     except KeyboardInterrupt:
         return end_interrupted(session, run_id, output)
+    except LedgerMissingError as error:
+        error.exit_status = ExitStatus.FAILED  # the run had begun
+        raise
     except ConvoyError as error:
         if session.cluster is not None:
             with contextlib.suppress(Exception):  # PostgreSQL may be what is gone
@@ -83,6 +88,7 @@ def watch(session: Session, run_id: str, view: View, *, verbose: bool) -> RunPro
     last_event = 0
     hinted = False
     told: set[str] = set()
+    refusals = RefusedProcesses(session, session.cluster) if session.cluster is not None else None
     while True:
         now = time.monotonic()
         if session.cluster is not None and now - checked > _CHECK_SECONDS:
@@ -105,11 +111,17 @@ def watch(session: Session, run_id: str, view: View, *, verbose: bool) -> RunPro
         answered = now
         take_note_of_answer()
         note_sight(session, progress)
-        _tell([fit_text(wait, session.target) for wait in progress.waits], view, told)
+        waits = progress.waits if refusals is None else refusals.waits_of(progress)
+        _tell([fit_text(wait, session.target) for wait in waits], view, told)
         view.show(progress)
         if progress.phase.is_end:
             return progress
-        if progress.phase is Phase.PENDING and now - begun > _UNHEARD_SECONDS and not hinted:
+        if (
+            session.cluster is None
+            and progress.phase is Phase.PENDING
+            and now - begun > _UNHEARD_SECONDS
+            and not hinted
+        ):
             hinted = True
             view.note(
                 "No producer has taken the run yet. Is one running on this broker, with this very target? "
@@ -208,6 +220,8 @@ def _bear(error: Exception, run_id: str, silent_seconds: float) -> ConvoyError:
 
     reason = translate(error, run=run_id)
     passing = isinstance(reason, RetryableError | TargetUnreachableError)
+    if isinstance(reason, LedgerMissingError):  # it was taken away, and comes back by somebody's hand
+        raise reason from error
     if not passing or silent_seconds > _SILENCE_SECONDS:
         raise reason from error
     return reason

@@ -226,7 +226,7 @@ def test_ledger_that_was_dropped_is_told_by_each_route_and_probe(api: RunningApi
             method, path, json={"sources": ["school.db"]} if method == "POST" else None
         )
         assert (answer.status_code, answer.json()["code"]) == (503, "ledger-missing"), answer.text
-        assert "Restore it from a backup" in answer.json()["detail"]
+        assert "restore it from a backup" in answer.json()["detail"]
     deadline = time.monotonic() + 20
     while api.client.get("/readyz").status_code == 200:
         assert time.monotonic() < deadline, "the API counts as ready"

@@ -20,7 +20,7 @@ from migration.ledger.ledger_database import (
     open_ledger,
     upgrade_ledger,
 )
-from migration.ledger.ledger_tables import LEDGER_SCHEMA, metadata
+from migration.ledger.ledger_tables import metadata
 from migration.ledger.run_lock import run_lock
 from migration.ledger.run_progress import read_progress
 from migration.ledger.run_records import find_run, list_runs
@@ -30,6 +30,7 @@ from migration.ledger.table_records import SourceRecord, add_source, add_tables
 from migration.model import Finding, FindingKind, Phase
 from migration.observers.run_happenings import PhaseEntered
 from migration.source_schema import SourceSchema
+from migration.target.own_schemas import LEDGER_SCHEMA
 from migration.target.target_connection import make_engine
 
 # Of pg_catalog, all that makes up the tables, but for the order of their columns, which versions append.

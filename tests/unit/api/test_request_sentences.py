@@ -89,6 +89,25 @@ def wrong(client: ApiClient, body: object, path: str = f"{RUNS}/start") -> dict[
             },
         ),
         (
+            {
+                "sources": ["school.db"],
+                "options": {"priority": True, "cutover_patience": False, "chunk_rows": "5"},
+            },
+            {
+                "#/options/priority": "It must be a whole number",
+                "#/options/cutover_patience": "It must be a number",
+                "#/options/chunk_rows": "It must be a whole number",
+            },
+        ),
+        (
+            {"sources": ["school.db"], "options": {"hold": 1, "salvage": "true", "data_only": 0.0}},
+            {
+                "#/options/hold": "It must be true or false",
+                "#/options/salvage": "It must be true or false",
+                "#/options/data_only": "It must be true or false",
+            },
+        ),
+        (
             {"sources": ["school.db"], "options": {"source_timezone": "Mars"}},
             {"#/options/source_timezone": "It is no time zone of the IANA database, such as Europe/Vienna"},
         ),

@@ -50,6 +50,8 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "merge of a migration": ({"if_exists": "merge"}, "a migration makes tables of its own"),
     "triggers of a migration": ({"fire_triggers": True}, "is for"),
     "version of a migration": ({"ignore_version": True}, "is for"),
+    "conflict without a merge": ({"on_conflict": "source"}, "is for"),
+    "conflict of a replacement": ({"on_conflict": "target", "if_exists": "replace"}, "is for"),
     "wanted and unwanted": ({"tables": ["Pupil"], "exclude": ["x", "pupil"]}, "Pupil is in"),
     "not in the catalog": (
         {"catalog": "educational", "tables": ["users", "math_problen"]},
@@ -80,6 +82,7 @@ TAKEN: dict[str, dict[str, Any]] = {
     "upper case": {"target_schema": "PG_DATA"},
     "schema for each": {"schema_per_source": True},
     "merge of rows": {"data_only": True, "if_exists": "merge", "fire_triggers": True, "ignore_version": True},
+    "conflict of a merge": {"data_only": True, "if_exists": "merge", "on_conflict": "source"},
     "catalog": {"catalog": "educational", "tables": ["users", "shop.math_problem"]},
     "one of two stays out": {"mapping": TWICE, "exclude": ["shop.b"]},
     "one of two is asked for": {"mapping": TWICE, "tables": ["a"]},

@@ -168,7 +168,7 @@ def test_an_error_nobody_foresaw_has_a_code_too(monkeypatch: pytest.MonkeyPatch,
     [
         (psycopg.errors.DiskFull("could not extend file"), "disk-full"),
         (psycopg.errors.AdminShutdown("terminating connection"), "server-away"),
-        (psycopg.errors.UndefinedColumn("column x does not exist"), "unexpected-error"),
+        (psycopg.errors.UndefinedFunction("function x() does not exist"), "unexpected-error"),
     ],
 )
 def test_what_befalls_the_server_is_no_crash_wherever_a_command_meets_it(
