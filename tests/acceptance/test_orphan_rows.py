@@ -48,7 +48,9 @@ def test_quarantine_goes_on_until_every_row_has_its_parent(direct: Direct, build
 def test_set_null_cuts_the_reference_and_counts_it(direct: Direct, build: Build) -> None:
     _, report = migrate(direct, build(FAMILY), OnOrphan.SET_NULL, target_schema="o_null")
     assert report.verdict.headline.startswith("Not proved: ")
-    assert {finding.loss for finding in report.findings if finding.kind == "lossy_value"} == {"orphan_to_null"}
+    assert {finding.loss for finding in report.findings if finding.kind == "lossy_value"} == {
+        "orphan_to_null"
+    }
     assert keys(direct, "o_null") == {"book_author_fkey": True, "page_book_fkey": True}
     assert direct.query("SELECT id, author FROM o_null.book ORDER BY 1") == [
         (1, 1),

@@ -13,8 +13,8 @@ from migration.column_types.declared_type import read_declared
 from migration.mapping_file import mapping_file_reader
 from migration.mapping_file.loss_signatures import SKIPPED_KINDS
 from migration.mapping_file_model import OnOrphan
-from migration.value_conversion.named_losses import LOSSES, OFFSET_TO_UTC, TRANSFORM_LOSSES
-from migration.value_conversion.orphan_row_policy import ORPHAN_TO_NULL, orphan_reason
+from migration.value_conversion.named_losses import LOSSES, OFFSET_TO_UTC, ORPHAN_TO_NULL, TRANSFORM_LOSSES
+from migration.value_conversion.orphan_row_policy import orphan_reason
 from migration.value_conversion.rules import RULES
 from migration.value_conversion.text_normalisation import NUL_REPLACED, NUL_STRIPPED, TRANSFORM_NAMES
 from tests.support.planning import planned_with
@@ -83,7 +83,9 @@ def test_every_reason_for_quarantine_is_on_the_page() -> None:
 
 def test_orphan_rows_are_on_the_page() -> None:
     assert orphan_reason("…") in PAGE
-    (row,) = [line for line in PAGE.splitlines() if line.startswith(f"| `{ORPHAN_TO_NULL}` |")]
+    row, _ = [
+        line for line in PAGE.splitlines() if line.startswith(f"| `{ORPHAN_TO_NULL}` |")
+    ]  # then the loss
     assert "lossy" in row
     section = PAGE.split("## Orphan rows", maxsplit=1)[1].split("\n## ", maxsplit=1)[0]
     assert all(re.search(rf"^\| `{choice}`", section, re.MULTILINE) for choice in OnOrphan)
