@@ -11,13 +11,13 @@ import pyarrow.compute as pc
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from migration.target.application_tables.row_refusal_errors import Refusal, halve, refusal_of
+from migration.target.application_tables.row_refusal_errors import Refusal, halve, refusal_of_value
 from migration.target.sql_statements import assigned_sql, written_sql
 from migration.value_conversion.named_losses import CUT_BY_TYPE, RESPELLED_BY_SERVER
 from migration.value_conversion.server_spelling import is_kept
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from sqlalchemy import Connection, Engine
 
@@ -123,14 +123,26 @@ class ServerCasts:
             f" {assigned_sql('u.v', type_).replace('%', '%%')} AS v"
             " FROM unnest(%(texts)s::pg_catalog.text[]) WITH ORDINALITY AS u (v, n)) a ORDER BY a.n"
         )
+
+        def asked(given: Sequence[str | None]) -> list[str | None]:
+            try:
+                return list(self._connection.exec_driver_sql(statement, {"texts": list(given)}).scalars())
+            finally:
+                self._connection.rollback()
+
         try:
-            found = self._connection.exec_driver_sql(statement, {"texts": list(texts[first : last + 1])})
-            written[first : last + 1] = list(found.scalars())
+            written[first : last + 1] = asked(texts[first : last + 1])
         except DBAPIError as error:
-            self._connection.rollback()
-            return refusal_of(error, object_kind="type", object=type_)
-        self._connection.rollback()
+            return refusal_of_value(error, lambda: _fails(asked), object_kind="type", object=type_)
         return None
+
+
+def _fails(asked: Callable[[Sequence[str | None]], object]) -> bool:
+    try:
+        asked([])
+    except DBAPIError:
+        return True
+    return False
 
 
 @contextmanager

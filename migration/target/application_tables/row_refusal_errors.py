@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 # What speaks of a row: data exception, integrity constraint, program limit (a value too long for an index).
 # https://www.postgresql.org/docs/current/errcodes-appendix.html
 _ROW_IS_REFUSED: Final = ("22", "23", "54")
+_SYNTAX_OR_NAME: Final = "42"
 _CONSTRAINED: Final = """
 SELECT a.attname FROM pg_catalog.pg_constraint k
 JOIN pg_catalog.pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = ANY(k.conkey)
@@ -59,6 +60,25 @@ def refusal_of(error: DBAPIError, **place: Unpack[Place]) -> Refusal:
         getattr(diagnostics, "constraint_name", None) or "",
         (column,) if column else (),
     )
+
+
+def refusal_of_value(error: DBAPIError, fails_without: Callable[[], bool], **place: Unpack[Place]) -> Refusal:
+    """Return what an error says of a value that was cast to a type whose input may use any error of class 42.
+
+    `jsonpath` and `tsvector` call it a syntax error, `regclass` an undefined table.
+
+    Args:
+        error: of the statement with the value.
+        fails_without: whether the same statement fails without any value; then it is not the value's fault.
+        place: where, for the error that is raised.
+
+    Raises:
+        ConvoyError: the error does not speak of a value.
+    """
+    state = getattr(error.orig, "sqlstate", None) or ""
+    if not state.startswith(_SYNTAX_OR_NAME) or fails_without():
+        return refusal_of(error, **place)
+    return Refusal(str(error.orig).splitlines()[0].strip())
 
 
 def speaks_of_a_row(error: DBAPIError) -> bool:
