@@ -36,7 +36,7 @@ from migration.target.pg_catalog.catalog_identity import (
 )
 from migration.target.pg_catalog.guard_triggers import read_marks
 from migration.target.pg_catalog.schema_relations import relations_in, relations_named, relations_with
-from migration.target.pg_catalog.table_settings import read_settings
+from migration.target.pg_catalog.table_settings import CLUSTERED, read_settings
 from migration.target.pg_catalog.table_signature import changed_lines, read_signatures
 from migration.target.sql_statements import quoted, run_sql
 
@@ -172,7 +172,8 @@ def check_staged(connection: Connection, run: RunRecord, tables: Sequence[TableR
         then = _noted(noted.signature)
         named = changed_identity(then["identity"], bound.get(oid, [])) if "identity" in then else []
         made = changed_lines(then["lines"], signatures.get(oid, [])) if "lines" in then else []
-        made += changed_lines(then["settings"], settings.get(oid, [])) if "settings" in then else []
+        now = [line for line in settings.get(oid, []) if not line.startswith(CLUSTERED)]
+        made += changed_lines(then["settings"], now) if "settings" in then else []
         if named:  # rows of another table tell nothing of this one
             raise _changed(run, table, "since its proof", [*made, *named])
         is_kept = noted.guard is not None and noted.guard == marks.get(oid)

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
+CLUSTERED: Final = "clustered by index "
+"""A line that begins so is left behind by `CLUSTER`, which changes no row."""
 _COMPRESSION: Final = "@compression"
 _COMPRESSION_SINCE: Final = (14,)
 # So that all other names are written with their schema.
@@ -96,9 +98,12 @@ _SETTINGS: Final = f"""
        OR a.attoptions IS NOT NULL OR nullif(a.attstattarget, -1) IS NOT NULL
     UNION ALL
     SELECT i.indrelid::bigint, pg_catalog.concat_ws(' ', 'index', pg_catalog.pg_get_indexdef(i.indexrelid),
-        CASE WHEN i.indisclustered THEN 'rows are clustered by it' END,
         CASE WHEN i.indisreplident THEN 'it is the replica identity' END)
     FROM pg_catalog.pg_index i WHERE i.indrelid = ANY(CAST(:oids AS oid[]))
+    UNION ALL
+    SELECT i.indrelid::bigint, '{CLUSTERED}' || pg_catalog.quote_ident(c.relname)
+    FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
+    WHERE i.indrelid = ANY(CAST(:oids AS oid[])) AND i.indisclustered
     UNION ALL
     SELECT t.tgrelid::bigint, pg_catalog.pg_get_triggerdef(t.oid)
     FROM pg_catalog.pg_trigger t WHERE t.tgrelid = ANY(CAST(:oids AS oid[])) AND NOT t.tgisinternal AND {NO_GUARD_SQL}

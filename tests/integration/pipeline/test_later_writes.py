@@ -143,7 +143,7 @@ SETTINGS = {
     "COMMENT ON INDEX shop.book_pkey IS 'mine'": (
         "comment on index book_pkey 'mine'", "COMMENT ON INDEX shop.book_pkey IS NULL"),
     "ALTER TABLE shop.book CLUSTER ON book_pkey": (
-        "rows are clustered by it", "ALTER TABLE shop.book SET WITHOUT CLUSTER"),
+        "clustered by index book_pkey", "ALTER TABLE shop.book SET WITHOUT CLUSTER"),
     "ALTER TABLE shop.book ALTER title SET (n_distinct = 5)": (
         "column title has options n_distinct=5", "ALTER TABLE shop.book ALTER title RESET (n_distinct)"),
     "ALTER TABLE shop.book ALTER title SET STORAGE EXTERNAL": (
