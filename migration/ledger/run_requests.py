@@ -7,7 +7,7 @@ from typing import Final
 from sqlalchemy import Engine, func, select, update
 
 from migration.convoy_error import ConvoyError, NextStep
-from migration.errors import RunStateError
+from migration.errors import ApplicationTableError, RunStateError
 from migration.exit_status import ExitStatus
 from migration.ledger.allowed_acts import RunAct, described, is_allowed
 from migration.ledger.cutover_tries import CutoverTerms, forget_tries
@@ -55,7 +55,8 @@ def _tell_of_staged(error: ConvoyError, run: RunRecord) -> None:
     """Let an error be one of a run that has staged tables and goes on with them, wherever it is usually found."""
     if not way_on(error.code).leads_on:
         return
-    if error.exit_status == ExitStatus.UNUSABLE_INPUT:  # usually found before anything is created
+    # Usually found before anything is created; what a load meets in its own rows, a rehearsal ends with as well.
+    if error.exit_status == ExitStatus.UNUSABLE_INPUT and not isinstance(error, ApplicationTableError):
         error.exit_status = ExitStatus.FAILED
     if error.next_steps and not any(f" {run.id}" in step.command for step in error.next_steps):
         resume = NextStep("Go on where it stopped, once that is done", f"migration-cli resume {run.id}")

@@ -54,7 +54,10 @@ def judge_parts(
         PartReport(
             VerdictPart.VALUES,
             _state(differs=bool(differing[VerdictPart.VALUES] or untold), is_whole=is_whole),
-            sum((table.rows_source - table.rows_quarantined) * max(1, len(table.columns)) for table in compared),
+            sum(
+                (table.rows_source - table.rows_quarantined) * max(1, len(table.columns))
+                for table in compared
+            ),
             differing[VerdictPart.VALUES],
             _sum(counts, VerdictPart.VALUES, ignored, FindingWeight.ADVICE),
         ),

@@ -129,7 +129,7 @@ class LocalCluster:
         return (f"convoy producer %:{producer}", workers) if producer else ()
 
     @property
-    def folder(self) -> Path | None:
+    def private_folder(self) -> Path | None:
         """Its private folder, which goes with it; None where it does not run."""
         return None if self._early is None else self._early.folder
 
@@ -330,7 +330,7 @@ class LocalCluster:
                 env[f"MIGRATION_{name.upper()}"] = plain
         return env | {
             OWN_CLUSTER_VARIABLE: self.name,
-            REFUSALS_VARIABLE: str(self.folder or ""),
+            REFUSALS_VARIABLE: str(self.private_folder or ""),
             "MIGRATION_BROKER_URL": self.broker_url,
             "MIGRATION_TARGET_URL": absolute_options(self.target_url),
             "MIGRATION_SNAPSHOT_DIR": str(self.settings.snapshot_dir.absolute()),

@@ -18,12 +18,19 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
-CLUSTERED: Final = "clustered by index "
+CLUSTERED: Final = "clustered by "
 """A line that begins so is left behind by `CLUSTER`, which changes no row."""
 _COMPRESSION: Final = "@compression"
 _COMPRESSION_SINCE: Final = (14,)
 # So that all other names are written with their schema.
 _BARE: Final = text("SET LOCAL search_path = pg_catalog")
+
+
+# Of a row `c` of pg_class: an index keeps its lines where another name was taken.
+_UNNAMED_INDEX: Final = (
+    "pg_catalog.replace(pg_catalog.pg_get_indexdef(c.oid), ' INDEX ' || pg_catalog.quote_ident(c.relname) || ' ON ',"
+    " ' INDEX ON ')"
+)
 
 
 def _granted(rights_sql: str) -> str:
@@ -42,7 +49,7 @@ _SETTINGS: Final = f"""
     ), member AS (
         SELECT oid AS root, oid, 'itself' AS label FROM root
         UNION ALL
-        SELECT i.indrelid, i.indexrelid, 'index ' || pg_catalog.quote_ident(c.relname)
+        SELECT i.indrelid, i.indexrelid, {_UNNAMED_INDEX}
         FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
         WHERE i.indrelid = ANY(CAST(:oids AS oid[]))
         UNION ALL
@@ -97,11 +104,12 @@ _SETTINGS: Final = f"""
     WHERE a.attstorage <> t.typstorage OR nullif({_COMPRESSION}::text, '') IS NOT NULL
        OR a.attoptions IS NOT NULL OR nullif(a.attstattarget, -1) IS NOT NULL
     UNION ALL
-    SELECT i.indrelid::bigint, pg_catalog.concat_ws(' ', 'index', pg_catalog.pg_get_indexdef(i.indexrelid),
-        CASE WHEN i.indisreplident THEN 'it is the replica identity' END)
-    FROM pg_catalog.pg_index i WHERE i.indrelid = ANY(CAST(:oids AS oid[]))
+    SELECT i.indrelid::bigint, pg_catalog.concat_ws(' ', {_UNNAMED_INDEX},
+        CASE WHEN i.indisreplident THEN 'is the replica identity' END)
+    FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
+    WHERE i.indrelid = ANY(CAST(:oids AS oid[]))
     UNION ALL
-    SELECT i.indrelid::bigint, '{CLUSTERED}' || pg_catalog.quote_ident(c.relname)
+    SELECT i.indrelid::bigint, '{CLUSTERED}' || {_UNNAMED_INDEX}
     FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
     WHERE i.indrelid = ANY(CAST(:oids AS oid[])) AND i.indisclustered
     UNION ALL

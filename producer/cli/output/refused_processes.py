@@ -68,7 +68,7 @@ class RefusedProcesses:
         seen = (progress.phase, progress.percent, progress.rows_done, progress.last_progress_at)
         if seen != self._seen or progress.paused_at is not None or progress.phase is Phase.READY:
             self._seen, self._since = seen, now
-        folder = self._cluster.folder
+        folder = self._cluster.private_folder
         if folder is None or now - self._since < _TOLD_SECONDS:
             return waits
         refusal = latest_refusal(folder, _RECENT_SECONDS)

@@ -139,11 +139,11 @@ SETTINGS = {
         "grant SELECT to PUBLIC", "REVOKE SELECT ON shop.titles FROM PUBLIC"),
     "COMMENT ON VIEW shop.titles IS 'mine'": ("comment 'mine'", "COMMENT ON VIEW shop.titles IS NULL"),
     "ALTER INDEX shop.book_pkey SET (fillfactor = 60)": (
-        "index book_pkey is stored with fillfactor=60", "ALTER INDEX shop.book_pkey RESET (fillfactor)"),
+        "(id) WITH (fillfactor='60')", "ALTER INDEX shop.book_pkey RESET (fillfactor)"),
     "COMMENT ON INDEX shop.book_pkey IS 'mine'": (
-        "comment on index book_pkey 'mine'", "COMMENT ON INDEX shop.book_pkey IS NULL"),
+        "ON shop.book USING btree (id) 'mine'", "COMMENT ON INDEX shop.book_pkey IS NULL"),
     "ALTER TABLE shop.book CLUSTER ON book_pkey": (
-        "clustered by index book_pkey", "ALTER TABLE shop.book SET WITHOUT CLUSTER"),
+        "clustered by CREATE UNIQUE INDEX ON shop.book USING btree (id)", "ALTER TABLE shop.book SET WITHOUT CLUSTER"),
     "ALTER TABLE shop.book ALTER title SET (n_distinct = 5)": (
         "column title has options n_distinct=5", "ALTER TABLE shop.book ALTER title RESET (n_distinct)"),
     "ALTER TABLE shop.book ALTER title SET STORAGE EXTERNAL": (
