@@ -23,7 +23,7 @@ from tests.integration.api.conftest import RunningApi
 from tests.support.frozen_servers import frozen, postgres_processes, valkey_processes
 
 V1 = "/api/v1/migration"
-PROBE_SECONDS = 3.0
+PROBE_SECONDS = 1.5
 """A probe takes milliseconds; CI's machine may have much else to do."""
 REQUEST_SECONDS = 40.0
 
